@@ -1,0 +1,76 @@
+/** The spectral graph: its edges as columns, and what is known of a connection as a whole. */
+
+import type { Connection } from "./layer.ts";
+
+/** Edges of one connection, one array entry per edge. Arrays all have length `count`. */
+export interface EdgeColumns {
+  readonly count: number;
+  /** Neuron index in the source layer. */
+  readonly sourceNeuron: Int32Array;
+  /** Neuron index in the target layer. */
+  readonly targetNeuron: Int32Array;
+  /** In [0, 1] (up to the number of repeats where the channel map repeats a source channel). */
+  readonly overlap: Float64Array;
+  /** Signed inner product in [-1, 1]; null where positions `z > 1`, where it is not defined. */
+  readonly cosine: Float64Array | null;
+  /** `ln P(X >= overlap)` under the null, at most 0. */
+  readonly logP: Float64Array;
+  /** Adjusted p-value in [0, 1]; underflows to 0 below 1e-308, where `logP` still tells. */
+  readonly qValue: Float64Array;
+  /** The normal quantile of the unadjusted p: `p = 1 - Phi(sigma)`. */
+  readonly sigma: Float64Array;
+  /** The run's weight expression at this edge. */
+  readonly weight: Float64Array;
+  /** 1 where the adjusted p is at most alpha. */
+  readonly significant: Uint8Array;
+}
+
+/** Figures of the whole overlap matrix `A` (rows: target neurons, columns: source neurons) that need every entry of it. */
+export interface OverlapMeasures {
+  /** Largest overlap. */
+  readonly max: number;
+  /** `-sum A ln A`, with `0 ln 0 = 0`. */
+  readonly entropy: number;
+  /** 1-based row of `argmax n * cumsum2d(A) - i*j`. */
+  readonly internalTarget: number;
+  /** 1-based column of the same. */
+  readonly internalSource: number;
+  /** Per source neuron: `relu(max over rows of cumsum(n*A - 1))`, divided by its maximum; 0 where that is 0. */
+  readonly sourceIntensity: Float64Array;
+  /** Energy of the near-kernel block; null where the block is empty. */
+  readonly nearKernel: NearKernelEnergy | null;
+}
+
+/** The overlap between near-kernel neurons of both sides, against chance. */
+export interface NearKernelEnergy {
+  /** Sum of the overlaps in the block. */
+  readonly energy: number;
+  /** Its mean under the null. */
+  readonly expected: number;
+  /** `ln P(E >= energy)` under the null; null where the variance is 0. */
+  readonly logP: number | null;
+}
+
+/** What is known of a connection once all its overlaps have been seen. */
+export interface ConnectionSummary {
+  readonly connection: Connection;
+  /** `n`: channels shared. */
+  readonly sharedChannels: number;
+  /** `N`: channels in the support of the tested vector. */
+  readonly testedChannels: number;
+  /** `z` of the side that carries the positions. */
+  readonly positions: number;
+  /** Number of neuron pairs that can be tested (`rho > 0` and a null that is not a point). */
+  readonly tests: number;
+  /** The overlap from which an edge is significant; null when `rho` varies or no edge can pass. */
+  readonly threshold: number | null;
+  /** Edges whose adjusted p is at most alpha. */
+  readonly significant: number;
+  /** Expected number of those, were every tested vector random: see `expectedByChance` in stats. */
+  readonly expectedByChance: number;
+  /** Edges whose unadjusted p is at most alpha; `alpha * tests` are expected by chance. */
+  readonly nominal: number;
+  /** Significant edges between near-kernel neurons of both sides. */
+  readonly nearKernelSignificant: number;
+  readonly measures: OverlapMeasures;
+}

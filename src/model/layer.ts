@@ -1,0 +1,113 @@
+/**
+ * Layers and the topology between them.
+ *
+ * A layer is a linear map with weight `W`: `m` out channels, `n` in channels and `z` positions per in channel. A
+ * connection says which out channels of one layer are which in channels of another. Both are plain descriptors:
+ * no weights, safe to keep by the thousand.
+ */
+
+/**
+ * How a weight tensor becomes a matrix (its matricization). `svr`: `m x (n*z)`, the input side carries the positions.
+ * `cosvr`: `(m*z) x n`, the output side does.
+ */
+export type Unfolding = "svr" | "cosvr";
+
+/** What kind of linear map a layer is. */
+export type LayerKind = "linear" | "conv" | "conv-transpose" | "embedding" | "recurrent";
+
+/** How a signal gets from one layer to the next. */
+export type Via = "direct" | "residual" | "concat" | "split" | "flatten" | "pool" | "attention-head" | "recurrent" | "tied";
+
+/** Where the knowledge of a connection comes from, best first. */
+export type Evidence = "graph" | "declared" | "guessed";
+
+/** What happened to the batch normalization behind a layer: there is none, its scaling was ignored, or it was folded in. */
+export type BatchNorm = "none" | "raw" | "folded";
+
+/**
+ * Where a layer's weight lies and how its axes read.
+ *
+ * `out-in`: `[m, n/groups, ...kernel]` (PyTorch). `in-out`: `[n, m]` (Keras `Dense`, GPT-2 `Conv1D`).
+ */
+export interface WeightView {
+  readonly tensor: string;
+  readonly shape: readonly number[];
+  readonly order: "out-in" | "in-out";
+}
+
+/** One linear map of a network. */
+export interface Layer {
+  /** Position in `LayerGraph.layers`. */
+  readonly index: number;
+  readonly name: string;
+  readonly kind: LayerKind;
+  readonly weight: WeightView;
+  /** The weight's element type as the file spells it. */
+  readonly dtype: string;
+  /** `m`, over all groups. */
+  readonly outChannels: number;
+  /** `n`, over all groups. */
+  readonly inChannels: number;
+  /** `z`: kernel positions of a convolution, `H*W` of a fully connected layer that reads a flattened map, else 1. */
+  readonly positions: number;
+  /** Number of groups, a divisor of `m` and of `n`; 1 for a dense layer. */
+  readonly groups: number;
+  readonly batchNorm: BatchNorm;
+}
+
+/** Out channels `[source, source + length)` of the source are in channels `[target, target + length)` of the target. */
+export interface ChannelRange {
+  readonly source: number;
+  readonly target: number;
+  readonly length: number;
+}
+
+/**
+ * Source feeds target through a channel map.
+ *
+ * The ranges are disjoint on the target's side, so each in channel has at most one origin per connection; on the
+ * source's side they may repeat (grouped-query heads) or leave channels out (a split, a padded shortcut).
+ */
+export interface Connection {
+  /** Index of the source layer. */
+  readonly source: number;
+  /** Index of the target layer. */
+  readonly target: number;
+  readonly via: Via;
+  readonly evidence: Evidence;
+  readonly channels: readonly ChannelRange[];
+}
+
+/** Something of a model that does not take part, and why. */
+export interface Skipped {
+  readonly subject: "tensor" | "layer" | "connection";
+  readonly name: string;
+  readonly reason: string;
+}
+
+/** The layers of one model, who feeds whom, and everything that was left out. */
+export interface LayerGraph {
+  readonly layers: readonly Layer[];
+  readonly connections: readonly Connection[];
+  readonly skipped: readonly Skipped[];
+  /** One line each, for the user: what was guessed and on what ground. */
+  readonly warnings: readonly string[];
+}
+
+/** `n`: the number of channels that a connection carries. */
+export function sharedChannels(connection: Connection): number {
+  return connection.channels.reduce((sum, range) => sum + range.length, 0);
+}
+
+/** `r = min(rows, cols)` of the unfolded weight, summed over groups: the number of spectral neurons of the layer. */
+export function rankOf(layer: Layer, unfolding: Unfolding): number {
+  const { rows, cols } = unfoldedShape(layer, unfolding);
+  return layer.groups * Math.min(rows, cols);
+}
+
+/** Rows and columns of one group's unfolded weight. */
+export function unfoldedShape(layer: Layer, unfolding: Unfolding): { rows: number; cols: number } {
+  const m = layer.outChannels / layer.groups;
+  const n = layer.inChannels / layer.groups;
+  return unfolding === "svr" ? { rows: m, cols: n * layer.positions } : { rows: m * layer.positions, cols: n };
+}

@@ -1,0 +1,152 @@
+/**
+ * What the engine asks of the world: where models come from, and where their graphs go. Connectors implement these;
+ * the command line joins them. Nothing here does any work.
+ */
+
+import type { OverlapMeasures } from "./graph.ts";
+import type { Connection, LayerGraph, Unfolding } from "./layer.ts";
+import type { TableBatch, TableName } from "./tables.ts";
+import type { TensorInfo } from "./tensor.ts";
+
+/** A file that was read, for the record. */
+export interface InputFile {
+  readonly path: string;
+  readonly bytes: number;
+  /** Hex; of the whole file. */
+  readonly sha256: string;
+}
+
+/** A model that has been opened: its header is known, its data is still on disk. */
+export interface Model {
+  /** Unique within a run; chosen by the user or derived from the path. Untrusted: encode it wherever it names a file. */
+  readonly id: string;
+  /** Where it came from, as the user wrote it. */
+  readonly uri: string;
+  /** `safetensors`, `synthetic`, … */
+  readonly format: string;
+  readonly tensors: readonly TensorInfo[];
+  /** Free text that the file carries about itself. */
+  readonly metadata: ReadonlyMap<string, string>;
+  /** The topology, where the source knows it for certain (a graph format, a generated model). */
+  readonly graph?: LayerGraph;
+  /**
+   * Reads one tensor, converted to float64, row-major.
+   *
+   * @throws {RangeError} when the tensor does not exist or cannot be read as real numbers
+   */
+  read(tensor: string, signal?: AbortSignal): Promise<Float64Array>;
+  /** The files behind the model, digested. Reads them whole, in pieces. */
+  inputs(signal?: AbortSignal): Promise<readonly InputFile[]>;
+  close(): Promise<void>;
+}
+
+/** A file format: recognizes its files by name and opens them. */
+export interface SourceFormat {
+  readonly name: string;
+  /** With the dot, lower case: `.safetensors`. */
+  readonly extensions: readonly string[];
+  /**
+   * Opens a file by its header.
+   *
+   * @throws {SyntaxError} when the file is not of this format or is damaged; names the file, the place, the value and what is required
+   */
+  open(path: string, id: string, signal?: AbortSignal): Promise<Model>;
+}
+
+/** What a sink is told of the run before the first row. */
+export interface RunHeader {
+  /** Unique per run. */
+  readonly runId: string;
+  /** Version of svrflow. */
+  readonly version: string;
+  /** Absolute path of the output folder; exists. */
+  readonly out: string;
+}
+
+/** What a sink is told of a model before its first row. */
+export interface ModelHeader {
+  readonly id: string;
+  readonly uri: string;
+  readonly format: string;
+  /**
+   * Hex digest of the model's content and of every setting that shapes its tables; names its files, so that a
+   * repeated run replaces its own files and no others.
+   */
+  readonly key: string;
+}
+
+/** A file that stands under its final name. */
+export interface WrittenFile {
+  /** Relative to the output folder, with `/`. */
+  readonly path: string;
+  readonly table: TableName;
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+/** The output of one model. Calls never overlap; the caller awaits each. */
+export interface ModelSink {
+  /** Takes the next rows of a table. May be called any number of times per table, in any order of tables. */
+  write(table: TableName, batch: TableBatch): Promise<void>;
+  /** Makes all rows visible under their final names at once, in place of what an earlier run of this model left. */
+  commit(): Promise<readonly WrittenFile[]>;
+  /** Forgets all rows; nothing of them remains. */
+  abort(): Promise<void>;
+}
+
+/** A place where graphs go. */
+export interface Sink {
+  readonly name: string;
+  begin(model: ModelHeader): Promise<ModelSink>;
+  /** After the last model: brings to its end whatever is done once per run (a bulk load). */
+  finish(signal?: AbortSignal): Promise<void>;
+  /** Instead of `finish`: removes whatever is staged. Models that were committed stay. */
+  abort(): Promise<void>;
+}
+
+/** Opens a sink for a run. @throws when the place cannot be written to */
+export type OpenSink = (run: RunHeader) => Promise<Sink>;
+
+/** The rows of one query, as a graph store answers it. */
+export interface QueryAnswer {
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly unknown[])[];
+}
+
+/** A graph store opened for reading. */
+export interface GraphReader {
+  /**
+   * Answers one Cypher statement that reads.
+   *
+   * @throws {SyntaxError} when the statement does not parse, or writes, or touches files
+   */
+  query(cypher: string, parameters?: Readonly<Record<string, unknown>>): Promise<QueryAnswer>;
+  close(): Promise<void>;
+}
+
+/** What an overlap measure is told before the first row. */
+export interface OverlapShape {
+  readonly connection: Connection;
+  readonly unfolding: Unfolding;
+  /** `n`, `N` and `z` of the connection. */
+  readonly sharedChannels: number;
+  readonly testedChannels: number;
+  readonly positions: number;
+  /** Whether the channel map is the identity over both layers, neither grouped: only then has the near-kernel block its null. */
+  readonly direct: boolean;
+  /** Rows `r'` and columns `r` of the overlap matrix. */
+  readonly targets: number;
+  readonly sources: number;
+  /** 1 for near-kernel neurons, per target and per source neuron. */
+  readonly targetNearKernel: Uint8Array;
+  readonly sourceNearKernel: Uint8Array;
+}
+
+/** Measures an overlap matrix as its rows go by, first to last. */
+export interface OverlapMeasurer {
+  /** `rows` complete rows, row-major, `rows x sources`. */
+  block(rows: number, overlaps: Float64Array): void;
+  finish(): OverlapMeasures;
+}
+
+export type MeasureOverlap = (shape: OverlapShape) => OverlapMeasurer;

@@ -1,0 +1,37 @@
+/** The spectrum of a layer: its singular triplets, one per spectral neuron. */
+
+import type { Layer, Unfolding } from "./layer.ts";
+import type { Matrix } from "./tensor.ts";
+
+/**
+ * A thin singular value decomposition `M = sum_j s_j u_j v_j'` of a `rows x cols` matrix, `r = min(rows, cols)`.
+ *
+ * The vectors are stored neuron by neuron: row `j` of `left` is `u_j`, row `j` of `right` is `v_j`. Singular values
+ * descend. Sign convention: the largest-magnitude entry of `u_j` is positive, the first one on a tie; `v_j` follows.
+ */
+export interface Svd {
+  /** `r x rows`, orthonormal rows. */
+  readonly left: Matrix;
+  /** `r`, descending, non-negative. */
+  readonly singularValues: Float64Array;
+  /** `r x cols`, orthonormal rows. */
+  readonly right: Matrix;
+}
+
+/**
+ * The spectral neurons of one layer. Of a grouped layer each neuron's vectors cover its own group's channels only:
+ * `left` is `r x (m/g)` and `right` is `r x (n/g * z)` in `svr` (`(m/g * z)` and `n/g` in `cosvr`), channel-major
+ * (the entry of channel `c` at position `k` is at `c * z + k`), and `group[j]` says which channels those are.
+ */
+export interface Spectrum extends Svd {
+  readonly layer: Layer;
+  readonly unfolding: Unfolding;
+  /** `r`: the group of each neuron, all zero for a dense layer. */
+  readonly group: Int32Array;
+}
+
+/** Bytes that the vectors and values of a spectrum take in memory. */
+export function spectrumBytes(spectrum: Spectrum): number {
+  return spectrum.left.data.byteLength + spectrum.right.data.byteLength +
+    spectrum.singularValues.byteLength + spectrum.group.byteLength;
+}

@@ -1,0 +1,39 @@
+/** Tensors as a file declares them, and matrices as the kernels take them. */
+
+/** A tensor's entry in a model file's header: everything that is known before a byte of its data is read. */
+export interface TensorInfo {
+  /** The tensor's name exactly as the file spells it; untrusted, may be any string (`__proto__` included). */
+  readonly name: string;
+  /** The element type as the file spells it, such as `F32` or `BF16`. */
+  readonly dtype: string;
+  /** Extents, outermost first (row-major); empty for a scalar. */
+  readonly shape: readonly number[];
+  /** Bytes of data in the file. */
+  readonly byteLength: number;
+  /** Why this tensor cannot be read as real numbers; absent where it can. */
+  readonly unreadable?: string;
+}
+
+/** A dense row-major matrix of float64. `data.length === rows * cols`. */
+export interface Matrix {
+  readonly rows: number;
+  readonly cols: number;
+  readonly data: Float64Array;
+}
+
+/** The number of elements of a tensor of this shape: the product of the extents, 1 for a scalar. */
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, extent) => product * extent, 1);
+}
+
+/**
+ * Wraps `data` as a row-major matrix without copying.
+ *
+ * @throws {RangeError} when `data` does not hold exactly `rows * cols` numbers
+ */
+export function matrix(rows: number, cols: number, data = new Float64Array(rows * cols)): Matrix {
+  if (data.length !== rows * cols) {
+    throw new RangeError(`matrix: found ${data.length} numbers, required ${rows} x ${cols} = ${rows * cols}`);
+  }
+  return { rows, cols, data };
+}
