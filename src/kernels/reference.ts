@@ -1,0 +1,182 @@
+/** The `reference` kernel: plain TypeScript, for tests and for wherever nothing faster runs. */
+
+import { setImmediate as macrotask } from "node:timers/promises";
+import type { Svd } from "../model/spectrum.ts";
+import { type Matrix, matrix } from "../model/tensor.ts";
+import { addScaled, applyQ, dot, factorLq } from "./householder.ts";
+import { orthogonalizeRows } from "./jacobi.ts";
+import type { Kernel, MultiplyOptions, SvdOptions } from "./kernel.ts";
+import { fixSigns } from "./signs.ts";
+
+/** Rows whose norm is below this share of the largest carry no direction any more: their squares underflow. */
+const NO_DIRECTION = 1e-150;
+
+/** Opens the reference kernel. It holds no resources. */
+export function openReferenceKernel(): Kernel {
+  return {
+    info: { name: "reference", version: "1", precision: "f64" },
+    svd,
+    multiply,
+    // The reflections, their product, and the rotated square.
+    workspace: (rows, cols) => 8 * (2 * rows * cols + 4 * Math.min(rows, cols) ** 2),
+    dispose: () => Promise.resolve(),
+  };
+}
+
+async function svd(input: Matrix, { signal }: SvdOptions = {}): Promise<Svd> {
+  const pause = pauseFor(signal);
+  signal?.throwIfAborted();
+  const scale = powerOfTwoScale(input);
+  const tall = input.rows > input.cols;
+  // Rows are the shorter side from here on; a tall matrix swaps the roles of left and right.
+  const a = scaled(tall ? transpose(input) : input, scale);
+  const { u, s, v } = await wideSvd(a, pause);
+  const singularValues = s.map((value) => value / scale);
+  const result = tall ? { left: v, singularValues, right: u } : { left: u, singularValues, right: v };
+  fixSigns(result.left, result.right);
+  return result;
+}
+
+/** The SVD of an `m x n` matrix with `m <= n`: `A = L Q`, `J L = S W`, so `A = J' S (W Q)`. */
+async function wideSvd(a: Matrix, pause: () => Promise<void>) {
+  const m = a.rows;
+  const factors = a.cols > m ? await factorLq(a, pause) : null;
+  const square = factors?.l ?? a;
+  const j = matrix(m, m);
+  for (let i = 0; i < m; i++) j.data[i * m + i] = 1;
+  await orthogonalizeRows(square, j, pause);
+  const { order, norms } = byNorm(square);
+  const w = matrix(m, m);
+  const u = matrix(m, m);
+  const s = new Float64Array(m);
+  order.forEach((from, to) => {
+    const norm = norms[from]!;
+    s[to] = norm;
+    u.data.set(j.data.subarray(from * m, (from + 1) * m), to * m);
+    if (norm > NO_DIRECTION * norms[order[0]!]!) {
+      const row = w.data.subarray(to * m, (to + 1) * m);
+      row.set(square.data.subarray(from * m, (from + 1) * m));
+      for (let i = 0; i < m; i++) row[i]! /= norm;
+    }
+  });
+  completeRows(w);
+  return { u, s, v: factors === null ? w : await applyQ(w, factors, pause) };
+}
+
+/** Rows by descending norm, ties in order. */
+function byNorm(a: Matrix): { order: number[]; norms: number[] } {
+  const norms = Array.from({ length: a.rows }, (_, row) => {
+    const at = row * a.cols;
+    return Math.sqrt(dot(a.data, at, a.data, at, a.cols));
+  });
+  return { order: norms.map((_, row) => row).sort((p, q) => norms[q]! - norms[p]!), norms };
+}
+
+/** Replaces all-zero rows by unit vectors orthogonal to every other row: Gram-Schmidt, twice, of the unit vectors. */
+function completeRows(w: Matrix): void {
+  const { rows: m, cols: n, data } = w;
+  let candidate = 0;
+  for (let row = 0; row < m; row++) {
+    const at = row * n;
+    while (dot(data, at, data, at, n) === 0) {
+      const unit = new Float64Array(n);
+      unit[candidate++ % n] = 1;
+      for (let pass = 0; pass < 2; pass++) {
+        for (let other = 0; other < m; other++) {
+          addScaled(-dot(data, other * n, unit, 0, n), data, other * n, unit, 0, n);
+        }
+      }
+      const norm = Math.sqrt(dot(unit, 0, unit, 0, n));
+      // Of n unit vectors at least one keeps sqrt(1/n) of its length outside a proper subspace.
+      if (norm * norm * n < 0.5) continue;
+      data.set(unit.map((value) => value / norm), at);
+    }
+  }
+}
+
+/** The power of two that brings the largest entry near 1, which is exact; 1 for a zero matrix. Refuses what has no SVD. */
+function powerOfTwoScale(a: Matrix): number {
+  if (a.rows < 1 || a.cols < 1) {
+    throw new RangeError(`svd: found a ${a.rows} x ${a.cols} matrix, required at least one row and column`);
+  }
+  let largest = 0;
+  for (let at = 0; at < a.data.length; at++) {
+    const magnitude = Math.abs(a.data[at]!);
+    if (!(magnitude <= Number.MAX_VALUE)) {
+      const place = `row ${Math.floor(at / a.cols)}, column ${at % a.cols}`;
+      throw new RangeError(`svd, ${place}: found ${a.data[at]}, required a finite number`);
+    }
+    if (magnitude > largest) largest = magnitude;
+  }
+  if (largest === 0) return 1;
+  // Within the normal range of exponents, also for its reciprocal.
+  return 2 ** Math.max(-1022, Math.min(1022, -Math.floor(Math.log2(largest))));
+}
+
+function scaled(a: Matrix, scale: number): Matrix {
+  return matrix(a.rows, a.cols, a.data.map((value) => value * scale));
+}
+
+function transpose(a: Matrix): Matrix {
+  const out = matrix(a.cols, a.rows);
+  for (let row = 0; row < a.rows; row++) {
+    for (let col = 0; col < a.cols; col++) out.data[col * a.rows + row] = a.data[row * a.cols + col]!;
+  }
+  return out;
+}
+
+async function multiply(a: Matrix, b: Matrix, { transposeB = false, signal }: MultiplyOptions = {}): Promise<Matrix> {
+  const right = transposeB ? b : transpose(b);
+  if (a.cols !== right.cols) {
+    const inner = transposeB ? b.cols : b.rows;
+    throw new RangeError(`multiply: found inner sizes ${a.cols} and ${inner}, required equal ones`);
+  }
+  const pause = pauseFor(signal);
+  const out = matrix(a.rows, right.rows);
+  for (let row = 0; row < a.rows; row += 4) {
+    multiplyRows(a, right, out, row, Math.min(row + 4, a.rows));
+    if (row % 64 === 60) await pause();
+  }
+  return out;
+}
+
+/** Rows `[from, to)` of `A B'`; four rows share each pass over `B`. */
+function multiplyRows(a: Matrix, b: Matrix, out: Matrix, from: number, to: number): void {
+  const k = a.cols;
+  const x = a.data;
+  const y = b.data;
+  if (to - from < 4) {
+    for (let row = from; row < to; row++) {
+      for (let col = 0; col < b.rows; col++) out.data[row * b.rows + col] = dot(x, row * k, y, col * k, k);
+    }
+    return;
+  }
+  const [r0, r1, r2, r3] = [from * k, (from + 1) * k, (from + 2) * k, (from + 3) * k];
+  for (let col = 0; col < b.rows; col++) {
+    const c = col * k;
+    let s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+    for (let i = 0; i < k; i++) {
+      const value = y[c + i]!;
+      s0 += x[r0 + i]! * value;
+      s1 += x[r1 + i]! * value;
+      s2 += x[r2 + i]! * value;
+      s3 += x[r3 + i]! * value;
+    }
+    const at = from * b.rows + col;
+    out.data[at] = s0;
+    out.data[at + b.rows] = s1;
+    out.data[at + 2 * b.rows] = s2;
+    out.data[at + 3 * b.rows] = s3;
+  }
+}
+
+/** Lets timers and signals in after every 30 ms of work, and stops where the signal says so. */
+function pauseFor(signal: AbortSignal | undefined): () => Promise<void> {
+  let last = performance.now();
+  return async () => {
+    if (performance.now() - last < 30) return;
+    await macrotask();
+    signal?.throwIfAborted();
+    last = performance.now();
+  };
+}

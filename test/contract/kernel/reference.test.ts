@@ -1,0 +1,4 @@
+import { openReferenceKernel } from "../../../src/kernels/reference.ts";
+import { kernelContract } from "./contract.ts";
+
+kernelContract("reference", () => Promise.resolve(openReferenceKernel()));
