@@ -1,0 +1,33 @@
+/** What a user may declare about a model's topology; the config schema parses into this shape. */
+
+import type { ChannelRange, LayerKind, Via } from "./layer.ts";
+
+/** One layer, by the name its connections use. */
+export interface DeclaredLayer {
+  readonly name: string;
+  /** The tensor that holds its weight; by default the tensor named `name`, or `name + ".weight"`. */
+  readonly weight?: string | undefined;
+  /** How the axes of the weight read; default `out-in`. */
+  readonly order?: "out-in" | "in-out" | undefined;
+  /** `z` of a fully connected layer that reads a flattened map; inferred from its source where it is left out. */
+  readonly positions?: number | undefined;
+  readonly groups?: number | undefined;
+  readonly kind?: LayerKind | undefined;
+}
+
+/** One connection, between declared or plain tensor names. */
+export interface DeclaredConnection {
+  readonly from: string;
+  readonly to: string;
+  /** Default: `flatten` where the target reads several positions of each channel of a fully connected map, else `direct`. */
+  readonly via?: Via | undefined;
+  /** Default: all out channels of the source are the in channels of the target, in order. */
+  readonly channels?: readonly ChannelRange[] | undefined;
+}
+
+/** A declared topology: a chain, or connections, or both; layers only where the defaults do not fit. */
+export interface TopologyDeclaration {
+  readonly chain?: readonly string[] | undefined;
+  readonly layers?: readonly DeclaredLayer[] | undefined;
+  readonly connections?: readonly DeclaredConnection[] | undefined;
+}
