@@ -7,7 +7,6 @@ import {
   type Evidence,
   type Layer,
   type LayerGraph,
-  type LayerKind,
   sharedChannels,
   type Skipped,
 } from "../model/layer.ts";
@@ -15,18 +14,7 @@ import type { Model } from "../model/ports.ts";
 import type { TensorInfo } from "../model/tensor.ts";
 import type { DeclaredConnection, DeclaredLayer, TopologyDeclaration } from "../model/topology.ts";
 import { guessChain } from "./chain.ts";
-
-/** A layer before its place in the graph is known. `inputs` is `n*z` per group; `positions` is null while unknown. */
-export interface LayerDraft {
-  readonly name: string;
-  readonly kind: LayerKind;
-  readonly tensor: TensorInfo;
-  readonly order: "out-in" | "in-out";
-  readonly outChannels: number;
-  readonly inputs: number;
-  readonly groups: number;
-  readonly positions: number | null;
-}
+import { type LayerDraft, positionsFrom } from "./layer-draft.ts";
 
 /** More axes than a 3-D convolution has (out, in, depth, height, width) are nothing this method knows. */
 const MOST_AXES = 5;
@@ -135,16 +123,6 @@ function draft(tensor: TensorInfo, name: string, order: "out-in" | "in-out" = "o
     // A matrix may read a flattened map; only its source can tell.
     positions: kernel.length === 0 ? null : positions,
   };
-}
-
-/** `z` of a layer that reads all out channels of `source`, or null where they do not fit. */
-export function positionsFrom(source: LayerDraft, target: LayerDraft): number | null {
-  const inputs = target.inputs * target.groups;
-  if (target.positions !== null) return inputs === source.outChannels * target.positions ? target.positions : null;
-  if (inputs % source.outChannels !== 0) return null;
-  const positions = inputs / source.outChannels;
-  // A vector has one position; only a feature map is flattened.
-  return positions === 1 || source.kind === "conv" ? positions : null;
 }
 
 function finish(each: LayerDraft, index: number, inferred: number | null, all: readonly TensorInfo[]): Layer {

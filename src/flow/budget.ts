@@ -1,0 +1,83 @@
+/** The byte budget that admits jobs: nothing large is read or computed before its bytes are granted. */
+
+/** Gives a grant back. May be called more than once; only the first call counts. */
+export type Release = () => void;
+
+interface Waiter {
+  readonly bytes: number;
+  readonly urgent: boolean;
+  readonly grant: (release: Release) => void;
+}
+
+/** A budget of bytes shared by the jobs of a run. */
+export class ByteBudget {
+  readonly total: number;
+  #used = 0;
+  #waiting: Waiter[] = [];
+  #reclaim: ((bytes: number) => Promise<void>) | null = null;
+  #reclaiming = false;
+
+  /** @param total bytes, above 0 */
+  constructor(total: number) {
+    if (!(total > 0)) throw new RangeError(`memory: found ${total} bytes, required more than 0`);
+    this.total = total;
+  }
+
+  /** Bytes granted and not given back. */
+  get used(): number {
+    return this.#used;
+  }
+
+  /** Names who can free bytes that nobody is working with (by spilling them to disk). */
+  reclaimWith(reclaim: (bytes: number) => Promise<void>): void {
+    this.#reclaim = reclaim;
+  }
+
+  /**
+   * Waits until `bytes` are free and takes them.
+   *
+   * Whoever fits goes first, urgent ones before others: a job that finishes work (a connection) must never wait behind one
+   * that starts new work and is itself waiting for the first to give its bytes back.
+   *
+   * @param what named in the message when it can never fit
+   * @throws {RangeError} when `bytes` is more than the whole budget; says which budget would do
+   * @throws the signal's reason when it is aborted while waiting
+   */
+  async acquire(bytes: number, what: string, { urgent = false, signal }: { urgent?: boolean; signal?: AbortSignal } = {}): Promise<Release> {
+    if (bytes > this.total) {
+      throw new RangeError(`memory: found a budget of ${this.total} bytes, required at least ${bytes} bytes for ${what}`);
+    }
+    signal?.throwIfAborted();
+    return await new Promise<Release>((resolve, reject) => {
+      const waiter: Waiter = { bytes, urgent, grant: resolve };
+      this.#waiting.push(waiter);
+      signal?.addEventListener("abort", () => {
+        this.#waiting = this.#waiting.filter((each) => each !== waiter);
+        reject(signal.reason as Error);
+      }, { once: true });
+      this.#admit();
+    });
+  }
+
+  #admit(): void {
+    const ordered = [...this.#waiting].sort((a, b) => Number(b.urgent) - Number(a.urgent));
+    for (const waiter of ordered) {
+      if (this.#used + waiter.bytes > this.total) continue;
+      this.#used += waiter.bytes;
+      this.#waiting = this.#waiting.filter((each) => each !== waiter);
+      let given = false;
+      waiter.grant(() => {
+        if (given) return;
+        given = true;
+        this.#used -= waiter.bytes;
+        this.#admit();
+      });
+    }
+    const next = this.#waiting[0];
+    if (next === undefined || this.#reclaim === null || this.#reclaiming) return;
+    this.#reclaiming = true;
+    void this.#reclaim(this.#used + next.bytes - this.total).finally(() => {
+      this.#reclaiming = false;
+    });
+  }
+}

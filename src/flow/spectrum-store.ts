@@ -1,0 +1,209 @@
+/** Spectra between their decomposition and the last connection that needs them: in memory, else on disk. */
+
+import { mkdir, open, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { type Spectrum, spectrumBytes } from "../model/spectrum.ts";
+import { matrix } from "../model/tensor.ts";
+import type { ByteBudget, Release } from "./budget.ts";
+
+interface Entry {
+  /** All but the vectors, which may be on disk. */
+  readonly outline: Spectrum;
+  readonly bytes: number;
+  readonly path: string;
+  spectrum: Spectrum | null;
+  release: Release | null;
+  onDisk: boolean;
+  pins: number;
+  uses: number;
+}
+
+const NOTHING = matrix(0, 0);
+
+/**
+ * Holds spectra within a byte budget. When a job waits for bytes, spectra that nobody works with are written to a spill
+ * folder, oldest first, and read back when a connection asks for them: so memory follows the budget and not the width of
+ * the layer graph.
+ */
+export class SpectrumStore {
+  readonly #budget: ByteBudget;
+  readonly #folder: string;
+  readonly #entries = new Set<Entry>();
+  #turn: Promise<unknown> = Promise.resolve();
+  #count = 0;
+  /** Spectra written to disk so far. */
+  spilled = 0;
+
+  /** @param folder made when first needed; removed by `dispose` */
+  constructor(budget: ByteBudget, folder: string) {
+    this.#budget = budget;
+    this.#folder = folder;
+    budget.reclaimWith((bytes) => this.#spill(bytes));
+  }
+
+  /**
+   * Takes a spectrum over.
+   *
+   * @param release the grant that pays for it, of `spectrumBytes(spectrum)` or more; the store gives it back
+   * @param uses how often it will be used, at least 1
+   */
+  put(spectrum: Spectrum, release: Release, uses: number): SpectrumHandle {
+    const entry: Entry = {
+      outline: { ...spectrum, left: NOTHING, right: NOTHING },
+      bytes: spectrumBytes(spectrum),
+      path: join(this.#folder, `${this.#count++}.f64`),
+      spectrum,
+      release,
+      onDisk: false,
+      pins: 0,
+      uses,
+    };
+    this.#entries.add(entry);
+    return new SpectrumHandle(spectrum, entry);
+  }
+
+  /**
+   * Works with the spectra of a connection's two ends; they are in memory meanwhile. One connection at a time, so that two
+   * can never wait for each other's bytes. Afterwards each counts one use less, and after its last it is forgotten.
+   *
+   * @param workspace bytes that the work itself needs
+   * @throws {RangeError} when both spectra and the workspace exceed the whole budget; says which budget would do
+   */
+  async use<T>(
+    source: SpectrumHandle,
+    target: SpectrumHandle,
+    workspace: number,
+    work: (source: Spectrum, target: Spectrum) => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    const turn = this.#turn.then(() => this.#useAlone(source.entry, target.entry, workspace, work, signal));
+    this.#turn = turn.catch(() => undefined);
+    return await turn;
+  }
+
+  /** Forgets every spectrum and removes the spill folder. */
+  async dispose(): Promise<void> {
+    for (const entry of this.#entries) this.#forget(entry);
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  async #useAlone<T>(
+    source: Entry,
+    target: Entry,
+    workspace: number,
+    work: (source: Spectrum, target: Spectrum) => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    const entries = source === target ? [source] : [source, target];
+    const whole = entries.reduce((sum, entry) => sum + entry.bytes, workspace);
+    const what = `the connection from ${source.outline.layer.name} to ${target.outline.layer.name}`;
+    if (whole > this.#budget.total) {
+      throw new RangeError(`memory: found a budget of ${this.#budget.total} bytes, required at least ${whole} bytes for ${what}`);
+    }
+    for (const entry of entries) entry.pins++;
+    let release: Release | null = null;
+    const options = { urgent: true, ...(signal === undefined ? {} : { signal }) };
+    try {
+      for (const entry of entries) {
+        if (entry.spectrum !== null) continue;
+        entry.release = await this.#budget.acquire(entry.bytes, what, options);
+        entry.spectrum = await readSpectrum(entry);
+      }
+      release = await this.#budget.acquire(workspace, what, options);
+      return await work(source.spectrum!, target.spectrum!);
+    } finally {
+      release?.();
+      for (const entry of entries) {
+        entry.pins--;
+        if (--entry.uses <= 0) this.#forget(entry);
+      }
+    }
+  }
+
+  #forget(entry: Entry): void {
+    entry.spectrum = null;
+    entry.release?.();
+    entry.release = null;
+    this.#entries.delete(entry);
+    if (entry.onDisk) void rm(entry.path, { force: true });
+  }
+
+  async #spill(bytes: number): Promise<void> {
+    let freed = 0;
+    for (const entry of [...this.#entries]) {
+      if (freed >= bytes) return;
+      if (entry.pins > 0 || entry.spectrum === null) continue;
+      const spectrum = entry.spectrum;
+      if (!entry.onDisk) {
+        await mkdir(this.#folder, { recursive: true });
+        await writeSpectrum(entry.path, spectrum);
+        entry.onDisk = true;
+        this.spilled++;
+      }
+      // A connection may have asked for it while it was being written.
+      if (entry.pins > 0 || !this.#entries.has(entry)) continue;
+      entry.spectrum = null;
+      const release = entry.release;
+      entry.release = null;
+      release?.();
+      freed += entry.bytes;
+    }
+  }
+}
+
+/** A spectrum in a store: what is always known of it, and the way to its vectors. */
+export class SpectrumHandle {
+  readonly singularValues: Float64Array;
+  readonly left: { readonly rows: number; readonly cols: number };
+  readonly right: { readonly rows: number; readonly cols: number };
+  readonly group: Int32Array;
+  /** The store's own. */
+  readonly entry: Entry;
+
+  constructor(spectrum: Spectrum, entry: Entry) {
+    this.singularValues = spectrum.singularValues;
+    this.group = spectrum.group;
+    this.left = { rows: spectrum.left.rows, cols: spectrum.left.cols };
+    this.right = { rows: spectrum.right.rows, cols: spectrum.right.cols };
+    this.entry = entry;
+    sizes.set(entry, this);
+  }
+}
+
+/** Sizes of the vectors of an entry that is on disk. */
+const sizes = new WeakMap<Entry, SpectrumHandle>();
+
+async function writeSpectrum(path: string, spectrum: Spectrum): Promise<void> {
+  const file = await open(path, "w");
+  try {
+    await file.writeFile(bytesOf(spectrum.left.data));
+    await file.writeFile(bytesOf(spectrum.right.data));
+  } finally {
+    await file.close();
+  }
+}
+
+async function readSpectrum(entry: Entry): Promise<Spectrum> {
+  const { left, right } = sizes.get(entry)!;
+  const file = await open(entry.path, "r");
+  try {
+    const read = async (rows: number, cols: number, at: number) => {
+      const out = matrix(rows, cols);
+      const bytes = bytesOf(out.data);
+      for (let done = 0; done < bytes.length;) {
+        const { bytesRead } = await file.read(bytes, done, bytes.length - done, at + done);
+        if (bytesRead === 0) throw new RangeError(`${entry.path}: found its end at ${at + done} bytes, required ${at + bytes.length}`);
+        done += bytesRead;
+      }
+      return out;
+    };
+    const leftVectors = await read(left.rows, left.cols, 0);
+    return { ...entry.outline, left: leftVectors, right: await read(right.rows, right.cols, leftVectors.data.byteLength) };
+  } finally {
+    await file.close();
+  }
+}
+
+function bytesOf(data: Float64Array): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}

@@ -1,0 +1,156 @@
+/** Stage 5: which overlaps are more than chance. */
+
+import { show } from "../model/errors.ts";
+import { adjust, type Correction, criticalLogP, expectedByChance } from "../stats/multiple-testing.ts";
+import { sigmaOfLogP } from "../stats/normal.ts";
+import { type NullDistribution, nullDistribution, type NullName } from "../stats/null-distribution.ts";
+import type { OverlapBlock, OverlapGeometry } from "./overlap.ts";
+
+/** Which edges are kept: the significant ones, all, or the `top` largest overlaps of each connection. */
+export type EdgeChoice = "significant" | "all" | { readonly top: number };
+
+/** How edges are tested. */
+export interface TestSettings {
+  readonly null: NullName;
+  /** `ln alpha`: an edge is significant when its adjusted log p is at most this. */
+  readonly logAlpha: number;
+  readonly correction: Correction;
+  readonly edges: EdgeChoice;
+}
+
+/** The pairs of one connection that may become edges, with what its verdicts need. */
+export interface Candidates {
+  readonly geometry: OverlapGeometry;
+  readonly distribution: NullDistribution | null;
+  /** Pairs that were tested: `rho > 0`, and a null that is not a point. */
+  readonly tests: number;
+  readonly sourceNeuron: Int32Array;
+  readonly targetNeuron: Int32Array;
+  readonly overlap: Float64Array;
+  readonly cosine: Float64Array | null;
+  /** `ln P(X >= overlap)`; 0 where there is nothing to test. */
+  readonly logP: Float64Array;
+}
+
+/** An overlap is known to an ulp at best, so a ratio of 1 counts as one ulp less: p-values stay above 0. */
+const LARGEST_RATIO = 1 - 2 ** -53;
+
+/**
+ * Gathers the candidates of a connection from its overlap blocks.
+ *
+ * With `edges: significant` only pairs with unadjusted `p <= alpha` are kept: no correction makes a p-value smaller, and
+ * `adjust` proves that their verdicts need no others. Their number is a small share of all, so a connection is tested in
+ * little memory however large it is.
+ */
+export function candidateCollector(geometry: OverlapGeometry, settings: TestSettings) {
+  const distribution = nullDistribution(settings.null, geometry);
+  // The least ratio that can matter; a hair lower, because the verdict itself is taken on the log p.
+  const least = settings.edges === "significant" ? leastRatio(distribution, settings.logAlpha) : -Infinity;
+  const sourceNeuron: number[] = [];
+  const targetNeuron: number[] = [];
+  const overlap: number[] = [];
+  const cosine: number[] = [];
+  const logP: number[] = [];
+  let tests = 0;
+  return {
+    add(block: OverlapBlock): void {
+      for (let row = 0, at = 0; row < block.rows; row++) {
+        for (let source = 0; source < geometry.sources; source++, at++) {
+          const rho = block.rho === null ? 1 : block.rho[at]!;
+          if (rho === 0) continue;
+          if (distribution !== null) tests++;
+          const ratio = block.overlap[at]! / rho;
+          if (!(ratio >= least)) continue;
+          const p = distribution?.logSurvival(Math.min(LARGEST_RATIO, ratio)) ?? 0;
+          if (settings.edges === "significant" && p > settings.logAlpha) continue;
+          sourceNeuron.push(source);
+          targetNeuron.push(block.first + row);
+          overlap.push(block.overlap[at]!);
+          if (block.cosine !== null) cosine.push(block.cosine[at]!);
+          logP.push(p);
+        }
+      }
+    },
+    finish(): Candidates {
+      return {
+        geometry,
+        distribution,
+        tests,
+        sourceNeuron: Int32Array.from(sourceNeuron),
+        targetNeuron: Int32Array.from(targetNeuron),
+        overlap: Float64Array.from(overlap),
+        cosine: geometry.positions === 1 ? Float64Array.from(cosine) : null,
+        logP: Float64Array.from(logP),
+      };
+    },
+  };
+}
+
+function leastRatio(distribution: NullDistribution | null, logAlpha: number): number {
+  const threshold = distribution?.threshold(logAlpha) ?? null;
+  return threshold === null ? Infinity : threshold * (1 - 1e-12);
+}
+
+/** The verdicts on one connection's candidates. */
+export interface Verdicts {
+  /** `ln q` per candidate. */
+  readonly logQ: Float64Array;
+  /** 1 where the adjusted p is at most alpha. */
+  readonly significant: Uint8Array;
+  readonly significantCount: number;
+  /** Candidates whose unadjusted p is at most alpha. */
+  readonly nominal: number;
+  /** The overlap from which an edge is significant; null when `rho` varies or no edge can pass. */
+  readonly threshold: number | null;
+  /** Expected number of significant edges, were all tested vectors random. */
+  readonly expectedByChance: number;
+}
+
+/**
+ * Decides over one family of tests: one connection, or all connections of a model together.
+ *
+ * @param family the candidates of each connection of the family
+ * @returns one entry per connection, in order
+ */
+export function decide(family: readonly Candidates[], settings: TestSettings): Verdicts[] {
+  const { correction, logAlpha } = settings;
+  const tests = family.reduce((sum, each) => sum + each.tests, 0);
+  const all = new Float64Array(family.reduce((sum, each) => sum + (each.distribution === null ? 0 : each.logP.length), 0));
+  let at = 0;
+  const place = family.map((each) => {
+    if (each.distribution === null) return -1;
+    all.set(each.logP, at);
+    return (at += each.logP.length) - each.logP.length;
+  });
+  const adjusted = adjust(all, tests, correction);
+  const rejected = adjusted.reduce((count, q) => count + (q <= logAlpha ? 1 : 0), 0);
+  const level = tests === 0 ? null : criticalLogP(correction, logAlpha, tests, rejected);
+  const expected = expectedByChance(correction, tests, Math.exp(logAlpha));
+  return family.map((each, i) => {
+    const count = each.logP.length;
+    const logQ = place[i]! < 0 ? new Float64Array(count) : adjusted.slice(place[i]!, place[i]! + count);
+    const significant = Uint8Array.from(logQ, (q) => q <= logAlpha && place[i]! >= 0 ? 1 : 0);
+    return {
+      logQ,
+      significant,
+      significantCount: significant.reduce((sum, one) => sum + one, 0),
+      nominal: place[i]! < 0 ? 0 : each.logP.reduce((sum, p) => sum + (p <= logAlpha ? 1 : 0), 0),
+      threshold: level === null || !each.geometry.unit ? null : each.distribution?.threshold(level) ?? null,
+      expectedByChance: tests === 0 ? 0 : expected * each.tests / tests,
+    };
+  });
+}
+
+/** Positions of the candidates that become edges: all kept, or the `top` largest overlaps, in order of candidates. */
+export function chosen(candidates: Candidates, verdicts: Verdicts, edges: EdgeChoice): Uint32Array {
+  const every = Uint32Array.from(candidates.overlap, (_, at) => at);
+  if (edges === "all") return every;
+  if (edges === "significant") return every.filter((at) => verdicts.significant[at] === 1);
+  if (!(edges.top >= 1)) throw new RangeError(`edges: found top ${show(edges.top)}, required at least 1`);
+  return every.sort((a, b) => candidates.overlap[b]! - candidates.overlap[a]! || a - b).slice(0, edges.top).sort();
+}
+
+/** The normal quantile of each log p. */
+export function sigmas(logP: Float64Array): Float64Array {
+  return logP.map(sigmaOfLogP);
+}
