@@ -1,12 +1,18 @@
 /** The byte budget that admits jobs: nothing large is read or computed before its bytes are granted. */
 
-/** Gives a grant back. May be called more than once; only the first call counts. */
-export type Release = () => void;
+/** Bytes that were granted. */
+export interface Grant {
+  /** Gives back all but `bytes`, once the larger need is over. */
+  shrink(bytes: number): void;
+  /** Gives everything back. Only the first call counts. */
+  release(): void;
+}
 
 interface Waiter {
   readonly bytes: number;
   readonly urgent: boolean;
-  readonly grant: (release: Release) => void;
+  readonly grant: (grant: Grant) => void;
+  readonly refuse: (reason: unknown) => void;
 }
 
 /** A budget of bytes shared by the jobs of a run. */
@@ -14,7 +20,7 @@ export class ByteBudget {
   readonly total: number;
   #used = 0;
   #waiting: Waiter[] = [];
-  #reclaim: ((bytes: number) => Promise<void>) | null = null;
+  #reclaim: ((bytes: number) => Promise<number>) | null = null;
   #reclaiming = false;
 
   /** @param total bytes, above 0 */
@@ -28,8 +34,8 @@ export class ByteBudget {
     return this.#used;
   }
 
-  /** Names who can free bytes that nobody is working with (by spilling them to disk). */
-  reclaimWith(reclaim: (bytes: number) => Promise<void>): void {
+  /** Names who can free bytes that nobody is working with (by spilling them to disk); it resolves to the bytes freed. */
+  reclaimWith(reclaim: (bytes: number) => Promise<number>): void {
     this.#reclaim = reclaim;
   }
 
@@ -43,41 +49,52 @@ export class ByteBudget {
    * @throws {RangeError} when `bytes` is more than the whole budget; says which budget would do
    * @throws the signal's reason when it is aborted while waiting
    */
-  async acquire(bytes: number, what: string, { urgent = false, signal }: { urgent?: boolean; signal?: AbortSignal } = {}): Promise<Release> {
+  async acquire(bytes: number, what: string, { urgent = false, signal }: { urgent?: boolean; signal?: AbortSignal } = {}): Promise<Grant> {
     if (bytes > this.total) {
       throw new RangeError(`memory: found a budget of ${this.total} bytes, required at least ${bytes} bytes for ${what}`);
     }
     signal?.throwIfAborted();
-    return await new Promise<Release>((resolve, reject) => {
-      const waiter: Waiter = { bytes, urgent, grant: resolve };
+    return await new Promise<Grant>((resolve, reject) => {
+      const waiter: Waiter = { bytes, urgent, grant: resolve, refuse: reject };
       this.#waiting.push(waiter);
       signal?.addEventListener("abort", () => {
         this.#waiting = this.#waiting.filter((each) => each !== waiter);
         reject(signal.reason as Error);
       }, { once: true });
-      this.#admit();
+      this.review();
     });
   }
 
-  #admit(): void {
+  /** Admits whoever fits; to be called when something became reclaimable. */
+  review(): void {
     const ordered = [...this.#waiting].sort((a, b) => Number(b.urgent) - Number(a.urgent));
     for (const waiter of ordered) {
       if (this.#used + waiter.bytes > this.total) continue;
-      this.#used += waiter.bytes;
       this.#waiting = this.#waiting.filter((each) => each !== waiter);
-      let given = false;
-      waiter.grant(() => {
-        if (given) return;
-        given = true;
-        this.#used -= waiter.bytes;
-        this.#admit();
-      });
+      waiter.grant(this.#grant(waiter.bytes));
     }
     const next = this.#waiting[0];
     if (next === undefined || this.#reclaim === null || this.#reclaiming) return;
     this.#reclaiming = true;
-    void this.#reclaim(this.#used + next.bytes - this.total).finally(() => {
+    void this.#reclaim(this.#used + next.bytes - this.total).then((freed) => {
       this.#reclaiming = false;
+      if (freed > 0) this.review();
+    }, (reason: unknown) => {
+      // Whoever waits learns why no more bytes can be had (a full disk).
+      this.#reclaiming = false;
+      for (const waiter of this.#waiting.splice(0)) waiter.refuse(reason);
     });
+  }
+
+  #grant(bytes: number): Grant {
+    this.#used += bytes;
+    let held = bytes;
+    const shrink = (to: number) => {
+      if (to >= held) return;
+      this.#used -= held - to;
+      held = to;
+      this.review();
+    };
+    return { shrink, release: () => shrink(0) };
   }
 }

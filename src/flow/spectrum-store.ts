@@ -4,21 +4,29 @@ import { mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Spectrum, spectrumBytes } from "../model/spectrum.ts";
 import { matrix } from "../model/tensor.ts";
-import type { ByteBudget, Release } from "./budget.ts";
+import type { ByteBudget, Grant } from "./budget.ts";
+
+interface Shape {
+  readonly rows: number;
+  readonly cols: number;
+}
 
 interface Entry {
   /** All but the vectors, which may be on disk. */
   readonly outline: Spectrum;
   readonly bytes: number;
   readonly path: string;
+  /** Rows and columns of the left and right vectors. */
+  readonly shapes: readonly [Shape, Shape];
   spectrum: Spectrum | null;
-  release: Release | null;
+  grant: Grant | null;
   onDisk: boolean;
   pins: number;
   uses: number;
 }
 
 const NOTHING = matrix(0, 0);
+const shapeOf = ({ rows, cols }: Shape): Shape => ({ rows, cols });
 
 /**
  * Holds spectra within a byte budget. When a job waits for bytes, spectra that nobody works with are written to a spill
@@ -44,22 +52,25 @@ export class SpectrumStore {
   /**
    * Takes a spectrum over.
    *
-   * @param release the grant that pays for it, of `spectrumBytes(spectrum)` or more; the store gives it back
+   * @param grant what pays for it; shrunk to `spectrumBytes(spectrum)`, and given back in the end
    * @param uses how often it will be used, at least 1
    */
-  put(spectrum: Spectrum, release: Release, uses: number): SpectrumHandle {
+  put(spectrum: Spectrum, grant: Grant, uses: number): SpectrumHandle {
     const entry: Entry = {
       outline: { ...spectrum, left: NOTHING, right: NOTHING },
       bytes: spectrumBytes(spectrum),
       path: join(this.#folder, `${this.#count++}.f64`),
+      shapes: [shapeOf(spectrum.left), shapeOf(spectrum.right)],
       spectrum,
-      release,
+      grant,
       onDisk: false,
       pins: 0,
       uses,
     };
     this.#entries.add(entry);
-    return new SpectrumHandle(spectrum, entry);
+    grant.shrink(entry.bytes);
+    this.#budget.review();
+    return { singularValues: spectrum.singularValues, group: spectrum.group, entry };
   }
 
   /**
@@ -77,8 +88,13 @@ export class SpectrumStore {
     signal?: AbortSignal,
   ): Promise<T> {
     const turn = this.#turn.then(() => this.#useAlone(source.entry, target.entry, workspace, work, signal));
-    this.#turn = turn.catch(() => undefined);
+    this.#turn = turn.catch(() => undefined); // the caller sees the failure; the next in line must not
     return await turn;
+  }
+
+  /** Counts one use less without any work: the other end of a connection could not be decomposed. */
+  skipUse({ entry }: SpectrumHandle): void {
+    if (--entry.uses <= 0) this.#forget(entry);
   }
 
   /** Forgets every spectrum and removes the spill folder. */
@@ -101,37 +117,38 @@ export class SpectrumStore {
       throw new RangeError(`memory: found a budget of ${this.#budget.total} bytes, required at least ${whole} bytes for ${what}`);
     }
     for (const entry of entries) entry.pins++;
-    let release: Release | null = null;
+    let grant: Grant | null = null;
     const options = { urgent: true, ...(signal === undefined ? {} : { signal }) };
     try {
       for (const entry of entries) {
         if (entry.spectrum !== null) continue;
-        entry.release = await this.#budget.acquire(entry.bytes, what, options);
+        entry.grant = await this.#budget.acquire(entry.bytes, what, options);
         entry.spectrum = await readSpectrum(entry);
       }
-      release = await this.#budget.acquire(workspace, what, options);
+      grant = await this.#budget.acquire(workspace, what, options);
       return await work(source.spectrum!, target.spectrum!);
     } finally {
-      release?.();
       for (const entry of entries) {
         entry.pins--;
         if (--entry.uses <= 0) this.#forget(entry);
       }
+      grant?.release();
+      this.#budget.review();
     }
   }
 
   #forget(entry: Entry): void {
     entry.spectrum = null;
-    entry.release?.();
-    entry.release = null;
+    entry.grant?.release();
+    entry.grant = null;
     this.#entries.delete(entry);
     if (entry.onDisk) void rm(entry.path, { force: true });
   }
 
-  async #spill(bytes: number): Promise<void> {
+  async #spill(bytes: number): Promise<number> {
     let freed = 0;
     for (const entry of [...this.#entries]) {
-      if (freed >= bytes) return;
+      if (freed >= bytes) return freed;
       if (entry.pins > 0 || entry.spectrum === null) continue;
       const spectrum = entry.spectrum;
       if (!entry.onDisk) {
@@ -143,35 +160,22 @@ export class SpectrumStore {
       // A connection may have asked for it while it was being written.
       if (entry.pins > 0 || !this.#entries.has(entry)) continue;
       entry.spectrum = null;
-      const release = entry.release;
-      entry.release = null;
-      release?.();
+      const grant = entry.grant;
+      entry.grant = null;
+      grant?.release();
       freed += entry.bytes;
     }
+    return freed;
   }
 }
 
-/** A spectrum in a store: what is always known of it, and the way to its vectors. */
-export class SpectrumHandle {
+/** A spectrum in a store: what is always known of it. */
+export interface SpectrumHandle {
   readonly singularValues: Float64Array;
-  readonly left: { readonly rows: number; readonly cols: number };
-  readonly right: { readonly rows: number; readonly cols: number };
   readonly group: Int32Array;
   /** The store's own. */
   readonly entry: Entry;
-
-  constructor(spectrum: Spectrum, entry: Entry) {
-    this.singularValues = spectrum.singularValues;
-    this.group = spectrum.group;
-    this.left = { rows: spectrum.left.rows, cols: spectrum.left.cols };
-    this.right = { rows: spectrum.right.rows, cols: spectrum.right.cols };
-    this.entry = entry;
-    sizes.set(entry, this);
-  }
 }
-
-/** Sizes of the vectors of an entry that is on disk. */
-const sizes = new WeakMap<Entry, SpectrumHandle>();
 
 async function writeSpectrum(path: string, spectrum: Spectrum): Promise<void> {
   const file = await open(path, "w");
@@ -184,7 +188,7 @@ async function writeSpectrum(path: string, spectrum: Spectrum): Promise<void> {
 }
 
 async function readSpectrum(entry: Entry): Promise<Spectrum> {
-  const { left, right } = sizes.get(entry)!;
+  const [left, right] = entry.shapes;
   const file = await open(entry.path, "r");
   try {
     const read = async (rows: number, cols: number, at: number) => {

@@ -1,6 +1,6 @@
 /** Stage 6: the weight of an edge, by the user's expression. */
 
-import { all, create, type MathNode } from "mathjs";
+import { create, all as everything, type MathNode } from "mathjs";
 import { messageOf, show } from "../model/errors.ts";
 
 /** What an expression may speak of: one number per edge each. */
@@ -44,7 +44,7 @@ const OPERATORS = new Set(["+", "-", "*", "/", "^", "%", "<", ">", "<=", ">=", "
 /** Longer than any weight that a person writes, short enough to parse at once. */
 const LONGEST = 1000;
 
-const math = create(all, { predictable: true });
+const math = create(everything ?? {}, { predictable: true });
 
 /**
  * Compiles a weight expression (mathjs syntax), or the name of a preset.

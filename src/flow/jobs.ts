@@ -1,0 +1,78 @@
+/**
+ * What flows through the pipeline: small descriptors that say what is to be done. Bytes are read and vectors computed
+ * inside the job, when the sink asks for it, so that nothing queues up between stages.
+ */
+
+import type { ConnectionSummary, EdgeColumns } from "../model/graph.ts";
+import type { Connection, Layer, LayerGraph } from "../model/layer.ts";
+import type { Model } from "../model/ports.ts";
+import type { Spectrum } from "../model/spectrum.ts";
+import type { Matrix } from "../model/tensor.ts";
+import type { OverlapGeometry } from "../stages/overlap.ts";
+import type { Candidates } from "../stages/significance.ts";
+import type { OverlapMeasures } from "../model/graph.ts";
+import type { SpectrumHandle } from "./spectrum-store.ts";
+
+/** A layer of a model, about to be read. */
+export interface LayerJob {
+  readonly model: Model;
+  readonly graph: LayerGraph;
+  readonly layer: Layer;
+}
+
+/** A layer whose unfolded weight can be read, one matrix per group. */
+export interface MatrixJob extends LayerJob {
+  /** Rows and columns of each group's matrix. */
+  readonly shape: { readonly rows: number; readonly cols: number };
+  read(): Promise<Matrix[]>;
+}
+
+/** A layer that has been decomposed, or could not be. */
+export interface SpectrumJob extends LayerJob {
+  readonly kind: "layer";
+  readonly spectrum: SpectrumHandle | { readonly skipped: string };
+}
+
+/** A connection that cannot be computed, because one of its ends was skipped. */
+export interface SkippedConnection {
+  readonly kind: "skipped";
+  readonly connection: Connection;
+  readonly name: string;
+  readonly reason: string;
+}
+
+/** A connection whose two spectra are there. */
+export interface ConnectionJob {
+  readonly kind: "connection";
+  readonly connection: Connection;
+  readonly source: Layer;
+  readonly target: Layer;
+  readonly sourceValues: Float64Array;
+  readonly targetValues: Float64Array;
+  /** Does `work` while both spectra are in memory. May be called once. */
+  withSpectra<T>(work: (source: Spectrum, target: Spectrum) => Promise<T>): Promise<T>;
+}
+
+/** A connection with its overlaps seen: candidates for edges, and figures of the whole matrix. */
+export interface OverlapResult {
+  readonly geometry: OverlapGeometry;
+  readonly candidates: Candidates;
+  readonly measures: OverlapMeasures;
+}
+
+/** A connection whose edges can be computed; `weight` is 0 until the weight stage has been. */
+export interface EdgeJob {
+  readonly kind: "connection";
+  readonly connection: Connection;
+  readonly source: Layer;
+  readonly target: Layer;
+  readonly sourceValues: Float64Array;
+  readonly targetValues: Float64Array;
+  edges(): Promise<ConnectionEdges>;
+}
+
+/** The edges of a connection and its summary. */
+export interface ConnectionEdges {
+  readonly edges: EdgeColumns;
+  readonly summary: ConnectionSummary;
+}

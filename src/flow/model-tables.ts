@@ -1,0 +1,148 @@
+/** The rows of a model's tables, gathered while its layers and connections go by. */
+
+import type { ConnectionSummary, EdgeColumns } from "../model/graph.ts";
+import type { LayerGraph, Skipped } from "../model/layer.ts";
+import { batchOfRows, type ColumnData, type Row, type TableBatch, type TableName, TABLES } from "../model/tables.ts";
+import type { ConnectionEdges, SkippedConnection, SpectrumJob } from "./jobs.ts";
+import { nearKernels } from "./operators.ts";
+
+/** Gathers the tables of one model; only edges are not kept. */
+export class ModelTables {
+  readonly #graph: LayerGraph;
+  readonly #nearKernel: number;
+  readonly #layers: SpectrumJob[] = [];
+  readonly #intensity = new Map<number, Float64Array>();
+  readonly summaries: ConnectionSummary[] = [];
+  readonly skipped: Skipped[];
+
+  constructor(graph: LayerGraph, nearKernel: number) {
+    this.#graph = graph;
+    this.#nearKernel = nearKernel;
+    this.skipped = [...graph.skipped];
+  }
+
+  layer(job: SpectrumJob): void {
+    this.#layers.push(job);
+    if ("skipped" in job.spectrum) this.skipped.push({ subject: "layer", name: job.layer.name, reason: job.spectrum.skipped });
+  }
+
+  skip({ name, reason }: SkippedConnection): void {
+    this.skipped.push({ subject: "connection", name, reason });
+  }
+
+  connection({ summary }: ConnectionEdges): void {
+    this.summaries.push(summary);
+    const { source } = summary.connection;
+    const before = this.#intensity.get(source);
+    const now = summary.measures.sourceIntensity;
+    this.#intensity.set(source, before === undefined ? now : now.map((value, j) => Math.max(value, before[j]!)));
+  }
+
+  /** Every table but the edges, complete. */
+  batches(): [TableName, TableBatch][] {
+    const inOrder = [...this.#layers].sort((a, b) => a.layer.index - b.layer.index);
+    const summaries = [...this.summaries].sort((a, b) =>
+      a.connection.source - b.connection.source || a.connection.target - b.connection.target);
+    return [
+      ["layers", batchOfRows(TABLES.layers, inOrder.map(layerRow))],
+      ["neurons", batchOfRows(TABLES.neurons, inOrder.flatMap((job) => this.#neuronRows(job)))],
+      ["connections", batchOfRows(TABLES.connections, summaries.map(connectionRow))],
+      ["skipped", batchOfRows(TABLES.skipped, this.skipped.map((each): Row => ({ ...each })))],
+    ];
+  }
+
+  #neuronRows({ layer, spectrum }: SpectrumJob): Row[] {
+    if ("skipped" in spectrum) return [];
+    const s = spectrum.singularValues;
+    const near = nearKernels(s, this.#nearKernel);
+    const total = sumOfSquares(s);
+    // The last layers feed nobody: their neurons count in full.
+    const feeds = this.#graph.connections.some(({ source }) => source === layer.index);
+    const intensity = this.#intensity.get(layer.index);
+    return Array.from(s, (value, neuron): Row => ({
+      layer_index: layer.index,
+      neuron,
+      group: spectrum.group[neuron]!,
+      singular_value: value,
+      relative: s[0]! > 0 ? value / s[0]! : 0,
+      energy: total > 0 ? (value / Math.sqrt(total)) ** 2 : 0,
+      intensity: intensity?.[neuron] ?? (feeds ? 0 : 1),
+      near_kernel: near[neuron] === 1,
+    }));
+  }
+}
+
+const sumOfSquares = (s: Float64Array): number => s.reduce((sum, value) => sum + value * value, 0);
+
+function layerRow({ layer, spectrum }: SpectrumJob): Row {
+  const s = "skipped" in spectrum ? null : spectrum.singularValues;
+  const largest = s?.[0] ?? null;
+  return {
+    layer_index: layer.index,
+    name: layer.name,
+    kind: layer.kind,
+    out_channels: layer.outChannels,
+    in_channels: layer.inChannels,
+    positions: layer.positions,
+    groups: layer.groups,
+    rank: s?.length ?? null,
+    frobenius_norm: s === null ? null : Math.sqrt(sumOfSquares(s)),
+    spectral_norm: largest,
+    // |W|_F^2 / s_1^2, in [1, rank]; none for a zero layer.
+    stable_rank: s === null || !largest ? null : sumOfSquares(s.map((value) => value / largest)),
+    batch_norm: layer.batchNorm,
+    dtype: layer.dtype,
+  };
+}
+
+function connectionRow(summary: ConnectionSummary): Row {
+  const { connection, measures } = summary;
+  return {
+    source_layer: connection.source,
+    target_layer: connection.target,
+    via: connection.via,
+    evidence: connection.evidence,
+    shared_channels: summary.sharedChannels,
+    tested_channels: summary.testedChannels,
+    positions: summary.positions,
+    tests: summary.tests,
+    threshold: summary.threshold,
+    significant: summary.significant,
+    expected_by_chance: summary.expectedByChance,
+    nominal: summary.nominal,
+    max_overlap: measures.max,
+    entropy: measures.entropy,
+    internal_target: measures.internalTarget,
+    internal_source: measures.internalSource,
+    near_kernel_energy: measures.nearKernel?.energy ?? null,
+    near_kernel_expected: measures.nearKernel?.expected ?? null,
+    near_kernel_log_p: measures.nearKernel?.logP ?? null,
+    near_kernel_significant: summary.nearKernelSignificant,
+  };
+}
+
+/** The edges of a connection as a batch of the edges table; arrays are shared, not copied. */
+export function edgeBatch({ source, target }: { readonly source: number; readonly target: number }, edges: EdgeColumns): TableBatch {
+  const constant = (value: number): ColumnData => ({ type: "int32", values: new Int32Array(edges.count).fill(value) });
+  const int32 = (values: Int32Array): ColumnData => ({ type: "int32", values });
+  const float64 = (values: Float64Array): ColumnData => ({ type: "float64", values });
+  return {
+    schema: TABLES.edges,
+    rows: edges.count,
+    columns: [
+      constant(source),
+      int32(edges.sourceNeuron),
+      constant(target),
+      int32(edges.targetNeuron),
+      float64(edges.overlap),
+      edges.cosine === null
+        ? { type: "float64", values: new Float64Array(edges.count), valid: new Uint8Array(edges.count) }
+        : float64(edges.cosine),
+      float64(edges.logP),
+      float64(edges.qValue),
+      float64(edges.sigma),
+      float64(edges.weight),
+      { type: "bool", values: edges.significant },
+    ],
+  };
+}

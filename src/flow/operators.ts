@@ -1,0 +1,287 @@
+/** The stages as RxJS operators. Each is usable on its own: `source.pipe(layers(), unfold("svr"), …)`. */
+
+import { concatMap, defer, from, map, mergeMap, type Observable, of, type OperatorFunction } from "rxjs";
+import type { Kernel } from "../kernels/kernel.ts";
+import { messageOf } from "../model/errors.ts";
+import { rankOf, type Unfolding, unfoldedShape } from "../model/layer.ts";
+import type { MeasureOverlap, Model } from "../model/ports.ts";
+import type { TopologyDeclaration } from "../model/topology.ts";
+import { layerGraph } from "../stages/layers.ts";
+import { isDirect, overlapBlocks, overlapGeometry } from "../stages/overlap.ts";
+import { candidateCollector, chosen, decide, sigmas, type TestSettings, type Verdicts } from "../stages/significance.ts";
+import { spectrum as decompose } from "../stages/svd.ts";
+import { unfold as unfoldWeight } from "../stages/unfold.ts";
+import type { EdgeVariables } from "../stages/weight.ts";
+import type { ByteBudget } from "./budget.ts";
+import type { ConnectionEdges, ConnectionJob, EdgeJob, LayerJob, MatrixJob, OverlapResult, SkippedConnection, SpectrumJob } from "./jobs.ts";
+import type { SpectrumStore } from "./spectrum-store.ts";
+
+/** What the computing stages share. */
+export interface Workshop {
+  readonly kernel: Kernel;
+  readonly budget: ByteBudget;
+  readonly store: SpectrumStore;
+  readonly signal?: AbortSignal;
+}
+
+/** Overlap blocks are this large at most: enough rows for the kernel to be efficient. */
+const BLOCK_BYTES = 32 * 2 ** 20;
+
+/** Model -> its layers, in order. */
+export function layers(topology?: TopologyDeclaration): OperatorFunction<Model, LayerJob> {
+  return concatMap((model) => {
+    const graph = layerGraph(model, topology);
+    return from(graph.layers).pipe(map((layer) => ({ model, graph, layer })));
+  });
+}
+
+/** Layer -> its matrix, still unread. */
+export function unfold(unfolding: Unfolding, signal?: AbortSignal): OperatorFunction<LayerJob, MatrixJob> {
+  return map((job) => ({
+    ...job,
+    shape: unfoldedShape(job.layer, unfolding),
+    read: async () => unfoldWeight(job.layer, await job.model.read(job.layer.weight.tensor, signal), unfolding),
+  }));
+}
+
+/** Matrix -> spectrum. Read and decomposed within the byte budget; a layer with NaN or infinite weights is skipped. */
+export function svd({ kernel, budget, store, signal }: Workshop, unfolding: Unfolding, workers = 1): OperatorFunction<MatrixJob, SpectrumJob> {
+  return mergeMap((job) => defer(async (): Promise<SpectrumJob> => {
+    const { layer, graph, shape } = job;
+    const weightBytes = 8 * layer.groups * shape.rows * shape.cols;
+    const rank = rankOf(layer, unfolding);
+    const spectrumSize = rank * (8 * (shape.rows + shape.cols) + 12);
+    // The weight as read and as unfolded, the kernel's own memory, and the result.
+    const need = 2 * weightBytes + kernel.workspace(shape.rows, shape.cols) + spectrumSize;
+    const options = signal === undefined ? {} : { signal };
+    const grant = await budget.acquire(need, `layer ${layer.name}`, options);
+    try {
+      const uses = graph.connections.filter(({ source, target }) => source === layer.index || target === layer.index).length;
+      const found = await decompose(layer, await job.read(), unfolding, kernel, signal);
+      return { kind: "layer", ...lean(job), spectrum: store.put(found, grant, uses) };
+    } catch (failure) {
+      grant.release();
+      if (!(failure instanceof RangeError) || !failure.message.startsWith("svd")) throw failure;
+      return { kind: "layer", ...lean(job), spectrum: { skipped: messageOf(failure) } };
+    }
+  }), workers);
+}
+
+const lean = ({ model, graph, layer }: LayerJob): LayerJob => ({ model, graph, layer });
+
+/** Spectrum -> itself, and each connection as soon as both its ends have come by. */
+export function overlap(
+  { store, signal }: Workshop,
+): OperatorFunction<SpectrumJob, SpectrumJob | SkippedConnection | ConnectionJob> {
+  return (spectra) => defer(() => {
+    const seen = new Map<number, SpectrumJob>();
+    return spectra.pipe(mergeMap((job) => {
+      seen.set(job.layer.index, job);
+      const ready = job.graph.connections.flatMap((connection) => {
+        const source = seen.get(connection.source);
+        const target = seen.get(connection.target);
+        const last = job.layer.index === connection.source || job.layer.index === connection.target;
+        return source === undefined || target === undefined || !last ? [] : [joined(connection, source, target, store, signal)];
+      });
+      return of(job, ...ready);
+    }));
+  });
+}
+
+function joined(
+  connection: ConnectionJob["connection"],
+  source: SpectrumJob,
+  target: SpectrumJob,
+  store: SpectrumStore,
+  signal?: AbortSignal,
+): ConnectionJob | SkippedConnection {
+  const a = source.spectrum;
+  const b = target.spectrum;
+  if ("skipped" in a || "skipped" in b) {
+    for (const end of [a, b]) if (!("skipped" in end)) store.skipUse(end);
+    const end = "skipped" in a ? source : target;
+    return {
+      kind: "skipped",
+      connection,
+      name: `${source.layer.name} -> ${target.layer.name}`,
+      reason: `layer ${end.layer.name} was skipped`,
+    };
+  }
+  // One block of inner products with its operands and results, and the candidates of a whole matrix at the worst.
+  const workspace = Math.min(3 * BLOCK_BYTES, 64 * a.singularValues.length * b.singularValues.length * target.layer.positions) + 2 ** 20;
+  return {
+    kind: "connection",
+    connection,
+    source: source.layer,
+    target: target.layer,
+    sourceValues: a.singularValues,
+    targetValues: b.singularValues,
+    withSpectra: (work) => store.use(a, b, workspace, work, signal),
+  };
+}
+
+/** What the significance stage needs to know. */
+export interface SignificanceSettings extends TestSettings {
+  /** Whether all connections of a model are one family of tests. */
+  readonly over: "connection" | "model";
+  readonly measure: MeasureOverlap;
+  /** Neurons with `s_j <= nearKernel * s_1` are near-kernels. */
+  readonly nearKernel: number;
+}
+
+/** Connection -> its edges, still uncomputed. With `over: model` a model's connections are tested before any is passed on. */
+export function significance<T extends { readonly kind: "layer" | "skipped" }>(
+  workshop: Workshop,
+  settings: SignificanceSettings,
+): OperatorFunction<T | ConnectionJob, T | EdgeJob> {
+  if (settings.over === "connection") {
+    return map((item) => isConnection(item)
+      ? edgeJob(item, settings, async () => {
+        const result = await overlapsOf(item, workshop, settings);
+        return { result, verdicts: decide([result.candidates], settings)[0]! };
+      })
+      : item);
+  }
+  return (items) => new FamilyOfModel(items, workshop, settings).tested();
+}
+
+/** All connections of a model, tested together: their candidates are kept until the last has been seen. */
+class FamilyOfModel<T extends { readonly kind: "layer" | "skipped" }> {
+  readonly #items: Observable<T | ConnectionJob>;
+  readonly #workshop: Workshop;
+  readonly #settings: SignificanceSettings;
+
+  constructor(items: Observable<T | ConnectionJob>, workshop: Workshop, settings: SignificanceSettings) {
+    this.#items = items;
+    this.#workshop = workshop;
+    this.#settings = settings;
+  }
+
+  tested(): Observable<T | EdgeJob> {
+    return defer(() => {
+      const held: { job: ConnectionJob; result: OverlapResult }[] = [];
+      const passed = this.#items.pipe(concatMap(async (item): Promise<T[]> => {
+        if (!isConnection(item)) return [item];
+        held.push({ job: item, result: await overlapsOf(item, this.#workshop, this.#settings) });
+        return [];
+      }), mergeMap((each) => each));
+      return concatenated<T | EdgeJob>(passed, () => {
+        const verdicts = decide(held.map(({ result }) => result.candidates), this.#settings);
+        return held.map(({ job, result }, i) => edgeJob(job, this.#settings, () => Promise.resolve({ result, verdicts: verdicts[i]! })));
+      });
+    });
+  }
+}
+
+function concatenated<T>(first: Observable<T>, rest: () => T[]): Observable<T> {
+  return from([() => first, () => from(rest())]).pipe(concatMap((next) => next()));
+}
+
+function isConnection(item: { readonly kind: string }): item is ConnectionJob {
+  return item.kind === "connection";
+}
+
+async function overlapsOf(job: ConnectionJob, { kernel, signal }: Workshop, settings: SignificanceSettings): Promise<OverlapResult> {
+  return await job.withSpectra(async (source, target) => {
+    const geometry = overlapGeometry(job.connection, source, target);
+    const collector = candidateCollector(geometry, settings);
+    const measurer = settings.measure({
+      connection: job.connection,
+      unfolding: source.unfolding,
+      ...geometry,
+      direct: isDirect(job.connection, job.source, job.target),
+      sourceNearKernel: nearKernels(job.sourceValues, settings.nearKernel),
+      targetNearKernel: nearKernels(job.targetValues, settings.nearKernel),
+    });
+    for await (const block of overlapBlocks(job.connection, source, target, kernel, BLOCK_BYTES, signal)) {
+      collector.add(block);
+      measurer.block(block.rows, block.overlap);
+    }
+    return { geometry, candidates: collector.finish(), measures: measurer.finish() };
+  });
+}
+
+/** 1 for each singular value up to `relative` of the largest. */
+export function nearKernels(values: Float64Array, relative: number): Uint8Array {
+  return Uint8Array.from(values, (s) => s <= relative * values[0]! ? 1 : 0);
+}
+
+function edgeJob(
+  job: ConnectionJob,
+  settings: SignificanceSettings,
+  test: () => Promise<{ result: OverlapResult; verdicts: Verdicts }>,
+): EdgeJob {
+  const { kind, connection, source, target, sourceValues, targetValues } = job;
+  const edges = async () => edgesOf(job, settings, await test());
+  return { kind, connection, source, target, sourceValues, targetValues, edges };
+}
+
+function edgesOf(
+  job: ConnectionJob,
+  settings: SignificanceSettings,
+  { result, verdicts }: { result: OverlapResult; verdicts: Verdicts },
+): ConnectionEdges {
+  const { candidates, geometry, measures } = result;
+  const at = chosen(candidates, verdicts, settings.edges);
+  const pick = (values: Float64Array) => Float64Array.from(at, (i) => values[i]!);
+  const logP = pick(candidates.logP);
+  const near = [nearKernels(job.sourceValues, settings.nearKernel), nearKernels(job.targetValues, settings.nearKernel)] as const;
+  let nearKernelSignificant = 0;
+  verdicts.significant.forEach((yes, i) => {
+    if (yes === 1 && near[0][candidates.sourceNeuron[i]!] === 1 && near[1][candidates.targetNeuron[i]!] === 1) nearKernelSignificant++;
+  });
+  return {
+    edges: {
+      count: at.length,
+      sourceNeuron: Int32Array.from(at, (i) => candidates.sourceNeuron[i]!),
+      targetNeuron: Int32Array.from(at, (i) => candidates.targetNeuron[i]!),
+      overlap: pick(candidates.overlap),
+      cosine: candidates.cosine === null ? null : pick(candidates.cosine),
+      logP,
+      qValue: pick(verdicts.logQ).map(Math.exp),
+      sigma: sigmas(logP),
+      weight: new Float64Array(at.length),
+      significant: Uint8Array.from(at, (i) => verdicts.significant[i]!),
+    },
+    summary: {
+      connection: job.connection,
+      sharedChannels: geometry.sharedChannels,
+      testedChannels: geometry.testedChannels,
+      positions: geometry.positions,
+      tests: candidates.tests,
+      threshold: verdicts.threshold,
+      significant: verdicts.significantCount,
+      expectedByChance: verdicts.expectedByChance,
+      nominal: verdicts.nominal,
+      nearKernelSignificant,
+      measures,
+    },
+  };
+}
+
+/** Edges -> the same with the run's weight on each. */
+export function weight<T extends { readonly kind: "layer" | "skipped" }>(
+  expression: (edge: EdgeVariables) => number,
+): OperatorFunction<T | EdgeJob, T | EdgeJob> {
+  return map((item) => isEdgeJob(item) ? { ...item, edges: async () => weighed(item, await item.edges(), expression) } : item);
+}
+
+function isEdgeJob(item: { readonly kind: string }): item is EdgeJob {
+  return item.kind === "connection";
+}
+
+function weighed(job: EdgeJob, { edges, summary }: ConnectionEdges, expression: (edge: EdgeVariables) => number): ConnectionEdges {
+  const values = Float64Array.from({ length: edges.count }, (_, i) => expression({
+    overlap: edges.overlap[i]!,
+    cosine: edges.cosine?.[i] ?? NaN,
+    sourceSingularValue: job.sourceValues[edges.sourceNeuron[i]!]!,
+    targetSingularValue: job.targetValues[edges.targetNeuron[i]!]!,
+    channels: summary.sharedChannels,
+    positions: summary.positions,
+    p: Math.exp(edges.logP[i]!),
+    logP: edges.logP[i]!,
+    q: edges.qValue[i]!,
+    sigma: edges.sigma[i]!,
+  }));
+  return { edges: { ...edges, weight: values }, summary };
+}

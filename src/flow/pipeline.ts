@@ -1,0 +1,39 @@
+/** The whole pipeline: source -> layers -> unfold -> svd -> overlap -> significance -> weight -> sinks. */
+
+import { defer, type Observable, of } from "rxjs";
+import type { Unfolding } from "../model/layer.ts";
+import type { Model } from "../model/ports.ts";
+import type { TopologyDeclaration } from "../model/topology.ts";
+import { layerGraph } from "../stages/layers.ts";
+import type { EdgeVariables } from "../stages/weight.ts";
+import { layers, overlap, significance, type SignificanceSettings, svd, unfold, weight, type Workshop } from "./operators.ts";
+import { type ModelResult, sinks, type SinkSettings } from "./sinks.ts";
+
+/** Everything that a model's way through the pipeline depends on. */
+export interface PipelineSettings extends SinkSettings {
+  readonly topology?: TopologyDeclaration;
+  readonly unfolding: Unfolding;
+  readonly test: SignificanceSettings;
+  readonly weight: (edge: EdgeVariables) => number;
+  readonly workshop: Workshop;
+}
+
+/**
+ * The spectral graph of one model, from its weights to its tables.
+ *
+ * @returns emits one result when every table of the model is committed; errors, with nothing left behind, when it cannot be
+ */
+export function spectralGraph(model: Model, settings: PipelineSettings): Observable<ModelResult> {
+  const { topology, unfolding, test, workshop } = settings;
+  return defer(() =>
+    of(model).pipe(
+      layers(topology), // which linear maps there are, who feeds whom
+      unfold(unfolding, workshop.signal), // each weight as a matrix, not read yet
+      svd(workshop, unfolding), // read, decomposed; the weight is let go
+      overlap(workshop), // connections, as soon as both ends are there
+      significance(workshop, test), // overlaps, and which of them are more than chance
+      weight(settings.weight), // what each edge is worth
+      sinks(model, layerGraph(model, topology), settings), // tables, whole or not at all
+    )
+  );
+}

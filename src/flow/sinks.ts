@@ -1,0 +1,158 @@
+/** The end of the pipeline: tables into sinks, whole or not at all. */
+
+import { concatMap, defer, finalize, ignoreElements, type Observable, of, type OperatorFunction } from "rxjs";
+import type { ConnectionSummary } from "../model/graph.ts";
+import type { LayerGraph, Skipped } from "../model/layer.ts";
+import type { Model, ModelHeader, ModelSink, Sink, WrittenFile } from "../model/ports.ts";
+import { type TableBatch, type TableName, TABLE_NAMES } from "../model/tables.ts";
+import type { ConnectionEdges, EdgeJob, SkippedConnection, SpectrumJob } from "./jobs.ts";
+import { edgeBatch, ModelTables } from "./model-tables.ts";
+
+/** A strong edge, for the report. */
+export interface StrongEdge {
+  readonly sourceLayer: number;
+  readonly sourceNeuron: number;
+  readonly targetLayer: number;
+  readonly targetNeuron: number;
+  readonly overlap: number;
+  readonly logP: number;
+  readonly sigma: number;
+}
+
+/** What became of one model. */
+export interface ModelResult {
+  readonly model: Model;
+  readonly graph: LayerGraph;
+  /** Rows written, per table. */
+  readonly rows: Readonly<Record<TableName, number>>;
+  readonly summaries: readonly ConnectionSummary[];
+  readonly skipped: readonly Skipped[];
+  readonly strongest: readonly StrongEdge[];
+  readonly files: readonly WrittenFile[];
+}
+
+/** Where a model's tables go. */
+export interface SinkSettings {
+  readonly sinks: readonly Sink[];
+  readonly header: ModelHeader;
+  readonly nearKernel: number;
+  /** Called when a layer or a connection is done, with how many of them there are. */
+  readonly progress?: (step: { readonly model: string; readonly done: number; readonly of: number; readonly what: string }) => void;
+}
+
+/** How many of the strongest edges the report names. */
+const STRONGEST = 10;
+
+/**
+ * Writes all that comes by, one item after another, each awaited, and commits at the end. On an error or when
+ * unsubscribed nothing of the model remains.
+ */
+export function sinks(
+  model: Model,
+  graph: LayerGraph,
+  settings: SinkSettings,
+): OperatorFunction<SpectrumJob | SkippedConnection | EdgeJob, ModelResult> {
+  return (items) => defer(() => {
+    const writer = new ModelWriter(model, graph, settings);
+    const written = items.pipe(concatMap((item) => writer.take(item)), ignoreElements());
+    return chained(written, () => writer.commit()).pipe(finalize(() => void writer.abort()));
+  });
+}
+
+function chained<T>(first: Observable<never>, last: () => Promise<T>): Observable<T> {
+  return of(() => first, () => defer(last)).pipe(concatMap((next): Observable<T> => next()));
+}
+
+class ModelWriter {
+  readonly #model: Model;
+  readonly #graph: LayerGraph;
+  readonly #settings: SinkSettings;
+  readonly #tables: ModelTables;
+  readonly #rows = Object.fromEntries(TABLE_NAMES.map((name) => [name, 0])) as Record<TableName, number>;
+  #open: ModelSink[] | null = null;
+  #strongest: StrongEdge[] = [];
+  #done = 0;
+
+  constructor(model: Model, graph: LayerGraph, settings: SinkSettings) {
+    this.#model = model;
+    this.#graph = graph;
+    this.#settings = settings;
+    this.#tables = new ModelTables(graph, settings.nearKernel);
+  }
+
+  async take(item: SpectrumJob | SkippedConnection | EdgeJob): Promise<void> {
+    switch (item.kind) {
+      case "layer":
+        this.#tables.layer(item);
+        this.#step(item.layer.name);
+        return;
+      case "skipped":
+        this.#tables.skip(item);
+        this.#step(item.name);
+        return;
+      case "connection": {
+        const found = await item.edges();
+        this.#tables.connection(found);
+        this.#remember(found);
+        await this.#write("edges", edgeBatch(item.connection, found.edges));
+        this.#step(`${item.source.name} -> ${item.target.name}`);
+      }
+    }
+  }
+
+  async commit(): Promise<ModelResult> {
+    for (const [table, batch] of this.#tables.batches()) await this.#write(table, batch);
+    const files: WrittenFile[] = [];
+    for (const sink of await this.#sinks()) files.push(...await sink.commit());
+    this.#open = null;
+    return {
+      model: this.#model,
+      graph: this.#graph,
+      rows: this.#rows,
+      summaries: this.#tables.summaries,
+      skipped: this.#tables.skipped,
+      strongest: this.#strongest,
+      files,
+    };
+  }
+
+  async abort(): Promise<void> {
+    const open = this.#open ?? [];
+    this.#open = null;
+    await Promise.all(open.map((sink) => sink.abort()));
+  }
+
+  async #sinks(): Promise<ModelSink[]> {
+    if (this.#open === null) {
+      this.#open = [];
+      for (const sink of this.#settings.sinks) this.#open.push(await sink.begin(this.#settings.header));
+    }
+    return this.#open;
+  }
+
+  async #write(table: TableName, batch: TableBatch): Promise<void> {
+    for (const sink of await this.#sinks()) await sink.write(table, batch);
+    this.#rows[table] += batch.rows;
+  }
+
+  #remember({ edges, summary }: ConnectionEdges): void {
+    const { source, target } = summary.connection;
+    const order = Uint32Array.from(edges.overlap, (_, i) => i).sort((a, b) => edges.overlap[b]! - edges.overlap[a]!);
+    const found = Array.from(order.slice(0, STRONGEST), (i): StrongEdge => ({
+      sourceLayer: source,
+      sourceNeuron: edges.sourceNeuron[i]!,
+      targetLayer: target,
+      targetNeuron: edges.targetNeuron[i]!,
+      overlap: edges.overlap[i]!,
+      logP: edges.logP[i]!,
+      sigma: edges.sigma[i]!,
+    }));
+    this.#strongest = [...this.#strongest, ...found].sort((a, b) => b.overlap - a.overlap).slice(0, STRONGEST);
+  }
+
+  #step(what: string): void {
+    this.#done++;
+    const all = this.#graph.layers.length + this.#graph.connections.length;
+    this.#settings.progress?.({ model: this.#model.id, done: this.#done, of: all, what });
+  }
+}
