@@ -1,0 +1,178 @@
+/**
+ * The bulk load: staged rows of all models of a run go into the graph store by one COPY per table.
+ *
+ * The load works on a copy of the store, which takes the original's place by an atomic rename. A transaction in the
+ * original will not do: in Ladybug 0.19.1, rolling back a transaction that deleted nodes and copied relations (or closing
+ * a store in the midst of one) loses relations that were committed long before. So nothing is ever rolled back; a
+ * load that fails or dies leaves a copy that nobody reads, and readers that have the old store open keep it.
+ */
+
+import { constants, existsSync } from "node:fs";
+import { copyFile, mkdtemp, open, rename, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { show } from "../../src/model/errors.ts";
+import { SCHEMA_VERSION } from "../../src/model/tables.ts";
+import { createStatement, GRAPH_TABLES, type GraphTable } from "./ladybug-schema.ts";
+import { type Ladybug, openStore, type Store } from "./ladybug-store.ts";
+import { syncFolder } from "./staging.ts";
+
+/** Staged Parquet files of one table, without those that have no rows. */
+export interface StagedTable {
+  readonly files: readonly string[];
+  readonly rows: number;
+}
+
+/** What a load is about. */
+export interface Load {
+  /** Final path of the store. */
+  readonly path: string;
+  /** An empty folder on the same file system. */
+  readonly folder: string;
+  /** Ids of the models that the staged rows replace. */
+  readonly models: readonly string[];
+  /** By name of the graph's table. */
+  readonly tables: ReadonlyMap<string, StagedTable>;
+}
+
+const SCHEMA_COMMENT = "svrflow schema ";
+
+/**
+ * Replaces models in the store at `load.path`, which is made where there is none; other models stay as they are.
+ *
+ * @throws {Error} when another process has the store open for writing, it has another schema, a relation's end does not
+ * exist, or the counts afterwards are not what they must be. The store is then what it was before.
+ */
+export async function loadGraph(lbug: Ladybug, load: Load, signal?: AbortSignal): Promise<void> {
+  const work = join(load.folder, "graph.lbug");
+  // Held open, and so locked, until the new store is ready to take its place.
+  const current = existsSync(load.path) ? await openStore(lbug, load.path, "write") : null;
+  try {
+    const kept = current === null ? 0 : await keptModels(current, load);
+    if (current !== null && kept > 0) {
+      await current.run("CHECKPOINT");
+      await copyFile(load.path, work, constants.COPYFILE_FICLONE);
+    }
+    await withStore(lbug, work, (store) => fillStore(store, load, kept > 0, signal));
+    await syncFile(work);
+    signal?.throwIfAborted();
+  } finally {
+    await current?.close();
+  }
+  await rename(work, load.path);
+  await syncFolder(dirname(load.path));
+}
+
+/**
+ * Refuses a store that cannot take this run's rows.
+ *
+ * @throws {Error} when another process has it open for writing, it is no graph store or one of another schema
+ */
+export async function probeStore(lbug: Ladybug, path: string): Promise<void> {
+  if (existsSync(path)) await withStore(lbug, path, (store) => checkSchema(store, path));
+}
+
+async function withStore<T>(lbug: Ladybug, path: string, work: (store: Store) => Promise<T>): Promise<T> {
+  const store = await openStore(lbug, path, "write");
+  try {
+    return await work(store);
+  } finally {
+    await store.close();
+  }
+}
+
+/** The number of models in the store that the load leaves alone. With none, the new store starts empty and compact. */
+async function keptModels(store: Store, load: Load): Promise<number> {
+  await checkSchema(store, load.path);
+  const rows = await store.run("MATCH (m:Model) WHERE NOT m.id IN $models RETURN count(*) AS n", {
+    models: [...load.models],
+  });
+  return Number(rows[0]?.["n"]);
+}
+
+/** The schema version stands in the comment of the Model table, the store's only room for free text. */
+async function checkSchema(store: Store, path: string): Promise<void> {
+  const rows = await store.run("CALL show_tables() WHERE name = 'Model' RETURN comment");
+  const found = rows[0]?.["comment"] ?? "no table Model";
+  const required = `${SCHEMA_COMMENT}${SCHEMA_VERSION}`;
+  if (found !== required) {
+    throw new Error(
+      `opening graph store ${show(path)} to write: found ${show(found)}, required ${show(required)}; ` +
+        `move the file away or choose another output folder`,
+    );
+  }
+}
+
+async function fillStore(store: Store, load: Load, copied: boolean, signal?: AbortSignal): Promise<void> {
+  if (copied) {
+    const models = [...load.models];
+    await store.run("MATCH (n:SpectralNeuron) WHERE n.model IN $models DETACH DELETE n", { models });
+    await store.run("MATCH (l:Layer) WHERE l.model IN $models DETACH DELETE l", { models });
+    await store.run("MATCH (m:Model) WHERE m.id IN $models DETACH DELETE m", { models });
+  } else {
+    for (const table of GRAPH_TABLES) await store.run(createStatement(table));
+    await store.run(`COMMENT ON TABLE Model IS '${SCHEMA_COMMENT}${SCHEMA_VERSION}'`);
+  }
+  for (const table of GRAPH_TABLES) {
+    signal?.throwIfAborted();
+    await copyTable(store, table, load);
+  }
+  await store.run("CHECKPOINT");
+}
+
+/** Copies one table's rows and counts them, because a graph that lacks rows must not take a whole one's place. */
+async function copyTable(store: Store, table: GraphTable, load: Load): Promise<void> {
+  const staged = load.tables.get(table.name);
+  if (staged === undefined || staged.rows === 0) return;
+  const before = await countRows(store, table);
+  await withPlainPath(load.folder, async (plain) => {
+    const files = staged.files.map((file) => quote(plain(file)));
+    await store.run(`COPY ${table.name} FROM [${files.join(", ")}]`);
+  });
+  const after = await countRows(store, table);
+  if (after !== before + staged.rows) {
+    throw new Error(
+      `loading ${table.name} into the graph: found ${after} rows, required ${before} + ${staged.rows}`,
+    );
+  }
+}
+
+async function countRows(store: Store, { name, ends }: GraphTable): Promise<number> {
+  const pattern = ends === undefined ? `(n:${name})` : `(:${ends[0]})-[e:${name}]->(:${ends[1]})`;
+  const rows = await store.run(`MATCH ${pattern} RETURN count(*) AS n`);
+  return Number(rows[0]?.["n"]);
+}
+
+/**
+ * COPY takes its paths for patterns and knows no escape. Where the folder's own path would be one, the files are reached
+ * through a link from the folder for temporary files.
+ */
+async function withPlainPath(
+  folder: string,
+  work: (plain: (file: string) => string) => Promise<void>,
+): Promise<void> {
+  if (!/[*?[\]{}]/.test(folder)) return await work((file) => file);
+  const links = await mkdtemp(join(tmpdir(), "svrflow-"));
+  try {
+    const link = join(links, "rows");
+    // Junctions are what an ordinary user may make on Windows; other systems ignore the word.
+    await symlink(dirname(folder), link, "junction");
+    await work((file) => join(link, file.slice(dirname(folder).length)));
+  } finally {
+    await rm(links, { recursive: true, force: true });
+  }
+}
+
+/** A Cypher string literal. */
+function quote(text: string): string {
+  return `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
+}
+
+async function syncFile(path: string): Promise<void> {
+  const handle = await open(path, "r+");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,134 @@
+/** The embedded property graph at `<out>/graph.lbug`. */
+
+import { join } from "node:path";
+import type { ModelHeader, ModelSink, OpenSink, RunHeader, WrittenFile } from "../../src/model/ports.ts";
+import type { TableBatch, TableName } from "../../src/model/tables.ts";
+import { fileMetadata } from "./file-sink.ts";
+import { loadGraph, probeStore, type StagedTable } from "./ladybug-load.ts";
+import { GRAPH_TABLES, type GraphRows, graphRows, type GraphTable, modelRow } from "./ladybug-schema.ts";
+import { loadLadybug } from "./ladybug-store.ts";
+import { inOrder } from "./order.ts";
+import { startParquet } from "./parquet-writer.ts";
+import { encodeModelId, openOutput, Staging } from "./staging.ts";
+import { TableWriter } from "./table-writer.ts";
+
+/** The store's file inside an output folder. */
+export const GRAPH_FILE = "graph.lbug";
+
+/**
+ * Opens the graph sink. Rows are staged per model, and `finish` loads those of all committed models at once:
+ *
+ *     (:Model)-[:HAS_LAYER]->(:Layer)-[:HAS_NEURON]->(:SpectralNeuron)
+ *     (:SpectralNeuron)-[:CONNECTS]->(:SpectralNeuron)     (:Layer)-[:FEEDS]->(:Layer)
+ *
+ * A model that the graph holds already is replaced, others stay. Until `finish` resolves the graph is what it was, so
+ * `commit` answers with no files. Rows of `skipped` have no place in the graph and are dropped.
+ *
+ * @throws {Error} when the store's native code is missing, another process has the graph open for writing, or it has
+ * another schema
+ * @throws {RangeError} when the run id is not safe in a path
+ */
+export const openLadybugSink: OpenSink = async (run) => {
+  const staging = new Staging(run.out, run.runId, "ladybug");
+  const path = join(run.out, GRAPH_FILE);
+  const lbug = loadLadybug();
+  await probeStore(lbug, path);
+  const committed = new Map<string, StagedModel>();
+  return inOrder({
+    name: "ladybug",
+    async begin(model) {
+      encodeModelId(model.id);
+      const staged = new StagedModel(run, model, staging, await staging.folder());
+      return {
+        write: (table, batch) => staged.write(table, batch),
+        async commit() {
+          await staged.commit();
+          await committed.get(model.id)?.abort();
+          committed.set(model.id, staged);
+          return [];
+        },
+        abort: () => staged.abort(),
+      };
+    },
+    async finish(signal) {
+      try {
+        if (committed.size === 0) return;
+        const folder = await staging.folder();
+        const tables = mergeTables([...committed.values()]);
+        await loadGraph(lbug, { path, folder, models: [...committed.keys()], tables }, signal);
+      } finally {
+        await staging.close();
+      }
+    },
+    abort: () => staging.close(),
+  });
+};
+
+function mergeTables(models: readonly StagedModel[]): ReadonlyMap<string, StagedTable> {
+  return new Map(GRAPH_TABLES.map(({ name }) => {
+    const parts = models.flatMap((model) => model.files.get(name) ?? []);
+    return [name, {
+      files: parts.flatMap((part) => part.files),
+      rows: parts.reduce((sum, part) => sum + part.rows, 0),
+    }];
+  }));
+}
+
+/** The nodes and relations of one model, as Parquet files in a folder of its own. */
+class StagedModel implements ModelSink {
+  /** By name of the graph's table; complete once committed. */
+  readonly files = new Map<string, StagedTable>();
+  readonly #run: RunHeader;
+  readonly #model: ModelHeader;
+  readonly #staging: Staging;
+  readonly #folder: string;
+  readonly #writers = new Map<string, TableWriter>();
+
+  constructor(run: RunHeader, model: ModelHeader, staging: Staging, folder: string) {
+    this.#run = run;
+    this.#model = model;
+    this.#staging = staging;
+    this.#folder = folder;
+  }
+
+  async write(table: TableName, batch: TableBatch): Promise<void> {
+    for (const rows of graphRows(this.#model, table, batch)) await this.#add(rows);
+  }
+
+  async commit(): Promise<readonly WrittenFile[]> {
+    await this.#add(modelRow(this.#model, this.#run.runId));
+    for (const [name, writer] of this.#writers) {
+      const { rows } = await writer.close();
+      this.#writers.delete(name);
+      this.files.set(name, { files: [this.#path(name)], rows });
+    }
+    return [];
+  }
+
+  async abort(): Promise<void> {
+    for (const writer of this.#writers.values()) await writer.abort().catch(() => undefined);
+    this.#writers.clear();
+    await this.#staging.discard(this.#folder);
+  }
+
+  async #add({ table, batch }: GraphRows): Promise<void> {
+    const writer = this.#writers.get(table.name) ?? await this.#start(table);
+    await writer.write(batch);
+  }
+
+  async #start(table: GraphTable): Promise<TableWriter> {
+    const output = await openOutput(this.#path(table.name));
+    const metadata = fileMetadata(this.#run, this.#model, table.name);
+    const writer = new TableWriter(
+      output,
+      await startParquet(output, table.columns, metadata),
+      table.columns,
+    );
+    this.#writers.set(table.name, writer);
+    return writer;
+  }
+
+  #path(table: string): string {
+    return join(this.#folder, `${table}.parquet`);
+  }
+}

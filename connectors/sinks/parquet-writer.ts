@@ -1,0 +1,192 @@
+/**
+ * Parquet files, a column batch at a time: the one place that knows parquetjs-lite.
+ *
+ * Its `appendRow` is slow and refuses NaN, so a `ParquetWriter` is handed whole columns in its (undocumented) `rowBuffer` and
+ * told to close: it then encodes one page per column and gives the row group to the envelope writer, which is ours.
+ */
+
+import { type FileHandle, open } from "node:fs/promises";
+// @ts-types="./parquetjs-lite.d.ts"
+import parquet from "parquetjs-lite";
+import type { ColumnData, ColumnSchema, ColumnType, TableBatch } from "../../src/model/tables.ts";
+import type { ParquetEnvelopeWriter, ParquetField, RowBuffer } from "./parquetjs-lite.d.ts";
+
+/** Rows per row group: large enough to compress and to scan fast, small enough to prune. */
+const ROW_GROUP = 128 * 1024;
+
+const TYPES: Readonly<Record<ColumnType, ParquetField>> = {
+  // Strings and flags carry no statistics: nobody prunes by them.
+  utf8: { type: "UTF8", statistics: false },
+  bool: { type: "BOOLEAN", statistics: false },
+  int32: { type: "INT32" },
+  int64: { type: "INT64" },
+  float64: { type: "DOUBLE" },
+};
+
+/** A Parquet file that is being written. Await each call before the next. */
+export interface ParquetFile {
+  readonly rows: number;
+  /** @throws {TypeError} when the batch has other columns than the file */
+  write(batch: TableBatch): Promise<void>;
+  /** Writes the footer, flushes to the disk and closes. @returns the file's bytes */
+  close(): Promise<number>;
+  /** Closes without a footer: what is on disk is no Parquet file. */
+  abandon(): Promise<void>;
+}
+
+/**
+ * Creates a Parquet file (snappy, data pages v1, exact int64, min and max of numbers per row group).
+ *
+ * @param metadata key-value metadata of the file
+ * @throws when the file exists, or its folder cannot be written to
+ */
+export async function createParquet(
+  path: string,
+  schema: readonly ColumnSchema[],
+  metadata: Readonly<Record<string, string>>,
+): Promise<ParquetFile> {
+  const handle = await open(path, "wx");
+  const fields = Object.fromEntries(schema.map(({ name, type, nullable }) => [name, { ...TYPES[type], optional: nullable, compression: "SNAPPY" as const }]));
+  const layout = new parquet.ParquetSchema(fields);
+  let bytes = 0;
+  const write = async (piece: Uint8Array) => {
+    await writeFully(handle, piece);
+    bytes += piece.length;
+  };
+  const envelope = new parquet.ParquetEnvelopeWriter(layout, write, () => Promise.resolve(), 0, {
+    pageSize: ROW_GROUP,
+    useDataPageV2: false,
+    pageIndex: false,
+  });
+  await envelope.writeHeader();
+  let pending: TableBatch[] = [];
+  let waiting = 0;
+  const file = {
+    rows: 0,
+    async write(batch: TableBatch) {
+      if (batch.columns.length !== schema.length || batch.columns.some((column, i) => column.type !== schema[i]!.type)) {
+        throw new TypeError(`${path}: found columns ${batch.columns.map(({ type }) => type).join(", ")}, required ${schema.map(({ type }) => type).join(", ")}`);
+      }
+      file.rows += batch.rows;
+      for (let from = 0; from < batch.rows;) {
+        const to = Math.min(batch.rows, from + ROW_GROUP - waiting);
+        pending.push(rowsOf(batch, from, to));
+        waiting += to - from;
+        from = to;
+        if (waiting === ROW_GROUP) await flush();
+      }
+    },
+    async close() {
+      if (waiting > 0) await flush();
+      await envelope.writeFooter({ ...metadata });
+      await handle.sync();
+      await handle.close();
+      return bytes;
+    },
+    abandon: () => handle.close(),
+  };
+  const flush = async () => {
+    const rows = rowBuffer(schema, pending, waiting);
+    pending = [];
+    waiting = 0;
+    await writeRowGroup(layout, envelope, rows);
+  };
+  return file;
+}
+
+async function writeFully(handle: FileHandle, piece: Uint8Array): Promise<void> {
+  for (let done = 0; done < piece.length;) done += (await handle.write(piece, done, piece.length - done)).bytesWritten;
+}
+
+/** Lets a `ParquetWriter` encode one prepared row group into our envelope. */
+async function writeRowGroup(schema: InstanceType<typeof parquet.ParquetSchema>, envelope: ParquetEnvelopeWriter, rows: RowBuffer): Promise<void> {
+  const writer = new parquet.ParquetWriter(schema, {
+    pageSize: envelope.pageSize,
+    useDataPageV2: envelope.useDataPageV2,
+    writeHeader: () => undefined,
+    writeRowGroup: (group) => envelope.writeRowGroup(group),
+    writeIndex: () => Promise.resolve(),
+    writeFooter: () => Promise.resolve(),
+    close: () => Promise.resolve(),
+  }, { rowGroupSize: ROW_GROUP });
+  writer.rowBuffer = rows;
+  await writer.close();
+  // The number of distinct values is not counted, so it must not be claimed.
+  for (const { meta_data } of envelope.rowGroups.at(-1)?.columns ?? []) {
+    if (meta_data.statistics !== null && meta_data.statistics !== undefined) meta_data.statistics.distinct_count = null;
+  }
+}
+
+function rowsOf(batch: TableBatch, from: number, to: number): TableBatch {
+  if (from === 0 && to === batch.rows) return batch;
+  const columns = batch.columns.map((column) => ({
+    ...column,
+    values: column.values.slice(from, to),
+    ...(column.valid === undefined ? {} : { valid: column.valid.slice(from, to) }),
+  }) as ColumnData);
+  return { schema: batch.schema, rows: to - from, columns };
+}
+
+function rowBuffer(schema: readonly ColumnSchema[], batches: readonly TableBatch[], rows: number): RowBuffer {
+  const columns = schema.map(({ name, nullable, type }, at) => {
+    const parts = batches.map((batch) => batch.columns[at]!);
+    const present = parts.flatMap((part) => [presentValues(part)]);
+    const values = type === "utf8"
+      ? present.flat().map((text) => Buffer.from(String(text), "utf8"))
+      : present.length === 1 ? present[0] : present.flatMap((each) => Array.from<number | bigint | string>(each));
+    const levels = nullable ? batches.flatMap((batch, i) => levelsOf(parts[i]!, batch.rows)) : { length: rows };
+    return [name, {
+      values,
+      dlevels: nullable ? levels : { length: rows },
+      rlevels: { length: rows },
+      distinct_values: new Extent(type === "utf8" || type === "bool" ? [] : present as ArrayLike<number | bigint>[]),
+      count: rows,
+    }] as const;
+  });
+  return {
+    rowCount: rows,
+    pageRowCount: rows,
+    columnData: Object.fromEntries(columns),
+    pages: Object.fromEntries(schema.map(({ name }) => [name, []])),
+  };
+}
+
+function presentValues(column: ColumnData): ArrayLike<number | bigint | string> & Iterable<number | bigint | string> {
+  const { valid, values } = column;
+  if (valid === undefined) return values;
+  return Array.from<number | bigint | string>(values).filter((_, i) => valid[i] === 1);
+}
+
+function levelsOf(column: ColumnData, rows: number): number[] {
+  return column.valid === undefined ? new Array<number>(rows).fill(1) : Array.from(column.valid);
+}
+
+/**
+ * Stands where the writer expects the set of distinct values, of which it only takes the extremes: holds just those. NaN is
+ * no extreme, as the format demands.
+ */
+class Extent {
+  readonly size = undefined;
+  readonly #values: (number | bigint)[] = [];
+
+  constructor(parts: readonly ArrayLike<number | bigint>[]) {
+    let low: number | bigint | undefined;
+    let high: number | bigint | undefined;
+    for (const part of parts) {
+      for (let i = 0; i < part.length; i++) {
+        const value = part[i]!;
+        if (value !== value) continue;
+        if (low === undefined || value < low) low = value;
+        if (high === undefined || value > high) high = value;
+      }
+    }
+    if (low !== undefined && high !== undefined) this.#values = [low, high];
+  }
+
+  [Symbol.iterator](): Iterator<number | bigint> {
+    return this.#values[Symbol.iterator]();
+  }
+
+  /** The writer gathers distinct values over pages here; there is nothing to gather. */
+  forEach(): void {}
+}

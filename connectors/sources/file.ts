@@ -1,0 +1,58 @@
+/** Local files, read by position: never more in memory than was asked for. */
+
+import { createHash } from "node:crypto";
+import { type FileHandle, open } from "node:fs/promises";
+import { codeOf, messageOf } from "../../src/model/errors.ts";
+import type { InputFile } from "../../src/model/ports.ts";
+import type { ByteSource } from "../bytes.ts";
+
+/** Pieces in which a file is digested. */
+const PIECE = 4 * 2 ** 20;
+
+/**
+ * Opens a file for reading by position.
+ *
+ * @throws {TypeError} when the path is a folder
+ * @throws {RangeError} when there is no such file, or it may not be read; names the path
+ */
+export async function openFile(path: string): Promise<ByteSource> {
+  const handle = await openHandle(path);
+  const stat = await handle.stat();
+  if (!stat.isFile()) {
+    await handle.close();
+    throw new TypeError(`${path}: found a ${stat.isDirectory() ? "folder" : "special file"}, required a file`);
+  }
+  return { size: stat.size, slice: (start, end, signal) => read(handle, path, stat.size, start, end, signal), close: () => handle.close() };
+}
+
+async function openHandle(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, "r");
+  } catch (cause) {
+    const found = codeOf(cause) === "ENOENT" ? "no such file" : codeOf(cause) === "EISDIR" ? "a folder" : messageOf(cause);
+    throw new RangeError(`${path}: found ${found}, required a readable file`, { cause });
+  }
+}
+
+async function read(handle: FileHandle, path: string, size: number, start: number, end: number, signal?: AbortSignal): Promise<Uint8Array> {
+  if (!(start >= 0 && start <= end && end <= size)) {
+    throw new RangeError(`${path}: bytes ${start} to ${end}: required within its ${size} bytes`);
+  }
+  const out = new Uint8Array(end - start);
+  for (let done = 0; done < out.length;) {
+    signal?.throwIfAborted();
+    const { bytesRead } = await handle.read(out, done, Math.min(PIECE, out.length - done), start + done);
+    if (bytesRead === 0) throw new RangeError(`${path}: found its end at byte ${start + done}, required ${size} bytes as when it was opened`);
+    done += bytesRead;
+  }
+  return out;
+}
+
+/** Digests a whole file, piece by piece. */
+export async function digestFile(path: string, source: ByteSource, signal?: AbortSignal): Promise<InputFile> {
+  const hash = createHash("sha256");
+  for (let at = 0; at < source.size; at += PIECE) {
+    hash.update(await source.slice(at, Math.min(source.size, at + PIECE), signal));
+  }
+  return { path, bytes: source.size, sha256: hash.digest("hex") };
+}
