@@ -2,11 +2,30 @@
 
 import { type FileHandle, open } from "node:fs/promises";
 import {
-  AsyncByteQueue, Bool, type Data, type DataType, Field, Float64, Int32, Int64, makeData, RecordBatch, RecordBatchFileWriter, Schema,
-  Struct, Utf8, vectorFromArray,
+  AsyncByteQueue,
+  Bool,
+  type Data,
+  type DataType,
+  Field,
+  Float64,
+  Int32,
+  Int64,
+  makeData,
+  RecordBatch,
+  RecordBatchFileWriter,
+  Schema,
+  Struct,
+  Utf8,
+  vectorFromArray,
 } from "apache-arrow";
 import type { OpenSink } from "../../src/model/ports.ts";
-import { type ColumnData, type ColumnSchema, type ColumnType, type TableBatch, TABLES } from "../../src/model/tables.ts";
+import {
+  type ColumnData,
+  type ColumnSchema,
+  type ColumnType,
+  type TableBatch,
+  TABLES,
+} from "../../src/model/tables.ts";
 import { openTableSink, type TableFile } from "./staging.ts";
 
 const TYPES: Readonly<Record<ColumnType, () => DataType>> = {
@@ -32,13 +51,17 @@ class Chunks extends AsyncByteQueue {
 
   override write(value: Uint8Array): void {
     // A copy: small pieces may be views of a buffer that the writer uses again.
-    if (value.byteLength > 0) this.chunks.push(new Uint8Array(value.buffer, value.byteOffset, value.byteLength).slice());
+    if (value.byteLength > 0) {
+      this.chunks.push(new Uint8Array(value.buffer, value.byteOffset, value.byteLength).slice());
+    }
   }
 
   async drain(handle: FileHandle): Promise<number> {
     let bytes = 0;
     for (const chunk of this.chunks.splice(0)) {
-      for (let done = 0; done < chunk.length;) done += (await handle.write(chunk, done, chunk.length - done)).bytesWritten;
+      for (let done = 0; done < chunk.length;) {
+        done += (await handle.write(chunk, done, chunk.length - done)).bytesWritten;
+      }
       bytes += chunk.length;
     }
     return bytes;
@@ -50,7 +73,11 @@ class Chunks extends AsyncByteQueue {
  *
  * @throws when the file exists, or its folder cannot be written to
  */
-export async function createArrow(path: string, columns: readonly ColumnSchema[], metadata: Readonly<Record<string, string>>): Promise<TableFile> {
+export async function createArrow(
+  path: string,
+  columns: readonly ColumnSchema[],
+  metadata: Readonly<Record<string, string>>,
+): Promise<TableFile> {
   const handle = await open(path, "wx");
   const fields = columns.map(({ name, type, nullable }) => new Field(name, TYPES[type](), nullable));
   const schema = new Schema(fields, new Map(Object.entries(metadata)));
@@ -64,7 +91,12 @@ export async function createArrow(path: string, columns: readonly ColumnSchema[]
       if (batch.rows === 0) return;
       file.rows += batch.rows;
       const children = batch.columns.map((column) => dataOf(column, batch.rows));
-      writer.write(new RecordBatch(schema, makeData({ type: new Struct(fields), length: batch.rows, nullCount: 0, children })));
+      writer.write(
+        new RecordBatch(
+          schema,
+          makeData({ type: new Struct(fields), length: batch.rows, nullCount: 0, children }),
+        ),
+      );
       bytes += await sink.drain(handle);
     },
     async close() {
@@ -80,11 +112,16 @@ export async function createArrow(path: string, columns: readonly ColumnSchema[]
 }
 
 function dataOf(column: ColumnData, length: number): Data {
-  const nulls = column.valid === undefined ? { nullCount: 0 } : { nullBitmap: bits(column.valid), nullCount: column.valid.reduce((n, v) => n + 1 - v, 0) };
+  const nulls = column.valid === undefined
+    ? { nullCount: 0 }
+    : { nullBitmap: bits(column.valid), nullCount: column.valid.reduce((n, v) => n + 1 - v, 0) };
   switch (column.type) {
     case "utf8":
-      return vectorFromArray(column.values.map((text, i) => column.valid?.[i] === 0 ? null : text), new Utf8()).data[0]
-        ?? makeData({ type: new Utf8(), length: 0 });
+      return vectorFromArray(
+        column.values.map((text, i) => column.valid?.[i] === 0 ? null : text),
+        new Utf8(),
+      ).data[0] ??
+        makeData({ type: new Utf8(), length: 0 });
     case "int32":
       return makeData({ type: new Int32(), length, data: column.values, ...nulls });
     case "int64":

@@ -83,7 +83,8 @@ function calls(tokens: readonly Token[], at: number): boolean {
   return !(PROCEDURES.has(name) && next === "(");
 }
 
-const SPACE = /\s+/uy;
+// The store takes more characters for white space than JavaScript does, among them some controls.
+const SPACE = /[\s\p{C}\p{Z}]+/uy;
 const LINE_COMMENT = /\/\/[^\r\n]*/y;
 const BLOCK_COMMENT = /\/\*[^]*?\*\//y;
 const STRING = /'(?:[^'\\]|\\[^])*'|"(?:[^"\\]|\\[^])*"/y;

@@ -11,11 +11,10 @@ import { constants, existsSync } from "node:fs";
 import { copyFile, mkdtemp, open, rename, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { show } from "../../src/model/errors.ts";
+import { codeOf, show } from "../../src/model/errors.ts";
 import { SCHEMA_VERSION } from "../../src/model/tables.ts";
 import { createStatement, GRAPH_TABLES, type GraphTable } from "./ladybug-schema.ts";
 import { type Ladybug, openStore, type Store } from "./ladybug-store.ts";
-import { syncFolder } from "./staging.ts";
 
 /** Staged Parquet files of one table, without those that have no rows. */
 export interface StagedTable {
@@ -174,5 +173,22 @@ async function syncFile(path: string): Promise<void> {
     await handle.sync();
   } finally {
     await handle.close();
+  }
+}
+
+/** What folders answer to `fsync` where the platform knows no such thing. */
+const NO_FOLDER_SYNC = new Set(["EISDIR", "EPERM", "EACCES", "EINVAL", "EBADF", "ENOTSUP"]);
+
+/** Makes a rename inside the folder last through a power cut, where the platform can (Windows cannot). */
+async function syncFolder(folder: string): Promise<void> {
+  try {
+    const handle = await open(folder, "r");
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (cause) {
+    if (!NO_FOLDER_SYNC.has(codeOf(cause) ?? "")) throw cause;
   }
 }

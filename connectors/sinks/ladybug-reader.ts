@@ -86,8 +86,8 @@ function plain(value: LbugValue): unknown {
   if (value === null || typeof value !== "object" || value instanceof Date) return value;
   if (Array.isArray(value)) return value.map(plain);
   if (value instanceof Map) return new Map([...value].map(([key, entry]) => [plain(key), plain(entry)]));
-  const entries = Object.entries<LbugValue>(value);
   if (isPath(value)) return { nodes: value._nodes.map(plain), relations: value._rels.map(plain) };
+  const entries: readonly [string, LbugValue][] = Object.entries(value);
   const graphElement = "_label" in value && "_id" in value;
   const kept = graphElement ? entries.filter(([key]) => !INTERNAL.has(key)) : entries;
   return Object.fromEntries(kept.map(([key, entry]) => [key, plain(entry)]));

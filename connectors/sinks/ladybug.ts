@@ -1,16 +1,14 @@
 /** The embedded property graph at `<out>/graph.lbug`. */
 
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { ModelHeader, ModelSink, OpenSink, RunHeader, WrittenFile } from "../../src/model/ports.ts";
+import type { ModelHeader, ModelSink, OpenSink, WrittenFile } from "../../src/model/ports.ts";
 import type { TableBatch, TableName } from "../../src/model/tables.ts";
-import { fileMetadata } from "./file-sink.ts";
 import { loadGraph, probeStore, type StagedTable } from "./ladybug-load.ts";
-import { GRAPH_TABLES, type GraphRows, graphRows, type GraphTable, modelRow } from "./ladybug-schema.ts";
+import { GRAPH_TABLES, type GraphRows, graphRows, modelRow } from "./ladybug-schema.ts";
 import { loadLadybug } from "./ladybug-store.ts";
-import { inOrder } from "./order.ts";
-import { startParquet } from "./parquet-writer.ts";
-import { encodeModelId, openOutput, Staging } from "./staging.ts";
-import { TableWriter } from "./table-writer.ts";
+import { createParquet, type ParquetFile } from "./parquet-writer.ts";
+import { encodeModelId, removeStaging, stagingFolder } from "./staging.ts";
 
 /** The store's file inside an output folder. */
 export const GRAPH_FILE = "graph.lbug";
@@ -29,16 +27,22 @@ export const GRAPH_FILE = "graph.lbug";
  * @throws {RangeError} when the run id is not safe in a path
  */
 export const openLadybugSink: OpenSink = async (run) => {
-  const staging = new Staging(run.out, run.runId, "ladybug");
+  const staging = stagingFolder(run, "ladybug");
   const path = join(run.out, GRAPH_FILE);
   const lbug = loadLadybug();
   await probeStore(lbug, path);
   const committed = new Map<string, StagedModel>();
-  return inOrder({
+  let folders = 0;
+  const newFolder = async () => {
+    const folder = join(staging, String(folders++));
+    await mkdir(folder, { recursive: true });
+    return folder;
+  };
+  return {
     name: "ladybug",
     async begin(model) {
       encodeModelId(model.id);
-      const staged = new StagedModel(run, model, staging, await staging.folder());
+      const staged = new StagedModel(model, run.runId, await newFolder());
       return {
         write: (table, batch) => staged.write(table, batch),
         async commit() {
@@ -53,15 +57,18 @@ export const openLadybugSink: OpenSink = async (run) => {
     async finish(signal) {
       try {
         if (committed.size === 0) return;
-        const folder = await staging.folder();
         const tables = mergeTables([...committed.values()]);
-        await loadGraph(lbug, { path, folder, models: [...committed.keys()], tables }, signal);
+        await loadGraph(
+          lbug,
+          { path, folder: await newFolder(), models: [...committed.keys()], tables },
+          signal,
+        );
       } finally {
-        await staging.close();
+        await removeStaging(staging);
       }
     },
-    abort: () => staging.close(),
-  });
+    abort: () => removeStaging(staging),
+  };
 };
 
 function mergeTables(models: readonly StagedModel[]): ReadonlyMap<string, StagedTable> {
@@ -78,16 +85,14 @@ function mergeTables(models: readonly StagedModel[]): ReadonlyMap<string, Staged
 class StagedModel implements ModelSink {
   /** By name of the graph's table; complete once committed. */
   readonly files = new Map<string, StagedTable>();
-  readonly #run: RunHeader;
   readonly #model: ModelHeader;
-  readonly #staging: Staging;
+  readonly #runId: string;
   readonly #folder: string;
-  readonly #writers = new Map<string, TableWriter>();
+  readonly #writers = new Map<string, ParquetFile>();
 
-  constructor(run: RunHeader, model: ModelHeader, staging: Staging, folder: string) {
-    this.#run = run;
+  constructor(model: ModelHeader, runId: string, folder: string) {
     this.#model = model;
-    this.#staging = staging;
+    this.#runId = runId;
     this.#folder = folder;
   }
 
@@ -96,36 +101,26 @@ class StagedModel implements ModelSink {
   }
 
   async commit(): Promise<readonly WrittenFile[]> {
-    await this.#add(modelRow(this.#model, this.#run.runId));
+    await this.#add(modelRow(this.#model, this.#runId));
     for (const [name, writer] of this.#writers) {
-      const { rows } = await writer.close();
+      await writer.close();
       this.#writers.delete(name);
-      this.files.set(name, { files: [this.#path(name)], rows });
+      this.files.set(name, { files: [this.#path(name)], rows: writer.rows });
     }
     return [];
   }
 
   async abort(): Promise<void> {
-    for (const writer of this.#writers.values()) await writer.abort().catch(() => undefined);
+    await Promise.allSettled([...this.#writers.values()].map((writer) => writer.abandon()));
     this.#writers.clear();
-    await this.#staging.discard(this.#folder);
+    await rm(this.#folder, { recursive: true, force: true });
   }
 
   async #add({ table, batch }: GraphRows): Promise<void> {
-    const writer = this.#writers.get(table.name) ?? await this.#start(table);
-    await writer.write(batch);
-  }
-
-  async #start(table: GraphTable): Promise<TableWriter> {
-    const output = await openOutput(this.#path(table.name));
-    const metadata = fileMetadata(this.#run, this.#model, table.name);
-    const writer = new TableWriter(
-      output,
-      await startParquet(output, table.columns, metadata),
-      table.columns,
-    );
+    const writer = this.#writers.get(table.name) ??
+      await createParquet(this.#path(table.name), table.columns, {});
     this.#writers.set(table.name, writer);
-    return writer;
+    await writer.write(batch);
   }
 
   #path(table: string): string {

@@ -46,7 +46,11 @@ export async function createParquet(
   metadata: Readonly<Record<string, string>>,
 ): Promise<ParquetFile> {
   const handle = await open(path, "wx");
-  const fields = Object.fromEntries(schema.map(({ name, type, nullable }) => [name, { ...TYPES[type], optional: nullable, compression: "SNAPPY" as const }]));
+  const fields = Object.fromEntries(
+    schema.map((
+      { name, type, nullable },
+    ) => [name, { ...TYPES[type], optional: nullable, compression: "SNAPPY" as const }]),
+  );
   const layout = new parquet.ParquetSchema(fields);
   let bytes = 0;
   const write = async (piece: Uint8Array) => {
@@ -64,8 +68,15 @@ export async function createParquet(
   const file = {
     rows: 0,
     async write(batch: TableBatch) {
-      if (batch.columns.length !== schema.length || batch.columns.some((column, i) => column.type !== schema[i]!.type)) {
-        throw new TypeError(`${path}: found columns ${batch.columns.map(({ type }) => type).join(", ")}, required ${schema.map(({ type }) => type).join(", ")}`);
+      if (
+        batch.columns.length !== schema.length ||
+        batch.columns.some((column, i) => column.type !== schema[i]!.type)
+      ) {
+        throw new TypeError(
+          `${path}: found columns ${batch.columns.map(({ type }) => type).join(", ")}, required ${
+            schema.map(({ type }) => type).join(", ")
+          }`,
+        );
       }
       file.rows += batch.rows;
       for (let from = 0; from < batch.rows;) {
@@ -95,11 +106,17 @@ export async function createParquet(
 }
 
 async function writeFully(handle: FileHandle, piece: Uint8Array): Promise<void> {
-  for (let done = 0; done < piece.length;) done += (await handle.write(piece, done, piece.length - done)).bytesWritten;
+  for (let done = 0; done < piece.length;) {
+    done += (await handle.write(piece, done, piece.length - done)).bytesWritten;
+  }
 }
 
 /** Lets a `ParquetWriter` encode one prepared row group into our envelope. */
-async function writeRowGroup(schema: InstanceType<typeof parquet.ParquetSchema>, envelope: ParquetEnvelopeWriter, rows: RowBuffer): Promise<void> {
+async function writeRowGroup(
+  schema: InstanceType<typeof parquet.ParquetSchema>,
+  envelope: ParquetEnvelopeWriter,
+  rows: RowBuffer,
+): Promise<void> {
   const writer = new parquet.ParquetWriter(schema, {
     pageSize: envelope.pageSize,
     useDataPageV2: envelope.useDataPageV2,
@@ -113,17 +130,21 @@ async function writeRowGroup(schema: InstanceType<typeof parquet.ParquetSchema>,
   await writer.close();
   // The number of distinct values is not counted, so it must not be claimed.
   for (const { meta_data } of envelope.rowGroups.at(-1)?.columns ?? []) {
-    if (meta_data.statistics !== null && meta_data.statistics !== undefined) meta_data.statistics.distinct_count = null;
+    if (meta_data.statistics !== null && meta_data.statistics !== undefined) {
+      meta_data.statistics.distinct_count = null;
+    }
   }
 }
 
 function rowsOf(batch: TableBatch, from: number, to: number): TableBatch {
   if (from === 0 && to === batch.rows) return batch;
-  const columns = batch.columns.map((column) => ({
-    ...column,
-    values: column.values.slice(from, to),
-    ...(column.valid === undefined ? {} : { valid: column.valid.slice(from, to) }),
-  }) as ColumnData);
+  const columns = batch.columns.map((column) =>
+    ({
+      ...column,
+      values: column.values.slice(from, to),
+      ...(column.valid === undefined ? {} : { valid: column.valid.slice(from, to) }),
+    }) as ColumnData
+  );
   return { schema: batch.schema, rows: to - from, columns };
 }
 
@@ -133,13 +154,19 @@ function rowBuffer(schema: readonly ColumnSchema[], batches: readonly TableBatch
     const present = parts.flatMap((part) => [presentValues(part)]);
     const values = type === "utf8"
       ? present.flat().map((text) => Buffer.from(String(text), "utf8"))
-      : present.length === 1 ? present[0] : present.flatMap((each) => Array.from<number | bigint | string>(each));
-    const levels = nullable ? batches.flatMap((batch, i) => levelsOf(parts[i]!, batch.rows)) : { length: rows };
+      : present.length === 1
+      ? present[0]
+      : present.flatMap((each) => Array.from<number | bigint | string>(each));
+    const levels = nullable
+      ? batches.flatMap((batch, i) => levelsOf(parts[i]!, batch.rows))
+      : { length: rows };
     return [name, {
       values,
       dlevels: nullable ? levels : { length: rows },
       rlevels: { length: rows },
-      distinct_values: new Extent(type === "utf8" || type === "bool" ? [] : present as ArrayLike<number | bigint>[]),
+      distinct_values: new Extent(
+        type === "utf8" || type === "bool" ? [] : present as ArrayLike<number | bigint>[],
+      ),
       count: rows,
     }] as const;
   });
@@ -151,7 +178,9 @@ function rowBuffer(schema: readonly ColumnSchema[], batches: readonly TableBatch
   };
 }
 
-function presentValues(column: ColumnData): ArrayLike<number | bigint | string> & Iterable<number | bigint | string> {
+function presentValues(
+  column: ColumnData,
+): ArrayLike<number | bigint | string> & Iterable<number | bigint | string> {
   const { valid, values } = column;
   if (valid === undefined) return values;
   return Array.from<number | bigint | string>(values).filter((_, i) => valid[i] === 1);

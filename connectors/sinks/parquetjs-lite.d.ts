@@ -56,3 +56,11 @@ export class ParquetWriter {
   rowBuffer: RowBuffer;
   close(): Promise<void>;
 }
+
+/** The package is CommonJS: Node and Deno both give its exports as the default. */
+declare const parquet: {
+  readonly ParquetSchema: typeof ParquetSchema;
+  readonly ParquetEnvelopeWriter: typeof ParquetEnvelopeWriter;
+  readonly ParquetWriter: typeof ParquetWriter;
+};
+export default parquet;

@@ -1,12 +1,20 @@
 /** The sinks by name. A new sink is one file and one line here. */
 
 import type { OpenSink } from "../../src/model/ports.ts";
+import { inOrder } from "./order.ts";
 
 export type SinkName = "parquet" | "arrow" | "ladybug";
 
-/** Loads a sink when it is first asked for: none pays for another's libraries. */
+/**
+ * Loads a sink when it is first asked for: none pays for another's libraries. Every sink is guarded: calls out of order
+ * and batches of another shape are refused, whatever the sink itself would do with them.
+ */
 export const SINKS: Readonly<Record<SinkName, () => Promise<OpenSink>>> = {
-  parquet: async () => (await import("./parquet.ts")).openParquetSink,
-  arrow: async () => (await import("./arrow.ts")).openArrowSink,
-  ladybug: async () => (await import("./ladybug.ts")).openLadybugSink,
+  parquet: async () => guarded((await import("./parquet.ts")).openParquetSink),
+  arrow: async () => guarded((await import("./arrow.ts")).openArrowSink),
+  ladybug: async () => guarded((await import("./ladybug.ts")).openLadybugSink),
 };
+
+function guarded(open: OpenSink): OpenSink {
+  return async (run) => inOrder(await open(run));
+}

@@ -4,7 +4,7 @@ import { mkdir, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { messageOf, show } from "../../src/model/errors.ts";
 import type { ModelHeader, ModelSink, RunHeader, Sink, WrittenFile } from "../../src/model/ports.ts";
-import { SCHEMA_VERSION, type TableBatch, type TableName, TABLE_NAMES } from "../../src/model/tables.ts";
+import { SCHEMA_VERSION, TABLE_NAMES, type TableBatch, type TableName } from "../../src/model/tables.ts";
 
 /** File systems allow 255 bytes in a name; `model=` and temporary suffixes need some. */
 const LONGEST_ID = 200;
@@ -15,10 +15,15 @@ const LONGEST_ID = 200;
  * @throws {RangeError} when the id is empty, or longer than 200 bytes when encoded
  */
 export function encodeModelId(id: string): string {
-  const encoded = encodeURIComponent(id.toWellFormed()).replaceAll(/[!'()*~]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
+  const encoded = encodeURIComponent(id.toWellFormed()).replaceAll(
+    /[!'()*~]/g,
+    (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
+  )
     .replaceAll(/^\.+/g, (dots) => "%2E".repeat(dots.length));
   if (encoded === "" || encoded.length > LONGEST_ID) {
-    throw new RangeError(`model id ${show(id)}: found ${encoded.length} bytes when encoded, required 1 to ${LONGEST_ID}`);
+    throw new RangeError(
+      `model id ${show(id)}: found ${encoded.length} bytes when encoded, required 1 to ${LONGEST_ID}`,
+    );
   }
   return encoded;
 }
@@ -77,14 +82,24 @@ export async function openTableSink(format: TableFormat, run: RunHeader): Promis
   };
 }
 
-async function beginModel(format: TableFormat, run: RunHeader, staging: string, model: ModelHeader): Promise<ModelSink> {
+async function beginModel(
+  format: TableFormat,
+  run: RunHeader,
+  staging: string,
+  model: ModelHeader,
+): Promise<ModelSink> {
   const partition = `model=${encodeModelId(model.id)}`;
   const name = `part-${model.key.slice(0, 16)}${format.extension}`;
   const folder = join(staging, partition);
   await mkdir(folder, { recursive: true });
   const files = new Map<TableName, TableFile>();
   const fileOf = async (table: TableName) => {
-    const open = files.get(table) ?? await format.create(join(folder, `${table}${format.extension}`), table, tableMetadata(run, model, table));
+    const open = files.get(table) ??
+      await format.create(
+        join(folder, `${table}${format.extension}`),
+        table,
+        tableMetadata(run, model, table),
+      );
     files.set(table, open);
     return open;
   };
@@ -100,7 +115,9 @@ async function beginModel(format: TableFormat, run: RunHeader, staging: string, 
         const path = [...format.root === "." ? [] : [format.root], table, partition, name].join("/");
         written.push({ path, table, rows: file.rows, bytes: await file.close() });
       }
-      for (const { path, table } of written) await moveIntoPlace(join(folder, `${table}${format.extension}`), join(run.out, path));
+      for (const { path, table } of written) {
+        await moveIntoPlace(join(folder, `${table}${format.extension}`), join(run.out, path));
+      }
       await rm(folder, { recursive: true, force: true });
       return written;
     },

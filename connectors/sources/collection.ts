@@ -27,17 +27,31 @@ export async function resolveModels(pattern: string, baseDir: string): Promise<M
   const path = isAbsolute(pattern) ? pattern : resolve(baseDir, pattern);
   const found = await stat(path).catch(() => null);
   if (found?.isDirectory()) {
-    const files = await glob(EXTENSIONS.map((extension) => `**/*${extension}`), { cwd: path, absolute: true, followSymbolicLinks: false });
+    const files = await glob(EXTENSIONS.map((extension) => `**/*${extension}`), {
+      cwd: path,
+      absolute: true,
+      followSymbolicLinks: false,
+    });
     return named(files, path, `the folder ${path}`);
   }
-  if (found !== null || !isDynamicPattern(pattern)) return [{ path, id: plainId(path, dirname(dirname(path))) }];
-  const files = await glob(pattern.split(sep).join("/"), { cwd: baseDir, absolute: true, followSymbolicLinks: false });
+  if (found !== null || !isDynamicPattern(pattern)) {
+    return [{ path, id: plainId(path, dirname(dirname(path))) }];
+  }
+  const files = await glob(pattern.split(sep).join("/"), {
+    cwd: baseDir,
+    absolute: true,
+    followSymbolicLinks: false,
+  });
   const known = files.filter((file) => EXTENSIONS.includes(extname(file).toLowerCase()));
   return named(known, dirname(commonFolder(known)), `the pattern ${pattern} in ${baseDir}`);
 }
 
 function named(files: readonly string[], root: string, what: string): ModelFile[] {
-  if (files.length === 0) throw new RangeError(`${what}: found no model, required at least one file with extension ${EXTENSIONS.join(" or ")}`);
+  if (files.length === 0) {
+    throw new RangeError(
+      `${what}: found no model, required at least one file with extension ${EXTENSIONS.join(" or ")}`,
+    );
+  }
   const order = new Intl.Collator("en", { numeric: true });
   return [...files].sort((a, b) => order.compare(a, b)).map((path) => ({ path, id: relativeId(path, root) }));
 }

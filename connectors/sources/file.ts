@@ -20,21 +20,38 @@ export async function openFile(path: string): Promise<ByteSource> {
   const stat = await handle.stat();
   if (!stat.isFile()) {
     await handle.close();
-    throw new TypeError(`${path}: found a ${stat.isDirectory() ? "folder" : "special file"}, required a file`);
+    throw new TypeError(
+      `${path}: found a ${stat.isDirectory() ? "folder" : "special file"}, required a file`,
+    );
   }
-  return { size: stat.size, slice: (start, end, signal) => read(handle, path, stat.size, start, end, signal), close: () => handle.close() };
+  return {
+    size: stat.size,
+    slice: (start, end, signal) => read(handle, path, stat.size, start, end, signal),
+    close: () => handle.close(),
+  };
 }
 
 async function openHandle(path: string): Promise<FileHandle> {
   try {
     return await open(path, "r");
   } catch (cause) {
-    const found = codeOf(cause) === "ENOENT" ? "no such file" : codeOf(cause) === "EISDIR" ? "a folder" : messageOf(cause);
+    const found = codeOf(cause) === "ENOENT"
+      ? "no such file"
+      : codeOf(cause) === "EISDIR"
+      ? "a folder"
+      : messageOf(cause);
     throw new RangeError(`${path}: found ${found}, required a readable file`, { cause });
   }
 }
 
-async function read(handle: FileHandle, path: string, size: number, start: number, end: number, signal?: AbortSignal): Promise<Uint8Array> {
+async function read(
+  handle: FileHandle,
+  path: string,
+  size: number,
+  start: number,
+  end: number,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
   if (!(start >= 0 && start <= end && end <= size)) {
     throw new RangeError(`${path}: bytes ${start} to ${end}: required within its ${size} bytes`);
   }
@@ -42,7 +59,11 @@ async function read(handle: FileHandle, path: string, size: number, start: numbe
   for (let done = 0; done < out.length;) {
     signal?.throwIfAborted();
     const { bytesRead } = await handle.read(out, done, Math.min(PIECE, out.length - done), start + done);
-    if (bytesRead === 0) throw new RangeError(`${path}: found its end at byte ${start + done}, required ${size} bytes as when it was opened`);
+    if (bytesRead === 0) {
+      throw new RangeError(
+        `${path}: found its end at byte ${start + done}, required ${size} bytes as when it was opened`,
+      );
+    }
     done += bytesRead;
   }
   return out;

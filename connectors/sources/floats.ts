@@ -2,9 +2,23 @@
 
 /** Bytes per element of every dtype that safetensors names. */
 export const DTYPE_BYTES: ReadonlyMap<string, number> = new Map([
-  ["F64", 8], ["F32", 4], ["F16", 2], ["BF16", 2],
-  ["I64", 8], ["U64", 8], ["I32", 4], ["U32", 4], ["I16", 2], ["U16", 2], ["I8", 1], ["U8", 1], ["BOOL", 1],
-  ["F8_E4M3", 1], ["F8_E5M2", 1], ["F8_E8M0", 1], ["C64", 8],
+  ["F64", 8],
+  ["F32", 4],
+  ["F16", 2],
+  ["BF16", 2],
+  ["I64", 8],
+  ["U64", 8],
+  ["I32", 4],
+  ["U32", 4],
+  ["I16", 2],
+  ["U16", 2],
+  ["I8", 1],
+  ["U8", 1],
+  ["BOOL", 1],
+  ["F8_E4M3", 1],
+  ["F8_E5M2", 1],
+  ["F8_E8M0", 1],
+  ["C64", 8],
 ]);
 
 const READERS: ReadonlyMap<string, (view: DataView, count: number) => Float64Array> = new Map([
@@ -48,7 +62,9 @@ export function isReadable(dtype: string): boolean {
  */
 export function toFloat64(dtype: string, bytes: Uint8Array): Float64Array {
   const reader = READERS.get(dtype);
-  if (reader === undefined) throw new TypeError(`dtype: found ${dtype}, required one of ${[...READERS.keys()].join(", ")}`);
+  if (reader === undefined) {
+    throw new TypeError(`dtype: found ${dtype}, required one of ${[...READERS.keys()].join(", ")}`);
+  }
   const size = DTYPE_BYTES.get(dtype) ?? 1;
   return reader(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), bytes.byteLength / size);
 }

@@ -21,7 +21,11 @@ export async function formatOf(path: string): Promise<SourceFormat> {
   const extension = extname(path).toLowerCase();
   const load = FORMATS.get(extension);
   if (load === undefined) {
-    throw new TypeError(`${path}: found extension ${show(extension)}, required ${EXTENSIONS.join(" or ")} (convert the model to safetensors first)`);
+    throw new TypeError(
+      `${path}: found extension ${show(extension)}, required ${
+        EXTENSIONS.join(" or ")
+      } (convert the model to safetensors first)`,
+    );
   }
   return await load();
 }

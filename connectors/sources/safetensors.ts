@@ -54,9 +54,16 @@ function modelOf(path: string, id: string, source: ByteSource, header: Header): 
     metadata: header.metadata,
     async read(name, signal) {
       const entry = byName.get(name);
-      if (entry === undefined) throw new RangeError(`${path}: found no tensor ${show(name)}, required one of its ${byName.size}`);
-      if (entry.unreadable !== undefined) throw new RangeError(`${path}: tensor ${show(name)}: ${entry.unreadable}`);
-      return toFloat64(entry.dtype, await source.slice(header.data + entry.begin, header.data + entry.end, signal));
+      if (entry === undefined) {
+        throw new RangeError(`${path}: found no tensor ${show(name)}, required one of its ${byName.size}`);
+      }
+      if (entry.unreadable !== undefined) {
+        throw new RangeError(`${path}: tensor ${show(name)}: ${entry.unreadable}`);
+      }
+      return toFloat64(
+        entry.dtype,
+        await source.slice(header.data + entry.begin, header.data + entry.end, signal),
+      );
     },
     inputs: async (signal) => [await digestFile(path, source, signal)],
     close: () => source.close(),
@@ -64,12 +71,16 @@ function modelOf(path: string, id: string, source: ByteSource, header: Header): 
 }
 
 async function readHeader(path: string, source: ByteSource, signal?: AbortSignal): Promise<Header> {
-  if (source.size < 8) throw new SyntaxError(`${path}: found ${source.size} bytes, required at least 8 for the header's length`);
+  if (source.size < 8) {
+    throw new SyntaxError(`${path}: found ${source.size} bytes, required at least 8 for the header's length`);
+  }
   const prefix = await source.slice(0, 8, signal);
   const declared = new DataView(prefix.buffer, prefix.byteOffset, 8).getBigUint64(0, true);
   const room = Math.min(LONGEST_HEADER, source.size - 8);
   if (declared < 2n || declared > BigInt(room)) {
-    throw new SyntaxError(`${path}: header length at byte 0: found ${declared}, required 2 to ${room} (is this a safetensors file?)`);
+    throw new SyntaxError(
+      `${path}: header length at byte 0: found ${declared}, required 2 to ${room} (is this a safetensors file?)`,
+    );
   }
   const length = Number(declared);
   const text = decode(path, await source.slice(8, 8 + length, signal));
@@ -90,17 +101,25 @@ function decode(path: string, bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
-    throw new SyntaxError(`${path}: header at byte 8: found bytes that are not UTF-8, required JSON (is this a safetensors file?)`, { cause });
+    throw new SyntaxError(
+      `${path}: header at byte 8: found bytes that are not UTF-8, required JSON (is this a safetensors file?)`,
+      { cause },
+    );
   }
 }
 
 function parse(path: string, text: string): Record<string, unknown> {
-  if (!text.startsWith("{")) throw new SyntaxError(`${path}: header at byte 8: found ${show(text.slice(0, 20))}, required {`);
+  if (!text.startsWith("{")) {
+    throw new SyntaxError(`${path}: header at byte 8: found ${show(text.slice(0, 20))}, required {`);
+  }
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new SyntaxError(`${path}: header at byte 8: found invalid JSON (${messageOf(cause)}), required an object`, { cause });
+    throw new SyntaxError(
+      `${path}: header at byte 8: found invalid JSON (${messageOf(cause)}), required an object`,
+      { cause },
+    );
   }
   return record(path, "header", value);
 }
@@ -117,24 +136,37 @@ function entryOf(path: string, name: string, value: unknown, size: number): Entr
   const place = `${path}: tensor ${show(name)}`;
   const fields = record(path, name, value);
   const { dtype, shape, data_offsets: offsets } = fields;
-  if (typeof dtype !== "string") throw new SyntaxError(`${place}, dtype: found ${show(dtype)}, required a name such as "F32"`);
+  if (typeof dtype !== "string") {
+    throw new SyntaxError(`${place}, dtype: found ${show(dtype)}, required a name such as "F32"`);
+  }
   if (!isCounts(shape) || shape.length > MOST_AXES) {
-    throw new SyntaxError(`${place}, shape: found ${show(shape)}, required at most ${MOST_AXES} non-negative integers`);
+    throw new SyntaxError(
+      `${place}, shape: found ${show(shape)}, required at most ${MOST_AXES} non-negative integers`,
+    );
   }
   if (!isCounts(offsets) || offsets.length !== 2) {
-    throw new SyntaxError(`${place}, data_offsets: found ${show(offsets)}, required two non-negative integers`);
+    throw new SyntaxError(
+      `${place}, data_offsets: found ${show(offsets)}, required two non-negative integers`,
+    );
   }
   const [begin, end] = offsets as [number, number];
   if (begin > end || end > size) {
-    throw new SyntaxError(`${place}, data_offsets: found ${show(offsets)}, required ascending and within ${size} bytes of data`);
+    throw new SyntaxError(
+      `${place}, data_offsets: found ${show(offsets)}, required ascending and within ${size} bytes of data`,
+    );
   }
   const bytes = DTYPE_BYTES.get(dtype);
   const expected = elementCount(shape) * (bytes ?? 0);
   if (bytes !== undefined && expected !== end - begin) {
-    throw new SyntaxError(`${place}, shape ${show(shape)} of ${dtype}: found ${end - begin} bytes, required ${expected}`);
+    throw new SyntaxError(
+      `${place}, shape ${show(shape)} of ${dtype}: found ${end - begin} bytes, required ${expected}`,
+    );
   }
   const info = { name, dtype, shape, byteLength: end - begin, begin, end };
-  return isReadable(dtype) ? info : { ...info, unreadable: `dtype ${dtype} is not one of the real floating point types F64, F32, F16, BF16` };
+  return isReadable(dtype) ? info : {
+    ...info,
+    unreadable: `dtype ${dtype} is not one of the real floating point types F64, F32, F16, BF16`,
+  };
 }
 
 function isCounts(value: unknown): value is number[] {
@@ -147,9 +179,17 @@ function checkCoverage(path: string, entries: readonly Entry[], size: number): v
   for (const { name, begin, end } of entries) {
     if (begin !== at) {
       const what = begin < at ? "an overlap with the tensor before it" : `a gap of ${begin - at} bytes`;
-      throw new SyntaxError(`${path}: tensor ${show(name)}, data_offsets [${begin}, ${end}]: found ${what}, required to begin at ${at}`);
+      throw new SyntaxError(
+        `${path}: tensor ${
+          show(name)
+        }, data_offsets [${begin}, ${end}]: found ${what}, required to begin at ${at}`,
+      );
     }
     at = end;
   }
-  if (at !== size) throw new SyntaxError(`${path}: found ${size} bytes of data, required the ${at} that its tensors declare`);
+  if (at !== size) {
+    throw new SyntaxError(
+      `${path}: found ${size} bytes of data, required the ${at} that its tensors declare`,
+    );
+  }
 }

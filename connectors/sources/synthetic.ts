@@ -26,17 +26,26 @@ export interface SyntheticSpec {
   readonly seed: number;
   readonly layers: readonly SyntheticLayer[];
   /** Default: each layer feeds the next. */
-  readonly connections?: readonly {
-    readonly from: string;
-    readonly to: string;
-    readonly via?: Via | undefined;
-    readonly channels?: readonly ChannelRange[] | undefined;
-  }[] | undefined;
+  readonly connections?:
+    | readonly {
+      readonly from: string;
+      readonly to: string;
+      readonly via?: Via | undefined;
+      readonly channels?: readonly ChannelRange[] | undefined;
+    }[]
+    | undefined;
   /**
    * Chains of consecutive layers whose leading neurons feed each other: each gets a rank-one term `gain * y x'`, its input
    * pattern `x` at angle `arccos(cosine)` from the output pattern `y` of the layer before. `gain` well above 3 makes them lead.
    */
-  readonly planted?: readonly { readonly from: string; readonly to: string; readonly cosine: number; readonly gain: number }[] | undefined;
+  readonly planted?:
+    | readonly {
+      readonly from: string;
+      readonly to: string;
+      readonly cosine: number;
+      readonly gain: number;
+    }[]
+    | undefined;
 }
 
 /**
@@ -61,11 +70,19 @@ export function openSynthetic(spec: SyntheticSpec, id: string): Model {
     graph,
     read(name) {
       const layer = graph.layers.find((each) => each.weight.tensor === name);
-      if (layer === undefined) return Promise.reject(new RangeError(`${id}: found no tensor ${show(name)}, required a layer's weight`));
+      if (layer === undefined) {
+        return Promise.reject(
+          new RangeError(`${id}: found no tensor ${show(name)}, required a layer's weight`),
+        );
+      }
       return Promise.resolve(weights(spec, graph, layer));
     },
     inputs: () =>
-      Promise.resolve([{ path: `synthetic:${id}`, bytes: json.length, sha256: createHash("sha256").update(json).digest("hex") }]),
+      Promise.resolve([{
+        path: `synthetic:${id}`,
+        bytes: json.length,
+        sha256: createHash("sha256").update(json).digest("hex"),
+      }]),
     close: () => Promise.resolve(),
   };
 }
@@ -74,7 +91,11 @@ function graphOf(spec: SyntheticSpec): LayerGraph {
   const layers = spec.layers.map((each, index): Layer => {
     const groups = each.groups ?? 1;
     if (each.out % groups !== 0 || each.in % groups !== 0) {
-      throw new RangeError(`synthetic layer ${show(each.name)}, groups: found ${groups}, required a divisor of ${each.out} and ${each.in}`);
+      throw new RangeError(
+        `synthetic layer ${
+          show(each.name)
+        }, groups: found ${groups}, required a divisor of ${each.out} and ${each.in}`,
+      );
     }
     const kernel = each.kernel ?? [];
     const positions = elementCount(kernel) * (each.positions ?? 1);
@@ -82,7 +103,13 @@ function graphOf(spec: SyntheticSpec): LayerGraph {
       index,
       name: each.name,
       kind: kernel.length > 0 ? "conv" : "linear",
-      weight: { tensor: `${each.name}.weight`, shape: kernel.length > 0 ? [each.out, each.in / groups, ...kernel] : [each.out, each.in * positions / groups], order: "out-in" },
+      weight: {
+        tensor: `${each.name}.weight`,
+        shape: kernel.length > 0
+          ? [each.out, each.in / groups, ...kernel]
+          : [each.out, each.in * positions / groups],
+        order: "out-in",
+      },
       dtype: "F64",
       outChannels: each.out,
       inChannels: each.in,
@@ -92,17 +119,33 @@ function graphOf(spec: SyntheticSpec): LayerGraph {
     };
   });
   const index = new Map(layers.map((layer) => [layer.name, layer.index]));
-  const wanted = spec.connections ?? layers.slice(1).map((layer, i) => ({ from: layers[i]!.name, to: layer.name, via: undefined, channels: undefined }));
+  const wanted = spec.connections ??
+    layers.slice(1).map((layer, i) => ({
+      from: layers[i]!.name,
+      to: layer.name,
+      via: undefined,
+      channels: undefined,
+    }));
   const connections = wanted.map((each): Connection => {
     const source = layers[index.get(each.from) ?? -1];
     const target = layers[index.get(each.to) ?? -1];
     if (source === undefined || target === undefined) {
-      throw new RangeError(`synthetic connection ${show(each.from)} -> ${show(each.to)}: required two of the layers ${layers.map(({ name }) => name).join(", ")}`);
+      throw new RangeError(
+        `synthetic connection ${show(each.from)} -> ${show(each.to)}: required two of the layers ${
+          layers.map(({ name }) => name).join(", ")
+        }`,
+      );
     }
     const channels = each.channels ?? [{ source: 0, target: 0, length: source.outChannels }];
-    const fits = channels.every((range) => range.source + range.length <= source.outChannels && range.target + range.length <= target.inChannels);
+    const fits = channels.every((range) =>
+      range.source + range.length <= source.outChannels && range.target + range.length <= target.inChannels
+    );
     if (!fits || each.channels === undefined && source.outChannels !== target.inChannels) {
-      throw new RangeError(`synthetic connection ${show(each.from)} -> ${show(each.to)}: found ${source.outChannels} out and ${target.inChannels} in channels, required a map that fits`);
+      throw new RangeError(
+        `synthetic connection ${show(each.from)} -> ${
+          show(each.to)
+        }: found ${source.outChannels} out and ${target.inChannels} in channels, required a map that fits`,
+      );
     }
     const via = each.via ?? (target.kind === "linear" && target.positions > 1 ? "flatten" : "direct");
     return { source: source.index, target: target.index, via, evidence: "declared", channels };
@@ -120,15 +163,29 @@ function weights(spec: SyntheticSpec, graph: LayerGraph, layer: Layer): Float64A
   return out;
 }
 
-function addPlanted(out: Float64Array, spec: SyntheticSpec, graph: LayerGraph, layer: Layer, plant: NonNullable<SyntheticSpec["planted"]>[number]): void {
+function addPlanted(
+  out: Float64Array,
+  spec: SyntheticSpec,
+  graph: LayerGraph,
+  layer: Layer,
+  plant: NonNullable<SyntheticSpec["planted"]>[number],
+): void {
   const place = (name: string) => {
     const found = graph.layers.findIndex((each) => each.name === name);
-    if (found < 0) throw new RangeError(`synthetic planted chain ${show(plant.from)} to ${show(plant.to)}: found no layer ${show(name)}`);
+    if (found < 0) {
+      throw new RangeError(
+        `synthetic planted chain ${show(plant.from)} to ${show(plant.to)}: found no layer ${show(name)}`,
+      );
+    }
     return found;
   };
   const [first, last] = [place(plant.from), place(plant.to)];
   if (layer.index < first || layer.index > last) return;
-  if (layer.groups > 1) throw new RangeError(`synthetic planted chain: found ${layer.groups} groups in ${show(layer.name)}, required a dense layer`);
+  if (layer.groups > 1) {
+    throw new RangeError(
+      `synthetic planted chain: found ${layer.groups} groups in ${show(layer.name)}, required a dense layer`,
+    );
+  }
   const y = pattern(spec, layer, "out", layer.outChannels);
   const x = pattern(spec, layer, "in", layer.inChannels * layer.positions);
   const arriving = layer.index > first ? arrive(spec, graph, layer) : null;
@@ -143,13 +200,23 @@ function addPlanted(out: Float64Array, spec: SyntheticSpec, graph: LayerGraph, l
 
 /** The output pattern of the layer before, as it arrives: through the channel map, spread evenly over the positions. */
 function arrive(spec: SyntheticSpec, graph: LayerGraph, layer: Layer): Float64Array {
-  const connection = graph.connections.find(({ source, target }) => target === layer.index && source === layer.index - 1);
-  if (connection === undefined) throw new RangeError(`synthetic planted chain: found no connection into ${show(layer.name)}, required one from the layer before it`);
+  const connection = graph.connections.find(({ source, target }) =>
+    target === layer.index && source === layer.index - 1
+  );
+  if (connection === undefined) {
+    throw new RangeError(
+      `synthetic planted chain: found no connection into ${
+        show(layer.name)
+      }, required one from the layer before it`,
+    );
+  }
   const before = graph.layers[connection.source]!;
   const y = pattern(spec, before, "out", before.outChannels);
   const out = new Float64Array(layer.inChannels * layer.positions);
   for (const { source, target, length } of connection.channels) {
-    for (let c = 0; c < length; c++) out.fill(y[source + c]!, (target + c) * layer.positions, (target + c + 1) * layer.positions);
+    for (let c = 0; c < length; c++) {
+      out.fill(y[source + c]!, (target + c) * layer.positions, (target + c + 1) * layer.positions);
+    }
   }
   return normalized(out);
 }

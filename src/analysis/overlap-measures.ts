@@ -80,5 +80,9 @@ function nearKernelEnergy(shape: OverlapShape, energy: number): NearKernelEnergy
   const width = Math.min(P, Q) - low;
   const m = (mean - low) / width;
   const concentration = m * (1 - m) / (variance / (width * width)) - 1;
-  return { energy, expected, logP: logBetaSurvival(m * concentration, (1 - m) * concentration, (energy - low) / width) };
+  return {
+    energy,
+    expected,
+    logP: logBetaSurvival(m * concentration, (1 - m) * concentration, (energy - low) / width),
+  };
 }

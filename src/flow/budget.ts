@@ -49,9 +49,15 @@ export class ByteBudget {
    * @throws {RangeError} when `bytes` is more than the whole budget; says which budget would do
    * @throws the signal's reason when it is aborted while waiting
    */
-  async acquire(bytes: number, what: string, { urgent = false, signal }: { urgent?: boolean; signal?: AbortSignal } = {}): Promise<Grant> {
+  async acquire(
+    bytes: number,
+    what: string,
+    { urgent = false, signal }: { urgent?: boolean; signal?: AbortSignal } = {},
+  ): Promise<Grant> {
     if (bytes > this.total) {
-      throw new RangeError(`memory: found a budget of ${this.total} bytes, required at least ${bytes} bytes for ${what}`);
+      throw new RangeError(
+        `memory: found a budget of ${this.total} bytes, required at least ${bytes} bytes for ${what}`,
+      );
     }
     signal?.throwIfAborted();
     return await new Promise<Grant>((resolve, reject) => {

@@ -2,7 +2,14 @@
 
 import type { ConnectionSummary, EdgeColumns } from "../model/graph.ts";
 import type { LayerGraph, Skipped } from "../model/layer.ts";
-import { batchOfRows, type ColumnData, type Row, type TableBatch, type TableName, TABLES } from "../model/tables.ts";
+import {
+  batchOfRows,
+  type ColumnData,
+  type Row,
+  type TableBatch,
+  type TableName,
+  TABLES,
+} from "../model/tables.ts";
 import type { ConnectionEdges, SkippedConnection, SpectrumJob } from "./jobs.ts";
 import { nearKernels } from "./operators.ts";
 
@@ -23,7 +30,9 @@ export class ModelTables {
 
   layer(job: SpectrumJob): void {
     this.#layers.push(job);
-    if ("skipped" in job.spectrum) this.skipped.push({ subject: "layer", name: job.layer.name, reason: job.spectrum.skipped });
+    if ("skipped" in job.spectrum) {
+      this.skipped.push({ subject: "layer", name: job.layer.name, reason: job.spectrum.skipped });
+    }
   }
 
   skip({ name, reason }: SkippedConnection): void {
@@ -35,14 +44,18 @@ export class ModelTables {
     const { source } = summary.connection;
     const before = this.#intensity.get(source);
     const now = summary.measures.sourceIntensity;
-    this.#intensity.set(source, before === undefined ? now : now.map((value, j) => Math.max(value, before[j]!)));
+    this.#intensity.set(
+      source,
+      before === undefined ? now : now.map((value, j) => Math.max(value, before[j]!)),
+    );
   }
 
   /** Every table but the edges, complete. */
   batches(): [TableName, TableBatch][] {
     const inOrder = [...this.#layers].sort((a, b) => a.layer.index - b.layer.index);
     const summaries = [...this.summaries].sort((a, b) =>
-      a.connection.source - b.connection.source || a.connection.target - b.connection.target);
+      a.connection.source - b.connection.source || a.connection.target - b.connection.target
+    );
     return [
       ["layers", batchOfRows(TABLES.layers, inOrder.map(layerRow))],
       ["neurons", batchOfRows(TABLES.neurons, inOrder.flatMap((job) => this.#neuronRows(job)))],
@@ -122,8 +135,14 @@ function connectionRow(summary: ConnectionSummary): Row {
 }
 
 /** The edges of a connection as a batch of the edges table; arrays are shared, not copied. */
-export function edgeBatch({ source, target }: { readonly source: number; readonly target: number }, edges: EdgeColumns): TableBatch {
-  const constant = (value: number): ColumnData => ({ type: "int32", values: new Int32Array(edges.count).fill(value) });
+export function edgeBatch(
+  { source, target }: { readonly source: number; readonly target: number },
+  edges: EdgeColumns,
+): TableBatch {
+  const constant = (value: number): ColumnData => ({
+    type: "int32",
+    values: new Int32Array(edges.count).fill(value),
+  });
   const int32 = (values: Int32Array): ColumnData => ({ type: "int32", values });
   const float64 = (values: Float64Array): ColumnData => ({ type: "float64", values });
   return {

@@ -3,17 +3,33 @@
 import { concatMap, defer, from, map, mergeMap, type Observable, of, type OperatorFunction } from "rxjs";
 import type { Kernel } from "../kernels/kernel.ts";
 import { messageOf } from "../model/errors.ts";
-import { rankOf, type Unfolding, unfoldedShape } from "../model/layer.ts";
+import { rankOf, unfoldedShape, type Unfolding } from "../model/layer.ts";
 import type { MeasureOverlap, Model } from "../model/ports.ts";
 import type { TopologyDeclaration } from "../model/topology.ts";
 import { layerGraph } from "../stages/layers.ts";
 import { isDirect, overlapBlocks, overlapGeometry } from "../stages/overlap.ts";
-import { candidateCollector, chosen, decide, sigmas, type TestSettings, type Verdicts } from "../stages/significance.ts";
+import {
+  candidateCollector,
+  chosen,
+  decide,
+  sigmas,
+  type TestSettings,
+  type Verdicts,
+} from "../stages/significance.ts";
 import { spectrum as decompose } from "../stages/svd.ts";
 import { unfold as unfoldWeight } from "../stages/unfold.ts";
 import type { EdgeVariables } from "../stages/weight.ts";
 import type { ByteBudget } from "./budget.ts";
-import type { ConnectionEdges, ConnectionJob, EdgeJob, LayerJob, MatrixJob, OverlapResult, SkippedConnection, SpectrumJob } from "./jobs.ts";
+import type {
+  ConnectionEdges,
+  ConnectionJob,
+  EdgeJob,
+  LayerJob,
+  MatrixJob,
+  OverlapResult,
+  SkippedConnection,
+  SpectrumJob,
+} from "./jobs.ts";
 import type { SpectrumStore } from "./spectrum-store.ts";
 
 /** What the computing stages share. */
@@ -40,31 +56,39 @@ export function unfold(unfolding: Unfolding, signal?: AbortSignal): OperatorFunc
   return map((job) => ({
     ...job,
     shape: unfoldedShape(job.layer, unfolding),
-    read: async () => unfoldWeight(job.layer, await job.model.read(job.layer.weight.tensor, signal), unfolding),
+    read: async () =>
+      unfoldWeight(job.layer, await job.model.read(job.layer.weight.tensor, signal), unfolding),
   }));
 }
 
 /** Matrix -> spectrum. Read and decomposed within the byte budget; a layer with NaN or infinite weights is skipped. */
-export function svd({ kernel, budget, store, signal }: Workshop, unfolding: Unfolding, workers = 1): OperatorFunction<MatrixJob, SpectrumJob> {
-  return mergeMap((job) => defer(async (): Promise<SpectrumJob> => {
-    const { layer, graph, shape } = job;
-    const weightBytes = 8 * layer.groups * shape.rows * shape.cols;
-    const rank = rankOf(layer, unfolding);
-    const spectrumSize = rank * (8 * (shape.rows + shape.cols) + 12);
-    // The weight as read and as unfolded, the kernel's own memory, and the result.
-    const need = 2 * weightBytes + kernel.workspace(shape.rows, shape.cols) + spectrumSize;
-    const options = signal === undefined ? {} : { signal };
-    const grant = await budget.acquire(need, `layer ${layer.name}`, options);
-    try {
-      const uses = graph.connections.filter(({ source, target }) => source === layer.index || target === layer.index).length;
-      const found = await decompose(layer, await job.read(), unfolding, kernel, signal);
-      return { kind: "layer", ...lean(job), spectrum: store.put(found, grant, uses) };
-    } catch (failure) {
-      grant.release();
-      if (!(failure instanceof RangeError) || !failure.message.startsWith("svd")) throw failure;
-      return { kind: "layer", ...lean(job), spectrum: { skipped: messageOf(failure) } };
-    }
-  }), workers);
+export function svd(
+  { kernel, budget, store, signal }: Workshop,
+  unfolding: Unfolding,
+  workers = 1,
+): OperatorFunction<MatrixJob, SpectrumJob> {
+  return mergeMap((job) =>
+    defer(async (): Promise<SpectrumJob> => {
+      const { layer, graph, shape } = job;
+      const weightBytes = 8 * layer.groups * shape.rows * shape.cols;
+      const rank = rankOf(layer, unfolding);
+      const spectrumSize = rank * (8 * (shape.rows + shape.cols) + 12);
+      // The weight as read and as unfolded, the kernel's own memory, and the result.
+      const need = 2 * weightBytes + kernel.workspace(shape.rows, shape.cols) + spectrumSize;
+      const options = signal === undefined ? {} : { signal };
+      const grant = await budget.acquire(need, `layer ${layer.name}`, options);
+      try {
+        const uses = graph.connections.filter(({ source, target }) =>
+          source === layer.index || target === layer.index
+        ).length;
+        const found = await decompose(layer, await job.read(), unfolding, kernel, signal);
+        return { kind: "layer", ...lean(job), spectrum: store.put(found, grant, uses) };
+      } catch (failure) {
+        grant.release();
+        if (!(failure instanceof RangeError) || !failure.message.startsWith("svd")) throw failure;
+        return { kind: "layer", ...lean(job), spectrum: { skipped: messageOf(failure) } };
+      }
+    }), workers);
 }
 
 const lean = ({ model, graph, layer }: LayerJob): LayerJob => ({ model, graph, layer });
@@ -73,19 +97,22 @@ const lean = ({ model, graph, layer }: LayerJob): LayerJob => ({ model, graph, l
 export function overlap(
   { store, signal }: Workshop,
 ): OperatorFunction<SpectrumJob, SpectrumJob | SkippedConnection | ConnectionJob> {
-  return (spectra) => defer(() => {
-    const seen = new Map<number, SpectrumJob>();
-    return spectra.pipe(mergeMap((job) => {
-      seen.set(job.layer.index, job);
-      const ready = job.graph.connections.flatMap((connection) => {
-        const source = seen.get(connection.source);
-        const target = seen.get(connection.target);
-        const last = job.layer.index === connection.source || job.layer.index === connection.target;
-        return source === undefined || target === undefined || !last ? [] : [joined(connection, source, target, store, signal)];
-      });
-      return of(job, ...ready);
-    }));
-  });
+  return (spectra) =>
+    defer(() => {
+      const seen = new Map<number, SpectrumJob>();
+      return spectra.pipe(mergeMap((job) => {
+        seen.set(job.layer.index, job);
+        const ready = job.graph.connections.flatMap((connection) => {
+          const source = seen.get(connection.source);
+          const target = seen.get(connection.target);
+          const last = job.layer.index === connection.source || job.layer.index === connection.target;
+          return source === undefined || target === undefined || !last
+            ? []
+            : [joined(connection, source, target, store, signal)];
+        });
+        return of(job, ...ready);
+      }));
+    });
 }
 
 function joined(
@@ -108,7 +135,10 @@ function joined(
     };
   }
   // One block of inner products with its operands and results, and the candidates of a whole matrix at the worst.
-  const workspace = Math.min(3 * BLOCK_BYTES, 64 * a.singularValues.length * b.singularValues.length * target.layer.positions) + 2 ** 20;
+  const workspace = Math.min(
+    3 * BLOCK_BYTES,
+    64 * a.singularValues.length * b.singularValues.length * target.layer.positions,
+  ) + 2 ** 20;
   return {
     kind: "connection",
     connection,
@@ -135,12 +165,14 @@ export function significance<T extends { readonly kind: "layer" | "skipped" }>(
   settings: SignificanceSettings,
 ): OperatorFunction<T | ConnectionJob, T | EdgeJob> {
   if (settings.over === "connection") {
-    return map((item) => isConnection(item)
-      ? edgeJob(item, settings, async () => {
-        const result = await overlapsOf(item, workshop, settings);
-        return { result, verdicts: decide([result.candidates], settings)[0]! };
-      })
-      : item);
+    return map((item) =>
+      isConnection(item)
+        ? edgeJob(item, settings, async () => {
+          const result = await overlapsOf(item, workshop, settings);
+          return { result, verdicts: decide([result.candidates], settings)[0]! };
+        })
+        : item
+    );
   }
   return (items) => new FamilyOfModel(items, workshop, settings).tested();
 }
@@ -160,14 +192,19 @@ class FamilyOfModel<T extends { readonly kind: "layer" | "skipped" }> {
   tested(): Observable<T | EdgeJob> {
     return defer(() => {
       const held: { job: ConnectionJob; result: OverlapResult }[] = [];
-      const passed = this.#items.pipe(concatMap(async (item): Promise<T[]> => {
-        if (!isConnection(item)) return [item];
-        held.push({ job: item, result: await overlapsOf(item, this.#workshop, this.#settings) });
-        return [];
-      }), mergeMap((each) => each));
+      const passed = this.#items.pipe(
+        concatMap(async (item): Promise<T[]> => {
+          if (!isConnection(item)) return [item];
+          held.push({ job: item, result: await overlapsOf(item, this.#workshop, this.#settings) });
+          return [];
+        }),
+        mergeMap((each) => each),
+      );
       return concatenated<T | EdgeJob>(passed, () => {
         const verdicts = decide(held.map(({ result }) => result.candidates), this.#settings);
-        return held.map(({ job, result }, i) => edgeJob(job, this.#settings, () => Promise.resolve({ result, verdicts: verdicts[i]! })));
+        return held.map(({ job, result }, i) =>
+          edgeJob(job, this.#settings, () => Promise.resolve({ result, verdicts: verdicts[i]! }))
+        );
       });
     });
   }
@@ -181,7 +218,11 @@ function isConnection(item: { readonly kind: string }): item is ConnectionJob {
   return item.kind === "connection";
 }
 
-async function overlapsOf(job: ConnectionJob, { kernel, signal }: Workshop, settings: SignificanceSettings): Promise<OverlapResult> {
+async function overlapsOf(
+  job: ConnectionJob,
+  { kernel, signal }: Workshop,
+  settings: SignificanceSettings,
+): Promise<OverlapResult> {
   return await job.withSpectra(async (source, target) => {
     const geometry = overlapGeometry(job.connection, source, target);
     const collector = candidateCollector(geometry, settings);
@@ -225,10 +266,15 @@ function edgesOf(
   const at = chosen(candidates, verdicts, settings.edges);
   const pick = (values: Float64Array) => Float64Array.from(at, (i) => values[i]!);
   const logP = pick(candidates.logP);
-  const near = [nearKernels(job.sourceValues, settings.nearKernel), nearKernels(job.targetValues, settings.nearKernel)] as const;
+  const near = [
+    nearKernels(job.sourceValues, settings.nearKernel),
+    nearKernels(job.targetValues, settings.nearKernel),
+  ] as const;
   let nearKernelSignificant = 0;
   verdicts.significant.forEach((yes, i) => {
-    if (yes === 1 && near[0][candidates.sourceNeuron[i]!] === 1 && near[1][candidates.targetNeuron[i]!] === 1) nearKernelSignificant++;
+    if (
+      yes === 1 && near[0][candidates.sourceNeuron[i]!] === 1 && near[1][candidates.targetNeuron[i]!] === 1
+    ) nearKernelSignificant++;
   });
   return {
     edges: {
@@ -263,25 +309,32 @@ function edgesOf(
 export function weight<T extends { readonly kind: "layer" | "skipped" }>(
   expression: (edge: EdgeVariables) => number,
 ): OperatorFunction<T | EdgeJob, T | EdgeJob> {
-  return map((item) => isEdgeJob(item) ? { ...item, edges: async () => weighed(item, await item.edges(), expression) } : item);
+  return map((item) =>
+    isEdgeJob(item) ? { ...item, edges: async () => weighed(item, await item.edges(), expression) } : item
+  );
 }
 
 function isEdgeJob(item: { readonly kind: string }): item is EdgeJob {
   return item.kind === "connection";
 }
 
-function weighed(job: EdgeJob, { edges, summary }: ConnectionEdges, expression: (edge: EdgeVariables) => number): ConnectionEdges {
-  const values = Float64Array.from({ length: edges.count }, (_, i) => expression({
-    overlap: edges.overlap[i]!,
-    cosine: edges.cosine?.[i] ?? NaN,
-    sourceSingularValue: job.sourceValues[edges.sourceNeuron[i]!]!,
-    targetSingularValue: job.targetValues[edges.targetNeuron[i]!]!,
-    channels: summary.sharedChannels,
-    positions: summary.positions,
-    p: Math.exp(edges.logP[i]!),
-    logP: edges.logP[i]!,
-    q: edges.qValue[i]!,
-    sigma: edges.sigma[i]!,
-  }));
+function weighed(
+  job: EdgeJob,
+  { edges, summary }: ConnectionEdges,
+  expression: (edge: EdgeVariables) => number,
+): ConnectionEdges {
+  const values = Float64Array.from({ length: edges.count }, (_, i) =>
+    expression({
+      overlap: edges.overlap[i]!,
+      cosine: edges.cosine?.[i] ?? NaN,
+      sourceSingularValue: job.sourceValues[edges.sourceNeuron[i]!]!,
+      targetSingularValue: job.targetValues[edges.targetNeuron[i]!]!,
+      channels: summary.sharedChannels,
+      positions: summary.positions,
+      p: Math.exp(edges.logP[i]!),
+      logP: edges.logP[i]!,
+      q: edges.qValue[i]!,
+      sigma: edges.sigma[i]!,
+    }));
   return { edges: { ...edges, weight: values }, summary };
 }

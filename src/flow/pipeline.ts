@@ -6,7 +6,16 @@ import type { Model } from "../model/ports.ts";
 import type { TopologyDeclaration } from "../model/topology.ts";
 import { layerGraph } from "../stages/layers.ts";
 import type { EdgeVariables } from "../stages/weight.ts";
-import { layers, overlap, significance, type SignificanceSettings, svd, unfold, weight, type Workshop } from "./operators.ts";
+import {
+  layers,
+  overlap,
+  significance,
+  type SignificanceSettings,
+  svd,
+  unfold,
+  weight,
+  type Workshop,
+} from "./operators.ts";
 import { type ModelResult, sinks, type SinkSettings } from "./sinks.ts";
 
 /** Everything that a model's way through the pipeline depends on. */

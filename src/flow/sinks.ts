@@ -4,7 +4,7 @@ import { concatMap, defer, finalize, ignoreElements, type Observable, of, type O
 import type { ConnectionSummary } from "../model/graph.ts";
 import type { LayerGraph, Skipped } from "../model/layer.ts";
 import type { Model, ModelHeader, ModelSink, Sink, WrittenFile } from "../model/ports.ts";
-import { type TableBatch, type TableName, TABLE_NAMES } from "../model/tables.ts";
+import { TABLE_NAMES, type TableBatch, type TableName } from "../model/tables.ts";
 import type { ConnectionEdges, EdgeJob, SkippedConnection, SpectrumJob } from "./jobs.ts";
 import { edgeBatch, ModelTables } from "./model-tables.ts";
 
@@ -37,7 +37,9 @@ export interface SinkSettings {
   readonly header: ModelHeader;
   readonly nearKernel: number;
   /** Called when a layer or a connection is done, with how many of them there are. */
-  readonly progress?: (step: { readonly model: string; readonly done: number; readonly of: number; readonly what: string }) => void;
+  readonly progress?: (
+    step: { readonly model: string; readonly done: number; readonly of: number; readonly what: string },
+  ) => void;
 }
 
 /** How many of the strongest edges the report names. */
@@ -52,11 +54,12 @@ export function sinks(
   graph: LayerGraph,
   settings: SinkSettings,
 ): OperatorFunction<SpectrumJob | SkippedConnection | EdgeJob, ModelResult> {
-  return (items) => defer(() => {
-    const writer = new ModelWriter(model, graph, settings);
-    const written = items.pipe(concatMap((item) => writer.take(item)), ignoreElements());
-    return chained(written, () => writer.commit()).pipe(finalize(() => void writer.abort()));
-  });
+  return (items) =>
+    defer(() => {
+      const writer = new ModelWriter(model, graph, settings);
+      const written = items.pipe(concatMap((item) => writer.take(item)), ignoreElements());
+      return chained(written, () => writer.commit()).pipe(finalize(() => void writer.abort()));
+    });
 }
 
 function chained<T>(first: Observable<never>, last: () => Promise<T>): Observable<T> {
@@ -137,7 +140,9 @@ class ModelWriter {
 
   #remember({ edges, summary }: ConnectionEdges): void {
     const { source, target } = summary.connection;
-    const order = Uint32Array.from(edges.overlap, (_, i) => i).sort((a, b) => edges.overlap[b]! - edges.overlap[a]!);
+    const order = Uint32Array.from(edges.overlap, (_, i) => i).sort((a, b) =>
+      edges.overlap[b]! - edges.overlap[a]!
+    );
     const found = Array.from(order.slice(0, STRONGEST), (i): StrongEdge => ({
       sourceLayer: source,
       sourceNeuron: edges.sourceNeuron[i]!,
@@ -147,7 +152,10 @@ class ModelWriter {
       logP: edges.logP[i]!,
       sigma: edges.sigma[i]!,
     }));
-    this.#strongest = [...this.#strongest, ...found].sort((a, b) => b.overlap - a.overlap).slice(0, STRONGEST);
+    this.#strongest = [...this.#strongest, ...found].sort((a, b) => b.overlap - a.overlap).slice(
+      0,
+      STRONGEST,
+    );
   }
 
   #step(what: string): void {

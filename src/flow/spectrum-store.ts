@@ -114,7 +114,9 @@ export class SpectrumStore {
     const whole = entries.reduce((sum, entry) => sum + entry.bytes, workspace);
     const what = `the connection from ${source.outline.layer.name} to ${target.outline.layer.name}`;
     if (whole > this.#budget.total) {
-      throw new RangeError(`memory: found a budget of ${this.#budget.total} bytes, required at least ${whole} bytes for ${what}`);
+      throw new RangeError(
+        `memory: found a budget of ${this.#budget.total} bytes, required at least ${whole} bytes for ${what}`,
+      );
     }
     for (const entry of entries) entry.pins++;
     let grant: Grant | null = null;
@@ -196,13 +198,21 @@ async function readSpectrum(entry: Entry): Promise<Spectrum> {
       const bytes = bytesOf(out.data);
       for (let done = 0; done < bytes.length;) {
         const { bytesRead } = await file.read(bytes, done, bytes.length - done, at + done);
-        if (bytesRead === 0) throw new RangeError(`${entry.path}: found its end at ${at + done} bytes, required ${at + bytes.length}`);
+        if (bytesRead === 0) {
+          throw new RangeError(
+            `${entry.path}: found its end at ${at + done} bytes, required ${at + bytes.length}`,
+          );
+        }
         done += bytesRead;
       }
       return out;
     };
     const leftVectors = await read(left.rows, left.cols, 0);
-    return { ...entry.outline, left: leftVectors, right: await read(right.rows, right.cols, leftVectors.data.byteLength) };
+    return {
+      ...entry.outline,
+      left: leftVectors,
+      right: await read(right.rows, right.cols, leftVectors.data.byteLength),
+    };
   } finally {
     await file.close();
   }

@@ -16,7 +16,14 @@ export function dot(a: Float64Array, ao: number, b: Float64Array, bo: number, le
 }
 
 /** `y += alpha x` over two contiguous runs. */
-export function addScaled(alpha: number, x: Float64Array, xo: number, y: Float64Array, yo: number, length: number): void {
+export function addScaled(
+  alpha: number,
+  x: Float64Array,
+  xo: number,
+  y: Float64Array,
+  yo: number,
+  length: number,
+): void {
   for (let i = 0; i < length; i++) y[yo + i]! += alpha * x[xo + i]!;
 }
 

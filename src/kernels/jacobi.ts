@@ -49,7 +49,14 @@ export async function orthogonalizeRows(b: Matrix, j: Matrix, pause: () => Promi
   throw new Error(`Jacobi SVD of a ${m} x ${n} matrix: not converged after ${MOST_SWEEPS} sweeps`);
 }
 
-function rotate(data: Float64Array, p: number, q: number, length: number, cosine: number, sine: number): void {
+function rotate(
+  data: Float64Array,
+  p: number,
+  q: number,
+  length: number,
+  cosine: number,
+  sine: number,
+): void {
   for (let i = 0; i < length; i++) {
     const x = data[p + i]!;
     const y = data[q + i]!;

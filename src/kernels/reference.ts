@@ -125,7 +125,11 @@ function transpose(a: Matrix): Matrix {
   return out;
 }
 
-async function multiply(a: Matrix, b: Matrix, { transposeB = false, signal }: MultiplyOptions = {}): Promise<Matrix> {
+async function multiply(
+  a: Matrix,
+  b: Matrix,
+  { transposeB = false, signal }: MultiplyOptions = {},
+): Promise<Matrix> {
   const right = transposeB ? b : transpose(b);
   if (a.cols !== right.cols) {
     const inner = transposeB ? b.cols : b.rows;

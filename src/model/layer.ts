@@ -16,7 +16,16 @@ export type Unfolding = "svr" | "cosvr";
 export type LayerKind = "linear" | "conv" | "conv-transpose" | "embedding" | "recurrent";
 
 /** How a signal gets from one layer to the next. */
-export type Via = "direct" | "residual" | "concat" | "split" | "flatten" | "pool" | "attention-head" | "recurrent" | "tied";
+export type Via =
+  | "direct"
+  | "residual"
+  | "concat"
+  | "split"
+  | "flatten"
+  | "pool"
+  | "attention-head"
+  | "recurrent"
+  | "tied";
 
 /** Where the knowledge of a connection comes from, best first. */
 export type Evidence = "graph" | "declared" | "guessed";
@@ -109,5 +118,7 @@ export function rankOf(layer: Layer, unfolding: Unfolding): number {
 export function unfoldedShape(layer: Layer, unfolding: Unfolding): { rows: number; cols: number } {
   const m = layer.outChannels / layer.groups;
   const n = layer.inChannels / layer.groups;
-  return unfolding === "svr" ? { rows: m, cols: n * layer.positions } : { rows: m * layer.positions, cols: n };
+  return unfolding === "svr"
+    ? { rows: m, cols: n * layer.positions }
+    : { rows: m * layer.positions, cols: n };
 }

@@ -126,14 +126,20 @@ export function batchOfRows(schema: readonly ColumnSchema[], rows: readonly Row[
 
 function columnOfRows(column: ColumnSchema, rows: readonly Row[]): ColumnData {
   const cells = rows.map((row, at) => cell(column, row, at));
-  const valid = column.nullable && cells.includes(null) ? { valid: Uint8Array.from(cells, (value) => value === null ? 0 : 1) } : {};
+  const valid = column.nullable && cells.includes(null)
+    ? { valid: Uint8Array.from(cells, (value) => value === null ? 0 : 1) }
+    : {};
   switch (column.type) {
     case "utf8":
       return { type: "utf8", values: cells.map((value) => value === null ? "" : String(value)), ...valid };
     case "int32":
       return { type: "int32", values: Int32Array.from(cells, Number), ...valid };
     case "int64":
-      return { type: "int64", values: BigInt64Array.from(cells, (value) => value === null ? 0n : BigInt(value)), ...valid };
+      return {
+        type: "int64",
+        values: BigInt64Array.from(cells, (value) => value === null ? 0n : BigInt(value)),
+        ...valid,
+      };
     case "float64":
       return { type: "float64", values: Float64Array.from(cells, Number), ...valid };
     case "bool":

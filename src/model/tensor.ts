@@ -31,7 +31,11 @@ export function elementCount(shape: readonly number[]): number {
  *
  * @throws {RangeError} when `data` does not hold exactly `rows * cols` numbers
  */
-export function matrix(rows: number, cols: number, data: Float64Array = new Float64Array(rows * cols)): Matrix {
+export function matrix(
+  rows: number,
+  cols: number,
+  data: Float64Array = new Float64Array(rows * cols),
+): Matrix {
   if (data.length !== rows * cols) {
     throw new RangeError(`matrix: found ${data.length} numbers, required ${rows} x ${cols} = ${rows * cols}`);
   }

@@ -24,7 +24,9 @@ export function guessChain(drafts: readonly LayerDraft[]): GuessedChain {
     const from = order[i]!;
     const positions = positionsFrom(from, to);
     if (positions === null) {
-      warnings.push(`no connection guessed from ${from.name} (${from.outChannels} out) to ${to.name} (${to.inputs} in)`);
+      warnings.push(
+        `no connection guessed from ${from.name} (${from.outChannels} out) to ${to.name} (${to.inputs} in)`,
+      );
     } else {
       links.push({ source: i, target: i + 1, positions });
     }
@@ -57,9 +59,14 @@ function cutWhereMisfit(sorted: readonly LayerDraft[]): LayerDraft[][] {
 function joinPieces(pieces: LayerDraft[][]): LayerDraft[][] {
   for (;;) {
     const join = pieces.flatMap((end, i) => {
-      const fitting = pieces.flatMap((start, j) => i !== j && positionsFrom(end.at(-1)!, start[0]!) !== null ? [j] : []);
+      const fitting = pieces.flatMap((start, j) =>
+        i !== j && positionsFrom(end.at(-1)!, start[0]!) !== null ? [j] : []
+      );
       return fitting.length === 1 ? [[i, fitting[0]!] as const] : [];
-    }).find(([i, j]) => pieces.filter((end, k) => k !== j && positionsFrom(end.at(-1)!, pieces[j]![0]!) !== null).length === 1 && i !== j);
+    }).find(([i, j]) =>
+      pieces.filter((end, k) => k !== j && positionsFrom(end.at(-1)!, pieces[j]![0]!) !== null).length ===
+        1 && i !== j
+    );
     if (join === undefined) return pieces;
     const [i, j] = join;
     const joined = [...pieces[i]!, ...pieces[j]!];

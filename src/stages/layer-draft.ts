@@ -18,7 +18,9 @@ export interface LayerDraft {
 /** `z` of a layer that reads all out channels of `source`, or null where they do not fit. */
 export function positionsFrom(source: LayerDraft, target: LayerDraft): number | null {
   const inputs = target.inputs * target.groups;
-  if (target.positions !== null) return inputs === source.outChannels * target.positions ? target.positions : null;
+  if (target.positions !== null) {
+    return inputs === source.outChannels * target.positions ? target.positions : null;
+  }
   if (inputs % source.outChannels !== 0) return null;
   const positions = inputs / source.outChannels;
   // A vector has one position; only a feature map is flattened.

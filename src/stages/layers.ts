@@ -25,7 +25,10 @@ const MOST_AXES = 5;
  *
  * @throws {RangeError} when a declared layer or connection does not fit the tensors; names it, and what would fit
  */
-export function layerGraph(model: Pick<Model, "tensors" | "graph">, declared?: TopologyDeclaration): LayerGraph {
+export function layerGraph(
+  model: Pick<Model, "tensors" | "graph">,
+  declared?: TopologyDeclaration,
+): LayerGraph {
   if (declared === undefined && model.graph !== undefined) return model.graph;
   const readable = model.tensors.filter((tensor) => skipReason(tensor) === null);
   const notWeights = model.tensors.flatMap((tensor): Skipped[] => {
@@ -47,8 +50,14 @@ function skipReason(tensor: TensorInfo): string | null {
   return tensor.unreadable ?? null;
 }
 
-function guessedGraph(weights: readonly TensorInfo[], skipped: readonly Skipped[], all: readonly TensorInfo[]): LayerGraph {
-  const { order, links, warnings } = guessChain(weights.map((tensor) => draft(tensor, layerName(tensor.name))));
+function guessedGraph(
+  weights: readonly TensorInfo[],
+  skipped: readonly Skipped[],
+  all: readonly TensorInfo[],
+): LayerGraph {
+  const { order, links, warnings } = guessChain(
+    weights.map((tensor) => draft(tensor, layerName(tensor.name))),
+  );
   const positions = new Map(links.map((link) => [link.target, link.positions]));
   const layers = order.map((each, index) => finish(each, index, positions.get(index) ?? null, all));
   const connections = links.map((link) => connect(layers, link.source, link.target, {}, "guessed"));
@@ -64,43 +73,80 @@ function declaredGraph(
   const wanted: DeclaredConnection[] = [...topology.connections ?? []];
   topology.chain?.forEach((to, i, chain) => i > 0 && wanted.push({ from: chain[i - 1]!, to }));
   const details = new Map((topology.layers ?? []).map((layer) => [layer.name, layer]));
-  const names = [...new Set([
-    ...topology.chain ?? [],
-    ...details.keys(),
-    ...wanted.flatMap(({ from, to }) => [from, to]),
-  ])];
+  const names = [
+    ...new Set([
+      ...topology.chain ?? [],
+      ...details.keys(),
+      ...wanted.flatMap(({ from, to }) => [from, to]),
+    ]),
+  ];
   const drafts = names.map((name) => declaredDraft(name, details.get(name), weights));
   const indexOf = new Map(names.map((name, index) => [name, index]));
-  const ends = wanted.map((each) => ({ each, source: indexOf.get(each.from)!, target: indexOf.get(each.to)! }));
+  const ends = wanted.map((each) => ({
+    each,
+    source: indexOf.get(each.from)!,
+    target: indexOf.get(each.to)!,
+  }));
   const layers = drafts.map((each, index) => {
     // Without a declared z, a layer that takes all of one source's channels shows it by how many inputs each one has.
     const feeding = ends.find((end) => end.target === index && end.each.channels === undefined);
-    return finish(each, index, feeding === undefined ? null : positionsFrom(drafts[feeding.source]!, each), all);
+    return finish(
+      each,
+      index,
+      feeding === undefined ? null : positionsFrom(drafts[feeding.source]!, each),
+      all,
+    );
   });
-  const connections = ends.map(({ each, source, target }) => connect(layers, source, target, each, "declared"));
+  const connections = ends.map(({ each, source, target }) =>
+    connect(layers, source, target, each, "declared")
+  );
   const used = new Set(drafts.map((each) => each.tensor.name));
   const left = weights.filter((tensor) => !used.has(tensor.name));
   return {
     layers,
     connections,
-    skipped: [...skipped, ...left.map(({ name }): Skipped => ({ subject: "tensor", name, reason: "not named by the declared topology" }))],
+    skipped: [
+      ...skipped,
+      ...left.map(({ name }): Skipped => ({
+        subject: "tensor",
+        name,
+        reason: "not named by the declared topology",
+      })),
+    ],
     warnings: [],
   };
 }
 
-function declaredDraft(name: string, detail: DeclaredLayer | undefined, weights: readonly TensorInfo[]): LayerDraft {
+function declaredDraft(
+  name: string,
+  detail: DeclaredLayer | undefined,
+  weights: readonly TensorInfo[],
+): LayerDraft {
   const candidates = detail?.weight === undefined ? [name, `${name}.weight`] : [detail.weight];
   const tensor = weights.find((each) => candidates.includes(each.name));
   if (tensor === undefined) {
     const known = weights.map((each) => each.name).join(", ");
-    throw new RangeError(`topology, layer ${show(name)}: found no weight ${candidates.map(show).join(" or ")}, required one of ${show(known)}`);
+    throw new RangeError(
+      `topology, layer ${show(name)}: found no weight ${candidates.map(show).join(" or ")}, required one of ${
+        show(known)
+      }`,
+    );
   }
   const plain = draft(tensor, name, detail?.order);
   const groups = detail?.groups ?? 1;
   if (plain.outChannels % groups !== 0) {
-    throw new RangeError(`topology, layer ${show(name)}, groups: found ${groups}, required a divisor of ${plain.outChannels} out channels`);
+    throw new RangeError(
+      `topology, layer ${
+        show(name)
+      }, groups: found ${groups}, required a divisor of ${plain.outChannels} out channels`,
+    );
   }
-  return { ...plain, groups, kind: detail?.kind ?? plain.kind, positions: detail?.positions ?? plain.positions };
+  return {
+    ...plain,
+    groups,
+    kind: detail?.kind ?? plain.kind,
+    positions: detail?.positions ?? plain.positions,
+  };
 }
 
 /** PyTorch calls a layer's weight `<module>.weight`: the module's name says more. */
@@ -128,7 +174,9 @@ function draft(tensor: TensorInfo, name: string, order: "out-in" | "in-out" = "o
 function finish(each: LayerDraft, index: number, inferred: number | null, all: readonly TensorInfo[]): Layer {
   const positions = each.positions ?? inferred ?? 1;
   if (each.inputs % positions !== 0) {
-    throw new RangeError(`layer ${show(each.name)}, positions: found ${positions}, required a divisor of ${each.inputs} inputs`);
+    throw new RangeError(
+      `layer ${show(each.name)}, positions: found ${positions}, required a divisor of ${each.inputs} inputs`,
+    );
   }
   return {
     index,
@@ -149,7 +197,9 @@ function batchNormOf(each: LayerDraft, all: readonly TensorInfo[]): BatchNorm {
   const at = all.findIndex((tensor) => tensor.name === each.tensor.name);
   const next = all.findIndex((tensor, index) => index > at && tensor.shape.length > 1);
   const behind = all.slice(at + 1, next < 0 ? all.length : next);
-  const found = behind.some(({ name, shape }) => name.endsWith("running_var") && shape[0] === each.outChannels);
+  const found = behind.some(({ name, shape }) =>
+    name.endsWith("running_var") && shape[0] === each.outChannels
+  );
   return found ? "raw" : "none";
 }
 
@@ -177,7 +227,9 @@ function connect(
  */
 export function checkConnection(connection: Connection, from: Layer, to: Layer, whole: boolean): void {
   const what = `connection ${show(from.name)} -> ${show(to.name)}`;
-  if (from.index === to.index) throw new RangeError(`${what}: found a layer that feeds itself, required two layers`);
+  if (from.index === to.index) {
+    throw new RangeError(`${what}: found a layer that feeds itself, required two layers`);
+  }
   if (whole && sharedChannels(connection) !== to.inChannels) {
     throw new RangeError(
       `${what}: found ${from.outChannels} out channels and ${to.inChannels} in channels (${to.positions} positions each), required equal numbers or a channel map`,
@@ -187,11 +239,15 @@ export function checkConnection(connection: Connection, from: Layer, to: Layer, 
   for (const { source, target, length } of connection.channels) {
     if (source + length > from.outChannels || target + length > to.inChannels) {
       throw new RangeError(
-        `${what}, channels ${source}..${source + length} to ${target}..${target + length}: required within ${from.outChannels} out and ${to.inChannels} in channels`,
+        `${what}, channels ${source}..${source + length} to ${target}..${
+          target + length
+        }: required within ${from.outChannels} out and ${to.inChannels} in channels`,
       );
     }
     for (let c = target; c < target + length; c++) {
-      if (taken[c] === 1) throw new RangeError(`${what}, in channel ${c}: found two origins, required at most one`);
+      if (taken[c] === 1) {
+        throw new RangeError(`${what}, in channel ${c}: found two origins, required at most one`);
+      }
       taken[c] = 1;
     }
   }

@@ -85,7 +85,9 @@ export async function* overlapBlocks(
   signal?: AbortSignal,
 ): AsyncGenerator<OverlapBlock> {
   if (source.unfolding !== target.unfolding) {
-    throw new TypeError(`overlap: found unfoldings ${source.unfolding} and ${target.unfolding}, required the same`);
+    throw new TypeError(
+      `overlap: found unfoldings ${source.unfolding} and ${target.unfolding}, required the same`,
+    );
   }
   const geometry = overlapGeometry(connection, source, target);
   const svr = source.unfolding === "svr";
@@ -116,7 +118,14 @@ interface RawBlock {
   readonly rho: () => Float64Array;
 }
 
-function finishBlock(raw: RawBlock, unit: boolean, first: number, rows: number, sources: number, z: number): OverlapBlock {
+function finishBlock(
+  raw: RawBlock,
+  unit: boolean,
+  first: number,
+  rows: number,
+  sources: number,
+  z: number,
+): OverlapBlock {
   const rho = unit ? null : raw.rho();
   const most = rho === null ? 1 : Infinity;
   for (let at = 0; at < rows * sources; at++) {
@@ -172,9 +181,14 @@ async function svrBlock(
         }
       }
     });
-    const product = await kernel.multiply(tested, support, { transposeB: true, ...(signal === undefined ? {} : { signal }) });
+    const product = await kernel.multiply(tested, support, {
+      transposeB: true,
+      ...(signal === undefined ? {} : { signal }),
+    });
     members.forEach((i, at) => {
-      for (let k = 0; k < z; k++) squareInto(product.data, (at * z + k) * sources, overlap, (i - first) * sources, sources);
+      for (let k = 0; k < z; k++) {
+        squareInto(product.data, (at * z + k) * sources, overlap, (i - first) * sources, sources);
+      }
       if (z === 1) inner.set(product.data.subarray(at * sources, (at + 1) * sources), (i - first) * sources);
     });
   }
@@ -215,8 +229,10 @@ async function cosvrBlock(
     if (z === 1) inner = Float64Array.from(product.data);
   }
   const rho = () => {
-    const norms = Array.from({ length: source.layer.groups }, (_, group) =>
-      squaredNorms(columns(carried, group * perGroup, perGroup)));
+    const norms = Array.from(
+      { length: source.layer.groups },
+      (_, group) => squaredNorms(columns(carried, group * perGroup, perGroup)),
+    );
     const out = new Float64Array(rows * sources);
     for (let i = 0; i < rows; i++) {
       for (let j = 0; j < sources; j++) out[i * sources + j] = norms[source.group[j]!]![i]!;
@@ -227,7 +243,8 @@ async function cosvrBlock(
 }
 
 function slice(spectrum: Spectrum, first: number, rows: number): Spectrum {
-  const rowsOf = ({ data, cols }: Matrix) => matrix(rows, cols, data.subarray(first * cols, (first + rows) * cols));
+  const rowsOf = ({ data, cols }: Matrix) =>
+    matrix(rows, cols, data.subarray(first * cols, (first + rows) * cols));
   return {
     ...spectrum,
     left: rowsOf(spectrum.left),
@@ -240,7 +257,9 @@ function slice(spectrum: Spectrum, first: number, rows: number): Spectrum {
 function widen(a: Matrix, cols: number): Matrix {
   if (a.cols === cols) return a;
   const out = matrix(a.rows, cols);
-  for (let row = 0; row < a.rows; row++) out.data.set(a.data.subarray(row * a.cols, (row + 1) * a.cols), row * cols);
+  for (let row = 0; row < a.rows; row++) {
+    out.data.set(a.data.subarray(row * a.cols, (row + 1) * a.cols), row * cols);
+  }
   return out;
 }
 

@@ -115,7 +115,9 @@ export interface Verdicts {
 export function decide(family: readonly Candidates[], settings: TestSettings): Verdicts[] {
   const { correction, logAlpha } = settings;
   const tests = family.reduce((sum, each) => sum + each.tests, 0);
-  const all = new Float64Array(family.reduce((sum, each) => sum + (each.distribution === null ? 0 : each.logP.length), 0));
+  const all = new Float64Array(
+    family.reduce((sum, each) => sum + (each.distribution === null ? 0 : each.logP.length), 0),
+  );
   let at = 0;
   const place = family.map((each) => {
     if (each.distribution === null) return -1;
@@ -147,7 +149,8 @@ export function chosen(candidates: Candidates, verdicts: Verdicts, edges: EdgeCh
   if (edges === "all") return every;
   if (edges === "significant") return every.filter((at) => verdicts.significant[at] === 1);
   if (!(edges.top >= 1)) throw new RangeError(`edges: found top ${show(edges.top)}, required at least 1`);
-  return every.sort((a, b) => candidates.overlap[b]! - candidates.overlap[a]! || a - b).slice(0, edges.top).sort();
+  return every.sort((a, b) => candidates.overlap[b]! - candidates.overlap[a]! || a - b).slice(0, edges.top)
+    .sort();
 }
 
 /** The normal quantile of each log p. */

@@ -30,7 +30,9 @@ export async function spectrum(
 }
 
 function merged(layer: Layer, parts: readonly Svd[], unfolding: Unfolding): Spectrum {
-  const neurons = parts.flatMap((part, group) => Array.from(part.singularValues, (s, at) => ({ s, at, group })));
+  const neurons = parts.flatMap((part, group) =>
+    Array.from(part.singularValues, (s, at) => ({ s, at, group }))
+  );
   neurons.sort((a, b) => b.s - a.s || a.group - b.group || a.at - b.at);
   const gather = (side: "left" | "right") => {
     const cols = parts[0]![side].cols;

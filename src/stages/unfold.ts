@@ -1,6 +1,6 @@
 /** Stage 2: a weight tensor as a matrix, one per group. */
 
-import { type Layer, type Unfolding, unfoldedShape } from "../model/layer.ts";
+import { type Layer, unfoldedShape, type Unfolding } from "../model/layer.ts";
 import { type Matrix, matrix } from "../model/tensor.ts";
 
 /**
@@ -17,7 +17,9 @@ export function unfold(layer: Layer, weight: Float64Array, unfolding: Unfolding)
   const n = layer.inChannels / groups;
   const expected = groups * m * n * z;
   if (weight.length !== expected) {
-    throw new RangeError(`unfold ${layer.name}: found ${weight.length} weights, required ${layer.outChannels} x ${n} x ${z} = ${expected}`);
+    throw new RangeError(
+      `unfold ${layer.name}: found ${weight.length} weights, required ${layer.outChannels} x ${n} x ${z} = ${expected}`,
+    );
   }
   const { rows, cols } = unfoldedShape(layer, unfolding);
   const outFirst = layer.weight.order === "out-in" ? weight : transposed(weight, n * z, m * groups);

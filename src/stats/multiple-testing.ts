@@ -33,7 +33,9 @@ function harmonic(m: number): number {
  */
 export function adjust(logP: Float64Array, tests: number, method: Correction): Float64Array {
   const count = logP.length;
-  if (count > tests) throw new RangeError(`adjust: found ${count} p-values of ${tests} tests, required at most as many`);
+  if (count > tests) {
+    throw new RangeError(`adjust: found ${count} p-values of ${tests} tests, required at most as many`);
+  }
   if (method === "none") return logP.slice();
   const logTests = Math.log(tests);
   if (method === "bonferroni") return logP.map((p) => Math.min(0, p + logTests));
@@ -70,7 +72,12 @@ function ascending(values: Float64Array): Uint32Array {
  * @param rejected number of tests rejected
  * @returns null where the correction looks at the data and nothing was rejected
  */
-export function criticalLogP(method: Correction, logAlpha: number, tests: number, rejected: number): number | null {
+export function criticalLogP(
+  method: Correction,
+  logAlpha: number,
+  tests: number,
+  rejected: number,
+): number | null {
   switch (method) {
     case "none":
       return logAlpha;

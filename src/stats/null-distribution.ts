@@ -45,7 +45,9 @@ export function nullDistribution(name: NullName, parameters: NullParameters): Nu
   const { positions: z, testedChannels: N, otherChannels: Ns } = parameters;
   const [degrees, channels] = N > 1 ? [z, N] : [1, Ns];
   if (channels === 1) return null;
-  return name === "beta" ? betaNull(degrees / 2, degrees * (channels - 1) / 2) : chi2Null(degrees, channels * degrees);
+  return name === "beta"
+    ? betaNull(degrees / 2, degrees * (channels - 1) / 2)
+    : chi2Null(degrees, channels * degrees);
 }
 
 function betaNull(a: number, b: number): NullDistribution {
@@ -63,7 +65,8 @@ function chi2Null(degrees: number, scale: number): NullDistribution {
     const y = x * scale / 2;
     return (a - 1) * Math.log(y) - y - normalizer + Math.log(scale / 2);
   };
-  const threshold = (logAlpha: number) => logSurvival(1) > logAlpha ? null : invert(logSurvival, logDensity, logAlpha);
+  const threshold = (logAlpha: number) =>
+    logSurvival(1) > logAlpha ? null : invert(logSurvival, logDensity, logAlpha);
   return { logSurvival, threshold };
 }
 

@@ -23,7 +23,8 @@ const MOST_STEPS = 100_000;
  */
 function stirlingRemainder(x: number): number {
   const t = 1 / (x * x);
-  return (1 / 12 - t * (1 / 360 - t * (1 / 1260 - t * (1 / 1680 - t * (1 / 1188 - t * (691 / 360360 - t / 156)))))) / x;
+  return (1 / 12 -
+    t * (1 / 360 - t * (1 / 1260 - t * (1 / 1680 - t * (1 / 1188 - t * (691 / 360360 - t / 156)))))) / x;
 }
 
 /**
@@ -36,7 +37,8 @@ export function logGamma(x: number): number {
   let shifted = x;
   let product = 1;
   while (shifted < STIRLING_FROM) product *= shifted++;
-  return (shifted - 0.5) * Math.log(shifted) - shifted + HALF_LOG_TWO_PI + stirlingRemainder(shifted) - Math.log(product);
+  return (shifted - 0.5) * Math.log(shifted) - shifted + HALF_LOG_TWO_PI + stirlingRemainder(shifted) -
+    Math.log(product);
 }
 
 /**
@@ -77,7 +79,9 @@ export function logBetaSurvival(a: number, b: number, x: number, logNormalizer =
   if (x <= 0) return 0;
   if (x >= 1) return -Infinity;
   const logPower = a * Math.log(x) + b * Math.log1p(-x) - logNormalizer;
-  if (x > (a + 1) / (a + b + 2)) return Math.min(0, logPower - Math.log(b) + Math.log(betaFraction(b, a, 1 - x)));
+  if (x > (a + 1) / (a + b + 2)) {
+    return Math.min(0, logPower - Math.log(b) + Math.log(betaFraction(b, a, 1 - x)));
+  }
   const cdf = Math.exp(logPower - Math.log(a)) * betaFraction(a, b, x);
   return cdf < 1 ? Math.log1p(-cdf) : -Infinity;
 }

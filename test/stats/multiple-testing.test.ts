@@ -13,7 +13,9 @@ function bySearch(p: number[], method: Correction): number[] {
     case "bonferroni":
       return p.map((x) => Math.min(1, m * x));
     case "holm":
-      return p.map((x) => Math.min(1, Math.max(...p.filter((y) => y <= x).map((y) => y * (m - p.filter((w) => w < y).length)))));
+      return p.map((x) =>
+        Math.min(1, Math.max(...p.filter((y) => y <= x).map((y) => y * (m - p.filter((w) => w < y).length))))
+      );
     case "bh":
     case "by": {
       const factor = method === "by" ? harmonic : 1;
@@ -26,7 +28,10 @@ const METHODS: Correction[] = ["none", "bonferroni", "holm", "bh", "by"];
 
 describe("adjusting for many tests", () => {
   it.each(METHODS)("%s agrees with its definition", (method) => {
-    const distinct = fc.uniqueArray(fc.double({ min: 1e-12, max: 1, noNaN: true }), { minLength: 1, maxLength: 40 });
+    const distinct = fc.uniqueArray(fc.double({ min: 1e-12, max: 1, noNaN: true }), {
+      minLength: 1,
+      maxLength: 40,
+    });
     fc.assert(
       fc.property(distinct, (p) => {
         const q = adjust(Float64Array.from(p, Math.log), p.length, method);

@@ -64,7 +64,9 @@ describe("null distribution", () => {
 describe("normal tail", () => {
   it("inverts itself from one side to the other", () => {
     for (const sigma of [-8, -3, -0.1, 0, 0.5, 3, 5, 10, 38, 400]) {
-      expect(Math.abs(sigmaOfLogP(logSurvivalOfSigma(sigma)) - sigma)).toBeLessThan(1e-10 * Math.max(1, Math.abs(sigma)));
+      expect(Math.abs(sigmaOfLogP(logSurvivalOfSigma(sigma)) - sigma)).toBeLessThan(
+        1e-10 * Math.max(1, Math.abs(sigma)),
+      );
     }
   });
 

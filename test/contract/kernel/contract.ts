@@ -18,8 +18,14 @@ function random(seed: number): () => number {
 
 function gaussian(rows: number, cols: number, seed: number): Matrix {
   const next = random(seed);
-  return matrix(rows, cols, Float64Array.from({ length: rows * cols }, () =>
-    Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next())));
+  return matrix(
+    rows,
+    cols,
+    Float64Array.from(
+      { length: rows * cols },
+      () => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next()),
+    ),
+  );
 }
 
 const rowDot = (a: Matrix, i: number, b: Matrix, j: number) => {
@@ -58,7 +64,9 @@ function reconstruct({ left, singularValues, right }: Svd): Matrix {
   singularValues.forEach((s, j) => {
     for (let i = 0; i < out.rows; i++) {
       const factor = s * left.data[j * left.cols + i]!;
-      for (let k = 0; k < out.cols; k++) out.data[i * out.cols + k]! += factor * right.data[j * right.cols + k]!;
+      for (let k = 0; k < out.cols; k++) {
+        out.data[i * out.cols + k]! += factor * right.data[j * right.cols + k]!;
+      }
     }
   });
   return out;
@@ -70,13 +78,21 @@ function checkDecomposition(a: Matrix, found: Svd): void {
   const r = Math.min(a.rows, a.cols);
   const bound = 50 * EPS * Math.max(a.rows, a.cols);
   const s = found.singularValues;
-  expect([found.left.rows, found.left.cols, s.length, found.right.rows, found.right.cols]).toEqual([r, a.rows, r, r, a.cols]);
+  expect([found.left.rows, found.left.cols, s.length, found.right.rows, found.right.cols]).toEqual([
+    r,
+    a.rows,
+    r,
+    r,
+    a.cols,
+  ]);
   for (let j = 1; j < r; j++) expect(s[j]!).toBeLessThanOrEqual(s[j - 1]!);
   expect(s[r - 1]!).toBeGreaterThanOrEqual(0);
   for (const vectors of [found.left, found.right]) {
     for (let i = 0; i < r; i++) {
       for (let j = 0; j <= i; j++) {
-        expect(Math.abs(rowDot(vectors, i, vectors, j) - (i === j ? 1 : 0)), `rows ${i}, ${j}`).toBeLessThan(bound);
+        expect(Math.abs(rowDot(vectors, i, vectors, j) - (i === j ? 1 : 0)), `rows ${i}, ${j}`).toBeLessThan(
+          bound,
+        );
       }
     }
   }
@@ -102,19 +118,25 @@ export function kernelContract(name: string, open: () => Promise<Kernel>): void 
       }
     };
 
-    const shapes: [number, number][] = [[1, 1], [1, 7], [7, 1], [5, 5], [9, 40], [40, 9], [64, 64], [65, 130]];
+    const shapes: [number, number][] = [[1, 1], [1, 7], [7, 1], [5, 5], [9, 40], [40, 9], [64, 64], [
+      65,
+      130,
+    ]];
     it.each(shapes)("decomposes a Gaussian %i x %i matrix", async (rows, cols) => {
       const a = gaussian(rows, cols, rows * 100 + cols);
       checkDecomposition(a, await decompose(a));
     });
 
-    it.each([[30, 30], [30, 90], [90, 30]])("keeps a graded spectrum 1 to 1e-12 (%i x %i)", async (rows, cols) => {
-      const s = Array.from({ length: 30 }, (_, j) => 10 ** (-12 * j / 29));
-      const a = withSpectrum(rows, cols, s, 5);
-      const found = await decompose(a);
-      checkDecomposition(a, found);
-      s.forEach((value, j) => expect(Math.abs(found.singularValues[j]! - value)).toBeLessThan(10 * EPS));
-    });
+    it.each([[30, 30], [30, 90], [90, 30]])(
+      "keeps a graded spectrum 1 to 1e-12 (%i x %i)",
+      async (rows, cols) => {
+        const s = Array.from({ length: 30 }, (_, j) => 10 ** (-12 * j / 29));
+        const a = withSpectrum(rows, cols, s, 5);
+        const found = await decompose(a);
+        checkDecomposition(a, found);
+        s.forEach((value, j) => expect(Math.abs(found.singularValues[j]! - value)).toBeLessThan(10 * EPS));
+      },
+    );
 
     it("completes the vectors of a rank-deficient matrix", async () => {
       for (const [rows, cols] of [[20, 20], [20, 50], [50, 20]] as const) {
@@ -153,11 +175,14 @@ export function kernelContract(name: string, open: () => Promise<Kernel>): void 
       const scaled = matrix(10, 25, a.data.map((x) => x * scale));
       const plain = await decompose(a);
       const found = await decompose(scaled);
-      for (let i = 0; i < 10; i++) expect(Math.abs(rowDot(found.left, i, found.left, i) - 1)).toBeLessThan(1e-12);
+      for (let i = 0; i < 10; i++) {
+        expect(Math.abs(rowDot(found.left, i, found.left, i) - 1)).toBeLessThan(1e-12);
+      }
       // Denormal entries hold fewer digits: 2^-1074 is their grain.
       const grain = Math.max(1e-13, 2 ** -1074 / scale * 40);
       found.singularValues.forEach((s, j) =>
-        expect(Math.abs(s / scale - plain.singularValues[j]!)).toBeLessThan(grain * plain.singularValues[0]!));
+        expect(Math.abs(s / scale - plain.singularValues[j]!)).toBeLessThan(grain * plain.singularValues[0]!)
+      );
     });
 
     it("survives the cancellation of Läuchli's matrix", async () => {
@@ -171,7 +196,9 @@ export function kernelContract(name: string, open: () => Promise<Kernel>): void 
     it.each([NaN, Infinity, -Infinity])("refuses %d before any work, and says where", async (value) => {
       const a = gaussian(4, 6, 3);
       a.data[2 * 6 + 5] = value;
-      await expect(decompose(a)).rejects.toThrow(/row 2, column 5: found (NaN|-?Infinity), required a finite number/);
+      await expect(decompose(a)).rejects.toThrow(
+        /row 2, column 5: found (NaN|-?Infinity), required a finite number/,
+      );
     });
 
     it("refuses a matrix without rows", async () => {
@@ -194,7 +221,9 @@ export function kernelContract(name: string, open: () => Promise<Kernel>): void 
         const a = gaussian(m, k, 21);
         const b = gaussian(n, k, 22);
         const transposed = matrix(k, n);
-        for (let i = 0; i < n; i++) for (let j = 0; j < k; j++) transposed.data[j * n + i] = b.data[i * k + j]!;
+        for (let i = 0; i < n; i++) {
+          for (let j = 0; j < k; j++) transposed.data[j * n + i] = b.data[i * k + j]!;
+        }
         const byTranspose = await kernel.multiply(a, b, { transposeB: true });
         const plain = await kernel.multiply(a, transposed);
         for (let i = 0; i < m; i++) {
@@ -204,9 +233,10 @@ export function kernelContract(name: string, open: () => Promise<Kernel>): void 
           }
         }
       }
-      await expect(kernel.multiply(gaussian(2, 3, 1), gaussian(2, 4, 1), { transposeB: true })).rejects.toThrow(
-        /inner sizes 3 and 4/,
-      );
+      await expect(kernel.multiply(gaussian(2, 3, 1), gaussian(2, 4, 1), { transposeB: true })).rejects
+        .toThrow(
+          /inner sizes 3 and 4/,
+        );
       await kernel.dispose();
     });
   });

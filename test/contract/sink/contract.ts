@@ -1,0 +1,347 @@
+/** What every sink must do, whatever it writes: the same rows out as in, whole models or none, in the right order only. */
+
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, relative, sep } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { ModelHeader, OpenSink, RunHeader, Sink } from "../../../src/model/ports.ts";
+import {
+  batchOfRows,
+  type ColumnData,
+  type Row,
+  TABLE_NAMES,
+  type TableName,
+  TABLES,
+} from "../../../src/model/tables.ts";
+import { fixture, type Tables } from "./fixture.ts";
+
+/** Reads a model's rows back, by means that share no code with the sink. int64 as bigint; no rows where there is no model. */
+export type ReadBack = (out: string, model: string) => Promise<Partial<Record<TableName, readonly Row[]>>>;
+
+export interface SinkTraits {
+  /** Tables that the sink keeps. */
+  readonly tables: readonly TableName[];
+  /** Files below the output folder once the given models are committed and the sink is finished. */
+  readonly files: number | "one per model and table";
+}
+
+/** Ids that a careless sink takes for paths, patterns, queries or objects. */
+const WEIRD_IDS = [
+  "../../escape",
+  "a/b",
+  "..",
+  ".",
+  ".hidden",
+  "model=x",
+  "100%2F",
+  'it\'s "quoted" `ticked`',
+  "}) DETACH DELETE (n",
+  "line\nbreak\ttab",
+  "naïve 模型 🧠",
+  "__proto__",
+  "constructor",
+  "back\\slash",
+  "*?[a]{b}",
+  "~$HOME;#&|<>",
+  "NULL",
+  "007",
+  "trailing space ",
+];
+
+let runs = 0;
+
+/** A header for a run into `out`, with an id of its own. */
+export function runInto(out: string): RunHeader {
+  return { runId: `run-${++runs}`, version: "0.0.0-test", out };
+}
+
+/** A model's header; equal keys stand for equal content. */
+export function header(id: string, key = "0123456789abcdef0123456789abcdef"): ModelHeader {
+  return { id, uri: `file:///models/${id}`, format: "synthetic", key };
+}
+
+/** Writes all tables of a model, each in several batches, and commits. */
+export async function writeModel(
+  sink: Sink,
+  model: ModelHeader,
+  tables: Tables,
+  batchRows = 3,
+): Promise<void> {
+  const output = await sink.begin(model);
+  for (const table of TABLE_NAMES) {
+    for (let at = 0; at < tables[table].length; at += batchRows) {
+      await output.write(table, batchOfRows(TABLES[table], tables[table].slice(at, at + batchRows)));
+    }
+  }
+  await output.commit();
+}
+
+/** All files below a folder, with `/`, sorted. */
+export async function filesIn(out: string): Promise<string[]> {
+  const entries = await readdir(out, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => !entry.isDirectory())
+    .map((entry) => relative(out, join(entry.parentPath, entry.name)).split(sep).join("/")).sort();
+}
+
+/** Rows in one order, whatever order the sink keeps. */
+function sorted(rows: readonly Row[]): Row[] {
+  const key = (row: Row) =>
+    JSON.stringify(Object.values(row), (_, v: unknown) => typeof v === "bigint" ? `${v}n` : v);
+  return rows.map((row) => ({ row, key: key(row) })).sort((a, b) => a.key < b.key ? -1 : 1).map(({ row }) =>
+    row
+  );
+}
+
+/** Runs the suite. `open` is the sink as the registry hands it out. */
+export function sinkContract(name: string, open: OpenSink, readBack: ReadBack, traits: SinkTraits): void {
+  describe(`sink contract: ${name}`, () => {
+    let out = "";
+    beforeEach(async () => {
+      out = await mkdtemp(join(tmpdir(), `sink-${name}-`));
+    });
+    afterEach(() => rm(out, { recursive: true, force: true }));
+
+    const expectModel = async (id: string, tables: Tables) => {
+      const found = await readBack(out, id);
+      for (const table of traits.tables) {
+        expect(sorted(found[table] ?? []), table).toEqual(sorted(tables[table]));
+      }
+    };
+    const expectNoModel = async (id: string) => {
+      const found = await readBack(out, id);
+      for (const table of traits.tables) expect(found[table] ?? [], table).toEqual([]);
+    };
+    const runOnce = async (models: readonly (readonly [ModelHeader, Tables])[]) => {
+      const sink = await open(runInto(out));
+      for (const [model, tables] of models) await writeModel(sink, model, tables);
+      await sink.finish();
+    };
+
+    it("gives back what it was given, at hard values, and leaves nothing beside", async () => {
+      await runOnce([[header("hard"), fixture(1)]]);
+      await expectModel("hard", fixture(1));
+      const files = await filesIn(out);
+      expect(files).toHaveLength(
+        traits.files === "one per model and table" ? TABLE_NAMES.length : traits.files,
+      );
+      expect(await readdir(out)).not.toContainEqual(expect.stringMatching(/^\./));
+    });
+
+    it("takes ids that are paths, patterns, queries or words of the language for what they are", async () => {
+      await runOnce(WEIRD_IDS.map((id, at) => [header(id), fixture(at)]));
+      for (const [at, id] of WEIRD_IDS.entries()) await expectModel(id, fixture(at));
+      const beside = (await readdir(join(out, ".."))).filter((entry) => entry.startsWith("escape"));
+      expect(beside).toEqual([]);
+    });
+
+    it("takes a model without a row", async () => {
+      const nothing = Object.fromEntries(TABLE_NAMES.map((table) => [table, []])) as unknown as Tables;
+      await runOnce([[header("empty"), nothing], [header("full"), fixture(2)]]);
+      await expectNoModel("empty");
+      await expectModel("full", fixture(2));
+    });
+
+    it("keeps all of 300000 edges over many batches", async () => {
+      const sink = await open(runInto(out));
+      const model = await sink.begin(header("big"));
+      const { layers, neurons } = bigNodes(1000);
+      await model.write("layers", batchOfRows(TABLES.layers, layers));
+      await model.write("neurons", batchOfRows(TABLES.neurons, neurons));
+      const batches = [1, 70_000, 131_072, 0, 60_000, 38_927];
+      let first = 0;
+      for (const rows of batches) {
+        await model.write("edges", bigEdges(first, rows));
+        first += rows;
+      }
+      expect(first).toBe(300_000);
+      await model.commit();
+      await sink.finish();
+
+      const found = (await readBack(out, "big")).edges ?? [];
+      expect(found).toHaveLength(300_000);
+      const seen = new Set<number>();
+      let wrong = 0;
+      for (const row of found) {
+        const at = Number(row["source_neuron"]) * 1000 + Number(row["target_neuron"]);
+        seen.add(at);
+        const right = row["overlap"] === at / 300_000 && row["cosine"] === (at % 3 === 0 ? null : -at / 7) &&
+          row["significant"] === (at % 5 === 0) && row["log_p"] === -at && row["weight"] === Math.sqrt(at);
+        if (!right) wrong++;
+      }
+      expect(wrong).toBe(0);
+      expect(seen.size).toBe(300_000);
+    });
+
+    it("changes nothing when the same run is repeated", async () => {
+      const models = [[header("a"), fixture(3)], [header("b"), fixture(4)]] as const;
+      await runOnce(models);
+      const before = await filesIn(out);
+      await runOnce(models);
+      await runOnce(models);
+      expect(await filesIn(out)).toEqual(before);
+      await expectModel("a", fixture(3));
+      await expectModel("b", fixture(4));
+    });
+
+    it("replaces a model by its newer rows and touches no other", async () => {
+      await runOnce([[header("a"), fixture(5)], [header("b"), fixture(6)], [header("a-2"), fixture(7)]]);
+      const before = (await filesIn(out)).length;
+      await runOnce([[header("a", "fedcba9876543210fedcba9876543210"), fixture(8)]]);
+      expect(await filesIn(out)).toHaveLength(before);
+      await expectModel("a", fixture(8));
+      await expectModel("b", fixture(6));
+      await expectModel("a-2", fixture(7));
+    });
+
+    it("lets a model be committed again in one run: the later rows stay", async () => {
+      const sink = await open(runInto(out));
+      await writeModel(sink, header("a"), fixture(9));
+      await writeModel(sink, header("a"), fixture(10));
+      await sink.finish();
+      await expectModel("a", fixture(10));
+    });
+
+    it("adds models to those of earlier runs", async () => {
+      await runOnce([[header("a"), fixture(11)]]);
+      await runOnce([[header("b"), fixture(12)]]);
+      await runOnce([[header("c"), fixture(13)]]);
+      await expectModel("a", fixture(11));
+      await expectModel("b", fixture(12));
+      await expectModel("c", fixture(13));
+    });
+
+    it("forgets an aborted model, keeps the others, and leaves no staging behind", async () => {
+      await runOnce([[header("old"), fixture(14)]]);
+      const sink = await open(runInto(out));
+      const aborted = await sink.begin(header("old"));
+      await aborted.write("layers", batchOfRows(TABLES.layers, fixture(15).layers));
+      await aborted.abort();
+      await aborted.abort();
+      await writeModel(sink, header("kept"), fixture(16));
+      await sink.finish();
+      await expectModel("old", fixture(14));
+      await expectModel("kept", fixture(16));
+      expect(await readdir(out)).not.toContainEqual(expect.stringMatching(/^\./));
+    });
+
+    it("leaves nothing of an aborted run that had committed nothing", async () => {
+      const sink = await open(runInto(out));
+      const model = await sink.begin(header("gone"));
+      await model.write("layers", batchOfRows(TABLES.layers, fixture(17).layers));
+      await sink.abort();
+      await sink.abort();
+      expect(await filesIn(out)).toEqual([]);
+      expect(await readdir(out)).toEqual([]);
+      await expectNoModel("gone");
+    });
+
+    it("refuses calls out of order", async () => {
+      const sink = await open(runInto(out));
+      const model = await sink.begin(header("a"));
+      await expect(sink.finish()).rejects.toThrow(/neither committed nor aborted/);
+      await model.commit();
+      await expect(model.commit()).rejects.toThrow(/committed/);
+      await expect(model.abort()).rejects.toThrow(/committed/);
+      await expect(model.write("layers", batchOfRows(TABLES.layers, fixture(1).layers))).rejects.toThrow(
+        /committed/,
+      );
+      const aborted = await sink.begin(header("b"));
+      await aborted.abort();
+      await expect(aborted.commit()).rejects.toThrow(/aborted/);
+      await sink.finish();
+      await expect(sink.finish()).rejects.toThrow(/finished/);
+      await expect(sink.begin(header("c"))).rejects.toThrow(/finished/);
+    });
+
+    it("refuses a batch that does not fit its table", async () => {
+      const sink = await open(runInto(out));
+      const model = await sink.begin(header("a"));
+      const good = batchOfRows(TABLES.neurons, fixture(1).neurons);
+      await expect(model.write("layers", good)).rejects.toThrow(TypeError);
+      await expect(model.write("neurons", { ...good, rows: good.rows + 1 })).rejects.toThrow(TypeError);
+      await expect(model.write("neurons", { ...good, columns: good.columns.slice(1) })).rejects.toThrow(
+        TypeError,
+      );
+      const nulls = good.columns.map((column): ColumnData => ({
+        ...column,
+        valid: new Uint8Array(good.rows),
+      }));
+      await expect(model.write("neurons", { ...good, columns: nulls })).rejects.toThrow(
+        /column layer_index.*null/,
+      );
+      await model.write("layers", batchOfRows(TABLES.layers, fixture(1).layers));
+      await model.abort();
+      await sink.finish();
+    });
+
+    it("refuses an id without letters and one too long for a file name", async () => {
+      const sink = await open(runInto(out));
+      await expect(sink.begin(header(""))).rejects.toThrow(RangeError);
+      await expect(sink.begin(header("é".repeat(200)))).rejects.toThrow(RangeError);
+      await sink.abort();
+    });
+
+    it("fails where it cannot stage, and leaves nothing", async () => {
+      const run = runInto(out);
+      await writeFile(join(out, `.staging-${run.runId}`), "in the way");
+      const attempt = async () => {
+        const sink = await open(run);
+        await writeModel(sink, header("a"), fixture(1));
+        await sink.finish();
+      };
+      await expect(attempt()).rejects.toThrow();
+      expect(await filesIn(out)).toEqual([`.staging-${run.runId}`]);
+    });
+
+    it("commits nothing after a write that failed", async () => {
+      const run = runInto(out);
+      const sink = await open(run);
+      const model = await sink.begin(header("a"));
+      // The staging folder vanishes, so that the next file cannot be made.
+      await rm(join(out, `.staging-${run.runId}`), { recursive: true });
+      await expect(model.write("layers", batchOfRows(TABLES.layers, fixture(1).layers))).rejects.toThrow();
+      await expect(model.commit()).rejects.toThrow(/failed/);
+      await model.abort();
+      await sink.abort();
+      expect(await filesIn(out)).toEqual([]);
+    });
+  });
+}
+
+function bigNodes(neurons: number): { layers: Row[]; neurons: Row[] } {
+  const template = fixture(0);
+  const layer = template.layers[0];
+  const neuron = template.neurons[0];
+  if (layer === undefined || neuron === undefined) throw new Error("the fixture has no rows");
+  return {
+    layers: [{ ...layer, layer_index: 0 }, { ...layer, layer_index: 1 }],
+    neurons: [0, 1].flatMap((layer_index) =>
+      Array.from({ length: neurons }, (_, at) => ({ ...neuron, layer_index, neuron: at }))
+    ),
+  };
+}
+
+/** Edges whose every value follows from their number `at = 1000 * source_neuron + target_neuron`. */
+function bigEdges(first: number, rows: number) {
+  const numbers = Float64Array.from({ length: rows }, (_, i) => first + i);
+  const float = (of: (at: number) => number): ColumnData => ({ type: "float64", values: numbers.map(of) });
+  const int = (of: (at: number) => number): ColumnData => ({
+    type: "int32",
+    values: Int32Array.from(numbers, of),
+  });
+  const valid = Uint8Array.from(numbers, (at) => at % 3 === 0 ? 0 : 1);
+  const columns: ColumnData[] = [
+    int(() => 0),
+    int((at) => Math.floor(at / 1000)),
+    int(() => 1),
+    int((at) => at % 1000),
+    float((at) => at / 300_000),
+    { type: "float64", values: numbers.map((at) => -at / 7), valid },
+    float((at) => -at),
+    float(() => 0.5),
+    float((at) => at / 3),
+    float(Math.sqrt),
+    { type: "bool", values: Uint8Array.from(numbers, (at) => at % 5 === 0 ? 1 : 0) },
+  ];
+  return { schema: TABLES.edges, rows, columns };
+}

@@ -1,0 +1,115 @@
+/** A small model whose rows hold the values that files and stores get wrong. */
+
+import type { Row, TableName } from "../../../src/model/tables.ts";
+
+export type Tables = Readonly<Record<TableName, readonly Row[]>>;
+
+const TEXTS = [
+  "",
+  " ",
+  "conv1.weight",
+  "emoji 🧠👩‍🔬 and Ünïcödé",
+  "line\nbreak\r\ntab\t",
+  `"double" 'single' \`tick\` \\back\\`,
+  "NULL",
+  "x".repeat(10_240),
+  '{"a": [1, 2]}',
+  "-0",
+  "__proto__",
+];
+const FLOATS = [
+  0,
+  -0,
+  1,
+  0.1,
+  -1 / 3,
+  NaN,
+  Infinity,
+  -Infinity,
+  5e-324,
+  -5e-324,
+  Number.MAX_VALUE,
+  -Number.MAX_VALUE,
+  1e-308,
+  2 ** 53 + 2,
+];
+const INT64S = [0n, 1n, -1n, 2n ** 53n + 1n, -(2n ** 53n) - 1n, 2n ** 63n - 1n, -(2n ** 63n), 1_000_000_007n];
+const INT32S = [0, 1, -1, 2 ** 31 - 1, -(2 ** 31), 65_536];
+
+/**
+ * Eleven layers with neurons, connections, edges and skipped tensors. Ends of connections and edges exist.
+ *
+ * @param seed rotates the values, so that two seeds never give equal tables
+ */
+export function fixture(seed: number): Tables {
+  let turn = seed;
+  const pick = <T>(values: readonly T[]): T => values[turn++ % values.length] as T;
+  const float = () => pick(FLOATS);
+  const maybe = () => turn % 4 === 0 ? (turn++, null) : float();
+  const layers = TEXTS.map((name, layer_index): Row => ({
+    layer_index,
+    name,
+    kind: pick(["linear", "conv", "embedding"]),
+    out_channels: pick(INT32S),
+    in_channels: pick(INT32S),
+    positions: 1000 + seed,
+    groups: pick(INT32S),
+    rank: layer_index % 3 === 0 ? null : pick(INT32S),
+    frobenius_norm: maybe(),
+    spectral_norm: maybe(),
+    stable_rank: maybe(),
+    batch_norm: "raw",
+    dtype: pick(TEXTS),
+  }));
+  const neurons = layers.flatMap((_, layer_index) =>
+    [0, 1, 2].map((neuron): Row => ({
+      layer_index,
+      neuron,
+      group: pick(INT32S),
+      singular_value: float(),
+      relative: float(),
+      energy: float(),
+      intensity: seed,
+      near_kernel: turn % 2 === 0,
+    }))
+  );
+  const connections = INT64S.map((_, at): Row => ({
+    source_layer: at,
+    target_layer: at + 1,
+    via: pick(["direct", "residual"]),
+    evidence: pick(TEXTS),
+    shared_channels: pick(INT32S),
+    tested_channels: pick(INT32S),
+    positions: 1,
+    tests: pick(INT64S),
+    threshold: maybe(),
+    significant: pick(INT64S),
+    expected_by_chance: float(),
+    nominal: pick(INT64S),
+    max_overlap: float(),
+    entropy: float(),
+    internal_target: at,
+    internal_source: seed,
+    near_kernel_energy: maybe(),
+    near_kernel_expected: null,
+    near_kernel_log_p: maybe(),
+    near_kernel_significant: BigInt(seed),
+  }));
+  const edges = FLOATS.flatMap((overlap, at) =>
+    [0, 1, 2].map((source_neuron): Row => ({
+      source_layer: at % 10,
+      source_neuron,
+      target_layer: at % 10 + 1,
+      target_neuron: (source_neuron + at) % 3,
+      overlap,
+      cosine: source_neuron === 1 ? null : float(),
+      log_p: float(),
+      q_value: float(),
+      sigma: seed,
+      weight: float(),
+      significant: turn % 3 === 0,
+    }))
+  );
+  const skipped = TEXTS.map((name): Row => ({ subject: "tensor", name, reason: `${pick(TEXTS)} ${seed}` }));
+  return { layers, neurons, connections, edges, skipped };
+}
