@@ -23,9 +23,13 @@ const text = (name: string): ColumnSchema => ({ name, type: "utf8", nullable: fa
 const index = (name: string): ColumnSchema => ({ name, type: "int32", nullable: false });
 const ENDS = [text("from"), text("to")];
 
-/** Columns of a table that become properties as they are: all but those that become ids. */
+/**
+ * Columns of a table that become properties: all but those that become ids. NaN becomes null, because Ladybug 0.19.1
+ * takes a column whose first value is NaN for constant and then answers NaN for all of it.
+ */
 function properties(table: TableName, ...identity: readonly string[]): readonly ColumnSchema[] {
-  return TABLES[table].filter((column) => !identity.includes(column.name));
+  return TABLES[table].filter((column) => !identity.includes(column.name))
+    .map((column) => column.type === "float64" ? { ...column, nullable: true } : column);
 }
 
 const LAYER_ID = ["layer_index"];
@@ -122,7 +126,7 @@ export function graphRows(model: ModelHeader, table: TableName, batch: TableBatc
   };
   const models = () => strings(fill(batch.rows, () => model.id));
   const rest = (...identity: readonly string[]) =>
-    properties(table, ...identity).map(({ name }) => column(name));
+    properties(table, ...identity).map(({ name }) => withoutNaN(column(name)));
   switch (table) {
     case "layers": {
       const id = ids("layer_index");
@@ -148,6 +152,15 @@ export function graphRows(model: ModelHeader, table: TableName, batch: TableBatc
     case "skipped":
       return [];
   }
+}
+
+function withoutNaN(column: ColumnData): ColumnData {
+  if (column.type !== "float64" || !column.values.some(Number.isNaN)) return column;
+  const { values, valid } = column;
+  return {
+    ...column,
+    valid: Uint8Array.from(values, (value, i) => Number.isNaN(value) ? 0 : valid?.[i] ?? 1),
+  };
 }
 
 function rows(table: GraphTable, count: number, columns: readonly ColumnData[]): GraphRows {

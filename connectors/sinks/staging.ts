@@ -15,11 +15,12 @@ const LONGEST_ID = 200;
  * @throws {RangeError} when the id is empty, or longer than 200 bytes when encoded
  */
 export function encodeModelId(id: string): string {
-  const encoded = encodeURIComponent(id.toWellFormed()).replaceAll(
-    /[!'()*~]/g,
-    (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
-  )
-    .replaceAll(/^\.+/g, (dots) => "%2E".repeat(dots.length));
+  const percent = (text: string) =>
+    [...text].map((c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`).join("");
+  const encoded = encodeURIComponent(id.toWellFormed()).replaceAll(/[!'()*~]/g, percent)
+    .replaceAll(/^\.+/g, percent)
+    // Hive readers take these partitions for null.
+    .replaceAll(/^(?:null|__HIVE_DEFAULT_PARTITION__)$/gi, (word) => percent(word[0]!) + word.slice(1));
   if (encoded === "" || encoded.length > LONGEST_ID) {
     throw new RangeError(
       `model id ${show(id)}: found ${encoded.length} bytes when encoded, required 1 to ${LONGEST_ID}`,

@@ -24,4 +24,5 @@ const readBack: ReadBack = async (out, model) => {
 sinkContract("arrow", await SINKS.arrow(), readBack, {
   tables: TABLE_NAMES,
   files: "one per model and table",
+  nan: "kept",
 });

@@ -23,6 +23,8 @@ export interface SinkTraits {
   readonly tables: readonly TableName[];
   /** Files below the output folder once the given models are committed and the sink is finished. */
   readonly files: number | "one per model and table";
+  /** What becomes of NaN. */
+  readonly nan: "kept" | "null";
 }
 
 /** Ids that a careless sink takes for paths, patterns, queries or objects. */
@@ -101,10 +103,14 @@ export function sinkContract(name: string, open: OpenSink, readBack: ReadBack, t
     });
     afterEach(() => rm(out, { recursive: true, force: true }));
 
+    const kept = (row: Row): Row =>
+      traits.nan === "kept" ? row : Object.fromEntries(
+        Object.entries(row).map(([name, value]) => [name, Number.isNaN(value) ? null : value]),
+      );
     const expectModel = async (id: string, tables: Tables) => {
       const found = await readBack(out, id);
       for (const table of traits.tables) {
-        expect(sorted(found[table] ?? []), table).toEqual(sorted(tables[table]));
+        expect(sorted(found[table] ?? []), table).toEqual(sorted(tables[table].map(kept)));
       }
     };
     const expectNoModel = async (id: string) => {

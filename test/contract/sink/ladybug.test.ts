@@ -58,4 +58,5 @@ const readBack: ReadBack = async (out, model) => {
 sinkContract("ladybug", await SINKS.ladybug(), readBack, {
   tables: ["layers", "neurons", "connections", "edges"],
   files: 1,
+  nan: "null",
 });

@@ -39,4 +39,5 @@ async function byHyparquet(file: string): Promise<Record<string, unknown>[]> {
 sinkContract("parquet", await SINKS.parquet(), readBack, {
   tables: TABLE_NAMES,
   files: "one per model and table",
+  nan: "kept",
 });
