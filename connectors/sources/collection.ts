@@ -53,7 +53,15 @@ function named(files: readonly string[], root: string, what: string): ModelFile[
     );
   }
   const order = new Intl.Collator("en", { numeric: true });
-  return [...files].sort((a, b) => order.compare(a, b)).map((path) => ({ path, id: relativeId(path, root) }));
+  // Where a name right under the root says nothing (`epoch-003`), all ids begin with the root's own name.
+  const generic = files.some((path) =>
+    dirname(path) === root && GENERIC.test(withoutExtension(basename(path)))
+  );
+  const start = generic ? dirname(root) : root;
+  return [...files].sort((a, b) => order.compare(a, b)).map((path) => ({
+    path,
+    id: relativeId(path, start),
+  }));
 }
 
 function commonFolder(files: readonly string[]): string {

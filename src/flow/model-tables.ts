@@ -50,18 +50,39 @@ export class ModelTables {
     );
   }
 
+  /** Rows of the layers table, in order. */
+  layerRows(): Row[] {
+    return this.#inOrder().map(layerRow);
+  }
+
+  /** Rows of the connections table, by source and target. */
+  connectionRows(): Row[] {
+    return [...this.summaries]
+      .sort(({ connection: a }, { connection: b }) => a.source - b.source || a.target - b.target)
+      .map(connectionRow);
+  }
+
   /** Every table but the edges, complete. */
   batches(): [TableName, TableBatch][] {
-    const inOrder = [...this.#layers].sort((a, b) => a.layer.index - b.layer.index);
-    const summaries = [...this.summaries].sort((a, b) =>
-      a.connection.source - b.connection.source || a.connection.target - b.connection.target
-    );
     return [
-      ["layers", batchOfRows(TABLES.layers, inOrder.map(layerRow))],
-      ["neurons", batchOfRows(TABLES.neurons, inOrder.flatMap((job) => this.#neuronRows(job)))],
-      ["connections", batchOfRows(TABLES.connections, summaries.map(connectionRow))],
+      ["layers", batchOfRows(TABLES.layers, this.layerRows())],
+      ["neurons", batchOfRows(TABLES.neurons, this.#inOrder().flatMap((job) => this.#neuronRows(job)))],
+      ["connections", batchOfRows(TABLES.connections, this.connectionRows())],
       ["skipped", batchOfRows(TABLES.skipped, this.skipped.map((each): Row => ({ ...each })))],
     ];
+  }
+
+  /** How many near-kernel neurons each layer has, by layer index; layers without a spectrum have none. */
+  nearKernelCounts(): number[] {
+    return this.#inOrder().map(({ spectrum }) =>
+      "skipped" in spectrum
+        ? 0
+        : nearKernels(spectrum.singularValues, this.#nearKernel).reduce((sum, flag) => sum + flag, 0)
+    );
+  }
+
+  #inOrder(): SpectrumJob[] {
+    return [...this.#layers].sort((a, b) => a.layer.index - b.layer.index);
   }
 
   #neuronRows({ layer, spectrum }: SpectrumJob): Row[] {

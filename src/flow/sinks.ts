@@ -1,10 +1,21 @@
 /** The end of the pipeline: tables into sinks, whole or not at all. */
 
-import { concatMap, defer, finalize, ignoreElements, type Observable, of, type OperatorFunction } from "rxjs";
+import {
+  catchError,
+  concatMap,
+  defer,
+  finalize,
+  from,
+  ignoreElements,
+  type Observable,
+  of,
+  type OperatorFunction,
+  throwError,
+} from "rxjs";
 import type { ConnectionSummary } from "../model/graph.ts";
 import type { LayerGraph, Skipped } from "../model/layer.ts";
 import type { Model, ModelHeader, ModelSink, Sink, WrittenFile } from "../model/ports.ts";
-import { TABLE_NAMES, type TableBatch, type TableName } from "../model/tables.ts";
+import { type Row, TABLE_NAMES, type TableBatch, type TableName } from "../model/tables.ts";
 import type { ConnectionEdges, EdgeJob, SkippedConnection, SpectrumJob } from "./jobs.ts";
 import { edgeBatch, ModelTables } from "./model-tables.ts";
 
@@ -26,6 +37,10 @@ export interface ModelResult {
   /** Rows written, per table. */
   readonly rows: Readonly<Record<TableName, number>>;
   readonly summaries: readonly ConnectionSummary[];
+  /** Rows of the layers and connections tables, and how many near-kernel neurons each layer has. */
+  readonly layers: readonly Row[];
+  readonly connections: readonly Row[];
+  readonly nearKernelCounts: readonly number[];
   readonly skipped: readonly Skipped[];
   readonly strongest: readonly StrongEdge[];
   readonly files: readonly WrittenFile[];
@@ -58,7 +73,13 @@ export function sinks(
     defer(() => {
       const writer = new ModelWriter(model, graph, settings);
       const written = items.pipe(concatMap((item) => writer.take(item)), ignoreElements());
-      return chained(written, () => writer.commit()).pipe(finalize(() => void writer.abort()));
+      return chained(written, () => writer.commit()).pipe(
+        // The error is passed on once nothing is left; whoever unsubscribes cannot be made to wait.
+        catchError((failure) =>
+          from(writer.abort()).pipe(concatMap(() => throwError(() => failure as unknown)))
+        ),
+        finalize(() => void writer.abort()),
+      );
     });
 }
 
@@ -106,13 +127,20 @@ class ModelWriter {
   async commit(): Promise<ModelResult> {
     for (const [table, batch] of this.#tables.batches()) await this.#write(table, batch);
     const files: WrittenFile[] = [];
-    for (const sink of await this.#sinks()) files.push(...await sink.commit());
-    this.#open = null;
+    const open = await this.#sinks();
+    // What is committed leaves the list: it can no longer be aborted.
+    for (let sink = open[0]; sink !== undefined; sink = open[0]) {
+      files.push(...await sink.commit());
+      open.shift();
+    }
     return {
       model: this.#model,
       graph: this.#graph,
       rows: this.#rows,
       summaries: this.#tables.summaries,
+      layers: this.#tables.layerRows(),
+      connections: this.#tables.connectionRows(),
+      nearKernelCounts: this.#tables.nearKernelCounts(),
       skipped: this.#tables.skipped,
       strongest: this.#strongest,
       files,
@@ -122,7 +150,7 @@ class ModelWriter {
   async abort(): Promise<void> {
     const open = this.#open ?? [];
     this.#open = null;
-    await Promise.all(open.map((sink) => sink.abort()));
+    await Promise.allSettled(open.map((sink) => sink.abort()));
   }
 
   async #sinks(): Promise<ModelSink[]> {

@@ -37,12 +37,13 @@ export interface NullDistribution {
  * @throws {RangeError} when a parameter is not a positive integer
  */
 export function nullDistribution(name: NullName, parameters: NullParameters): NullDistribution | null {
-  for (const [key, value] of Object.entries(parameters) as [string, number][]) {
+  const { positions: z, testedChannels: N, otherChannels: Ns } = parameters;
+  // By name: callers may pass an object that holds more than these.
+  for (const [key, value] of Object.entries({ positions: z, testedChannels: N, otherChannels: Ns })) {
     if (!Number.isSafeInteger(value) || value < 1) {
       throw new RangeError(`null distribution, ${key}: found ${value}, required an integer of at least 1`);
     }
   }
-  const { positions: z, testedChannels: N, otherChannels: Ns } = parameters;
   const [degrees, channels] = N > 1 ? [z, N] : [1, Ns];
   if (channels === 1) return null;
   return name === "beta"

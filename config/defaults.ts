@@ -1,0 +1,20 @@
+/** What a run does where its config is silent. */
+
+/** Default of every setting that has one. */
+export const DEFAULTS = {
+  out: "svr-out",
+  unfolding: "svr",
+  batchNorm: "raw",
+  null: "beta",
+  /** Used where neither `sigma` nor `alpha` is given; as in the reference program. */
+  sigma: 3,
+  correction: "bh",
+  correctionOver: "connection",
+  weight: "overlap",
+  edges: "significant",
+  nearKernel: { relative: 0.1 },
+  sinks: ["parquet", "arrow"],
+  graph: "embedded",
+  kernel: "auto",
+  memory: "2GiB",
+} as const;

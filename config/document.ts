@@ -1,0 +1,87 @@
+/** YAML and JSON files as plain values that remember where they stood. */
+
+import { readFile, stat } from "node:fs/promises";
+import { isNode, LineCounter, parseDocument } from "yaml";
+
+/** A config that cannot be used. The message names file, line and column, the value found and what is required. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+/** A parsed file. */
+export interface ConfigDocument {
+  /** The file, as the user named it. */
+  readonly path: string;
+  /** Plain arrays, objects, strings, numbers, truth values and null. */
+  readonly value: unknown;
+  /** `path:line:column` of the value at these keys, or of the nearest one around it that exists. */
+  place(keys: readonly PropertyKey[]): string;
+}
+
+/** A topology of a thousand layers takes less than a tenth of this. */
+const LONGEST = 4 * 2 ** 20;
+
+/**
+ * Reads a YAML file (JSON is a part of YAML).
+ *
+ * @throws {ConfigError} when it cannot be read, is longer than 4 MiB, or does not parse
+ */
+export async function readDocument(path: string): Promise<ConfigDocument> {
+  return parseConfigDocument(path, await read(path));
+}
+
+async function read(path: string): Promise<string> {
+  try {
+    const found = await stat(path);
+    if (!found.isFile()) throw new ConfigError(`${path}: found a folder or device, required a file`);
+    if (found.size > LONGEST) {
+      throw new ConfigError(`${path}: found ${found.size} bytes, required at most ${LONGEST}`);
+    }
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    if (cause instanceof ConfigError) throw cause;
+    const missing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
+    const found = missing ? "no such file" : cause instanceof Error ? cause.message : String(cause);
+    throw new ConfigError(`${path}: found ${found}, required a readable file`, { cause });
+  }
+}
+
+/**
+ * Parses YAML. Keys are always text (a plain `null:` is the setting of that name, not YAML's null), tags build nothing, and
+ * what YAML merely warns about is an error.
+ *
+ * @param path named in messages
+ * @throws {ConfigError} when it does not parse
+ */
+export function parseConfigDocument(path: string, text: string): ConfigDocument {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, stringKeys: true, prettyErrors: false });
+  const at = (offset: number) => {
+    const { line, col } = lines.linePos(offset);
+    return `${path}:${line}:${col}`;
+  };
+  const [problem] = [...document.errors, ...document.warnings];
+  if (problem !== undefined) {
+    throw new ConfigError(`${at(problem.pos[0])}: ${problem.message.replaceAll(/\s+/g, " ")}`, {
+      cause: problem,
+    });
+  }
+  return { path, value: plain(path, () => document.toJS({ maxAliasCount: 100 })), place };
+
+  function place(keys: readonly PropertyKey[]): string {
+    for (let depth = keys.length; depth > 0; depth--) {
+      const node = document.getIn(keys.slice(0, depth), true);
+      if (isNode(node) && node.range) return at(node.range[0]);
+    }
+    return `${path}:1:1`;
+  }
+}
+
+function plain(path: string, convert: () => unknown): unknown {
+  try {
+    return convert();
+  } catch (cause) {
+    // Aliases that would multiply without bound end up here.
+    throw new ConfigError(`${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}

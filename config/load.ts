@@ -1,0 +1,100 @@
+/** From a file and the command line's options to a checked run config. */
+
+import { dirname, resolve } from "node:path";
+import { z } from "zod";
+import { type ConfigDocument, ConfigError, parseConfigDocument, readDocument } from "./document.ts";
+import { complaints } from "./issues.ts";
+import { type RunConfig, runConfigSchema } from "./schema.ts";
+import { type TopologyConfig, topologySchema } from "./topology.ts";
+
+/** A checked config, and the folder that the paths in it start from. */
+export interface LoadedConfig {
+  readonly config: RunConfig;
+  readonly baseDir: string;
+}
+
+/** Settings from the command line, keyed as in a config file; they replace the file's. */
+export type Overrides = Readonly<Record<string, unknown>>;
+
+/**
+ * Loads a run config.
+ *
+ * @throws {ConfigError} when the file cannot be read or parsed, or the settings are not valid
+ */
+export async function loadRunConfig(path: string, overrides: Overrides = {}): Promise<LoadedConfig> {
+  const document = await readDocument(path);
+  return { config: checkRun(document, overrides), baseDir: dirname(resolve(path)) };
+}
+
+/**
+ * A run config from settings alone, without a file; paths start from the working directory.
+ *
+ * @throws {ConfigError} when the settings are not valid
+ */
+export function runConfigOf(settings: Overrides): LoadedConfig {
+  return { config: checkRun(parseConfigDocument("options", "{}"), settings), baseDir: resolve(".") };
+}
+
+/**
+ * Loads a topology file.
+ *
+ * @throws {ConfigError} when it cannot be read or parsed, or is not valid
+ */
+export async function loadTopology(path: string): Promise<TopologyConfig> {
+  const document = await readDocument(path);
+  return check(topologySchema, document, document.value, (keys) => document.place(keys));
+}
+
+function checkRun(document: ConfigDocument, overrides: Overrides): RunConfig {
+  if (typeof document.value !== "object" || document.value === null || Array.isArray(document.value)) {
+    throw new ConfigError(
+      `${document.place([])}: found ${JSON.stringify(document.value)}, required settings`,
+    );
+  }
+  const given = Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined));
+  const fromFile = Object.entries(document.value).filter(([key]) =>
+    // A level of significance on the command line replaces the file's, however either is spelled.
+    !((key === "sigma" || key === "alpha") && ("sigma" in given || "alpha" in given))
+  );
+  const settings = Object.fromEntries([...fromFile, ...Object.entries(given)]);
+  return check(
+    runConfigSchema,
+    document,
+    settings,
+    (keys) => String(keys[0]) in given ? `--${flagOf(String(keys[0]))}` : document.place(keys),
+  );
+}
+
+/** `correctionOver` is `--correction-over` on the command line. */
+export function flagOf(key: string): string {
+  return key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+function check<T>(
+  schema: z.ZodType<T>,
+  document: ConfigDocument,
+  value: unknown,
+  place: (keys: readonly PropertyKey[]) => string,
+): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const found = complaints(result.error.issues, value, knownKeys(schema));
+  const lines = found.map(({ keys, message }) => `${place(keys)}: ${message}`);
+  throw new ConfigError(lines.join("; ") || `${document.path}: not valid`, { cause: result.error });
+}
+
+/** Every key that a schema knows at any depth: what a misspelt one may have meant. */
+function knownKeys(schema: z.ZodType): string[] {
+  const keys = new Set<string>();
+  const visit = (node: unknown): void => {
+    if (typeof node !== "object" || node === null) return;
+    for (const [key, inner] of Object.entries(node)) {
+      if (key === "properties" && typeof inner === "object" && inner !== null) {
+        for (const name of Object.keys(inner)) keys.add(name);
+      }
+      visit(inner);
+    }
+  };
+  visit(z.toJSONSchema(schema, { io: "input" }));
+  return [...keys];
+}

@@ -1,0 +1,105 @@
+/** What a run may say. The committed JSON Schema, which editors use, is generated from here. */
+
+import { z } from "zod";
+import { BYTE_SIZE, parseByteSize } from "./byte-size.ts";
+import { DEFAULTS } from "./defaults.ts";
+import { channelRangeSchema, topologySchema, viaSchema } from "./topology.ts";
+
+const text = z.string().min(1);
+
+/** Extents are bounded so that products of a few of them stay exact. */
+const extent = z.int().min(1).max(2 ** 20);
+
+const syntheticSchema = z.strictObject({
+  seed: z.int().describe("The same seed gives the same weights."),
+  layers: z.array(z.strictObject({
+    name: text,
+    out: extent.describe("Out channels."),
+    in: extent.describe("In channels."),
+    kernel: z.array(extent).min(1).max(3).optional().describe("Kernel extents of a convolution."),
+    positions: extent.optional().describe("Positions per in channel of a layer that reads a flattened map."),
+    groups: extent.optional(),
+  })).min(1),
+  connections: z.array(z.strictObject({
+    from: text,
+    to: text,
+    via: viaSchema.optional(),
+    channels: z.array(channelRangeSchema).min(1).optional(),
+  })).optional().describe("Default: each layer feeds the next."),
+  planted: z.array(z.strictObject({
+    from: text,
+    to: text,
+    cosine: z.number().min(0).max(1),
+    gain: z.number().positive(),
+  })).optional().describe("Chains of leading neurons that feed each other; the known answer of a test."),
+}).describe("A generated model: Gaussian weights of variance 1/fan_in, the null control.");
+
+const topology = z.union([text, topologySchema])
+  .describe("A declared topology, or the path of a file that holds one.");
+
+const modelSchema = z.union([
+  text,
+  z.strictObject({
+    path: text.describe("A file, a folder or a glob."),
+    id: text.optional().describe("The model's id; only for a single file."),
+    topology: topology.optional(),
+  }),
+  z.strictObject({ id: text, synthetic: syntheticSchema }),
+]).describe("A model file, a folder, a glob, or a generated model. Paths are relative to the config file.");
+
+const edgesSchema = z.union([
+  z.enum(["significant", "all"]),
+  z.strictObject({ top: z.int().min(1) }).describe("The k largest overlaps of each connection."),
+]);
+
+/** The settings of a run. */
+export const runConfigSchema = z.strictObject({
+  models: z.union([modelSchema, z.array(modelSchema).min(1)]).describe("What is read."),
+  out: text.default(DEFAULTS.out).describe("The output folder, relative to the working directory."),
+  unfolding: z.enum(["svr", "cosvr"]).default(DEFAULTS.unfolding)
+    .describe("How a weight becomes a matrix: svr is m x (n*z), cosvr is (m*z) x n."),
+  batchNorm: z.enum(["raw"]).default(DEFAULTS.batchNorm)
+    .describe("What becomes of the scaling of batch normalization; raw ignores it."),
+  null: z.enum(["beta", "chi2"]).default(DEFAULTS.null)
+    .describe("The null distribution of an overlap: exact, or the large-n limit of the reference program."),
+  sigma: z.number().min(0).max(38).optional()
+    .describe("Level of significance, alpha = 1 - Phi(sigma). Default 3. Instead of alpha."),
+  alpha: z.number().gt(0).max(0.5).optional().describe("Level of significance. Instead of sigma."),
+  correction: z.enum(["none", "bonferroni", "holm", "bh", "by"]).default(DEFAULTS.correction)
+    .describe("Correction for the number of tests."),
+  correctionOver: z.enum(["connection", "model"]).default(DEFAULTS.correctionOver)
+    .describe("What is one family of tests."),
+  weight: text.max(1000).default(DEFAULTS.weight).describe(
+    "An expression, or one of the presets overlap, amplitude and gain. It may use overlap, cosine, sourceSingularValue, " +
+      "targetSingularValue, channels, positions, p, logP, q and sigma.",
+  ),
+  edges: edgesSchema.default(DEFAULTS.edges).describe("Which edges are written; counts speak of all."),
+  nearKernel: z.strictObject({
+    relative: z.number().min(0).max(1).default(DEFAULTS.nearKernel.relative)
+      .describe("Neurons with s_j <= relative * s_1 are near-kernels."),
+  }).default(DEFAULTS.nearKernel),
+  sinks: z.array(z.enum(["parquet", "arrow"])).default([...DEFAULTS.sinks])
+    .describe("Table files that are written."),
+  graph: z.enum(["embedded", "none"]).default(DEFAULTS.graph).describe(
+    "The property graph that answers Cypher.",
+  ),
+  kernel: z.enum(["auto", "reference"]).default(DEFAULTS.kernel).describe("The linear algebra."),
+  memory: z.string().regex(BYTE_SIZE, "a size such as 512MiB or 2GiB")
+    .refine((size) => parseByteSize(size) !== null, "a size of at least one byte")
+    .default(DEFAULTS.memory).describe("The byte budget for weights and spectra, such as 512MiB or 2GiB."),
+  topology: topology.optional(),
+}).refine(({ sigma, alpha }) => sigma === undefined || alpha === undefined, {
+  message: "sigma or alpha, not both",
+  path: ["alpha"],
+});
+
+/** A checked run config, defaults filled in. */
+export type RunConfig = z.output<typeof runConfigSchema>;
+
+/** A run config as a user may write it. */
+export type RunConfigInput = z.input<typeof runConfigSchema>;
+
+/** The JSON Schema of a run config as a user may write it. */
+export function runConfigJsonSchema(): Record<string, unknown> {
+  return { title: "svrflow run config", ...z.toJSONSchema(runConfigSchema, { io: "input" }) };
+}

@@ -1,0 +1,65 @@
+/** What a topology may say: in a run config, or in a file of its own beside a model. */
+
+import { z } from "zod";
+
+/** More channels than any layer has; keeps sums of indices exact. */
+const MOST_CHANNELS = 2 ** 31 - 1;
+
+const count = z.int().min(1).max(MOST_CHANNELS);
+const index = z.int().min(0).max(MOST_CHANNELS);
+const name = z.string().min(1);
+
+/** A range of channels that a connection carries. */
+export const channelRangeSchema = z.strictObject({
+  source: index.describe("First out channel of the source."),
+  target: index.describe("First in channel of the target."),
+  length: count.describe("Number of channels."),
+}).describe(
+  "Out channels [source, source + length) of the source are in channels [target, target + length) of the target.",
+);
+
+/** How a signal gets from one layer to the next. */
+export const viaSchema = z.enum([
+  "direct",
+  "residual",
+  "concat",
+  "split",
+  "flatten",
+  "pool",
+  "attention-head",
+  "recurrent",
+  "tied",
+]);
+
+const layerSchema = z.strictObject({
+  name: name.describe("The name that connections use."),
+  weight: name.optional().describe(
+    "The tensor of its weight. Default: the tensor called `name` or `name.weight`.",
+  ),
+  order: z.enum(["out-in", "in-out"]).optional().describe(
+    "How the weight's axes read. Default: out-in, as in PyTorch.",
+  ),
+  positions: count.optional().describe("H*W of a fully connected layer that reads a flattened map."),
+  groups: count.optional().describe("Number of groups of a grouped convolution."),
+  kind: z.enum(["linear", "conv", "conv-transpose", "embedding", "recurrent"]).optional(),
+});
+
+const connectionSchema = z.strictObject({
+  from: name.describe("The source layer."),
+  to: name.describe("The target layer."),
+  via: viaSchema.optional(),
+  channels: z.array(channelRangeSchema).min(1).optional()
+    .describe("The channel map. Default: all out channels of the source, in order."),
+});
+
+/** Who feeds whom. */
+export const topologySchema = z.strictObject({
+  chain: z.array(name).min(1).optional().describe("Layers that feed each other in this order."),
+  layers: z.array(layerSchema).optional().describe("Layers for which the defaults do not fit."),
+  connections: z.array(connectionSchema).optional().describe("Connections beside the chain."),
+}).refine((topology) => Object.values(topology).some((part) => part !== undefined), {
+  message: "at least one of chain, layers and connections",
+}).describe("Who feeds whom in a model.");
+
+/** A parsed topology. */
+export type TopologyConfig = z.infer<typeof topologySchema>;

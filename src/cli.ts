@@ -1,0 +1,227 @@
+/** The command line, and the one place that knows every part. */
+
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import process, { argv, exit, stderr, stdout } from "node:process";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { ConfigError } from "../config/document.ts";
+import { flagOf, type Overrides } from "../config/load.ts";
+import { GRAPH_FILE } from "../connectors/sinks/ladybug.ts";
+import { openLadybugReader } from "../connectors/sinks/ladybug-reader.ts";
+import { ANSWER_FORMATS, type AnswerFormat, formatAnswer } from "./cli/answer.ts";
+import { inspectionTables, inspectModel } from "./cli/inspect.ts";
+import { planModels } from "./cli/models.ts";
+import { humanProgress, jsonProgress, type Progress } from "./cli/progress.ts";
+import { configOfArguments, runCommand } from "./cli/run.ts";
+import { plainTable, printable } from "./cli/text.ts";
+import { messageOf } from "./model/errors.ts";
+import { VERSION } from "./version.ts";
+
+/** What the process ends with. */
+const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+
+const interrupt = new AbortController();
+
+const program = new Command("svr")
+  .description("Turns trained neural networks into graphs of spectral neurons.")
+  .version(VERSION)
+  .exitOverride()
+  .showHelpAfterError("(svr --help lists the commands)")
+  .addHelpText(
+    "after",
+    "\nExit codes: 0 done; 1 the run failed; 2 bad usage or config; 3 some models failed (each is named); 130 interrupted.",
+  );
+
+/** The settings of a run that are options too: key in the config, argument, what it does. */
+const SETTINGS: readonly (readonly [
+  key: string,
+  argument: string,
+  description: string,
+  parse?: (text: string) => unknown,
+])[] = [
+  ["out", "<dir>", "output folder (default: svr-out)"],
+  ["graph", "<store>", "embedded or none (default: embedded)"],
+  [
+    "sinks",
+    "<list>",
+    "parquet,arrow or one of them (default: both)",
+    (text) => text === "none" ? [] : text.split(","),
+  ],
+  ["edges", "<which>", "significant, all or top:<k> (default: significant)", edgesOf],
+  ["null", "<name>", "beta or chi2 (default: beta)"],
+  ["sigma", "<number>", "level of significance, alpha = 1 - Phi(sigma) (default: 3)", numberOf],
+  ["alpha", "<number>", "level of significance, instead of --sigma", numberOf],
+  ["correction", "<name>", "none, bonferroni, holm, bh or by (default: bh)"],
+  ["correctionOver", "<family>", "connection or model (default: connection)"],
+  [
+    "weight",
+    "<expression>",
+    "weight of an edge, such as sqrt(overlap), or overlap, amplitude, gain (default: overlap)",
+  ],
+  ["unfolding", "<name>", "svr or cosvr (default: svr)"],
+  ["batchNorm", "<mode>", "raw (default: raw)"],
+  [
+    "nearKernel",
+    "<share>",
+    "neurons up to this share of s_1 are near-kernels (default: 0.1)",
+    (text) => ({ relative: numberOf(text) }),
+  ],
+  ["topology", "<file>", "who feeds whom (default: <model>.topology.yaml beside the model, else guessed)"],
+  ["kernel", "<name>", "auto or reference (default: auto)"],
+  ["memory", "<size>", "byte budget for weights and spectra, such as 512MiB (default: 2GiB)"],
+];
+
+function numberOf(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || Number.isNaN(value)) throw new InvalidArgumentError("Not a number.");
+  return value;
+}
+
+function edgesOf(text: string): unknown {
+  return text.startsWith("top:") ? { top: numberOf(text.slice(4)) } : text;
+}
+
+const run = program.command("run")
+  .description(
+    "compute the spectral graph of models: a config file (.yaml), or model files, folders and globs",
+  )
+  .argument("<what...>", 'pipeline.yaml, or model.safetensors, folder, "glob/**/*.safetensors"')
+  .option("--json", "progress as JSON lines on stderr, the report as JSON on stdout")
+  .option("--quiet", "no progress, no tables; errors only");
+for (const [key, argument, description, parse] of SETTINGS) {
+  const option = new Option(`--${flagOf(key)} ${argument}`, description);
+  run.addOption(parse === undefined ? option : option.argParser(parse));
+}
+run.action(
+  async (what: string[], { json, quiet, ...overrides }: Overrides & { json?: boolean; quiet?: boolean }) => {
+    const loaded = await configOfArguments(what, overrides);
+    const progress: Progress = quiet === true
+      ? () => undefined
+      : json === true
+      ? jsonProgress(stderr)
+      : humanProgress(stderr);
+    const print = json === true || quiet === true ? () => undefined : write;
+    const code = await runCommand(loaded, print, progress, interrupt.signal);
+    if (json === true) write(await readFile(join(loaded.config.out, "report.json"), "utf8"));
+    await leave(code);
+  },
+);
+
+program.command("inspect")
+  .description("layers, shapes and topology of models, and what is skipped; nothing is computed")
+  .argument("<what...>", "as for run")
+  .option("--topology <file>", "who feeds whom")
+  .option("--json", "as JSON")
+  .action(async (what: string[], { json, topology }: { json?: boolean; topology?: string }) => {
+    const { config, baseDir } = await configOfArguments(what, { topology });
+    const found = [];
+    for (const planned of await planModels(config, baseDir)) {
+      found.push(await inspectModel(planned, interrupt.signal));
+    }
+    if (json === true) return write(`${JSON.stringify(found, null, 2)}\n`);
+    for (const model of found) {
+      write(`${printable(`${model.id}  (${model.format}, ${model.uri})`)}\n`);
+      for (const [key, value] of Object.entries(model.metadata)) {
+        write(`  ${printable(`${key}: ${value}`)}\n`);
+      }
+      for (const table of inspectionTables(model)) write(`\n${table.title}\n${plainTable(table)}\n`);
+      for (const warning of model.warnings) {
+        stderr.write(`warning: ${printable(`${model.id}: ${warning}`)}\n`);
+      }
+      write("\n");
+    }
+  });
+
+program.command("query")
+  .description("ask the graph of a run, in Cypher that only reads")
+  .argument("[cypher]", "one statement")
+  .option("--file <path>", "read the statement from a file")
+  .option("--out <dir>", "output folder of the run", "svr-out")
+  .option(
+    "--param <name=value>",
+    "a parameter ($name); numbers, true, false and null as in JSON, else text; repeatable",
+    parameterOf,
+    {},
+  )
+  .addOption(
+    new Option("--format <name>", "how the answer is written").choices(ANSWER_FORMATS).default("table"),
+  )
+  .action(
+    async (
+      cypher: string | undefined,
+      options: { file?: string; out: string; param: Record<string, unknown>; format: AnswerFormat },
+    ) => {
+      if ((cypher === undefined) === (options.file === undefined)) {
+        throw new ConfigError("svr query: required a statement, or --file with one, and not both");
+      }
+      const statement = cypher ?? await statementIn(options.file ?? "");
+      const reader = await openLadybugReader(join(options.out, GRAPH_FILE));
+      try {
+        write(formatAnswer(await reader.query(statement, options.param), options.format));
+      } finally {
+        await reader.close();
+      }
+    },
+  );
+
+async function statementIn(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (cause) {
+    throw new ConfigError(`${file}: found ${messageOf(cause)}, required a file with one statement`, {
+      cause,
+    });
+  }
+}
+
+function parameterOf(text: string, before: Record<string, unknown>): Record<string, unknown> {
+  const at = text.indexOf("=");
+  if (at < 1) throw new InvalidArgumentError("Required name=value.");
+  const value = text.slice(at + 1);
+  const plain = /^(-?\d+(\.\d+)?([eE][-+]?\d+)?|true|false|null|".*")$/s.test(value);
+  return { ...before, [text.slice(0, at)]: plain ? JSON.parse(value) as unknown : value };
+}
+
+function write(text: string | Uint8Array): void {
+  stdout.write(text);
+}
+
+/** Ends the process once everything written has left it. */
+async function leave(code: number): Promise<never> {
+  await Promise.all(
+    [stdout, stderr].map((stream) => new Promise<void>((done) => stream.write("", () => done()))),
+  );
+  return exit(code);
+}
+
+function codeOfFailure(failure: unknown): number {
+  if (interrupt.signal.aborted) return EXIT.interrupted;
+  if (failure instanceof CommanderError) return failure.exitCode === 0 ? EXIT.done : EXIT.usage;
+  return failure instanceof ConfigError ? EXIT.usage : EXIT.failed;
+}
+
+for (const name of ["SIGINT", "SIGTERM"] as const) {
+  process.on(name, () => {
+    // A second signal means now.
+    if (interrupt.signal.aborted) exit(EXIT.interrupted);
+    stderr.write("\nstopping; once more to stop at once\n");
+    interrupt.abort(new Error("interrupted"));
+  });
+}
+// A reader that has seen enough (head) closes the pipe; that is no error.
+stdout.on(
+  "error",
+  (cause: Error & { code?: string }) => exit(cause.code === "EPIPE" ? EXIT.done : EXIT.failed),
+);
+
+try {
+  await program.parseAsync(argv);
+  await leave(EXIT.done);
+} catch (failure) {
+  // Commander has said its own.
+  if (!(failure instanceof CommanderError)) {
+    const each = failure instanceof AggregateError ? failure.errors : [failure];
+    for (const error of each) stderr.write(`svr: ${printable(messageOf(error))}\n`);
+  }
+  await leave(codeOfFailure(failure));
+}

@@ -1,0 +1,85 @@
+/** Rows of an answer, in the formats that people and programs ask for. */
+
+import { Table, tableToIPC, Utf8, type Vector, vectorFromArray } from "apache-arrow";
+import type { QueryAnswer } from "../model/ports.ts";
+import { plainTable } from "./text.ts";
+
+/** The formats by name. */
+export const ANSWER_FORMATS = ["table", "json", "csv", "arrow"] as const;
+
+/** A name in `ANSWER_FORMATS`. */
+export type AnswerFormat = typeof ANSWER_FORMATS[number];
+
+/**
+ * Writes an answer.
+ *
+ * `table`: aligned text. `json`: an array of objects. `csv`: RFC 4180, nulls are empty. `arrow`: an IPC stream. Nodes,
+ * relations and lists are JSON text in all but `json`.
+ *
+ * @returns bytes for stdout
+ */
+export function formatAnswer(answer: QueryAnswer, format: AnswerFormat): Uint8Array {
+  switch (format) {
+    case "table":
+      return utf8(`${
+        plainTable({
+          header: answer.columns,
+          numeric: answer.columns.map((_, at) =>
+            answer.rows.every((row) => isNumber(row[at]) || row[at] === null)
+          ),
+          rows: answer.rows.map((row) => row.map(cellText)),
+        })
+      }\n`);
+    case "json":
+      return utf8(`${JSON.stringify(answer.rows.map((row) => keyed(answer.columns, row)), jsonValue, 2)}\n`);
+    case "csv":
+      return utf8(
+        [answer.columns, ...answer.rows].map((row) =>
+          `${row.map((cell) => csvCell(cellText(cell))).join(",")}\r\n`
+        ).join(""),
+      );
+    case "arrow":
+      return tableToIPC(arrowTable(answer), "stream");
+  }
+}
+
+const utf8 = (text: string) => new TextEncoder().encode(text);
+const isNumber = (value: unknown) => typeof value === "number" || typeof value === "bigint";
+
+function cellText(value: unknown): string {
+  if (value === null || value === undefined) return "";
+  if (value instanceof Date) return value.toISOString();
+  return typeof value === "object"
+    ? JSON.stringify(value, jsonValue)
+    : String(value as string | number | bigint | boolean);
+}
+
+/** JSON knows neither big integers nor maps, nor numbers that are not finite: those become text. */
+function jsonValue(_key: string, value: unknown): unknown {
+  if (typeof value === "bigint") return String(value);
+  if (typeof value === "number" && !Number.isFinite(value)) return String(value);
+  return value instanceof Map ? Object.fromEntries(value) : value;
+}
+
+function keyed(columns: readonly string[], row: readonly unknown[]): Record<string, unknown> {
+  return Object.fromEntries(columns.map((name, at) => [name, row[at] ?? null]));
+}
+
+function csvCell(text: string): string {
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+function arrowTable({ columns, rows }: QueryAnswer): Table {
+  const values = (at: number) => rows.map((row) => row[at] ?? null);
+  return new Table(Object.fromEntries(columns.map((name, at) => [name, arrowColumn(values(at))])));
+}
+
+/** Numbers, truth values, or else text. */
+function arrowColumn(values: readonly unknown[]): Vector {
+  const present = values.filter((value) => value !== null);
+  const all = (type: string) => present.length > 0 && present.every((value) => typeof value === type);
+  if (all("number")) return vectorFromArray(values as (number | null)[]);
+  if (all("boolean")) return vectorFromArray(values as (boolean | null)[]);
+  if (all("bigint")) return vectorFromArray(values as (bigint | null)[]);
+  return vectorFromArray(values.map((value) => value === null ? null : cellText(value)), new Utf8());
+}

@@ -1,0 +1,69 @@
+/** What a run says while it works: on stderr, for people or for programs. */
+
+import type { WriteStream } from "node:tty";
+import { printable } from "./text.ts";
+
+/** What happens during a run. */
+export type ProgressEvent =
+  | { readonly event: "run"; readonly run_id: string; readonly models: number; readonly out: string }
+  | { readonly event: "model"; readonly model: string; readonly index: number; readonly of: number }
+  | { readonly event: "warning"; readonly model: string; readonly warning: string }
+  | {
+    readonly event: "step";
+    readonly model: string;
+    readonly done: number;
+    readonly of: number;
+    readonly what: string;
+  }
+  | { readonly event: "model-done"; readonly model: string; readonly edges: number; readonly seconds: number }
+  | { readonly event: "model-failed"; readonly model: string; readonly error: string }
+  | { readonly event: "graph"; readonly models: number }
+  | { readonly event: "done"; readonly done: number; readonly failed: number; readonly seconds: number };
+
+/** Takes the events of a run. */
+export type Progress = (event: ProgressEvent) => void;
+
+type Output = Pick<WriteStream, "write"> & Partial<Pick<WriteStream, "isTTY" | "columns">>;
+
+/** One JSON object per line. */
+export function jsonProgress(output: Output): Progress {
+  return (event) => void output.write(`${JSON.stringify(event)}\n`);
+}
+
+/** A line per model; on a terminal also a bar for the steps within one. */
+export function humanProgress(output: Output): Progress {
+  const bar = output.isTTY === true;
+  const line = (text: string) => void output.write(`${bar ? "\r\x1b[2K" : ""}${printable(text)}\n`);
+  return (event) => {
+    switch (event.event) {
+      case "warning":
+        line(`warning: ${event.model}: ${event.warning}`);
+        return;
+      case "step":
+        if (bar) output.write(`\r\x1b[2K${barText(event, output.columns ?? 80)}`);
+        return;
+      case "model-done":
+        line(`${event.model}: ${event.edges} edges, ${event.seconds.toFixed(1)} s`);
+        return;
+      case "model-failed":
+        line(`error: ${event.model}: ${event.error}`);
+        return;
+      case "graph":
+        if (bar) output.write("\r\x1b[2Kloading the graph");
+        return;
+      case "done":
+        line(`${event.done} models done, ${event.failed} failed, ${event.seconds.toFixed(1)} s`);
+        return;
+      default:
+    }
+  };
+}
+
+function barText(event: { model: string; done: number; of: number; what: string }, columns: number): string {
+  const width = 24;
+  const filled = Math.round(width * event.done / Math.max(1, event.of));
+  const text = `${
+    "#".repeat(filled).padEnd(width, ".")
+  } ${event.done}/${event.of} ${event.model}: ${event.what}`;
+  return printable(text).slice(0, columns - 1);
+}

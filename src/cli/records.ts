@@ -1,0 +1,132 @@
+/** The files beside the tables: `run.json`, `report.json` and `report.md`. */
+
+import { open, rename } from "node:fs/promises";
+import { arch, availableParallelism, platform, totalmem } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { versions } from "node:process";
+import type { RunConfig } from "../../config/schema.ts";
+import { type ModelReport, modelTables, P_VALUE_MEANING, type TestReport } from "../analysis/report.ts";
+import type { KernelInfo } from "../kernels/kernel.ts";
+import type { Skipped } from "../model/layer.ts";
+import type { InputFile, WrittenFile } from "../model/ports.ts";
+import { SCHEMA_VERSION, TABLE_NAMES, type TableName } from "../model/tables.ts";
+import { VERSION } from "../version.ts";
+import { markdownTable, printable } from "./text.ts";
+
+/** A model that could not be done. */
+export interface FailedModel {
+  readonly id: string;
+  readonly uri: string;
+  readonly error: string;
+}
+
+/** `report.json`. */
+export interface RunReport {
+  readonly schema_version: number;
+  readonly run_id: string;
+  readonly test: TestReport;
+  readonly meaning: string;
+  /** Rows of each table over all models of this run. */
+  readonly rows: Readonly<Record<TableName, number>>;
+  readonly models: readonly ModelReport[];
+  readonly failed: readonly FailedModel[];
+}
+
+/** `run.json`: what is needed to do the run again, and to trust it. */
+export interface RunRecord {
+  readonly schema_version: number;
+  readonly run_id: string;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly host: {
+    readonly platform: string;
+    readonly arch: string;
+    readonly cpus: number;
+    readonly memory_bytes: number;
+  };
+  readonly kernel: KernelInfo;
+  /** Seeds of generated models, by id. */
+  readonly seeds: Readonly<Record<string, number>>;
+  readonly config: RunConfig;
+  /** ISO 8601, UTC. */
+  readonly started: string;
+  readonly ended: string;
+  readonly counts: { readonly done: number; readonly failed: number } & Readonly<Record<TableName, number>>;
+  readonly models: readonly {
+    readonly id: string;
+    readonly uri: string;
+    readonly key: string;
+    readonly inputs: readonly InputFile[];
+    readonly files: readonly WrittenFile[];
+    readonly skipped: readonly Skipped[];
+  }[];
+  readonly failed: readonly FailedModel[];
+}
+
+/** Rows per table, summed over models. */
+export function totalRows(models: readonly Pick<ModelReport, "rows">[]): Record<TableName, number> {
+  return Object.fromEntries(
+    TABLE_NAMES.map((table) => [table, models.reduce((sum, { rows }) => sum + rows[table], 0)]),
+  ) as Record<TableName, number>;
+}
+
+/** The report of a run. */
+export function runReport(
+  runId: string,
+  test: TestReport,
+  models: readonly ModelReport[],
+  failed: readonly FailedModel[],
+): RunReport {
+  const rows = totalRows(models);
+  return {
+    schema_version: SCHEMA_VERSION,
+    run_id: runId,
+    test,
+    meaning: P_VALUE_MEANING,
+    rows,
+    models,
+    failed,
+  };
+}
+
+/** The parts of a run's record that the machine answers. */
+export function hostRecord(): Pick<RunRecord, "schema_version" | "versions" | "host"> {
+  const { node, deno, v8 } = versions as Readonly<Record<string, string | undefined>>;
+  return {
+    schema_version: SCHEMA_VERSION,
+    versions: { svrflow: VERSION, ...deno === undefined ? { node: node ?? "" } : { deno }, v8: v8 ?? "" },
+    host: { platform: platform(), arch: arch(), cpus: availableParallelism(), memory_bytes: totalmem() },
+  };
+}
+
+/** Writes the three files, each whole or not at all. `run.json` comes last: where it stands, the run is complete. */
+export async function writeRecords(out: string, record: RunRecord, report: RunReport): Promise<void> {
+  await writeWhole(join(out, "report.json"), `${JSON.stringify(report, null, 2)}\n`);
+  await writeWhole(join(out, "report.md"), reportMarkdown(report));
+  await writeWhole(join(out, "run.json"), `${JSON.stringify(record, null, 2)}\n`);
+}
+
+async function writeWhole(path: string, text: string): Promise<void> {
+  const beside = join(dirname(path), `.${basename(path)}.partial`);
+  const file = await open(beside, "w");
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(beside, path);
+}
+
+/** The report as Markdown. */
+export function reportMarkdown(report: RunReport): string {
+  const models = report.models.flatMap((model) => [
+    `## ${printable(model.id)}`,
+    ...model.warnings.map((warning) => `> warning: ${printable(warning)}`),
+    ...modelTables(model, report.test).flatMap((table) => [`### ${table.title}`, markdownTable(table)]),
+  ]);
+  const failed = report.failed.length === 0 ? [] : [
+    "## Failed",
+    report.failed.map(({ id, error }) => `- ${printable(id)}: ${printable(error)}`).join("\n"),
+  ];
+  return `${[`# svrflow run ${report.run_id}`, report.meaning, ...models, ...failed].join("\n\n")}\n`;
+}

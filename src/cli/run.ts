@@ -1,0 +1,147 @@
+/** `svr run`: runs a config, then prints what was found. */
+
+import { readFile } from "node:fs/promises";
+import { extname, join, relative } from "node:path";
+import { type LoadedConfig, loadRunConfig, type Overrides, runConfigOf } from "../../config/load.ts";
+import { ConfigError } from "../../config/document.ts";
+import { GRAPH_FILE } from "../../connectors/sinks/ladybug.ts";
+import { openLadybugReader } from "../../connectors/sinks/ladybug-reader.ts";
+import { type ModelReport, modelTables, P_VALUE_MEANING } from "../analysis/report.ts";
+import { formatAnswer } from "./answer.ts";
+import type { Progress } from "./progress.ts";
+import { type RunOutcome, runPipeline } from "./run-pipeline.ts";
+import { plainTable, printable } from "./text.ts";
+
+const CONFIG_EXTENSIONS = [".yaml", ".yml", ".json"];
+
+/** More models than this are listed, not shown one by one. */
+const MOST_SHOWN = 8;
+
+/** The query that every run answers at its end; also there to be copied. */
+const SAMPLE_QUERY = new URL("../../pipelines/queries/strongest-paths.cypher", import.meta.url);
+
+/**
+ * The config of `svr run <what...>`: one config file, or any number of models, folders and globs.
+ *
+ * @throws {ConfigError} when both are mixed, or the settings are not valid
+ */
+export async function configOfArguments(
+  what: readonly string[],
+  overrides: Overrides,
+): Promise<LoadedConfig> {
+  const configs = what.filter((each) => CONFIG_EXTENSIONS.includes(extname(each).toLowerCase()));
+  const [config] = configs;
+  if (config === undefined) return runConfigOf({ ...overrides, models: [...what] });
+  if (what.length > 1) {
+    throw new ConfigError(
+      `svr run: found ${what.length} arguments, required one config file, or models only`,
+    );
+  }
+  return await loadRunConfig(config, overrides);
+}
+
+/**
+ * Runs a config and prints its findings.
+ *
+ * @param print takes what belongs on stdout
+ * @returns the exit code: 0, or 3 when some models failed
+ */
+export async function runCommand(
+  loaded: LoadedConfig,
+  print: (text: string) => void,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<0 | 3> {
+  const outcome = await runPipeline(loaded, { progress, signal });
+  const { report } = outcome;
+  if (report.models.length <= MOST_SHOWN) {
+    const ask = await sampleQuery(outcome, loaded);
+    for (const model of report.models) print(`${await modelText(model, outcome, ask)}\n\n`);
+  } else {
+    print(`${collectionText(report.models)}\n\n`);
+  }
+  print(`${closingText(outcome, loaded)}\n`);
+  return report.failed.length > 0 ? 3 : 0;
+}
+
+async function modelText(
+  model: ModelReport,
+  { report }: RunOutcome,
+  ask: (model: string) => Promise<string>,
+): Promise<string> {
+  const title = printable(`${model.id}  (${model.format}, ${model.uri})`);
+  const tables = modelTables(model, report.test).map((table) =>
+    `${table.title}\n${indented(table.rows.length === 0 ? "(none)" : plainTable(table))}`
+  );
+  return [`${title}\n${"=".repeat(title.length)}`, ...tables, await ask(model.id)].filter((part) =>
+    part !== ""
+  ).join("\n\n");
+}
+
+/** How to ask the run's graph the sample query; says nothing where there is no graph. */
+async function sampleQuery(
+  { out }: RunOutcome,
+  { config }: LoadedConfig,
+): Promise<(model: string) => Promise<string>> {
+  if (config.graph === "none") return () => Promise.resolve("");
+  const query = await readFile(SAMPLE_QUERY, "utf8");
+  return async (model) => {
+    const reader = await openLadybugReader(join(out, GRAPH_FILE));
+    try {
+      const answer = new TextDecoder().decode(formatAnswer(await reader.query(query, { model }), "table"));
+      return `Cypher\n${indented(query.trimEnd())}\nanswers, for $model = ${
+        JSON.stringify(printable(model))
+      }\n${indented(answer.trimEnd())}`;
+    } finally {
+      await reader.close();
+    }
+  };
+}
+
+function collectionText(models: readonly ModelReport[]): string {
+  const sum = (model: ModelReport, column: string) =>
+    model.connections.reduce((total, row) => total + Number(row[column]), 0);
+  return plainTable({
+    header: ["model", "layers", "neurons", "connections", "pairs", "significant", "by chance", "skipped"],
+    numeric: [false, true, true, true, true, true, true, true],
+    rows: models.map((model) => [
+      ...[model.id, String(model.rows.layers), String(model.rows.neurons), String(model.rows.connections)],
+      ...[String(sum(model, "tests")), String(sum(model, "significant"))],
+      ...[String(Number(sum(model, "expected_by_chance").toPrecision(3))), String(model.rows.skipped)],
+    ]),
+  });
+}
+
+function closingText({ out, record, report }: RunOutcome, { config }: LoadedConfig): string {
+  const place = relative(".", out) || ".";
+  const where = place.startsWith("..") ? out : place;
+  const failed = report.failed.map(({ id, error }) => printable(`failed: ${id}: ${error}`));
+  const option = config.out === "svr-out" ? "" : ` --out ${where}`;
+  const first = JSON.stringify(report.models[0]?.id ?? "");
+  const next = [
+    ...config.graph === "none" ? [] : [
+      `svr query${option} "MATCH (a:SpectralNeuron)-[e:CONNECTS]->(b:SpectralNeuron) RETURN a.model, a.layer, a.neuron, b.layer, b.neuron, e.overlap ORDER BY e.overlap DESC LIMIT 5"`,
+      `svr query${option} --file pipelines/queries/connections.cypher --param model=${first} --format csv`,
+    ],
+    ...config.sinks.includes("parquet")
+      ? [
+        `duckdb -c "SELECT model, count(*) FROM read_parquet('${where}/edges/*/*.parquet', hive_partitioning = true) GROUP BY ALL"`,
+      ]
+      : [],
+    "svr run your-model.safetensors --out my-run",
+  ];
+  const { done, failed: failures, edges, neurons } = record.counts;
+  return [
+    P_VALUE_MEANING,
+    `${done} models done, ${failures} failed: ${neurons} spectral neurons, ${edges} edges in ${where} (tables, ${
+      config.graph === "none" ? "" : `${GRAPH_FILE}, `
+    }report.md, run.json)`,
+    ...failed,
+    "What to try next (npx svr in a checkout):",
+    ...next.map((line) => `  ${line}`),
+  ].join("\n");
+}
+
+function indented(text: string): string {
+  return text.split("\n").map((line) => `  ${line}`).join("\n");
+}

@@ -1,0 +1,90 @@
+/** A run's config as the engine's settings. */
+
+import { createHash } from "node:crypto";
+import { parseByteSize } from "../../config/byte-size.ts";
+import { ConfigError } from "../../config/document.ts";
+import { DEFAULTS } from "../../config/defaults.ts";
+import type { RunConfig } from "../../config/schema.ts";
+import { measureOverlap } from "../analysis/overlap-measures.ts";
+import type { TestReport } from "../analysis/report.ts";
+import type { SignificanceSettings } from "../flow/operators.ts";
+import { messageOf } from "../model/errors.ts";
+import type { InputFile } from "../model/ports.ts";
+import { SCHEMA_VERSION } from "../model/tables.ts";
+import type { TopologyDeclaration } from "../model/topology.ts";
+import { logSurvivalOfSigma, sigmaOfLogP } from "../stats/normal.ts";
+import { compileWeight, type EdgeVariables } from "../stages/weight.ts";
+import { VERSION } from "../version.ts";
+
+/** How the edges of a run are tested. */
+export function testSettings(config: RunConfig): SignificanceSettings {
+  return {
+    null: config.null,
+    logAlpha: config.alpha === undefined
+      ? logSurvivalOfSigma(config.sigma ?? DEFAULTS.sigma)
+      : Math.log(config.alpha),
+    correction: config.correction,
+    over: config.correctionOver,
+    edges: config.edges,
+    measure: measureOverlap,
+    nearKernel: config.nearKernel.relative,
+  };
+}
+
+/** The same for the report. */
+export function testReport(config: RunConfig): TestReport {
+  const { logAlpha } = testSettings(config);
+  return {
+    null: config.null,
+    alpha: Math.exp(logAlpha),
+    sigma: config.sigma ?? sigmaOfLogP(logAlpha),
+    correction: config.correction,
+    correction_over: config.correctionOver,
+  };
+}
+
+/** The run's weight. @throws {ConfigError} when the expression does not parse, or uses what is not allowed */
+export function weightOf(config: RunConfig): (edge: EdgeVariables) => number {
+  try {
+    return compileWeight(config.weight);
+  } catch (cause) {
+    throw new ConfigError(messageOf(cause), { cause });
+  }
+}
+
+/** The run's byte budget. */
+export function memoryOf(config: RunConfig): number {
+  const bytes = parseByteSize(config.memory);
+  if (bytes === null) throw new ConfigError(`memory: found ${config.memory}, required a size such as 2GiB`);
+  return bytes;
+}
+
+/**
+ * Names a model's files: equal content and equal settings give equal keys.
+ *
+ * @returns 64 hex digits
+ */
+export function keyOf(
+  inputs: readonly InputFile[],
+  topology: TopologyDeclaration | undefined,
+  config: RunConfig,
+): string {
+  const { unfolding, batchNorm, sigma, alpha, correction, correctionOver, weight, edges, nearKernel } =
+    config;
+  const settings = {
+    ...{
+      null: config.null,
+      unfolding,
+      batchNorm,
+      sigma,
+      alpha,
+      correction,
+      correctionOver,
+      weight,
+      edges,
+      nearKernel,
+    },
+    ...{ topology, version: VERSION, schema: SCHEMA_VERSION, inputs: inputs.map(({ sha256 }) => sha256) },
+  };
+  return createHash("sha256").update(JSON.stringify(settings)).digest("hex");
+}
