@@ -102,3 +102,16 @@ async function sideFile(model: string): Promise<TopologyDeclaration | undefined>
   }
   return found[0] === undefined ? undefined : await loadTopology(found[0]);
 }
+
+/**
+ * Opens one model file by its header, for those who build their own pipeline.
+ *
+ * @param id default: the file's name without extension
+ * @throws {TypeError} when no format has the file's extension
+ * @throws {SyntaxError} when the file is damaged
+ */
+export async function openModel(path: string, id?: string): Promise<Model> {
+  const [file] = await resolveModels(path, resolve("."));
+  const format = await formatOf(path);
+  return await format.open(path, id ?? file?.id ?? path);
+}

@@ -4,15 +4,12 @@ import { randomBytes } from "node:crypto";
 import { mkdir, rm, rmdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { firstValueFrom } from "rxjs";
-import type { LoadedConfig } from "../../config/load.ts";
-import type { RunConfig } from "../../config/schema.ts";
+import { type LoadedConfig, runConfigOf } from "../../config/load.ts";
+import type { RunConfig, RunConfigInput } from "../../config/schema.ts";
 import { type SinkName, SINKS } from "../../connectors/sinks/registry.ts";
 import { type ModelReport, modelReport } from "../analysis/report.ts";
-import { ByteBudget } from "../flow/budget.ts";
 import type { Workshop } from "../flow/operators.ts";
 import { spectralGraph } from "../flow/pipeline.ts";
-import { SpectrumStore } from "../flow/spectrum-store.ts";
-import { openKernel } from "../kernels/select.ts";
 import { messageOf } from "../model/errors.ts";
 import type { InputFile, RunHeader, Sink } from "../model/ports.ts";
 import { VERSION } from "../version.ts";
@@ -27,6 +24,7 @@ import {
   totalRows,
   writeRecords,
 } from "./records.ts";
+import { openWorkshop } from "./workshop.ts";
 import { keyOf, memoryOf, testReport, testSettings, weightOf } from "./settings.ts";
 
 /** How a run may be watched and stopped. */
@@ -70,19 +68,16 @@ export async function runPipeline(
   const started = new Date();
   const runId = `${started.toISOString().replaceAll(/[-:]|\.\d+/g, "")}-${randomBytes(4).toString("hex")}`;
   options.progress?.({ event: "run", run_id: runId, models: planned.length, out });
-  const run: RunHeader = { runId, version: VERSION, out };
-  const sinks = new OpenSinks(run);
+  const header: RunHeader = { runId, version: VERSION, out };
+  const sinks = new OpenSinks(header);
   try {
     await sinks.open(config);
-    const kernel = await openKernel(config.kernel);
-    const budget = new ByteBudget(memoryOf(config));
-    const store = new SpectrumStore(budget, join(out, `.staging-${runId}`, "spectra"));
-    const workshop = {
-      kernel,
-      budget,
-      store,
+    const workshop = await openWorkshop({
+      kernel: config.kernel,
+      memory: memoryOf(config),
+      spill: join(out, `.staging-${runId}`, "spectra"),
       ...options.signal === undefined ? {} : { signal: options.signal },
-    };
+    });
     const done: DoneModel[] = [];
     const failed: FailedModel[] = [];
     const errors: unknown[] = [];
@@ -102,8 +97,7 @@ export async function runPipeline(
         }
       }
     } finally {
-      await store.dispose();
-      await kernel.dispose();
+      await workshop.dispose();
     }
     if (done.length === 0) throw new AggregateError(errors, failed.map(({ error }) => error).join("\n"));
     options.progress?.({ event: "graph", models: done.length });
@@ -114,7 +108,7 @@ export async function runPipeline(
     const record: RunRecord = {
       ...hostRecord(),
       run_id: runId,
-      kernel: kernel.info,
+      kernel: workshop.kernel.info,
       seeds: seedsOf(config),
       config,
       started: started.toISOString(),
@@ -134,6 +128,15 @@ export async function runPipeline(
     if (created !== undefined) await removeEmpty(out, created);
     throw failure;
   }
+}
+
+/**
+ * Runs settings, spelled as in a config file, without one; paths start from the working directory. See `runPipeline`.
+ *
+ * @throws {ConfigError} when the settings are not valid
+ */
+export async function run(settings: RunConfigInput, options: RunOptions = {}): Promise<RunOutcome> {
+  return await runPipeline(runConfigOf(settings), options);
 }
 
 async function runModel(

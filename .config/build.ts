@@ -1,0 +1,43 @@
+/** `npm run build`: the package as it is published, in `dist/`: JavaScript, because Node strips no types inside node_modules. */
+
+import { execFileSync } from "node:child_process";
+import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { execPath } from "node:process";
+import { fileURLToPath } from "node:url";
+
+const root = new URL("../", import.meta.url);
+const dist = new URL("dist/", root);
+const path = (relative: string, base = root) => fileURLToPath(new URL(relative, base));
+
+await rm(dist, { recursive: true, force: true });
+await mkdir(dist);
+execFileSync(execPath, [path("node_modules/typescript/bin/tsc"), "-p", path(".config/tsconfig.build.json")], {
+  stdio: "inherit",
+});
+
+// What the code reads beside itself, and what a reader of the package expects.
+const COPIED = [
+  "pipelines/queries",
+  "config/run-config.schema.json",
+  "connectors/sinks/parquetjs-lite.d.ts",
+  "README.md",
+  "CHANGELOG.md",
+  "LICENSE",
+];
+for (const each of COPIED) await cp(path(each), path(each, dist), { recursive: true });
+
+const cli = path("src/cli.js", dist);
+await writeFile(cli, `#!/usr/bin/env node\n${await readFile(cli, "utf8")}`, { mode: 0o755 });
+
+const { private: _private, scripts: _scripts, devDependencies: _dev, allowScripts: _allow, ...published } =
+  JSON.parse(
+    await readFile(path("package.json"), "utf8"),
+  ) as Record<string, unknown>;
+const manifest = {
+  ...published,
+  exports: { ".": { types: "./src/mod.d.ts", default: "./src/mod.js" } },
+  bin: { svr: "src/cli.js" },
+  // The checkout brings its own Node 24; the package runs on its host's.
+  engines: { node: ">=22" },
+};
+await writeFile(path("package.json", dist), `${JSON.stringify(manifest, null, 2)}\n`);

@@ -1,0 +1,50 @@
+/** What the computing stages share, opened and closed together. */
+
+import { randomBytes } from "node:crypto";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ByteBudget } from "../flow/budget.ts";
+import type { Workshop } from "../flow/operators.ts";
+import { SpectrumStore } from "../flow/spectrum-store.ts";
+import { type KernelName, openKernel } from "../kernels/select.ts";
+
+/** How a workshop is furnished. */
+export interface WorkshopOptions {
+  /** Default `auto`. */
+  readonly kernel?: KernelName;
+  /** Bytes for weights and spectra. Default 2 GiB. */
+  readonly memory?: number;
+  /** Folder for spectra that do not fit; made when needed, removed by `dispose`. Default: in the system's temporary folder. */
+  readonly spill?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** A workshop that must be disposed of. */
+export interface OpenWorkshop extends Workshop {
+  /** Frees the kernel and every spectrum, and removes the spill folder. */
+  dispose(): Promise<void>;
+}
+
+/**
+ * Opens the kernel, the byte budget and the spectrum store that the operators need.
+ *
+ * @throws {RangeError} when `memory` is not above 0
+ */
+export async function openWorkshop(
+  { kernel: name = "auto", memory = 2 * 2 ** 30, spill, signal }: WorkshopOptions = {},
+): Promise<OpenWorkshop> {
+  const budget = new ByteBudget(memory);
+  const kernel = await openKernel(name);
+  const store = new SpectrumStore(
+    budget,
+    spill ?? join(tmpdir(), `svrflow-${randomBytes(8).toString("hex")}`),
+  );
+  return {
+    ...{ kernel, budget, store },
+    ...signal === undefined ? {} : { signal },
+    async dispose() {
+      await store.dispose();
+      await kernel.dispose();
+    },
+  };
+}

@@ -1,0 +1,69 @@
+/**
+ * svrflow from code.
+ *
+ * `run` does what the command line does. The operators (`layers`, `unfold`, `svd`, `overlap`, `significance`, `weight`,
+ * `sinks`) are the pipeline's stages for RxJS, to be piped as one likes; `spectralGraph` pipes them all. Below them lie pure
+ * functions.
+ *
+ * @module
+ */
+
+export { ConfigError } from "../config/document.ts";
+export { loadRunConfig, loadTopology, runConfigOf } from "../config/load.ts";
+export type { RunConfig, RunConfigInput } from "../config/schema.ts";
+export { openLadybugReader } from "../connectors/sinks/ladybug-reader.ts";
+export { type SinkName, SINKS } from "../connectors/sinks/registry.ts";
+export { resolveModels } from "../connectors/sources/collection.ts";
+export { openSynthetic, type SyntheticSpec } from "../connectors/sources/synthetic.ts";
+export { measureOverlap } from "./analysis/overlap-measures.ts";
+export type { ModelReport, ReportedEdge } from "./analysis/report.ts";
+export { openModel } from "./cli/models.ts";
+export type { Progress, ProgressEvent } from "./cli/progress.ts";
+export type { RunRecord, RunReport } from "./cli/records.ts";
+export { run, type RunOptions, type RunOutcome, runPipeline } from "./cli/run-pipeline.ts";
+export { type OpenWorkshop, openWorkshop, type WorkshopOptions } from "./cli/workshop.ts";
+export type {
+  ConnectionEdges,
+  ConnectionJob,
+  EdgeJob,
+  LayerJob,
+  MatrixJob,
+  SkippedConnection,
+  SpectrumJob,
+} from "./flow/jobs.ts";
+export {
+  layers,
+  overlap,
+  significance,
+  type SignificanceSettings,
+  svd,
+  unfold,
+  weight,
+  type Workshop,
+} from "./flow/operators.ts";
+export { type PipelineSettings, spectralGraph } from "./flow/pipeline.ts";
+export { type ModelResult, sinks, type SinkSettings, type StrongEdge } from "./flow/sinks.ts";
+export type { Kernel, KernelInfo } from "./kernels/kernel.ts";
+export { type KernelName, openKernel } from "./kernels/select.ts";
+export type { ConnectionSummary, EdgeColumns, OverlapMeasures } from "./model/graph.ts";
+export type { Connection, Layer, LayerGraph, Skipped, Unfolding } from "./model/layer.ts";
+export type {
+  GraphReader,
+  Model,
+  ModelHeader,
+  ModelSink,
+  OpenSink,
+  QueryAnswer,
+  RunHeader,
+  Sink,
+  SourceFormat,
+} from "./model/ports.ts";
+export type { Spectrum, Svd } from "./model/spectrum.ts";
+export { SCHEMA_VERSION, type TableBatch, type TableName, TABLES } from "./model/tables.ts";
+export type { Matrix, TensorInfo } from "./model/tensor.ts";
+export type { TopologyDeclaration } from "./model/topology.ts";
+export { layerGraph } from "./stages/layers.ts";
+export { compileWeight, type EdgeVariables } from "./stages/weight.ts";
+export { logSurvivalOfSigma, sigmaOfLogP } from "./stats/normal.ts";
+export { type NullDistribution, nullDistribution } from "./stats/null-distribution.ts";
+export { VERSION } from "./version.ts";
