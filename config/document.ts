@@ -62,7 +62,7 @@ export function parseConfigDocument(path: string, text: string): ConfigDocument 
   };
   const [problem] = [...document.errors, ...document.warnings];
   if (problem !== undefined) {
-    throw new ConfigError(`${at(problem.pos[0])}: ${problem.message.replaceAll(/\s+/g, " ")}`, {
+    throw new ConfigError(`${at(problem.pos[0])}: ${oneLine(problem.message)}`, {
       cause: problem,
     });
   }
@@ -79,9 +79,18 @@ export function parseConfigDocument(path: string, text: string): ConfigDocument 
 
 function plain(path: string, convert: () => unknown): unknown {
   try {
-    return convert();
+    // Aliases that would multiply without bound, or that stand inside what they stand for, end here.
+    const value = convert();
+    JSON.stringify(value);
+    return value;
   } catch (cause) {
-    // Aliases that would multiply without bound end up here.
-    throw new ConfigError(`${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new ConfigError(
+      `${path}: found an alias that has no end (${
+        cause instanceof Error ? oneLine(cause.message) : ""
+      }), required plain values`,
+      { cause },
+    );
   }
 }
+
+const oneLine = (text: string) => text.replaceAll(/\s+/g, " ");

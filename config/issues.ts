@@ -45,7 +45,7 @@ function complaintsOf(
 /** Of the ways in which a value could be meant, the one that comes nearest: wrong inside rather than wrong in kind. */
 function bestBranch(branches: readonly (readonly Issue[])[]): readonly Issue[] {
   const wrongKind = (issues: readonly Issue[]) =>
-    issues.some(({ code, path }) => path.length === 0 && code === "invalid_type") ? 1 : 0;
+    issues.some(({ code, path }) => path.length === 0 && code !== "unrecognized_keys") ? 1 : 0;
   const missing = (issues: readonly Issue[]) =>
     issues.filter(({ code, input, path }) =>
       code === "unrecognized_keys" || (code === "invalid_type" && path.length > 0 && input === undefined)

@@ -54,14 +54,15 @@ function checkRun(document: ConfigDocument, overrides: Overrides): RunConfig {
   const given = Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined));
   const fromFile = Object.entries(document.value).filter(([key]) =>
     // A level of significance on the command line replaces the file's, however either is spelled.
-    !((key === "sigma" || key === "alpha") && ("sigma" in given || "alpha" in given))
+    !((key === "sigma" || key === "alpha") &&
+      (Object.hasOwn(given, "sigma") || Object.hasOwn(given, "alpha")))
   );
   const settings = Object.fromEntries([...fromFile, ...Object.entries(given)]);
   return check(
     runConfigSchema,
     document,
     settings,
-    (keys) => String(keys[0]) in given ? `--${flagOf(String(keys[0]))}` : document.place(keys),
+    (keys) => Object.hasOwn(given, String(keys[0])) ? `--${flagOf(String(keys[0]))}` : document.place(keys),
   );
 }
 

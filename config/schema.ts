@@ -84,7 +84,7 @@ export const runConfigSchema = z.strictObject({
     "The property graph that answers Cypher.",
   ),
   kernel: z.enum(["auto", "reference"]).default(DEFAULTS.kernel).describe("The linear algebra."),
-  memory: z.string().regex(BYTE_SIZE, "a size such as 512MiB or 2GiB")
+  memory: z.string().regex(BYTE_SIZE, { error: "a size such as 512MiB or 2GiB", abort: true })
     .refine((size) => parseByteSize(size) !== null, "a size of at least one byte")
     .default(DEFAULTS.memory).describe("The byte budget for weights and spectra, such as 512MiB or 2GiB."),
   topology: topology.optional(),

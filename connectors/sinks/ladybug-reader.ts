@@ -1,10 +1,10 @@
 /** The embedded property graph, opened to be asked. */
 
-import type { LbugValue, QueryResult } from "@ladybugdb/core";
-import { show } from "../../src/model/errors.ts";
+import type { LbugValue, PreparedStatement, QueryResult } from "@ladybugdb/core";
+import { messageOf, show } from "../../src/model/errors.ts";
 import type { GraphReader, QueryAnswer } from "../../src/model/ports.ts";
 import { requireReading } from "./cypher-guard.ts";
-import { loadLadybug, openStore, prepare } from "./ladybug-store.ts";
+import { loadLadybug, openStore, prepare, type Store } from "./ladybug-store.ts";
 
 /**
  * Opens a graph for reading, beside any process that writes it. What it answers is the graph of the moment it was opened.
@@ -21,14 +21,7 @@ export async function openLadybugReader(path: string): Promise<GraphReader> {
   return {
     async query(cypher, parameters = {}) {
       requireReading(cypher);
-      const statement = await prepare(store.connection, cypher);
-      if (!statement.isReadOnly()) {
-        throw new SyntaxError(
-          `reading the graph with ${
-            show(cypher)
-          }: found a clause that writes, required one statement that only reads`,
-        );
-      }
+      const statement = await prepareReading(store, cypher);
       const bound = Object.fromEntries(
         Object.entries(parameters).map(([name, value]) => [name, toStore(name, value)]),
       );
@@ -36,6 +29,24 @@ export async function openLadybugReader(path: string): Promise<GraphReader> {
     },
     close: () => store.close(),
   };
+}
+
+/** A store opened for reading refuses to prepare what writes; what it prepares all the same must say that it only reads. */
+async function prepareReading(store: Store, cypher: string): Promise<PreparedStatement> {
+  const writes = (cause?: unknown) =>
+    new SyntaxError(
+      `reading the graph with ${
+        show(cypher)
+      }: found a clause that writes, required one statement that only reads`,
+      { cause },
+    );
+  try {
+    const statement = await prepare(store.connection, cypher);
+    if (statement.isReadOnly()) return statement;
+  } catch (failure) {
+    throw /read-only database/i.test(messageOf(failure)) ? writes(failure) : failure;
+  }
+  throw writes();
 }
 
 async function answer(results: QueryResult | QueryResult[]): Promise<QueryAnswer> {

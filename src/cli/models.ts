@@ -60,7 +60,7 @@ async function planEntry(entry: ModelEntry, shared: TopologyEntry, baseDir: stri
       id,
       uri: `synthetic:${id}`,
       topology: undefined,
-      open: async () => openSynthetic(synthetic, id),
+      open: () => new Promise((resolve) => resolve(openSynthetic(synthetic, id))),
     }];
   }
   const { path: pattern, id, topology } = typeof entry === "string"

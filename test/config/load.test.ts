@@ -1,0 +1,173 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parseByteSize } from "../../config/byte-size.ts";
+import { parseConfigDocument } from "../../config/document.ts";
+import { nearest } from "../../config/issues.ts";
+import { loadRunConfig, loadTopology, runConfigOf } from "../../config/load.ts";
+import { runConfigJsonSchema, runConfigSchema } from "../../config/schema.ts";
+import { KERNEL_NAMES } from "../../src/kernels/select.ts";
+
+let folder = "";
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "svr-config-"));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function file(name: string, text: string): Promise<string> {
+  const path = join(folder, name);
+  await writeFile(path, text);
+  return path;
+}
+
+describe("a run config", () => {
+  it("fills in the defaults of the design", () => {
+    expect(runConfigOf({ models: "x.safetensors" }).config).toEqual({
+      models: "x.safetensors",
+      out: "svr-out",
+      unfolding: "svr",
+      batchNorm: "raw",
+      null: "beta",
+      correction: "bh",
+      correctionOver: "connection",
+      weight: "overlap",
+      edges: "significant",
+      nearKernel: { relative: 0.1 },
+      sinks: ["parquet", "arrow"],
+      graph: "embedded",
+      kernel: "auto",
+      memory: "2GiB",
+    });
+  });
+
+  it("reads a plain null: as the setting of that name", async () => {
+    const { config, baseDir } = await loadRunConfig(await file("null.yaml", "models: m\nnull: chi2\n"));
+    expect(config.null).toBe("chi2");
+    expect(baseDir).toBe(folder);
+  });
+
+  it("lets options replace settings, and a level replace a level however it is spelled", async () => {
+    const path = await file("level.yaml", "models: m\nsigma: 4\nout: there\n");
+    expect((await loadRunConfig(path, { alpha: 0.01, out: "here", sinks: undefined })).config)
+      .toMatchObject({ alpha: 0.01, out: "here", sinks: ["parquet", "arrow"] });
+    expect((await loadRunConfig(path, { alpha: 0.01 })).config.sigma).toBeUndefined();
+    await expect(loadRunConfig(path, { alpha: 0.01, sigma: 3 })).rejects.toThrow(/^--alpha: .*not both/);
+    await expect(loadRunConfig(path, { correctionOver: "layer" })).rejects.toThrow(
+      /^--correction-over: .*connection, model/,
+    );
+  });
+
+  it.each([
+    ["models: [a, {path: b, ide: c}]", /:1:\d+: models\[1\]: found unknown key "ide", did you mean "id"\?/],
+    [
+      "models: {id: g, synthetic: {seed: 1, layers: [{name: a, out: 0, in: 3}]}}",
+      /models\.synthetic\.layers\[0\]\.out: found 0, required at least 1/,
+    ],
+    ["models: m\nedges: {top: 0}", /:2:14: edges\.top: found 0, required at least 1/],
+    ["models: m\nedges: {topp: 3}", /unknown key "topp", did you mean "top"/],
+    ["models: m\nnearKernel: {relative: 2}", /nearKernel\.relative: found 2, required at most 1/],
+    ["models: m\nsinks: [csv]", /sinks\[0\]: found "csv", required one of parquet, arrow/],
+    ["models: []", /models: found \[\], required at least 1 entries/],
+    ["out: x", /models: found nothing, required/],
+    ["[1, 2]", /found \[1,2\], required settings/],
+    ["", /found null, required settings/],
+    ["models: m\nmodels: n", /unique/],
+    ["models: !!js/function 'x'", /tag/i],
+    ["models: &a [*a]", /alias/i],
+    [
+      "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nmodels: [*c,*c,*c,*c,*c,*c,*c,*c,*c]",
+      /alias/i,
+    ],
+    ["__proto__: {polluted: 1}\nmodels: m", /unknown key "__proto__"/],
+  ])("refuses %j with its place", async (text, says) => {
+    const path = await file("bad.yaml", text);
+    await expect(loadRunConfig(path)).rejects.toThrow(says);
+    await expect(loadRunConfig(path)).rejects.toThrow(path);
+    expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined();
+  });
+
+  it("names a file that is missing, a folder, or too long", async () => {
+    await expect(loadRunConfig(join(folder, "none.yaml"))).rejects.toThrow(/none\.yaml: found no such file/);
+    await expect(loadRunConfig(folder)).rejects.toThrow(/found a folder/);
+    await expect(loadRunConfig(await file("long.yaml", "#".repeat(5 * 2 ** 20)))).rejects.toThrow(
+      /required at most/,
+    );
+  });
+
+  it("offers the kernels that there are", () => {
+    expect(runConfigSchema.shape.kernel.unwrap().options).toEqual([...KERNEL_NAMES]);
+  });
+
+  it("has its JSON Schema committed as it is", async () => {
+    const committed: unknown = JSON.parse(
+      await readFile(new URL("../../config/run-config.schema.json", import.meta.url), "utf8"),
+    );
+    expect(committed).toEqual(JSON.parse(JSON.stringify(runConfigJsonSchema())));
+  });
+});
+
+describe("a topology file", () => {
+  it("is YAML or JSON", async () => {
+    const topology = {
+      chain: ["a", "b"],
+      connections: [{ from: "a", to: "c", channels: [{ source: 0, target: 2, length: 4 }] }],
+    };
+    expect(await loadTopology(await file("t.json", JSON.stringify(topology)))).toEqual(topology);
+    expect(await loadTopology(await file("t.yaml", "chain: [a, b]\n"))).toEqual({ chain: ["a", "b"] });
+  });
+
+  it.each([
+    ["{}", /at least one of chain, layers and connections/],
+    ["connections: [{from: a, too: b}]", /did you mean "to"\?/],
+    [
+      "connections: [{from: a, to: b, channels: [{source: -1, target: 0, length: 1}]}]",
+      /channels\[0\]\.source: found -1, required at least 0/,
+    ],
+    ["connections: [{from: a, to: b, via: magic}]", /via: found "magic", required one of direct, residual/],
+  ])("refuses %j", async (text, says) => {
+    await expect(loadTopology(await file("bad.topology.yaml", text))).rejects.toThrow(says);
+  });
+});
+
+describe("small parts of a config", () => {
+  it.each([["1B", 1], ["2GiB", 2 ** 31], ["1.5 GB", 1.5e9], ["512MiB", 2 ** 29], ["0.5kB", 500]])(
+    "%s is %i bytes",
+    (text, bytes) => {
+      expect(parseByteSize(text)).toBe(bytes);
+    },
+  );
+
+  it.each(["", "0B", "0.1B", "2", "2 gib", "-1GB", "1e3MB", "GB", "99999999999TiB", "NaNB"])(
+    "%j is no size",
+    (text) => {
+      expect(parseByteSize(text)).toBeNull();
+    },
+  );
+
+  it("finds the key that a slip of one letter meant", () => {
+    const keys = ["models", "out", "unfolding", "correction", "nearKernel", "memory", "topology"];
+    const slips = fc.tuple(fc.constantFrom(...keys), fc.nat(), fc.constantFrom("drop", "double", "swap"));
+    fc.assert(
+      fc.property(slips, ([key, at, kind]) => {
+        const i = at % (key.length - 1);
+        const slip = kind === "drop"
+          ? key.slice(0, i) + key.slice(i + 1)
+          : kind === "double"
+          ? key.slice(0, i) + key[i] + key.slice(i)
+          : key.slice(0, i) + key[i + 1] + key[i] + key.slice(i + 2);
+        expect(nearest(slip, keys)).toBe(key);
+      }),
+      { seed: 7 },
+    );
+    expect(nearest("zzzzzz", keys)).toBeNull();
+  });
+
+  it("tells the line and column of a value", () => {
+    const document = parseConfigDocument("f.yaml", "a:\n  - b: 1\n  - c: [x, y]\n");
+    expect(document.place(["a", 1, "c", 1])).toBe("f.yaml:3:12");
+    expect(document.place(["a", 7, "c"])).toBe("f.yaml:2:3");
+    expect(document.place(["nothing"])).toBe("f.yaml:1:1");
+  });
+});

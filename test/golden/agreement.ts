@@ -1,0 +1,195 @@
+/** What it means to agree with a golden case: one suite per case. */
+
+import { beforeAll, describe, expect, it } from "vitest";
+import { describeWithShared } from "../shared.ts";
+import { type GoldenCase, type GoldenConnection, modelOf } from "./cases.ts";
+import { compute, type ComputedCase, type ComputedConnection, testName } from "./computed.ts";
+
+/** Of singular values, as a share of the largest. */
+const SINGULAR_VALUE = 1e-10;
+
+/**
+ * Of an overlap whose vectors are well determined. A singular vector turns by about `eps * s_1 / gap` when
+ * the matrix is changed in its last digit, `gap` being the distance to the nearest other singular value: no
+ * program knows it better.
+ */
+const OVERLAP = 1e-12;
+const EPSILONS_PER_GAP = 100;
+
+/**
+ * Of thresholds, relative. Golden takes `1 - Phi(5)` as a difference, which leaves it 9 digits; here the tail
+ * is exact.
+ */
+const THRESHOLD = 1e-9;
+
+/**
+ * Of the sum and the entropy of an overlap matrix, relative. Vectors are unit to about 3e-14 after thousands
+ * of rotations, which scales all overlaps of a neuron alike. What vectors of close singular values mix
+ * between them cancels in the sum and, in the entropy, adds up with random signs: 1e-10 of 1400 at the
+ * closest pair (gap 1e-6 `s_1`).
+ */
+const TOTAL = 1e-12;
+
+/**
+ * Of intensities, absolute (they are in [0, 1]). A running sum of `n A - 1` over `r' <= 256` rows of relative
+ * error 1e-13 is off by 3e-11, and the largest of them, by which it is divided, is 0.98 or more.
+ */
+const INTENSITY = 1e-10;
+
+/** Of the path metric, relative: 15 layers and 14 connections, each off by 1e-13, and a margin. */
+const PATHS = 1e-11;
+
+/** Distance of each singular value to its nearest neighbour. */
+function gaps(s: readonly number[]): number[] {
+  return s.map((value, j) => Math.min((s[j - 1] ?? Infinity) - value, value - (s[j + 1] ?? -Infinity)));
+}
+
+/** How far the overlap of a pair may be off, by the golden singular values of its layers. */
+function pairTolerance(golden: GoldenCase, { source, target }: GoldenConnection) {
+  const worst = [source, target].map((name) => {
+    const { singularValues: s } = golden.layers.find((layer) => layer.name === name)!;
+    return gaps(s).map((gap) => EPSILONS_PER_GAP * Number.EPSILON * s[0]! / gap);
+  });
+  return (j: number, i: number) => Math.max(OVERLAP, worst[0]![j]!, worst[1]![i]!);
+}
+
+/** Registers the suite of a case; it is skipped, by name, where its model is absent. */
+export function describeCase(golden: GoldenCase): void {
+  const name = `${golden.name} (${golden.method} of ${golden.model})`;
+  const body = () => agreement(golden);
+  if (modelOf(golden).own) describe(name, body);
+  else describeWithShared(name, [golden.model], body);
+}
+
+function agreement(golden: GoldenCase): void {
+  let computed: ComputedCase;
+  beforeAll(async () => {
+    computed = await compute(golden);
+  });
+
+  /** Every golden connection beside the computed one. */
+  const each = (check: (golden: GoldenConnection, ours: ComputedConnection, label: string) => void) => {
+    expect(computed.connections).toHaveLength(golden.connections.length);
+    golden.connections.forEach((expected, at) => {
+      check(expected, computed.connections[at]!, `${expected.source} -> ${expected.target}`);
+    });
+  };
+
+  it("guesses the chain that golden takes, and co-SVR leaves out only what is flattened", () => {
+    const { guessed, graph } = computed;
+    const tensor = (index: number) => guessed.layers[index]!.weight.tensor;
+    const chain = guessed.connections.map(({ source, target, via }) => ({
+      source: tensor(source),
+      target: tensor(target),
+      via,
+    }));
+    const taken = chain.filter(({ via }) => golden.method === "svr" || via !== "flatten");
+    expect(chain.map(({ target }) => target)).toEqual(golden.layers.slice(1).map(({ name }) => name));
+    expect(taken.map(({ source, target }) => [source, target])).toEqual(
+      golden.connections.map(({ source, target }) => [source, target]),
+    );
+    expect(graph.layers.map(({ weight }) => weight)).toMatchObject(
+      golden.layers.map(({ name, shape }) => ({ tensor: name, shape })),
+    );
+  });
+
+  it("finds the singular values", () => {
+    golden.layers.forEach(({ name, singularValues: expected }, at) => {
+      const s = computed.spectra[at]!.singularValues;
+      expect(s, name).toHaveLength(expected.length);
+      const worst = Math.max(...expected.map((value, j) => Math.abs(s[j]! - value)));
+      expect(worst / expected[0]!, name).toBeLessThanOrEqual(SINGULAR_VALUE);
+    });
+  });
+
+  it("finds the overlaps, all of them where golden has them all, else the 100 largest", () => {
+    each((expected, { overlap, geometry }, label) => {
+      expect(geometry, label).toMatchObject({
+        targets: expected.shape[0],
+        sources: expected.shape[1],
+        sharedChannels: expected.channels,
+        testedChannels: expected.channels,
+        positions: expected.positions,
+        unit: true,
+      });
+      const tolerance = pairTolerance(golden, expected);
+      const whole = expected.overlap?.flatMap((row, i) => row.map((value, j) => [j, i, value] as const)) ??
+        [];
+      const pairs = [...expected.top, ...whole];
+      expect(expected.top.length).toBe(Math.min(100, geometry.targets * geometry.sources));
+      for (const [j, i, value] of pairs) {
+        const off = Math.abs(overlap[i * geometry.sources + j]! - value);
+        expect(off, `${label}, ${j} to ${i}`).toBeLessThanOrEqual(tolerance(j, i));
+      }
+    });
+  });
+
+  it("ranks the 100 largest overlaps alike, up to ties within the tolerance", () => {
+    each((expected, { overlap, geometry, top }, label) => {
+      const tolerance = pairTolerance(golden, expected);
+      expect(top, label).toHaveLength(expected.top.length);
+      expected.top.forEach(([j, i, value], rank) => {
+        const [source, target, found] = top[rank]!;
+        // The chosen edge is the pair that it says, and another pair than golden's only where the two tie.
+        expect(found, `${label}, rank ${rank}`).toBe(overlap[target * geometry.sources + source]);
+        if (source === j && target === i) return;
+        expect(
+          Math.abs(found - value),
+          `${label}, rank ${rank}: found ${source} to ${target} for ${j} to ${i}`,
+        )
+          .toBeLessThanOrEqual(Math.max(tolerance(j, i), tolerance(source, target)));
+      });
+    });
+  });
+
+  it.each(
+    (["chi2", "beta"] as const).flatMap((name) =>
+      ([3, 5] as const).map((sigma) => [testName(name, sigma), name, sigma] as const)
+    ),
+  )("counts the significant edges of %s, and finds the threshold", (test, name, sigma) => {
+    each((expected, { verdicts }, label) => {
+      const level = expected[`sigma${sigma}`];
+      const threshold = level[`${name}Threshold`];
+      const found = verdicts.get(test)!;
+      expect(found.significantCount, label).toBe(level[`${name}Significant`]);
+      expect(found.nominal, label).toBe(level[`${name}Significant`]);
+      // An overlap is at most 1: svrflow says null where golden has a threshold that nothing can reach.
+      if (threshold > 1) expect(found.threshold, label).toBeNull();
+      else expect(Math.abs(found.threshold! / threshold - 1), label).toBeLessThanOrEqual(THRESHOLD);
+    });
+  });
+
+  it("measures the overlap matrices", () => {
+    each((expected, { overlap, measures }, label) => {
+      const [[j, i]] = expected.top as readonly [readonly [number, number, number]];
+      const sum = overlap.reduce((total, value) => total + value, 0);
+      expect(Math.abs(sum / expected.sum - 1), `${label}, sum`).toBeLessThanOrEqual(TOTAL);
+      expect(Math.abs(measures.entropy / expected.entropy - 1), `${label}, entropy`).toBeLessThanOrEqual(
+        TOTAL,
+      );
+      expect(Math.abs(measures.max - expected.max), `${label}, max`)
+        .toBeLessThanOrEqual(pairTolerance(golden, expected)(j, i));
+      expect([measures.internalTarget - 1, measures.internalSource - 1], `${label}, internal dimensions`)
+        .toEqual(expected.internalDimensionsZeroBased);
+      expect(measures.sourceIntensity, label).toHaveLength(expected.sourceIntensity.length);
+      const off = expected.sourceIntensity.map((value, at) =>
+        Math.abs(measures.sourceIntensity[at]! - value)
+      );
+      expect(Math.max(...off), `${label}, intensity`).toBeLessThanOrEqual(INTENSITY);
+    });
+  });
+
+  it.skipIf(golden.pathMetric === undefined)("sums over all paths to the same metric", () => {
+    // Every overlap and singular value counts here, also of pairs that golden does not list.
+    let arriving = computed.spectra[0]!.singularValues;
+    computed.connections.forEach(({ overlap }, at) => {
+      const s = computed.spectra[at + 1]!.singularValues;
+      const before = arriving;
+      arriving = s.map((gain, i) =>
+        gain * before.reduce((sum, value, j) => sum + overlap[i * before.length + j]! * value, 0)
+      );
+    });
+    const metric = arriving.reduce((sum, value) => sum + value, 0);
+    expect(Math.abs(metric / golden.pathMetric! - 1)).toBeLessThanOrEqual(PATHS);
+  });
+}
