@@ -89,7 +89,7 @@ function knownKeys(schema: z.ZodType): string[] {
   const keys = new Set<string>();
   const visit = (node: unknown): void => {
     if (typeof node !== "object" || node === null) return;
-    for (const [key, inner] of Object.entries(node)) {
+    for (const [key, inner] of Object.entries<unknown>({ ...node })) {
       if (key === "properties" && typeof inner === "object" && inner !== null) {
         for (const name of Object.keys(inner)) keys.add(name);
       }

@@ -51,7 +51,7 @@ function cellText(value: unknown): string {
   if (value instanceof Date) return value.toISOString();
   return typeof value === "object"
     ? JSON.stringify(value, jsonValue)
-    : String(value as string | number | bigint | boolean);
+    : String(value);
 }
 
 /** JSON knows neither big integers nor maps, nor numbers that are not finite: those become text. */

@@ -130,7 +130,7 @@ export function decide(family: readonly Candidates[], settings: TestSettings): V
   const expected = expectedByChance(correction, tests, Math.exp(logAlpha));
   return family.map((each, i) => {
     const count = each.logP.length;
-    const logQ = place[i]! < 0 ? new Float64Array(count) : adjusted.slice(place[i]!, place[i]! + count);
+    const logQ = place[i]! < 0 ? new Float64Array(count) : adjusted.slice(place[i], place[i]! + count);
     const significant = Uint8Array.from(logQ, (q) => q <= logAlpha && place[i]! >= 0 ? 1 : 0);
     return {
       logQ,

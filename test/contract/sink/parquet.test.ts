@@ -32,7 +32,7 @@ const readBack: ReadBack = async (out, model) => {
 
 async function byHyparquet(file: string): Promise<Record<string, unknown>[]> {
   const bytes = await readFile(file);
-  const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
+  const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
   return await parquetReadObjects({ file: buffer });
 }
 
