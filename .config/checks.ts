@@ -30,7 +30,11 @@ export function execute(program: string, args: readonly string[], echo = false):
   const start = Date.now();
   return new Promise((resolve, reject) => {
     const path = [`${ROOT}node_modules/.bin`, env["PATH"] ?? ""].join(delimiter);
-    const child = spawn(program, args, { cwd: ROOT, env: { ...env, PATH: path }, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(program, args, {
+      cwd: ROOT,
+      env: { ...env, PATH: path },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     let output = "";
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding("utf8").on("data", (text: string) => {

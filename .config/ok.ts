@@ -1,4 +1,4 @@
-/** `npm run ok`: all that can be said of the source without running it. The import and house rules are tests, run here too. */
+/** `npm run ok`: all that can be said of the source without running it. Imports, docs and other rules are tests (`test/repo`), run here too. */
 
 import { exit } from "node:process";
 import { DENO, execute, NODE } from "./checks.ts";
@@ -9,11 +9,19 @@ const SOURCES = ["src", "connectors", "config", "test", ".config"];
 const CHECKS: readonly (readonly [name: string, program: string, args: readonly string[]])[] = [
   ["format", DENO, ["fmt", "--check", "--quiet"]],
   ["lint", DENO, ["lint", "--quiet"]],
-  ["lint with types", NODE, ["node_modules/eslint/bin/eslint.js", "-c", ".config/eslint.config.js", ...SOURCES]],
+  ["lint with types", NODE, [
+    "node_modules/eslint/bin/eslint.js",
+    "-c",
+    ".config/eslint.config.js",
+    ...SOURCES,
+  ]],
   ["types on Node", NODE, ["node_modules/typescript/bin/tsc", "-p", "."]],
   ["types on Deno", DENO, ["check", "--quiet", ...SOURCES]],
-  ["docs", DENO, ["doc", "--lint", "--quiet", "src/mod.ts"]],
-  ["house rules", NODE, ["node_modules/vitest/vitest.mjs", "run", "test/repo"]],
+  ["imports, docs and other rules of the house", NODE, [
+    "node_modules/vitest/vitest.mjs",
+    "run",
+    "test/repo",
+  ]],
 ];
 
 let failed = 0;

@@ -3,6 +3,7 @@
 import type { OpenSink } from "../../src/model/ports.ts";
 import { inOrder } from "./order.ts";
 
+/** The sinks that there are. */
 export type SinkName = "parquet" | "arrow" | "ladybug";
 
 /**

@@ -49,9 +49,7 @@ const isNumber = (value: unknown) => typeof value === "number" || typeof value =
 function cellText(value: unknown): string {
   if (value === null || value === undefined) return "";
   if (value instanceof Date) return value.toISOString();
-  return typeof value === "object"
-    ? JSON.stringify(value, jsonValue)
-    : String(value);
+  return typeof value === "object" ? JSON.stringify(value, jsonValue) : String(value);
 }
 
 /** JSON knows neither big integers nor maps, nor numbers that are not finite: those become text. */

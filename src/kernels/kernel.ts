@@ -3,6 +3,7 @@
 import type { Svd } from "../model/spectrum.ts";
 import type { Matrix } from "../model/tensor.ts";
 
+/** Which kernel this is; recorded by every run. */
 export interface KernelInfo {
   /** `reference`, `wasm`, `native`, … */
   readonly name: string;
@@ -10,10 +11,12 @@ export interface KernelInfo {
   readonly precision: "f64" | "f32";
 }
 
+/** How a decomposition may be stopped. */
 export interface SvdOptions {
   readonly signal?: AbortSignal;
 }
 
+/** How a product reads its second factor, and may be stopped. */
 export interface MultiplyOptions {
   /** Multiply by the transpose of `b`: `C = A B'`, `b` is `cols x inner`. */
   readonly transposeB?: boolean;

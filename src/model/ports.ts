@@ -149,4 +149,5 @@ export interface OverlapMeasurer {
   finish(): OverlapMeasures;
 }
 
+/** Starts measuring the overlap matrix of one connection. */
 export type MeasureOverlap = (shape: OverlapShape) => OverlapMeasurer;

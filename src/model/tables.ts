@@ -7,14 +7,17 @@
 /** Raised whenever a column is added, removed or changes its meaning; written into every file. */
 export const SCHEMA_VERSION = 1;
 
+/** What a column holds; `bool` and numbers as in Arrow, `utf8` is text. */
 export type ColumnType = "utf8" | "int32" | "int64" | "float64" | "bool";
 
+/** One column of a table. */
 export interface ColumnSchema {
   readonly name: string;
   readonly type: ColumnType;
   readonly nullable: boolean;
 }
 
+/** The tables that a run leaves. */
 export type TableName = "layers" | "neurons" | "connections" | "edges" | "skipped";
 
 const required = (name: string, type: ColumnType): ColumnSchema => ({ name, type, nullable: false });
@@ -92,6 +95,7 @@ export const TABLES: Readonly<Record<TableName, readonly ColumnSchema[]>> = {
   ],
 };
 
+/** Their names, in the order in which they are written. */
 export const TABLE_NAMES = Object.keys(TABLES) as readonly TableName[];
 
 /**

@@ -179,17 +179,20 @@ function agreement(golden: GoldenCase): void {
     });
   });
 
-  it.skipIf(golden.pathMetric === undefined)("sums over all paths to the same metric", () => {
-    // Every overlap and singular value counts here, also of pairs that golden does not list.
-    let arriving = computed.spectra[0]!.singularValues;
-    computed.connections.forEach(({ overlap }, at) => {
-      const s = computed.spectra[at + 1]!.singularValues;
-      const before = arriving;
-      arriving = s.map((gain, i) =>
-        gain * before.reduce((sum, value, j) => sum + overlap[i * before.length + j]! * value, 0)
-      );
+  // Golden files of cosvr hold no path metric.
+  if (golden.pathMetric !== undefined) {
+    it("sums over all paths to the same metric", () => {
+      // Every overlap and singular value counts here, also of pairs that golden does not list.
+      let arriving = computed.spectra[0]!.singularValues;
+      computed.connections.forEach(({ overlap }, at) => {
+        const s = computed.spectra[at + 1]!.singularValues;
+        const before = arriving;
+        arriving = s.map((gain, i) =>
+          gain * before.reduce((sum, value, j) => sum + overlap[i * before.length + j]! * value, 0)
+        );
+      });
+      const metric = arriving.reduce((sum, value) => sum + value, 0);
+      expect(Math.abs(metric / golden.pathMetric! - 1)).toBeLessThanOrEqual(PATHS);
     });
-    const metric = arriving.reduce((sum, value) => sum + value, 0);
-    expect(Math.abs(metric / golden.pathMetric! - 1)).toBeLessThanOrEqual(PATHS);
-  });
+  }
 }

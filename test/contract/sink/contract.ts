@@ -13,7 +13,7 @@ import {
   type TableName,
   TABLES,
 } from "../../../src/model/tables.ts";
-import { fixture, type Tables } from "./fixture.ts";
+import { bigEdges, bigNodes, fixture, type Tables } from "./fixture.ts";
 
 /** Reads a model's rows back, by means that share no code with the sink. int64 as bigint; no rows where there is no model. */
 export type ReadBack = (out: string, model: string) => Promise<Partial<Record<TableName, readonly Row[]>>>;
@@ -312,42 +312,4 @@ export function sinkContract(name: string, open: OpenSink, readBack: ReadBack, t
       expect(await filesIn(out)).toEqual([]);
     });
   });
-}
-
-function bigNodes(neurons: number): { layers: Row[]; neurons: Row[] } {
-  const template = fixture(0);
-  const layer = template.layers[0];
-  const neuron = template.neurons[0];
-  if (layer === undefined || neuron === undefined) throw new Error("the fixture has no rows");
-  return {
-    layers: [{ ...layer, layer_index: 0 }, { ...layer, layer_index: 1 }],
-    neurons: [0, 1].flatMap((layer_index) =>
-      Array.from({ length: neurons }, (_, at) => ({ ...neuron, layer_index, neuron: at }))
-    ),
-  };
-}
-
-/** Edges whose every value follows from their number `at = 1000 * source_neuron + target_neuron`. */
-function bigEdges(first: number, rows: number) {
-  const numbers = Float64Array.from({ length: rows }, (_, i) => first + i);
-  const float = (of: (at: number) => number): ColumnData => ({ type: "float64", values: numbers.map(of) });
-  const int = (of: (at: number) => number): ColumnData => ({
-    type: "int32",
-    values: Int32Array.from(numbers, of),
-  });
-  const valid = Uint8Array.from(numbers, (at) => at % 3 === 0 ? 0 : 1);
-  const columns: ColumnData[] = [
-    int(() => 0),
-    int((at) => Math.floor(at / 1000)),
-    int(() => 1),
-    int((at) => at % 1000),
-    float((at) => at / 300_000),
-    { type: "float64", values: numbers.map((at) => -at / 7), valid },
-    float((at) => -at),
-    float(() => 0.5),
-    float((at) => at / 3),
-    float(Math.sqrt),
-    { type: "bool", values: Uint8Array.from(numbers, (at) => at % 5 === 0 ? 1 : 0) },
-  ];
-  return { schema: TABLES.edges, rows, columns };
 }

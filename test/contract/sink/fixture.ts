@@ -1,6 +1,6 @@
 /** A small model whose rows hold the values that files and stores get wrong. */
 
-import type { Row, TableName } from "../../../src/model/tables.ts";
+import { type ColumnData, type Row, type TableName, TABLES } from "../../../src/model/tables.ts";
 
 export type Tables = Readonly<Record<TableName, readonly Row[]>>;
 
@@ -113,4 +113,43 @@ export function fixture(seed: number): Tables {
   );
   const skipped = TEXTS.map((name): Row => ({ subject: "tensor", name, reason: `${pick(TEXTS)} ${seed}` }));
   return { layers, neurons, connections, edges, skipped };
+}
+
+/** Two layers of many neurons each. */
+export function bigNodes(neurons: number): { layers: Row[]; neurons: Row[] } {
+  const template = fixture(0);
+  const layer = template.layers[0];
+  const neuron = template.neurons[0];
+  if (layer === undefined || neuron === undefined) throw new Error("the fixture has no rows");
+  return {
+    layers: [{ ...layer, layer_index: 0 }, { ...layer, layer_index: 1 }],
+    neurons: [0, 1].flatMap((layer_index) =>
+      Array.from({ length: neurons }, (_, at) => ({ ...neuron, layer_index, neuron: at }))
+    ),
+  };
+}
+
+/** Edges whose every value follows from their number `at = 1000 * source_neuron + target_neuron`. */
+export function bigEdges(first: number, rows: number) {
+  const numbers = Float64Array.from({ length: rows }, (_, i) => first + i);
+  const float = (of: (at: number) => number): ColumnData => ({ type: "float64", values: numbers.map(of) });
+  const int = (of: (at: number) => number): ColumnData => ({
+    type: "int32",
+    values: Int32Array.from(numbers, of),
+  });
+  const valid = Uint8Array.from(numbers, (at) => at % 3 === 0 ? 0 : 1);
+  const columns: ColumnData[] = [
+    int(() => 0),
+    int((at) => Math.floor(at / 1000)),
+    int(() => 1),
+    int((at) => at % 1000),
+    float((at) => at / 300_000),
+    { type: "float64", values: numbers.map((at) => -at / 7), valid },
+    float((at) => -at),
+    float(() => 0.5),
+    float((at) => at / 3),
+    float(Math.sqrt),
+    { type: "bool", values: Uint8Array.from(numbers, (at) => at % 5 === 0 ? 1 : 0) },
+  ];
+  return { schema: TABLES.edges, rows, columns };
 }
