@@ -9,7 +9,7 @@ const ON_DENO = ["src", "connectors", "config", "test/contract"];
 
 /** What is checked, by which program. */
 const CHECKS: readonly (readonly [name: string, program: string, args: readonly string[]])[] = [
-  ["format", DENO, ["fmt", "--check", "--quiet"]],
+  ["format", DENO, ["fmt", "--check", "--quiet", ".", ".config"]],
   ["lint", DENO, ["lint", "--quiet"]],
   ["lint with types", NODE, [
     "node_modules/eslint/bin/eslint.js",

@@ -1,7 +1,8 @@
 /** Local files, read by position: never more in memory than was asked for. */
 
 import { createHash } from "node:crypto";
-import { type FileHandle, open } from "node:fs/promises";
+import type { Stats } from "node:fs";
+import { type FileHandle, open, stat } from "node:fs/promises";
 import { codeOf, messageOf } from "../../src/model/errors.ts";
 import type { InputFile } from "../../src/model/ports.ts";
 import type { ByteSource } from "../bytes.ts";
@@ -16,32 +17,27 @@ const PIECE = 4 * 2 ** 20;
  * @throws {RangeError} when there is no such file, or it may not be read; names the path
  */
 export async function openFile(path: string): Promise<ByteSource> {
-  const handle = await openHandle(path);
-  const stat = await handle.stat();
-  if (!stat.isFile()) {
-    await handle.close();
-    throw new TypeError(
-      `${path}: found a ${stat.isDirectory() ? "folder" : "special file"}, required a file`,
-    );
-  }
+  // Before opening: to open a pipe is to wait for its writer.
+  const { size } = await checked(path);
+  const handle = await open(path, "r").catch((cause: unknown) => refuse(path, cause));
   return {
-    size: stat.size,
-    slice: (start, end, signal) => read(handle, path, stat.size, start, end, signal),
+    size,
+    slice: (start, end, signal) => read(handle, path, size, start, end, signal),
     close: () => handle.close(),
   };
 }
 
-async function openHandle(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, "r");
-  } catch (cause) {
-    const found = codeOf(cause) === "ENOENT"
-      ? "no such file"
-      : codeOf(cause) === "EISDIR"
-      ? "a folder"
-      : messageOf(cause);
-    throw new RangeError(`${path}: found ${found}, required a readable file`, { cause });
-  }
+async function checked(path: string): Promise<Stats> {
+  const found = await stat(path).catch((cause: unknown) => refuse(path, cause));
+  if (found.isFile()) return found;
+  throw new TypeError(
+    `${path}: found ${found.isDirectory() ? "a folder" : "a device or pipe"}, required a file`,
+  );
+}
+
+function refuse(path: string, cause: unknown): never {
+  const found = codeOf(cause) === "ENOENT" ? "no such file" : messageOf(cause);
+  throw new RangeError(`${path}: found ${found}, required a readable file`, { cause });
 }
 
 async function read(

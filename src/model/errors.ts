@@ -14,10 +14,19 @@ const LONGEST_QUOTE = 80;
  * @returns strings in JSON quotes with control characters escaped, arrays and objects as JSON, all cut at 80 characters
  */
 export function show(value: unknown): string {
-  const text = typeof value === "bigint" || value === undefined || typeof value === "number"
-    ? String(value)
-    : JSON.stringify(value) ?? String(value);
+  const text = typeof value === "object" && value !== null || typeof value === "string"
+    ? json(value)
+    : String(value);
   return text.length > LONGEST_QUOTE ? `${text.slice(0, LONGEST_QUOTE)}…` : text;
+}
+
+function json(value: object | string): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    // Nested so deeply, or in itself, that it has no text.
+    return Array.isArray(value) ? "a nested array" : "a nested object";
+  }
 }
 
 /**

@@ -25,4 +25,5 @@ sinkContract("arrow", await SINKS.arrow(), readBack, {
   tables: TABLE_NAMES,
   files: "one per model and table",
   nan: "kept",
+  many: 300_000,
 });

@@ -40,4 +40,5 @@ sinkContract("parquet", await SINKS.parquet(), readBack, {
   tables: TABLE_NAMES,
   files: "one per model and table",
   nan: "kept",
+  many: 300_000,
 });
