@@ -37,7 +37,7 @@ export interface OverlapGeometry {
   readonly otherChannels: number;
   /** `z` of the tested vector. */
   readonly positions: number;
-  /** Whether `rho = 1` for every pair: the whole of the other vector is carried, once, into one dense support. */
+  /** Whether `rho = 1` for every pair: the whole of the other vector is carried, each channel to one of its own, into one dense support. */
   readonly unit: boolean;
   /** `r'` and `r`. */
   readonly targets: number;
@@ -56,18 +56,21 @@ export function overlapGeometry(connection: Connection, source: Spectrum, target
     testedChannels: testedAll / tested.groups,
     otherChannels: otherAll / other.groups,
     positions: tested.positions,
-    unit: tested.groups === 1 && coversOnce(connection, svr ? "source" : "target", otherAll),
+    unit: tested.groups === 1 &&
+      times(connection, svr ? "source" : "target", otherAll).every((count) => count === 1) &&
+      times(connection, svr ? "target" : "source", testedAll).every((count) => count <= 1),
     targets: target.singularValues.length,
     sources: source.singularValues.length,
   };
 }
 
-function coversOnce(connection: Connection, side: "source" | "target", channels: number): boolean {
-  const seen = new Uint8Array(channels);
+/** How often the map takes each channel of a side. */
+function times(connection: Connection, side: "source" | "target", channels: number): Uint32Array {
+  const seen = new Uint32Array(channels);
   for (const range of connection.channels) {
     for (let c = range[side]; c < range[side] + range.length; c++) seen[c]! += 1;
   }
-  return seen.every((times) => times === 1);
+  return seen;
 }
 
 /**
