@@ -123,7 +123,11 @@ describe("overlap", () => {
     const connection = connectionOf(0, 1, [{ source: 0, target: 0, length: 8 }]);
     const whole = await all(connection, source, target);
     for (const mostBytes of [1, 500, 1000, 1e6]) {
-      expect(await all(connection, source, target, mostBytes)).toEqual(whole);
+      const found = await all(connection, source, target, mostBytes);
+      // Sums of products may be taken in another order.
+      expect(Math.max(...found.overlap.map((value, at) => Math.abs(value - whole.overlap[at]!))))
+        .toBeLessThan(1e-15);
+      expect(found.rho).toEqual(whole.rho);
     }
   });
 
