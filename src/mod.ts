@@ -31,18 +31,11 @@ export type {
   SkippedConnection,
   SpectrumJob,
 } from "./flow/jobs.ts";
-export {
-  layers,
-  overlap,
-  significance,
-  type SignificanceSettings,
-  svd,
-  unfold,
-  weight,
-  type Workshop,
-} from "./flow/operators.ts";
+export { overlap, significance, type SignificanceSettings, weight } from "./flow/edge-operators.ts";
 export { type PipelineSettings, spectralGraph } from "./flow/pipeline.ts";
 export { type ModelResult, sinks, type SinkSettings, type StrongEdge } from "./flow/sinks.ts";
+export { layers, svd, unfold } from "./flow/spectrum-operators.ts";
+export type { Workshop } from "./flow/workshop.ts";
 export type { Kernel, KernelInfo } from "./kernels/kernel.ts";
 export { type KernelName, openKernel } from "./kernels/select.ts";
 export type { ConnectionSummary, EdgeColumns, OverlapMeasures } from "./model/graph.ts";

@@ -4,8 +4,8 @@ import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ByteBudget } from "../flow/budget.ts";
-import type { Workshop } from "../flow/operators.ts";
 import { SpectrumStore } from "../flow/spectrum-store.ts";
+import type { Workshop } from "../flow/workshop.ts";
 import { type KernelName, openKernel } from "../kernels/select.ts";
 
 /** How a workshop is furnished. */

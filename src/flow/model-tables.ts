@@ -11,7 +11,7 @@ import {
   TABLES,
 } from "../model/tables.ts";
 import type { ConnectionEdges, SkippedConnection, SpectrumJob } from "./jobs.ts";
-import { nearKernels } from "./operators.ts";
+import { nearKernels } from "./edge-operators.ts";
 
 /** Gathers the tables of one model; only edges are not kept. */
 export class ModelTables {

@@ -1,22 +1,15 @@
 /** The whole pipeline: source -> layers -> unfold -> svd -> overlap -> significance -> weight -> sinks. */
 
-import { defer, type Observable, of } from "rxjs";
+import { defer, finalize, type Observable, of } from "rxjs";
 import type { Unfolding } from "../model/layer.ts";
 import type { Model } from "../model/ports.ts";
 import type { TopologyDeclaration } from "../model/topology.ts";
 import { layerGraph } from "../stages/layers.ts";
 import type { EdgeVariables } from "../stages/weight.ts";
-import {
-  layers,
-  overlap,
-  significance,
-  type SignificanceSettings,
-  svd,
-  unfold,
-  weight,
-  type Workshop,
-} from "./operators.ts";
+import { overlap, significance, type SignificanceSettings, weight } from "./edge-operators.ts";
 import { type ModelResult, sinks, type SinkSettings } from "./sinks.ts";
+import { layers, svd, unfold } from "./spectrum-operators.ts";
+import type { Workshop } from "./workshop.ts";
 
 /** Everything that a model's way through the pipeline depends on. */
 export interface PipelineSettings extends SinkSettings {
@@ -43,6 +36,7 @@ export function spectralGraph(model: Model, settings: PipelineSettings): Observa
       significance(workshop, test), // overlaps, and which of them are more than chance
       weight(settings.weight), // what each edge is worth
       sinks(model, layerGraph(model, topology), settings), // tables, whole or not at all
+      finalize(() => workshop.store.forget(model)), // whatever an error left in memory
     )
   );
 }

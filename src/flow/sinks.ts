@@ -96,6 +96,8 @@ class ModelWriter {
   #open: ModelSink[] | null = null;
   #strongest: StrongEdge[] = [];
   #done = 0;
+  #current: Promise<unknown> = Promise.resolve();
+  #aborted = false;
 
   constructor(model: Model, graph: LayerGraph, settings: SinkSettings) {
     this.#model = model;
@@ -104,7 +106,30 @@ class ModelWriter {
     this.#tables = new ModelTables(graph, settings.nearKernel);
   }
 
-  async take(item: SpectrumJob | SkippedConnection | EdgeJob): Promise<void> {
+  take(item: SpectrumJob | SkippedConnection | EdgeJob): Promise<void> {
+    return this.#alone(() => this.#take(item));
+  }
+
+  commit(): Promise<ModelResult> {
+    return this.#alone(() => this.#commit());
+  }
+
+  /** Waits for the step in hand, for sinks take one call at a time; nothing is written after it. */
+  async abort(): Promise<void> {
+    this.#aborted = true;
+    await this.#current.catch(() => undefined); // whoever took the step learns of its failure
+    const open = this.#open ?? [];
+    this.#open = null;
+    await Promise.allSettled(open.map((sink) => sink.abort()));
+  }
+
+  #alone<T>(step: () => Promise<T>): Promise<T> {
+    const done = step();
+    this.#current = done;
+    return done;
+  }
+
+  async #take(item: SpectrumJob | SkippedConnection | EdgeJob): Promise<void> {
     switch (item.kind) {
       case "layer":
         this.#tables.layer(item);
@@ -124,7 +149,7 @@ class ModelWriter {
     }
   }
 
-  async commit(): Promise<ModelResult> {
+  async #commit(): Promise<ModelResult> {
     for (const [table, batch] of this.#tables.batches()) await this.#write(table, batch);
     const files: WrittenFile[] = [];
     const open = await this.#sinks();
@@ -147,13 +172,8 @@ class ModelWriter {
     };
   }
 
-  async abort(): Promise<void> {
-    const open = this.#open ?? [];
-    this.#open = null;
-    await Promise.allSettled(open.map((sink) => sink.abort()));
-  }
-
   async #sinks(): Promise<ModelSink[]> {
+    if (this.#aborted) throw new Error(`model ${this.#model.id}: aborted`);
     if (this.#open === null) {
       this.#open = [];
       for (const sink of this.#settings.sinks) this.#open.push(await sink.begin(this.#settings.header));

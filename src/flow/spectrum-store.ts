@@ -12,6 +12,8 @@ interface Shape {
 }
 
 interface Entry {
+  /** Whose it is. */
+  readonly owner: object;
   /** All but the vectors, which may be on disk. */
   readonly outline: Spectrum;
   readonly bytes: number;
@@ -53,10 +55,12 @@ export class SpectrumStore {
    * Takes a spectrum over.
    *
    * @param grant what pays for it; shrunk to `spectrumBytes(spectrum)`, and given back in the end
-   * @param uses how often it will be used, at least 1
+   * @param uses how often it will be used; with 0 only its singular values are kept
+   * @param owner see `forget`
    */
-  put(spectrum: Spectrum, grant: Grant, uses: number): SpectrumHandle {
+  put(spectrum: Spectrum, grant: Grant, uses: number, owner: object): SpectrumHandle {
     const entry: Entry = {
+      owner,
       outline: { ...spectrum, left: NOTHING, right: NOTHING },
       bytes: spectrumBytes(spectrum),
       path: join(this.#folder, `${this.#count++}.f64`),
@@ -69,6 +73,7 @@ export class SpectrumStore {
     };
     this.#entries.add(entry);
     grant.shrink(entry.bytes);
+    if (uses === 0) this.#forget(entry);
     this.#budget.review();
     return { singularValues: spectrum.singularValues, group: spectrum.group, entry };
   }
@@ -97,6 +102,11 @@ export class SpectrumStore {
     if (--entry.uses <= 0) this.#forget(entry);
   }
 
+  /** Forgets all that belongs to an owner, used or not: its model has come to an end, good or bad. */
+  forget(owner: object): void {
+    for (const entry of this.#entries) if (entry.owner === owner) this.#forget(entry);
+  }
+
   /** Forgets every spectrum and removes the spill folder. */
   async dispose(): Promise<void> {
     for (const entry of this.#entries) this.#forget(entry);
@@ -117,6 +127,9 @@ export class SpectrumStore {
       throw new RangeError(
         `memory: found a budget of ${this.#budget.total} bytes, required at least ${whole} bytes for ${what}`,
       );
+    }
+    if (entries.some((entry) => !this.#entries.has(entry))) {
+      throw new Error(`${what}: a spectrum was forgotten; its uses are over, or its model has ended`);
     }
     for (const entry of entries) entry.pins++;
     let grant: Grant | null = null;

@@ -1,12 +1,7 @@
-/** The stages as RxJS operators. Each is usable on its own: `source.pipe(layers(), unfold("svr"), …)`. */
+/** From spectra to weighted edges, as RxJS operators: `spectra.pipe(overlap(…), significance(…), weight(…))`. */
 
 import { concatMap, defer, from, map, mergeMap, type Observable, of, type OperatorFunction } from "rxjs";
-import type { Kernel } from "../kernels/kernel.ts";
-import { messageOf } from "../model/errors.ts";
-import { rankOf, unfoldedShape, type Unfolding } from "../model/layer.ts";
-import type { MeasureOverlap, Model } from "../model/ports.ts";
-import type { TopologyDeclaration } from "../model/topology.ts";
-import { layerGraph } from "../stages/layers.ts";
+import type { MeasureOverlap } from "../model/ports.ts";
 import { isDirect, overlapBlocks, overlapGeometry } from "../stages/overlap.ts";
 import {
   candidateCollector,
@@ -16,82 +11,20 @@ import {
   type TestSettings,
   type Verdicts,
 } from "../stages/significance.ts";
-import { spectrum as decompose } from "../stages/svd.ts";
-import { unfold as unfoldWeight } from "../stages/unfold.ts";
 import type { EdgeVariables } from "../stages/weight.ts";
-import type { ByteBudget } from "./budget.ts";
 import type {
   ConnectionEdges,
   ConnectionJob,
   EdgeJob,
-  LayerJob,
-  MatrixJob,
   OverlapResult,
   SkippedConnection,
   SpectrumJob,
 } from "./jobs.ts";
 import type { SpectrumStore } from "./spectrum-store.ts";
-
-/** What the computing stages share. */
-export interface Workshop {
-  readonly kernel: Kernel;
-  readonly budget: ByteBudget;
-  readonly store: SpectrumStore;
-  readonly signal?: AbortSignal;
-}
+import type { Workshop } from "./workshop.ts";
 
 /** Overlap blocks are this large at most: enough rows for the kernel to be efficient. */
 const BLOCK_BYTES = 32 * 2 ** 20;
-
-/** Model -> its layers, in order. */
-export function layers(topology?: TopologyDeclaration): OperatorFunction<Model, LayerJob> {
-  return concatMap((model) => {
-    const graph = layerGraph(model, topology);
-    return from(graph.layers).pipe(map((layer) => ({ model, graph, layer })));
-  });
-}
-
-/** Layer -> its matrix, still unread. */
-export function unfold(unfolding: Unfolding, signal?: AbortSignal): OperatorFunction<LayerJob, MatrixJob> {
-  return map((job) => ({
-    ...job,
-    shape: unfoldedShape(job.layer, unfolding),
-    read: async () =>
-      unfoldWeight(job.layer, await job.model.read(job.layer.weight.tensor, signal), unfolding),
-  }));
-}
-
-/** Matrix -> spectrum. Read and decomposed within the byte budget; a layer with NaN or infinite weights is skipped. */
-export function svd(
-  { kernel, budget, store, signal }: Workshop,
-  unfolding: Unfolding,
-  workers = 1,
-): OperatorFunction<MatrixJob, SpectrumJob> {
-  return mergeMap((job) =>
-    defer(async (): Promise<SpectrumJob> => {
-      const { layer, graph, shape } = job;
-      const weightBytes = 8 * layer.groups * shape.rows * shape.cols;
-      const rank = rankOf(layer, unfolding);
-      const spectrumSize = rank * (8 * (shape.rows + shape.cols) + 12);
-      // The weight as read and as unfolded, the kernel's own memory, and the result.
-      const need = 2 * weightBytes + kernel.workspace(shape.rows, shape.cols) + spectrumSize;
-      const options = signal === undefined ? {} : { signal };
-      const grant = await budget.acquire(need, `layer ${layer.name}`, options);
-      try {
-        const uses = graph.connections.filter(({ source, target }) =>
-          source === layer.index || target === layer.index
-        ).length;
-        const found = await decompose(layer, await job.read(), unfolding, kernel, signal);
-        return { kind: "layer", ...lean(job), spectrum: store.put(found, grant, uses) };
-      } catch (failure) {
-        grant.release();
-        if (!(failure instanceof RangeError) || !failure.message.startsWith("svd")) throw failure;
-        return { kind: "layer", ...lean(job), spectrum: { skipped: messageOf(failure) } };
-      }
-    }), workers);
-}
-
-const lean = ({ model, graph, layer }: LayerJob): LayerJob => ({ model, graph, layer });
 
 /** Spectrum -> itself, and each connection as soon as both its ends have come by. */
 export function overlap(

@@ -1,0 +1,84 @@
+import { describe, expect, it } from "vitest";
+import { type ModelFindings, modelReport, modelTables, type TestReport } from "../../src/analysis/report.ts";
+import { layerOf } from "../layer-fixture.ts";
+
+const TEST: TestReport = {
+  null: "beta",
+  alpha: 0.00135,
+  sigma: 3,
+  correction: "bh",
+  correction_over: "connection",
+};
+
+const layer = (index: number, name: string) => ({
+  ...{ layer_index: index, name, kind: "linear", out_channels: 8, in_channels: 4, positions: 1 },
+  ...{ rank: 4, spectral_norm: 12.3456789, stable_rank: null, batch_norm: "none" },
+});
+
+const findings: ModelFindings = {
+  graph: {
+    layers: [layerOf(0, 8, 4), layerOf(1, 4, 8)],
+    connections: [],
+    skipped: [],
+    warnings: ["guessed"],
+  },
+  rows: { layers: 2, neurons: 8, connections: 1, edges: 3, skipped: 11 },
+  layers: [layer(0, "layer0"), layer(1, "layer1")],
+  connections: [{
+    ...{ source_layer: 0, target_layer: 1, via: "direct", evidence: "guessed", tests: 10_000 },
+    ...{ nominal: 27, significant: 5, expected_by_chance: 0.0000321, max_overlap: 0.5 },
+  }],
+  nearKernelCounts: [3, 0],
+  skipped: Array.from({ length: 11 }, (_, i) => ({
+    subject: i < 10 ? "tensor" as const : "connection" as const,
+    name: `t${i}`,
+    reason: "a bias",
+  })),
+  strongest: [{
+    ...{ sourceLayer: 0, sourceNeuron: 7, targetLayer: 1, targetNeuron: 2 },
+    ...{ overlap: 0.98765432, logP: -23.02585092994046, sigma: 6.36 },
+  }],
+};
+
+const report = modelReport({ id: "m", uri: "m.safetensors", format: "safetensors" }, findings);
+
+describe("report of a model", () => {
+  it("speaks of layers by name", () => {
+    expect(report.connections[0]).toMatchObject({ source: "layer0", target: "layer1", significant: 5 });
+    expect(report.strongest_edges[0]).toMatchObject({ source_layer: "layer0", target_layer: "layer1" });
+    expect(report.layers.map((row) => row["near_kernels"])).toEqual([3, 0]);
+    expect([report.warnings, report.rows.edges]).toEqual([["guessed"], 3]);
+  });
+
+  it("sets every count beside what chance gives", () => {
+    const table = modelTables(report, TEST)[1]!;
+    expect(table.title).toBe(
+      "Connections (beta null, p <= 0.00135, that is 3 sigma; significant: the same after bh over the connection)",
+    );
+    expect(table.rows).toEqual([
+      ["layer0", "layer1", "direct (guessed)", "10000", "27", "13.5", "2", "5", "3.21e-5", "0.5"],
+    ]);
+    expect(table.header).toHaveLength(10);
+    expect(table.numeric.filter(Boolean)).toHaveLength(7);
+  });
+
+  it("writes four digits, and nothing where there is nothing", () => {
+    const [layers, , edges] = modelTables(report, TEST);
+    expect(layers!.rows[0]).toEqual(["0", "layer0", "linear", "8 x 4 x 1", "4", "3", "12.35", "", "none"]);
+    expect(edges!.rows).toEqual([["layer0 #7", "layer1 #2", "0.9877", "6.36", "-10"]]);
+  });
+
+  it("gathers what was skipped by reason, and says how many are not named", () => {
+    expect(modelTables(report, TEST)[3]!.rows).toEqual([
+      ["tensor", "10", "a bias", "t0, t1, t2, t3, t4, t5, t6, t7, …"],
+      ["connection", "1", "a bias", "t10"],
+    ]);
+    expect(modelTables({ ...report, skipped: [] }, TEST)).toHaveLength(3);
+  });
+
+  it("gives no ratio where nothing could be tested", () => {
+    const none = { ...report.connections[0]!, tests: 0, nominal: 0 };
+    const row = modelTables({ ...report, connections: [none] }, TEST)[1]!.rows[0]!;
+    expect(row.slice(3, 7)).toEqual(["0", "0", "0", ""]);
+  });
+});
