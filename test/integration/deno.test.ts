@@ -1,8 +1,9 @@
-import { cp, mkdtemp, readdir, rm } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { VERSION } from "../../src/version.ts";
 import { execute, ROOT, svr } from "./svr.ts";
 
 /** Overlaps may differ by this much between the runtimes. */
@@ -18,6 +19,17 @@ const onDeno = (args: readonly string[]) =>
   execute(join(ROOT, "node_modules/.bin/deno"), ["run", "-A", join(ROOT, "src/cli.ts"), ...args]);
 
 describe("Deno", () => {
+  it("has its tasks: `npx deno task svr` runs on Deno", async () => {
+    const deno = join(ROOT, "node_modules/.bin/deno");
+    const { tasks } = JSON.parse(await readFile(join(ROOT, "deno.json"), "utf8")) as { tasks: object };
+    expect(Object.keys(tasks)).toEqual(["svr", "demo"]);
+    expect(await execute(deno, ["task", "--quiet", "svr", "--version"])).toMatchObject({
+      code: 0,
+      stdout: `${VERSION}\n`,
+    });
+    expect((await execute(deno, ["task", "demo", "--nonsense"])).stderr).toContain("unknown option");
+  });
+
   it.each([
     ["trained", join(ROOT, "pipelines/models/mnist-mlp")],
     ["generated", join(ROOT, "pipelines/null-control.yaml")],
