@@ -16,5 +16,6 @@ export const DEFAULTS = {
   sinks: ["parquet", "arrow"],
   graph: "embedded",
   kernel: "auto",
+  precision: "f64",
   memory: "2GiB",
 } as const;

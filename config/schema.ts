@@ -83,7 +83,16 @@ export const runConfigSchema = z.strictObject({
   graph: z.enum(["embedded", "none"]).default(DEFAULTS.graph).describe(
     "The property graph that answers Cypher.",
   ),
-  kernel: z.enum(["auto", "reference"]).default(DEFAULTS.kernel).describe("The linear algebra."),
+  kernel: z.enum(["auto", "wasm", "native", "reference"]).default(DEFAULTS.kernel).describe(
+    "The linear algebra: native is OpenBLAS where it is installed, wasm works everywhere, auto takes the faster of them.",
+  ),
+  precision: z.enum(["f64", "f32"]).default(DEFAULTS.precision)
+    .describe("Precision of the linear algebra; f32 with the native kernel only."),
+  threads: z.int().min(1).max(1024).optional()
+    .describe("Matrices decomposed at a time. Default: one per core, fewer where memory is small."),
+  rank: z.int().min(1).optional().describe(
+    "Only about so many leading singular triplets of each matrix, by a randomized method: an approximation. Default: all.",
+  ),
   memory: z.string().regex(BYTE_SIZE, { error: "a size such as 512MiB or 2GiB", abort: true })
     .refine((size) => parseByteSize(size) !== null, "a size of at least one byte")
     .default(DEFAULTS.memory).describe("The byte budget for weights and spectra, such as 512MiB or 2GiB."),

@@ -67,7 +67,10 @@ const SETTINGS: readonly (readonly [
     (text) => ({ relative: numberOf(text) }),
   ],
   ["topology", "<file>", "who feeds whom (default: <model>.topology.yaml beside the model, else guessed)"],
-  ["kernel", "<name>", "auto or reference (default: auto)"],
+  ["kernel", "<name>", "auto, wasm, native (OpenBLAS) or reference (default: auto)"],
+  ["precision", "<name>", "f64 or, with the native kernel, f32 (default: f64)"],
+  ["threads", "<n>", "matrices at a time (default: one per core)", numberOf],
+  ["rank", "<k>", "only about the k leading neurons of each matrix, by a randomized method", numberOf],
   ["memory", "<size>", "byte budget for weights and spectra, such as 512MiB (default: 2GiB)"],
 ];
 

@@ -58,6 +58,7 @@ export function spectrumOf(layer: Layer, unfolding: Unfolding, neurons: number, 
   return {
     layer,
     unfolding,
+    norm: Math.sqrt(neurons * (neurons + 1) * (2 * neurons + 1) / 6),
     left: rows(m),
     singularValues: Float64Array.from({ length: neurons }, (_, j) => neurons - j),
     right: rows(n),

@@ -52,6 +52,7 @@ export interface ModelFindings {
   readonly connections: readonly Row[];
   readonly nearKernelCounts: readonly number[];
   readonly skipped: readonly Skipped[];
+  readonly approximations: readonly string[];
   readonly strongest: readonly {
     readonly sourceLayer: number;
     readonly sourceNeuron: number;
@@ -73,7 +74,7 @@ export function modelReport(
     id,
     uri,
     format,
-    warnings: findings.graph.warnings,
+    warnings: [...findings.graph.warnings, ...findings.approximations],
     rows: findings.rows,
     layers: findings.layers.map((row, at) => ({ ...row, near_kernels: findings.nearKernelCounts[at] ?? 0 })),
     connections: findings.connections.map((row) => ({

@@ -6,6 +6,15 @@ import { printable } from "./text.ts";
 /** What happens during a run. */
 export type ProgressEvent =
   | { readonly event: "run"; readonly run_id: string; readonly models: number; readonly out: string }
+  | {
+    readonly event: "kernel";
+    readonly name: string;
+    readonly version: string;
+    readonly precision: string;
+    readonly threads: number;
+    /** Why `auto` took no faster one; null where it did, or was not asked. */
+    readonly because: string | null;
+  }
   | { readonly event: "model"; readonly model: string; readonly index: number; readonly of: number }
   | { readonly event: "warning"; readonly model: string; readonly warning: string }
   | {
@@ -36,6 +45,9 @@ export function humanProgress(output: Output): Progress {
   const line = (text: string) => void output.write(`${bar ? "\r\x1b[2K" : ""}${printable(text)}\n`);
   return (event) => {
     switch (event.event) {
+      case "kernel":
+        line(kernelText(event));
+        return;
       case "warning":
         line(`warning: ${event.model}: ${event.warning}`);
         return;
@@ -57,6 +69,12 @@ export function humanProgress(output: Output): Progress {
       default:
     }
   };
+}
+
+function kernelText(event: Extract<ProgressEvent, { event: "kernel" }>): string {
+  const threads = event.threads === 1 ? "1 thread" : `${event.threads} threads`;
+  const taken = `kernel ${event.name}, ${event.precision}, ${threads} (${event.version})`;
+  return event.because === null ? taken : `${taken}; install OpenBLAS for a faster one (README, "Speed")`;
 }
 
 function barText(event: { model: string; done: number; of: number; what: string }, columns: number): string {

@@ -43,7 +43,7 @@ export interface RunRecord {
     readonly cpus: number;
     readonly memory_bytes: number;
   };
-  readonly kernel: KernelInfo;
+  readonly kernel: KernelInfo & { readonly threads: number };
   /** Seeds of generated models, by id. */
   readonly seeds: Readonly<Record<string, number>>;
   readonly config: RunConfig;

@@ -74,10 +74,15 @@ export async function runPipeline(
     await sinks.open(config);
     const workshop = await openWorkshop({
       kernel: config.kernel,
+      precision: config.precision,
+      ...config.threads === undefined ? {} : { threads: config.threads },
+      ...config.rank === undefined ? {} : { rank: config.rank },
       memory: memoryOf(config),
       spill: join(out, `.staging-${runId}`, "spectra"),
       ...options.signal === undefined ? {} : { signal: options.signal },
     });
+    const { kernel, because } = workshop;
+    options.progress?.({ event: "kernel", ...kernel.info, threads: kernel.concurrency, because });
     const done: DoneModel[] = [];
     const failed: FailedModel[] = [];
     const errors: unknown[] = [];
@@ -108,7 +113,7 @@ export async function runPipeline(
     const record: RunRecord = {
       ...hostRecord(),
       run_id: runId,
-      kernel: workshop.kernel.info,
+      kernel: { ...kernel.info, threads: kernel.concurrency },
       seeds: seedsOf(config),
       config,
       started: started.toISOString(),
@@ -164,7 +169,9 @@ async function runModel(
       nearKernel: config.nearKernel.relative,
       progress: (step) => progress?.({ event: "step", ...step }),
     }));
-    for (const warning of result.graph.warnings) progress?.({ event: "warning", model: id, warning });
+    for (const warning of [...result.graph.warnings, ...result.approximations]) {
+      progress?.({ event: "warning", model: id, warning });
+    }
     const seconds = (Date.now() - before) / 1000;
     progress?.({ event: "model-done", model: id, edges: result.rows.edges, seconds });
     const { files, skipped } = result;

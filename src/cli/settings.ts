@@ -69,6 +69,7 @@ export function keyOf(
   topology: TopologyDeclaration | undefined,
   config: RunConfig,
 ): string {
+  const { precision, rank } = config;
   const { unfolding, batchNorm, sigma, alpha, correction, correctionOver, weight, edges, nearKernel } =
     config;
   const settings = {
@@ -84,6 +85,7 @@ export function keyOf(
       edges,
       nearKernel,
     },
+    ...{ precision, rank },
     ...{ topology, version: VERSION, schema: SCHEMA_VERSION, inputs: inputs.map(({ sha256 }) => sha256) },
   };
   return createHash("sha256").update(JSON.stringify(settings)).digest("hex");

@@ -6,12 +6,19 @@ import { join } from "node:path";
 import { ByteBudget } from "../flow/budget.ts";
 import { SpectrumStore } from "../flow/spectrum-store.ts";
 import type { Workshop } from "../flow/workshop.ts";
+import type { Precision } from "../kernels/in-thread.ts";
 import { type KernelName, openKernel } from "../kernels/select.ts";
 
 /** How a workshop is furnished. */
 export interface WorkshopOptions {
   /** Default `auto`. */
   readonly kernel?: KernelName;
+  /** Default `f64`; `f32` with the native kernel only. */
+  readonly precision?: Precision;
+  /** Matrices at a time. Default: one per core, fewer where `memory` is small. */
+  readonly threads?: number;
+  /** Only about so many leading triplets of each matrix. Default: all. */
+  readonly rank?: number;
   /** Bytes for weights and spectra. Default 2 GiB. */
   readonly memory?: number;
   /** Folder for spectra that do not fit; made when needed, removed by `dispose`. Default: in the system's temporary folder. */
@@ -21,6 +28,8 @@ export interface WorkshopOptions {
 
 /** A workshop that must be disposed of. */
 export interface OpenWorkshop extends Workshop {
+  /** Why `auto` took no faster kernel; null where it did, or was not asked. */
+  readonly because: string | null;
   /** Frees the kernel and every spectrum, and removes the spill folder. */
   dispose(): Promise<void>;
 }
@@ -28,19 +37,26 @@ export interface OpenWorkshop extends Workshop {
 /**
  * Opens the kernel, the byte budget and the spectrum store that the operators need.
  *
- * @throws {RangeError} when `memory` is not above 0
+ * @throws {RangeError} when `memory` is not above 0, or the kernel does not compute in that precision
+ * @throws {Error} when the kernel asked for cannot be had on this machine
  */
 export async function openWorkshop(
-  { kernel: name = "auto", memory = 2 * 2 ** 30, spill, signal }: WorkshopOptions = {},
+  { kernel: name = "auto", precision, threads, rank, memory = 2 * 2 ** 30, spill, signal }: WorkshopOptions =
+    {},
 ): Promise<OpenWorkshop> {
   const budget = new ByteBudget(memory);
-  const kernel = await openKernel(name);
+  const { kernel, because } = await openKernel(name, {
+    memory,
+    ...precision === undefined ? {} : { precision },
+    ...threads === undefined ? {} : { threads },
+  });
   const store = new SpectrumStore(
     budget,
     spill ?? join(tmpdir(), `svrflow-${randomBytes(8).toString("hex")}`),
   );
   return {
-    ...{ kernel, budget, store },
+    ...{ kernel, budget, store, because },
+    ...rank === undefined ? {} : { rank },
     ...signal === undefined ? {} : { signal },
     async dispose() {
       await store.dispose();

@@ -21,6 +21,8 @@ export class ModelTables {
   readonly #intensity = new Map<number, Float64Array>();
   readonly summaries: ConnectionSummary[] = [];
   readonly skipped: Skipped[];
+  /** What was computed approximately, because the run asked for it. */
+  readonly approximations: string[] = [];
 
   constructor(graph: LayerGraph, nearKernel: number) {
     this.#graph = graph;
@@ -32,6 +34,12 @@ export class ModelTables {
     this.#layers.push(job);
     if ("skipped" in job.spectrum) {
       this.skipped.push({ subject: "layer", name: job.layer.name, reason: job.spectrum.skipped });
+    } else if (job.spectrum.residual !== undefined) {
+      const { singularValues, residual } = job.spectrum;
+      this.approximations.push(
+        `${job.layer.name}: only the ${singularValues.length} leading neurons, by a randomized method; ` +
+          `what is left out has ${(100 * residual).toPrecision(2)} % of the weight's norm`,
+      );
     }
   }
 
@@ -89,7 +97,6 @@ export class ModelTables {
     if ("skipped" in spectrum) return [];
     const s = spectrum.singularValues;
     const near = nearKernels(s, this.#nearKernel);
-    const total = sumOfSquares(s);
     // The last layers feed nobody: their neurons count in full.
     const feeds = this.#graph.connections.some(({ source }) => source === layer.index);
     const intensity = this.#intensity.get(layer.index);
@@ -99,14 +106,12 @@ export class ModelTables {
       group: spectrum.group[neuron]!,
       singular_value: value,
       relative: s[0]! > 0 ? value / s[0]! : 0,
-      energy: total > 0 ? (value / Math.sqrt(total)) ** 2 : 0,
+      energy: spectrum.norm > 0 ? (value / spectrum.norm) ** 2 : 0,
       intensity: intensity?.[neuron] ?? (feeds ? 0 : 1),
       near_kernel: near[neuron] === 1,
     }));
   }
 }
-
-const sumOfSquares = (s: Float64Array): number => s.reduce((sum, value) => sum + value * value, 0);
 
 function layerRow({ layer, spectrum }: SpectrumJob): Row {
   const s = "skipped" in spectrum ? null : spectrum.singularValues;
@@ -120,10 +125,10 @@ function layerRow({ layer, spectrum }: SpectrumJob): Row {
     positions: layer.positions,
     groups: layer.groups,
     rank: s?.length ?? null,
-    frobenius_norm: s === null ? null : Math.sqrt(sumOfSquares(s)),
+    frobenius_norm: "skipped" in spectrum ? null : spectrum.norm,
     spectral_norm: largest,
     // |W|_F^2 / s_1^2, in [1, rank]; none for a zero layer.
-    stable_rank: s === null || !largest ? null : sumOfSquares(s.map((value) => value / largest)),
+    stable_rank: "skipped" in spectrum || !largest ? null : (spectrum.norm / largest) ** 2,
     batch_norm: layer.batchNorm,
     dtype: layer.dtype,
   };

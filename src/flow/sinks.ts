@@ -42,6 +42,7 @@ export interface ModelResult {
   readonly connections: readonly Row[];
   readonly nearKernelCounts: readonly number[];
   readonly skipped: readonly Skipped[];
+  readonly approximations: readonly string[];
   readonly strongest: readonly StrongEdge[];
   readonly files: readonly WrittenFile[];
 }
@@ -167,6 +168,7 @@ class ModelWriter {
       connections: this.#tables.connectionRows(),
       nearKernelCounts: this.#tables.nearKernelCounts(),
       skipped: this.#tables.skipped,
+      approximations: this.#tables.approximations,
       strongest: this.#strongest,
       files,
     };

@@ -29,27 +29,37 @@ export function unfold(unfolding: Unfolding, signal?: AbortSignal): OperatorFunc
   }));
 }
 
-/** Matrix -> spectrum. Read and decomposed within the byte budget; a layer with NaN or infinite weights is skipped. */
+/**
+ * Matrix -> spectrum, in the order of the matrices, as many at a time as the kernel has threads. Read and decomposed within
+ * the byte budget; a layer with NaN or infinite weights is skipped. What is still going on when nobody listens any more is stopped.
+ */
 export function svd(
-  { kernel, budget, store, signal }: Workshop,
+  { kernel, budget, store, signal: outer, rank: most = Infinity }: Workshop,
   unfolding: Unfolding,
-  workers = 1,
 ): OperatorFunction<MatrixJob, SpectrumJob> {
-  const decomposed = async (job: MatrixJob, wanted: () => boolean): Promise<SpectrumJob> => {
+  const decomposed = async ({ layer, read }: MatrixJob, signal: AbortSignal) => {
+    const options = { signal, ...most === Infinity ? {} : { rank: most } };
+    const once = async () => decompose(layer, await read(), unfolding, kernel, options);
+    // The matrix went with the thread that died; it is read again, once.
+    return await once().catch((failure: unknown) => {
+      if (failure instanceof Error && failure.name === "KernelCrash") return once();
+      throw failure;
+    });
+  };
+  const spectrumOf = async (job: MatrixJob, signal: AbortSignal): Promise<SpectrumJob> => {
     const { layer, graph, model, shape } = job;
     const weightBytes = 8 * layer.groups * shape.rows * shape.cols;
-    const rank = rankOf(layer, unfolding);
+    const rank = Math.min(rankOf(layer, unfolding), most * layer.groups);
     const spectrumSize = rank * (8 * (shape.rows + shape.cols) + 12);
     // The weight as read and as unfolded, the kernel's own memory, and the result.
     const need = 2 * weightBytes + kernel.workspace(shape.rows, shape.cols) + spectrumSize;
-    const options = signal === undefined ? {} : { signal };
-    const grant = await budget.acquire(need, `layer ${layer.name}`, options);
+    const grant = await budget.acquire(need, `layer ${layer.name}`, { signal });
     try {
       const uses = graph.connections.filter(({ source, target }) =>
         source === layer.index || target === layer.index
       ).length;
-      const found = await decompose(layer, await job.read(), unfolding, kernel, signal);
-      if (!wanted()) throw new Error(`layer ${layer.name}: nobody waits for its spectrum any more`);
+      const found = await decomposed(job, signal);
+      signal.throwIfAborted();
       return { kind: "layer", ...lean(job), spectrum: store.put(found, grant, uses, model) };
     } catch (failure) {
       grant.release();
@@ -59,11 +69,31 @@ export function svd(
   };
   return (jobs) =>
     defer(() => {
-      let wanted = true;
+      const stop = new AbortController();
+      const signal = outer === undefined ? stop.signal : AbortSignal.any([outer, stop.signal]);
       return jobs.pipe(
-        mergeMap((job) => decomposed(job, () => wanted), workers),
-        finalize(() => wanted = false),
+        mergeMap((job, at) => spectrumOf(job, signal).then((result) => ({ at, result })), kernel.concurrency),
+        inOrder(),
+        finalize(() => stop.abort(new Error("svd: nobody waits for the spectra any more"))),
       );
+    });
+}
+
+/** Results in the order of their numbers 0, 1, 2, …; those that come early wait. */
+function inOrder<T>(): OperatorFunction<{ readonly at: number; readonly result: T }, T> {
+  return (results) =>
+    defer(() => {
+      const early = new Map<number, T>();
+      let next = 0;
+      return results.pipe(concatMap(({ at, result }) => {
+        early.set(at, result);
+        const ready: T[] = [];
+        for (; early.has(next); next++) {
+          ready.push(early.get(next)!);
+          early.delete(next);
+        }
+        return from(ready);
+      }));
     });
 }
 

@@ -75,7 +75,8 @@ export class SpectrumStore {
     grant.shrink(entry.bytes);
     if (uses === 0) this.#forget(entry);
     this.#budget.review();
-    return { singularValues: spectrum.singularValues, group: spectrum.group, entry };
+    const { singularValues, group, norm, residual } = spectrum;
+    return { singularValues, group, norm, ...residual === undefined ? {} : { residual }, entry };
   }
 
   /**
@@ -188,6 +189,9 @@ export class SpectrumStore {
 export interface SpectrumHandle {
   readonly singularValues: Float64Array;
   readonly group: Int32Array;
+  /** As in `Spectrum`. */
+  readonly norm: number;
+  readonly residual?: number;
   /** The store's own. */
   readonly entry: Entry;
 }

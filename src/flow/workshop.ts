@@ -10,4 +10,6 @@ export interface Workshop {
   readonly budget: ByteBudget;
   readonly store: SpectrumStore;
   readonly signal?: AbortSignal;
+  /** Only about so many leading triplets of each matrix, by a randomized method. Default: all, exactly. */
+  readonly rank?: number;
 }

@@ -11,27 +11,40 @@ export interface KernelInfo {
   readonly precision: "f64" | "f32";
 }
 
-/** How a decomposition may be stopped. */
-export interface SvdOptions {
+/** How a call may be stopped. */
+export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
-/** How a product reads its second factor, and may be stopped. */
-export interface MultiplyOptions {
+/** What is wanted of a decomposition. */
+export interface SvdOptions extends CallOptions {
+  /**
+   * Only about the leading `rank` triplets, by a randomized method: an approximation, whose error `Svd.residual` estimates.
+   * Without effect where the matrix has no more than that.
+   */
+  readonly rank?: number;
+}
+
+/** How a product reads its second factor. */
+export interface MultiplyOptions extends CallOptions {
   /** Multiply by the transpose of `b`: `C = A B'`, `b` is `cols x inner`. */
   readonly transposeB?: boolean;
-  readonly signal?: AbortSignal;
 }
 
 /** A kernel must pass the contract suite in `test/contract/kernel`. Calls may overlap. */
 export interface Kernel {
   readonly info: KernelInfo;
+  /** How many calls proceed at the same time; more of them wait. */
+  readonly concurrency: number;
   /**
-   * The thin SVD of a `rows x cols` matrix, all `r = min(rows, cols)` triplets, signs as `Svd` says. `matrix` may be overwritten.
+   * The thin SVD of a `rows x cols` matrix, all `r = min(rows, cols)` triplets (or `rank` of them), signs as `Svd` says.
+   * `matrix` may be overwritten, and its memory may be given away.
    *
    * Reconstruction and orthogonality residuals are under `50 * eps * max(rows, cols)`, relative to `s_1`.
    *
    * @throws {RangeError} when an entry is NaN or infinite, or a side is 0; names the row and column
+   * @throws {RangeError} when the matrix is too large for this kernel; names what to use instead
+   * @throws {KernelCrash} when the thread that computed it died; the matrix is lost
    * @throws the signal's reason when it is aborted
    */
   svd(matrix: Matrix, options?: SvdOptions): Promise<Svd>;
@@ -41,8 +54,38 @@ export interface Kernel {
    * @throws {RangeError} when the inner sizes differ
    */
   multiply(a: Matrix, b: Matrix, options?: MultiplyOptions): Promise<Matrix>;
+  /**
+   * The overlap of every vector of `tested` with every vector of `other`, `tested.rows x other.rows`:
+   * `out[i, j] = sum_k ( sum_c tested[i, c * positions + k] other[j, c] )^2`.
+   *
+   * @throws {RangeError} when `tested.cols` is not `other.cols * positions`
+   */
+  overlap(tested: Matrix, other: Matrix, positions: number, options?: CallOptions): Promise<Matrix>;
   /** Bytes of working memory that `svd` needs beside the matrix and its result, for a matrix of this shape. */
   workspace(rows: number, cols: number): number;
   /** Releases threads and memory. The kernel is not used afterwards. */
   dispose(): Promise<void>;
+}
+
+/** The thread that computed died: out of memory, or an error in a library. What it was given is lost. */
+export class KernelCrash extends Error {
+  override readonly name = "KernelCrash";
+}
+
+/** @throws {RangeError} when the factors of a product do not fit; see `Kernel.multiply` */
+export function checkProduct(a: Matrix, b: Matrix, transposeB: boolean): void {
+  const inner = transposeB ? b.cols : b.rows;
+  if (a.cols !== inner) {
+    throw new RangeError(`multiply: found inner sizes ${a.cols} and ${inner}, required equal ones`);
+  }
+}
+
+/** @throws {RangeError} when the vectors do not fit; see `Kernel.overlap` */
+export function checkOverlap(tested: Matrix, other: Matrix, positions: number): void {
+  if (!(Number.isInteger(positions) && positions > 0 && tested.cols === other.cols * positions)) {
+    throw new RangeError(
+      `overlap: found vectors of ${tested.cols} and ${other.cols} entries and ${positions} positions, ` +
+        `required ${other.cols} times the positions`,
+    );
+  }
 }

@@ -5,7 +5,15 @@ import type { Svd } from "../model/spectrum.ts";
 import { type Matrix, matrix } from "../model/tensor.ts";
 import { addScaled, applyQ, dot, factorLq } from "./householder.ts";
 import { orthogonalizeRows } from "./jacobi.ts";
-import type { Kernel, MultiplyOptions, SvdOptions } from "./kernel.ts";
+import {
+  type CallOptions,
+  checkOverlap,
+  checkProduct,
+  type Kernel,
+  type MultiplyOptions,
+  type SvdOptions,
+} from "./kernel.ts";
+import { powerOfTwoScale } from "./scaling.ts";
 import { fixSigns } from "./signs.ts";
 
 /** Rows whose norm is below this share of the largest carry no direction any more: their squares underflow. */
@@ -15,8 +23,10 @@ const NO_DIRECTION = 1e-150;
 export function openReferenceKernel(): Kernel {
   return {
     info: { name: "reference", version: "1", precision: "f64" },
+    concurrency: 1,
     svd,
     multiply,
+    overlap,
     // The reflections, their product, and the rotated square.
     workspace: (rows, cols) => 8 * (2 * rows * cols + 4 * Math.min(rows, cols) ** 2),
     dispose: () => Promise.resolve(),
@@ -94,25 +104,6 @@ function completeRows(w: Matrix): void {
   }
 }
 
-/** The power of two that brings the largest entry near 1, which is exact; 1 for a zero matrix. Refuses what has no SVD. */
-function powerOfTwoScale(a: Matrix): number {
-  if (a.rows < 1 || a.cols < 1) {
-    throw new RangeError(`svd: found a ${a.rows} x ${a.cols} matrix, required at least one row and column`);
-  }
-  let largest = 0;
-  for (let at = 0; at < a.data.length; at++) {
-    const magnitude = Math.abs(a.data[at]!);
-    if (!(magnitude <= Number.MAX_VALUE)) {
-      const place = `row ${Math.floor(at / a.cols)}, column ${at % a.cols}`;
-      throw new RangeError(`svd, ${place}: found ${a.data[at]}, required a finite number`);
-    }
-    if (magnitude > largest) largest = magnitude;
-  }
-  if (largest === 0) return 1;
-  // Within the normal range of exponents, also for its reciprocal.
-  return 2 ** Math.max(-1022, Math.min(1022, -Math.floor(Math.log2(largest))));
-}
-
 function scaled(a: Matrix, scale: number): Matrix {
   return matrix(a.rows, a.cols, a.data.map((value) => value * scale));
 }
@@ -130,16 +121,30 @@ async function multiply(
   b: Matrix,
   { transposeB = false, signal }: MultiplyOptions = {},
 ): Promise<Matrix> {
+  checkProduct(a, b, transposeB);
   const right = transposeB ? b : transpose(b);
-  if (a.cols !== right.cols) {
-    const inner = transposeB ? b.cols : b.rows;
-    throw new RangeError(`multiply: found inner sizes ${a.cols} and ${inner}, required equal ones`);
-  }
   const pause = pauseFor(signal);
   const out = matrix(a.rows, right.rows);
   for (let row = 0; row < a.rows; row += 4) {
     multiplyRows(a, right, out, row, Math.min(row + 4, a.rows));
     if (row % 64 === 60) await pause();
+  }
+  return out;
+}
+
+async function overlap(
+  tested: Matrix,
+  other: Matrix,
+  positions: number,
+  options: CallOptions = {},
+): Promise<Matrix> {
+  checkOverlap(tested, other, positions);
+  const out = matrix(tested.rows, other.rows);
+  const at = matrix(tested.rows, other.cols);
+  for (let k = 0; k < positions; k++) {
+    for (let i = 0; i < at.data.length; i++) at.data[i] = tested.data[i * positions + k]!;
+    const inner = await multiply(at, other, { ...options, transposeB: true });
+    for (let i = 0; i < out.data.length; i++) out.data[i]! += inner.data[i]! ** 2;
   }
   return out;
 }

@@ -13,7 +13,10 @@ export function fixSigns(left: Matrix, right: Matrix): void {
   for (let j = 0; j < left.rows; j++) {
     const u = left.data.subarray(j * left.cols, (j + 1) * left.cols);
     let largest = 0;
-    for (const value of u) if (Math.abs(value) > Math.abs(largest)) largest = value;
+    for (let at = 0; at < u.length; at++) {
+      const value = u[at]!;
+      if (Math.abs(value) > Math.abs(largest)) largest = value;
+    }
     if (largest >= 0) continue;
     negate(u);
     negate(right.data.subarray(j * right.cols, (j + 1) * right.cols));

@@ -16,6 +16,10 @@ export interface Svd {
   readonly singularValues: Float64Array;
   /** `r x cols`, orthonormal rows. */
   readonly right: Matrix;
+  /**
+   * Where only leading triplets were asked for: an estimate of `|M - sum_j s_j u_j v_j'|` (Frobenius) relative to `|M|`, in [0, 1].
+   */
+  readonly residual?: number;
 }
 
 /**
@@ -25,6 +29,8 @@ export interface Svd {
  */
 export interface Spectrum extends Svd {
   readonly layer: Layer;
+  /** `|W|` (Frobenius): the square root of the sum of all squared singular values, also of those that were not asked for. */
+  readonly norm: number;
   readonly unfolding: Unfolding;
   /** `r`: the group of each neuron, all zero for a dense layer. */
   readonly group: Int32Array;

@@ -76,7 +76,7 @@ function times(connection: Connection, side: "source" | "target", channels: numb
 /**
  * The overlaps of a connection, in blocks of complete rows, first to last.
  *
- * @param mostBytes how much a block's inner products may take
+ * @param mostBytes how much a block's overlaps may take
  * @throws {TypeError} when the spectra were unfolded differently
  */
 export async function* overlapBlocks(
@@ -101,17 +101,43 @@ export async function* overlapBlocks(
   }
   const z = geometry.positions;
   const sources = geometry.sources;
-  const rowBytes = 8 * sources * (z + 3);
-  const step = Math.max(1, Math.min(geometry.targets, Math.floor(mostBytes / rowBytes)));
-  const carriedSource = svr ? carry(source, origin, "source") : null;
-  const outPositions = svr ? null : byPosition(source, z);
-  for (let first = 0; first < geometry.targets; first += step) {
-    signal?.throwIfAborted();
+  // Overlaps, inner products or a transposed copy, and rho; blocks small enough that the kernel's threads share a connection.
+  const step = Math.max(
+    1,
+    Math.min(Math.floor(mostBytes / (24 * sources)), Math.ceil(geometry.targets / kernel.concurrency)),
+  );
+  const carried = svr ? carry(source, origin, "source") : null;
+  const compute = async (first: number) => {
     const rows = Math.min(step, geometry.targets - first);
-    const block = svr
-      ? await svrBlock(target, carriedSource!, first, rows, z, kernel, signal)
-      : await cosvrBlock(target, outPositions!, origin, source, first, rows, z, kernel, signal);
-    yield finishBlock(block, geometry.unit, first, rows, sources, z);
+    const block = carried === null
+      ? await cosvrBlock(target, origin, source, first, rows, z, kernel, signal)
+      : await svrBlock(target, carried, first, rows, z, kernel, signal);
+    return finishBlock(block, geometry.unit, first, rows, sources, z);
+  };
+  yield* ahead(range(geometry.targets, step), kernel.concurrency, compute, signal);
+}
+
+function range(end: number, step: number): number[] {
+  return Array.from({ length: Math.ceil(end / step) }, (_, i) => i * step);
+}
+
+/** Results in order, of which up to `width` are being computed at a time. */
+async function* ahead<T>(
+  items: readonly number[],
+  width: number,
+  compute: (item: number) => Promise<T>,
+  signal?: AbortSignal,
+): AsyncGenerator<T> {
+  const running: Promise<T>[] = [];
+  try {
+    for (let next = 0; next < items.length || running.length > 0;) {
+      signal?.throwIfAborted();
+      while (next < items.length && running.length < width) running.push(compute(items[next++]!));
+      yield await running.shift()!;
+    }
+  } finally {
+    // After a failure nobody waits for the others; theirs must not go unhandled.
+    await Promise.allSettled(running);
   }
 }
 
@@ -159,7 +185,7 @@ function carry(from: Spectrum, origin: Int32Array, side: "source" | "target"): M
   return out;
 }
 
-/** `svr`: the rows `(i, k)` of the target's vectors times the carried source vectors, squared and summed over `k`. */
+/** `svr`: the target's vectors are tested, the other ones are the source's as they arrive. */
 async function svrBlock(
   target: Spectrum,
   w: Matrix,
@@ -175,24 +201,17 @@ async function svrBlock(
   const overlap = new Float64Array(rows * sources);
   const inner = new Float64Array(z === 1 ? rows * sources : 0);
   for (const [group, members] of byGroup(target, first, rows)) {
-    const support = columns(w, group * perGroup, perGroup);
-    const tested = matrix(members.length * z, perGroup);
+    const found = await overlapOf(
+      rowsOf(target.right, members),
+      columns(w, group * perGroup, perGroup),
+      z,
+      kernel,
+      signal,
+    );
     members.forEach((i, at) => {
-      for (let c = 0; c < perGroup; c++) {
-        for (let k = 0; k < z; k++) {
-          tested.data[(at * z + k) * perGroup + c] = target.right.data[(i * perGroup + c) * z + k]!;
-        }
-      }
-    });
-    const product = await kernel.multiply(tested, support, {
-      transposeB: true,
-      ...(signal === undefined ? {} : { signal }),
-    });
-    members.forEach((i, at) => {
-      for (let k = 0; k < z; k++) {
-        squareInto(product.data, (at * z + k) * sources, overlap, (i - first) * sources, sources);
-      }
-      if (z === 1) inner.set(product.data.subarray(at * sources, (at + 1) * sources), (i - first) * sources);
+      const part = (values: Float64Array) => values.subarray(at * sources, (at + 1) * sources);
+      overlap.set(part(found.overlap), (i - first) * sources);
+      if (found.inner !== null) inner.set(part(found.inner), (i - first) * sources);
     });
   }
   const rho = () => {
@@ -206,10 +225,9 @@ async function svrBlock(
   return { overlap, inner, rho };
 }
 
-/** `cosvr`: the carried target vectors times the source's vectors, position by position. */
+/** `cosvr`: the source's vectors are tested, the other ones are the target's as they are carried back. */
 async function cosvrBlock(
   target: Spectrum,
-  left: readonly Matrix[],
   origin: Int32Array,
   source: Spectrum,
   first: number,
@@ -221,15 +239,22 @@ async function cosvrBlock(
   const channels = source.layer.outChannels;
   const perGroup = channels / source.layer.groups;
   const sources = source.singularValues.length;
-  const part = slice(target, first, rows);
-  const carried = widen(carry(part, origin, "target"), channels);
+  const carried = widen(carry(slice(target, first, rows), origin, "target"), channels);
   const overlap = new Float64Array(rows * sources);
-  let inner = new Float64Array(0);
-  const options = { transposeB: true, ...(signal === undefined ? {} : { signal }) };
-  for (let k = 0; k < z; k++) {
-    const product = await kernel.multiply(carried, left[k]!, options);
-    squareInto(product.data, 0, overlap, 0, overlap.length);
-    if (z === 1) inner = Float64Array.from(product.data);
+  const inner = new Float64Array(z === 1 ? rows * sources : 0);
+  for (const [group, members] of byGroup(source, 0, sources)) {
+    const found = await overlapOf(
+      rowsOf(source.left, members),
+      columns(carried, group * perGroup, perGroup),
+      z,
+      kernel,
+      signal,
+    );
+    members.forEach((j, at) => {
+      for (let i = 0; i < rows; i++) overlap[i * sources + j] = found.overlap[at * rows + i]!;
+      if (found.inner === null) return;
+      for (let i = 0; i < rows; i++) inner[i * sources + j] = found.inner[at * rows + i]!;
+    });
   }
   const rho = () => {
     const norms = Array.from(
@@ -243,6 +268,31 @@ async function cosvrBlock(
     return out;
   };
   return { overlap, inner, rho };
+}
+
+/** Tested vectors against others, `tested.rows x other.rows`; with one position the inner products too. */
+async function overlapOf(
+  tested: Matrix,
+  other: Matrix,
+  z: number,
+  kernel: Kernel,
+  signal?: AbortSignal,
+): Promise<{ overlap: Float64Array; inner: Float64Array | null }> {
+  const options = signal === undefined ? {} : { signal };
+  if (z > 1) return { overlap: (await kernel.overlap(tested, other, z, options)).data, inner: null };
+  const inner = (await kernel.multiply(tested, other, { transposeB: true, ...options })).data;
+  return { overlap: inner.map((value) => value * value), inner };
+}
+
+/** Some rows of a matrix; consecutive ones share its memory. */
+function rowsOf({ data, cols }: Matrix, rows: readonly number[]): Matrix {
+  const first = rows[0]!;
+  if (rows[rows.length - 1]! - first === rows.length - 1) {
+    return matrix(rows.length, cols, data.subarray(first * cols, (first + rows.length) * cols));
+  }
+  const out = matrix(rows.length, cols);
+  rows.forEach((row, at) => out.data.set(data.subarray(row * cols, (row + 1) * cols), at * cols));
+  return out;
 }
 
 function slice(spectrum: Spectrum, first: number, rows: number): Spectrum {
@@ -266,21 +316,6 @@ function widen(a: Matrix, cols: number): Matrix {
   return out;
 }
 
-/** The source's left vectors, one `neurons x channels` matrix per position, over the channels of all groups. */
-function byPosition(source: Spectrum, z: number): Matrix[] {
-  const channels = source.layer.outChannels;
-  const perGroup = channels / source.layer.groups;
-  return Array.from({ length: z }, (_, k) => {
-    const out = matrix(source.group.length, channels);
-    source.group.forEach((group, j) => {
-      for (let c = 0; c < perGroup; c++) {
-        out.data[j * channels + group * perGroup + c] = source.left.data[(j * perGroup + c) * z + k]!;
-      }
-    });
-    return out;
-  });
-}
-
 function byGroup(spectrum: Spectrum, first: number, rows: number): Map<number, number[]> {
   return Map.groupBy(Array.from({ length: rows }, (_, i) => first + i), (i) => spectrum.group[i]!);
 }
@@ -302,10 +337,6 @@ function squaredNorms(a: Matrix): Float64Array {
 
 function squareSum(data: Float64Array, from: number, length: number, out: Float64Array, at: number): void {
   for (let i = from; i < from + length; i++) out[at]! += data[i]! * data[i]!;
-}
-
-function squareInto(data: Float64Array, from: number, out: Float64Array, to: number, length: number): void {
-  for (let i = 0; i < length; i++) out[to + i]! += data[from + i]! * data[from + i]!;
 }
 
 /** Whether the near-kernel block of this connection has the null of `DESIGN`: identity map, both layers dense. */

@@ -1,6 +1,6 @@
 /** Stage 3: the spectrum of a layer. */
 
-import type { Kernel } from "../kernels/kernel.ts";
+import type { Kernel, SvdOptions } from "../kernels/kernel.ts";
 import type { Layer, Unfolding } from "../model/layer.ts";
 import type { Spectrum, Svd } from "../model/spectrum.ts";
 import { type Matrix, matrix } from "../model/tensor.ts";
@@ -9,7 +9,8 @@ import { type Matrix, matrix } from "../model/tensor.ts";
  * Decomposes a layer's unfolded weight. A grouped layer is decomposed block by block; the spectra are merged, sorted by
  * singular value (ties by group), and each neuron remembers its group.
  *
- * @param blocks as `unfold` returns them; may be overwritten
+ * @param blocks as `unfold` returns them; may be overwritten, and their memory given away
+ * @param options `rank`: only about so many leading triplets of each block
  * @throws {RangeError} when a weight is NaN or infinite
  */
 export async function spectrum(
@@ -17,19 +18,40 @@ export async function spectrum(
   blocks: readonly Matrix[],
   unfolding: Unfolding,
   kernel: Kernel,
-  signal?: AbortSignal,
+  { signal, rank }: SvdOptions = {},
 ): Promise<Spectrum> {
-  const options = signal === undefined ? {} : { signal };
+  const options = { ...signal === undefined ? {} : { signal }, ...rank === undefined ? {} : { rank } };
+  // The blocks are gone afterwards. Where all singular values come, they say it too.
+  const norms = rank === undefined ? [] : blocks.map(({ data }) => frobeniusNorm(data));
   const parts: Svd[] = [];
   for (const block of blocks) parts.push(await kernel.svd(block, options));
   if (parts.length === 1) {
     const only = parts[0]!;
-    return { layer, unfolding, ...only, group: new Int32Array(only.singularValues.length) };
+    const norm = norms[0] ?? frobeniusNorm(only.singularValues);
+    return { layer, unfolding, norm, ...only, group: new Int32Array(only.singularValues.length) };
   }
-  return merged(layer, parts, unfolding);
+  const all = merged(layer, parts, unfolding);
+  const norm = frobeniusNorm(rank === undefined ? all.singularValues : Float64Array.from(norms));
+  return { ...all, norm, ...residualOf(parts, norms, norm) };
 }
 
-function merged(layer: Layer, parts: readonly Svd[], unfolding: Unfolding): Spectrum {
+/** The root of a sum of squares, without overflow. */
+function frobeniusNorm(values: Float64Array): number {
+  let largest = 0;
+  for (const value of values) largest = Math.max(largest, Math.abs(value));
+  if (largest === 0 || !Number.isFinite(largest)) return largest;
+  let sum = 0;
+  for (const value of values) sum += (value / largest) ** 2;
+  return largest * Math.sqrt(sum);
+}
+
+/** The residual of all blocks from that of each. */
+function residualOf(parts: readonly Svd[], norms: readonly number[], norm: number): { residual?: number } {
+  if (!parts.some(({ residual }) => residual !== undefined) || norm === 0) return {};
+  return { residual: Math.hypot(...parts.map(({ residual = 0 }, at) => residual * norms[at]! / norm)) };
+}
+
+function merged(layer: Layer, parts: readonly Svd[], unfolding: Unfolding): Omit<Spectrum, "norm"> {
   const neurons = parts.flatMap((part, group) =>
     Array.from(part.singularValues, (s, at) => ({ s, at, group }))
   );

@@ -29,6 +29,7 @@ const findings: ModelFindings = {
     ...{ nominal: 27, significant: 5, expected_by_chance: 0.0000321, max_overlap: 0.5 },
   }],
   nearKernelCounts: [3, 0],
+  approximations: ["layer1: only some"],
   skipped: Array.from({ length: 11 }, (_, i) => ({
     subject: i < 10 ? "tensor" as const : "connection" as const,
     name: `t${i}`,
@@ -47,7 +48,7 @@ describe("report of a model", () => {
     expect(report.connections[0]).toMatchObject({ source: "layer0", target: "layer1", significant: 5 });
     expect(report.strongest_edges[0]).toMatchObject({ source_layer: "layer0", target_layer: "layer1" });
     expect(report.layers.map((row) => row["near_kernels"])).toEqual([3, 0]);
-    expect([report.warnings, report.rows.edges]).toEqual([["guessed"], 3]);
+    expect([report.warnings, report.rows.edges]).toEqual([["guessed", "layer1: only some"], 3]);
   });
 
   it("sets every count beside what chance gives", () => {

@@ -38,6 +38,7 @@ describe("a run config", () => {
       sinks: ["parquet", "arrow"],
       graph: "embedded",
       kernel: "auto",
+      precision: "f64",
       memory: "2GiB",
     });
   });

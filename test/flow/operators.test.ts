@@ -196,6 +196,7 @@ function lazyConnection(source: number, target: number, worked: string[]): Conne
         left: { ...matrix(4, 4), data: identity() },
         right: { ...matrix(4, 4), data: identity() },
         singularValues: new Float64Array(4),
+        norm: 0,
         group: new Int32Array(4),
       });
       return work(spectrum(source), spectrum(target));

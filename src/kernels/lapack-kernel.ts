@@ -1,0 +1,56 @@
+/** A kernel that computes in the thread that calls it, with a `Lapack`; `pool.ts` gives it threads of its own. */
+
+import { type Matrix, matrix } from "../model/tensor.ts";
+import {
+  type CallOptions,
+  checkOverlap,
+  checkProduct,
+  type Kernel,
+  type MultiplyOptions,
+  type SvdOptions,
+} from "./kernel.ts";
+import { allocateDense, type Dense, type Lapack } from "./lapack.ts";
+import { randomizedSvd } from "./randomized-svd.ts";
+import { hold, thinSvd, thinSvdBytes } from "./thin-svd.ts";
+
+/** Makes a kernel of a `Lapack`. Signals are looked at before the work, which cannot be stopped within. */
+export function lapackKernel(lapack: Lapack): Kernel {
+  const result = ({ block, rows, cols }: Dense) => matrix(rows, cols, lapack.take(block));
+  const computed = <T>(signal: AbortSignal | undefined, work: () => T): Promise<T> =>
+    new Promise((resolve) => {
+      signal?.throwIfAborted();
+      resolve(work());
+    });
+  return {
+    info: lapack.info,
+    concurrency: 1,
+    svd: (input: Matrix, { signal, rank }: SvdOptions = {}) =>
+      computed(
+        signal,
+        () =>
+          rank !== undefined && rank < Math.min(input.rows, input.cols)
+            ? randomizedSvd(lapack, input, rank)
+            : thinSvd(lapack, input),
+      ),
+    multiply: (a: Matrix, b: Matrix, { transposeB = false, signal }: MultiplyOptions = {}) =>
+      computed(signal, () => {
+        checkProduct(a, b, transposeB);
+        return lapack.scoped(() => {
+          const out = allocateDense(lapack, a.rows, transposeB ? b.rows : b.cols);
+          lapack.multiply(hold(lapack, a), hold(lapack, b), out, { transposeY: transposeB });
+          return result(out);
+        });
+      }),
+    overlap: (tested: Matrix, other: Matrix, positions: number, { signal }: CallOptions = {}) =>
+      computed(signal, () => {
+        checkOverlap(tested, other, positions);
+        return lapack.scoped(() => {
+          const out = allocateDense(lapack, tested.rows, other.rows);
+          lapack.overlap(hold(lapack, tested), hold(lapack, other), positions, out);
+          return result(out);
+        });
+      }),
+    workspace: (rows: number, cols: number) => thinSvdBytes(rows, cols, lapack.info.precision),
+    dispose: () => Promise.resolve(),
+  };
+}

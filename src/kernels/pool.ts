@@ -1,0 +1,165 @@
+/** A kernel over threads: one matrix per thread, so that the thread that reads and writes never waits for arithmetic. */
+
+import { Piscina } from "piscina";
+import type { Svd } from "../model/spectrum.ts";
+import { type Matrix, matrix } from "../model/tensor.ts";
+import { messageOf } from "../model/errors.ts";
+import {
+  type CallOptions,
+  checkOverlap,
+  checkProduct,
+  type Kernel,
+  KernelCrash,
+  type MultiplyOptions,
+  type SvdOptions,
+} from "./kernel.ts";
+import { thinSvdBytes } from "./thin-svd.ts";
+import type { Answer, Call, ThreadOptions } from "./worker.ts";
+
+/** How a pool is furnished. */
+export interface PoolOptions extends ThreadOptions {
+  /** At least 1. */
+  readonly threads: number;
+  /** The file that threads run; for tests. */
+  readonly worker?: URL;
+}
+
+/** Published, the file is JavaScript. */
+const WORKER = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
+
+/**
+ * Opens a kernel in as many threads as asked for. A thread that dies is replaced; a product or overlap that died with it is
+ * computed once more, a matrix whose SVD died is lost with its thread's memory (`KernelCrash`).
+ *
+ * @throws what opening the kernel throws
+ */
+export async function openPool(
+  { name, precision, threads, worker = WORKER }: PoolOptions,
+): Promise<Kernel> {
+  const pool = new Pool(
+    new Piscina({
+      filename: worker.href,
+      minThreads: 1,
+      maxThreads: threads,
+      // Calls are long: waking a thread up costs nothing against them, and Atomics.wait would keep it from its own events.
+      atomics: "disabled",
+      workerData: { name, precision } satisfies ThreadOptions,
+    }),
+    threads,
+  );
+  try {
+    await pool.open();
+  } catch (failure) {
+    await pool.dispose();
+    throw failure;
+  }
+  return pool;
+}
+
+class Pool implements Kernel {
+  readonly concurrency: number;
+  readonly #threads: Piscina<Call, Answer>;
+  #info: Kernel["info"] = { name: "", version: "", precision: "f64" };
+
+  constructor(threads: Piscina<Call, Answer>, concurrency: number) {
+    this.#threads = threads;
+    this.concurrency = concurrency;
+    // A thread that dies between calls is replaced like any other; there is nobody to tell.
+    threads.on("error", () => undefined);
+  }
+
+  get info(): Kernel["info"] {
+    return this.#info;
+  }
+
+  async open(): Promise<void> {
+    const answer = await this.#run(() => ({ kind: "open" }), [], undefined);
+    if (answer.kind === "info") this.#info = answer.info;
+  }
+
+  async svd(input: Matrix, { signal, rank }: SvdOptions = {}): Promise<Svd> {
+    const given = whole(input) ? input : copyOf(input);
+    const call: Call = { kind: "svd", matrix: given, ...rank === undefined ? {} : { rank } };
+    const answer = await this.#run(() => call, [given.data.buffer], signal);
+    if (answer.kind !== "svd") throw new TypeError(`svd: found an answer of kind ${answer.kind}`);
+    return answer.svd;
+  }
+
+  async multiply(
+    a: Matrix,
+    b: Matrix,
+    { transposeB = false, signal }: MultiplyOptions = {},
+  ): Promise<Matrix> {
+    checkProduct(a, b, transposeB);
+    return await this.#matrix(
+      () => ({ kind: "multiply", a: exact(a), b: exact(b), transposeB }),
+      signal,
+    );
+  }
+
+  async overlap(
+    tested: Matrix,
+    other: Matrix,
+    positions: number,
+    { signal }: CallOptions = {},
+  ): Promise<Matrix> {
+    checkOverlap(tested, other, positions);
+    return await this.#matrix(
+      () => ({ kind: "overlap", tested: exact(tested), other: exact(other), positions }),
+      signal,
+    );
+  }
+
+  workspace(rows: number, cols: number): number {
+    return thinSvdBytes(rows, cols, this.info.precision);
+  }
+
+  async dispose(): Promise<void> {
+    await this.#threads.destroy();
+  }
+
+  /** What is given is copied, so that it can be given again. */
+  async #matrix(call: () => Call, signal: AbortSignal | undefined): Promise<Matrix> {
+    const ask = () => this.#run(call, [], signal);
+    const answer = await ask().catch((failure: unknown) => {
+      if (failure instanceof KernelCrash) return ask();
+      throw failure;
+    });
+    if (answer.kind !== "matrix") throw new TypeError(`product: found an answer of kind ${answer.kind}`);
+    return answer.matrix;
+  }
+
+  async #run(
+    call: () => Call,
+    transferList: readonly ArrayBufferLike[],
+    signal: AbortSignal | undefined,
+  ): Promise<Answer> {
+    signal?.throwIfAborted();
+    let answer: Answer;
+    try {
+      answer = await this.#threads.run(call(), {
+        transferList: transferList as ArrayBuffer[],
+        ...signal === undefined ? {} : { signal },
+      });
+    } catch (cause) {
+      signal?.throwIfAborted();
+      throw new KernelCrash(`a thread of the kernel ended: ${messageOf(cause)}`, { cause });
+    }
+    if (answer.kind === "failed") throw revived(answer);
+    return answer;
+  }
+}
+
+function revived({ error, message }: { readonly error: string; readonly message: string }): Error {
+  if (error === "RangeError") return new RangeError(message);
+  if (error === "TypeError") return new TypeError(message);
+  return new Error(message);
+}
+
+/** Whether a matrix is alone in its memory, which can then be given away. */
+const whole = ({ data }: Matrix): boolean => data.byteLength === data.buffer.byteLength;
+
+const copyOf = ({ rows, cols, data }: Matrix): Matrix => matrix(rows, cols, data.slice());
+
+/** Memory is copied as a whole: of a part, only the part is to go. */
+const exact = (a: Matrix): Matrix => whole(a) ? a : copyOf(a);

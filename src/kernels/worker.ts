@@ -1,0 +1,71 @@
+/** What runs in a thread of the pool: one kernel, opened at the first call, which answers one call at a time. */
+
+import { move, transferableSymbol, valueSymbol, workerData } from "piscina";
+import type { Svd } from "../model/spectrum.ts";
+import type { Matrix } from "../model/tensor.ts";
+import { type ComputingKernelName, openInThread, type Precision } from "./in-thread.ts";
+import type { Kernel } from "./kernel.ts";
+
+/** How a thread is furnished. */
+export interface ThreadOptions {
+  readonly name: ComputingKernelName;
+  readonly precision: Precision;
+}
+
+/** A call, as it comes to the thread. */
+export type Call =
+  | { readonly kind: "open" }
+  | { readonly kind: "svd"; readonly matrix: Matrix; readonly rank?: number }
+  | { readonly kind: "multiply"; readonly a: Matrix; readonly b: Matrix; readonly transposeB: boolean }
+  | { readonly kind: "overlap"; readonly tested: Matrix; readonly other: Matrix; readonly positions: number };
+
+/** An answer. Errors that are the caller's are values, so that whatever is thrown is a crash. */
+export type Answer =
+  | { readonly kind: "info"; readonly info: Kernel["info"] }
+  | { readonly kind: "svd"; readonly svd: Svd }
+  | { readonly kind: "matrix"; readonly matrix: Matrix }
+  | { readonly kind: "failed"; readonly error: string; readonly message: string };
+
+let opened: Promise<Kernel> | null = null;
+
+/** Answers one call. The numbers of the answer are handed over, not copied. */
+export default async function answer(call: Call): Promise<unknown> {
+  const { name, precision } = workerData as ThreadOptions;
+  opened ??= openInThread(name, precision);
+  const found = await opened.then((kernel) => compute(kernel, call)).catch(failed);
+  return move({ [transferableSymbol]: numbersOf(found), [valueSymbol]: found } as never);
+}
+
+async function compute(kernel: Kernel, call: Call): Promise<Answer> {
+  switch (call.kind) {
+    case "open":
+      return { kind: "info", info: kernel.info };
+    case "svd": {
+      const options = call.rank === undefined ? {} : { rank: call.rank };
+      return { kind: "svd", svd: await kernel.svd(call.matrix, options) };
+    }
+    case "multiply": {
+      const { a, b, transposeB } = call;
+      return { kind: "matrix", matrix: await kernel.multiply(a, b, { transposeB }) };
+    }
+    case "overlap":
+      return { kind: "matrix", matrix: await kernel.overlap(call.tested, call.other, call.positions) };
+  }
+}
+
+/** An error that says what is wrong with the call; the module's own traps and a memory at its end are crashes. */
+function failed(failure: unknown): Answer {
+  if (!(failure instanceof Error) || failure.name === "RuntimeError") throw failure;
+  return { kind: "failed", error: failure.name, message: failure.message };
+}
+
+function numbersOf(answer: Answer): ArrayBufferLike[] {
+  switch (answer.kind) {
+    case "svd":
+      return [answer.svd.left.data.buffer, answer.svd.singularValues.buffer, answer.svd.right.data.buffer];
+    case "matrix":
+      return [answer.matrix.data.buffer];
+    default:
+      return [];
+  }
+}
