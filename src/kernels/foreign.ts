@@ -59,7 +59,7 @@ async function loader(): Promise<Load> {
   if (deno !== undefined) return (path) => onDeno(deno, path);
   try {
     const { default: koffi } = await import("koffi");
-    return (path) => onNode(koffi as Koffi, path);
+    return (path) => onNode(koffi, path);
   } catch (cause) {
     throw new Error(`native kernel: found no koffi, required it (npm install koffi): ${messageOf(cause)}`, {
       cause,

@@ -138,7 +138,8 @@ class Pool implements Kernel {
     let answer: Answer;
     try {
       answer = await this.#threads.run(call(), {
-        transferList: transferList as ArrayBuffer[],
+        // Node and Deno type the same list differently.
+        transferList: transferList as never,
         ...signal === undefined ? {} : { signal },
       });
     } catch (cause) {

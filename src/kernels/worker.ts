@@ -33,7 +33,7 @@ export default async function answer(call: Call): Promise<unknown> {
   const { name, precision } = workerData as ThreadOptions;
   opened ??= openInThread(name, precision);
   const found = await opened.then((kernel) => compute(kernel, call)).catch(failed);
-  return move({ [transferableSymbol]: numbersOf(found), [valueSymbol]: found } as never);
+  return move({ [transferableSymbol]: numbersOf(found), [valueSymbol]: found });
 }
 
 async function compute(kernel: Kernel, call: Call): Promise<Answer> {
