@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { argv, env, exit } from "node:process";
 import { DENO, execute, NODE } from "./checks.ts";
+import { provideServices } from "./services.ts";
 import { isGood, lastLine, sum, type Tally, tally, type VitestReport } from "./tally.ts";
 
 const VITEST = "node_modules/vitest/vitest.mjs";
@@ -19,6 +20,7 @@ const folder = await mkdtemp(join(tmpdir(), "svrflow-test-"));
 const chosen = argv.slice(2);
 const tallies: Tally[] = [];
 
+await provideServices();
 console.log("On Node:");
 tallies.push(await suite("node", NODE, [VITEST, "run", ...chosen]));
 if (chosen.length === 0) {

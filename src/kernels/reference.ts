@@ -55,14 +55,18 @@ async function wideSvd(a: Matrix, pause: () => Promise<void>) {
   const j = matrix(m, m);
   for (let i = 0; i < m; i++) j.data[i * m + i] = 1;
   await orthogonalizeRows(square, j, pause);
-  const { order, norms } = byNorm(square);
+  const norms = rowNorms(square);
+  // Thousands of rotations stretch a row of J and the same row of L alike, by rounding of sines and cosines.
+  const stretch = rowNorms(j);
+  const values = norms.map((norm, row) => norm / stretch[row]!);
+  const order = values.map((_, row) => row).sort((p, q) => values[q]! - values[p]!);
   const w = matrix(m, m);
   const u = matrix(m, m);
   const s = new Float64Array(m);
   order.forEach((from, to) => {
     const norm = norms[from]!;
-    s[to] = norm;
-    u.data.set(j.data.subarray(from * m, (from + 1) * m), to * m);
+    s[to] = values[from]!;
+    for (let i = 0; i < m; i++) u.data[to * m + i] = j.data[from * m + i]! / stretch[from]!;
     if (norm > NO_DIRECTION * norms[order[0]!]!) {
       const row = w.data.subarray(to * m, (to + 1) * m);
       row.set(square.data.subarray(from * m, (from + 1) * m));
@@ -73,13 +77,11 @@ async function wideSvd(a: Matrix, pause: () => Promise<void>) {
   return { u, s, v: factors === null ? w : await applyQ(w, factors, pause) };
 }
 
-/** Rows by descending norm, ties in order. */
-function byNorm(a: Matrix): { order: number[]; norms: number[] } {
-  const norms = Array.from({ length: a.rows }, (_, row) => {
+function rowNorms(a: Matrix): number[] {
+  return Array.from({ length: a.rows }, (_, row) => {
     const at = row * a.cols;
     return Math.sqrt(dot(a.data, at, a.data, at, a.cols));
   });
-  return { order: norms.map((_, row) => row).sort((p, q) => norms[q]! - norms[p]!), norms };
 }
 
 /** Replaces all-zero rows by unit vectors orthogonal to every other row: Gram-Schmidt, twice, of the unit vectors. */

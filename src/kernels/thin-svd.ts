@@ -39,7 +39,6 @@ export function thinSvdBytes(rows: number, cols: number, precision: "f64" | "f32
  * @throws {RangeError} when an entry is not finite, or the matrix does not fit into the memory
  */
 export function thinSvd(lapack: Lapack, input: Matrix): Svd {
-  const scale = scaleInPlace(input);
   const need = thinSvdBytes(input.rows, input.cols, lapack.info.precision);
   if (need > lapack.mostBytes) {
     throw new RangeError(
@@ -47,6 +46,7 @@ export function thinSvd(lapack: Lapack, input: Matrix): Svd {
         `${lapack.mostBytes} that ${lapack.info.name} can address; use ${lapack.instead}`,
     );
   }
+  const scale = scaleInPlace(input);
   return lapack.scoped(() => {
     const a = hold(lapack, input);
     const found = throughGram(lapack, a) ?? byLapack(lapack, a);

@@ -1,6 +1,8 @@
 /** What it means to agree with a golden case: one suite per case. */
 
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, expect, it } from "vitest";
+import type { ComputingKernelName } from "../../src/kernels/in-thread.ts";
+import { describeKernel, KERNELS, NO_BLAS } from "../kernels.ts";
 import { describeWithShared } from "../shared.ts";
 import { type GoldenCase, type GoldenConnection, modelOf } from "./cases.ts";
 import { compute, type ComputedCase, type ComputedConnection, testName } from "./computed.ts";
@@ -53,18 +55,25 @@ function pairTolerance(golden: GoldenCase, { source, target }: GoldenConnection)
   return (j: number, i: number) => Math.max(OVERLAP, worst[0]![j]!, worst[1]![i]!);
 }
 
-/** Registers the suite of a case; it is skipped, by name, where its model is absent. */
+/** Registers the suite of a case for each kernel; one is skipped, by name, where its model or the kernel's library is absent. */
 export function describeCase(golden: GoldenCase): void {
-  const name = `${golden.name} (${golden.method} of ${golden.model})`;
-  const body = () => agreement(golden);
-  if (modelOf(golden).own) describe(name, body);
-  else describeWithShared(name, [golden.model], body);
+  for (const kernel of KERNELS.keys()) {
+    const name = `${golden.name} (${golden.method} of ${golden.model}) by ${kernel}`;
+    const body = () => agreement(golden, kernel);
+    if (modelOf(golden).own || kernel === "native" && NO_BLAS !== null) describeKernel(kernel, name, body);
+    else describeWithShared(name, [golden.model], body);
+  }
 }
 
-function agreement(golden: GoldenCase): void {
+function agreement(golden: GoldenCase, name: ComputingKernelName): void {
   let computed: ComputedCase;
   beforeAll(async () => {
-    computed = await compute(golden);
+    const kernel = await KERNELS.get(name)!();
+    try {
+      computed = await compute(golden, kernel);
+    } finally {
+      await kernel.dispose();
+    }
   });
 
   /** Every golden connection beside the computed one. */

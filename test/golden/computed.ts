@@ -5,7 +5,7 @@
 
 import { safetensors } from "../../connectors/sources/safetensors.ts";
 import { measureOverlap } from "../../src/analysis/overlap-measures.ts";
-import { openReferenceKernel } from "../../src/kernels/reference.ts";
+import type { Kernel } from "../../src/kernels/kernel.ts";
 import type { OverlapMeasures } from "../../src/model/graph.ts";
 import type { Connection, LayerGraph } from "../../src/model/layer.ts";
 import type { Model } from "../../src/model/ports.ts";
@@ -49,11 +49,10 @@ export interface ComputedCase {
   readonly connections: readonly ComputedConnection[];
 }
 
-/** Runs the stages over a case's model. */
-export async function compute(golden: GoldenCase): Promise<ComputedCase> {
+/** Runs the stages over a case's model with a kernel. */
+export async function compute(golden: GoldenCase, kernel: Kernel): Promise<ComputedCase> {
   const model = await safetensors.open(modelOf(golden).path, golden.name);
   try {
-    const kernel = openReferenceKernel();
     const guessed = layerGraph(model);
     const graph = golden.method === "svr" ? guessed : unflattened(model, guessed);
     const spectra: Spectrum[] = [];
@@ -64,7 +63,7 @@ export async function compute(golden: GoldenCase): Promise<ComputedCase> {
     const connections: ComputedConnection[] = [];
     for (const connection of graph.connections) {
       const [source, target] = [spectra[connection.source]!, spectra[connection.target]!];
-      connections.push(await connected(connection, source, target));
+      connections.push(await connected(connection, source, target, kernel));
     }
     return { guessed, graph, spectra, connections };
   } finally {
@@ -98,6 +97,7 @@ async function connected(
   connection: Connection,
   source: Spectrum,
   target: Spectrum,
+  kernel: Kernel,
 ): Promise<ComputedConnection> {
   const geometry = overlapGeometry(connection, source, target);
   const overlap = new Float64Array(geometry.targets * geometry.sources);
@@ -124,7 +124,7 @@ async function connected(
   const top100: TestSettings = { ...settings("chi2", 3), edges: { top: 100 } };
   const topCollector = candidateCollector(geometry, top100);
   for await (
-    const block of overlapBlocks(connection, source, target, openReferenceKernel(), BLOCK_BYTES)
+    const block of overlapBlocks(connection, source, target, kernel, BLOCK_BYTES)
   ) {
     overlap.set(block.overlap, block.first * geometry.sources);
     measurer.block(block.rows, block.overlap);

@@ -1,78 +1,9 @@
-import { describe, expect, it } from "vitest";
-import type { Kernel } from "../../../src/kernels/kernel.ts";
+import { expect, it } from "vitest";
+import type { ComputingKernelName } from "../../../src/kernels/in-thread.ts";
 import type { Svd } from "../../../src/model/spectrum.ts";
 import { type Matrix, matrix } from "../../../src/model/tensor.ts";
-
-const EPS = 2 ** -52;
-
-/** mulberry32: enough for test matrices, the same on every runtime. */
-function random(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-function gaussian(rows: number, cols: number, seed: number): Matrix {
-  const next = random(seed);
-  return matrix(
-    rows,
-    cols,
-    Float64Array.from(
-      { length: rows * cols },
-      () => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next()),
-    ),
-  );
-}
-
-const rowDot = (a: Matrix, i: number, b: Matrix, j: number) => {
-  let sum = 0;
-  for (let k = 0; k < a.cols; k++) sum += a.data[i * a.cols + k]! * b.data[j * b.cols + k]!;
-  return sum;
-};
-
-/** Orthonormal rows by Gram-Schmidt, three times over. */
-function orthonormal(rows: number, cols: number, seed: number): Matrix {
-  const q = gaussian(rows, cols, seed);
-  for (let pass = 0; pass < 3; pass++) {
-    for (let i = 0; i < rows; i++) {
-      for (let j = 0; j < i; j++) {
-        const c = rowDot(q, i, q, j);
-        for (let k = 0; k < cols; k++) q.data[i * cols + k]! -= c * q.data[j * cols + k]!;
-      }
-      const norm = Math.sqrt(rowDot(q, i, q, i));
-      for (let k = 0; k < cols; k++) q.data[i * cols + k]! /= norm;
-    }
-  }
-  return q;
-}
-
-/** `sum s_j u_j v_j'` with seeded orthonormal vectors. */
-function withSpectrum(rows: number, cols: number, s: number[], seed: number): Matrix {
-  return reconstruct({
-    left: orthonormal(s.length, rows, seed),
-    singularValues: Float64Array.from(s),
-    right: orthonormal(s.length, cols, seed + 1),
-  });
-}
-
-function reconstruct({ left, singularValues, right }: Svd): Matrix {
-  const out = matrix(left.cols, right.cols);
-  singularValues.forEach((s, j) => {
-    for (let i = 0; i < out.rows; i++) {
-      const factor = s * left.data[j * left.cols + i]!;
-      for (let k = 0; k < out.cols; k++) {
-        out.data[i * out.cols + k]! += factor * right.data[j * right.cols + k]!;
-      }
-    }
-  });
-  return out;
-}
-
-const copy = (a: Matrix): Matrix => matrix(a.rows, a.cols, a.data.slice());
+import { describeKernel, KERNELS } from "../../kernels.ts";
+import { copyOf, EPS, normalMatrix, reconstruct, rowDot, withSpectrum } from "../../matrices.ts";
 
 function checkDecomposition(a: Matrix, found: Svd): void {
   const r = Math.min(a.rows, a.cols);
@@ -107,12 +38,13 @@ function checkDecomposition(a: Matrix, found: Svd): void {
 }
 
 /** What every kernel must do. */
-export function kernelContract(name: string, open: () => Promise<Kernel>): void {
-  describe(`kernel ${name}`, () => {
+export function kernelContract(name: ComputingKernelName): void {
+  const open = KERNELS.get(name)!;
+  describeKernel(name, `kernel ${name}`, () => {
     const decompose = async (a: Matrix) => {
       const kernel = await open();
       try {
-        return await kernel.svd(copy(a));
+        return await kernel.svd(copyOf(a));
       } finally {
         await kernel.dispose();
       }
@@ -123,7 +55,7 @@ export function kernelContract(name: string, open: () => Promise<Kernel>): void 
       130,
     ]];
     it.each(shapes)("decomposes a Gaussian %i x %i matrix", async (rows, cols) => {
-      const a = gaussian(rows, cols, rows * 100 + cols);
+      const a = normalMatrix(rows, cols, rows * 100 + cols);
       checkDecomposition(a, await decompose(a));
     });
 
@@ -137,6 +69,38 @@ export function kernelContract(name: string, open: () => Promise<Kernel>): void 
         s.forEach((value, j) => expect(Math.abs(found.singularValues[j]! - value)).toBeLessThan(10 * EPS));
       },
     );
+
+    const geometric = (count: number, last: number) =>
+      Array.from({ length: count }, (_, j) => last ** (j / (count - 1)));
+    const mostlySmall = Array.from({ length: 48 }, (_, j) => j < 12 ? 1 - j / 40 : 0.02 * 0.9 ** j);
+    const fewSmall = Array.from({ length: 48 }, (_, j) => j < 40 ? 1 - j / 50 : 1e-2 / 10 ** (2 * (j - 40)));
+    const rankDeficient = Array.from({ length: 48 }, (_, j) => j < 30 ? 2 - j / 30 : 0);
+    const nearlySo = Array.from({ length: 48 }, (_, j) => j < 47 ? 1 : 1e-17);
+    it.each([
+      ["graded, 1 to 1e-12", geometric(48, 1e-12)],
+      ["graded, 1 to 1e-300", geometric(48, 1e-300)],
+      ["mostly small", mostlySmall],
+      ["with a few small ones, down to 1e-16", fewSmall],
+      ["of rank 30", rankDeficient],
+      ["of nearly deficient rank", nearlySo],
+      ["in two clusters", Array.from({ length: 48 }, (_, j) => j < 24 ? 1 : 0.03)],
+      [
+        "around the floor of the Gram matrix",
+        Array.from({ length: 48 }, (_, j) => j === 0 ? 1 : 0.03 + (j - 24) * 1e-5),
+      ],
+    ])("decomposes a spectrum %s", async (_, spectrum) => {
+      const s = spectrum.toSorted((a, b) => b - a);
+      for (const [rows, cols] of [[48, 48], [48, 130], [130, 48]] as const) {
+        const a = withSpectrum(rows, cols, s, rows + cols);
+        const found = await decompose(a);
+        checkDecomposition(a, found);
+        s.forEach((value, j) =>
+          expect(Math.abs(found.singularValues[j]! - value), `singular value ${j}`).toBeLessThan(
+            10 * EPS * s[0]!,
+          )
+        );
+      }
+    });
 
     it("completes the vectors of a rank-deficient matrix", async () => {
       for (const [rows, cols] of [[20, 20], [20, 50], [50, 20]] as const) {
@@ -170,16 +134,23 @@ export function kernelContract(name: string, open: () => Promise<Kernel>): void 
       expect((await decompose(identity)).singularValues).toEqual(new Float64Array(12).fill(1));
     });
 
-    it.each([1e300, 1e-300, 2 ** -1060])("is scale-free: entries near %d", async (scale) => {
-      const a = gaussian(10, 25, 17);
-      const scaled = matrix(10, 25, a.data.map((x) => x * scale));
+    it.each([
+      [1e300, 10, 25],
+      [1e-300, 10, 25],
+      [2 ** -1060, 10, 25],
+      [1e300, 40, 70],
+      [1e-300, 70, 40],
+      [2 ** -1060, 40, 40],
+    ])("is scale-free: entries near %d (%i x %i)", async (scale, rows, cols) => {
+      const a = normalMatrix(rows, cols, 17);
+      const scaled = matrix(rows, cols, a.data.map((x) => x * scale));
       const plain = await decompose(a);
       const found = await decompose(scaled);
-      for (let i = 0; i < 10; i++) {
+      for (let i = 0; i < Math.min(rows, cols); i++) {
         expect(Math.abs(rowDot(found.left, i, found.left, i) - 1)).toBeLessThan(1e-12);
       }
       // Denormal entries hold fewer digits: 2^-1074 is their grain.
-      const grain = Math.max(1e-13, 2 ** -1074 / scale * 40);
+      const grain = Math.max(1e-13, 2 ** -1074 / scale * Math.max(rows, cols));
       found.singularValues.forEach((s, j) =>
         expect(Math.abs(s / scale - plain.singularValues[j]!)).toBeLessThan(grain * plain.singularValues[0]!)
       );
@@ -194,7 +165,7 @@ export function kernelContract(name: string, open: () => Promise<Kernel>): void 
     });
 
     it.each([NaN, Infinity, -Infinity])("refuses %d before any work, and says where", async (value) => {
-      const a = gaussian(4, 6, 3);
+      const a = normalMatrix(4, 6, 3);
       a.data[2 * 6 + 5] = value;
       await expect(decompose(a)).rejects.toThrow(
         /row 2, column 5: found (NaN|-?Infinity), required a finite number/,
@@ -208,18 +179,74 @@ export function kernelContract(name: string, open: () => Promise<Kernel>): void 
     it("stops where the signal says so, with its reason", async () => {
       const kernel = await open();
       const stop = new Error("enough");
-      await expect(kernel.svd(gaussian(8, 8, 1), { signal: AbortSignal.abort(stop) })).rejects.toBe(stop);
+      await expect(kernel.svd(normalMatrix(8, 8, 1), { signal: AbortSignal.abort(stop) })).rejects.toBe(stop);
       const controller = new AbortController();
       setTimeout(() => controller.abort(stop), 20);
-      await expect(kernel.svd(gaussian(400, 400, 1), { signal: controller.signal })).rejects.toBe(stop);
+      await expect(kernel.svd(normalMatrix(400, 400, 1), { signal: controller.signal })).rejects.toBe(stop);
+      await kernel.dispose();
+    });
+
+    it("computes overlaps: products of one vector at all positions, squared and summed", async () => {
+      const kernel = await open();
+      for (
+        const [rows, others, channels, z] of [[1, 1, 1, 1], [5, 7, 3, 9], [33, 20, 17, 4], [
+          3,
+          2,
+          4,
+          300,
+        ]] as const
+      ) {
+        const tested = normalMatrix(rows, channels * z, 31);
+        const other = normalMatrix(others, channels, 32);
+        const found = await kernel.overlap(tested, other, z);
+        expect([found.rows, found.cols]).toEqual([rows, others]);
+        for (let i = 0; i < rows; i++) {
+          for (let j = 0; j < others; j++) {
+            let sum = 0;
+            for (let k = 0; k < z; k++) {
+              let inner = 0;
+              for (let c = 0; c < channels; c++) {
+                inner += tested.data[(i * channels + c) * z + k]! * other.data[j * channels + c]!;
+              }
+              sum += inner ** 2;
+            }
+            expect(Math.abs(found.data[i * others + j]! / sum - 1)).toBeLessThan(1e-11);
+          }
+        }
+        // What was given is still there.
+        expect(tested.data).toEqual(normalMatrix(rows, channels * z, 31).data);
+        expect(other.data).toEqual(normalMatrix(others, channels, 32).data);
+      }
+      await expect(kernel.overlap(normalMatrix(2, 6, 1), normalMatrix(2, 4, 1), 2)).rejects.toThrow(
+        /found vectors of 6 and 4 entries and 2 positions/,
+      );
+      await kernel.dispose();
+    });
+
+    it("takes parts of larger arrays for what they are", async () => {
+      const kernel = await open();
+      const all = normalMatrix(6, 5, 8);
+      const part = matrix(3, 5, all.data.subarray(5, 20));
+      const product = await kernel.multiply(part, part, { transposeB: true });
+      expect(product.data[1]).toBeCloseTo(rowDot(all, 1, all, 2), 12);
+      await kernel.svd(part);
+      expect(all.data.subarray(0, 5)).toEqual(normalMatrix(6, 5, 8).data.subarray(0, 5));
+      await kernel.dispose();
+    });
+
+    it("answers calls that overlap, each its own", async () => {
+      const kernel = await open();
+      const matrices = Array.from({ length: 6 }, (_, at) => normalMatrix(30 + at, 40, at));
+      const all = await Promise.all(matrices.map((a) => kernel.svd(copyOf(a))));
+      all.forEach((found, at) => checkDecomposition(matrices[at]!, found));
       await kernel.dispose();
     });
 
     it("multiplies, and by the transpose", async () => {
       const kernel = await open();
       for (const [m, k, n] of [[1, 1, 1], [3, 5, 2], [17, 31, 13], [64, 9, 65]] as const) {
-        const a = gaussian(m, k, 21);
-        const b = gaussian(n, k, 22);
+        const a = normalMatrix(m, k, 21);
+        const b = normalMatrix(n, k, 22);
         const transposed = matrix(k, n);
         for (let i = 0; i < n; i++) {
           for (let j = 0; j < k; j++) transposed.data[j * n + i] = b.data[i * k + j]!;
@@ -233,7 +260,8 @@ export function kernelContract(name: string, open: () => Promise<Kernel>): void 
           }
         }
       }
-      await expect(kernel.multiply(gaussian(2, 3, 1), gaussian(2, 4, 1), { transposeB: true })).rejects
+      await expect(kernel.multiply(normalMatrix(2, 3, 1), normalMatrix(2, 4, 1), { transposeB: true }))
+        .rejects
         .toThrow(
           /inner sizes 3 and 4/,
         );

@@ -1,0 +1,48 @@
+/**
+ * What tests need beside npm's packages. Each is found by an environment variable, else by its binary, else installed where
+ * that can be done (root on Debian). What still cannot be had is no error here: its suites say so and are skipped, by name.
+ */
+
+import { env, getuid } from "node:process";
+import { execute, NODE } from "./checks.ts";
+
+/** A service, and how to find and install it. */
+interface Service {
+  readonly name: string;
+  readonly found: () => Promise<boolean>;
+  readonly packages: readonly string[];
+}
+
+const SERVICES: readonly Service[] = [
+  { name: "OpenBLAS (SVRFLOW_BLAS)", found: canOpenBlas, packages: ["libopenblas0-pthread"] },
+];
+
+/** Finds or installs every service; says what it does. */
+export async function provideServices(): Promise<void> {
+  for (const { name, found, packages } of SERVICES) {
+    if (await found()) continue;
+    console.log(
+      `${name}: not found, ${await installed(packages) ? "installed" : "cannot be installed here"}`,
+    );
+  }
+}
+
+/** In a process of its own: the loader remembers what it did not find. */
+async function canOpenBlas(): Promise<boolean> {
+  const program = "import { loadBlas } from './src/kernels/foreign.ts'; await loadBlas();";
+  return (await execute(NODE, ["--input-type=module", "--eval", program])).code === 0;
+}
+
+/** Installs Debian packages. */
+async function installed(packages: readonly string[]): Promise<boolean> {
+  if (getuid?.() !== 0) return false;
+  env["DEBIAN_FRONTEND"] = "noninteractive";
+  try {
+    const install = () => execute("apt-get", ["install", "--yes", "--no-install-recommends", ...packages]);
+    if ((await install()).code === 0) return true;
+    await execute("apt-get", ["update"]);
+    return (await install()).code === 0;
+  } catch {
+    return false; // no apt-get
+  }
+}

@@ -1,0 +1,3 @@
+import { kernelContract } from "./contract.ts";
+
+kernelContract("native");
