@@ -30,6 +30,15 @@ export async function openNativeLapack(precision: "f64" | "f32"): Promise<Lapack
   return new NativeLapack(routines, { name: "native", version, precision });
 }
 
+/** Memory that a thread keeps for its next matrices. */
+const SPARE_BYTES = 64 * 2 ** 20;
+
+/** The first arrays that fit together. */
+function mostRecent(arrays: readonly Numbers[], bytes: number): Numbers[] {
+  let total = 0;
+  return arrays.filter(({ byteLength }) => (total += byteLength) <= bytes);
+}
+
 class NativeBlock implements Block {
   readonly #data: Numbers;
 
@@ -72,8 +81,8 @@ class NativeLapack implements Lapack {
     try {
       return work();
     } finally {
-      // The next matrix is likely of the same shape: what this one used is kept, what an earlier one used is not.
-      this.#spare = this.#used;
+      // The next matrix is likely of the shape of one of the last.
+      this.#spare = mostRecent([...this.#used, ...this.#spare], SPARE_BYTES);
       this.#used = [];
     }
   }

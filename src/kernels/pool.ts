@@ -41,6 +41,8 @@ export async function openPool(
       filename: worker.href,
       minThreads: 1,
       maxThreads: threads,
+      // A thread that went when it was idle would have to load and compile its kernel anew.
+      idleTimeout: Infinity,
       // Calls are long: waking a thread up costs nothing against them, and Atomics.wait would keep it from its own events.
       atomics: "disabled",
       workerData: { name, precision } satisfies ThreadOptions,
@@ -73,14 +75,14 @@ class Pool implements Kernel {
   }
 
   async open(): Promise<void> {
-    const answer = await this.#run(() => ({ kind: "open" }), [], undefined);
+    const answer = await this.#run({ kind: "open" }, [], undefined);
     if (answer.kind === "info") this.#info = answer.info;
   }
 
   async svd(input: Matrix, { signal, rank }: SvdOptions = {}): Promise<Svd> {
     const given = whole(input) ? input : copyOf(input);
     const call: Call = { kind: "svd", matrix: given, ...rank === undefined ? {} : { rank } };
-    const answer = await this.#run(() => call, [given.data.buffer], signal);
+    const answer = await this.#run(call, [given.data.buffer], signal);
     if (answer.kind !== "svd") throw new TypeError(`svd: found an answer of kind ${answer.kind}`);
     return answer.svd;
   }
@@ -91,10 +93,7 @@ class Pool implements Kernel {
     { transposeB = false, signal }: MultiplyOptions = {},
   ): Promise<Matrix> {
     checkProduct(a, b, transposeB);
-    return await this.#matrix(
-      () => ({ kind: "multiply", a: exact(a), b: exact(b), transposeB }),
-      signal,
-    );
+    return await this.#matrix([a, b], ([x, y]) => ({ kind: "multiply", a: x, b: y, transposeB }), signal);
   }
 
   async overlap(
@@ -105,7 +104,8 @@ class Pool implements Kernel {
   ): Promise<Matrix> {
     checkOverlap(tested, other, positions);
     return await this.#matrix(
-      () => ({ kind: "overlap", tested: exact(tested), other: exact(other), positions }),
+      [tested, other],
+      ([x, y]) => ({ kind: "overlap", tested: x, other: y, positions }),
       signal,
     );
   }
@@ -118,9 +118,16 @@ class Pool implements Kernel {
     await this.#threads.destroy();
   }
 
-  /** What is given is copied, so that it can be given again. */
-  async #matrix(call: () => Call, signal: AbortSignal | undefined): Promise<Matrix> {
-    const ask = () => this.#run(call, [], signal);
+  /** Copies of the factors are handed over, so that they can be given again. */
+  async #matrix(
+    factors: readonly [Matrix, Matrix],
+    call: (copies: readonly [Matrix, Matrix]) => Call,
+    signal: AbortSignal | undefined,
+  ): Promise<Matrix> {
+    const ask = () => {
+      const copies = [copyOf(factors[0]), copyOf(factors[1])] as const;
+      return this.#run(call(copies), copies.map(({ data }) => data.buffer), signal);
+    };
     const answer = await ask().catch((failure: unknown) => {
       if (failure instanceof KernelCrash) return ask();
       throw failure;
@@ -130,14 +137,14 @@ class Pool implements Kernel {
   }
 
   async #run(
-    call: () => Call,
+    call: Call,
     transferList: readonly ArrayBufferLike[],
     signal: AbortSignal | undefined,
   ): Promise<Answer> {
     signal?.throwIfAborted();
     let answer: Answer;
     try {
-      answer = await this.#threads.run(call(), {
+      answer = await this.#threads.run(call, {
         // Node and Deno type the same list differently.
         transferList: transferList as never,
         ...signal === undefined ? {} : { signal },
@@ -161,6 +168,3 @@ function revived({ error, message }: { readonly error: string; readonly message:
 const whole = ({ data }: Matrix): boolean => data.byteLength === data.buffer.byteLength;
 
 const copyOf = ({ rows, cols, data }: Matrix): Matrix => matrix(rows, cols, data.slice());
-
-/** Memory is copied as a whole: of a part, only the part is to go. */
-const exact = (a: Matrix): Matrix => whole(a) ? a : copyOf(a);

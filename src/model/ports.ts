@@ -30,7 +30,7 @@ export interface Model {
   /** The topology, where the source knows it for certain (a graph format, a generated model). */
   readonly graph?: LayerGraph;
   /**
-   * Reads one tensor, converted to float64, row-major.
+   * Reads one tensor, converted to float64, row-major, into memory of its own: the caller may change it or give it away.
    *
    * @throws {RangeError} when the tensor does not exist or cannot be read as real numbers
    */

@@ -7,7 +7,7 @@ import { type Matrix, matrix } from "../model/tensor.ts";
  * Unfolds (matricizes) a layer's weight. `svr`: `m x (n*z)`, channel-major, which is the order in which the weight is
  * stored. `cosvr`: `(m*z) x n`, row `o*z + k` holds output `o` at position `k`. Of a grouped layer, each group's block.
  *
- * @param weight the tensor, row-major in the layer's stored order; not changed
+ * @param weight the tensor, row-major in the layer's stored order; not changed, but its memory may become a matrix's
  * @returns `layer.groups` matrices of shape `unfoldedShape(layer, unfolding)`
  * @throws {RangeError} when the weight does not hold `m * n/g * z` numbers
  */
@@ -23,6 +23,8 @@ export function unfold(layer: Layer, weight: Float64Array, unfolding: Unfolding)
   }
   const { rows, cols } = unfoldedShape(layer, unfolding);
   const outFirst = layer.weight.order === "out-in" ? weight : transposed(weight, n * z, m * groups);
+  // A matrix that is the whole tensor, as it is stored, needs no memory of its own.
+  if (groups === 1 && (unfolding === "svr" || z === 1)) return [matrix(rows, cols, outFirst)];
   return Array.from({ length: groups }, (_, group) => {
     const block = outFirst.slice(group * m * n * z, (group + 1) * m * n * z);
     return matrix(rows, cols, unfolding === "svr" || z === 1 ? block : positionsToRows(block, m, n, z));

@@ -45,11 +45,20 @@ describe("unfolding", () => {
     expect([...unfold(layer, Float64Array.of(1, 2, 3, 4, 5, 6), "svr")[0]!.data]).toEqual([1, 3, 5, 2, 4, 6]);
   });
 
-  it("does not touch its input, and refuses another number of weights", () => {
+  it("copies no weight that is a matrix already, and changes none", () => {
+    const weight = Float64Array.of(1, 2, 3, 4, 5, 6);
+    expect(unfold(layerOf(0, 2, 3), weight, "svr")[0]!.data).toBe(weight);
+    expect(unfold(layerOf(0, 2, 3), weight, "cosvr")[0]!.data).toBe(weight);
+    const conv = layerOf(0, 1, 3, { positions: 2 });
+    for (const block of unfold(conv, weight, "cosvr")) block.data.fill(0);
+    const grouped = layerOf(0, 2, 6, { groups: 2 });
+    for (const block of unfold(grouped, weight, "svr")) block.data.fill(0);
+    expect([...weight]).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it("refuses another number of weights", () => {
     const layer = layerOf(0, 2, 3);
     const weight = Float64Array.of(1, 2, 3, 4, 5, 6);
-    unfold(layer, weight, "svr")[0]!.data.fill(0);
-    expect([...weight]).toEqual([1, 2, 3, 4, 5, 6]);
     expect(() => unfold(layer, weight.subarray(1), "svr")).toThrow(
       /layer0: found 5 weights, required 2 x 3 x 1 = 6/,
     );

@@ -1,0 +1,57 @@
+/** All spectral neurons and connections of VGG-19's 16 convolutions, from weights in memory to significance. */
+
+import { filter, from, lastValueFrom, mergeMap, of, toArray } from "rxjs";
+import { openSynthetic } from "../../connectors/sources/synthetic.ts";
+import { measureOverlap } from "../../src/analysis/overlap-measures.ts";
+import type { OpenWorkshop } from "../../src/cli/workshop.ts";
+import { overlap, significance } from "../../src/flow/edge-operators.ts";
+import { layers, svd, unfold } from "../../src/flow/spectrum-operators.ts";
+import { normals } from "../../src/kernels/thin-svd.ts";
+import type { Model } from "../../src/model/ports.ts";
+import { logSurvivalOfSigma } from "../../src/stats/normal.ts";
+
+/** Channels between the convolutions. */
+export const CHANNELS = [3, 64, 64, 128, 128, 256, 256, 256, 256, ...Array.from({ length: 8 }, () => 512)];
+
+/** The model, its weights made beforehand. */
+export function vgg19(): Model {
+  const model = openSynthetic({
+    seed: 19,
+    layers: CHANNELS.slice(1).map((out, at) => ({
+      name: `conv${at}`,
+      out,
+      in: CHANNELS[at]!,
+      kernel: [3, 3],
+    })),
+  }, "vgg19");
+  const weights = new Map(model.graph!.layers.map(({ weight }) => [
+    weight.tensor,
+    normals(weight.shape.reduce((product, extent) => product * extent, 1)),
+  ]));
+  return { ...model, read: (name) => Promise.resolve(weights.get(name)!.slice()) };
+}
+
+/** Runs the pipeline over it, without sinks. @returns how many edges are significant */
+export async function spectralEdges(model: Model, workshop: OpenWorkshop): Promise<number> {
+  const connections = await lastValueFrom(
+    of(model).pipe(
+      layers(),
+      unfold("svr"),
+      svd(workshop, "svr"),
+      overlap(workshop),
+      significance(workshop, {
+        null: "beta",
+        logAlpha: logSurvivalOfSigma(3),
+        correction: "bh",
+        over: "connection",
+        edges: "significant",
+        measure: measureOverlap,
+        nearKernel: 0.1,
+      }),
+      filter((item) => item.kind === "connection"),
+      mergeMap((connection) => from(connection.edges()), 1),
+      toArray(),
+    ),
+  );
+  return connections.reduce((sum, { summary }) => sum + summary.nominal, 0);
+}
