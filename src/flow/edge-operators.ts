@@ -67,6 +67,7 @@ function joined(
       reason: `layer ${end.layer.name} was skipped`,
     };
   }
+  store.announce(a);
   // One block of inner products with its operands and results, and the candidates of a whole matrix at the worst.
   const workspace = Math.min(
     3 * BLOCK_BYTES,

@@ -53,6 +53,7 @@ export function svd(
     const spectrumSize = rank * (8 * (shape.rows + shape.cols) + 12);
     // The weight as read and as unfolded, the kernel's own memory, and the result.
     const need = 2 * weightBytes + kernel.workspace(shape.rows, shape.cols) + spectrumSize;
+    await store.caughtUp(model, kernel.concurrency);
     const grant = await budget.acquire(need, `layer ${layer.name}`, { signal });
     try {
       const uses = graph.connections.filter(({ source, target }) =>

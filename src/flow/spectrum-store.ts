@@ -3,7 +3,7 @@
 import { mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Spectrum, spectrumBytes } from "../model/spectrum.ts";
-import { matrix } from "../model/tensor.ts";
+import { matrix, release } from "../model/tensor.ts";
 import type { ByteBudget, Grant } from "./budget.ts";
 
 interface Shape {
@@ -41,6 +41,11 @@ export class SpectrumStore {
   readonly #entries = new Set<Entry>();
   #turn: Promise<unknown> = Promise.resolve();
   #count = 0;
+  /** Connections whose two spectra are there and have not been worked with, by owner. */
+  readonly #ready = new WeakMap<object, number>();
+  /** Calls of `use` that have not ended, and who waits for the next to end. */
+  #using = 0;
+  #waiting: (() => void)[] = [];
   /** Spectra written to disk so far. */
   spilled = 0;
 
@@ -80,7 +85,7 @@ export class SpectrumStore {
   }
 
   /**
-   * Works with the spectra of a connection's two ends; they are in memory meanwhile. One connection at a time, so that two
+   * Works with the spectra of a connection's two ends; they are in memory meanwhile, and may be emptied afterwards. One connection at a time, so that two
    * can never wait for each other's bytes. Afterwards each counts one use less, and after its last it is forgotten.
    *
    * @param workspace bytes that the work itself needs
@@ -95,7 +100,33 @@ export class SpectrumStore {
   ): Promise<T> {
     const turn = this.#turn.then(() => this.#useAlone(source.entry, target.entry, workspace, work, signal));
     this.#turn = turn.catch(() => undefined); // the caller sees the failure; the next in line must not
-    return await turn;
+    this.#using++;
+    try {
+      return await turn;
+    } finally {
+      this.#using--;
+      this.#add(source.entry.owner, -1);
+      for (const go of this.#waiting.splice(0)) go();
+    }
+  }
+
+  /** Notes that the spectra of one more connection are there. */
+  announce({ entry }: SpectrumHandle): void {
+    this.#add(entry.owner, 1);
+  }
+
+  /**
+   * Waits while more than `most` connections of an owner are ready and somebody is working on one: so that new spectra do not
+   * gather faster than connections use them up. Where nobody works, nobody is waited for.
+   */
+  async caughtUp(owner: object, most: number): Promise<void> {
+    while (this.#using > 0 && (this.#ready.get(owner) ?? 0) > most) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+  }
+
+  #add(owner: object, count: number): void {
+    this.#ready.set(owner, (this.#ready.get(owner) ?? 0) + count);
   }
 
   /** Counts one use less without any work: the other end of a connection could not be decomposed. */
@@ -105,6 +136,7 @@ export class SpectrumStore {
 
   /** Forgets all that belongs to an owner, used or not: its model has come to an end, good or bad. */
   forget(owner: object): void {
+    this.#ready.delete(owner);
     for (const entry of this.#entries) if (entry.owner === owner) this.#forget(entry);
   }
 
@@ -154,6 +186,8 @@ export class SpectrumStore {
   }
 
   #forget(entry: Entry): void {
+    // What a job still works with goes when it is done, by the garbage collector.
+    if (entry.spectrum !== null && entry.pins === 0) releaseVectors(entry.spectrum);
     entry.spectrum = null;
     entry.grant?.release();
     entry.grant = null;
@@ -175,6 +209,7 @@ export class SpectrumStore {
       }
       // A connection may have asked for it while it was being written.
       if (entry.pins > 0 || !this.#entries.has(entry)) continue;
+      releaseVectors(spectrum);
       entry.spectrum = null;
       const grant = entry.grant;
       entry.grant = null;
@@ -194,6 +229,10 @@ export interface SpectrumHandle {
   readonly residual?: number;
   /** The store's own. */
   readonly entry: Entry;
+}
+
+function releaseVectors({ left, right }: Spectrum): void {
+  release(left.data, right.data);
 }
 
 async function writeSpectrum(path: string, spectrum: Spectrum): Promise<void> {

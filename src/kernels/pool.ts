@@ -61,11 +61,13 @@ export async function openPool(
 class Pool implements Kernel {
   readonly concurrency: number;
   readonly #threads: Piscina<Call, Answer>;
+  readonly #turns: Turns;
   #info: Kernel["info"] = { name: "", version: "", precision: "f64" };
 
   constructor(threads: Piscina<Call, Answer>, concurrency: number) {
     this.#threads = threads;
     this.concurrency = concurrency;
+    this.#turns = new Turns(concurrency);
     // A thread that dies between calls is replaced like any other; there is nobody to tell.
     threads.on("error", () => undefined);
   }
@@ -141,9 +143,11 @@ class Pool implements Kernel {
     transferList: readonly ArrayBufferLike[],
     signal: AbortSignal | undefined,
   ): Promise<Answer> {
-    signal?.throwIfAborted();
+    // A product ends the life of vectors, an SVD begins it: memory stays small when products go first.
+    const done = await this.#turns.take(call.kind !== "svd");
     let answer: Answer;
     try {
+      signal?.throwIfAborted();
       answer = await this.#threads.run(call, {
         // Node and Deno type the same list differently.
         transferList: transferList as never,
@@ -152,9 +156,33 @@ class Pool implements Kernel {
     } catch (cause) {
       signal?.throwIfAborted();
       throw new KernelCrash(`a thread of the kernel ended: ${messageOf(cause)}`, { cause });
+    } finally {
+      done();
     }
     if (answer.kind === "failed") throw revived(answer);
     return answer;
+  }
+}
+
+/** Lets so many calls go at a time; of those that wait, urgent ones first. */
+class Turns {
+  #free: number;
+  readonly #urgent: (() => void)[] = [];
+  readonly #others: (() => void)[] = [];
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  /** @returns to be called when the turn is over */
+  async take(urgent: boolean): Promise<() => void> {
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>((resolve) => (urgent ? this.#urgent : this.#others).push(resolve));
+    return () => {
+      const next = this.#urgent.shift() ?? this.#others.shift();
+      if (next === undefined) this.#free++;
+      else next();
+    };
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { move, transferableSymbol, valueSymbol, workerData } from "piscina";
 import type { Svd } from "../model/spectrum.ts";
-import type { Matrix } from "../model/tensor.ts";
+import { type Matrix, release } from "../model/tensor.ts";
 import { type ComputingKernelName, openInThread, type Precision } from "./in-thread.ts";
 import type { Kernel } from "./kernel.ts";
 
@@ -33,7 +33,9 @@ export default async function answer(call: Call): Promise<unknown> {
   const { name, precision } = workerData as ThreadOptions;
   opened ??= openInThread(name, precision);
   const found = await opened.then((kernel) => compute(kernel, call)).catch(failed);
-  return move({ [transferableSymbol]: numbersOf(found), [valueSymbol]: found });
+  const given = numbersOf(found);
+  release(...factorsOf(call).filter(({ buffer }) => !given.includes(buffer)));
+  return move({ [transferableSymbol]: given, [valueSymbol]: found });
 }
 
 async function compute(kernel: Kernel, call: Call): Promise<Answer> {
@@ -57,6 +59,19 @@ async function compute(kernel: Kernel, call: Call): Promise<Answer> {
 function failed(failure: unknown): Answer {
   if (!(failure instanceof Error) || failure.name === "RuntimeError") throw failure;
   return { kind: "failed", error: failure.name, message: failure.message };
+}
+
+function factorsOf(call: Call): Float64Array[] {
+  switch (call.kind) {
+    case "svd":
+      return [call.matrix.data];
+    case "multiply":
+      return [call.a.data, call.b.data];
+    case "overlap":
+      return [call.tested.data, call.other.data];
+    default:
+      return [];
+  }
 }
 
 function numbersOf(answer: Answer): ArrayBufferLike[] {

@@ -41,3 +41,11 @@ export function matrix(
   }
   return { rows, cols, data };
 }
+
+/**
+ * Gives the memory of large arrays back at once: the garbage collector, which sees how little it has to do and not how much memory
+ * hangs on it, would take its time. They, and whatever shares their memory, are empty afterwards.
+ */
+export function release(...arrays: readonly Float64Array[]): void {
+  for (const { buffer } of arrays) if (buffer instanceof ArrayBuffer && !buffer.detached) buffer.transfer(0);
+}

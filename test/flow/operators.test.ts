@@ -42,7 +42,10 @@ const GRAPH: LayerGraph = {
 /** Counts the uses that were given up. */
 function fakeWorkshop(): { workshop: Workshop; given: number[] } {
   const given: number[] = [];
-  const store = { skipUse: (handle: { name: number }) => given.push(handle.name) };
+  const store = {
+    skipUse: (handle: { name: number }) => given.push(handle.name),
+    announce: () => undefined,
+  };
   return { workshop: { store } as unknown as Workshop, given };
 }
 

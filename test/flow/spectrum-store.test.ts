@@ -89,6 +89,27 @@ describe("spectrum store", () => {
     expect(budget.used).toBe(0);
   });
 
+  it("holds new spectra back while ready connections are being worked on, and only then", async () => {
+    const { store, put } = opened(1e6);
+    const [owner, other] = [{}, {}];
+    const [a, b] = spectra(2) as [Spectrum, Spectrum];
+    const [source, target] = [await put(a, 9, owner), await put(b, 9, owner)];
+    for (let k = 0; k < 3; k++) store.announce(source);
+    // Nobody works on a connection: whoever waited would wait for ever.
+    await store.caughtUp(owner, 0);
+    const order: string[] = [];
+    let finish = () => undefined as void;
+    const working = store.use(source, target, 0, () => new Promise<void>((resolve) => finish = resolve));
+    const held = store.caughtUp(owner, 2).then(() => order.push("held"));
+    await store.caughtUp(owner, 3).then(() => order.push("few enough"));
+    await store.caughtUp(other, 0).then(() => order.push("another model"));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(order).toEqual(["few enough", "another model"]);
+    finish();
+    await Promise.all([working, held]);
+    expect(order).toEqual(["few enough", "another model", "held"]);
+  });
+
   it("lets a layer feed itself", async () => {
     const { budget, store, put } = opened(1e5);
     const handle = await put(spectra(1)[0]!, 1);
@@ -149,6 +170,7 @@ describe("spectrum store", () => {
     const all = spectra(4);
     const { budget, store, spill, put } = opened(2.1 * spectrumBytes(all[3]!));
     const [one, other] = [{}, {}];
+    const kept = spectrumBytes(all[1]!) + spectrumBytes(all[3]!);
     const handles: SpectrumHandle[] = [];
     for (const [i, each] of all.entries()) handles.push(await put(each, 9, i % 2 === 0 ? one : other));
     store.forget(one);
@@ -156,7 +178,7 @@ describe("spectrum store", () => {
       "a spectrum was forgotten",
     );
     expect(await store.use(handles[1]!, handles[3]!, 1, (x) => Promise.resolve(x.layer.index))).toBe(1);
-    expect(budget.used).toBe(spectrumBytes(all[1]!) + spectrumBytes(all[3]!));
+    expect(budget.used).toBe(kept);
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(await readdir(spill)).toEqual(["1.f64"]);
   });
