@@ -20,6 +20,7 @@ const COPIED = [
   "pipelines/queries",
   "config/run-config.schema.json",
   "connectors/sinks/parquetjs-lite.d.ts",
+  "src/kernels/wasm",
   "README.md",
   "CHANGELOG.md",
   "LICENSE",

@@ -9,6 +9,7 @@ import { flagOf, type Overrides } from "../config/load.ts";
 import { GRAPH_FILE } from "../connectors/sinks/ladybug.ts";
 import { openLadybugReader } from "../connectors/sinks/ladybug-reader.ts";
 import { ANSWER_FORMATS, type AnswerFormat, formatAnswer } from "./cli/answer.ts";
+import { benchTables, measureKernels } from "./cli/bench.ts";
 import { inspectionTables, inspectModel } from "./cli/inspect.ts";
 import { planModels } from "./cli/models.ts";
 import { humanProgress, jsonProgress, type Progress } from "./cli/progress.ts";
@@ -166,6 +167,19 @@ program.command("query")
       }
     },
   );
+
+program.command("bench")
+  .description("speed of each kernel here, against the fastest matrix product; about two minutes")
+  .option("--json", "as JSON")
+  .action(async ({ json }: { json?: boolean }) => {
+    const say = (what: string) => void (json !== true && stderr.write(`${what}\n`));
+    const { measurements, scalings, missing } = await measureKernels(say);
+    for (const each of missing) stderr.write(`not here: ${printable(each)}\n`);
+    if (json === true) return write(`${JSON.stringify({ measurements, scalings, missing }, null, 2)}\n`);
+    for (const table of benchTables(measurements, scalings)) {
+      write(`\n${table.title}\n${plainTable(table)}\n`);
+    }
+  });
 
 async function statementIn(file: string): Promise<string> {
   try {

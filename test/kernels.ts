@@ -1,6 +1,7 @@
 /** The kernels that tests run with. Where OpenBLAS cannot be had, suites that need it are skipped, by name. */
 
 import { describe } from "vitest";
+import { describeUnless } from "./shared.ts";
 import type { ComputingKernelName } from "../src/kernels/in-thread.ts";
 import type { Kernel } from "../src/kernels/kernel.ts";
 import { openNativeLapack } from "../src/kernels/native-lapack.ts";
@@ -12,7 +13,7 @@ export const NO_BLAS: string | null = await openNativeLapack("f64").then(() => n
 
 /** A suite that needs OpenBLAS. */
 export function describeWithBlas(name: string, body: () => void): void {
-  describe.skipIf(NO_BLAS !== null)(NO_BLAS === null ? name : `${name} (${NO_BLAS})`, body);
+  describeUnless(NO_BLAS, name, body);
 }
 
 /** Every kernel, with a way to open it. */

@@ -1,4 +1,4 @@
-/** Real models by others, which are not part of the project: tests that need them are skipped, by name, where they are absent. */
+/** Suites that need what may be absent. First of all: real models by others, which are not part of the project: tests that need them are skipped, by name, where they are absent. */
 
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -21,6 +21,10 @@ export function shared(path: string): string {
  */
 export function describeWithShared(name: string, paths: readonly string[], body: () => void): void {
   const missing = paths.filter((path) => !existsSync(shared(path)));
-  const why = missing.length === 0 ? "" : ` (needs ${missing.join(", ")} in ${SHARED})`;
-  describe.skipIf(missing.length > 0)(`${name}${why}`, body);
+  describeUnless(missing.length === 0 ? null : `needs ${missing.join(", ")} in ${SHARED}`, name, body);
+}
+
+/** A suite that is skipped where something is missing; its name then says what. */
+export function describeUnless(missing: string | null, name: string, body: () => void): void {
+  describe.skipIf(missing !== null)(missing === null ? name : `${name} (${missing})`, body);
 }

@@ -73,8 +73,20 @@ export async function once(kernel: Kernel, operation: Operation, a: Matrix, b: M
   return (user + system) / 1e6;
 }
 
+/** How much is measured. */
+export interface BenchSize {
+  /** Order of the product, and shapes of the SVDs; the first is that of the overlap too, with 9 positions. */
+  readonly order: number;
+  readonly shapes: readonly (readonly [rows: number, cols: number])[];
+  /** Shape of the matrices for several threads. */
+  readonly several: readonly [rows: number, cols: number];
+}
+
 /** Measures every kernel that works here. @param say told what is being measured */
-export async function measureKernels(say: (what: string) => void): Promise<{
+export async function measureKernels(
+  say: (what: string) => void,
+  { order, shapes, several }: BenchSize = { order: 1024, shapes: SHAPES, several: [512, 2304] },
+): Promise<{
   readonly measurements: readonly Measurement[];
   readonly scalings: readonly Scaling[];
   /** Kernels that do not work here, and why. */
@@ -98,14 +110,15 @@ export async function measureKernels(say: (what: string) => void): Promise<{
       const [rows, cols] = [a.rows, a.cols];
       found.push({ kernel: name, precision, operation, rows, cols, positions, seconds, gflops });
     };
-    const square = random(1024, 1024);
+    const square = random(order, order);
     await measure("multiply", square, square, 1);
-    for (const [rows, cols] of SHAPES) await measure("svd", random(rows, cols), square, 1);
-    await measure("overlap", random(512, 4608), random(512, 4608 / POSITIONS), POSITIONS);
+    for (const [rows, cols] of shapes) await measure("svd", random(rows, cols), square, 1);
+    const [rows, cols] = shapes[0]!;
+    await measure("overlap", random(rows, cols), random(rows, cols / POSITIONS), POSITIONS);
     await kernel.dispose();
     if (precision === "f64" && availableParallelism() > 1) {
       say(`${name}: several threads`);
-      scalings.push(await scaling({ name, precision }, availableParallelism()));
+      scalings.push(await scaling({ name, precision }, availableParallelism(), several));
     }
   }
   const peak = Math.max(
@@ -120,19 +133,24 @@ export async function measureKernels(say: (what: string) => void): Promise<{
 }
 
 /** Matrices per second by `threads` threads over those by one, in pairs of runs one after the other. */
-export async function scaling({ name, precision }: Contender, threads: number): Promise<Scaling> {
+export async function scaling(
+  { name, precision }: Contender,
+  threads: number,
+  [rows, cols]: readonly [number, number] = [512, 2304],
+): Promise<Scaling> {
   const [one, several] = await Promise.all(
     [1, threads].map((count) => openPool({ name, precision, threads: count })),
   );
-  const a = random(512, 2304);
+  const a = random(rows, cols);
   const seconds = async (kernel: Kernel) => {
-    const matrices = Array.from({ length: 4 * threads }, () => matrix(a.rows, a.cols, a.data.slice()));
+    const matrices = Array.from({ length: 8 * threads }, () => matrix(a.rows, a.cols, a.data.slice()));
     const start = performance.now();
     await Promise.all(matrices.map((each) => kernel.svd(each)));
     return performance.now() - start;
   };
   try {
-    for (const kernel of [one!, several!]) await seconds(kernel); // compiles
+    // Every thread compiles for itself, in the course of its first matrices.
+    for (const kernel of [one!, several!, several!]) await seconds(kernel);
     return {
       kernel: name,
       threads,
