@@ -82,7 +82,14 @@ export async function runPipeline(
       ...options.signal === undefined ? {} : { signal: options.signal },
     });
     const { kernel, because } = workshop;
-    options.progress?.({ event: "kernel", ...kernel.info, threads: kernel.concurrency, because });
+    // Said once a model can be read: a run that ends before that has only its error to say.
+    let said = false;
+    const sayKernel = () => {
+      if (!said) {
+        options.progress?.({ event: "kernel", ...kernel.info, threads: kernel.concurrency, because });
+      }
+      said = true;
+    };
     const done: DoneModel[] = [];
     const failed: FailedModel[] = [];
     const errors: unknown[] = [];
@@ -91,7 +98,7 @@ export async function runPipeline(
         options.signal?.throwIfAborted();
         options.progress?.({ event: "model", model: model.id, index: at + 1, of: planned.length });
         try {
-          done.push(await runModel(model, config, weight, workshop, sinks.all, options));
+          done.push(await runModel(model, config, weight, workshop, sinks.all, options, sayKernel));
         } catch (failure) {
           options.signal?.throwIfAborted();
           errors.push(failure);
@@ -151,9 +158,11 @@ async function runModel(
   workshop: Workshop,
   sinks: readonly Sink[],
   { progress, signal }: RunOptions,
+  opened: () => void,
 ): Promise<DoneModel> {
   const before = Date.now();
   const model = await planned.open(signal);
+  opened();
   try {
     const { id, uri, format } = model;
     const inputs: readonly InputFile[] = await model.inputs(signal);

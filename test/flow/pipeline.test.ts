@@ -217,6 +217,24 @@ describe("the flow of one model", () => {
     await workshop.dispose();
   });
 
+  it("takes memory by the width of the graph, not by its length", async () => {
+    const most = async (length: number) => {
+      const chain = openSynthetic({
+        seed: 1,
+        layers: Array.from({ length }, (_, at) => ({ name: `l${at}`, in: 96, out: 96 })),
+      }, "chain");
+      const { settings, workshop } = await prepared({ kernel: "wasm", edges: "significant" });
+      let peak = 0;
+      const progress = () => void (peak = Math.max(peak, workshop.budget.used));
+      await lastValueFrom(spectralGraph(chain, { ...settings, progress }));
+      await workshop.dispose();
+      return peak;
+    };
+    await most(4);
+    // Two decompositions at a time, and spectra of a few layers between them and their connections.
+    expect(await most(48)).toBeLessThan(1.5 * await most(12));
+  });
+
   it("refuses a budget that no pair of layers fits, with the number that would do", async () => {
     const { settings, workshop } = await prepared({ memory: 100_000 });
     await expect(lastValueFrom(spectralGraph(dense, settings))).rejects.toThrow(

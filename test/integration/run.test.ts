@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { tableFromIPC } from "apache-arrow";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { NO_BLAS } from "../kernels.ts";
 import type { RunRecord, RunReport } from "../../src/mod.ts";
 import { TABLE_NAMES, TABLES } from "../../src/model/tables.ts";
 import { VERSION } from "../../src/version.ts";
@@ -88,7 +89,8 @@ describe("svr run", () => {
   it("records what it read, with digests of its own, and on what", async () => {
     const record = await json<RunRecord>(join(out, "run.json"));
     expect(record.versions["svrflow"]).toBe(VERSION);
-    expect(record.kernel.name).toBe("reference");
+    expect(record.kernel.name).toBe(NO_BLAS === null ? "native" : "wasm");
+    expect(record.kernel.threads).toBeGreaterThan(0);
     expect(record.counts.done).toBe(4);
     const model = record.models.find(({ id }) => id === "mnist-mlp/epoch-010");
     const bytes = await readFile(EPOCH);

@@ -27,13 +27,14 @@ const ENV = Object.fromEntries(
 export function execute(
   program: string,
   args: readonly string[],
-  { cwd = ROOT, onOutput }: {
+  { cwd = ROOT, env = {}, onOutput }: {
     cwd?: string;
+    env?: Readonly<Record<string, string>>;
     onOutput?: (stderr: string, kill: (signal: NodeJS.Signals) => void) => void;
   } = {},
 ): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { cwd, env: ENV, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(program, args, { cwd, env: { ...ENV, ...env }, stdio: ["ignore", "pipe", "pipe"] });
     let stdout = "";
     let stderr = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => stdout += text);
