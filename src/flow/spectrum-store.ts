@@ -2,6 +2,7 @@
 
 import { mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { type Spectrum, spectrumBytes } from "../model/spectrum.ts";
 import { matrix, release } from "../model/tensor.ts";
 import type { ByteBudget, Grant } from "./budget.ts";
@@ -27,6 +28,9 @@ interface Entry {
   uses: number;
 }
 
+/** Milliseconds between two connections in which their edges are written. */
+const PATIENCE = 50;
+
 const NOTHING = matrix(0, 0);
 const shapeOf = ({ rows, cols }: Shape): Shape => ({ rows, cols });
 
@@ -46,6 +50,8 @@ export class SpectrumStore {
   /** Calls of `use` that have not ended, and who waits for the next to end. */
   #using = 0;
   #waiting: (() => void)[] = [];
+  /** When a call of `use` ended last. */
+  #lastUse = -Infinity;
   /** Spectra written to disk so far. */
   spilled = 0;
 
@@ -105,6 +111,7 @@ export class SpectrumStore {
       return await turn;
     } finally {
       this.#using--;
+      this.#lastUse = performance.now();
       this.#add(source.entry.owner, -1);
       for (const go of this.#waiting.splice(0)) go();
     }
@@ -116,12 +123,14 @@ export class SpectrumStore {
   }
 
   /**
-   * Waits while more than `most` connections of an owner are ready and somebody is working on one: so that new spectra do not
-   * gather faster than connections use them up. Where nobody works, nobody is waited for.
+   * Waits while more than `most` connections of an owner are ready and somebody works on them, one after another: so that new
+   * spectra do not gather faster than connections use them up. Where nobody has worked for a while, nobody is waited for.
    */
   async caughtUp(owner: object, most: number): Promise<void> {
-    while (this.#using > 0 && (this.#ready.get(owner) ?? 0) > most) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    while ((this.#ready.get(owner) ?? 0) > most) {
+      if (this.#using === 0 && performance.now() - this.#lastUse > PATIENCE) return;
+      const ended = new Promise<void>((resolve) => this.#waiting.push(resolve));
+      await Promise.race([ended, pause(PATIENCE + 1)]);
     }
   }
 
