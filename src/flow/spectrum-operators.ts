@@ -30,7 +30,7 @@ export function unfold(unfolding: Unfolding, signal?: AbortSignal): OperatorFunc
 }
 
 /**
- * Matrix -> spectrum, in the order of the matrices, as many at a time as the kernel has threads. Read and decomposed within
+ * Matrix -> spectrum, in the order of the matrices, one more at a time than the kernel has threads. Read and decomposed within
  * the byte budget; a layer with NaN or infinite weights is skipped. What is still going on when nobody listens any more is stopped.
  */
 export function svd(
@@ -71,9 +71,11 @@ export function svd(
   return (jobs) =>
     defer(() => {
       const stop = new AbortController();
+      // One more than can be decomposed: its weight is read meanwhile.
+      const jobsAtATime = kernel.concurrency + 1;
       const signal = outer === undefined ? stop.signal : AbortSignal.any([outer, stop.signal]);
       return jobs.pipe(
-        mergeMap((job, at) => spectrumOf(job, signal).then((result) => ({ at, result })), kernel.concurrency),
+        mergeMap((job, at) => spectrumOf(job, signal).then((result) => ({ at, result })), jobsAtATime),
         inOrder(),
         finalize(() => stop.abort(new Error("svd: nobody waits for the spectra any more"))),
       );

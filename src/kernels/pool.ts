@@ -39,7 +39,8 @@ export async function openPool(
   const pool = new Pool(
     new Piscina({
       filename: worker.href,
-      minThreads: 1,
+      // The first few start together, the others when there is work for them.
+      minThreads: Math.min(threads, 4),
       maxThreads: threads,
       // A thread that went when it was idle would have to load and compile its kernel anew.
       idleTimeout: Infinity,
