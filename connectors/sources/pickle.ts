@@ -3,8 +3,8 @@
  * every instruction that would import, call or build leaves an inert record, and the rest are plain values.
  */
 
-import { show } from "../../src/model/errors.ts";
 import { PickleCursor } from "./pickle-cursor.ts";
+import { plainValue } from "./pickle-plain.ts";
 import { isKind, type PicklePersistent, type PickleRecord, type PickleValue } from "./pickle-values.ts";
 
 /** torch writes some fifty instructions per tensor, so that this is a hundred thousand tensors with optimizer states. */
@@ -41,9 +41,6 @@ export function readPickle(bytes: Uint8Array, what: string): Pickle {
   const value = machine.run();
   return { value, end: cursor.at, persistent: machine.persistent };
 }
-
-/** Escapes in the text that protocol 0 writes. */
-const ESCAPE = /\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))/gs;
 
 class Machine {
   readonly persistent: PicklePersistent[] = [];
@@ -91,61 +88,10 @@ class Machine {
         return;
       case 0x32: // DUP
         return this.#push(this.#top());
-      case 0x4e: // NONE
-        return this.#push(null);
-      case 0x88: // NEWTRUE
-        return this.#push(true);
-      case 0x89: // NEWFALSE
-        return this.#push(false);
-      case 0x4a: // BININT
-        return this.#push(cursor.int32());
-      case 0x4b: // BININT1
-        return this.#push(cursor.unsigned(1));
-      case 0x4d: // BININT2
-        return this.#push(cursor.unsigned(2));
-      case 0x8a: // LONG1
-        return this.#push(cursor.long(cursor.unsigned(1)));
-      case 0x8b: // LONG4
-        return this.#push(cursor.long(cursor.unsigned(4)));
-      case 0x47: // BINFLOAT
-        return this.#push(cursor.float64());
-      case 0x46: // FLOAT
-        return this.#push(Number(cursor.line()));
-      case 0x49: { // INT, which is also how protocol 0 says true and false
-        const start = cursor.at;
-        const text = cursor.line();
-        if (text === "00" || text === "01") return this.#push(text === "01");
-        cursor.at = start;
-        return this.#push(cursor.decimal());
+      default: {
+        const plain = plainValue(code, cursor);
+        return plain === undefined ? this.#structure(code) : this.#push(plain);
       }
-      case 0x4c: // LONG
-        return this.#push(cursor.decimal());
-      case 0x8c: // SHORT_BINUNICODE
-        return this.#push(cursor.utf8(cursor.unsigned(1)));
-      case 0x58: // BINUNICODE
-        return this.#push(cursor.utf8(cursor.unsigned(4)));
-      case 0x8d: // BINUNICODE8
-        return this.#push(cursor.utf8(cursor.unsigned(8)));
-      case 0x55: // SHORT_BINSTRING
-        return this.#push(cursor.utf8(cursor.unsigned(1)));
-      case 0x54: // BINSTRING
-        return this.#push(cursor.utf8(cursor.unsigned(4)));
-      case 0x56: // UNICODE
-        return this.#push(unescaped(cursor.line("latin1")));
-      case 0x53: { // STRING
-        const text = cursor.line();
-        if (!/^(['"]).*\1$/s.test(text)) throw cursor.refused(show(text), "text in quotes");
-        return this.#push(unescaped(text.slice(1, -1)));
-      }
-      case 0x43: // SHORT_BINBYTES
-        return this.#push(cursor.bytes(cursor.unsigned(1)));
-      case 0x42: // BINBYTES
-        return this.#push(cursor.bytes(cursor.unsigned(4)));
-      case 0x8e: // BINBYTES8
-      case 0x96: // BYTEARRAY8
-        return this.#push(cursor.bytes(cursor.unsigned(8)));
-      default:
-        return this.#structure(code);
     }
   }
 
@@ -355,14 +301,4 @@ class Machine {
     this.#memo.set(index, this.#top());
     if (this.#memo.size > MOST_MEMOS) throw this.#cursor.refused(`${MOST_MEMOS} memos`, "fewer");
   }
-}
-
-function unescaped(text: string): string {
-  const letters = new Map([["n", "\n"], ["r", "\r"], ["t", "\t"]]);
-  return text.replace(ESCAPE, (all, byte?: string, short?: string, long?: string, other?: string) => {
-    const hex = byte ?? short ?? long;
-    if (hex === undefined) return letters.get(other ?? "") ?? other ?? all;
-    const code = Number.parseInt(hex, 16);
-    return code > 0x10ffff ? all : String.fromCodePoint(code);
-  });
 }
