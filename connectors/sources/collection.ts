@@ -1,9 +1,12 @@
 /** Collections: a file, a folder or a glob as a list of models. */
 
 import { stat } from "node:fs/promises";
-import { basename, dirname, extname, isAbsolute, relative, resolve, sep } from "node:path";
+import { basename, dirname, isAbsolute, relative, resolve, sep } from "node:path";
 import { glob, isDynamicPattern } from "tinyglobby";
-import { EXTENSIONS } from "./registry.ts";
+import { messageOf } from "../../src/model/errors.ts";
+import { FOLDER_EXTENSIONS, modelsAmong } from "./listing.ts";
+import { extensionOf, EXTENSIONS, formatOf, withoutExtension } from "./registry.ts";
+import { UNSUPPORTED_EXTENSIONS } from "./unsupported.ts";
 
 /** A model file and the id it gets. */
 export interface ModelFile {
@@ -18,7 +21,8 @@ const GENERIC = /^(model|final|weights|checkpoint|pytorch_model|epoch-?\d*(\..*)
  * The models that a path, folder or glob stands for, naturally sorted.
  *
  * Ids: a single file gets its name without extension (with its folder's name before it where the file's own is generic, such
- * as `model` or `epoch-003`); files of a folder or glob get their path relative to it, likewise.
+ * as `model` or `epoch-003`); files of a folder or glob get their path relative to it, likewise. Files that differ in nothing but
+ * their extension keep it.
  *
  * @param baseDir where relative patterns start
  * @throws {RangeError} when nothing is found; names the pattern
@@ -27,12 +31,8 @@ export async function resolveModels(pattern: string, baseDir: string): Promise<M
   const path = isAbsolute(pattern) ? pattern : resolve(baseDir, pattern);
   const found = await stat(path).catch(() => null);
   if (found?.isDirectory()) {
-    const files = await glob(EXTENSIONS.map((extension) => `**/*${extension}`), {
-      cwd: path,
-      absolute: true,
-      followSymbolicLinks: false,
-    });
-    return named(files, path, `the folder ${path}`);
+    const files = await filesIn(path, FOLDER_EXTENSIONS);
+    return await named(await modelsAmong(files), path, `the folder ${path}`, () => refusedIn(path));
   }
   if (found !== null || !isDynamicPattern(pattern)) {
     return [{ path, id: plainId(path, dirname(dirname(path))) }];
@@ -42,14 +42,44 @@ export async function resolveModels(pattern: string, baseDir: string): Promise<M
     absolute: true,
     followSymbolicLinks: false,
   });
-  const known = files.filter((file) => EXTENSIONS.includes(extname(file).toLowerCase()));
-  return named(known, dirname(commonFolder(known)), `the pattern ${pattern} in ${baseDir}`);
+  const known = await modelsAmong(files);
+  const refused = () => refusalOf(files);
+  return await named(known, dirname(commonFolder(known)), `the pattern ${pattern} in ${baseDir}`, refused);
 }
 
-function named(files: readonly string[], root: string, what: string): ModelFile[] {
+/** Files with one of these extensions below a folder, whatever their case. */
+async function filesIn(folder: string, extensions: readonly string[]): Promise<string[]> {
+  return await glob(extensions.map((extension) => `**/*${extension}`), {
+    cwd: folder,
+    absolute: true,
+    followSymbolicLinks: false,
+    caseSensitiveMatch: false,
+  });
+}
+
+/** Why the first model in a folder of none that can be read is refused; empty where there is none either. */
+async function refusedIn(folder: string): Promise<string> {
+  return await refusalOf(await filesIn(folder, [...UNSUPPORTED_EXTENSIONS, "model.json"]));
+}
+
+async function refusalOf(files: readonly string[]): Promise<string> {
+  const first = [...files].sort().find((file) => UNSUPPORTED_EXTENSIONS.includes(extensionOf(file))) ??
+    files.find((file) => basename(file) === "model.json");
+  if (first === undefined) return "";
+  return await formatOf(first).then(() => "", (failure: unknown) => `; ${messageOf(failure)}`);
+}
+
+async function named(
+  files: readonly string[],
+  root: string,
+  what: string,
+  refused: () => Promise<string>,
+): Promise<ModelFile[]> {
   if (files.length === 0) {
     throw new RangeError(
-      `${what}: found no model, required at least one file with extension ${EXTENSIONS.join(" or ")}`,
+      `${what}: found no model, required at least one file with extension ${
+        EXTENSIONS.join(" or ")
+      }${await refused()}`,
     );
   }
   const order = new Intl.Collator("en", { numeric: true });
@@ -58,10 +88,12 @@ function named(files: readonly string[], root: string, what: string): ModelFile[
     dirname(path) === root && GENERIC.test(withoutExtension(basename(path)))
   );
   const start = generic ? dirname(root) : root;
-  return [...files].sort((a, b) => order.compare(a, b)).map((path) => ({
-    path,
-    id: relativeId(path, start),
-  }));
+  const sorted = [...files].sort((a, b) => order.compare(a, b));
+  const ids = sorted.map((path) => relativeId(path, start));
+  return sorted.map((path, at) => {
+    const id = ids[at]!;
+    return { path, id: ids.filter((other) => other === id).length > 1 ? `${id}${extensionOf(path)}` : id };
+  });
 }
 
 function commonFolder(files: readonly string[]): string {
@@ -71,8 +103,6 @@ function commonFolder(files: readonly string[]): string {
     return shared;
   }, files[0] === undefined ? "." : dirname(files[0]));
 }
-
-const withoutExtension = (path: string) => path.slice(0, path.length - extname(path).length);
 
 function relativeId(path: string, root: string): string {
   return withoutExtension(relative(root, path)).split(sep).join("/");

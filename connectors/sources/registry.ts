@@ -3,29 +3,75 @@
 import { extname } from "node:path";
 import { show } from "../../src/model/errors.ts";
 import type { SourceFormat } from "../../src/model/ports.ts";
+import { withConfig } from "./model-config.ts";
+import { recognize } from "./recognize.ts";
+import { refusal, unsupportedFormat } from "./unsupported.ts";
+
+const pytorch = async () => (await import("./pytorch.ts")).pytorch;
+const numpy = async () => (await import("./numpy.ts")).numpy;
+const sharded = async () => (await import("./sharded.ts")).sharded;
 
 /** File formats by extension, loaded when first used. */
 export const FORMATS: ReadonlyMap<string, () => Promise<SourceFormat>> = new Map([
   [".safetensors", async () => (await import("./safetensors.ts")).safetensors],
+  [".safetensors.index.json", sharded],
+  [".bin.index.json", sharded],
+  [".pt", pytorch],
+  [".pth", pytorch],
+  [".th", pytorch],
+  [".tar", pytorch],
+  [".bin", pytorch],
+  [".ckpt", pytorch],
+  [".zip", pytorch],
+  [".npz", numpy],
+  [".npy", numpy],
 ]);
 
 /** The extensions that can be read, with their dots. */
 export const EXTENSIONS: readonly string[] = [...FORMATS.keys()];
 
+/** Extensions that say little: other programs use them too, so the content decides. */
+export const SHARED_EXTENSIONS: readonly string[] = [".bin", ".ckpt", ".tar", ".zip"];
+
+/** A file's extension, lower case: the longest that is known, else whatever follows its last dot. */
+export function extensionOf(path: string): string {
+  const lower = path.toLowerCase();
+  const known = EXTENSIONS.filter((extension) =>
+    lower.endsWith(extension) && lower.length > extension.length
+  );
+  return known.reduce((longest, each) => each.length > longest.length ? each : longest, extname(lower));
+}
+
+/** A path without its extension. */
+export function withoutExtension(path: string): string {
+  return path.slice(0, path.length - extensionOf(path).length);
+}
+
 /**
- * The format of a file, by its extension.
+ * The format of a file: by its extension, and where others use the extension too, by its content. Its models know the
+ * `config.json` beside them.
  *
- * @throws {TypeError} when no format has this extension; lists those that do
+ * @throws {TypeError} when the file has no format that can be read; says which it has and how to convert it, or lists those that can
  */
 export async function formatOf(path: string): Promise<SourceFormat> {
-  const extension = extname(path).toLowerCase();
+  const extension = extensionOf(path);
   const load = FORMATS.get(extension);
-  if (load === undefined) {
+  if (load !== undefined && !SHARED_EXTENSIONS.includes(extension)) return withConfig(await load());
+  const found = await recognize(path);
+  const byContent = load === undefined || found.extension === null ? undefined : FORMATS.get(found.extension);
+  if (byContent !== undefined) return withConfig(await byContent());
+  const unsupported = unsupportedFormat(extension, found.head);
+  if (unsupported !== undefined) throw refusal(path, unsupported);
+  if (load !== undefined) {
     throw new TypeError(
-      `${path}: found extension ${show(extension)}, required ${
-        EXTENSIONS.join(" or ")
-      } (convert the model to safetensors first)`,
+      `${path}: found extension ${
+        show(extension)
+      } and neither PyTorch nor NumPy in it, required either (a shard of TensorFlow.js, a folder packed by tar or a checkpoint of TensorFlow must be converted first)`,
     );
   }
-  return await load();
+  throw new TypeError(
+    `${path}: found extension ${show(extension)}, required ${
+      EXTENSIONS.join(" or ")
+    } (convert the model to safetensors first)`,
+  );
 }

@@ -1,12 +1,12 @@
 /** The models of a run: every entry of its config as something that can be opened. */
 
 import { existsSync } from "node:fs";
-import { basename, extname, isAbsolute, resolve } from "node:path";
+import { basename, isAbsolute, resolve } from "node:path";
 import { ConfigError } from "../../config/document.ts";
 import { loadTopology } from "../../config/load.ts";
 import type { RunConfig } from "../../config/schema.ts";
 import { resolveModels } from "../../connectors/sources/collection.ts";
-import { formatOf } from "../../connectors/sources/registry.ts";
+import { formatOf, withoutExtension } from "../../connectors/sources/registry.ts";
 import { openSynthetic } from "../../connectors/sources/synthetic.ts";
 import { show } from "../model/errors.ts";
 import type { Model } from "../model/ports.ts";
@@ -90,7 +90,7 @@ async function topologyOf(entry: TopologyEntry, baseDir: string): Promise<Topolo
 }
 
 async function sideFile(model: string): Promise<TopologyDeclaration | undefined> {
-  const stem = model.slice(0, model.length - extname(model).length);
+  const stem = withoutExtension(model);
   const found = [stem, model].flatMap((name) =>
     [".yaml", ".yml", ".json"].map((end) => `${name}.topology${end}`)
   )
