@@ -10,7 +10,8 @@ import { GRAPH_FILE } from "../connectors/sinks/ladybug.ts";
 import { openLadybugReader } from "../connectors/sinks/ladybug-reader.ts";
 import { ANSWER_FORMATS, type AnswerFormat, formatAnswer } from "./cli/answer.ts";
 import { benchTables, measureKernels } from "./cli/bench.ts";
-import { inspectionTables, inspectModel } from "./cli/inspect.ts";
+import { inspectModel } from "./cli/inspect.ts";
+import { INSPECT_FORMATS, type InspectFormat, inspectionText } from "./cli/inspect-text.ts";
 import { planModels } from "./cli/models.ts";
 import { humanProgress, jsonProgress, type Progress } from "./cli/progress.ts";
 import { configOfArguments, runCommand } from "./cli/run.ts";
@@ -113,29 +114,31 @@ run.action(
 );
 
 program.command("inspect")
-  .description("layers, shapes and topology of models, and what is skipped; nothing is computed")
+  .description("layers, topology with its evidence, what is skipped and why; nothing is computed")
   .argument("<what...>", "as for run")
   .option("--topology <file>", "who feeds whom")
-  .option("--json", "as JSON")
-  .action(async (what: string[], { json, topology }: { json?: boolean; topology?: string }) => {
-    const { config, baseDir } = await configOfArguments(what, { topology });
-    const found = [];
-    for (const planned of await planModels(config, baseDir)) {
-      found.push(await inspectModel(planned, interrupt.signal));
-    }
-    if (json === true) return write(`${JSON.stringify(found, null, 2)}\n`);
-    for (const model of found) {
-      write(`${printable(`${model.id}  (${model.format}, ${model.uri})`)}\n`);
-      for (const [key, value] of Object.entries(model.metadata)) {
-        write(`  ${printable(`${key}: ${value}`)}\n`);
+  .option("--batch-norm <mode>", "raw or folded, as for run")
+  .option("--norm-gain <mode>", "raw or folded, as for run")
+  .addOption(
+    new Option("--format <name>", "how the answer is written").choices(INSPECT_FORMATS).default("table"),
+  )
+  .option("--json", "the same as --format json")
+  .action(
+    async (
+      what: string[],
+      { json, format, ...overrides }: Overrides & { json?: boolean; format: InspectFormat },
+    ) => {
+      const { config, baseDir } = await configOfArguments(what, overrides);
+      const found = [];
+      for (const planned of await planModels(config, baseDir)) {
+        found.push(await inspectModel(planned, config, interrupt.signal));
       }
-      for (const table of inspectionTables(model)) write(`\n${table.title}\n${plainTable(table)}\n`);
-      for (const warning of model.warnings) {
-        stderr.write(`warning: ${printable(`${model.id}: ${warning}`)}\n`);
+      write(inspectionText(found, json === true ? "json" : format));
+      for (const { id, warnings } of found) {
+        for (const warning of warnings) stderr.write(`warning: ${printable(`${id}: ${warning}`)}\n`);
       }
-      write("\n");
-    }
-  });
+    },
+  );
 
 program.command("query")
   .description("ask the graph of a run, in Cypher that only reads")
