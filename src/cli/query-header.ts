@@ -136,14 +136,24 @@ function parameterOf(
 function defaultOf(text: string, type: ParameterType): ParameterValue | null {
   try {
     const value = JSON.parse(text) as unknown;
-    const required = type === "boolean"
-      ? "boolean"
-      : type === "integer" || type === "number"
-      ? "number"
-      : "string";
-    return typeof value === required ? value as ParameterValue : null;
+    return isOfType(value, type) ? value : null;
   } catch {
     return null;
+  }
+}
+
+/** Whether a value is of a parameter's type; its range aside. */
+export function isOfType(value: unknown, type: ParameterType): value is ParameterValue {
+  switch (type) {
+    case "boolean":
+      return typeof value === "boolean";
+    case "integer":
+      return Number.isSafeInteger(value);
+    case "number":
+      return Number.isFinite(value);
+    case "model":
+    case "text":
+      return typeof value === "string";
   }
 }
 

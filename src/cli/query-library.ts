@@ -4,6 +4,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { messageOf, show } from "../model/errors.ts";
 import type { CypherDialect, GraphReader, QueryAnswer } from "../model/ports.ts";
 import {
+  isOfType,
   type ParameterValue,
   parseHeader,
   type QueryHeader,
@@ -119,18 +120,11 @@ function typed(parameter: QueryParameter, value: unknown, what: string, takes: s
   const { type, least = -Infinity, greatest = Infinity } = parameter;
   const required = `required ${typeInWords(parameter)}; it takes ${takes}`;
   const read = typeof value === "string" ? readText(type, value) : value;
-  const wanted = type === "boolean"
-    ? "boolean"
-    : type === "integer" || type === "number"
-    ? "number"
-    : "string";
-  if (typeof read !== wanted || (type === "integer" && !Number.isSafeInteger(read)) || Number.isNaN(read)) {
-    throw new TypeError(`${what}: found ${show(value)}, ${required}`);
-  }
-  if (typeof read === "number" && !(read >= least && read <= greatest && Number.isFinite(read))) {
+  if (!isOfType(read, type)) throw new TypeError(`${what}: found ${show(value)}, ${required}`);
+  if (typeof read === "number" && !(read >= least && read <= greatest)) {
     throw new RangeError(`${what}: found ${read}, ${required}`);
   }
-  return read as ParameterValue;
+  return read;
 }
 
 function readText(type: QueryParameter["type"], text: string): unknown {
