@@ -58,8 +58,14 @@ export const runConfigSchema = z.strictObject({
   out: text.default(DEFAULTS.out).describe("The output folder, relative to the working directory."),
   unfolding: z.enum(["svr", "cosvr"]).default(DEFAULTS.unfolding)
     .describe("How a weight becomes a matrix: svr is m x (n*z), cosvr is (m*z) x n."),
-  batchNorm: z.enum(["raw"]).default(DEFAULTS.batchNorm)
-    .describe("What becomes of the scaling of batch normalization; raw ignores it."),
+  batchNorm: z.enum(["raw", "folded"]).default(DEFAULTS.batchNorm)
+    .describe(
+      "What becomes of the scaling of batch normalization: raw ignores it, folded takes it into the layer before.",
+    ),
+  normGain: z.enum(["raw", "folded"]).default(DEFAULTS.normGain)
+    .describe(
+      "What becomes of the gain of layer and RMS normalization: raw ignores it, folded takes it into the layers behind.",
+    ),
   null: z.enum(["beta", "chi2"]).default(DEFAULTS.null)
     .describe("The null distribution of an overlap: exact, or the large-n limit of the reference program."),
   sigma: z.number().min(0).max(38).optional()

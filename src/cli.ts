@@ -58,7 +58,8 @@ const SETTINGS: readonly (readonly [
     "weight of an edge, such as sqrt(overlap), or overlap, amplitude, gain (default: overlap)",
   ],
   ["unfolding", "<name>", "svr or cosvr (default: svr)"],
-  ["batchNorm", "<mode>", "raw (default: raw)"],
+  ["batchNorm", "<mode>", "raw, or folded into the layer before (default: raw)"],
+  ["normGain", "<mode>", "of layer and RMS norms: raw, or folded into the layers behind (default: raw)"],
   [
     "nearKernel",
     "<share>",

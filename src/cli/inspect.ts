@@ -42,7 +42,7 @@ export interface Inspection {
 export async function inspectModel(planned: PlannedModel, signal?: AbortSignal): Promise<Inspection> {
   const model = await planned.open(signal);
   try {
-    const { layers, connections, skipped, warnings } = layerGraph(model, planned.topology);
+    const { layers, connections, skipped, warnings } = layerGraph(model, { topology: planned.topology });
     return {
       id: model.id,
       uri: model.uri,

@@ -168,7 +168,7 @@ async function runModel(
     const inputs: readonly InputFile[] = await model.inputs(signal);
     const key = keyOf(inputs, planned.topology, config);
     const result = await firstValueFrom(spectralGraph(model, {
-      ...planned.topology === undefined ? {} : { topology: planned.topology },
+      layers: { topology: planned.topology, batchNorm: config.batchNorm, normGain: config.normGain },
       unfolding: config.unfolding,
       test: testSettings(config),
       weight,

@@ -70,13 +70,24 @@ export function keyOf(
   config: RunConfig,
 ): string {
   const { precision, rank } = config;
-  const { unfolding, batchNorm, sigma, alpha, correction, correctionOver, weight, edges, nearKernel } =
-    config;
+  const {
+    unfolding,
+    batchNorm,
+    normGain,
+    sigma,
+    alpha,
+    correction,
+    correctionOver,
+    weight,
+    edges,
+    nearKernel,
+  } = config;
   const settings = {
     ...{
       null: config.null,
       unfolding,
       batchNorm,
+      normGain,
       sigma,
       alpha,
       correction,

@@ -5,6 +5,7 @@
 
 import type { OverlapMeasures } from "./graph.ts";
 import type { Connection, LayerGraph, Unfolding } from "./layer.ts";
+import type { OperatorGraph } from "./operators.ts";
 import type { TableBatch, TableName } from "./tables.ts";
 import type { TensorInfo } from "./tensor.ts";
 
@@ -29,6 +30,10 @@ export interface Model {
   readonly metadata: ReadonlyMap<string, string>;
   /** The topology, where the source knows it for certain (a graph format, a generated model). */
   readonly graph?: LayerGraph;
+  /** The dataflow, where the format says it; the layers stage traces it into connections. */
+  readonly operators?: OperatorGraph;
+  /** The parsed `config.json` beside the weights, as Hugging Face writes it; absent where there is none. Untrusted. */
+  readonly config?: unknown;
   /**
    * Reads one tensor, converted to float64, row-major, into memory of its own: the caller may change it or give it away.
    *

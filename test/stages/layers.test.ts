@@ -14,7 +14,7 @@ const VGG = [
 ];
 
 const graph = (tensors: Parameters<typeof layerGraph>[0]["tensors"], declared?: TopologyDeclaration) =>
-  layerGraph({ tensors }, declared);
+  layerGraph({ tensors }, { topology: declared });
 
 describe("a guessed chain", () => {
   it("sorts names naturally, joins the pieces that fit, and finds the flattened map", () => {
