@@ -10,14 +10,15 @@
 // @column hops_taken  integer  number of edges
 // @column layers  list  index of each layer on the way
 // @column neurons  list  the spectral neuron of each
+// @column parts  list  of each edge: 0, or which attention head carries it
 // @column overlaps  list  of each edge
 // @column product  number  of the overlaps
 MATCH (:Layer {model: $model, name: $from})-[:HAS_NEURON]->(a:SpectralNeuron),
       (:Layer {model: $model, name: $to})-[:HAS_NEURON]->(b:SpectralNeuron)
 MATCH p = (a)-[:CONNECTS*1..$hops (r, _ | WHERE r.overlap >= $least AND r.significant >= $significant)]->(b)
 WITH properties(nodes(p), 'layer') AS layers, properties(nodes(p), 'neuron') AS neurons,
-     properties(rels(p), 'overlap') AS overlaps
+     properties(rels(p), 'part') AS parts, properties(rels(p), 'overlap') AS overlaps
 WHERE size(list_distinct(layers)) = size(layers)
-RETURN size(overlaps) AS hops_taken, layers, neurons, overlaps, list_product(overlaps) AS product
-ORDER BY product DESC, list_to_string(',', layers), list_to_string(',', neurons), list_to_string(',', overlaps)
+RETURN size(overlaps) AS hops_taken, layers, neurons, parts, overlaps, list_product(overlaps) AS product
+ORDER BY product DESC, list_to_string(',', layers), list_to_string(',', neurons), list_to_string(',', parts)
 LIMIT $limit

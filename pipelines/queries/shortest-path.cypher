@@ -13,15 +13,16 @@
 // @column cost  number  sum of -ln(overlap)
 // @column layers  list  index of each layer on the way
 // @column neurons  list  the spectral neuron of each
+// @column parts  list  of each edge: 0, or which attention head carries it
 // @column overlaps  list  of each edge
 // @column product  number  of the overlaps
 MATCH (:Layer {model: $model, name: $from})-[:HAS_NEURON]->(a:SpectralNeuron {neuron: $from_neuron}),
       (:Layer {model: $model, name: $to})-[:HAS_NEURON]->(b:SpectralNeuron {neuron: $to_neuron})
 MATCH p = (a)-[:CONNECTS*1..$hops (r, _ | WHERE r.overlap >= $least AND r.significant >= $significant)]->(b)
 WITH properties(nodes(p), 'layer') AS layers, properties(nodes(p), 'neuron') AS neurons,
-     properties(rels(p), 'overlap') AS overlaps
-WITH layers, neurons, overlaps, list_product(overlaps) AS product
+     properties(rels(p), 'part') AS parts, properties(rels(p), 'overlap') AS overlaps
+WITH layers, neurons, parts, overlaps, list_product(overlaps) AS product
 WHERE size(list_distinct(layers)) = size(layers) AND product > 0
-RETURN 0.0 - ln(product) AS cost, layers, neurons, overlaps, product
-ORDER BY product DESC, list_to_string(',', layers), list_to_string(',', neurons), list_to_string(',', overlaps)
+RETURN 0.0 - ln(product) AS cost, layers, neurons, parts, overlaps, product
+ORDER BY product DESC, list_to_string(',', layers), list_to_string(',', neurons), list_to_string(',', parts)
 LIMIT $limit

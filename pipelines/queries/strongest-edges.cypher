@@ -8,6 +8,7 @@
 // @column source  integer  spectral neuron there
 // @column target_layer  text  name of the layer that is fed
 // @column target  integer  spectral neuron there
+// @column part  integer  0, or which attention head carries it
 // @column overlap  number  in [0, 1]
 // @column weight  number?  by the run's expression
 // @column sigma  number  the unadjusted p-value as a normal quantile
@@ -16,9 +17,9 @@
 MATCH (a:SpectralNeuron)-[e:CONNECTS]->(b:SpectralNeuron)
 WHERE ($model = '' OR a.model = $model) AND (e.significant OR NOT $significant)
 WITH a, e, b
-ORDER BY e.overlap DESC, a.model, a.layer, a.neuron, b.layer, b.neuron
+ORDER BY e.overlap DESC, a.model, a.layer, a.neuron, b.layer, b.neuron, e.part
 LIMIT $limit
 MATCH (k:Layer {model: a.model, layer: a.layer}), (l:Layer {model: b.model, layer: b.layer})
 RETURN a.model AS model, k.name AS source_layer, a.neuron AS source, l.name AS target_layer, b.neuron AS target,
-       e.overlap AS overlap, e.weight AS weight, e.sigma AS sigma, e.log_p AS log_p, e.q_value AS q_value
-ORDER BY overlap DESC, model, k.layer, source, l.layer, target
+       e.part AS part, e.overlap AS overlap, e.weight AS weight, e.sigma AS sigma, e.log_p AS log_p, e.q_value AS q_value
+ORDER BY overlap DESC, model, k.layer, source, l.layer, target, part

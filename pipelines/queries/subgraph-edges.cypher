@@ -12,6 +12,7 @@
 // @column weight  number?  by the run's expression
 // @column source_layer  integer  index of the source's layer
 // @column target_layer  integer  index of the target's layer
+// @column part  integer  0, or which attention head carries it
 // @column overlap  number  in [0, 1]
 // @column cosine  number?  signed; null where there are several positions
 // @column log_p  number  natural logarithm of the unadjusted p-value
@@ -22,6 +23,6 @@ MATCH (a:SpectralNeuron {model: $model})-[e:CONNECTS]->(b:SpectralNeuron)
 WHERE a.layer >= $first AND a.layer <= $last AND b.layer >= $first AND b.layer <= $last
   AND e.overlap >= $least AND (e.significant OR NOT $significant)
 RETURN a.id AS source, b.id AS target, 'Directed' AS type, e.weight AS weight,
-       a.layer AS source_layer, b.layer AS target_layer, e.overlap AS overlap, e.cosine AS cosine,
+       a.layer AS source_layer, b.layer AS target_layer, e.part AS part, e.overlap AS overlap, e.cosine AS cosine,
        e.log_p AS log_p, e.q_value AS q_value, e.sigma AS sigma, e.significant AS significant_edge
-ORDER BY overlap DESC, source_layer, a.neuron, target_layer, b.neuron LIMIT $limit
+ORDER BY overlap DESC, source_layer, a.neuron, target_layer, b.neuron, part LIMIT $limit

@@ -14,6 +14,7 @@ import {
   runPipeline,
 } from "../../src/mod.ts";
 import { ROOT } from "../integration/svr.ts";
+import { noise, writeTensors } from "../safetensors-file.ts";
 import { openTables, type Parameters, SQL } from "./tables.ts";
 
 /** Numbers may differ by this much, relative to numbers beyond 1. */
@@ -136,6 +137,34 @@ const SUBJECTS: readonly Subject[] = [
     ],
     empty: [],
   },
+  {
+    name: "a model whose connections have parts",
+    run: async (out) => {
+      const file = join(out, "heads.safetensors");
+      const tensors = ["in", "v", "o", "out"].map((layer, at) => [layer, [8, 8], noise(64, at + 1)] as const);
+      await writeTensors(file, tensors);
+      const heads = [0, 1].map((part) => ({
+        ...{ from: "v", to: "o", via: "attention-head" as const, part },
+        channels: [{ source: 4 * part, target: 4 * part, length: 4 }],
+      }));
+      const topology = { connections: [{ from: "in", to: "v" }, ...heads, { from: "o", to: "out" }] };
+      return run({ models: [{ path: file, id: "heads", topology }], out, sinks: ["parquet"], edges: "all" });
+    },
+    asked: [{
+      ...{
+        model: "heads",
+        other: "heads",
+        before: "heads",
+        after: "heads",
+        layer: "o",
+        neuron: 3,
+        significant: false,
+      },
+      ...{ from: "in", to: "out", from_neuron: 1, to_neuron: 2, hops: 3, limit: 500 },
+    }],
+    // One model only, without a change and without an orphan.
+    empty: ["appeared-vanished", "orphans"],
+  },
 ];
 
 /** Opens a run's graph in each store that there is. */
@@ -229,7 +258,8 @@ function isTyped(value: unknown, { type, nullable }: LibraryQuery["columns"][num
   if (value === null) return nullable;
   if (type === "list") return Array.isArray(value);
   if (type === "integer") return Number.isSafeInteger(value);
-  return typeof value === (type === "text" ? "string" : type === "number" ? "number" : "boolean");
+  if (type === "text") return typeof value === "string";
+  return type === "number" ? typeof value === "number" : typeof value === "boolean";
 }
 
 it("a statement for Neo4j keeps the parameters and puts the prefix before labels only", () => {

@@ -18,14 +18,15 @@ const EDGE_ORDER = "overlap DESC, source_layer, source_neuron, target_layer, tar
 const walks = (start: string) =>
   `RECURSIVE good AS (SELECT * FROM edges WHERE model = $model AND overlap >= $least AND (significant OR NOT $significant)),
   walk AS (
-    SELECT [source_layer, target_layer] AS layers, [source_neuron, target_neuron] AS neurons, [overlap] AS strengths,
+    SELECT [source_layer, target_layer] AS layers, [source_neuron, target_neuron] AS neurons, [part] AS parts, [overlap] AS strengths,
            overlap AS product, 1 AS hops FROM good WHERE source_layer <> target_layer AND (${start})
     UNION ALL
-    SELECT list_append(layers, target_layer), list_append(neurons, target_neuron), list_append(strengths, overlap),
+    SELECT list_append(layers, target_layer), list_append(neurons, target_neuron), list_append(parts, part), list_append(strengths, overlap),
            product * overlap, hops + 1
     FROM walk JOIN good ON source_layer = layers[-1] AND source_neuron = neurons[-1]
     WHERE hops < $hops AND NOT list_contains(layers, target_layer))`;
-const WALK_ORDER = "product DESC, array_to_string(layers, ','), array_to_string(neurons, ',')";
+const WALK_ORDER =
+  "product DESC, array_to_string(layers, ','), array_to_string(neurons, ','), array_to_string(parts, ',')";
 const layerOf = (name: string) => `(SELECT layer_index FROM layers WHERE model = $model AND name = ${name})`;
 
 /** Reaches neurons from one, along edges (`out`) or against them (`in`). */
@@ -52,19 +53,19 @@ export const SQL: Readonly<Record<string, string>> = {
       (SELECT sum(significant) FROM connections c WHERE c.model = m.model)
     FROM models m ORDER BY m.model`,
   "strongest-edges": `WITH ${KEPT} SELECT model, source_name, source_neuron, target_name, target_neuron,
-      overlap, weight, sigma, log_p, q_value FROM kept WHERE ($model = '' OR model = $model) AND (significant OR NOT $significant)
+      part, overlap, weight, sigma, log_p, q_value FROM kept WHERE ($model = '' OR model = $model) AND (significant OR NOT $significant)
     ORDER BY overlap DESC, model, source_layer, source_neuron, target_layer, target_neuron, part LIMIT $limit`,
   "strongest-paths": `WITH ${KEPT} SELECT a.source_name, a.source_neuron, a.target_neuron, b.target_neuron,
-      a.overlap, b.overlap, a.overlap * b.overlap AS product
+      a.part, b.part, a.overlap, b.overlap, a.overlap * b.overlap AS product
     FROM kept a JOIN kept b ON b.model = a.model AND b.source_layer = a.target_layer AND b.source_neuron = a.target_neuron
     WHERE a.model = $model
-    ORDER BY product DESC, a.source_layer, a.source_neuron, a.target_layer, a.target_neuron, b.target_layer, b.target_neuron
+    ORDER BY product DESC, a.source_layer, a.source_neuron, a.target_layer, a.target_neuron, b.target_layer, b.target_neuron, a.part, b.part
     LIMIT $limit`,
   "connections":
-    `SELECT k.name, l.name, via, tests, significant, expected_by_chance, max_overlap FROM connections c
+    `SELECT k.name, l.name, part, via, tests, significant, expected_by_chance, max_overlap FROM connections c
     JOIN layers k ON k.model = c.model AND k.layer_index = source_layer
     JOIN layers l ON l.model = c.model AND l.layer_index = target_layer
-    WHERE c.model = $model ORDER BY source_layer, target_layer`,
+    WHERE c.model = $model ORDER BY source_layer, target_layer, part`,
   "hubs": `WITH ends AS (
       SELECT target_layer AS layer, target_neuron AS neuron, 1 AS i, 0 AS o, weight AS wi, 0 AS wo
       FROM edges WHERE model = $model AND (significant OR NOT $significant)
@@ -83,7 +84,7 @@ export const SQL: Readonly<Record<string, string>> = {
     ORDER BY n.layer_index, n.neuron LIMIT $limit`,
   "near-kernel-edges":
     `WITH ${KEPT} SELECT source_name, source_neuron, a.relative, target_name, target_neuron, b.relative,
-      overlap, log_p, q_value, significant
+      part, overlap, log_p, q_value, significant
     FROM kept e JOIN neurons a ON a.model = e.model AND a.layer_index = source_layer AND a.neuron = source_neuron
     JOIN neurons b ON b.model = e.model AND b.layer_index = target_layer AND b.neuron = target_neuron
     WHERE e.model = $model AND a.near_kernel AND b.near_kernel AND (significant OR NOT $significant)
@@ -105,14 +106,14 @@ export const SQL: Readonly<Record<string, string>> = {
     FROM (FROM told WHERE model = $model) a FULL JOIN (FROM told WHERE model = $other) b USING (layer_index) ORDER BY layer_index`,
   "appeared-vanished":
     `WITH b AS (FROM edges WHERE model = $before AND significant), a AS (FROM edges WHERE model = $after AND significant)
-    SELECT change, source_layer, source_neuron, target_layer, target_neuron, overlap FROM (
+    SELECT change, source_layer, source_neuron, target_layer, target_neuron, part, overlap FROM (
       SELECT 'appeared' AS change, * FROM a ANTI JOIN b USING (source_layer, source_neuron, target_layer, target_neuron, part)
       UNION ALL
       SELECT 'vanished', * FROM b ANTI JOIN a USING (source_layer, source_neuron, target_layer, target_neuron, part))
     ORDER BY ${EDGE_ORDER} LIMIT $limit`,
   "subgraph-edges":
     `SELECT concat_ws('/', folder, source_layer, source_neuron), concat_ws('/', folder, target_layer, target_neuron),
-      'Directed', weight, source_layer, target_layer, overlap, cosine, log_p, q_value, sigma, significant
+      'Directed', weight, source_layer, target_layer, part, overlap, cosine, log_p, q_value, sigma, significant
     FROM edges WHERE model = $model AND least(source_layer, target_layer) >= $first AND greatest(source_layer, target_layer) <= $last
       AND overlap >= $least AND (significant OR NOT $significant)
     ORDER BY ${EDGE_ORDER} LIMIT $limit`,
@@ -121,13 +122,15 @@ export const SQL: Readonly<Record<string, string>> = {
       intensity, near_kernel
     FROM neurons n JOIN layers l USING (model, layer_index)
     WHERE model = $model AND layer_index BETWEEN $first AND $last ORDER BY layer_index, neuron LIMIT $limit`,
-  "chains": `WITH ${walks("true")} SELECT layers, neurons, strengths, product FROM walk WHERE hops = $hops
+  "chains": `WITH ${
+    walks("true")
+  } SELECT layers, neurons, parts, strengths, product FROM walk WHERE hops = $hops
     ORDER BY ${WALK_ORDER} LIMIT $limit`,
   "paths-between": `WITH ${walks(`source_layer = ${layerOf("$from")}`)}
-    SELECT hops, layers, neurons, strengths, product FROM walk WHERE layers[-1] = ${layerOf("$to")}
+    SELECT hops, layers, neurons, parts, strengths, product FROM walk WHERE layers[-1] = ${layerOf("$to")}
     ORDER BY ${WALK_ORDER} LIMIT $limit`,
   "shortest-path": `WITH ${walks(`source_layer = ${layerOf("$from")} AND source_neuron = $from_neuron`)}
-    SELECT list_sum(list_transform(strengths, x -> -ln(x))), layers, neurons, strengths, product FROM walk
+    SELECT list_sum(list_transform(strengths, x -> -ln(x))), layers, neurons, parts, strengths, product FROM walk
     WHERE layers[-1] = ${layerOf("$to")} AND neurons[-1] = $to_neuron ORDER BY ${WALK_ORDER} LIMIT $limit`,
   "neighbourhood": `WITH RECURSIVE
     good AS (SELECT * FROM edges WHERE model = $model AND overlap >= $least AND (significant OR NOT $significant)),
@@ -152,8 +155,6 @@ export async function openTables(
       `CREATE TABLE ${table} AS SELECT *, regexp_extract(filename, 'model=([^/]+)', 1) AS folder FROM ${files}`,
     );
   }
-  // In tables of schema 1 there is one edge between two neurons.
-  await duckdb.run("ALTER TABLE edges ADD COLUMN IF NOT EXISTS part INTEGER DEFAULT 0");
   const report = JSON.parse(await readFile(join(out, "report.json"), "utf8")) as RunReport;
   await duckdb.run("CREATE TABLE models (model VARCHAR, format VARCHAR, uri VARCHAR, run_id VARCHAR)");
   for (const { id, format, uri } of report.models) {
