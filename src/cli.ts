@@ -6,14 +6,12 @@ import process, { argv, exit, stderr, stdout } from "node:process";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { ConfigError } from "../config/document.ts";
 import { flagOf, type Overrides } from "../config/load.ts";
-import { GRAPH_FILE } from "../connectors/sinks/ladybug.ts";
-import { openLadybugReader } from "../connectors/sinks/ladybug-reader.ts";
-import { ANSWER_FORMATS, type AnswerFormat, formatAnswer } from "./cli/answer.ts";
 import { benchTables, measureKernels } from "./cli/bench.ts";
 import { inspectModel } from "./cli/inspect.ts";
 import { INSPECT_FORMATS, type InspectFormat, inspectionText } from "./cli/inspect-text.ts";
 import { planModels } from "./cli/models.ts";
 import { humanProgress, jsonProgress, type Progress } from "./cli/progress.ts";
+import { addQueryCommand } from "./cli/query.ts";
 import { configOfArguments, runCommand } from "./cli/run.ts";
 import { plainTable, printable } from "./cli/text.ts";
 import { messageOf } from "./model/errors.ts";
@@ -140,37 +138,7 @@ program.command("inspect")
     },
   );
 
-program.command("query")
-  .description("ask the graph of a run, in Cypher that only reads")
-  .argument("[cypher]", "one statement")
-  .option("--file <path>", "read the statement from a file")
-  .option("--out <dir>", "output folder of the run", "svr-out")
-  .option(
-    "--param <name=value>",
-    "a parameter ($name); numbers, true, false and null as in JSON, else text; repeatable",
-    parameterOf,
-    {},
-  )
-  .addOption(
-    new Option("--format <name>", "how the answer is written").choices(ANSWER_FORMATS).default("table"),
-  )
-  .action(
-    async (
-      cypher: string | undefined,
-      options: { file?: string; out: string; param: Record<string, unknown>; format: AnswerFormat },
-    ) => {
-      if ((cypher === undefined) === (options.file === undefined)) {
-        throw new ConfigError("svr query: required a statement, or --file with one, and not both");
-      }
-      const statement = cypher ?? await statementIn(options.file ?? "");
-      const reader = await openLadybugReader(join(options.out, GRAPH_FILE));
-      try {
-        write(formatAnswer(await reader.query(statement, options.param), options.format));
-      } finally {
-        await reader.close();
-      }
-    },
-  );
+addQueryCommand(program, write);
 
 program.command("bench")
   .description("speed of each kernel here, against the fastest matrix product; about two minutes")
@@ -184,24 +152,6 @@ program.command("bench")
       write(`\n${table.title}\n${plainTable(table)}\n`);
     }
   });
-
-async function statementIn(file: string): Promise<string> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (cause) {
-    throw new ConfigError(`${file}: found ${messageOf(cause)}, required a file with one statement`, {
-      cause,
-    });
-  }
-}
-
-function parameterOf(text: string, before: Record<string, unknown>): Record<string, unknown> {
-  const at = text.indexOf("=");
-  if (at < 1) throw new InvalidArgumentError("Required name=value.");
-  const value = text.slice(at + 1);
-  const plain = /^(-?\d+(\.\d+)?([eE][-+]?\d+)?|true|false|null|".*")$/s.test(value);
-  return { ...before, [text.slice(0, at)]: plain ? JSON.parse(value) as unknown : value };
-}
 
 function write(text: string | Uint8Array): void {
   stdout.write(text);

@@ -1,6 +1,5 @@
 /** `svr run`: runs a config, then prints what was found. */
 
-import { readFile } from "node:fs/promises";
 import { extname, join, relative } from "node:path";
 import { type LoadedConfig, loadRunConfig, type Overrides, runConfigOf } from "../../config/load.ts";
 import { ConfigError } from "../../config/document.ts";
@@ -9,6 +8,7 @@ import { openLadybugReader } from "../../connectors/sinks/ladybug-reader.ts";
 import { type ModelReport, modelTables, P_VALUE_MEANING } from "../analysis/report.ts";
 import { formatAnswer } from "./answer.ts";
 import type { Progress } from "./progress.ts";
+import { askQuery, bindQuery, loadQuery } from "./query-library.ts";
 import { type RunOutcome, runPipeline } from "./run-pipeline.ts";
 import { plainTable, printable } from "./text.ts";
 
@@ -17,8 +17,8 @@ const CONFIG_EXTENSIONS = [".yaml", ".yml", ".json"];
 /** More models than this are listed, not shown one by one. */
 const MOST_SHOWN = 8;
 
-/** The query that every run answers at its end; also there to be copied. */
-const SAMPLE_QUERY = new URL("../../pipelines/queries/strongest-paths.cypher", import.meta.url);
+/** The query of the library that every run answers at its end. */
+const SAMPLE_QUERY = "strongest-paths";
 
 /**
  * The config of `svr run <what...>`: one config file, or any number of models, folders and globs.
@@ -84,14 +84,20 @@ async function sampleQuery(
   { config }: LoadedConfig,
 ): Promise<(model: string) => Promise<string>> {
   if (config.graph === "none") return () => Promise.resolve("");
-  const query = await readFile(SAMPLE_QUERY, "utf8");
+  const query = await loadQuery(SAMPLE_QUERY);
   return async (model) => {
     const reader = await openLadybugReader(join(out, GRAPH_FILE));
     try {
-      const answer = new TextDecoder().decode(formatAnswer(await reader.query(query, { model }), "table"));
-      return `Cypher\n${indented(query.trimEnd())}\nanswers, for $model = ${
-        JSON.stringify(printable(model))
-      }\n${indented(answer.trimEnd())}`;
+      const answer = new TextDecoder().decode(
+        formatAnswer(await askQuery(reader, query, { model }), "table"),
+      );
+      const { cypher, parameters } = bindQuery(query, { model }, reader);
+      const values = Object.entries(parameters).map(([name, value]) =>
+        `$${name} = ${JSON.stringify(typeof value === "string" ? printable(value) : value)}`
+      );
+      return `Cypher (svr query @${SAMPLE_QUERY})\n${indented(cypher)}\nanswers, for ${values.join(", ")}\n${
+        indented(answer.trimEnd())
+      }`;
     } finally {
       await reader.close();
     }
@@ -121,7 +127,8 @@ function closingText({ out, record, report }: RunOutcome, { config }: LoadedConf
   const next = [
     ...config.graph === "none" ? [] : [
       `svr query${option} "MATCH (a:SpectralNeuron)-[e:CONNECTS]->(b:SpectralNeuron) RETURN a.model, a.layer, a.neuron, b.layer, b.neuron, e.overlap ORDER BY e.overlap DESC LIMIT 5"`,
-      `svr query${option} --file pipelines/queries/connections.cypher --param model=${first} --format csv`,
+      `svr query${option} @connections --param model=${first} --format csv`,
+      "svr query --list",
     ],
     ...config.sinks.includes("parquet")
       ? [

@@ -118,8 +118,14 @@ export interface QueryAnswer {
   readonly rows: readonly (readonly unknown[])[];
 }
 
+/** The graph stores differ where Cypher leaves off: lengths of paths, lists, functions. */
+export type CypherDialect = "ladybug" | "neo4j";
+
 /** A graph store opened for reading. */
 export interface GraphReader {
+  readonly dialect: CypherDialect;
+  /** What the store's labels begin with, where they do. */
+  readonly labelPrefix?: string;
   /**
    * Answers one Cypher statement that reads.
    *
