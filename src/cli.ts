@@ -1,4 +1,7 @@
-/** The command line, and the one place that knows every part. */
+/**
+ * The command line, and the one place that knows every part. Each command loads what it needs when it runs: to inspect a model is
+ * a matter of milliseconds, to load stores and kernels is not.
+ */
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -6,13 +9,10 @@ import process, { argv, exit, stderr, stdout } from "node:process";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { ConfigError } from "../config/document.ts";
 import { flagOf, type Overrides } from "../config/load.ts";
-import { benchTables, measureKernels } from "./cli/bench.ts";
-import { inspectModel } from "./cli/inspect.ts";
 import { INSPECT_FORMATS, type InspectFormat, inspectionText } from "./cli/inspect-text.ts";
-import { planModels } from "./cli/models.ts";
-import { humanProgress, jsonProgress, type Progress } from "./cli/progress.ts";
-import { addQueryCommand } from "./cli/query.ts";
-import { configOfArguments, runCommand } from "./cli/run.ts";
+import type { Progress } from "./cli/progress.ts";
+import { addQueryCommand } from "./cli/query-command.ts";
+import { configOfArguments } from "./cli/run-arguments.ts";
 import { plainTable, printable } from "./cli/text.ts";
 import { messageOf } from "./model/errors.ts";
 import { VERSION } from "./version.ts";
@@ -99,6 +99,8 @@ for (const [key, argument, description, parse] of SETTINGS) {
 run.action(
   async (what: string[], { json, quiet, ...overrides }: Overrides & { json?: boolean; quiet?: boolean }) => {
     const loaded = await configOfArguments(what, overrides);
+    const { humanProgress, jsonProgress } = await import("./cli/progress.ts");
+    const { runCommand } = await import("./cli/run.ts");
     const progress: Progress = quiet === true
       ? () => undefined
       : json === true
@@ -127,6 +129,8 @@ program.command("inspect")
       { json, format, ...overrides }: Overrides & { json?: boolean; format: InspectFormat },
     ) => {
       const { config, baseDir } = await configOfArguments(what, overrides);
+      const { planModels } = await import("./cli/models.ts");
+      const { inspectModel } = await import("./cli/inspect.ts");
       const found = [];
       for (const planned of await planModels(config, baseDir)) {
         found.push(await inspectModel(planned, config, interrupt.signal));
@@ -145,6 +149,7 @@ program.command("bench")
   .option("--json", "as JSON")
   .action(async ({ json }: { json?: boolean }) => {
     const say = (what: string) => void (json !== true && stderr.write(`${what}\n`));
+    const { benchTables, measureKernels } = await import("./cli/bench.ts");
     const { measurements, scalings, missing } = await measureKernels(say);
     for (const each of missing) stderr.write(`not here: ${printable(each)}\n`);
     if (json === true) return write(`${JSON.stringify({ measurements, scalings, missing }, null, 2)}\n`);
