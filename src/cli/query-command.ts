@@ -1,17 +1,8 @@
 /** `svr query` as the command line knows it; stores and formats are loaded when it is asked. */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { ANSWER_FORMATS, type AnswerFormat } from "./answer-formats.ts";
-
-/** The options of `svr query`. */
-export interface QueryOptions {
-  readonly file?: string;
-  readonly list?: true;
-  readonly out: string;
-  /** As on the command line, by name. */
-  readonly param: Readonly<Record<string, string>>;
-  readonly format: AnswerFormat;
-}
+import { ANSWER_FORMATS } from "./answer-formats.ts";
+import type { QueryOptions } from "./query.ts";
 
 /** Adds the command. @param write takes what belongs on stdout */
 export function addQueryCommand(program: Command, write: (text: string | Uint8Array) => void): void {

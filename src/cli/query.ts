@@ -8,9 +8,19 @@ import { openLadybugReader } from "../../connectors/sinks/ladybug-reader.ts";
 import { messageOf } from "../model/errors.ts";
 import type { GraphReader, QueryAnswer } from "../model/ports.ts";
 import { formatAnswer } from "./answer.ts";
-import type { QueryOptions } from "./query-command.ts";
+import type { AnswerFormat } from "./answer-formats.ts";
 import { hasHeader, typeInWords } from "./query-header.ts";
 import { askQuery, bindQuery, type LibraryQuery, listQueries, loadQuery, queryOf } from "./query-library.ts";
+
+/** The options of `svr query`. */
+export interface QueryOptions {
+  readonly file?: string;
+  readonly list?: true;
+  readonly out: string;
+  /** As on the command line, by name. */
+  readonly param: Readonly<Record<string, string>>;
+  readonly format: AnswerFormat;
+}
 
 /** The answer to `svr query`, as it belongs on stdout. */
 export async function answerOf(
