@@ -72,6 +72,12 @@ const SETTINGS: readonly (readonly [
   ["precision", "<name>", "f64 or, with the native kernel, f32 (default: f64)"],
   ["threads", "<n>", "matrices at a time (default: one per core)", numberOf],
   ["rank", "<k>", "only about the k leading neurons of each matrix, by a randomized method", numberOf],
+  [
+    "residual",
+    "<k>",
+    "residual connections from the k nearest layers only (default: from all)",
+    (text) => ({ span: numberOf(text) }),
+  ],
   ["memory", "<size>", "byte budget for weights and spectra, such as 512MiB (default: 2GiB)"],
 ];
 
@@ -119,6 +125,7 @@ program.command("inspect")
   .option("--topology <file>", "who feeds whom")
   .option("--batch-norm <mode>", "raw or folded, as for run")
   .option("--norm-gain <mode>", "raw or folded, as for run")
+  .option("--residual <k>", "as for run", (text) => ({ span: numberOf(text) }))
   .addOption(
     new Option("--format <name>", "how the answer is written").choices(INSPECT_FORMATS).default("table"),
   )
@@ -131,9 +138,10 @@ program.command("inspect")
       const { config, baseDir } = await configOfArguments(what, overrides);
       const { planModels } = await import("./cli/models.ts");
       const { inspectModel } = await import("./cli/inspect.ts");
+      const { layerSettings } = await import("./cli/layer-settings.ts");
       const found = [];
       for (const planned of await planModels(config, baseDir)) {
-        found.push(await inspectModel(planned, config, interrupt.signal));
+        found.push(await inspectModel(planned, layerSettings(config), interrupt.signal));
       }
       write(inspectionText(found, json === true ? "json" : format));
       for (const { id, warnings } of found) {

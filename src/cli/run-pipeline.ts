@@ -27,6 +27,7 @@ import {
   writeRecords,
 } from "./records.ts";
 import { openWorkshop } from "./workshop.ts";
+import { layerSettings } from "./layer-settings.ts";
 import { keyOf, memoryOf, testReport, testSettings, weightOf } from "./settings.ts";
 
 /** How a run may be watched and stopped. */
@@ -167,12 +168,7 @@ async function runModel(
   opened();
   try {
     const { id, uri, format } = model;
-    const layers = {
-      topology: planned.topology,
-      batchNorm: config.batchNorm,
-      normGain: config.normGain,
-      unfolding: config.unfolding,
-    };
+    const layers = { ...layerSettings(config), topology: planned.topology };
     const read = layerGraph(model, layers).layers.flatMap((layer) => [
       layer.weight.tensor,
       ...foldedTensors(layer),
