@@ -19,6 +19,16 @@ export { measureOverlap } from "./analysis/overlap-measures.ts";
 export type { ModelReport, ReportedEdge } from "./analysis/report.ts";
 export { openModel } from "./cli/models.ts";
 export type { Progress, ProgressEvent } from "./cli/progress.ts";
+export type { ParameterValue, QueryColumn, QueryHeader, QueryParameter } from "./cli/query-header.ts";
+export {
+  askQuery,
+  bindQuery,
+  type BoundQuery,
+  type LibraryQuery,
+  listQueries,
+  loadQuery,
+  queryOf,
+} from "./cli/query-library.ts";
 export type { RunRecord, RunReport } from "./cli/records.ts";
 export { run, type RunOptions, type RunOutcome, runPipeline } from "./cli/run-pipeline.ts";
 export { type OpenWorkshop, openWorkshop, type WorkshopOptions } from "./cli/workshop.ts";
@@ -41,6 +51,7 @@ export { type KernelName, openKernel } from "./kernels/select.ts";
 export type { ConnectionSummary, EdgeColumns, OverlapMeasures } from "./model/graph.ts";
 export type { Connection, Layer, LayerGraph, Skipped, Unfolding } from "./model/layer.ts";
 export type {
+  CypherDialect,
   GraphReader,
   Model,
   ModelHeader,

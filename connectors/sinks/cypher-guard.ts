@@ -45,6 +45,9 @@ const QUOTED: Token = "``";
  * @throws {SyntaxError} names what was found
  */
 export function requireReading(cypher: string): void {
+  // Neo4j resolves these before it looks for the ends of literals: `\u0027` is a quote there, and none here.
+  const escape = /\\u+00[0-7][0-9a-f]/i.exec(cypher)?.[0];
+  if (escape !== undefined) throw refusal(cypher, `${show(escape)}, which should stand for itself,`);
   const tokens = tokenize(cypher);
   while (tokens.at(-1) === ";") tokens.pop();
   if (tokens.length === 0) throw refusal(cypher, "nothing but white space and comments");
@@ -68,10 +71,11 @@ function refusal(cypher: string, found: string): SyntaxError {
 /** What makes the word behind it a name: a variable, property, label or parameter that is called like a clause. */
 const NAMES_NEXT = new Set([".", ":", "$", "|", "AS", ","]);
 
-/** Whether the word `LOAD` begins a clause that reads a file: `LOAD FROM`, `LOAD WITH HEADERS (…) FROM`. */
+/** Whether the word `LOAD` begins a clause that reads a file: `LOAD FROM`, `LOAD WITH HEADERS (…) FROM`, Neo4j's `LOAD CSV`. */
 function loads(tokens: readonly Token[], at: number): boolean {
   if (NAMES_NEXT.has(tokens[at - 1] ?? "")) return false;
-  return tokens[at + 1] === "FROM" || (tokens[at + 1] === "WITH" && tokens[at + 2] === "HEADERS");
+  return tokens[at + 1] === "FROM" || tokens[at + 1] === "CSV" ||
+    (tokens[at + 1] === "WITH" && tokens[at + 2] === "HEADERS");
 }
 
 /** Whether the word `CALL` begins a clause that is not one of the allowed: an unknown procedure, or a setting. */
@@ -79,7 +83,7 @@ function calls(tokens: readonly Token[], at: number): boolean {
   if (NAMES_NEXT.has(tokens[at - 1] ?? "")) return false;
   const [name = "", next] = tokens.slice(at + 1, at + 3);
   const clause = name === QUOTED || /^[\p{L}_]/u.test(name);
-  if (at > 0 && !(clause && (next === "(" || next === "="))) return false;
+  if (at > 0 && !(clause && (next === "(" || next === "=" || next === "."))) return false;
   return !(PROCEDURES.has(name) && next === "(");
 }
 
