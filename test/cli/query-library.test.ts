@@ -53,7 +53,7 @@ describe("a query's header", () => {
   it.each([
     [
       "// Answers.\n// @param x  wrong  y\nRETURN 1",
-      /line 2: found "@param x  wrong  y", required a parameter's type/,
+      /line 2: found "@param x {2}wrong {2}y", required a parameter/,
     ],
     ["// Answers.\n// @param x  text\nRETURN 1", /a description, two spaces apart/],
     ["// Answers.\n// @param x text described\nRETURN 1", /a description, two spaces apart/],
