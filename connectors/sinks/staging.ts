@@ -1,5 +1,6 @@
 /** Files that appear whole or not at all: written aside, moved into place by an atomic rename. */
 
+import { createHash } from "node:crypto";
 import { mkdir, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { messageOf, show } from "../../src/model/errors.ts";
@@ -7,12 +8,20 @@ import type { ModelHeader, ModelSink, RunHeader, Sink, WrittenFile } from "../..
 import { SCHEMA_VERSION, TABLE_NAMES, type TableBatch, type TableName } from "../../src/model/tables.ts";
 
 /** File systems allow 255 bytes in a name; `model=` and temporary suffixes need some. */
-const LONGEST_ID = 200;
+const LONGEST_NAME = 200;
+
+/** What stays readable of an id whose encoding is longer; `~` and a digest of 32 hex digits follow. */
+const READABLE = 160;
+
+/** Graph servers index at most 32,766 bytes of text, and a UTF-16 code unit takes up to 3 of them. */
+const LONGEST_ID = 10_900;
 
 /**
  * A model id as a folder name: percent-encoded wherever a file system, a shell or a Hive reader could stumble; injective.
+ * A name that would be longer than 200 bytes is cut, and told apart by `~` (which no other name holds) and 128 bits of
+ * the id's SHA-256.
  *
- * @throws {RangeError} when the id is empty, or longer than 200 bytes when encoded
+ * @throws {RangeError} when the id is empty, or longer than 10,900 UTF-16 code units
  */
 export function encodeModelId(id: string): string {
   const percent = (text: string) =>
@@ -21,12 +30,15 @@ export function encodeModelId(id: string): string {
     .replaceAll(/^\.+/g, percent)
     // Hive readers take these partitions for null.
     .replaceAll(/^(?:null|__HIVE_DEFAULT_PARTITION__)$/gi, (word) => percent(word[0]!) + word.slice(1));
-  if (encoded === "" || encoded.length > LONGEST_ID) {
+  if (encoded === "" || id.length > LONGEST_ID) {
     throw new RangeError(
-      `model id ${show(id)}: found ${encoded.length} bytes when encoded, required 1 to ${LONGEST_ID}`,
+      `model id ${show(id)}: found ${id.length} characters, required 1 to ${LONGEST_ID}`,
     );
   }
-  return encoded;
+  if (encoded.length <= LONGEST_NAME) return encoded;
+  const digest = createHash("sha256").update(encoded).digest("hex").slice(0, 32);
+  // Not in the midst of a percent sign's two digits.
+  return `${encoded.slice(0, READABLE).replace(/%.?$/, "")}~${digest}`;
 }
 
 /** A table file that is being written. */

@@ -26,9 +26,18 @@ describe("a model id as a folder's name", () => {
     ["epoch-012.f16", "epoch-012.f16"],
   ])("%s is %s", (id, name) => expect(encodeModelId(id)).toBe(name));
 
-  it("refuses what no file system could hold", () => {
+  it("cuts what no folder could be called, and tells the cut ones apart", () => {
+    const [a, b] = [`${"é".repeat(5000)}1`, `${"é".repeat(5000)}2`].map(encodeModelId);
+    expect(a).toMatch(/^(?:%C3%A9){26}(?:%C3)?~[0-9a-f]{32}$/);
+    expect(a).not.toBe(b);
+    expect(encodeModelId("x".repeat(200))).toBe("x".repeat(200));
+    expect(encodeModelId("x".repeat(201))).toMatch(/^x{160}~[0-9a-f]{32}$/);
+    // A name of that form is another id's.
+    expect(encodeModelId(encodeModelId("x".repeat(201)))).toBe(encodeModelId("x".repeat(201)).replace("~", "%7E"));
+  });
+
+  it("refuses what has no name, and what no graph server can look up", () => {
     expect(() => encodeModelId("")).toThrow(RangeError);
-    expect(() => encodeModelId("x".repeat(201))).toThrow(/found 201 bytes when encoded, required 1 to 200/);
-    expect(() => encodeModelId("é".repeat(40))).toThrow(RangeError);
+    expect(() => encodeModelId("x".repeat(10_901))).toThrow(/found 10901 characters, required 1 to 10900/);
   });
 });

@@ -4,14 +4,14 @@ import { join } from "node:path";
 import { tableFromIPC } from "apache-arrow";
 import { SINKS } from "../../../connectors/sinks/registry.ts";
 import { type Row, TABLE_NAMES, type TableName } from "../../../src/model/tables.ts";
-import { type ReadBack, sinkContract } from "./contract.ts";
+import { isPartition, type ReadBack, sinkContract } from "./contract.ts";
 
 const readBack: ReadBack = async (out, model) => {
   const found: Partial<Record<TableName, readonly Row[]>> = {};
   for (const table of TABLE_NAMES) {
     const folder = join(out, "arrow", table);
     if (!existsSync(folder)) continue;
-    const partition = (await readdir(folder)).find((name) => decodeURIComponent(name) === `model=${model}`);
+    const partition = (await readdir(folder)).find((name) => isPartition(name, model));
     if (partition === undefined) continue;
     const files = await readdir(join(folder, partition));
     if (files.length !== 1) throw new Error(`${partition}: found ${files.join(", ")}, required one file`);

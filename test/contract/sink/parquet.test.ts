@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
@@ -5,7 +6,7 @@ import { parquetReadObjects } from "hyparquet";
 import { expect } from "vitest";
 import { SINKS } from "../../../connectors/sinks/registry.ts";
 import { type Row, TABLE_NAMES, type TableName, TABLES } from "../../../src/model/tables.ts";
-import { type ReadBack, sinkContract } from "./contract.ts";
+import { isPartition, type ReadBack, sinkContract } from "./contract.ts";
 
 const database = await DuckDBInstance.create();
 const duckdb = await database.connect();
@@ -16,10 +17,16 @@ const readBack: ReadBack = async (out, model) => {
   if ((await readdir(out)).length === 0) return found;
   for (const table of TABLE_NAMES) {
     const names = TABLES[table].map((column) => `"${column.name}"`).join(", ");
+    const folders = existsSync(join(out, table)) ? await readdir(join(out, table)) : [];
+    const folder = folders.find((name) => isPartition(name, model));
+    if (folder === undefined) continue;
     const answer = await duckdb.runAndReadAll(
       `SELECT ${names}, filename AS file FROM read_parquet($glob, hive_partitioning = true, ` +
-        "hive_types = {'model': VARCHAR}, filename = true) WHERE model = $model",
-      { glob: join(out, table, "*", "*.parquet"), model },
+        "hive_types = {'model': VARCHAR}, filename = true) WHERE model = $partition",
+      {
+        glob: join(out, table, "*", "*.parquet"),
+        partition: decodeURIComponent(folder.slice("model=".length)),
+      },
     );
     const rows = answer.getRowObjects().map(({ file, ...row }) => ({ file: String(file), row: row as Row }));
     found[table] = rows.map(({ row }) => row);
