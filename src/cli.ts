@@ -7,6 +7,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { ConfigError } from "../config/document.ts";
 import { flagOf, type Overrides } from "../config/load.ts";
 import { benchTables, measureKernels } from "./cli/bench.ts";
+import { addExportCommand } from "./cli/export.ts";
 import { inspectionTables, inspectModel } from "./cli/inspect.ts";
 import { planModels } from "./cli/models.ts";
 import { humanProgress, jsonProgress, type Progress } from "./cli/progress.ts";
@@ -136,6 +137,7 @@ program.command("inspect")
   });
 
 addQueryCommand(program, write);
+addExportCommand(program, write, interrupt.signal);
 
 program.command("bench")
   .description("speed of each kernel here, against the fastest matrix product; about two minutes")
