@@ -8,18 +8,29 @@ import { ConfigError } from "../config/document.ts";
 import { flagOf, type Overrides } from "../config/load.ts";
 import { GRAPH_FILE } from "../connectors/sinks/ladybug.ts";
 import { openLadybugReader } from "../connectors/sinks/ladybug-reader.ts";
+import { openNeo4jReader } from "../connectors/sinks/neo4j-reader.ts";
 import { ANSWER_FORMATS, type AnswerFormat, formatAnswer } from "./cli/answer.ts";
 import { benchTables, measureKernels } from "./cli/bench.ts";
 import { inspectionTables, inspectModel } from "./cli/inspect.ts";
 import { planModels } from "./cli/models.ts";
 import { humanProgress, jsonProgress, type Progress } from "./cli/progress.ts";
 import { configOfArguments, runCommand } from "./cli/run.ts";
+import { addServerOptions, serverChoices, type ServerOptions, withServer } from "./cli/server-options.ts";
 import { plainTable, printable } from "./cli/text.ts";
 import { messageOf } from "./model/errors.ts";
 import { VERSION } from "./version.ts";
 
 /** What the process ends with. */
 const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+
+/** Options of `svr query`. */
+interface QueryOptions extends ServerOptions {
+  readonly file?: string;
+  readonly out: string;
+  readonly graph: "embedded" | "neo4j";
+  readonly param: Record<string, unknown>;
+  readonly format: AnswerFormat;
+}
 
 const interrupt = new AbortController();
 
@@ -41,7 +52,7 @@ const SETTINGS: readonly (readonly [
   parse?: (text: string) => unknown,
 ])[] = [
   ["out", "<dir>", "output folder (default: svr-out)"],
-  ["graph", "<store>", "embedded or none (default: embedded)"],
+  ["graph", "<store>", "embedded, neo4j or none (default: embedded)"],
   [
     "sinks",
     "<list>",
@@ -96,8 +107,10 @@ for (const [key, argument, description, parse] of SETTINGS) {
   const option = new Option(`--${flagOf(key)} ${argument}`, description);
   run.addOption(parse === undefined ? option : option.argParser(parse));
 }
+addServerOptions(run);
 run.action(
-  async (what: string[], { json, quiet, ...overrides }: Overrides & { json?: boolean; quiet?: boolean }) => {
+  async (what: string[], { json, quiet, ...options }: Overrides & { json?: boolean; quiet?: boolean }) => {
+    const overrides = withServer(options);
     const loaded = await configOfArguments(what, overrides);
     const progress: Progress = quiet === true
       ? () => undefined
@@ -136,11 +149,14 @@ program.command("inspect")
     }
   });
 
-program.command("query")
+const query = program.command("query")
   .description("ask the graph of a run, in Cypher that only reads")
   .argument("[cypher]", "one statement")
   .option("--file <path>", "read the statement from a file")
   .option("--out <dir>", "output folder of the run", "svr-out")
+  .addOption(
+    new Option("--graph <store>", "where the graph is").choices(["embedded", "neo4j"]).default("embedded"),
+  )
   .option(
     "--param <name=value>",
     "a parameter ($name); numbers, true, false and null as in JSON, else text; repeatable",
@@ -153,13 +169,15 @@ program.command("query")
   .action(
     async (
       cypher: string | undefined,
-      options: { file?: string; out: string; param: Record<string, unknown>; format: AnswerFormat },
+      options: QueryOptions,
     ) => {
       if ((cypher === undefined) === (options.file === undefined)) {
         throw new ConfigError("svr query: required a statement, or --file with one, and not both");
       }
       const statement = cypher ?? await statementIn(options.file ?? "");
-      const reader = await openLadybugReader(join(options.out, GRAPH_FILE));
+      const reader = options.graph === "neo4j"
+        ? await openNeo4jReader(serverChoices(withServer(options).neo4j))
+        : await openLadybugReader(join(options.out, GRAPH_FILE));
       try {
         write(formatAnswer(await reader.query(statement, options.param), options.format));
       } finally {
@@ -167,6 +185,8 @@ program.command("query")
       }
     },
   );
+
+addServerOptions(query);
 
 program.command("bench")
   .description("speed of each kernel here, against the fastest matrix product; about two minutes")
