@@ -13,6 +13,7 @@ import { planModels } from "./cli/models.ts";
 import { humanProgress, jsonProgress, type Progress } from "./cli/progress.ts";
 import { addQueryCommand } from "./cli/query.ts";
 import { configOfArguments, runCommand } from "./cli/run.ts";
+import { addServerOptions, withServer } from "./cli/server-options.ts";
 import { plainTable, printable } from "./cli/text.ts";
 import { messageOf } from "./model/errors.ts";
 import { VERSION } from "./version.ts";
@@ -40,7 +41,7 @@ const SETTINGS: readonly (readonly [
   parse?: (text: string) => unknown,
 ])[] = [
   ["out", "<dir>", "output folder (default: svr-out)"],
-  ["graph", "<store>", "embedded or none (default: embedded)"],
+  ["graph", "<store>", "embedded, neo4j or none (default: embedded)"],
   [
     "sinks",
     "<list>",
@@ -96,8 +97,10 @@ for (const [key, argument, description, parse] of SETTINGS) {
   const option = new Option(`--${flagOf(key)} ${argument}`, description);
   run.addOption(parse === undefined ? option : option.argParser(parse));
 }
+addServerOptions(run);
 run.action(
-  async (what: string[], { json, quiet, ...overrides }: Overrides & { json?: boolean; quiet?: boolean }) => {
+  async (what: string[], { json, quiet, ...options }: Overrides & { json?: boolean; quiet?: boolean }) => {
+    const overrides = withServer(options);
     const loaded = await configOfArguments(what, overrides);
     const progress: Progress = quiet === true
       ? () => undefined

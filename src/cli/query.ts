@@ -6,17 +6,20 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { ConfigError } from "../../config/document.ts";
 import { GRAPH_FILE } from "../../connectors/sinks/ladybug.ts";
 import { openLadybugReader } from "../../connectors/sinks/ladybug-reader.ts";
+import { openNeo4jReader } from "../../connectors/sinks/neo4j-reader.ts";
 import { messageOf } from "../model/errors.ts";
 import type { GraphReader, QueryAnswer } from "../model/ports.ts";
 import { ANSWER_FORMATS, type AnswerFormat, formatAnswer } from "./answer.ts";
 import { hasHeader, typeInWords } from "./query-header.ts";
 import { askQuery, bindQuery, type LibraryQuery, listQueries, loadQuery, queryOf } from "./query-library.ts";
+import { addServerOptions, serverChoices, type ServerOptions, withServer } from "./server-options.ts";
 
 /** The options of `svr query`. */
-export interface QueryOptions {
+export interface QueryOptions extends ServerOptions {
   readonly file?: string;
   readonly list?: true;
   readonly out: string;
+  readonly graph: "embedded" | "neo4j";
   /** As on the command line, by name. */
   readonly param: Readonly<Record<string, string>>;
   readonly format: AnswerFormat;
@@ -24,12 +27,15 @@ export interface QueryOptions {
 
 /** Adds the command. @param write takes what belongs on stdout */
 export function addQueryCommand(program: Command, write: (text: string | Uint8Array) => void): void {
-  program.command("query")
+  const command = program.command("query")
     .description("ask the graph of a run, in Cypher that only reads")
     .argument("[cypher]", "one statement, or @name of a query of the library")
     .option("--list", "list the library's queries and what they take; with @name, show one with its Cypher")
     .option("--file <path>", "read the statement from a file")
     .option("--out <dir>", "output folder of the run", "svr-out")
+    .addOption(
+      new Option("--graph <store>", "where the graph is").choices(["embedded", "neo4j"]).default("embedded"),
+    )
     .option(
       "--param <name=value>",
       "a parameter ($name); in a statement of your own, numbers, true, false and null as in JSON, else text; repeatable",
@@ -48,6 +54,7 @@ export function addQueryCommand(program: Command, write: (text: string | Uint8Ar
       if (options.list === true) return write(await listing(cypher, options));
       write(formatAnswer(await ask(cypher, options), options.format));
     });
+  addServerOptions(command);
 }
 
 async function ask(cypher: string | undefined, options: QueryOptions): Promise<QueryAnswer> {
@@ -71,14 +78,16 @@ async function ask(cypher: string | undefined, options: QueryOptions): Promise<Q
 }
 
 /** Opens the graph that the options name. */
-export function openReader({ out }: Pick<QueryOptions, "out">): Promise<GraphReader> {
-  return openLadybugReader(join(out, GRAPH_FILE));
+export function openReader(options: QueryOptions): Promise<GraphReader> {
+  return options.graph === "neo4j"
+    ? openNeo4jReader(serverChoices(withServer(options).neo4j))
+    : openLadybugReader(join(options.out, GRAPH_FILE));
 }
 
 function checkNames(query: LibraryQuery, given: QueryOptions["param"]): void {
   const models = query.parameters.filter(({ type }) => type === "model");
   const placeholders = Object.fromEntries(models.map(({ name }) => [name, ""]));
-  asConfigError(() => bindQuery(query, { ...placeholders, ...given }, { dialect: "ladybug" }));
+  asConfigError(() => bindQuery(query, { ...placeholders, ...given }, { dialect: "embedded" }));
 }
 
 /** A wrong value on the command line is bad usage. */
@@ -133,10 +142,10 @@ function describeQuery(query: LibraryQuery, whole: boolean): string {
   const columns = query.columns.map(({ name, type, nullable, description }) =>
     `    ${name}  ${description} (${type}${nullable ? " or null" : ""})`
   );
-  const { ladybug, neo4j } = query.statements;
-  const texts = ladybug === neo4j
-    ? ["  Cypher", indented(ladybug)]
-    : ["  Cypher, embedded store", indented(ladybug), "  Cypher, Neo4j", indented(neo4j)];
+  const { embedded, neo4j } = query.statements;
+  const texts = embedded === neo4j
+    ? ["  Cypher", indented(embedded)]
+    : ["  Cypher, embedded store", indented(embedded), "  Cypher, Neo4j", indented(neo4j)];
   return `${[...lines, "  columns", ...columns, ...texts].join("\n")}\n`;
 }
 

@@ -17,7 +17,7 @@ RETURN count(*) AS n
 const query = queryOf("test", TEXT, "// Neo4j's\n// own\nMATCH (n:Layer) RETURN n.hops_$hops\n");
 const bind = (
   given: Record<string, unknown>,
-  store: Pick<GraphReader, "dialect" | "labelPrefix"> = { dialect: "ladybug" },
+  store: Pick<GraphReader, "dialect" | "labelPrefix"> = { dialect: "embedded" },
 ) => bindQuery(query, given, store);
 
 describe("a query's header", () => {
@@ -132,7 +132,7 @@ describe("values for a query", () => {
       "odd",
       '// Odd.\n// @param constructor  text = "x"  y\n// @column c  text  y\nRETURN $constructor AS c',
     );
-    expect(bindQuery(odd, {}, { dialect: "ladybug" }).parameters).toEqual({ constructor: "x" });
+    expect(bindQuery(odd, {}, { dialect: "embedded" }).parameters).toEqual({ constructor: "x" });
   });
 });
 
@@ -140,7 +140,7 @@ describe("asking", () => {
   const graph = (...ids: string[]): GraphReader & { asked: unknown[] } => {
     const asked: unknown[] = [];
     return {
-      ...{ dialect: "ladybug", asked, close: () => Promise.resolve() },
+      ...{ dialect: "embedded", asked, close: () => Promise.resolve() },
       query: (cypher, parameters) => {
         if (cypher.startsWith("MATCH (m:Model) RETURN m.id")) {
           return Promise.resolve({ columns: ["id"], rows: ids.map((id) => [id]) });
