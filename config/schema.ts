@@ -115,6 +115,11 @@ export const runConfigSchema = z.strictObject({
   rank: z.int().min(1).optional().describe(
     "Only about so many leading singular triplets of each matrix, by a randomized method: an approximation. Default: all.",
   ),
+  residual: z.strictObject({
+    span: z.int().min(1).describe("So many of the nearest layers that write to a residual stream."),
+  }).optional().describe(
+    "How far residual connections reach. Default: every layer that writes to the stream feeds every later one that reads it.",
+  ),
   memory: z.string().regex(BYTE_SIZE, { error: "a size such as 512MiB or 2GiB", abort: true })
     .refine((size) => parseByteSize(size) !== null, "a size of at least one byte")
     .default(DEFAULTS.memory).describe("The byte budget for weights and spectra, such as 512MiB or 2GiB."),

@@ -2,17 +2,16 @@
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Command, InvalidArgumentError, Option } from "commander";
 import { ConfigError } from "../../config/document.ts";
 import { GRAPH_FILE } from "../../connectors/sinks/ladybug.ts";
 import { openLadybugReader } from "../../connectors/sinks/ladybug-reader.ts";
-import { openNeo4jReader } from "../../connectors/sinks/neo4j-reader.ts";
 import { messageOf } from "../model/errors.ts";
 import type { GraphReader, QueryAnswer } from "../model/ports.ts";
-import { ANSWER_FORMATS, type AnswerFormat, formatAnswer } from "./answer.ts";
+import { formatAnswer } from "./answer.ts";
+import type { AnswerFormat } from "./answer-formats.ts";
 import { hasHeader, typeInWords } from "./query-header.ts";
 import { askQuery, bindQuery, type LibraryQuery, listQueries, loadQuery, queryOf } from "./query-library.ts";
-import { addServerOptions, serverChoices, type ServerOptions, withServer } from "./server-options.ts";
+import { serverChoices, type ServerOptions, withServer } from "./server-options.ts";
 
 /** The options of `svr query`. */
 export interface QueryOptions extends ServerOptions {
@@ -25,36 +24,13 @@ export interface QueryOptions extends ServerOptions {
   readonly format: AnswerFormat;
 }
 
-/** Adds the command. @param write takes what belongs on stdout */
-export function addQueryCommand(program: Command, write: (text: string | Uint8Array) => void): void {
-  const command = program.command("query")
-    .description("ask the graph of a run, in Cypher that only reads")
-    .argument("[cypher]", "one statement, or @name of a query of the library")
-    .option("--list", "list the library's queries and what they take; with @name, show one with its Cypher")
-    .option("--file <path>", "read the statement from a file")
-    .option("--out <dir>", "output folder of the run", "svr-out")
-    .addOption(
-      new Option("--graph <store>", "where the graph is").choices(["embedded", "neo4j"]).default("embedded"),
-    )
-    .option(
-      "--param <name=value>",
-      "a parameter ($name); in a statement of your own, numbers, true, false and null as in JSON, else text; repeatable",
-      parameterOf,
-      {},
-    )
-    .addOption(
-      new Option("--format <name>", "how the answer is written").choices(ANSWER_FORMATS).default("table"),
-    )
-    .addHelpText(
-      "after",
-      "\nExamples:\n  svr query --list\n  svr query @hubs --param model=vgg16s-wd --param limit=5 --format csv\n" +
-        '  svr query "MATCH (m:Model) RETURN m.id"',
-    )
-    .action(async (cypher: string | undefined, options: QueryOptions) => {
-      if (options.list === true) return write(await listing(cypher, options));
-      write(formatAnswer(await ask(cypher, options), options.format));
-    });
-  addServerOptions(command);
+/** The answer to `svr query`, as it belongs on stdout. */
+export async function answerOf(
+  cypher: string | undefined,
+  options: QueryOptions,
+): Promise<string | Uint8Array> {
+  if (options.list === true) return await listing(cypher, options);
+  return formatAnswer(await ask(cypher, options), options.format);
 }
 
 async function ask(cypher: string | undefined, options: QueryOptions): Promise<QueryAnswer> {
@@ -78,10 +54,10 @@ async function ask(cypher: string | undefined, options: QueryOptions): Promise<Q
 }
 
 /** Opens the graph that the options name. */
-export function openReader(options: QueryOptions): Promise<GraphReader> {
-  return options.graph === "neo4j"
-    ? openNeo4jReader(serverChoices(withServer(options).neo4j))
-    : openLadybugReader(join(options.out, GRAPH_FILE));
+export async function openReader(options: QueryOptions): Promise<GraphReader> {
+  if (options.graph === "embedded") return await openLadybugReader(join(options.out, GRAPH_FILE));
+  const { openNeo4jReader } = await import("../../connectors/sinks/neo4j-reader.ts");
+  return await openNeo4jReader(serverChoices(withServer(options).neo4j));
 }
 
 function checkNames(query: LibraryQuery, given: QueryOptions["param"]): void {
@@ -159,12 +135,6 @@ async function statementIn(file: string): Promise<string> {
       cause,
     });
   }
-}
-
-function parameterOf(text: string, before: QueryOptions["param"]): QueryOptions["param"] {
-  const at = text.indexOf("=");
-  if (at < 1) throw new InvalidArgumentError("Required name=value.");
-  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
 }
 
 /** Values for a statement that does not say what it takes: what is JSON's number, truth value, null or quoted text is that, the rest text. */

@@ -1,8 +1,7 @@
 /** `svr run`: runs a config, then prints what was found. */
 
-import { extname, join, relative } from "node:path";
-import { type LoadedConfig, loadRunConfig, type Overrides, runConfigOf } from "../../config/load.ts";
-import { ConfigError } from "../../config/document.ts";
+import { join, relative } from "node:path";
+import type { LoadedConfig } from "../../config/load.ts";
 import type { RunConfig } from "../../config/schema.ts";
 import { GRAPH_FILE } from "../../connectors/sinks/ladybug.ts";
 import { openLadybugReader } from "../../connectors/sinks/ladybug-reader.ts";
@@ -15,33 +14,11 @@ import { type RunOutcome, runPipeline } from "./run-pipeline.ts";
 import { serverChoices } from "./server-options.ts";
 import { plainTable, printable } from "./text.ts";
 
-const CONFIG_EXTENSIONS = [".yaml", ".yml", ".json"];
-
 /** More models than this are listed, not shown one by one. */
 const MOST_SHOWN = 8;
 
 /** The query of the library that every run answers at its end. */
 const SAMPLE_QUERY = "strongest-paths";
-
-/**
- * The config of `svr run <what...>`: one config file, or any number of models, folders and globs.
- *
- * @throws {ConfigError} when both are mixed, or the settings are not valid
- */
-export async function configOfArguments(
-  what: readonly string[],
-  overrides: Overrides,
-): Promise<LoadedConfig> {
-  const configs = what.filter((each) => CONFIG_EXTENSIONS.includes(extname(each).toLowerCase()));
-  const [config] = configs;
-  if (config === undefined) return runConfigOf({ ...overrides, models: [...what] });
-  if (what.length > 1) {
-    throw new ConfigError(
-      `svr run: found ${what.length} arguments, required one config file, or models only`,
-    );
-  }
-  return await loadRunConfig(config, overrides);
-}
 
 /**
  * Runs a config and prints its findings.
