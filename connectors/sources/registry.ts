@@ -7,6 +7,7 @@ import type { SourceFormat } from "../../src/model/ports.ts";
 /** File formats by extension, loaded when first used. */
 export const FORMATS: ReadonlyMap<string, () => Promise<SourceFormat>> = new Map([
   [".safetensors", async () => (await import("./safetensors.ts")).safetensors],
+  [".onnx", async () => (await import("./onnx.ts")).onnx],
 ]);
 
 /** The extensions that can be read, with their dots. */
