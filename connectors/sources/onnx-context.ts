@@ -157,11 +157,8 @@ export class Context {
       step *= size;
     }
     const moved = axes.map((each, a) => merged(each.map((factor, f) => steps.get(`${a}/${f}`) ?? factor)));
-    return this.emit(
-      { op: "map", input: value.signal, channels: ranges(order), width: order.length, via: "split" },
-      moved,
-      order.length,
-    );
+    const map = { op: "map", input: value.signal, channels: ranges(order), width: order.length, via: "split" } as const;
+    return { ...this.emit(map, moved, order.length), partOf: value.signal };
   }
 
   /**

@@ -95,7 +95,7 @@ function two(context: Context, node: OnnxNode, a: Activation, b: Activation): Ac
   if (a.nature === "input" && b.nature === "input") return { ...a, axes };
   // A function of one signal, place by place: gates like x * sigmoid(x), and normalizations by statistics of the signal itself.
   if (aside && one.nature !== "lost" && one.nature !== "input") {
-    const main = one.pooled === undefined ? one : other;
+    const main = one.root !== other.root && one.pooled === other.root ? other : one;
     return context.keep(main, { axes: main.axes, normalized: main !== other && /^(Div|Mul)$/.test(op) && other.nature === "statistic" });
   }
   if (one.nature === "statistic" || other.nature === "statistic") {
@@ -113,6 +113,10 @@ function two(context: Context, node: OnnxNode, a: Activation, b: Activation): Ac
 function sum(context: Context, node: OnnxNode, values: readonly Activation[], axes: readonly Axis[] | null): Activation {
   const known = values.find(({ nature }) => nature === "channels");
   if (known === undefined) return context.stop(node, values, "nothing of known channels is added", axes);
+  const parts = values.map(({ partOf }) => partOf);
+  if (parts.some((part, at) => part !== undefined && parts.indexOf(part) !== at)) {
+    return context.stop(node, values, "channels of one signal are added to others of the same", axes);
+  }
   const own = axes ?? (values.every((each) => each === known || each.axes === null) ? known.axes : null);
   if (own === null) return context.stop(node, values, "channels that lie differently are added");
   const signals = values.map((each) => each.nature === "input" ? context.network.add({ op: "input" }) : each.signal);

@@ -35,6 +35,8 @@ export interface Activation {
   readonly nature: "channels" | "input" | "statistic" | "lost";
   /** Whether it was just divided by a statistic of itself: a gain may follow. */
   readonly normalized: boolean;
+  /** The signal of which it is some of the channels. */
+  readonly partOf?: Signal;
   /** The root whose positions were averaged to make it. */
   readonly pooled?: number;
 }
