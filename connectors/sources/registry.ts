@@ -10,6 +10,7 @@ export const FORMATS: ReadonlyMap<string, () => Promise<SourceFormat>> = new Map
   [".npz", async () => (await import("./numpy.ts")).npz],
   [".npy", async () => (await import("./numpy.ts")).npy],
   [".safetensors.index.json", async () => (await import("./safetensors-index.ts")).safetensorsIndex],
+  [".onnx", async () => (await import("./onnx.ts")).onnx],
 ]);
 
 /** How the names of files end that can be read, with their dots. */
