@@ -65,8 +65,11 @@ function unfoldedGraph(
   const { tensors } = model;
   if (topology !== undefined) return declaredGraph(tensors, topology, model.operators?.layers);
   if (model.graph !== undefined) return model.graph;
-  const operators = model.operators ?? recognized(model);
-  return operators === null ? guessedGraph(tensors) : tracedGraph(tensors, operators);
+  if (model.operators !== undefined) return tracedGraph(tensors, model.operators);
+  const { operators, misfits } = recognized(model);
+  const graph = operators === null ? guessedGraph(tensors) : tracedGraph(tensors, operators);
+  const warnings = misfits.map((misfit) => `looks like a known architecture, but does not fit it: ${misfit}`);
+  return { ...graph, warnings: [...warnings, ...graph.warnings] };
 }
 
 function tracedGraph(tensors: readonly TensorInfo[], operators: OperatorGraph): LayerGraph {
