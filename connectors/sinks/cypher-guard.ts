@@ -93,7 +93,8 @@ const NAMES_NEXT = new Set([".", ":", "$", "|", "AS", ","]);
 /** Whether the word `LOAD` begins a clause that reads a file: `LOAD FROM`, `LOAD WITH HEADERS (…) FROM`, `LOAD CSV`. */
 function loads(tokens: readonly Token[], at: number): boolean {
   if (NAMES_NEXT.has(tokens[at - 1] ?? "")) return false;
-  return tokens[at + 1] === "FROM" || tokens[at + 1] === "CSV" || (tokens[at + 1] === "WITH" && tokens[at + 2] === "HEADERS");
+  return tokens[at + 1] === "FROM" || tokens[at + 1] === "CSV" ||
+    (tokens[at + 1] === "WITH" && tokens[at + 2] === "HEADERS");
 }
 
 /** Whether the word `CALL` begins a clause that is not one of the allowed: an unknown procedure, or a setting. */

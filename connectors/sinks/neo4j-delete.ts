@@ -25,7 +25,9 @@ export async function deleteOwned(server: GraphServer, load: Integer, signal?: A
     for (const layer of ids) {
       await deleteInPieces(
         server,
-        `MATCH (l)-[:HAS_NEURON]->(n)${what} WHERE id(l) = $layer WITH ${what === "" ? "n" : "e"} AS x LIMIT $most ` +
+        `MATCH (l)-[:HAS_NEURON]->(n)${what} WHERE id(l) = $layer WITH ${
+          what === "" ? "n" : "e"
+        } AS x LIMIT $most ` +
           "DETACH DELETE x RETURN count(*) AS gone",
         layer,
         signal,

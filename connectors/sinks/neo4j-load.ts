@@ -202,7 +202,12 @@ function rowsOf(columns: readonly ColumnData[], rows: number): unknown[][] {
 }
 
 /** Rows with the server's ids in place of the two numbers before the properties; null where there is no such node. */
-function joined(columns: readonly ColumnData[], rows: number, sources?: Ids, targets?: Ids): unknown[][] | null {
+function joined(
+  columns: readonly ColumnData[],
+  rows: number,
+  sources?: Ids,
+  targets?: Ids,
+): unknown[][] | null {
   const [source, target, ...properties] = columns;
   const found = rowsOf(properties, rows);
   for (let row = 0; row < rows; row++) {

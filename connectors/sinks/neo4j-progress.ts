@@ -88,7 +88,11 @@ export class Neo4jLoad {
    *
    * @throws {LoadLost} when another run has removed this load
    */
-  async once(worker: number, work: (run: RunStatement) => Promise<void>, signal?: AbortSignal): Promise<void> {
+  async once(
+    worker: number,
+    work: (run: RunStatement) => Promise<void>,
+    signal?: AbortSignal,
+  ): Promise<void> {
     const step = (this.#steps[worker] ?? 0) + 1;
     await this.#server.write(async (run) => {
       const [counted] = await run(
@@ -98,7 +102,9 @@ export class Neo4jLoad {
         { load: this.number, slot: neo4j.int(worker), step: neo4j.int(step) },
       );
       if (counted === undefined || counted["before"] === REVOKED) {
-        throw new LoadLost("loading the graph: another run took this one for dead and has removed what it had loaded");
+        throw new LoadLost(
+          "loading the graph: another run took this one for dead and has removed what it had loaded",
+        );
       }
       if (counted["before"] !== step) await work(run);
     }, signal);
@@ -136,13 +142,16 @@ export async function removeAbandoned(server: GraphServer, signal?: AbortSignal)
   for (const { load: number } of dead) {
     const found = { load: neo4j.int(Number(number)) };
     // Should its run be alive after all, it may add nothing to what is being deleted.
-    await server.write((run) =>
-      run(`MATCH (o:${load} {load: $load}) SET o.step = $revoked, o.host = $host, o.pid = $pid`, {
-        ...found,
-        revoked: neo4j.int(REVOKED),
-        host: HOST,
-        pid: neo4j.int(pid),
-      }), signal);
+    await server.write(
+      (run) =>
+        run(`MATCH (o:${load} {load: $load}) SET o.step = $revoked, o.host = $host, o.pid = $pid`, {
+          ...found,
+          revoked: neo4j.int(REVOKED),
+          host: HOST,
+          pid: neo4j.int(pid),
+        }),
+      signal,
+    );
     await deleteOwned(server, found.load, signal);
   }
   return dead.length;

@@ -83,12 +83,16 @@ export async function connectServer(
   return {
     settings,
     write: (work, signal) =>
-      patiently(settings, () =>
-        once((opened) =>
-          opened.executeWrite((tx) =>
-            work(async (cypher, parameters) => await rowsOf(tx, cypher, parameters))
-          )
-        ), signal),
+      patiently(
+        settings,
+        () =>
+          once((opened) =>
+            opened.executeWrite((tx) =>
+              work(async (cypher, parameters) => await rowsOf(tx, cypher, parameters))
+            )
+          ),
+        signal,
+      ),
     alone: (cypher, signal) =>
       patiently(settings, () =>
         once(async (opened) => {
@@ -171,7 +175,9 @@ function adviceOn(code: string, database: string): string | undefined {
     case "Neo.ClientError.Security.AuthenticationRateLimit":
       return "too many wrong passwords, the server takes none for some seconds; wait, then set NEO4J_PASSWORD";
     case "Neo.ClientError.Security.Forbidden":
-      return `the user may not do this in database ${show(database)}; required one that may write, and make indexes`;
+      return `the user may not do this in database ${
+        show(database)
+      }; required one that may write, and make indexes`;
     case "Neo.ClientError.Database.DatabaseNotFound":
       return `there is no database ${show(database)}; set neo4j.database, --neo4j-database or NEO4J_DATABASE`;
     case "Neo.ClientError.Cluster.NotALeader":

@@ -48,7 +48,9 @@ export function neo4jSettings(choices: Neo4jChoices = {}): Neo4jSettings {
   const patience = choices.patience ?? 60;
   // An hour: longer than any restart or change of leader, short enough that a wrong address shows the same day.
   if (!(patience >= 0 && patience <= 3600)) {
-    throw new RangeError(`patience with the graph server: found ${show(patience)}, required 0 to 3600 seconds`);
+    throw new RangeError(
+      `patience with the graph server: found ${show(patience)}, required 0 to 3600 seconds`,
+    );
   }
   return {
     uri,

@@ -118,7 +118,10 @@ function placed(model: ModelHeader, table: GraphTableName, batch: TableBatch): {
   };
   if (table === "layers" || table === "neurons") {
     const [nodes] = graphRows(model, table, batch);
-    return { layers: table === "layers" ? [] : [indices("layer_index")], columns: nodes?.batch.columns ?? [] };
+    return {
+      layers: table === "layers" ? [] : [indices("layer_index")],
+      columns: nodes?.batch.columns ?? [],
+    };
   }
   const { source, target, properties } = RELATIONS[table];
   const [sourceLayer, sourceNeuron] = source;

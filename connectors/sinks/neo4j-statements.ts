@@ -39,7 +39,10 @@ export function labelsOf(prefix: string): Labels {
 export function schemaStatements(prefix: string): ReadonlyMap<string, string> {
   const { model, layer, neuron, load, store } = labelsOf(prefix);
   const unique = (name: string, label: string, property: string) =>
-    [name, `CREATE CONSTRAINT \`${name}\` IF NOT EXISTS FOR (n:${label}) REQUIRE n.${property} IS UNIQUE`] as const;
+    [
+      name,
+      `CREATE CONSTRAINT \`${name}\` IF NOT EXISTS FOR (n:${label}) REQUIRE n.${property} IS UNIQUE`,
+    ] as const;
   const name = (what: string) => `svrflow_${prefix}${what}`;
   return new Map([
     unique(name("store"), store, "id"),
@@ -85,7 +88,9 @@ export function swapStatements({ store, load, model, layer, neuron, staged }: La
       [path = "", label = ""],
     ) => {
       const node = path === "" ? "m" : "n";
-      return `${mine}-[:${owned}]->(m) MATCH (m)${path} REMOVE ${node}:${from(label)} SET ${node}:${to(label)}`;
+      return `${mine}-[:${owned}]->(m) MATCH (m)${path} REMOVE ${node}:${from(label)} SET ${node}:${
+        to(label)
+      }`;
     });
   const ownLabel = (label: string) => label;
   const hidden = () => staged;

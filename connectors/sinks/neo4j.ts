@@ -97,7 +97,9 @@ async function prepareSchema(server: GraphServer): Promise<void> {
   );
   if (row?.["schema"] !== SCHEMA_VERSION) {
     throw new Error(
-      `graph server ${show(server.settings.uri)}: found graphs of svrflow schema ${String(row?.["schema"])}, ` +
+      `graph server ${show(server.settings.uri)}: found graphs of svrflow schema ${
+        String(row?.["schema"])
+      }, ` +
         `required ${SCHEMA_VERSION}; choose another database or label prefix`,
     );
   }

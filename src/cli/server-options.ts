@@ -3,7 +3,11 @@
 import type { Command } from "commander";
 import { ConfigError } from "../../config/document.ts";
 import type { RunConfig } from "../../config/schema.ts";
-import { type Neo4jChoices, type Neo4jSettings, neo4jSettings } from "../../connectors/sinks/neo4j-settings.ts";
+import {
+  type Neo4jChoices,
+  type Neo4jSettings,
+  neo4jSettings,
+} from "../../connectors/sinks/neo4j-settings.ts";
 import { messageOf } from "../model/errors.ts";
 
 /** What the options hold, by commander's names. There is none for a password: a command line is seen by all. */

@@ -33,7 +33,9 @@ describe("a model id as a folder's name", () => {
     expect(encodeModelId("x".repeat(200))).toBe("x".repeat(200));
     expect(encodeModelId("x".repeat(201))).toMatch(/^x{160}~[0-9a-f]{32}$/);
     // A name of that form is another id's.
-    expect(encodeModelId(encodeModelId("x".repeat(201)))).toBe(encodeModelId("x".repeat(201)).replace("~", "%7E"));
+    expect(encodeModelId(encodeModelId("x".repeat(201)))).toBe(
+      encodeModelId("x".repeat(201)).replace("~", "%7E"),
+    );
   });
 
   it("refuses what has no name, and what no graph server can look up", () => {

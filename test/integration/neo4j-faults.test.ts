@@ -51,7 +51,12 @@ describeUnless(MISSING_SERVER, "a graph server that fails", () => {
   /** The new model is there in full, and nothing of the old or of any attempt. */
   const expectNew = async () => {
     expect(await seen(driver, prefix, "m")).toEqual(whole(NEW));
-    expect(await labelCounts(driver, prefix)).toEqual({ SvrflowStore: 1, Model: 1, Layer: 2, SpectralNeuron: 2000 });
+    expect(await labelCounts(driver, prefix)).toEqual({
+      SvrflowStore: 1,
+      Model: 1,
+      Layer: 2,
+      SpectralNeuron: 2000,
+    });
   };
   beforeEach(async () => {
     prefix = freshPrefix();
@@ -59,15 +64,19 @@ describeUnless(MISSING_SERVER, "a graph server that fails", () => {
     await expectOld();
   });
 
-  it("is killed in the midst of a load and started again: the load goes on, and nothing is there twice", async () => {
-    const sink = await committed(out, choices(), "m", NEW);
-    const finished = sink.finish();
-    await inTheMidst();
-    await server.kill();
-    await server.restart();
-    await expectOldUntil(finished);
-    await expectNew();
-  }, 240_000);
+  it(
+    "is killed in the midst of a load and started again: the load goes on, and nothing is there twice",
+    async () => {
+      const sink = await committed(out, choices(), "m", NEW);
+      const finished = sink.finish();
+      await inTheMidst();
+      await server.kill();
+      await server.restart();
+      await expectOldUntil(finished);
+      await expectNew();
+    },
+    240_000,
+  );
 
   it("cannot be reached for ten seconds: the load goes on", async () => {
     const sink = await committed(out, choices(), "m", NEW);
@@ -90,7 +99,11 @@ describeUnless(MISSING_SERVER, "a graph server that fails", () => {
     await finished;
     proxy.mend();
     await expectOld();
-    expect(await labelCounts(driver, prefix)).toMatchObject({ SvrflowLoad: 3, Model: 1, SpectralNeuron: 2000 });
+    expect(await labelCounts(driver, prefix)).toMatchObject({
+      SvrflowLoad: 3,
+      Model: 1,
+      SpectralNeuron: 2000,
+    });
     await load("m", NEW);
     await expectNew();
   });
@@ -130,7 +143,9 @@ describeUnless(MISSING_SERVER, "a graph server that fails", () => {
   it("refuses a wrong password and a database that is not there, before any work", async () => {
     const open = async (other: object) =>
       await (await SINKS.neo4j({ neo4j: { ...choices(), ...other } }))(runInto(out));
-    await expect(open({ database: "nowhere" })).rejects.toThrow(/there is no database "nowhere"; set neo4j.database/);
+    await expect(open({ database: "nowhere" })).rejects.toThrow(
+      /there is no database "nowhere"; set neo4j.database/,
+    );
     process.env["NEO4J_PASSWORD"] = "a wrong secret";
     try {
       await expect(open({})).rejects.toThrow(/user name or password was refused; set NEO4J_USERNAME/);
@@ -155,17 +170,31 @@ describeUnless(MISSING_SERVER, "a graph server that fails", () => {
   });
 
   it.each([
-    ["Neo.ClientError.Security.Forbidden", /the user may not do this in database "neo4j"; required one that may write/],
-    ["Neo.ClientError.Cluster.NotALeader", /takes no writes; required an address that begins with neo4j:\/\//],
+    [
+      "Neo.ClientError.Security.Forbidden",
+      /the user may not do this in database "neo4j"; required one that may write/,
+    ],
+    [
+      "Neo.ClientError.Cluster.NotALeader",
+      /takes no writes; required an address that begins with neo4j:\/\//,
+    ],
     ["Neo.DatabaseError.Statement.ExecutionFailed", /injected Neo.DatabaseError.Statement.ExecutionFailed/],
-  ])("refuses for good, %s: the run says so, the old graph stands, nothing is left", async (code, message) => {
-    const sink = await committed(out, choices(1), "m", NEW);
-    proxy.fail(code, Infinity);
-    await expect(sink.finish()).rejects.toThrow(message);
-    proxy.fail("", 0);
-    await expectOld();
-    expect(await labelCounts(driver, prefix)).toEqual({ SvrflowStore: 1, Model: 1, Layer: 2, SpectralNeuron: 2000 });
-  });
+  ])(
+    "refuses for good, %s: the run says so, the old graph stands, nothing is left",
+    async (code, message) => {
+      const sink = await committed(out, choices(1), "m", NEW);
+      proxy.fail(code, Infinity);
+      await expect(sink.finish()).rejects.toThrow(message);
+      proxy.fail("", 0);
+      await expectOld();
+      expect(await labelCounts(driver, prefix)).toEqual({
+        SvrflowStore: 1,
+        Model: 1,
+        Layer: 2,
+        SpectralNeuron: 2000,
+      });
+    },
+  );
 
   async function expectOldUntil(finished: Promise<void>): Promise<void> {
     let over = false;

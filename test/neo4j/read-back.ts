@@ -46,7 +46,9 @@ export async function readGraph(
 
 /** Integers must have arrived as integers, which come back as bigint, and floats as floats. */
 function cell(value: unknown, type: string): unknown {
-  if (type === "int32") return typeof value === "bigint" ? Number(value) : value === null ? null : "no integer";
+  if (type === "int32") {
+    return typeof value === "bigint" ? Number(value) : value === null ? null : "no integer";
+  }
   if (type === "int64") return typeof value === "bigint" || value === null ? value : "no integer";
   return value;
 }

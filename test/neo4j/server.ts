@@ -168,7 +168,10 @@ async function answering(
     // As long as a test may take; a slow machine needs half a minute.
     for (const start = Date.now(); Date.now() - start < 110_000; await sleep(200)) {
       if (over !== null) break;
-      const up = await driver.executeQuery("RETURN 1", {}, { database: "neo4j" }).then(() => true, () => false);
+      const up = await driver.executeQuery("RETURN 1", {}, { database: "neo4j" }).then(
+        () => true,
+        () => false,
+      );
       if (up) return;
     }
     const log = await readFile(join(logs, "neo4j.log"), "utf8").catch(() => "");
