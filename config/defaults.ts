@@ -5,6 +5,7 @@ export const DEFAULTS = {
   out: "svr-out",
   unfolding: "svr",
   batchNorm: "raw",
+  normGain: "raw",
   null: "beta",
   /** Used where neither `sigma` nor `alpha` is given; as in the reference program. */
   sigma: 3,

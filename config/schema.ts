@@ -73,8 +73,14 @@ export const runConfigSchema = z.strictObject({
   out: text.default(DEFAULTS.out).describe("The output folder, relative to the working directory."),
   unfolding: z.enum(["svr", "cosvr"]).default(DEFAULTS.unfolding)
     .describe("How a weight becomes a matrix: svr is m x (n*z), cosvr is (m*z) x n."),
-  batchNorm: z.enum(["raw"]).default(DEFAULTS.batchNorm)
-    .describe("What becomes of the scaling of batch normalization; raw ignores it."),
+  batchNorm: z.enum(["raw", "folded"]).default(DEFAULTS.batchNorm)
+    .describe(
+      "What becomes of the scaling of batch normalization: raw ignores it, folded takes it into the layer before.",
+    ),
+  normGain: z.enum(["raw", "folded"]).default(DEFAULTS.normGain)
+    .describe(
+      "What becomes of the gain of layer and RMS normalization: raw ignores it, folded takes it into the layers behind.",
+    ),
   null: z.enum(["beta", "chi2"]).default(DEFAULTS.null)
     .describe("The null distribution of an overlap: exact, or the large-n limit of the reference program."),
   sigma: z.number().min(0).max(38).optional()
@@ -108,6 +114,11 @@ export const runConfigSchema = z.strictObject({
     .describe("Matrices decomposed at a time. Default: one per core, fewer where memory is small."),
   rank: z.int().min(1).optional().describe(
     "Only about so many leading singular triplets of each matrix, by a randomized method: an approximation. Default: all.",
+  ),
+  residual: z.strictObject({
+    span: z.int().min(1).describe("So many of the nearest layers that write to a residual stream."),
+  }).optional().describe(
+    "How far residual connections reach. Default: every layer that writes to the stream feeds every later one that reads it.",
   ),
   memory: z.string().regex(BYTE_SIZE, { error: "a size such as 512MiB or 2GiB", abort: true })
     .refine((size) => parseByteSize(size) !== null, "a size of at least one byte")

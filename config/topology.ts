@@ -36,8 +36,8 @@ const layerSchema = z.strictObject({
   weight: name.optional().describe(
     "The tensor of its weight. Default: the tensor called `name` or `name.weight`.",
   ),
-  order: z.enum(["out-in", "in-out"]).optional().describe(
-    "How the weight's axes read. Default: out-in, as in PyTorch.",
+  order: z.enum(["out-in", "in-out", "kernel-in-out", "kernel-out-in", "depthwise"]).optional().describe(
+    "How the weight's axes read. Default: out-in, as in PyTorch; kernel-in-out, kernel-out-in and depthwise are Keras's.",
   ),
   positions: count.optional().describe("H*W of a fully connected layer that reads a flattened map."),
   groups: count.optional().describe("Number of groups of a grouped convolution."),
@@ -48,6 +48,7 @@ const connectionSchema = z.strictObject({
   from: name.describe("The source layer."),
   to: name.describe("The target layer."),
   via: viaSchema.optional(),
+  part: index.optional().describe("Tells several connections between the same two layers apart. Default: 0."),
   channels: z.array(channelRangeSchema).min(1).optional()
     .describe("The channel map. Default: all out channels of the source, in order."),
 });

@@ -19,8 +19,19 @@ export { resolveModels } from "../connectors/sources/collection.ts";
 export { openSynthetic, type SyntheticSpec } from "../connectors/sources/synthetic.ts";
 export { measureOverlap } from "./analysis/overlap-measures.ts";
 export type { ModelReport, ReportedEdge } from "./analysis/report.ts";
+export { type Exported, exportForNeo4jAdmin, type ExportOptions } from "./cli/export.ts";
 export { openModel } from "./cli/models.ts";
 export type { Progress, ProgressEvent } from "./cli/progress.ts";
+export type { ParameterValue, QueryColumn, QueryHeader, QueryParameter } from "./cli/query-header.ts";
+export {
+  askQuery,
+  bindQuery,
+  type BoundQuery,
+  type LibraryQuery,
+  listQueries,
+  loadQuery,
+  queryOf,
+} from "./cli/query-library.ts";
 export type { RunRecord, RunReport } from "./cli/records.ts";
 export { run, type RunOptions, type RunOutcome, runPipeline } from "./cli/run-pipeline.ts";
 export { type OpenWorkshop, openWorkshop, type WorkshopOptions } from "./cli/workshop.ts";
@@ -43,6 +54,7 @@ export { type KernelName, openKernel } from "./kernels/select.ts";
 export type { ConnectionSummary, EdgeColumns, OverlapMeasures } from "./model/graph.ts";
 export type { Connection, Layer, LayerGraph, Skipped, Unfolding } from "./model/layer.ts";
 export type {
+  CypherDialect,
   GraphReader,
   Model,
   ModelHeader,

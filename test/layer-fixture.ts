@@ -28,7 +28,13 @@ export function layerOf(index: number, out: number, inputs: number, more: Partia
     weight: {
       tensor: `layer${index}.weight`,
       shape: [out, inputs / groups, ...positions > 1 ? [positions] : []],
-      order: "out-in",
+      offset: 0,
+      strides: {
+        group: out / groups * inputs / groups * positions,
+        out: inputs / groups * positions,
+        in: positions,
+        position: 1,
+      },
     },
     dtype: "F32",
     outChannels: out,
@@ -36,6 +42,7 @@ export function layerOf(index: number, out: number, inputs: number, more: Partia
     positions,
     groups,
     batchNorm: "none",
+    normGain: "none",
     ...more,
   };
 }
@@ -68,7 +75,7 @@ export function spectrumOf(layer: Layer, unfolding: Unfolding, neurons: number, 
 
 /** A connection with this channel map. */
 export function connectionOf(source: number, target: number, channels: Connection["channels"]): Connection {
-  return { source, target, via: "direct", evidence: "declared", channels };
+  return { source, target, part: 0, via: "direct", evidence: "declared", channels };
 }
 
 /** A tensor's entry in a header. */

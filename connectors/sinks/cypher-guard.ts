@@ -6,6 +6,7 @@
  */
 
 import { show } from "../../src/model/errors.ts";
+import type { CypherDialect } from "../../src/model/ports.ts";
 
 /** Clauses that a reading statement begins with. */
 const BEGINNINGS = new Set(["MATCH", "OPTIONAL", "WITH", "UNWIND", "RETURN", "CALL"]);
@@ -38,9 +39,6 @@ const SERVER_PROCEDURES = new Set([
   "DB.SCHEMA.RELTYPEPROPERTIES",
   "DBMS.COMPONENTS",
 ]);
-
-/** Whose words they are. */
-export type CypherDialect = "embedded" | "neo4j";
 
 /** A word in capitals, one character of punctuation, or what stands for a literal or a quoted name. */
 type Token = string;
@@ -102,7 +100,7 @@ function callsOnStore(tokens: readonly Token[], at: number): boolean {
   if (NAMES_NEXT.has(tokens[at - 1] ?? "")) return false;
   const [name = "", next] = tokens.slice(at + 1, at + 3);
   const clause = name === QUOTED || /^[\p{L}_]/u.test(name);
-  if (at > 0 && !(clause && (next === "(" || next === "="))) return false;
+  if (at > 0 && !(clause && (next === "(" || next === "=" || next === "."))) return false;
   return !(PROCEDURES.has(name) && next === "(");
 }
 

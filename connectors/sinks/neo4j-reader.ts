@@ -22,6 +22,8 @@ export async function openNeo4jReader(choices: Neo4jChoices = {}): Promise<Graph
   const settings = neo4jSettings(choices);
   const server = await connectServer(settings, "bigint");
   return {
+    dialect: "neo4j",
+    labelPrefix: settings.labelPrefix,
     async query(cypher, parameters = {}) {
       requireReading(cypher, "neo4j");
       const bound = Object.fromEntries(

@@ -10,35 +10,46 @@ import { SCHEMA_VERSION, TABLE_NAMES, type TableBatch, type TableName } from "..
 /** File systems allow 255 bytes in a name; `model=` and temporary suffixes need some. */
 const LONGEST_NAME = 200;
 
-/** What stays readable of an id whose encoding is longer; `~` and a digest of 32 hex digits follow. */
-const READABLE = 160;
-
-/** Graph servers index at most 32,766 bytes of text, and a UTF-16 code unit takes up to 3 of them. */
-const LONGEST_ID = 10_900;
+/** Every neuron of the graph repeats its model's id: longer ones would be most of what a store holds. */
+const LONGEST_ID = 16 * 1024;
 
 /**
- * A model id as a folder name: percent-encoded wherever a file system, a shell or a Hive reader could stumble; injective.
- * A name that would be longer than 200 bytes is cut, and told apart by `~` (which no other name holds) and 128 bits of
- * the id's SHA-256.
+ * A model id as a folder name: percent-encoded wherever a file system, a shell or a Hive reader could stumble.
  *
- * @throws {RangeError} when the id is empty, or longer than 10,900 UTF-16 code units
+ * A name that would be longer than 200 bytes is cut, and `~` and the id's SHA-256 follow; no other name holds a `~`, so
+ * names differ where ids do. The whole id of a cut one stands in the metadata of each table file (`svrflow.model`), in
+ * `run.json` and in the graph.
+ *
+ * @returns 1 to 200 ASCII characters, none of them a slash
+ * @throws {RangeError} when the id is empty, longer than 16 KiB in UTF-8, or holds half a surrogate pair
  */
 export function encodeModelId(id: string): string {
+  const bytes = Buffer.byteLength(id);
+  if (bytes === 0 || bytes > LONGEST_ID) {
+    throw new RangeError(`model id ${show(id)}: found ${bytes} bytes, required 1 to ${LONGEST_ID}`);
+  }
+  if (!id.isWellFormed()) {
+    throw new RangeError(`model id ${show(id)}: found half a surrogate pair, required whole characters`);
+  }
   const percent = (text: string) =>
     [...text].map((c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`).join("");
-  const encoded = encodeURIComponent(id.toWellFormed()).replaceAll(/[!'()*~]/g, percent)
+  const encoded = encodeURIComponent(id).replaceAll(/[!'()*~]/g, percent)
     .replaceAll(/^\.+/g, percent)
     // Hive readers take these partitions for null.
     .replaceAll(/^(?:null|__HIVE_DEFAULT_PARTITION__)$/gi, (word) => percent(word[0]!) + word.slice(1));
-  if (encoded === "" || id.length > LONGEST_ID) {
-    throw new RangeError(
-      `model id ${show(id)}: found ${id.length} characters, required 1 to ${LONGEST_ID}`,
-    );
-  }
   if (encoded.length <= LONGEST_NAME) return encoded;
-  const digest = createHash("sha256").update(encoded).digest("hex").slice(0, 32);
-  // Not in the midst of a percent sign's two digits.
-  return `${encoded.slice(0, READABLE).replace(/%.?$/, "")}~${digest}`;
+  const digest = createHash("sha256").update(id).digest("hex");
+  return `${wholeCharacters(encoded, LONGEST_NAME - 1 - digest.length)}~${digest}`;
+}
+
+/** The beginning of a percent-encoded text, at most `length` characters long, that decodes: no character is cut in two. */
+function wholeCharacters(encoded: string, length: number): string {
+  let end = 0;
+  for (const { 0: character, index } of encoded.matchAll(/%[0-7C-F][0-9A-F](?:%[89AB][0-9A-F])*|[^%]/g)) {
+    if (index + character.length > length) break;
+    end = index + character.length;
+  }
+  return encoded.slice(0, end);
 }
 
 /** A table file that is being written. */
@@ -67,6 +78,8 @@ export function tableMetadata(run: RunHeader, model: ModelHeader, table: TableNa
     "svrflow.version": run.version,
     "svrflow.run_id": run.runId,
     "svrflow.model": model.id,
+    "svrflow.uri": model.uri,
+    "svrflow.format": model.format,
     "svrflow.table": table,
   };
 }

@@ -2,7 +2,14 @@
 
 import { createHash } from "node:crypto";
 import { show } from "../../src/model/errors.ts";
-import type { ChannelRange, Connection, Layer, LayerGraph, Via } from "../../src/model/layer.ts";
+import type {
+  ChannelRange,
+  Connection,
+  Layer,
+  LayerGraph,
+  Via,
+  WeightStrides,
+} from "../../src/model/layer.ts";
 import type { Model } from "../../src/model/ports.ts";
 import { elementCount } from "../../src/model/tensor.ts";
 import { random } from "./random.ts";
@@ -108,7 +115,8 @@ function graphOf(spec: SyntheticSpec): LayerGraph {
         shape: kernel.length > 0
           ? [each.out, each.in / groups, ...kernel]
           : [each.out, each.in * positions / groups],
-        order: "out-in",
+        offset: 0,
+        strides: stridesOf(each, positions, groups),
       },
       dtype: "F64",
       outChannels: each.out,
@@ -116,6 +124,7 @@ function graphOf(spec: SyntheticSpec): LayerGraph {
       positions,
       groups,
       batchNorm: "none",
+      normGain: "none",
     };
   });
   const index = new Map(layers.map((layer) => [layer.name, layer.index]));
@@ -148,9 +157,15 @@ function graphOf(spec: SyntheticSpec): LayerGraph {
       );
     }
     const via = each.via ?? (target.kind === "linear" && target.positions > 1 ? "flatten" : "direct");
-    return { source: source.index, target: target.index, via, evidence: "declared", channels };
+    return { source: source.index, target: target.index, part: 0, via, evidence: "declared", channels };
   });
   return { layers, connections, skipped: [], warnings: [] };
+}
+
+/** As in PyTorch: `[m, n/g, ...k]`. */
+function stridesOf(each: SyntheticLayer, positions: number, groups: number): WeightStrides {
+  const out = each.in / groups * positions;
+  return { group: each.out / groups * out, out, in: positions, position: 1 };
 }
 
 function weights(spec: SyntheticSpec, graph: LayerGraph, layer: Layer): Float64Array {

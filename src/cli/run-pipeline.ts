@@ -12,6 +12,8 @@ import { spectralGraph } from "../flow/pipeline.ts";
 import type { Workshop } from "../flow/workshop.ts";
 import { messageOf } from "../model/errors.ts";
 import type { InputFile, RunHeader, Sink } from "../model/ports.ts";
+import { foldedTensors } from "../stages/fold.ts";
+import { layerGraph } from "../stages/layers.ts";
 import { VERSION } from "../version.ts";
 import { planModels, type PlannedModel } from "./models.ts";
 import type { Progress } from "./progress.ts";
@@ -26,6 +28,7 @@ import {
 } from "./records.ts";
 import { serverChoices } from "./server-options.ts";
 import { openWorkshop } from "./workshop.ts";
+import { layerSettings } from "./layer-settings.ts";
 import { keyOf, memoryOf, testReport, testSettings, weightOf } from "./settings.ts";
 
 /** How a run may be watched and stopped. */
@@ -167,10 +170,15 @@ async function runModel(
   opened();
   try {
     const { id, uri, format } = model;
-    const inputs: readonly InputFile[] = await model.inputs(signal);
+    const layers = { ...layerSettings(config), topology: planned.topology };
+    const read = layerGraph(model, layers).layers.flatMap((layer) => [
+      layer.weight.tensor,
+      ...foldedTensors(layer),
+    ]);
+    const inputs: readonly InputFile[] = await model.inputs(signal, new Set(read));
     const key = keyOf(inputs, planned.topology, config);
     const result = await firstValueFrom(spectralGraph(model, {
-      ...planned.topology === undefined ? {} : { topology: planned.topology },
+      layers,
       unfolding: config.unfolding,
       test: testSettings(config),
       weight,

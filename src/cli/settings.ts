@@ -69,14 +69,25 @@ export function keyOf(
   topology: TopologyDeclaration | undefined,
   config: RunConfig,
 ): string {
-  const { precision, rank } = config;
-  const { unfolding, batchNorm, sigma, alpha, correction, correctionOver, weight, edges, nearKernel } =
-    config;
+  const { precision, rank, residual } = config;
+  const {
+    unfolding,
+    batchNorm,
+    normGain,
+    sigma,
+    alpha,
+    correction,
+    correctionOver,
+    weight,
+    edges,
+    nearKernel,
+  } = config;
   const settings = {
     ...{
       null: config.null,
       unfolding,
       batchNorm,
+      normGain,
       sigma,
       alpha,
       correction,
@@ -85,7 +96,7 @@ export function keyOf(
       edges,
       nearKernel,
     },
-    ...{ precision, rank },
+    ...{ precision, rank, residual },
     ...{ topology, version: VERSION, schema: SCHEMA_VERSION, inputs: inputs.map(({ sha256 }) => sha256) },
   };
   return createHash("sha256").update(JSON.stringify(settings)).digest("hex");

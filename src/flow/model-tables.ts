@@ -1,7 +1,7 @@
 /** The rows of a model's tables, gathered while its layers and connections go by. */
 
 import type { ConnectionSummary, EdgeColumns } from "../model/graph.ts";
-import type { LayerGraph, Skipped } from "../model/layer.ts";
+import type { Connection, LayerGraph, Skipped } from "../model/layer.ts";
 import {
   batchOfRows,
   type ColumnData,
@@ -66,7 +66,9 @@ export class ModelTables {
   /** Rows of the connections table, by source and target. */
   connectionRows(): Row[] {
     return [...this.summaries]
-      .sort(({ connection: a }, { connection: b }) => a.source - b.source || a.target - b.target)
+      .sort(({ connection: a }, { connection: b }) =>
+        a.source - b.source || a.target - b.target || a.part - b.part
+      )
       .map(connectionRow);
   }
 
@@ -130,6 +132,7 @@ function layerRow({ layer, spectrum }: SpectrumJob): Row {
     // |W|_F^2 / s_1^2, in [1, rank]; none for a zero layer.
     stable_rank: "skipped" in spectrum || !largest ? null : (spectrum.norm / largest) ** 2,
     batch_norm: layer.batchNorm,
+    norm_gain: layer.normGain,
     dtype: layer.dtype,
   };
 }
@@ -139,6 +142,7 @@ function connectionRow(summary: ConnectionSummary): Row {
   return {
     source_layer: connection.source,
     target_layer: connection.target,
+    part: connection.part,
     via: connection.via,
     evidence: connection.evidence,
     shared_channels: summary.sharedChannels,
@@ -162,7 +166,7 @@ function connectionRow(summary: ConnectionSummary): Row {
 
 /** The edges of a connection as a batch of the edges table; arrays are shared, not copied. */
 export function edgeBatch(
-  { source, target }: { readonly source: number; readonly target: number },
+  { source, target, part }: Pick<Connection, "source" | "target" | "part">,
   edges: EdgeColumns,
 ): TableBatch {
   const constant = (value: number): ColumnData => ({
@@ -179,6 +183,7 @@ export function edgeBatch(
       int32(edges.sourceNeuron),
       constant(target),
       int32(edges.targetNeuron),
+      constant(part),
       float64(edges.overlap),
       edges.cosine === null
         ? { type: "float64", values: new Float64Array(edges.count), valid: new Uint8Array(edges.count) }

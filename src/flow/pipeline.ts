@@ -3,8 +3,7 @@
 import { defer, finalize, type Observable, of } from "rxjs";
 import type { Unfolding } from "../model/layer.ts";
 import type { Model } from "../model/ports.ts";
-import type { TopologyDeclaration } from "../model/topology.ts";
-import { layerGraph } from "../stages/layers.ts";
+import { layerGraph, type LayerSettings } from "../stages/layers.ts";
 import type { EdgeVariables } from "../stages/weight.ts";
 import { overlap, significance, type SignificanceSettings, weight } from "./edge-operators.ts";
 import { type ModelResult, sinks, type SinkSettings } from "./sinks.ts";
@@ -13,7 +12,7 @@ import type { Workshop } from "./workshop.ts";
 
 /** Everything that a model's way through the pipeline depends on. */
 export interface PipelineSettings extends SinkSettings {
-  readonly topology?: TopologyDeclaration;
+  readonly layers?: LayerSettings;
   readonly unfolding: Unfolding;
   readonly test: SignificanceSettings;
   readonly weight: (edge: EdgeVariables) => number;
@@ -26,16 +25,17 @@ export interface PipelineSettings extends SinkSettings {
  * @returns emits one result when every table of the model is committed; errors, with nothing left behind, when it cannot be
  */
 export function spectralGraph(model: Model, settings: PipelineSettings): Observable<ModelResult> {
-  const { topology, unfolding, test, workshop } = settings;
+  const { unfolding, test, workshop } = settings;
+  const described = { ...settings.layers, unfolding };
   return defer(() =>
     of(model).pipe(
-      layers(topology), // which linear maps there are, who feeds whom
+      layers(described), // which linear maps there are, who feeds whom
       unfold(unfolding, workshop.signal), // each weight as a matrix, not read yet
       svd(workshop, unfolding), // read, decomposed; the weight is let go
       overlap(workshop), // connections, as soon as both ends are there
       significance(workshop, test), // overlaps, and which of them are more than chance
       weight(settings.weight), // what each edge is worth
-      sinks(model, layerGraph(model, topology), settings), // tables, whole or not at all
+      sinks(model, layerGraph(model, described), settings), // tables, whole or not at all
       finalize(() => workshop.store.forget(model)), // whatever an error left in memory
     )
   );

@@ -4,17 +4,17 @@ import { concatMap, defer, finalize, from, map, mergeMap, type OperatorFunction 
 import { messageOf } from "../model/errors.ts";
 import { rankOf, unfoldedShape, type Unfolding } from "../model/layer.ts";
 import type { Model } from "../model/ports.ts";
-import type { TopologyDeclaration } from "../model/topology.ts";
-import { layerGraph } from "../stages/layers.ts";
+import { channelFactors, scale } from "../stages/fold.ts";
+import { layerGraph, type LayerSettings } from "../stages/layers.ts";
 import { spectrum as decompose } from "../stages/svd.ts";
 import { unfold as unfoldWeight } from "../stages/unfold.ts";
 import type { LayerJob, MatrixJob, SpectrumJob } from "./jobs.ts";
 import type { Workshop } from "./workshop.ts";
 
 /** Model -> its layers, in order. */
-export function layers(topology?: TopologyDeclaration): OperatorFunction<Model, LayerJob> {
+export function layers(settings: LayerSettings = {}): OperatorFunction<Model, LayerJob> {
   return concatMap((model) => {
-    const graph = layerGraph(model, topology);
+    const graph = layerGraph(model, settings);
     return from(graph.layers).pipe(map((layer) => ({ model, graph, layer })));
   });
 }
@@ -24,8 +24,14 @@ export function unfold(unfolding: Unfolding, signal?: AbortSignal): OperatorFunc
   return map((job) => ({
     ...job,
     shape: unfoldedShape(job.layer, unfolding),
-    read: async () =>
-      unfoldWeight(job.layer, await job.model.read(job.layer.weight.tensor, signal), unfolding),
+    read: async () => {
+      const { layer, model } = job;
+      const blocks = unfoldWeight(layer, await model.read(layer.weight.tensor, signal), unfolding);
+      if (layer.folding !== undefined) {
+        scale(layer, blocks, unfolding, await channelFactors(layer, (tensor) => model.read(tensor, signal)));
+      }
+      return blocks;
+    },
   }));
 }
 

@@ -33,15 +33,38 @@ export type Evidence = "graph" | "declared" | "guessed";
 /** What happened to the batch normalization behind a layer: there is none, its scaling was ignored, or it was folded in. */
 export type BatchNorm = "none" | "raw" | "folded";
 
+/** What became of the gain of a layer or RMS normalization in front of a layer, as for `BatchNorm`. */
+export type NormGain = "none" | "raw" | "folded";
+
+/** Distances, in elements of the tensor, between neighbours along each index of a weight. 0 where there is one of it only. */
+export interface WeightStrides {
+  readonly group: number;
+  /** Between out channels of a group. */
+  readonly out: number;
+  /** Between in channels of a group. */
+  readonly in: number;
+  readonly position: number;
+}
+
 /**
- * Where a layer's weight lies and how its axes read.
- *
- * `out-in`: `[m, n/groups, ...kernel]` (PyTorch). `in-out`: `[n, m]` (Keras `Dense`, GPT-2 `Conv1D`).
+ * Where a layer's weight lies in its tensor, whatever the order of its axes: the weight of out channel `o` and in channel `c` of
+ * group `g` (both counted within the group) at position `k` is element
+ * `offset + g*strides.group + o*strides.out + c*strides.in + k*strides.position` of the row-major tensor.
  */
 export interface WeightView {
   readonly tensor: string;
+  /** The tensor's own shape. */
   readonly shape: readonly number[];
-  readonly order: "out-in" | "in-out";
+  readonly offset: number;
+  readonly strides: WeightStrides;
+}
+
+/** What normalizations do to a layer's channels, where folding can take it in. */
+export interface Folding {
+  /** Out channel `o` is multiplied by `gamma[o] / sqrt(variance[o] + epsilon)`; `gamma` null for all ones. */
+  readonly batchNorm?: { readonly gamma: string | null; readonly variance: string; readonly epsilon: number };
+  /** The tensor whose entry `c` multiplies in channel `c`. */
+  readonly gain?: string;
 }
 
 /** One linear map of a network. */
@@ -62,6 +85,9 @@ export interface Layer {
   /** Number of groups, a divisor of `m` and of `n`; 1 for a dense layer. */
   readonly groups: number;
   readonly batchNorm: BatchNorm;
+  readonly normGain: NormGain;
+  /** Where the factors of the normalizations around the layer are; absent where there are none that could be folded in. */
+  readonly folding?: Folding;
 }
 
 /** Out channels `[source, source + length)` of the source are in channels `[target, target + length)` of the target. */
@@ -82,6 +108,8 @@ export interface Connection {
   readonly source: number;
   /** Index of the target layer. */
   readonly target: number;
+  /** Tells the connections between the same two layers apart: the number of an attention head, else 0. */
+  readonly part: number;
   readonly via: Via;
   readonly evidence: Evidence;
   readonly channels: readonly ChannelRange[];

@@ -5,6 +5,7 @@
 
 import type { OverlapMeasures } from "./graph.ts";
 import type { Connection, LayerGraph, Unfolding } from "./layer.ts";
+import type { OperatorGraph } from "./operators.ts";
 import type { TableBatch, TableName } from "./tables.ts";
 import type { TensorInfo } from "./tensor.ts";
 
@@ -12,8 +13,12 @@ import type { TensorInfo } from "./tensor.ts";
 export interface InputFile {
   readonly path: string;
   readonly bytes: number;
-  /** Hex; of the whole file. */
+  /** Hex; of the whole file unless `digested` says otherwise. */
   readonly sha256: string;
+  /**
+   * Where a run needs little of a large file: bytes that `sha256` is of, the header and the tensors that are read, in the file's order.
+   */
+  readonly digested?: number;
 }
 
 /** A model that has been opened: its header is known, its data is still on disk. */
@@ -29,14 +34,21 @@ export interface Model {
   readonly metadata: ReadonlyMap<string, string>;
   /** The topology, where the source knows it for certain (a graph format, a generated model). */
   readonly graph?: LayerGraph;
+  /** The dataflow, where the format says it; the layers stage traces it into connections. */
+  readonly operators?: OperatorGraph;
+  /** The parsed `config.json` beside the weights, as Hugging Face writes it; absent where there is none. Untrusted. */
+  readonly config?: unknown;
   /**
    * Reads one tensor, converted to float64, row-major, into memory of its own: the caller may change it or give it away.
    *
    * @throws {RangeError} when the tensor does not exist or cannot be read as real numbers
    */
   read(tensor: string, signal?: AbortSignal): Promise<Float64Array>;
-  /** The files behind the model, digested. Reads them whole, in pieces. */
-  inputs(signal?: AbortSignal): Promise<readonly InputFile[]>;
+  /**
+   * The files behind the model, digested. Reads them in pieces: whole, unless `tensors` says that less than half of a file
+   * matters to the run and the format can tell where that is.
+   */
+  inputs(signal?: AbortSignal, tensors?: ReadonlySet<string>): Promise<readonly InputFile[]>;
   close(): Promise<void>;
 }
 
@@ -113,8 +125,14 @@ export interface QueryAnswer {
   readonly rows: readonly (readonly unknown[])[];
 }
 
+/** The graph stores differ where Cypher leaves off: lengths of paths, lists, functions. */
+export type CypherDialect = "embedded" | "neo4j";
+
 /** A graph store opened for reading. */
 export interface GraphReader {
+  readonly dialect: CypherDialect;
+  /** What the store's labels begin with, where they do. */
+  readonly labelPrefix?: string;
   /**
    * Answers one Cypher statement that reads.
    *

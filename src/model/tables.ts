@@ -5,7 +5,7 @@
  */
 
 /** Raised whenever a column is added, removed or changes its meaning; written into every file. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 /** What a column holds; `bool` and numbers as in Arrow, `utf8` is text. */
 export type ColumnType = "utf8" | "int32" | "int64" | "float64" | "bool";
@@ -39,6 +39,7 @@ export const TABLES: Readonly<Record<TableName, readonly ColumnSchema[]>> = {
     nullable("spectral_norm", "float64"),
     nullable("stable_rank", "float64"),
     required("batch_norm", "utf8"),
+    required("norm_gain", "utf8"),
     required("dtype", "utf8"),
   ],
   neurons: [
@@ -56,6 +57,8 @@ export const TABLES: Readonly<Record<TableName, readonly ColumnSchema[]>> = {
   connections: [
     required("source_layer", "int32"),
     required("target_layer", "int32"),
+    // The number of an attention head, else 0: tells connections between the same two layers apart.
+    required("part", "int32"),
     required("via", "utf8"),
     required("evidence", "utf8"),
     required("shared_channels", "int32"),
@@ -80,6 +83,7 @@ export const TABLES: Readonly<Record<TableName, readonly ColumnSchema[]>> = {
     required("source_neuron", "int32"),
     required("target_layer", "int32"),
     required("target_neuron", "int32"),
+    required("part", "int32"),
     required("overlap", "float64"),
     nullable("cosine", "float64"),
     required("log_p", "float64"),

@@ -1,6 +1,7 @@
 /** What a user may declare about a model's topology; the config schema parses into this shape. */
 
 import type { ChannelRange, LayerKind, Via } from "./layer.ts";
+import type { WeightLayout } from "./layer-draft.ts";
 
 /** One layer, by the name its connections use. */
 export interface DeclaredLayer {
@@ -8,7 +9,7 @@ export interface DeclaredLayer {
   /** The tensor that holds its weight; by default the tensor named `name`, or `name + ".weight"`. */
   readonly weight?: string | undefined;
   /** How the axes of the weight read; default `out-in`. */
-  readonly order?: "out-in" | "in-out" | undefined;
+  readonly order?: WeightLayout | undefined;
   /** `z` of a fully connected layer that reads a flattened map; inferred from its source where it is left out. */
   readonly positions?: number | undefined;
   readonly groups?: number | undefined;
@@ -21,6 +22,8 @@ export interface DeclaredConnection {
   readonly to: string;
   /** Default: `flatten` where the target reads several positions of each channel of a fully connected map, else `direct`. */
   readonly via?: Via | undefined;
+  /** Tells several connections between the same two layers apart. Default: 0. */
+  readonly part?: number | undefined;
   /** Default: all out channels of the source are the in channels of the target, in order. */
   readonly channels?: readonly ChannelRange[] | undefined;
 }
@@ -30,4 +33,6 @@ export interface TopologyDeclaration {
   readonly chain?: readonly string[] | undefined;
   readonly layers?: readonly DeclaredLayer[] | undefined;
   readonly connections?: readonly DeclaredConnection[] | undefined;
+  /** `file:line:column` of what stands at these keys of the declaration, for messages; absent where it came from no file. */
+  readonly place?: ((keys: readonly (string | number)[]) => string) | undefined;
 }

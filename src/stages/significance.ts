@@ -54,11 +54,14 @@ export function candidateCollector(geometry: OverlapGeometry, settings: TestSett
   let tests = 0;
   return {
     add(block: OverlapBlock): void {
+      if (block.rho === null && distribution !== null) tests += block.overlap.length;
       for (let row = 0, at = 0; row < block.rows; row++) {
         for (let source = 0; source < geometry.sources; source++, at++) {
+          // Where all of them are 1, which is the rule, most pairs are done after one comparison.
+          if (block.rho === null && !(block.overlap[at]! >= least)) continue;
           const rho = block.rho === null ? 1 : block.rho[at]!;
           if (rho === 0) continue;
-          if (distribution !== null) tests++;
+          if (block.rho !== null && distribution !== null) tests++;
           const ratio = block.overlap[at]! / rho;
           if (!(ratio >= least)) continue;
           const p = distribution?.logSurvival(Math.min(LARGEST_RATIO, ratio)) ?? 0;

@@ -1,49 +1,64 @@
 /** Stage 2: a weight tensor as a matrix, one per group. */
 
 import { type Layer, unfoldedShape, type Unfolding } from "../model/layer.ts";
-import { type Matrix, matrix } from "../model/tensor.ts";
+import { elementCount, type Matrix, matrix } from "../model/tensor.ts";
+
+/** One index of a strided copy: how often, and how far apart its elements lie on either side. */
+interface Axis {
+  readonly count: number;
+  readonly from: number;
+  readonly to: number;
+}
 
 /**
- * Unfolds (matricizes) a layer's weight. `svr`: `m x (n*z)`, channel-major, which is the order in which the weight is
- * stored. `cosvr`: `(m*z) x n`, row `o*z + k` holds output `o` at position `k`. Of a grouped layer, each group's block.
+ * Unfolds (matricizes) a layer's weight. `svr`: `m x (n*z)`, channel-major. `cosvr`: `(m*z) x n`, row `o*z + k` holds output
+ * `o` at position `k`. Of a grouped layer, each group's block.
  *
- * @param weight the tensor, row-major in the layer's stored order; not changed, but its memory may become a matrix's
+ * @param weight the whole tensor, row-major; not changed, but its memory may become a matrix's
  * @returns `layer.groups` matrices of shape `unfoldedShape(layer, unfolding)`
- * @throws {RangeError} when the weight does not hold `m * n/g * z` numbers
+ * @throws {RangeError} when `weight` does not hold as many numbers as the tensor's shape says
  */
 export function unfold(layer: Layer, weight: Float64Array, unfolding: Unfolding): Matrix[] {
   const { groups, positions: z } = layer;
+  const { offset, strides, shape } = layer.weight;
   const m = layer.outChannels / groups;
   const n = layer.inChannels / groups;
-  const expected = groups * m * n * z;
-  if (weight.length !== expected) {
+  if (weight.length !== elementCount(shape)) {
     throw new RangeError(
-      `unfold ${layer.name}: found ${weight.length} weights, required ${layer.outChannels} x ${n} x ${z} = ${expected}`,
+      `unfold ${layer.name}: found ${weight.length} weights, required ${shape.join(" x ")} = ${
+        elementCount(shape)
+      }`,
     );
   }
   const { rows, cols } = unfoldedShape(layer, unfolding);
-  const outFirst = layer.weight.order === "out-in" ? weight : transposed(weight, n * z, m * groups);
+  const svr = unfolding === "svr";
+  const axes: readonly Axis[] = [
+    { count: m, from: strides.out, to: (svr ? 1 : z) * cols },
+    { count: n, from: strides.in, to: svr ? z : 1 },
+    { count: z, from: strides.position, to: svr ? 1 : cols },
+  ];
+  const asStored = axes.every(({ count, from, to }) => count === 1 || from === to);
   // A matrix that is the whole tensor, as it is stored, needs no memory of its own.
-  if (groups === 1 && (unfolding === "svr" || z === 1)) return [matrix(rows, cols, outFirst)];
+  if (groups === 1 && asStored && offset === 0 && weight.length === rows * cols) {
+    return [matrix(rows, cols, weight)];
+  }
   return Array.from({ length: groups }, (_, group) => {
-    const block = outFirst.slice(group * m * n * z, (group + 1) * m * n * z);
-    return matrix(rows, cols, unfolding === "svr" || z === 1 ? block : positionsToRows(block, m, n, z));
+    const first = offset + group * strides.group;
+    if (asStored) return matrix(rows, cols, weight.slice(first, first + rows * cols));
+    const out = matrix(rows, cols);
+    copyStrided(weight, first, out.data, axes);
+    return out;
   });
 }
 
-/** `[m, n, z]` to `[m, z, n]`. */
-function positionsToRows(block: Float64Array, m: number, n: number, z: number): Float64Array {
-  const out = new Float64Array(block.length);
-  for (let o = 0; o < m; o++) {
-    for (let c = 0; c < n; c++) {
-      for (let k = 0; k < z; k++) out[(o * z + k) * n + c] = block[(o * n + c) * z + k]!;
+/** Copies along three axes, the one whose source elements lie closest innermost: sources are large and read in order. */
+function copyStrided(source: Float64Array, first: number, out: Float64Array, axes: readonly Axis[]): void {
+  const [a, b, c] = [...axes].sort((x, y) => y.from - x.from) as [Axis, Axis, Axis];
+  for (let i = 0; i < a.count; i++) {
+    for (let j = 0; j < b.count; j++) {
+      let from = first + i * a.from + j * b.from;
+      let to = i * a.to + j * b.to;
+      for (let k = 0; k < c.count; k++, from += c.from, to += c.to) out[to] = source[from]!;
     }
   }
-  return out;
-}
-
-function transposed(data: Float64Array, rows: number, cols: number): Float64Array {
-  const out = new Float64Array(data.length);
-  for (let i = 0; i < rows; i++) for (let j = 0; j < cols; j++) out[j * rows + i] = data[i * cols + j]!;
-  return out;
 }

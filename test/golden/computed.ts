@@ -80,11 +80,13 @@ function unflattened(model: Model, { layers, connections }: LayerGraph): LayerGr
   const name = (index: number) => layers[index]!.name;
   const flat = new Set(connections.filter(({ via }) => via === "flatten").map(({ target }) => target));
   return layerGraph(model, {
-    layers: layers.map((layer) => ({ name: layer.name, positions: flat.has(layer.index) ? 1 : undefined })),
-    connections: connections.filter(({ target }) => !flat.has(target)).map(({ source, target }) => ({
-      from: name(source),
-      to: name(target),
-    })),
+    topology: {
+      layers: layers.map((layer) => ({ name: layer.name, positions: flat.has(layer.index) ? 1 : undefined })),
+      connections: connections.filter(({ target }) => !flat.has(target)).map(({ source, target }) => ({
+        from: name(source),
+        to: name(target),
+      })),
+    },
   });
 }
 

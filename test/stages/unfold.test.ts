@@ -41,7 +41,9 @@ describe("unfolding", () => {
   });
 
   it("transposes weights stored [in, out]", () => {
-    const layer = layerOf(0, 2, 3, { weight: { tensor: "w", shape: [3, 2], order: "in-out" } });
+    const layer = layerOf(0, 2, 3, {
+      weight: { tensor: "w", shape: [3, 2], offset: 0, strides: { group: 0, out: 1, in: 2, position: 1 } },
+    });
     expect([...unfold(layer, Float64Array.of(1, 2, 3, 4, 5, 6), "svr")[0]!.data]).toEqual([1, 3, 5, 2, 4, 6]);
   });
 
@@ -60,7 +62,7 @@ describe("unfolding", () => {
     const layer = layerOf(0, 2, 3);
     const weight = Float64Array.of(1, 2, 3, 4, 5, 6);
     expect(() => unfold(layer, weight.subarray(1), "svr")).toThrow(
-      /layer0: found 5 weights, required 2 x 3 x 1 = 6/,
+      /layer0: found 5 weights, required 2 x 3 = 6/,
     );
   });
 });

@@ -60,6 +60,7 @@ export function fixture(seed: number): Tables {
     spectral_norm: maybe(),
     stable_rank: maybe(),
     batch_norm: "raw",
+    norm_gain: pick(["none", "folded"]),
     dtype: pick(TEXTS),
   }));
   const neurons = layers.flatMap((_, layer_index) =>
@@ -77,6 +78,7 @@ export function fixture(seed: number): Tables {
   const connections = INT64S.map((_, at): Row => ({
     source_layer: at,
     target_layer: at + 1,
+    part: at % 2,
     via: pick(["direct", "residual"]),
     evidence: pick(TEXTS),
     shared_channels: pick(INT32S),
@@ -102,6 +104,7 @@ export function fixture(seed: number): Tables {
       source_neuron,
       target_layer: at % 10 + 1,
       target_neuron: (source_neuron + at) % 3,
+      part: seed,
       overlap,
       cosine: source_neuron === 1 ? null : float(),
       log_p: float(),
@@ -143,6 +146,7 @@ export function bigEdges(first: number, rows: number) {
     int((at) => Math.floor(at / 1000)),
     int(() => 1),
     int((at) => at % 1000),
+    int((at) => at % 2),
     float((at) => at / 300_000),
     { type: "float64", values: numbers.map((at) => -at / 7), valid },
     float((at) => -at),
