@@ -9,7 +9,15 @@ import { runInto } from "../contract/sink/contract.ts";
 import { committed, seen, whole } from "../neo4j/models.ts";
 import { type Proxy, startProxy } from "../neo4j/proxy.ts";
 import { startServer, type TestServer } from "../neo4j/server.ts";
-import { asUser, choicesFor, freshPrefix, labelCounts, MISSING_SERVER, watcher } from "../neo4j/suite.ts";
+import {
+  asUser,
+  choicesFor,
+  freshPrefix,
+  labelCounts,
+  MISSING_SERVER,
+  userOf,
+  watcher,
+} from "../neo4j/suite.ts";
 import { describeUnless } from "../shared.ts";
 import { svr } from "./svr.ts";
 
@@ -121,7 +129,10 @@ describeUnless(MISSING_SERVER, "a graph server that fails", () => {
       }),
     );
     let kill = () => undefined as void;
-    const ended = svr(["run", config], { onOutput: (_, signal) => void (kill = () => signal("SIGKILL")) });
+    const ended = svr(["run", config], {
+      env: userOf(server),
+      onOutput: (_, signal) => void (kill = () => signal("SIGKILL")),
+    });
     await inTheMidst();
     kill();
     expect((await ended).code).toBeNull();

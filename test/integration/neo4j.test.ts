@@ -4,7 +4,15 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { openNeo4jReader } from "../../connectors/sinks/neo4j-reader.ts";
 import { committed, seen, whole } from "../neo4j/models.ts";
-import { asUser, choicesFor, describeWithServer, freshPrefix, labelCounts, watcher } from "../neo4j/suite.ts";
+import {
+  asUser,
+  choicesFor,
+  describeWithServer,
+  freshPrefix,
+  labelCounts,
+  userOf,
+  watcher,
+} from "../neo4j/suite.ts";
 import { ROOT, svr } from "./svr.ts";
 
 const HARD = [
@@ -50,13 +58,14 @@ describeWithServer("a graph on a server", (server) => {
   it("is run and asked from the command line; no password is in what a run leaves or says", async () => {
     const prefix = freshPrefix();
     const model = join(ROOT, "pipelines/models/mnist-mlp/epoch-010.safetensors");
+    const env = userOf(server);
     const flags = ["--graph", "neo4j", "--neo4j-uri", server.uri, "--neo4j-label-prefix", prefix];
-    const run = await svr(["run", model, "--out", join(out, "run"), ...flags]);
+    const run = await svr(["run", model, "--out", join(out, "run"), ...flags], { env });
     expect(run).toMatchObject({ code: 0 });
     const left = await readFile(join(out, "run/run.json"), "utf8");
     expect(left).toContain(server.uri);
     for (const text of [left, run.stdout, run.stderr]) expect(text).not.toContain(server.password);
-    const ask = (cypher: string) => svr(["query", ...flags, "--format", "csv", cypher]);
+    const ask = (cypher: string) => svr(["query", ...flags, "--format", "csv", cypher], { env });
     expect(await ask(`MATCH (n:${prefix}SpectralNeuron) RETURN count(*) AS n`)).toMatchObject({
       stdout: "n\r\n394\r\n",
     });

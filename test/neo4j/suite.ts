@@ -16,10 +16,14 @@ export function describeWithServer(name: string, body: (server: Access) => void)
   describeUnless(missing, name, () => body(access ?? { uri: "", username: "", password: "" }));
 }
 
-/** Puts user name and password where the product looks for them. */
-export function asUser({ username, password }: Access): void {
-  process.env["NEO4J_USERNAME"] = username;
-  process.env["NEO4J_PASSWORD"] = password;
+/** User name and password where the product looks for them: in an environment. */
+export function userOf({ username, password }: Access): Record<string, string> {
+  return { NEO4J_USERNAME: username, NEO4J_PASSWORD: password };
+}
+
+/** Puts them into the environment of this process. */
+export function asUser(access: Access): void {
+  Object.assign(process.env, userOf(access));
 }
 
 let prefixes = 0;
