@@ -12,7 +12,13 @@ import { argv, env, execPath, resourceUsage } from "node:process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { SINKS } from "../../connectors/sinks/registry.ts";
-import { batchOfRows, type ColumnData, type ColumnSchema, type TableBatch, TABLES } from "../../src/model/tables.ts";
+import {
+  batchOfRows,
+  type ColumnData,
+  type ColumnSchema,
+  type TableBatch,
+  TABLES,
+} from "../../src/model/tables.ts";
 import { startServer } from "../neo4j/server.ts";
 
 /** What one load took. */
@@ -29,15 +35,18 @@ const LAYERS = 50;
 const STORES = ["neo4j", "ladybug"] as const;
 const LABELS = { neo4j: "graph server, by its driver", ladybug: "embedded store" } as const;
 
-const [store, neuronsText = "100000", edgesText = "2000000"] =
-  STORES.some((each) => each === argv[2]) ? argv.slice(2) : ["", ...argv.slice(2)];
+const [store, neuronsText = "100000", edgesText = "2000000"] = STORES.some((each) => each === argv[2])
+  ? argv.slice(2)
+  : ["", ...argv.slice(2)];
 const [neurons, edges] = [Number(neuronsText), Number(edgesText)];
 
 if (store === "neo4j" || store === "ladybug") console.log(JSON.stringify(await load(store)));
 else await compare();
 
 async function compare(): Promise<void> {
-  const server = env["NEO4J_URI"] === undefined ? await startServer({ "server.memory.pagecache.size": "512m" }) : null;
+  const server = env["NEO4J_URI"] === undefined
+    ? await startServer({ "server.memory.pagecache.size": "512m" })
+    : null;
   const access = server === null
     ? {}
     : { NEO4J_URI: server.uri, NEO4J_USERNAME: server.username, NEO4J_PASSWORD: server.password };
@@ -77,24 +86,34 @@ async function load(name: typeof STORES[number]): Promise<Measured> {
     for (let layer = 0; layer + 1 < LAYERS; layer++) {
       const first = Math.round(edges * layer / (LAYERS - 1));
       const rows = Math.round(edges * (layer + 1) / (LAYERS - 1)) - first;
-      await model.write("edges", columnsOf(TABLES.edges, rows, {
-        source_layer: () => layer,
-        target_layer: () => layer + 1,
-        source_neuron: (row) => row % width,
-        // No pair twice.
-        target_neuron: (row) => (7 * row + Math.floor(row / width)) % width,
-      }));
+      await model.write(
+        "edges",
+        columnsOf(TABLES.edges, rows, {
+          source_layer: () => layer,
+          target_layer: () => layer + 1,
+          source_neuron: (row) => row % width,
+          // No pair twice.
+          target_neuron: (row) => (7 * row + Math.floor(row / width)) % width,
+        }),
+      );
     }
     await model.write("layers", columnsOf(TABLES.layers, LAYERS, { layer_index: (row) => row }));
     for (let layer = 0; layer < LAYERS; layer++) {
-      await model.write("neurons", columnsOf(TABLES.neurons, width, { layer_index: () => layer, neuron: (row) => row }));
+      await model.write(
+        "neurons",
+        columnsOf(TABLES.neurons, width, { layer_index: () => layer, neuron: (row) => row }),
+      );
     }
     await model.write("connections", batchOfRows(TABLES.connections, []));
     await model.commit();
     const staged = performance.now();
     await sink.finish();
     const done = performance.now();
-    return { staging: (staged - start) / 1000, loading: (done - staged) / 1000, peak: resourceUsage().maxRSS / 1024 };
+    return {
+      staging: (staged - start) / 1000,
+      loading: (done - staged) / 1000,
+      peak: resourceUsage().maxRSS / 1024,
+    };
   } finally {
     await rm(out, { recursive: true, force: true });
   }

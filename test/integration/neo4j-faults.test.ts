@@ -9,7 +9,15 @@ import { runInto } from "../contract/sink/contract.ts";
 import { committed, seen, whole } from "../neo4j/models.ts";
 import { type Proxy, startProxy } from "../neo4j/proxy.ts";
 import { startServer, type TestServer } from "../neo4j/server.ts";
-import { asUser, choicesFor, freshPrefix, labelCounts, MISSING_SERVER, watcher } from "../neo4j/suite.ts";
+import {
+  asUser,
+  choicesFor,
+  freshPrefix,
+  labelCounts,
+  MISSING_SERVER,
+  userOf,
+  watcher,
+} from "../neo4j/suite.ts";
 import { describeUnless } from "../shared.ts";
 import { svr } from "./svr.ts";
 
@@ -51,7 +59,12 @@ describeUnless(MISSING_SERVER, "a graph server that fails", () => {
   /** The new model is there in full, and nothing of the old or of any attempt. */
   const expectNew = async () => {
     expect(await seen(driver, prefix, "m")).toEqual(whole(NEW));
-    expect(await labelCounts(driver, prefix)).toEqual({ SvrflowStore: 1, Model: 1, Layer: 2, SpectralNeuron: 2000 });
+    expect(await labelCounts(driver, prefix)).toEqual({
+      SvrflowStore: 1,
+      Model: 1,
+      Layer: 2,
+      SpectralNeuron: 2000,
+    });
   };
   beforeEach(async () => {
     prefix = freshPrefix();
@@ -59,15 +72,19 @@ describeUnless(MISSING_SERVER, "a graph server that fails", () => {
     await expectOld();
   });
 
-  it("is killed in the midst of a load and started again: the load goes on, and nothing is there twice", async () => {
-    const sink = await committed(out, choices(), "m", NEW);
-    const finished = sink.finish();
-    await inTheMidst();
-    await server.kill();
-    await server.restart();
-    await expectOldUntil(finished);
-    await expectNew();
-  }, 240_000);
+  it(
+    "is killed in the midst of a load and started again: the load goes on, and nothing is there twice",
+    async () => {
+      const sink = await committed(out, choices(), "m", NEW);
+      const finished = sink.finish();
+      await inTheMidst();
+      await server.kill();
+      await server.restart();
+      await expectOldUntil(finished);
+      await expectNew();
+    },
+    240_000,
+  );
 
   it("cannot be reached for ten seconds: the load goes on", async () => {
     const sink = await committed(out, choices(), "m", NEW);
@@ -90,7 +107,11 @@ describeUnless(MISSING_SERVER, "a graph server that fails", () => {
     await finished;
     proxy.mend();
     await expectOld();
-    expect(await labelCounts(driver, prefix)).toMatchObject({ SvrflowLoad: 3, Model: 1, SpectralNeuron: 2000 });
+    expect(await labelCounts(driver, prefix)).toMatchObject({
+      SvrflowLoad: 3,
+      Model: 1,
+      SpectralNeuron: 2000,
+    });
     await load("m", NEW);
     await expectNew();
   });
@@ -108,7 +129,10 @@ describeUnless(MISSING_SERVER, "a graph server that fails", () => {
       }),
     );
     let kill = () => undefined as void;
-    const ended = svr(["run", config], { onOutput: (_, signal) => void (kill = () => signal("SIGKILL")) });
+    const ended = svr(["run", config], {
+      env: userOf(server),
+      onOutput: (_, signal) => void (kill = () => signal("SIGKILL")),
+    });
     await inTheMidst();
     kill();
     expect((await ended).code).toBeNull();
@@ -130,7 +154,9 @@ describeUnless(MISSING_SERVER, "a graph server that fails", () => {
   it("refuses a wrong password and a database that is not there, before any work", async () => {
     const open = async (other: object) =>
       await (await SINKS.neo4j({ neo4j: { ...choices(), ...other } }))(runInto(out));
-    await expect(open({ database: "nowhere" })).rejects.toThrow(/there is no database "nowhere"; set neo4j.database/);
+    await expect(open({ database: "nowhere" })).rejects.toThrow(
+      /there is no database "nowhere"; set neo4j.database/,
+    );
     process.env["NEO4J_PASSWORD"] = "a wrong secret";
     try {
       await expect(open({})).rejects.toThrow(/user name or password was refused; set NEO4J_USERNAME/);
@@ -155,17 +181,31 @@ describeUnless(MISSING_SERVER, "a graph server that fails", () => {
   });
 
   it.each([
-    ["Neo.ClientError.Security.Forbidden", /the user may not do this in database "neo4j"; required one that may write/],
-    ["Neo.ClientError.Cluster.NotALeader", /takes no writes; required an address that begins with neo4j:\/\//],
+    [
+      "Neo.ClientError.Security.Forbidden",
+      /the user may not do this in database "neo4j"; required one that may write/,
+    ],
+    [
+      "Neo.ClientError.Cluster.NotALeader",
+      /takes no writes; required an address that begins with neo4j:\/\//,
+    ],
     ["Neo.DatabaseError.Statement.ExecutionFailed", /injected Neo.DatabaseError.Statement.ExecutionFailed/],
-  ])("refuses for good, %s: the run says so, the old graph stands, nothing is left", async (code, message) => {
-    const sink = await committed(out, choices(1), "m", NEW);
-    proxy.fail(code, Infinity);
-    await expect(sink.finish()).rejects.toThrow(message);
-    proxy.fail("", 0);
-    await expectOld();
-    expect(await labelCounts(driver, prefix)).toEqual({ SvrflowStore: 1, Model: 1, Layer: 2, SpectralNeuron: 2000 });
-  });
+  ])(
+    "refuses for good, %s: the run says so, the old graph stands, nothing is left",
+    async (code, message) => {
+      const sink = await committed(out, choices(1), "m", NEW);
+      proxy.fail(code, Infinity);
+      await expect(sink.finish()).rejects.toThrow(message);
+      proxy.fail("", 0);
+      await expectOld();
+      expect(await labelCounts(driver, prefix)).toEqual({
+        SvrflowStore: 1,
+        Model: 1,
+        Layer: 2,
+        SpectralNeuron: 2000,
+      });
+    },
+  );
 
   async function expectOldUntil(finished: Promise<void>): Promise<void> {
     let over = false;
