@@ -80,7 +80,7 @@ function withPlaces(config: RunConfig, document: ConfigDocument): RunConfig {
 }
 
 function checkRun(document: ConfigDocument, overrides: Overrides): RunConfig {
-  if (typeof document.value !== "object" || document.value === null || Array.isArray(document.value)) {
+  if (!isObject(document.value)) {
     throw new ConfigError(
       `${document.place([])}: found ${JSON.stringify(document.value)}, required settings`,
     );
@@ -92,12 +92,20 @@ function checkRun(document: ConfigDocument, overrides: Overrides): RunConfig {
       (Object.hasOwn(given, "sigma") || Object.hasOwn(given, "alpha")))
   );
   const settings = Object.fromEntries([...fromFile, ...Object.entries(given)]);
+  // Settings of one server, from the file and the command line together.
+  if (isObject(document.value["neo4j"]) && isObject(given["neo4j"])) {
+    settings["neo4j"] = { ...document.value["neo4j"], ...given["neo4j"] };
+  }
   return check(
     runConfigSchema,
     document,
     settings,
     (keys) => Object.hasOwn(given, String(keys[0])) ? `--${flagOf(String(keys[0]))}` : document.place(keys),
   );
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** `correctionOver` is `--correction-over` on the command line. */

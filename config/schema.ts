@@ -54,6 +54,21 @@ const edgesSchema = z.union([
   z.strictObject({ top: z.int().min(1) }).describe("The k largest overlaps of each connection."),
 ]);
 
+const neo4jSchema = z.strictObject({
+  uri: text.optional().describe(
+    "Address, such as neo4j://localhost:7687 or neo4j+s://…; without user name and password. Default: NEO4J_URI.",
+  ),
+  database: text.optional().describe("Default: NEO4J_DATABASE, else neo4j."),
+  credentials: text.optional().describe(
+    "A file with NEO4J_USERNAME=… and NEO4J_PASSWORD=…, relative to the working directory. Default: the environment.",
+  ),
+  labelPrefix: z.string().regex(/^(?:[A-Za-z_][A-Za-z0-9_]{0,63})?$/, {
+    error: "up to 64 letters, digits and underscores, no digit first",
+  }).optional().describe("Stands before every label. Default: nothing."),
+  patience: z.number().min(0).max(3600).optional()
+    .describe("Seconds for which the server may be away before the run gives up. Default: 60."),
+}).describe("The graph server; passwords are never part of a config.");
+
 /** The settings of a run. */
 export const runConfigSchema = z.strictObject({
   models: z.union([modelSchema, z.array(modelSchema).min(1)]).describe("What is read."),
@@ -88,9 +103,10 @@ export const runConfigSchema = z.strictObject({
   }).default(DEFAULTS.nearKernel),
   sinks: z.array(z.enum(["parquet", "arrow"])).default([...DEFAULTS.sinks])
     .describe("Table files that are written."),
-  graph: z.enum(["embedded", "none"]).default(DEFAULTS.graph).describe(
-    "The property graph that answers Cypher.",
+  graph: z.enum(["embedded", "neo4j", "none"]).default(DEFAULTS.graph).describe(
+    "The property graph that answers Cypher: a file in the output folder, a graph server, or none.",
   ),
+  neo4j: neo4jSchema.optional(),
   kernel: z.enum(["auto", "wasm", "native", "reference"]).default(DEFAULTS.kernel).describe(
     "The linear algebra: native is OpenBLAS where it is installed, wasm works everywhere, auto takes the faster of them.",
   ),

@@ -9,10 +9,12 @@ import process, { argv, exit, stderr, stdout } from "node:process";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { ConfigError } from "../config/document.ts";
 import { flagOf, type Overrides } from "../config/load.ts";
+import { addExportCommand } from "./cli/export-command.ts";
 import { INSPECT_FORMATS, type InspectFormat, inspectionText } from "./cli/inspect-text.ts";
 import type { Progress } from "./cli/progress.ts";
 import { addQueryCommand } from "./cli/query-command.ts";
 import { configOfArguments } from "./cli/run-arguments.ts";
+import { addServerOptions, withServer } from "./cli/server-options.ts";
 import { plainTable, printable } from "./cli/text.ts";
 import { messageOf } from "./model/errors.ts";
 import { VERSION } from "./version.ts";
@@ -40,7 +42,7 @@ const SETTINGS: readonly (readonly [
   parse?: (text: string) => unknown,
 ])[] = [
   ["out", "<dir>", "output folder (default: svr-out)"],
-  ["graph", "<store>", "embedded or none (default: embedded)"],
+  ["graph", "<store>", "embedded, neo4j or none (default: embedded)"],
   [
     "sinks",
     "<list>",
@@ -102,8 +104,10 @@ for (const [key, argument, description, parse] of SETTINGS) {
   const option = new Option(`--${flagOf(key)} ${argument}`, description);
   run.addOption(parse === undefined ? option : option.argParser(parse));
 }
+addServerOptions(run);
 run.action(
-  async (what: string[], { json, quiet, ...overrides }: Overrides & { json?: boolean; quiet?: boolean }) => {
+  async (what: string[], { json, quiet, ...options }: Overrides & { json?: boolean; quiet?: boolean }) => {
+    const overrides = withServer(options);
     const loaded = await configOfArguments(what, overrides);
     const { humanProgress, jsonProgress } = await import("./cli/progress.ts");
     const { runCommand } = await import("./cli/run.ts");
@@ -151,6 +155,7 @@ program.command("inspect")
   );
 
 addQueryCommand(program, write);
+addExportCommand(program, write, interrupt.signal);
 
 program.command("bench")
   .description("speed of each kernel here, against the fastest matrix product; about two minutes")

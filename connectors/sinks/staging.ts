@@ -78,6 +78,8 @@ export function tableMetadata(run: RunHeader, model: ModelHeader, table: TableNa
     "svrflow.version": run.version,
     "svrflow.run_id": run.runId,
     "svrflow.model": model.id,
+    "svrflow.uri": model.uri,
+    "svrflow.format": model.format,
     "svrflow.table": table,
   };
 }

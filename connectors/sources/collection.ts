@@ -1,9 +1,10 @@
 /** Collections: a file, a folder or a glob as a list of models. */
 
 import { stat } from "node:fs/promises";
-import { basename, dirname, extname, isAbsolute, relative, resolve, sep } from "node:path";
+import { basename, dirname, isAbsolute, relative, resolve, sep } from "node:path";
 import { glob, isDynamicPattern } from "tinyglobby";
-import { EXTENSIONS } from "./registry.ts";
+import { extensionOf, EXTENSIONS } from "./registry.ts";
+import { shardsOf } from "./safetensors-index.ts";
 
 /** A model file and the id it gets. */
 export interface ModelFile {
@@ -32,7 +33,7 @@ export async function resolveModels(pattern: string, baseDir: string): Promise<M
       absolute: true,
       followSymbolicLinks: false,
     });
-    return named(files, path, `the folder ${path}`);
+    return await named(files, path, `the folder ${path}`);
   }
   if (found !== null || !isDynamicPattern(pattern)) {
     return [{ path, id: plainId(path, dirname(dirname(path))) }];
@@ -42,14 +43,15 @@ export async function resolveModels(pattern: string, baseDir: string): Promise<M
     absolute: true,
     followSymbolicLinks: false,
   });
-  const known = files.filter((file) => EXTENSIONS.includes(extname(file).toLowerCase()));
-  return named(known, dirname(commonFolder(known)), `the pattern ${pattern} in ${baseDir}`);
+  const known = files.filter((file) => extensionOf(file) !== undefined);
+  return await named(known, dirname(commonFolder(known)), `the pattern ${pattern} in ${baseDir}`);
 }
 
-function named(files: readonly string[], root: string, what: string): ModelFile[] {
+async function named(all: readonly string[], root: string, what: string): Promise<ModelFile[]> {
+  const files = await withoutShards(all);
   if (files.length === 0) {
     throw new RangeError(
-      `${what}: found no model, required at least one file with extension ${EXTENSIONS.join(" or ")}`,
+      `${what}: found no model, required at least one file that ends in ${EXTENSIONS.join(" or ")}`,
     );
   }
   const order = new Intl.Collator("en", { numeric: true });
@@ -58,10 +60,20 @@ function named(files: readonly string[], root: string, what: string): ModelFile[
     dirname(path) === root && GENERIC.test(withoutExtension(basename(path)))
   );
   const start = generic ? dirname(root) : root;
-  return [...files].sort((a, b) => order.compare(a, b)).map((path) => ({
-    path,
-    id: relativeId(path, start),
-  }));
+  // The same model in two formats: each keeps its extension.
+  const ids = Map.groupBy(files, (path) => relativeId(path, start));
+  const id = (path: string) => {
+    const short = relativeId(path, start);
+    return ids.get(short)!.length === 1 ? short : relative(start, path).split(sep).join("/");
+  };
+  return [...files].sort((a, b) => order.compare(a, b)).map((path) => ({ path, id: id(path) }));
+}
+
+/** Shards that an index among the files names are part of its model, and none of their own. */
+async function withoutShards(files: readonly string[]): Promise<readonly string[]> {
+  const indices = files.filter((file) => extensionOf(file) === ".safetensors.index.json");
+  const shards = new Set((await Promise.all(indices.map((index) => shardsOf(index)))).flat());
+  return files.filter((file) => !shards.has(file));
 }
 
 function commonFolder(files: readonly string[]): string {
@@ -72,7 +84,7 @@ function commonFolder(files: readonly string[]): string {
   }, files[0] === undefined ? "." : dirname(files[0]));
 }
 
-const withoutExtension = (path: string) => path.slice(0, path.length - extname(path).length);
+const withoutExtension = (path: string) => path.slice(0, path.length - (extensionOf(path)?.length ?? 0));
 
 function relativeId(path: string, root: string): string {
   return withoutExtension(relative(root, path)).split(sep).join("/");

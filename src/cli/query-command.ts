@@ -3,15 +3,19 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { ANSWER_FORMATS } from "./answer-formats.ts";
 import type { QueryOptions } from "./query.ts";
+import { addServerOptions } from "./server-options.ts";
 
 /** Adds the command. @param write takes what belongs on stdout */
 export function addQueryCommand(program: Command, write: (text: string | Uint8Array) => void): void {
-  program.command("query")
+  const command = program.command("query")
     .description("ask the graph of a run, in Cypher that only reads")
     .argument("[cypher]", "one statement, or @name of a query of the library")
     .option("--list", "list the library's queries and what they take; with @name, show one with its Cypher")
     .option("--file <path>", "read the statement from a file")
     .option("--out <dir>", "output folder of the run", "svr-out")
+    .addOption(
+      new Option("--graph <store>", "where the graph is").choices(["embedded", "neo4j"]).default("embedded"),
+    )
     .option(
       "--param <name=value>",
       "a parameter ($name); in a statement of your own, numbers, true, false and null as in JSON, else text; repeatable",
@@ -30,6 +34,7 @@ export function addQueryCommand(program: Command, write: (text: string | Uint8Ar
       const { answerOf } = await import("./query.ts");
       write(await answerOf(cypher, options));
     });
+  addServerOptions(command);
 }
 
 function parameterOf(text: string, before: QueryOptions["param"]): QueryOptions["param"] {

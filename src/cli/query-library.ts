@@ -71,7 +71,7 @@ async function textIn(file: string): Promise<string | null> {
 export function queryOf(name: string, text: string, neo4j: string | null = null): LibraryQuery {
   const { header, statement } = parseHeader(text, name);
   const other = neo4j === null ? statement : neo4j.replace(/^(?:\/\/[^\n]*\n)+/, "").trim();
-  return { name, ...header, statements: { ladybug: statement, neo4j: other } };
+  return { name, ...header, statements: { embedded: statement, neo4j: other } };
 }
 
 /**

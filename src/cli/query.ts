@@ -11,12 +11,14 @@ import { formatAnswer } from "./answer.ts";
 import type { AnswerFormat } from "./answer-formats.ts";
 import { hasHeader, typeInWords } from "./query-header.ts";
 import { askQuery, bindQuery, type LibraryQuery, listQueries, loadQuery, queryOf } from "./query-library.ts";
+import { serverChoices, type ServerOptions, withServer } from "./server-options.ts";
 
 /** The options of `svr query`. */
-export interface QueryOptions {
+export interface QueryOptions extends ServerOptions {
   readonly file?: string;
   readonly list?: true;
   readonly out: string;
+  readonly graph: "embedded" | "neo4j";
   /** As on the command line, by name. */
   readonly param: Readonly<Record<string, string>>;
   readonly format: AnswerFormat;
@@ -52,14 +54,16 @@ async function ask(cypher: string | undefined, options: QueryOptions): Promise<Q
 }
 
 /** Opens the graph that the options name. */
-export function openReader({ out }: Pick<QueryOptions, "out">): Promise<GraphReader> {
-  return openLadybugReader(join(out, GRAPH_FILE));
+export async function openReader(options: QueryOptions): Promise<GraphReader> {
+  if (options.graph === "embedded") return await openLadybugReader(join(options.out, GRAPH_FILE));
+  const { openNeo4jReader } = await import("../../connectors/sinks/neo4j-reader.ts");
+  return await openNeo4jReader(serverChoices(withServer(options).neo4j));
 }
 
 function checkNames(query: LibraryQuery, given: QueryOptions["param"]): void {
   const models = query.parameters.filter(({ type }) => type === "model");
   const placeholders = Object.fromEntries(models.map(({ name }) => [name, ""]));
-  asConfigError(() => bindQuery(query, { ...placeholders, ...given }, { dialect: "ladybug" }));
+  asConfigError(() => bindQuery(query, { ...placeholders, ...given }, { dialect: "embedded" }));
 }
 
 /** A wrong value on the command line is bad usage. */
@@ -114,10 +118,10 @@ function describeQuery(query: LibraryQuery, whole: boolean): string {
   const columns = query.columns.map(({ name, type, nullable, description }) =>
     `    ${name}  ${description} (${type}${nullable ? " or null" : ""})`
   );
-  const { ladybug, neo4j } = query.statements;
-  const texts = ladybug === neo4j
-    ? ["  Cypher", indented(ladybug)]
-    : ["  Cypher, embedded store", indented(ladybug), "  Cypher, Neo4j", indented(neo4j)];
+  const { embedded, neo4j } = query.statements;
+  const texts = embedded === neo4j
+    ? ["  Cypher", indented(embedded)]
+    : ["  Cypher, embedded store", indented(embedded), "  Cypher, Neo4j", indented(neo4j)];
   return `${[...lines, "  columns", ...columns, ...texts].join("\n")}\n`;
 }
 

@@ -6,6 +6,9 @@ import { type LoadedConfig, loadRunConfig, type Overrides, runConfigOf } from ".
 
 const CONFIG_EXTENSIONS = [".yaml", ".yml", ".json"];
 
+/** Names of JSON files that are models, or parts of one. */
+const MODEL_JSON = /(\.index|(^|[/\\])model)\.json$/i;
+
 /**
  * The config of `svr run <what...>`: one config file, or any number of models, folders and globs.
  *
@@ -15,7 +18,9 @@ export async function configOfArguments(
   what: readonly string[],
   overrides: Overrides,
 ): Promise<LoadedConfig> {
-  const configs = what.filter((each) => CONFIG_EXTENSIONS.includes(extname(each).toLowerCase()));
+  const configs = what.filter((each) =>
+    CONFIG_EXTENSIONS.includes(extname(each).toLowerCase()) && !MODEL_JSON.test(each)
+  );
   const [config] = configs;
   if (config === undefined) return runConfigOf({ ...overrides, models: [...what] });
   if (what.length > 1) {

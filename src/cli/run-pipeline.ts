@@ -26,6 +26,7 @@ import {
   totalRows,
   writeRecords,
 } from "./records.ts";
+import { serverChoices } from "./server-options.ts";
 import { openWorkshop } from "./workshop.ts";
 import { layerSettings } from "./layer-settings.ts";
 import { keyOf, memoryOf, testReport, testSettings, weightOf } from "./settings.ts";
@@ -65,6 +66,7 @@ export async function runPipeline(
 ): Promise<RunOutcome> {
   // Everything that can be wrong with the config shows before a file is made.
   const weight = weightOf(config);
+  if (config.graph === "neo4j") serverChoices(config.neo4j);
   const planned = await planModels(config, baseDir);
   const out = resolve(config.out);
   const created = await makeFolder(out);
@@ -211,8 +213,10 @@ class OpenSinks {
   }
 
   async open(config: RunConfig): Promise<void> {
-    const names: SinkName[] = [...config.sinks, ...config.graph === "embedded" ? ["ladybug" as const] : []];
-    for (const name of new Set(names)) this.all.push(await (await SINKS[name]())(this.#run));
+    const graphs = { embedded: ["ladybug"], neo4j: ["neo4j"], none: [] } as const;
+    const names: SinkName[] = [...config.sinks, ...graphs[config.graph]];
+    const choices = config.graph === "neo4j" ? { neo4j: serverChoices(config.neo4j) } : {};
+    for (const name of new Set(names)) this.all.push(await (await SINKS[name](choices))(this.#run));
   }
 
   async finish(signal?: AbortSignal): Promise<void> {

@@ -2,13 +2,16 @@
 
 import { join, relative } from "node:path";
 import type { LoadedConfig } from "../../config/load.ts";
+import type { RunConfig } from "../../config/schema.ts";
 import { GRAPH_FILE } from "../../connectors/sinks/ladybug.ts";
 import { openLadybugReader } from "../../connectors/sinks/ladybug-reader.ts";
+import { openNeo4jReader } from "../../connectors/sinks/neo4j-reader.ts";
 import { type ModelReport, modelTables, P_VALUE_MEANING } from "../analysis/report.ts";
 import { formatAnswer } from "./answer.ts";
 import type { Progress } from "./progress.ts";
 import { askQuery, bindQuery, loadQuery } from "./query-library.ts";
 import { type RunOutcome, runPipeline } from "./run-pipeline.ts";
+import { serverChoices } from "./server-options.ts";
 import { plainTable, printable } from "./text.ts";
 
 /** More models than this are listed, not shown one by one. */
@@ -63,7 +66,9 @@ async function sampleQuery(
   if (config.graph === "none") return () => Promise.resolve("");
   const query = await loadQuery(SAMPLE_QUERY);
   return async (model) => {
-    const reader = await openLadybugReader(join(out, GRAPH_FILE));
+    const reader = config.graph === "neo4j"
+      ? await openNeo4jReader(serverChoices(config.neo4j))
+      : await openLadybugReader(join(out, GRAPH_FILE));
     try {
       const answer = new TextDecoder().decode(
         formatAnswer(await askQuery(reader, query, { model }), "table"),
@@ -99,10 +104,14 @@ function closingText({ out, record, report }: RunOutcome, { config }: LoadedConf
   const place = relative(".", out) || ".";
   const where = place.startsWith("..") ? out : place;
   const failed = report.failed.map(({ id, error }) => printable(`failed: ${id}: ${error}`));
-  const option = config.out === "svr-out" ? "" : ` --out ${where}`;
+  const option = config.graph === "neo4j"
+    ? serverFlags(config.neo4j)
+    : config.out === "svr-out"
+    ? ""
+    : ` --out ${where}`;
   const first = JSON.stringify(report.models[0]?.id ?? "");
   const next = [
-    ...config.graph === "none" ? [] : [
+    ...config.graph === "none" || isPrefixed(config) ? [] : [
       `svr query${option} "MATCH (a:SpectralNeuron)-[e:CONNECTS]->(b:SpectralNeuron) RETURN a.model, a.layer, a.neuron, b.layer, b.neuron, e.overlap ORDER BY e.overlap DESC LIMIT 5"`,
       `svr query${option} @connections --param model=${first} --format csv`,
       "svr query --list",
@@ -118,12 +127,24 @@ function closingText({ out, record, report }: RunOutcome, { config }: LoadedConf
   return [
     P_VALUE_MEANING,
     `${done} models done, ${failures} failed: ${neurons} spectral neurons, ${edges} edges in ${where} (tables, ${
-      config.graph === "none" ? "" : `${GRAPH_FILE}, `
+      { none: "", embedded: `${GRAPH_FILE}, `, neo4j: "" }[config.graph]
     }report.md, run.json)`,
     ...failed,
     "What to try next (npx svr in a checkout):",
     ...next.map((line) => `  ${line}`),
   ].join("\n");
+}
+
+function isPrefixed({ graph, neo4j }: RunConfig): boolean {
+  return graph === "neo4j" && (neo4j?.labelPrefix ?? "") !== "";
+}
+
+function serverFlags({ uri, database, credentials }: NonNullable<RunConfig["neo4j"]> = {}): string {
+  const flags = [["uri", uri], ["database", database], ["credentials", credentials]];
+  return [
+    " --graph neo4j",
+    ...flags.flatMap(([name, value]) => value === undefined ? [] : [`--neo4j-${name} ${value}`]),
+  ].join(" ");
 }
 
 function indented(text: string): string {

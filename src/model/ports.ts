@@ -126,7 +126,7 @@ export interface QueryAnswer {
 }
 
 /** The graph stores differ where Cypher leaves off: lengths of paths, lists, functions. */
-export type CypherDialect = "ladybug" | "neo4j";
+export type CypherDialect = "embedded" | "neo4j";
 
 /** A graph store opened for reading. */
 export interface GraphReader {

@@ -1,7 +1,10 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { openNeo4jReader } from "../../connectors/sinks/neo4j-reader.ts";
+import { SINKS } from "../../connectors/sinks/registry.ts";
+import { readTable, storedModels } from "../../connectors/sinks/run-tables.ts";
 import {
   askQuery,
   bindQuery,
@@ -13,7 +16,10 @@ import {
   run,
   runPipeline,
 } from "../../src/mod.ts";
+import { TABLE_NAMES } from "../../src/model/tables.ts";
 import { ROOT } from "../integration/svr.ts";
+import type { Access } from "../neo4j/server.ts";
+import { asUser, choicesFor, describeWithServer } from "../neo4j/suite.ts";
 import { noise, writeTensors } from "../safetensors-file.ts";
 import { openTables, type Parameters, SQL } from "./tables.ts";
 
@@ -167,10 +173,35 @@ const SUBJECTS: readonly Subject[] = [
   },
 ];
 
+const server = inject("graphServer");
+
 /** Opens a run's graph in each store that there is. */
 const STORES: Readonly<Record<string, (out: string) => Promise<GraphReader>>> = {
   embedded: (out) => openLadybugReader(join(out, "graph.lbug")),
+  ..."missing" in server ? {} : { neo4j: (out) => loadIntoServer(server, out) },
 };
+
+/** Loads the tables of a run into the shared server, under labels of its own. */
+async function loadIntoServer(access: Access, out: string): Promise<GraphReader> {
+  asUser(access);
+  const choices = choicesFor(access);
+  const models = await storedModels(out);
+  const header = { runId: models[0]?.runId ?? "", version: "0.0.0-test", out };
+  const sink = await (await SINKS.neo4j({ neo4j: choices }))(header);
+  for (const model of models) {
+    const rows = await sink.begin(model.header);
+    for (const table of TABLE_NAMES) {
+      for await (const batch of readTable(out, model, table)) await rows.write(table, batch);
+    }
+    await rows.commit();
+  }
+  await sink.finish();
+  return await openNeo4jReader(choices);
+}
+
+describeWithServer("Neo4j", () => {
+  it("is asked too", () => expect(Object.keys(STORES)).toEqual(["embedded", "neo4j"]));
+});
 
 const queries = await listQueries();
 
@@ -187,7 +218,7 @@ describe.each(SUBJECTS)("$name", ({ run, asked, empty }) => {
     await run(out);
     tables = await openTables(out);
     for (const [store, open] of Object.entries(STORES)) readers.set(store, await open(out));
-  });
+  }, 400_000);
   afterAll(async () => {
     for (const reader of readers.values()) await reader.close();
     await rm(out, { recursive: true, force: true });

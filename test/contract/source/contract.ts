@@ -20,6 +20,8 @@ export interface SourceTraits {
   write(path: string, tensors: readonly WrittenTensor[]): Promise<void>;
   /** Element types that can be read, and hard values that are exact in each. */
   readonly exact: Readonly<Record<string, readonly number[]>>;
+  /** The files of a model at this path, the one that holds the data last. Default: the path alone. */
+  readonly files?: (path: string) => readonly string[];
   /** An element type that is listed but cannot be read as real numbers. */
   readonly unreadable: string;
 }
@@ -42,6 +44,7 @@ const NAMES = [
 /** Runs the suite. */
 export function sourceContract(format: SourceFormat, traits: SourceTraits): void {
   const [firstType = ""] = Object.keys(traits.exact);
+  const filesOf = traits.files ?? ((path: string) => [path]);
   const ramp = (name: string, shape: readonly number[]): WrittenTensor => {
     const count = shape.reduce((product, extent) => product * extent, 1);
     return { name, dtype: firstType, shape, values: Array.from({ length: count }, (_, i) => i % 97 - 48) };
@@ -146,10 +149,17 @@ export function sourceContract(format: SourceFormat, traits: SourceTraits): void
       expect([...await model.read("w")]).toEqual(ramp("", [2, 2]).values);
     });
 
-    it("digests its file", async () => {
+    it("digests its files", async () => {
       const model = await opened(ramp("w", [40, 50]));
-      const sha256 = createHash("sha256").update(await readFile(path)).digest("hex");
-      expect(await model.inputs()).toEqual([{ path, bytes: (await stat(path)).size, sha256 }]);
+      const expected = await Promise.all(
+        filesOf(path).map(async (file) => ({
+          path: file,
+          bytes: (await stat(file)).size,
+          sha256: createHash("sha256").update(await readFile(file)).digest("hex"),
+        })),
+      );
+      expect(await model.inputs()).toEqual(expected);
+      expect(await model.inputs(undefined, new Set(["w"]))).toEqual(expected);
     });
 
     it("stops where its signal says so", async () => {
@@ -162,8 +172,9 @@ export function sourceContract(format: SourceFormat, traits: SourceTraits): void
 
     it("says so when its file has become shorter", async () => {
       const model = await opened(ramp("w", [400, 50]));
-      await truncate(path, 300);
-      await expect(model.read("w")).rejects.toThrow(path);
+      const data = filesOf(path).at(-1)!;
+      await truncate(data, 300);
+      await expect(model.read("w")).rejects.toThrow(data);
     });
 
     it("can be closed, and reads nothing then", async () => {
