@@ -7,12 +7,12 @@ import { NetworkBuilder } from "../../src/model/operators.ts";
 import { tensorOf } from "../layer-fixture.ts";
 
 const VGG = [
-  tensorOf("after.0.weight", [20, 64]),
-  tensorOf("after.2.weight", [10, 20]),
-  tensorOf("body.0.weight", [8, 3, 3, 3]),
-  tensorOf("body.0.bias", [8]),
-  tensorOf("body.10.weight", [16, 8, 3, 3]),
-  tensorOf("body.2.weight", [8, 8, 3, 3]),
+  tensorOf("classifier.0.weight", [20, 64]),
+  tensorOf("classifier.2.weight", [10, 20]),
+  tensorOf("features.0.weight", [8, 3, 3, 3]),
+  tensorOf("features.0.bias", [8]),
+  tensorOf("features.10.weight", [16, 8, 3, 3]),
+  tensorOf("features.2.weight", [8, 8, 3, 3]),
 ];
 
 const graph = (tensors: Parameters<typeof layerGraph>[0]["tensors"], declared?: TopologyDeclaration) =>
@@ -59,13 +59,19 @@ describe("the residual span", () => {
 
 describe("a guessed chain", () => {
   it("sorts names naturally, joins the pieces that fit, and finds the flattened map", () => {
-    const { layers, connections, warnings } = graph(VGG);
+    // Under names that no family has.
+    const { layers, connections, warnings } = graph(
+      VGG.map((tensor) => ({
+        ...tensor,
+        name: tensor.name.replace("features", "trunk").replace("classifier", "head"),
+      })),
+    );
     expect(layers.map(({ name }) => name)).toEqual([
-      "body.0",
-      "body.2",
-      "body.10",
-      "after.0",
-      "after.2",
+      "trunk.0",
+      "trunk.2",
+      "trunk.10",
+      "head.0",
+      "head.2",
     ]);
     expect(layers.map(({ positions, inChannels }) => [inChannels, positions])).toEqual([
       [3, 9],
@@ -150,13 +156,13 @@ describe("a guessed chain", () => {
 describe("a declared topology", () => {
   it("is taken as it stands: chain, flatten, and what it does not name is skipped", () => {
     const { layers, connections, skipped, warnings } = graph(VGG, {
-      chain: ["body.0", "body.2", "body.10", "after.0"],
+      chain: ["features.0", "features.2", "features.10", "classifier.0"],
     });
     expect(layers.map(({ name }) => name)).toEqual([
-      "body.0",
-      "body.2",
-      "body.10",
-      "after.0",
+      "features.0",
+      "features.2",
+      "features.10",
+      "classifier.0",
     ]);
     expect(connections.every(({ evidence }) => evidence === "declared")).toBe(true);
     expect(connections.at(-1)).toMatchObject({
@@ -165,7 +171,7 @@ describe("a declared topology", () => {
     });
     expect(skipped).toContainEqual({
       subject: "tensor",
-      name: "after.2.weight",
+      name: "classifier.2.weight",
       reason: "not named by the declared topology",
     });
     expect(warnings).toEqual([]);
@@ -197,42 +203,42 @@ describe("a declared topology", () => {
   it.each<[string, TopologyDeclaration, RegExp]>([
     [
       "an unknown layer",
-      { chain: ["body.0", "nope"] },
+      { chain: ["features.0", "nope"] },
       /layer "nope": found no weight "nope" or "nope\.weight", required one of/,
     ],
-    ["layers that do not fit", { chain: ["body.0", "body.0", "after.2"] }, /features\.0/],
+    ["layers that do not fit", { chain: ["features.0", "features.0", "classifier.2"] }, /features\.0/],
     [
       "channels that do not fit",
-      { chain: ["body.10", "after.2"] },
+      { chain: ["features.10", "classifier.2"] },
       /"features\.10" -> "classifier\.2": found 16 out channels and 20 in channels/,
     ],
     [
       "groups that do not divide",
-      { layers: [{ name: "body.2", groups: 3 }] },
+      { layers: [{ name: "features.2", groups: 3 }] },
       /"features\.2", groups: found 3, required a divisor of 8/,
     ],
     [
       "positions that do not divide",
-      { layers: [{ name: "after.0", positions: 7 }] },
+      { layers: [{ name: "classifier.0", positions: 7 }] },
       /"classifier\.0", positions: found 7, required a divisor of 64/,
     ],
     ["a range that leaves a layer", {
       connections: [{
-        from: "body.0",
-        to: "body.2",
+        from: "features.0",
+        to: "features.2",
         channels: [{ source: 4, target: 0, length: 5 }],
       }],
     }, /channels 4\.\.9 to 0\.\.5: required within 8 out and 8 in/],
     ["two origins for one channel", {
       connections: [{
-        from: "body.0",
-        to: "body.2",
+        from: "features.0",
+        to: "features.2",
         channels: [{ source: 0, target: 0, length: 3 }, { source: 3, target: 2, length: 2 }],
       }],
     }, /in channel 2: found two origins/],
     [
       "a layer that feeds itself",
-      { connections: [{ from: "body.2", to: "body.2" }] },
+      { connections: [{ from: "features.2", to: "features.2" }] },
       /found a layer that feeds itself/,
     ],
   ])("refuses %s, by name", (_, topology, says) => {
