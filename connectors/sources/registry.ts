@@ -7,6 +7,8 @@ import type { SourceFormat } from "../../src/model/ports.ts";
 /** File formats by the end of a file's name, loaded when first used. */
 export const FORMATS: ReadonlyMap<string, () => Promise<SourceFormat>> = new Map([
   [".safetensors", async () => (await import("./safetensors.ts")).safetensors],
+  [".npz", async () => (await import("./numpy.ts")).npz],
+  [".npy", async () => (await import("./numpy.ts")).npy],
   [".safetensors.index.json", async () => (await import("./safetensors-index.ts")).safetensorsIndex],
   [".onnx", async () => (await import("./onnx.ts")).onnx],
 ]);
