@@ -22,10 +22,10 @@ import { describeUnless } from "../shared.ts";
 import { svr } from "./svr.ts";
 
 const OLD = [0, 500] as const;
-const NEW = [100_000, 60_000] as const;
+const NEW = [100_000, 20_000] as const;
 
-/** Enough of NEW's 4 MB that its edges are under way, and not so much that they are through. */
-const MIDST = 1_500_000;
+/** Enough of the 1.5 MB of NEW that its edges are under way, and not so much that they are through. */
+const MIDST = 600_000;
 
 // A server of its own, for it is killed; the shared one stays.
 describeUnless(MISSING_SERVER, "a graph server that fails", () => {
@@ -213,7 +213,7 @@ describeUnless(MISSING_SERVER, "a graph server that fails", () => {
     while (!over) {
       const found = await seen(driver, prefix, "m").catch(() => null); // not up yet
       if (found !== null) expect([whole(OLD), whole(NEW)]).toContainEqual(found);
-      await sleep(50);
+      await sleep(300);
     }
     await end;
   }
