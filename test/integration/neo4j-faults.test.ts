@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Driver } from "neo4j-driver";
-import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, it, vi } from "vitest";
 import { SINKS } from "../../connectors/sinks/registry.ts";
 import { runInto } from "../contract/sink/contract.ts";
 import { committed, seen, whole } from "../neo4j/models.ts";
@@ -20,6 +20,9 @@ import {
 } from "../neo4j/suite.ts";
 import { describeUnless } from "../shared.ts";
 import { svr } from "./svr.ts";
+
+// Servers start anew in here, which takes a busy machine its time.
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 const OLD = [0, 500] as const;
 const NEW = [100_000, 20_000] as const;
@@ -40,7 +43,7 @@ describeUnless(MISSING_SERVER, "a graph server that fails", () => {
     asUser(server);
     proxy = await startProxy(server.port);
     driver = watcher(server);
-  }, 240_000);
+  });
   afterAll(async () => {
     await driver.close();
     await proxy.close();
