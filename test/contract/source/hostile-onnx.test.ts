@@ -5,6 +5,7 @@ import process from "node:process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { onnx } from "../../../connectors/sources/onnx.ts";
 import { layerGraph } from "../../../src/stages/layers.ts";
+import { damaged, mutationContract } from "./mutations.ts";
 import {
   type Bytes,
   field,
