@@ -4,8 +4,24 @@
  */
 
 import type { OnnxNode } from "./onnx-proto.ts";
-import { axesOf, integersOf, type Known, numbersOf, placesOf, resized, slicesOf, targetShape } from "./onnx-integers.ts";
-import { axisOf, type Constant, type Integers, UNKNOWN_CONSTANT, type Value, type View } from "./onnx-values.ts";
+import {
+  axesOf,
+  integersOf,
+  type Known,
+  numbersOf,
+  placesOf,
+  resized,
+  slicesOf,
+  targetShape,
+} from "./onnx-integers.ts";
+import {
+  axisOf,
+  type Constant,
+  type Integers,
+  UNKNOWN_CONSTANT,
+  type Value,
+  type View,
+} from "./onnx-values.ts";
 
 /** Shapes and indices are short; what is longer is data. */
 const MOST = 4096;
@@ -18,7 +34,11 @@ export function folded(node: OnnxNode, inputs: readonly (Value | null)[]): reado
   return [compute(node, first, values) ?? { ...UNKNOWN_CONSTANT, shape: shapeAfter(node, values) }];
 }
 
-function compute(node: OnnxNode, first: Constant | null, values: readonly (Constant | null)[]): Constant | null {
+function compute(
+  node: OnnxNode,
+  first: Constant | null,
+  values: readonly (Constant | null)[],
+): Constant | null {
   if (first === null) return null;
   switch (node.op) {
     case "Identity":
@@ -53,7 +73,9 @@ function shapeAfter({ op }: OnnxNode, values: readonly (Constant | null)[]): rea
 function transposed({ attributes }: OnnxNode, { shape, views, integers }: Constant): Constant | null {
   if (shape === null) return null;
   const order = attributes.get("perm")?.ints ?? shape.map((_, i) => shape.length - 1 - i);
-  if (order.length !== shape.length || [...order].sort((a, b) => a - b).some((axis, i) => axis !== i)) return null;
+  if (order.length !== shape.length || [...order].sort((a, b) => a - b).some((axis, i) => axis !== i)) {
+    return null;
+  }
   const turned = order.map((axis) => shape[axis]!);
   return {
     kind: "constant",
@@ -83,7 +105,9 @@ function permuted({ shape, data }: Integers, order: readonly number[]): Known[] 
 function reshaped(node: OnnxNode, first: Constant, target: Constant | null): Constant | null {
   const { shape, integers, views } = first;
   if (shape === null) return null;
-  const to = node.op === "Reshape" ? targetShape(shape, numbersOf(target)) : resized(node, shape, axesOf(node, target));
+  const to = node.op === "Reshape"
+    ? targetShape(shape, numbersOf(target))
+    : resized(node, shape, axesOf(node, target));
   if (to === null) return null;
   // Only axes of extent 1 come or go: the others stay in order, and so do the views' axes.
   const solid = (extents: readonly number[]) => extents.flatMap((extent, axis) => extent === 1 ? [] : [axis]);
@@ -118,7 +142,11 @@ function sliced(node: OnnxNode, first: Constant, values: readonly (Constant | nu
 }
 
 /** Some indices along an axis of a constant. */
-function taken({ shape, views, integers }: Constant, axis: number, places: readonly number[]): Constant | null {
+function taken(
+  { shape, views, integers }: Constant,
+  axis: number,
+  places: readonly number[],
+): Constant | null {
   if (shape === null) return null;
   const size = shape[axis]!;
   if (places.some((place) => place < 0 || place >= size)) return null;
@@ -133,8 +161,11 @@ function taken({ shape, views, integers }: Constant, axis: number, places: reado
     views: whole ? views : views.length === 1 ? rows(views[0]!, axis, size, places) : [],
     integers: data === undefined || outer * inner * places.length > MOST ? null : {
       shape: to,
-      data: Array.from({ length: outer }, (_, o) =>
-        places.flatMap((place) => data.slice((o * size + place) * inner, (o * size + place + 1) * inner))).flat(),
+      data: Array.from(
+        { length: outer },
+        (_, o) =>
+          places.flatMap((place) => data.slice((o * size + place) * inner, (o * size + place + 1) * inner)),
+      ).flat(),
     },
   };
 }
@@ -159,7 +190,9 @@ function joined(node: OnnxNode, values: readonly (Constant | null)[]): Constant 
   const [shape] = shapes;
   const axis = axisOf(node.attributes.get("axis")?.i ?? 0, shape?.length ?? 0);
   if (shape == null || axis === null || shapes.some((each) => each?.length !== shape.length)) return null;
-  const to = shape.map((extent, at) => at === axis ? shapes.reduce((sum, each) => sum + each![at]!, 0) : extent);
+  const to = shape.map((extent, at) =>
+    at === axis ? shapes.reduce((sum, each) => sum + each![at]!, 0) : extent
+  );
   const parts = values.map((each) => each!.integers);
   const flat = shape.length === 1 && parts.every((each) => each !== null) && to[0]! <= MOST;
   return {
@@ -170,7 +203,11 @@ function joined(node: OnnxNode, values: readonly (Constant | null)[]): Constant 
   };
 }
 
-function joinedViews(parts: readonly (readonly View[])[], axis: number, sizes: readonly number[]): readonly View[] {
+function joinedViews(
+  parts: readonly (readonly View[])[],
+  axis: number,
+  sizes: readonly number[],
+): readonly View[] {
   if (parts.length === 1) return parts[0]!;
   const views = parts.flatMap((each) => each.length === 1 ? [each[0]!] : []);
   const [first] = views;
@@ -179,7 +216,8 @@ function joinedViews(parts: readonly (readonly View[])[], axis: number, sizes: r
   // Tensors side by side along an axis that was put in: the two directions of a recurrent layer.
   if (own === null || own === undefined) return axis === 0 && sizes.every((size) => size === 1) ? views : [];
   const alike = views.every(({ tensor, axes, taken: rows }) =>
-    tensor.name === first.tensor.name && String(axes) === String(first.axes) && (rows === undefined || rows.axis === axis)
+    tensor.name === first.tensor.name && String(axes) === String(first.axes) &&
+    (rows === undefined || rows.axis === axis)
   );
   if (!alike) return [];
   const ranges = views.flatMap(({ taken: rows }, i) => rows?.ranges ?? [[0, sizes[i]!] as const]);
@@ -195,7 +233,12 @@ function gathered({ attributes }: OnnxNode, first: Constant, indices: Constant |
   if (some === null) return null;
   const to = [...shape.slice(0, axis), ...indices.shape, ...shape.slice(axis + 1)];
   const views = indices.shape.length === 1 ? some.views : [];
-  return { ...some, shape: to, views, integers: some.integers === null ? null : { shape: to, data: some.integers.data } };
+  return {
+    ...some,
+    shape: to,
+    views,
+    integers: some.integers === null ? null : { shape: to, data: some.integers.data },
+  };
 }
 
 function split(node: OnnxNode, first: Constant | null, sizes: Constant | null): readonly Constant[] {
@@ -226,7 +269,11 @@ const BINARY: ReadonlyMap<string, (a: number, b: number) => number> = new Map([
 ]);
 
 /** Arithmetic on integers; a symbol only survives where nothing is done to it. */
-function calculated({ op, attributes }: OnnxNode, first: Constant, values: readonly (Constant | null)[]): Constant | null {
+function calculated(
+  { op, attributes }: OnnxNode,
+  first: Constant,
+  values: readonly (Constant | null)[],
+): Constant | null {
   const data = integersOf(first);
   if (data === null) return null;
   const as = (shape: readonly number[], numbers: readonly Known[]): Constant => ({
@@ -236,7 +283,12 @@ function calculated({ op, attributes }: OnnxNode, first: Constant, values: reado
     integers: { shape, data: numbers },
   });
   const shape = first.shape ?? [data.length];
-  if (op === "Not") return as(shape, data.map((each) => typeof each === "number" ? Number(each === 0) : null));
+  if (op === "Not") {
+    return as(
+      shape,
+      data.map((each) => typeof each === "number" ? Number(each === 0) : null),
+    );
+  }
   if (op === "ReduceProd") {
     const numbers = numbersOf(first);
     return as(attributes.get("keepdims")?.i === 0 ? [] : [1], [numbers?.reduce((a, b) => a * b, 1) ?? null]);
@@ -253,7 +305,9 @@ function calculated({ op, attributes }: OnnxNode, first: Constant, values: reado
   if (combine === undefined || other === null || second == null) return null;
   const longest = Math.max(data.length, other.length);
   if (data.length !== other.length && data.length !== 1 && other.length !== 1) return null;
-  const larger = (second.shape?.length ?? 0) > shape.length || other.length > data.length ? second.shape ?? [longest] : shape;
+  const larger = (second.shape?.length ?? 0) > shape.length || other.length > data.length
+    ? second.shape ?? [longest]
+    : shape;
   return as(
     larger,
     Array.from({ length: longest }, (_, i) => {

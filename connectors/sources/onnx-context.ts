@@ -2,7 +2,7 @@
 
 import { messageOf, show } from "../../src/model/errors.ts";
 import type { ChannelRange } from "../../src/model/layer.ts";
-import { type DraftOptions, draftLayer } from "../../src/model/layer-draft.ts";
+import { draftLayer, type DraftOptions } from "../../src/model/layer-draft.ts";
 import { NetworkBuilder, type Operator, type Signal } from "../../src/model/operators.ts";
 import type { TensorInfo } from "../../src/model/tensor.ts";
 import type { OnnxGraph, OnnxNode } from "./onnx-proto.ts";
@@ -19,7 +19,11 @@ import {
 } from "./onnx-values.ts";
 
 /** Gives an operator's outputs, in order; those that are left out are constants of which nothing is known. */
-export type Handler = (context: Context, node: OnnxNode, inputs: readonly (Value | null)[]) => readonly Value[];
+export type Handler = (
+  context: Context,
+  node: OnnxNode,
+  inputs: readonly (Value | null)[],
+) => readonly Value[];
 
 /** Handlers by operator. */
 export type Handlers = ReadonlyMap<string, Handler>;
@@ -58,7 +62,15 @@ export class Context {
   /** An activation that an operator makes, a new root unless told otherwise. */
   emit(operator: Operator, axes: readonly Axis[] | null, width: number | null, root?: number): Activation {
     const signal = this.network.add(operator);
-    return { kind: "activation", signal, root: root ?? signal, axes, width, nature: "channels", normalized: false };
+    return {
+      kind: "activation",
+      signal,
+      root: root ?? signal,
+      axes,
+      width,
+      nature: "channels",
+      normalized: false,
+    };
   }
 
   /** The network's input, or what was computed of it alone. */
@@ -67,19 +79,30 @@ export class Context {
   }
 
   /** Nothing more is known of the channels, and why. */
-  stop(node: OnnxNode, inputs: readonly (Value | null)[], why: string, axes: readonly Axis[] | null = null): Activation {
+  stop(
+    node: OnnxNode,
+    inputs: readonly (Value | null)[],
+    why: string,
+    axes: readonly Axis[] | null = null,
+  ): Activation {
     const signals = inputs.flatMap((each) => each?.kind === "activation" ? [each] : []);
     const already = signals.every(({ nature }) => nature === "lost") && signals.length > 0;
     const reason = already ? null : `${label(node)}: ${why}`;
-    const signal = reason === null && signals.length === 1
-      ? signals[0]!.signal
-      : this.network.add(
-        reason === null
-          ? { op: "add", inputs: signals.map((each) => each.signal) }
-          : { op: "stop", inputs: signals.map((each) => each.signal), reason },
-      );
+    const signal = reason === null && signals.length === 1 ? signals[0]!.signal : this.network.add(
+      reason === null
+        ? { op: "add", inputs: signals.map((each) => each.signal) }
+        : { op: "stop", inputs: signals.map((each) => each.signal), reason },
+    );
     const plain = axes?.map((axis) => axis.map((factor) => ({ ...factor, step: null }))) ?? null;
-    return { kind: "activation", signal, root: signal, axes: plain, width: null, nature: "lost", normalized: false };
+    return {
+      kind: "activation",
+      signal,
+      root: signal,
+      axes: plain,
+      width: null,
+      nature: "lost",
+      normalized: false,
+    };
   }
 
   /** A function of each number by itself: channels and their axes are what they were. */
@@ -98,7 +121,10 @@ export class Context {
     const { axes, width, nature } = value;
     if (nature === "input") {
       const size = axes === null || axes[axis] === undefined ? null : sizeOf(axes[axis]);
-      return this.network.add({ op: "input", ...typeof size === "number" && size >= 1 ? { channels: size } : {} });
+      return this.network.add({
+        op: "input",
+        ...typeof size === "number" && size >= 1 ? { channels: size } : {},
+      });
     }
     if (axes === null || nature === "lost") return value.signal;
     const factors = axes[axis] ?? [];
@@ -138,7 +164,9 @@ export class Context {
   select(value: Activation, axis: number, at: number, places: readonly number[]): Activation | null {
     const { axes, width } = value;
     if (axes === null || width === null || width > WIDEST || places.length > WIDEST) return null;
-    const all = axes.flatMap((each, a) => each.flatMap((factor, f) => factor.step === null ? [] : [{ a, f, factor }]));
+    const all = axes.flatMap((each, a) =>
+      each.flatMap((factor, f) => factor.step === null ? [] : [{ a, f, factor }])
+    );
     const slowest = [...all].sort((x, y) => y.factor.step! - x.factor.step!);
     // The channels in their own order, factor by factor, of the chosen factor only the chosen places.
     let order = [0];
@@ -157,7 +185,13 @@ export class Context {
       step *= size;
     }
     const moved = axes.map((each, a) => merged(each.map((factor, f) => steps.get(`${a}/${f}`) ?? factor)));
-    const map = { op: "map", input: value.signal, channels: ranges(order), width: order.length, via: "split" } as const;
+    const map = {
+      op: "map",
+      input: value.signal,
+      channels: ranges(order),
+      width: order.length,
+      via: "split",
+    } as const;
     return { ...this.emit(map, moved, order.length), partOf: value.signal };
   }
 
@@ -185,7 +219,10 @@ export class Context {
   }
 
   #nameOf(node: OnnxNode, { name: tensor }: TensorInfo, suffix: string): string {
-    const stored = tensor.replace(/_(DequantizeLinear_Output|dequantized)(_\d+)?$/, "").replace(/_quantized$/, "");
+    const stored = tensor.replace(/_(DequantizeLinear_Output|dequantized)(_\d+)?$/, "").replace(
+      /_quantized$/,
+      "",
+    );
     const own = stored.endsWith(".weight") && stored.length > 7 ? stored.slice(0, -7) : stored;
     const anonymous = ANONYMOUS.test(own) && node.name !== "";
     return anonymous ? `${node.name}${suffix}` : own;

@@ -47,7 +47,12 @@ export class ExternalFiles {
     }
     const folder = await realpath(dirname(this.#path));
     const file = await realpath(join(folder, location)).catch((cause: unknown): string =>
-      refuse("location", codeOf(cause) === "ENOENT" ? `no file ${show(location)}` : messageOf(cause), inside, cause)
+      refuse(
+        "location",
+        codeOf(cause) === "ENOENT" ? `no file ${show(location)}` : messageOf(cause),
+        inside,
+        cause,
+      )
     );
     const within = relative(folder, file);
     if (within === "" || within === ".." || within.startsWith(`..${sep}`) || isAbsolute(within)) {

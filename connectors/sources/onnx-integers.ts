@@ -37,7 +37,9 @@ export function slicesOf(
   const starts = older ?? numbersOf(inputs[1]);
   const ends = older === undefined ? numbersOf(inputs[2]) : node.attributes.get("ends")?.ints ?? null;
   if (starts === null || ends === null || starts.length !== ends.length) return null;
-  const given = older === undefined ? inputs[3] == null ? undefined : numbersOf(inputs[3]) : node.attributes.get("axes")?.ints;
+  const given = older === undefined
+    ? inputs[3] == null ? undefined : numbersOf(inputs[3])
+    : node.attributes.get("axes")?.ints;
   const steps = older === undefined && inputs[4] != null ? numbersOf(inputs[4]) : starts.map(() => 1);
   const axes = given === undefined ? starts.map((_, i) => i) : given;
   if (axes === null || steps === null) return null;
@@ -56,7 +58,8 @@ export function placesOf(
   { start, end, step }: { readonly start: number; readonly end: number; readonly step: number },
   most = 2 ** 17,
 ): number[] | null {
-  const clamp = (value: number, low: number, high: number) => Math.min(high, Math.max(low, value < 0 ? value + size : value));
+  const clamp = (value: number, low: number, high: number) =>
+    Math.min(high, Math.max(low, value < 0 ? value + size : value));
   const [from, to] = step > 0
     ? [clamp(start, 0, size), clamp(end, 0, size)]
     : [clamp(start, 0, size - 1), end < -size ? -1 : clamp(end, -1, size - 1)];
@@ -71,13 +74,18 @@ export function targetShape(shape: readonly number[], target: readonly number[] 
   const to = target.map((extent, i) => extent === 0 ? shape[i] ?? 0 : extent);
   const rest = to.reduce((a, b) => b === -1 ? a : a * b, 1);
   const done = to.map((extent) => extent === -1 ? total / rest : extent);
-  return done.every((extent) => Number.isInteger(extent) && extent >= 0) && done.reduce((a, b) => a * b, 1) === total
+  return done.every((extent) => Number.isInteger(extent) && extent >= 0) &&
+      done.reduce((a, b) => a * b, 1) === total
     ? done
     : null;
 }
 
 /** The shape behind a `Squeeze` or `Unsqueeze`; null where it is not known. */
-export function resized({ op }: OnnxNode, shape: readonly number[], axes: readonly number[] | null): number[] | null {
+export function resized(
+  { op }: OnnxNode,
+  shape: readonly number[],
+  axes: readonly number[] | null,
+): number[] | null {
   if (op === "Squeeze") {
     const gone = axes?.map((axis) => axisOf(axis, shape.length));
     return shape.filter((extent, axis) => gone === undefined ? extent !== 1 : !gone.includes(axis));
@@ -89,4 +97,3 @@ export function resized({ op }: OnnxNode, shape: readonly number[], axes: readon
   const rest = [...shape];
   return Array.from({ length: rank }, (_, axis) => fresh.has(axis) ? 1 : rest.shift()!);
 }
-

@@ -16,7 +16,9 @@ function refuse(
   view: View | null,
   why: string,
 ): Activation {
-  if (view !== null) context.network.role(`the weight of ${label(node)}, which is not followed: ${why}`, view.tensor.name);
+  if (view !== null) {
+    context.network.role(`the weight of ${label(node)}, which is not followed: ${why}`, view.tensor.name);
+  }
   return context.stop(node, inputs, why);
 }
 
@@ -45,22 +47,28 @@ function convolution(transposed: boolean): Handler {
       ? (transposed ? "kernel-out-in" : "kernel-in-out")
       : null;
     const groups = node.attributes.get("group")?.i ?? 1;
-    if (layout === null || rank < 3) return [refuse(context, node, inputs, view, `a weight whose axes are [${order}]`)];
+    if (layout === null || rank < 3) {
+      return [refuse(context, node, inputs, view, `a weight whose axes are [${order}]`)];
+    }
     const options: DraftOptions = { layout, groups, kind: transposed ? "conv-transpose" : "conv" };
     const layer = context.layer(node, view.tensor, options);
     if (typeof layer === "string") return [refuse(context, node, inputs, view, layer)];
     const kernel = order === straight ? shape.slice(2) : shape.slice(0, -2);
     const { axes } = value;
     const [examples, , ...rest] = axes?.length === rank ? axes : unknown(context, rank);
-    const map = transposed ? rest.map(() => positions(context.symbol())) : afterKernel(context, node, rest, kernel);
+    const map = transposed
+      ? rest.map(() => positions(context.symbol()))
+      : afterKernel(context, node, rest, kernel);
     return [context.made(layer, context.reading(node, value, 1), [examples!, [], ...map], 1)];
   };
 }
 
 /** Axes of an activation of so many, nothing else known. */
 function unknown(context: Context, rank: number): readonly Axis[] {
-  return Array.from({ length: rank }, (_, at): Axis =>
-    at === 0 ? [{ size: context.symbol(), step: null, batch: true }] : positions(context.symbol())
+  return Array.from(
+    { length: rank },
+    (_, at): Axis =>
+      at === 0 ? [{ size: context.symbol(), step: null, batch: true }] : positions(context.symbol()),
   );
 }
 
@@ -98,15 +106,26 @@ function product(
   inputs: readonly (Value | null)[],
   value: Activation,
   view: View | null,
-  read: { readonly inRows: boolean; readonly axis: (rank: number) => number; readonly made: (rank: number) => number },
+  read: {
+    readonly inRows: boolean;
+    readonly axis: (rank: number) => number;
+    readonly made: (rank: number) => number;
+  },
 ): Activation {
   if (view === null) return refuse(context, node, inputs, view, "its weight is no stored matrix");
   const layer = matrixLayer(context, node, view, read.inRows);
   if (typeof layer === "string") return refuse(context, node, inputs, view, layer);
   const axes = value.axes ?? unknown(context, 2);
   const [from, to] = [read.axis(axes.length), read.made(axes.length)];
-  if (from < 0 || to < 0 || axes[from] === undefined) return refuse(context, node, inputs, view, "axes that do not fit");
-  return context.made(layer, context.reading(node, value, from), axes.map((axis) => axis.map((f) => ({ ...f, step: null }))), to);
+  if (from < 0 || to < 0 || axes[from] === undefined) {
+    return refuse(context, node, inputs, view, "axes that do not fit");
+  }
+  return context.made(
+    layer,
+    context.reading(node, value, from),
+    axes.map((axis) => axis.map((f) => ({ ...f, step: null }))),
+    to,
+  );
 }
 
 const matMul: Handler = (context, node, inputs) => {
@@ -133,7 +152,9 @@ const gemm: Handler = (context, node, inputs) => {
   if (isActivation(c)) return [context.stop(node, inputs, "adds an activation to its product")];
   if (isActivation(a)) {
     const axis = () => transA ? 0 : 1;
-    return [turned(transA, product(context, node, inputs, a, viewOf(b), { inRows: !transB, axis, made: axis }))];
+    return [
+      turned(transA, product(context, node, inputs, a, viewOf(b), { inRows: !transB, axis, made: axis })),
+    ];
   }
   if (!isActivation(b)) return [context.stop(node, inputs, "reads no activation")];
   const axis = () => transB ? 1 : 0;
@@ -152,12 +173,16 @@ const lookUp: Handler = (context, node, inputs) => {
   const [table, index] = inputs;
   if (isActivation(table)) return gather(context, node, inputs);
   const view = viewOf(table);
-  if (!isActivation(index) || view === null) return [refuse(context, node, inputs, view, "looks up what is no stored table")];
+  if (!isActivation(index) || view === null) {
+    return [refuse(context, node, inputs, view, "looks up what is no stored table")];
+  }
   const axis = node.attributes.get("axis")?.i ?? 0;
   if (view.axes.length !== 2 || axis !== 0) return [refuse(context, node, inputs, view, "no table of rows")];
   const layer = matrixLayer(context, node, view, true, "embedding");
   if (typeof layer === "string") return [refuse(context, node, inputs, view, layer)];
-  const axes = (index.axes ?? unknown(context, 2)).map((each) => each.map((factor) => ({ ...factor, step: null })));
+  const axes = (index.axes ?? unknown(context, 2)).map((each) =>
+    each.map((factor) => ({ ...factor, step: null }))
+  );
   const tokens = context.network.add({ op: "input" });
   return [context.made(layer, tokens, [...axes, []], axes.length)];
 };
@@ -165,14 +190,18 @@ const lookUp: Handler = (context, node, inputs) => {
 /** `Einsum` of an activation and a matrix, where it is a matrix product along the last axis. */
 const einsum: Handler = (context, node, inputs) => {
   const [a, b] = inputs;
-  const [left = "", right = "", out = ""] = (node.attributes.get("equation")?.s ?? "").replaceAll(" ", "").split(/,|->/);
+  const [left = "", right = "", out = ""] = (node.attributes.get("equation")?.s ?? "").replaceAll(" ", "")
+    .split(/,|->/);
   const [read, made] = [left.at(-1) ?? "", out.at(-1) ?? ""];
-  const plain = right.length === 2 && right.includes(read) && right.includes(made) && left.slice(0, -1) === out.slice(0, -1);
+  const plain = right.length === 2 && right.includes(read) && right.includes(made) &&
+    left.slice(0, -1) === out.slice(0, -1);
   if (!isActivation(a) || isActivation(b) || !plain || read === made || left.includes(made)) {
     return [refuse(context, node, inputs, viewOf(b), "a sum of products that is no layer")];
   }
   const last = (rank: number) => rank - 1;
-  return [product(context, node, inputs, a, viewOf(b), { inRows: right[0] === read, axis: last, made: last })];
+  return [
+    product(context, node, inputs, a, viewOf(b), { inRows: right[0] === read, axis: last, made: last }),
+  ];
 };
 
 /** Operators by name. */

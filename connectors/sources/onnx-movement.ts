@@ -34,7 +34,9 @@ function mover(
     if (value?.kind !== "activation") return [context.stop(node, inputs, "reads no activation")];
     if (value.axes === null) return [value];
     const axes = move(context, node, value.axes, [value, ...inputs.slice(1)]);
-    if (axes !== null && axes.length <= MOST && axes.every((axis) => axis.length <= MOST)) return [{ ...value, axes }];
+    if (axes !== null && axes.length <= MOST && axes.every((axis) => axis.length <= MOST)) {
+      return [{ ...value, axes }];
+    }
     return [value.nature === "input" ? { ...value, axes: null } : context.stop(node, inputs, why)];
   };
 }
@@ -81,7 +83,10 @@ function take(queue: Factor[], extent: Size, back: boolean): Factor[] | null {
     else if (size % left === 0) {
       const rest = size / left;
       const [slow, fast] = back ? [rest, left] : [left, rest];
-      const parts = [{ ...factor, size: slow, step: step === null ? null : step * fast }, { ...factor, size: fast }];
+      const parts = [{ ...factor, size: slow, step: step === null ? null : step * fast }, {
+        ...factor,
+        size: fast,
+      }];
       part = parts[back ? 1 : 0]!;
       if (back) queue.push(parts[0]!);
       else queue.unshift(parts[1]!);
@@ -93,10 +98,16 @@ function take(queue: Factor[], extent: Size, back: boolean): Factor[] | null {
   return out;
 }
 
-function reshaped(context: Context, value: Activation, target: readonly Known[] | null): readonly Axis[] | null {
+function reshaped(
+  context: Context,
+  value: Activation,
+  target: readonly Known[] | null,
+): readonly Axis[] | null {
   const { axes } = value;
   if (target === null || axes === null) return null;
-  const copied = target.map((extent, at) => extent === 0 ? axes[at] === undefined ? null : sizeOf(axes[at]) : extent);
+  const copied = target.map((extent, at) =>
+    extent === 0 ? axes[at] === undefined ? null : sizeOf(axes[at]) : extent
+  );
   const exact = reshape(axes, copied);
   if (exact !== null) return exact;
   // Where there is one channel, or none is known, only extents are lost.
@@ -106,12 +117,15 @@ function reshaped(context: Context, value: Activation, target: readonly Known[] 
   const [first = [], ...rest] = axes;
   // Extents of the map are not all known: everything but the examples becomes one axis, as networks do before a classifier.
   const unknown = axes.flat().some(({ size }) => typeof size === "string");
-  return unknown && target.length === 2 && rest.length > 1 && !holdsChannels(first) ? [first, merged(rest.flat())] : null;
+  return unknown && target.length === 2 && rest.length > 1 && !holdsChannels(first)
+    ? [first, merged(rest.flat())]
+    : null;
 }
 
 function transposed({ attributes }: OnnxNode, axes: readonly Axis[]): Axis[] | null {
   const order = attributes.get("perm")?.ints ?? axes.map((_, i) => axes.length - 1 - i);
-  const whole = order.length === axes.length && [...order].sort((a, b) => a - b).every((axis, i) => axis === i);
+  const whole = order.length === axes.length &&
+    [...order].sort((a, b) => a - b).every((axis, i) => axis === i);
   return whole ? order.map((axis) => axes[axis]!) : null;
 }
 
@@ -140,7 +154,12 @@ function flattened({ attributes }: OnnxNode, axes: readonly Axis[]): Axis[] {
 }
 
 /** Repeats along axes of one place; along others only what repeats positions can be followed. */
-function expanded(context: Context, axes: readonly Axis[], extents: readonly Known[] | null, tile: boolean): Axis[] | null {
+function expanded(
+  context: Context,
+  axes: readonly Axis[],
+  extents: readonly Known[] | null,
+  tile: boolean,
+): Axis[] | null {
   if (extents === null || extents.length > MOST) return null;
   const rank = Math.max(axes.length, extents.length);
   const own = [...Array.from({ length: rank - axes.length }, (): Axis => []), ...axes];
@@ -156,14 +175,38 @@ function expanded(context: Context, axes: readonly Axis[], extents: readonly Kno
 
 /** The values that a network passes on, with their axes elsewhere. */
 export const MOVEMENTS: Handlers = new Map<string, Handler>([
-  ["Reshape", mover((context, node, _, inputs) => reshaped(context, inputs[0], node.attributes.get("shape")?.ints ?? integersOf(inputs[1])),
-    "a reshape that the channels cannot be followed through")],
+  [
+    "Reshape",
+    mover(
+      (context, node, _, inputs) =>
+        reshaped(context, inputs[0], node.attributes.get("shape")?.ints ?? integersOf(inputs[1])),
+      "a reshape that the channels cannot be followed through",
+    ),
+  ],
   ["Transpose", mover((_, node, axes) => transposed(node, axes), "a transpose that does not fit")],
-  ["Squeeze", mover((_, node, axes, inputs) => squeezed(node, axes, inputs[1]), "the channels' axis is squeezed")],
-  ["Unsqueeze", mover((_, node, axes, inputs) => unsqueezed(node, axes, inputs[1]), "axes that are not known")],
+  [
+    "Squeeze",
+    mover((_, node, axes, inputs) => squeezed(node, axes, inputs[1]), "the channels' axis is squeezed"),
+  ],
+  [
+    "Unsqueeze",
+    mover((_, node, axes, inputs) => unsqueezed(node, axes, inputs[1]), "axes that are not known"),
+  ],
   ["Flatten", mover((_, node, axes) => flattened(node, axes), "a flattening that does not fit")],
-  ["Expand", mover((context, _, axes, inputs) => expanded(context, axes, integersOf(inputs[1]), false), "an expansion that is not known")],
-  ["Tile", mover((context, _, axes, inputs) => expanded(context, axes, integersOf(inputs[1]), true), "channels are repeated")],
+  [
+    "Expand",
+    mover(
+      (context, _, axes, inputs) => expanded(context, axes, integersOf(inputs[1]), false),
+      "an expansion that is not known",
+    ),
+  ],
+  [
+    "Tile",
+    mover(
+      (context, _, axes, inputs) => expanded(context, axes, integersOf(inputs[1]), true),
+      "channels are repeated",
+    ),
+  ],
 ]);
 
 /** Whether a value is an activation. */

@@ -75,17 +75,31 @@ const recurrent: Handler = (context, node, inputs) => {
   if (input.concat(hidden).some(({ view }, i) => rowsOf(view, i < count ? w : r) !== cell.gates * width)) {
     return lose(`its weights do not have ${cell.gates} gates of ${width} rows`);
   }
-  const signal = context.reading(node, value, node.attributes.get("layout")?.i === 1 ? 2 : (value.axes?.length ?? 3) - 1);
+  const signal = context.reading(
+    node,
+    value,
+    node.attributes.get("layout")?.i === 1 ? 2 : (value.axes?.length ?? 3) - 1,
+  );
   const states: Activation[] = [];
   for (let d = 0; d < count; d++) {
-    const state = one(context, node, signal, input[d]!, hidden[d]!, cell.candidate * width, width, both ? `.${d}` : "");
+    const state = one(
+      context,
+      node,
+      signal,
+      input[d]!,
+      hidden[d]!,
+      cell.candidate * width,
+      width,
+      both ? `.${d}` : "",
+    );
     if (typeof state === "string") return lose(state);
     states.push(state);
   }
   return outputs(context, node, value, states, width);
 };
 
-const rowsOf = (_: View, value: Value | null | undefined) => value?.kind === "constant" ? value.shape?.[1] : undefined;
+const rowsOf = (_: View, value: Value | null | undefined) =>
+  value?.kind === "constant" ? value.shape?.[1] : undefined;
 
 /** One direction. @returns its state, or why there is none */
 function one(
@@ -100,11 +114,22 @@ function one(
 ): Activation | string {
   const [candidate, same] = [w.rows(from, length), r.rows(from, length)];
   if (candidate === null || candidate !== same) return "the rows of its candidate gate are apart";
-  const inputLayer = context.layer(node, w.view.tensor, { kind: "recurrent", leading: w.leading, suffix: `.W${suffix}` });
+  const inputLayer = context.layer(node, w.view.tensor, {
+    kind: "recurrent",
+    leading: w.leading,
+    suffix: `.W${suffix}`,
+  });
   if (typeof inputLayer === "string") return inputLayer;
-  const hiddenLayer = context.layer(node, r.view.tensor, { kind: "recurrent", leading: r.leading, suffix: `.R${suffix}` });
+  const hiddenLayer = context.layer(node, r.view.tensor, {
+    kind: "recurrent",
+    leading: r.leading,
+    suffix: `.R${suffix}`,
+  });
   if (typeof hiddenLayer === "string") return hiddenLayer;
-  if (Math.min(...[inputLayer, hiddenLayer].map((each) => context.network.layers[each]!.outChannels)) < candidate + length) {
+  if (
+    Math.min(...[inputLayer, hiddenLayer].map((each) => context.network.layers[each]!.outChannels)) <
+      candidate + length
+  ) {
     return "its candidate gate is not within its weights";
   }
   return context.emit(
@@ -125,7 +150,8 @@ function outputs(
   const count = states.length;
   const last = node.attributes.get("layout")?.i === 1;
   const [sequence, examples] = last ? [value.axes?.[1], value.axes?.[0]] : [value.axes?.[0], value.axes?.[1]];
-  const plain = (axis: Axis | undefined) => axis?.map((factor) => ({ ...factor, step: null })) ?? positions(context.symbol());
+  const plain = (axis: Axis | undefined) =>
+    axis?.map((factor) => ({ ...factor, step: null })) ?? positions(context.symbol());
   const [steps, batch] = [plain(sequence), plain(examples)];
   const directions: Axis = count === 2 ? [{ size: 2, step: width }] : [];
   const state = count === 1 ? states[0]! : context.emit(
@@ -133,7 +159,9 @@ function outputs(
     [],
     2 * width,
   );
-  const all = last ? [batch, steps, directions, channels(width)] : [steps, directions, batch, channels(width)];
+  const all = last
+    ? [batch, steps, directions, channels(width)]
+    : [steps, directions, batch, channels(width)];
   const final = last ? [batch, directions, channels(width)] : [directions, batch, channels(width)];
   return [{ ...state, axes: all }, { ...state, axes: final }, { ...state, axes: final }];
 }

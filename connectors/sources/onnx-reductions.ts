@@ -40,7 +40,8 @@ export function afterKernel(
 }
 
 /** Whether nothing but channels and examples is left. */
-const isPoint = (axes: readonly Axis[]) => axes.every((axis) => axis.every(({ step, batch }) => step !== null || batch === true));
+const isPoint = (axes: readonly Axis[]) =>
+  axes.every((axis) => axis.every(({ step, batch }) => step !== null || batch === true));
 
 /** Positions become fewer, or one: then it is global. */
 function pooled(context: Context, value: Activation, axes: readonly Axis[]): Activation {
@@ -63,31 +64,44 @@ const pool: Handler = (context, node, inputs) => {
 
 const globalPool: Handler = (context, node, inputs) => {
   const [value] = inputs;
-  if (!isActivation(value) || value.axes === null) return [context.stop(node, inputs, "pools what is not known")];
-  if (value.axes.slice(2).some(holdsChannels)) return [context.stop(node, inputs, "pools along the channels")];
+  if (!isActivation(value) || value.axes === null) {
+    return [context.stop(node, inputs, "pools what is not known")];
+  }
+  if (value.axes.slice(2).some(holdsChannels)) {
+    return [context.stop(node, inputs, "pools along the channels")];
+  }
   return [pooled(context, value, value.axes.map((axis, at) => at < 2 ? axis : []))];
 };
 
 const reduce: Handler = (context, node, inputs) => {
   const [value] = inputs;
-  if (!isActivation(value) || value.axes === null) return [context.stop(node, inputs, "reduces what is not known")];
+  if (!isActivation(value) || value.axes === null) {
+    return [context.stop(node, inputs, "reduces what is not known")];
+  }
   const rank = value.axes.length;
   const given = axesOf(node, inputs[1]);
-  if (given === null && inputs[1] != null) return [context.stop(node, inputs, "reduces axes that are not known")];
-  const gone = new Set(given === null || given.length === 0 ? value.axes.keys() : given.map((axis) => axisOf(axis, rank)));
+  if (given === null && inputs[1] != null) {
+    return [context.stop(node, inputs, "reduces axes that are not known")];
+  }
+  const gone = new Set(
+    given === null || given.length === 0 ? value.axes.keys() : given.map((axis) => axisOf(axis, rank)),
+  );
   const keep = (node.attributes.get("keepdims")?.i ?? 1) !== 0;
   const left = value.axes.map((axis, at): Axis => gone.has(at) ? [] : axis);
   const axes = keep ? left : left.filter((_, at) => !gone.has(at));
   const along = channelAxes(value.axes);
   if (value.nature === "channels" && along.some((axis) => gone.has(axis))) {
-    if (!along.every((axis) => gone.has(axis))) return [context.stop(node, inputs, "some of the channels are reduced")];
+    if (!along.every((axis) => gone.has(axis))) {
+      return [context.stop(node, inputs, "some of the channels are reduced")];
+    }
     const signal = context.network.add({ op: "keep", input: value.signal });
     return [{ ...value, signal, axes, nature: "statistic", normalized: false }];
   }
   return [pooled(context, value, axes)];
 };
 
-const argument: Handler = (context, node, inputs) => node.outputs.map(() => context.input(null)).slice(0, inputs.length);
+const argument: Handler = (context, node, inputs) =>
+  node.outputs.map(() => context.input(null)).slice(0, inputs.length);
 
 const batchNorm: Handler = (context, node, inputs) => {
   const [value, gamma, , , variance] = inputs;
@@ -95,7 +109,9 @@ const batchNorm: Handler = (context, node, inputs) => {
   if (value.nature !== "channels" || value.axes === null) return [context.keep(value)];
   const epsilon = node.attributes.get("epsilon")?.f ?? 1e-5;
   const [scales, variances] = [viewOf(gamma), viewOf(variance)].map((view) =>
-    view === null || view.taken !== undefined || view.tensor.shape.join() !== String(value.width) ? null : view.tensor.name
+    view === null || view.taken !== undefined || view.tensor.shape.join() !== String(value.width)
+      ? null
+      : view.tensor.name
   );
   const scale = scales == null || variances == null ? null : { gamma: scales, variance: variances, epsilon };
   const axis = value.axes[1];
@@ -112,8 +128,13 @@ function gained(at: number): Handler {
     if (!isActivation(value)) return [context.stop(node, inputs, "normalizes no activation")];
     if (value.nature !== "channels") return [context.keep(value)];
     const count = gains?.tensor.shape.reduce((product, extent) => product * extent, 1);
-    const fits = gains !== null && gains.taken === undefined && count === value.width && gains.tensor.unreadable === undefined;
-    const signal = context.network.add({ op: "gain", input: value.signal, gain: fits ? gains.tensor.name : null });
+    const fits = gains !== null && gains.taken === undefined && count === value.width &&
+      gains.tensor.unreadable === undefined;
+    const signal = context.network.add({
+      op: "gain",
+      input: value.signal,
+      gain: fits ? gains.tensor.name : null,
+    });
     return [{ ...value, signal, root: signal, normalized: false }];
   };
 }
@@ -127,7 +148,13 @@ export const REDUCTIONS: Handlers = new Map<string, Handler>([
   ),
   ...["ArgMax", "ArgMin", "NonZero", "TopK", "NonMaxSuppression"].map((op) => [op, argument] as const),
   ["BatchNormalization", batchNorm],
-  ...["LayerNormalization", "InstanceNormalization", "GroupNormalization", "RMSNormalization", "SimplifiedLayerNormalization"].map(
+  ...[
+    "LayerNormalization",
+    "InstanceNormalization",
+    "GroupNormalization",
+    "RMSNormalization",
+    "SimplifiedLayerNormalization",
+  ].map(
     (op) => [op, gained(1)] as const,
   ),
 ]);

@@ -4,7 +4,16 @@ import type { Context, Handler, Handlers } from "./onnx-context.ts";
 import { numbersOf, placesOf, slicesOf } from "./onnx-integers.ts";
 import { isActivation } from "./onnx-movement.ts";
 import type { OnnxNode } from "./onnx-proto.ts";
-import { type Activation, type Axis, axisOf, channels, holdsChannels, positions, sizeOf, type Value } from "./onnx-values.ts";
+import {
+  type Activation,
+  type Axis,
+  axisOf,
+  channels,
+  holdsChannels,
+  positions,
+  sizeOf,
+  type Value,
+} from "./onnx-values.ts";
 
 /** Some places of one axis, null for an unknown number of them. */
 function part(
@@ -25,41 +34,55 @@ function part(
   }
   const size = sizeOf(own);
   if (places?.length === size && places?.every((place, i) => place === i) === true) return value;
-  const taken = own.length === 1 && places !== null && places.length > 0 && places.every((place) => place < Number(size))
-    ? context.select(value, axis, 0, places)
-    : null;
-  return taken ?? context.stop(node, [value], "some of the channels are taken, which ones cannot be followed");
+  const taken =
+    own.length === 1 && places !== null && places.length > 0 && places.every((place) => place < Number(size))
+      ? context.select(value, axis, 0, places)
+      : null;
+  return taken ??
+    context.stop(node, [value], "some of the channels are taken, which ones cannot be followed");
 }
 
 const slice: Handler = (context, node, inputs) => {
   const [value] = inputs;
-  if (!isActivation(value) || value.axes === null) return [context.stop(node, inputs, "slices what is not known")];
+  if (!isActivation(value) || value.axes === null) {
+    return [context.stop(node, inputs, "slices what is not known")];
+  }
   const slices = slicesOf(node, value.axes.length, inputs);
   if (slices === null) {
     const axes = value.axes.map((): Axis => positions(context.symbol()));
-    return [value.nature === "input" ? { ...value, axes } : context.stop(node, inputs, "a slice that is not known")];
+    return [
+      value.nature === "input" ? { ...value, axes } : context.stop(node, inputs, "a slice that is not known"),
+    ];
   }
   let result: Activation = value;
   for (const [axis, each] of slices) {
     if (result.axes === null) break;
     const size = sizeOf(result.axes[axis]!);
     const whole = each.start === 0 && each.step === 1 && each.end >= 2 ** 31 - 1;
-    if (!whole) result = part(context, node, result, axis, typeof size === "number" ? placesOf(size, each) : null);
+    if (!whole) {
+      result = part(context, node, result, axis, typeof size === "number" ? placesOf(size, each) : null);
+    }
   }
   return [result];
 };
 
 const split: Handler = (context, node, inputs) => {
   const [value] = inputs;
-  if (!isActivation(value) || value.axes === null) return node.outputs.map(() => context.stop(node, inputs, "splits what is not known"));
+  if (!isActivation(value) || value.axes === null) {
+    return node.outputs.map(() => context.stop(node, inputs, "splits what is not known"));
+  }
   const axis = axisOf(node.attributes.get("axis")?.i ?? 0, value.axes.length);
-  if (axis === null) return node.outputs.map(() => context.stop(node, inputs, "splits an axis that is not there"));
+  if (axis === null) {
+    return node.outputs.map(() => context.stop(node, inputs, "splits an axis that is not there"));
+  }
   const size = sizeOf(value.axes[axis]!);
   const given = node.attributes.get("split")?.ints ?? numbersOf(inputs[1]);
   let at = 0;
   return node.outputs.map((_, i) => {
     const own = given?.[i] ?? (typeof size === "number" ? Math.ceil(size / node.outputs.length) : null);
-    const places = own === null || typeof size !== "number" ? null : placesOf(size, { start: at, end: at + own, step: 1 });
+    const places = own === null || typeof size !== "number"
+      ? null
+      : placesOf(size, { start: at, end: at + own, step: 1 });
     at += own ?? 0;
     return part(context, node, value, axis, places);
   });
@@ -68,15 +91,23 @@ const split: Handler = (context, node, inputs) => {
 /** Chosen places of an activation; a single one takes its axis away. */
 export const gather: Handler = (context, node, inputs) => {
   const [value, index] = inputs;
-  if (!isActivation(value) || value.axes === null) return [context.stop(node, inputs, "gathers from what is not known")];
+  if (!isActivation(value) || value.axes === null) {
+    return [context.stop(node, inputs, "gathers from what is not known")];
+  }
   const axis = axisOf(node.attributes.get("axis")?.i ?? 0, value.axes.length);
   const chosen = numbersOf(index);
   const rank = index?.kind === "constant" ? index.shape?.length : index?.axes?.length;
   if (axis === null || rank === undefined || rank > 1) {
-    return [value.nature === "input" ? { ...value, axes: null } : context.stop(node, inputs, "gathers places that are not known")];
+    return [
+      value.nature === "input"
+        ? { ...value, axes: null }
+        : context.stop(node, inputs, "gathers places that are not known"),
+    ];
   }
   const size = sizeOf(value.axes[axis]!);
-  const places = chosen === null ? null : chosen.map((place) => place < 0 && typeof size === "number" ? place + size : Math.max(0, place));
+  const places = chosen === null
+    ? null
+    : chosen.map((place) => place < 0 && typeof size === "number" ? place + size : Math.max(0, place));
   const taken = part(context, node, value, axis, rank === 0 && places === null ? [0] : places);
   if (rank > 0 || taken.axes === null) return [taken];
   return [{ ...taken, axes: taken.axes.filter((_, at) => at !== axis) }];
@@ -84,13 +115,19 @@ export const gather: Handler = (context, node, inputs) => {
 
 const pad: Handler = (context, node, inputs) => {
   const [value] = inputs;
-  if (!isActivation(value) || value.axes === null) return [context.stop(node, inputs, "pads what is not known")];
+  if (!isActivation(value) || value.axes === null) {
+    return [context.stop(node, inputs, "pads what is not known")];
+  }
   const { axes } = value;
   const rank = axes.length;
   const pads = node.attributes.get("pads")?.ints ?? numbersOf(inputs[1]);
   if (pads === null || pads.length !== 2 * rank) {
     const wider = axes.map((axis) => holdsChannels(axis) ? axis : positions(context.symbol()));
-    return [value.nature === "input" ? { ...value, axes: wider } : context.stop(node, inputs, "a padding that is not known")];
+    return [
+      value.nature === "input"
+        ? { ...value, axes: wider }
+        : context.stop(node, inputs, "a padding that is not known"),
+    ];
   }
   let result: Activation = value;
   for (const [axis, own] of axes.entries()) {
@@ -98,13 +135,18 @@ const pad: Handler = (context, node, inputs) => {
     if (before === 0 && after === 0) continue;
     const size = sizeOf(own);
     if (!holdsChannels(own)) {
-      const wider = typeof size === "number" ? positions(Math.max(0, size + before + after)) : positions(context.symbol());
+      const wider = typeof size === "number"
+        ? positions(Math.max(0, size + before + after))
+        : positions(context.symbol());
       result = { ...result, axes: result.axes!.map((each, at) => at === axis ? wider : each) };
       continue;
     }
     const mode = node.attributes.get("mode")?.s ?? "constant";
     const width = value.width! + before + after;
-    if (own.length !== 1 || size !== value.width || before < 0 || after < 0 || mode !== "constant" || width > 2 ** 31) {
+    if (
+      own.length !== 1 || size !== value.width || before < 0 || after < 0 || mode !== "constant" ||
+      width > 2 ** 31
+    ) {
       return [context.stop(node, inputs, "channels are padded in a way that cannot be followed")];
     }
     const map = [{ source: 0, target: before, length: value.width! }];
@@ -121,14 +163,20 @@ const concat: Handler = (context, node, inputs) => {
     active.find(({ axes }) => axes !== null);
   const axis = axisOf(node.attributes.get("axis")?.i ?? 1, known?.axes?.length ?? 0);
   if (values.length === 1 && active[0] !== undefined) return [active[0]];
-  if (known?.axes == null || axis === null) return [context.stop(node, inputs, "concatenates what is not known")];
+  if (known?.axes == null || axis === null) {
+    return [context.stop(node, inputs, "concatenates what is not known")];
+  }
   const rank = known.axes.length;
-  if (active.some(({ axes }) => axes !== null && axes.length !== rank)) return [context.stop(node, inputs, "ranks differ")];
+  if (active.some(({ axes }) => axes !== null && axes.length !== rank)) {
+    return [context.stop(node, inputs, "ranks differ")];
+  }
   const size = total(context, values, axis);
   const longer = known.axes.map((each, at) => at === axis ? positions(size) : each);
   if (active.every(({ nature }) => nature === "input")) return [context.input(longer)];
   const along = active.some(({ axes, nature }) => nature === "channels" && holdsChannels(axes?.[axis] ?? []));
-  const single = active.every(({ width, axes, nature }) => nature === "channels" && width === 1 && axes?.[axis]?.length === 0);
+  const single = active.every(({ width, axes, nature }) =>
+    nature === "channels" && width === 1 && axes?.[axis]?.length === 0
+  );
   if (along || single) return [sideBySide(context, node, values, known.axes, axis)];
   const [first] = active;
   if (active.every(({ signal }) => signal === first!.signal)) return [{ ...first!, axes: longer }];
@@ -155,7 +203,10 @@ function sideBySide(
         ? context.network.add({ op: "map", input: signal, channels: [], width })
         : signal;
     }
-    return context.network.add({ op: "input", ...typeof width === "number" && width >= 1 ? { channels: width } : {} });
+    return context.network.add({
+      op: "input",
+      ...typeof width === "number" && width >= 1 ? { channels: width } : {},
+    });
   });
   const width = widths.reduce<number>((sum, each) => typeof each === "number" ? sum + each : NaN, 0);
   // What is flattened or of unknown width has no channels that later operators could take apart.
@@ -170,7 +221,9 @@ function sideBySide(
 function total(context: Context, values: readonly Value[], axis: number): number | string {
   let sum = 0;
   for (const value of values) {
-    const size = isActivation(value) ? value.axes === null ? null : sizeOf(value.axes[axis]!) : value.shape?.[axis];
+    const size = isActivation(value)
+      ? value.axes === null ? null : sizeOf(value.axes[axis]!)
+      : value.shape?.[axis];
     if (typeof size !== "number") return context.symbol();
     sum += size;
   }
@@ -178,7 +231,11 @@ function total(context: Context, values: readonly Value[], axis: number): number
 }
 
 /** Sometimes one, sometimes another of several activations. */
-export function either(context: Context, values: readonly Activation[], axes: readonly Axis[] | null): Activation {
+export function either(
+  context: Context,
+  values: readonly Activation[],
+  axes: readonly Axis[] | null,
+): Activation {
   const width = values.find((value) => value.width !== null)?.width ?? null;
   return context.emit({ op: "either", inputs: values.map(({ signal }) => signal) }, axes, width);
 }

@@ -41,7 +41,9 @@ export function tensorTable(path: string, graph: OnnxGraph): TensorTable {
       }
       let name = local;
       for (let n = 0; entries.has(name); n++) {
-        if (n > MOST_NAMESAKES) throw new SyntaxError(`${path}: tensor ${show(local)}: found in over ${n} bodies, required fewer`);
+        if (n > MOST_NAMESAKES) {
+          throw new SyntaxError(`${path}: tensor ${show(local)}: found in over ${n} bodies, required fewer`);
+        }
         name = `${body}/${n === 0 ? "" : `${n}/`}${local}`;
       }
       const entry = make(name);
@@ -53,7 +55,9 @@ export function tensorTable(path: string, graph: OnnxGraph): TensorTable {
     for (const tensor of each.initializers) stored(tensor, tensor.name);
     for (const { op, outputs, attributes } of each.nodes) {
       const tensor = op === "Constant" ? attributes.get("value")?.tensor : undefined;
-      if (tensor !== undefined && outputs[0] !== undefined) stored({ ...tensor, name: outputs[0] }, outputs[0]);
+      if (tensor !== undefined && outputs[0] !== undefined) {
+        stored({ ...tensor, name: outputs[0] }, outputs[0]);
+      }
     }
     const visible = (name: string) => own.get(name) ?? outer(name);
     const constant = (name: string) => {
@@ -90,6 +94,7 @@ function infoOf(tensor: OnnxTensor, name: string): TensorInfo {
 /** Whether a tensor may be a shape, axes, indices or the scales of a resize, which the graph's shapes depend on. */
 export function isIndex({ shape, type, data }: OnnxTensor): boolean {
   const count = elementCount(shape);
-  const small = type.integer && type.bits >= 32 && count <= LONGEST_INDEX || type.name === "F32" && count <= 8;
+  const small = type.integer && type.bits >= 32 && count <= LONGEST_INDEX ||
+    type.name === "F32" && count <= 8;
   return small && shape.length <= 2 && data.kind !== "external";
 }

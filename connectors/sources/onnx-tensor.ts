@@ -165,7 +165,9 @@ function misfitOf(tensor: OnnxTensor): { readonly found: string; readonly requir
   }
   if (data.kind === "absent" && count > 0) return { found: "no data", required: `${count} numbers ${what}` };
   if (data.kind !== "typed") return null;
-  if (data.field !== field) return { found: `data in field ${data.field}`, required: `field ${field} ${what}` };
+  if (data.field !== field) {
+    return { found: `data in field ${data.field}`, required: `field ${field} ${what}` };
+  }
   // A varint takes a byte at least, and 4-bit numbers come two in one.
   const least = field === 4 ? count * 4 : field === 10 ? count * 8 : Math.ceil(count / 2);
   return bytes < least ? { found: `${bytes} bytes`, required: `${least} or more ${what}` } : null;
@@ -206,7 +208,8 @@ async function typedBytes(
   const bytes = new Uint8Array(rawBytes(tensor));
   const size = Math.max(1, bits / 8);
   let at = 0;
-  const full = () => new RangeError(`${place}: found other than ${bytes.length / size} numbers of ${name}, required as many`);
+  const full = () =>
+    new RangeError(`${place}: found other than ${bytes.length / size} numbers of ${name}, required as many`);
   for (const run of runs) {
     const piece = await source.slice(run.start, run.end, signal);
     const fixed = field === 4 || field === 10;

@@ -129,7 +129,10 @@ export function layoutOf(axes: readonly Axis[]): string {
     const parts: string[] = [];
     let run: Size[] = [];
     const flush = () => {
-      const number = run.reduce<number>((product, size) => typeof size === "number" ? product * size : product, 1);
+      const number = run.reduce<number>(
+        (product, size) => typeof size === "number" ? product * size : product,
+        1,
+      );
       if (run.length > 0) parts.push(`p${number}${run.filter((size) => typeof size === "string").join()}`);
       run = [];
     };

@@ -37,7 +37,16 @@ const INPUTS: Readonly<Record<string, readonly string[]>> = {
   LayerNormalization: ["input", "scale", "shift"],
   InstanceNormalization: ["input", "scale", "shift"],
   GroupNormalization: ["input", "scale", "shift"],
-  LSTM: ["input", "input weight", "hidden weight", "bias", "lengths", "initial state", "initial memory", "peepholes"],
+  LSTM: [
+    "input",
+    "input weight",
+    "hidden weight",
+    "bias",
+    "lengths",
+    "initial state",
+    "initial memory",
+    "peepholes",
+  ],
   GRU: ["input", "input weight", "hidden weight", "bias", "lengths", "initial state"],
   RNN: ["input", "input weight", "hidden weight", "bias", "lengths", "initial state"],
   PRelu: ["input", "slope"],
@@ -71,7 +80,12 @@ class Walker {
   readonly #context: Context;
   readonly #scopes: Scope[] = [];
 
-  constructor(path: string, file: OnnxFile, table: TensorTable, indices: ReadonlyMap<OnnxTensor, readonly number[]>) {
+  constructor(
+    path: string,
+    file: OnnxFile,
+    table: TensorTable,
+    indices: ReadonlyMap<OnnxTensor, readonly number[]>,
+  ) {
     this.#path = path;
     this.#file = file;
     this.#table = table;
@@ -90,7 +104,9 @@ class Walker {
     this.#scopes.push(scope);
     for (const [name, entry] of this.#table.scopes.get(graph) ?? []) scope.set(name, this.#constant(entry));
     for (const [name, shape] of graph.inputs) {
-      if (!scope.has(name)) scope.set(name, this.#context.input(shape === null ? null : axesOfInput(this.#context, shape)));
+      if (!scope.has(name)) {
+        scope.set(name, this.#context.input(shape === null ? null : axesOfInput(this.#context, shape)));
+      }
     }
     for (const node of graph.nodes) this.#node(graph, node, scope);
     const outputs = graph.outputs.map((name) => this.#find(name) ?? UNKNOWN_CONSTANT);
@@ -122,8 +138,17 @@ class Walker {
     inputs.forEach((value, at) => this.#noteRole(node, value, at));
     const values = this.#step(node, inputs, scope);
     node.outputs.forEach((name, at) => {
-      if (name === "" || scope.has(name) && (node.op === "Constant" || node.op === "DequantizeLinear")) return;
-      scope.set(name, shaped(this.#context, values[at] ?? this.#context.stop(node, inputs, "an output that is not known"), graph.shapes.get(name)));
+      if (name === "" || scope.has(name) && (node.op === "Constant" || node.op === "DequantizeLinear")) {
+        return;
+      }
+      scope.set(
+        name,
+        shaped(
+          this.#context,
+          values[at] ?? this.#context.stop(node, inputs, "an output that is not known"),
+          graph.shapes.get(name),
+        ),
+      );
     });
   }
 
@@ -156,7 +181,9 @@ class Walker {
     const bodies = [...node.attributes.values()].flatMap(({ graph }) => graph ?? []);
     if (bodies.length > 0) {
       for (const body of bodies) this.#unwalked(body, `in the body of ${label(node)}, which is not walked`);
-      return node.outputs.map((name) => scope.get(name) ?? context.stop(node, inputs, "its body is not walked"));
+      return node.outputs.map((name) =>
+        scope.get(name) ?? context.stop(node, inputs, "its body is not walked")
+      );
     }
     if (op === "Shape" || op === "Size") return [shapeOf(node, inputs[0])];
     if (/^Random|^Bernoulli$|^Multinomial$/.test(op)) return node.outputs.map(() => context.input(null));
@@ -164,7 +191,9 @@ class Walker {
     const handler = DOMAINS.has(node.domain) ? HANDLERS.get(op) : undefined;
     if (handler !== undefined) return handler(context, node, inputs);
     const active = inputs.filter(isActivation);
-    if (active.every(({ nature }) => nature === "input") && active.length > 0) return node.outputs.map(() => context.input(null));
+    if (active.every(({ nature }) => nature === "input") && active.length > 0) {
+      return node.outputs.map(() => context.input(null));
+    }
     const lost = context.stop(node, inputs, "an operator that is not known to keep channels");
     return node.outputs.map(() => lost);
   }
@@ -174,9 +203,14 @@ class Walker {
     const [condition] = numbersOf(inputs[0]) ?? [];
     const branches = ["then_branch", "else_branch"].flatMap((key) => node.attributes.get(key)?.graph ?? []);
     if (condition !== undefined && branches.length === 2) {
-      this.#unwalked(branches[condition === 0 ? 0 : 1]!, `in the branch of ${label(node)} that is never taken`);
+      this.#unwalked(
+        branches[condition === 0 ? 0 : 1]!,
+        `in the branch of ${label(node)} that is never taken`,
+      );
     }
-    const walked = condition === undefined || branches.length !== 2 ? branches : [branches[condition === 0 ? 1 : 0]!];
+    const walked = condition === undefined || branches.length !== 2
+      ? branches
+      : [branches[condition === 0 ? 1 : 0]!];
     const results = walked.map((branch) => this.#graph(branch));
     return node.outputs.map((_, at) => {
       const values = results.flatMap((each) => each[at] ?? []);
@@ -191,9 +225,13 @@ class Walker {
   }
 
   #unwalked(graph: OnnxGraph, role: string): void {
-    for (const { info } of this.#table.scopes.get(graph)?.values() ?? []) this.#context.network.role(role, info.name);
+    for (const { info } of this.#table.scopes.get(graph)?.values() ?? []) {
+      this.#context.network.role(role, info.name);
+    }
     for (const { attributes } of graph.nodes) {
-      for (const { graph: inner } of attributes.values()) if (inner !== undefined) this.#unwalked(inner, role);
+      for (const { graph: inner } of attributes.values()) {
+        if (inner !== undefined) this.#unwalked(inner, role);
+      }
     }
   }
 }
@@ -221,7 +259,10 @@ function shapeOf({ op, attributes }: OnnxNode, value: Value | null | undefined):
   const extents = value?.kind === "constant" ? value.shape : value?.axes?.map(sizeOf) ?? null;
   if (extents === null) return { ...UNKNOWN_CONSTANT, shape: op === "Size" ? [] : null };
   if (op === "Shape") return vector(extents.slice(attributes.get("start")?.i ?? 0, attributes.get("end")?.i));
-  const count = extents.reduce<number>((product, extent) => typeof extent === "number" ? product * extent : NaN, 1);
+  const count = extents.reduce<number>(
+    (product, extent) => typeof extent === "number" ? product * extent : NaN,
+    1,
+  );
   return {
     kind: "constant",
     shape: [],

@@ -147,14 +147,22 @@ export class WireScanner {
     }
     const start = this.#first + tag.next;
     if (wire === 1 || wire === 5) {
-      return this.#within({ number, wire, value: 0, tag: at, start, end: start + (wire === 1 ? 8 : 4) }, end, place);
+      return this.#within(
+        { number, wire, value: 0, tag: at, start, end: start + (wire === 1 ? 8 : 4) },
+        end,
+        place,
+      );
     }
     const value = varint(this.#window, tag.next, from + size);
     if (value === null) throw this.error(place, start, "no number", "a varint of at most ten bytes");
     const next = this.#first + value.next;
     if (wire === 0) return { number, wire, value: value.value, tag: at, start, end: next };
     if (value.value < 0) throw this.error(place, start, `length ${value.value}`, "0 or more");
-    return this.#within({ number, wire, value: 0, tag: at, start: next, end: next + value.value }, end, place);
+    return this.#within(
+      { number, wire, value: 0, tag: at, start: next, end: next + value.value },
+      end,
+      place,
+    );
   }
 
   #within(field: Field, end: number, place: string): Field {

@@ -4,11 +4,24 @@ import { basename } from "node:path";
 import { show } from "../../src/model/errors.ts";
 import type { SourceFormat } from "../../src/model/ports.ts";
 
+const pytorch = async () => (await import("./pytorch.ts")).pytorch;
+const numpy = async () => (await import("./numpy.ts")).numpy;
+
 /** File formats by the end of a file's name, loaded when first used. */
-export const FORMATS: ReadonlyMap<string, () => Promise<SourceFormat>> = new Map([
+export const FORMATS: ReadonlyMap<string, () => Promise<SourceFormat>> = new Map<
+  string,
+  () => Promise<SourceFormat>
+>([
   [".safetensors", async () => (await import("./safetensors.ts")).safetensors],
-  [".npz", async () => (await import("./numpy.ts")).npz],
-  [".npy", async () => (await import("./numpy.ts")).npy],
+  [".pt", pytorch],
+  [".pth", pytorch],
+  [".th", pytorch],
+  [".tar", pytorch],
+  [".bin", pytorch],
+  [".ckpt", pytorch],
+  [".zip", pytorch],
+  [".npz", numpy],
+  [".npy", numpy],
   [".safetensors.index.json", async () => (await import("./safetensors-index.ts")).safetensorsIndex],
   [".onnx", async () => (await import("./onnx.ts")).onnx],
 ]);

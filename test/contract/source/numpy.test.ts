@@ -4,13 +4,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { npy, npz } from "../../../connectors/sources/numpy.ts";
+import { numpy } from "../../../connectors/sources/numpy.ts";
 import { sourceContract, type WrittenTensor } from "./contract.ts";
 import { mutationContract } from "./mutations.ts";
 
 const FILES = fileURLToPath(new URL("../../golden/files/numpy/", import.meta.url));
 
-const DESCR: Readonly<Record<string, string>> = { F64: "<f8", F32: "<f4", F16: "<f2", "<i8": "<i8" };
+const DESCR: Readonly<Record<string, string>> = {
+  F64: "<f8",
+  F32: "<f4",
+  F16: "<f2",
+  I64: "<i8",
+  C64: "<c8",
+};
 
 function npyBytes({ dtype, shape, values }: WrittenTensor, version = 1): Buffer {
   const size = Number(DESCR[dtype]!.slice(2));
@@ -29,7 +35,7 @@ function npyBytes({ dtype, shape, values }: WrittenTensor, version = 1): Buffer 
     if (dtype === "F64") view.setFloat64(8 * i, value, true);
     else if (dtype === "F32") view.setFloat32(4 * i, value, true);
     else if (dtype === "F16") view.setFloat16(2 * i, value, true);
-    else view.setBigInt64(8 * i, BigInt(value), true);
+    else if (dtype === "I64") view.setBigInt64(8 * i, BigInt(value), true);
   });
   return out;
 }
@@ -69,61 +75,59 @@ function zipBytes(files: readonly (readonly [name: string, bytes: Buffer])[]): B
 
 const COMMON = [0, -0, 1, -1, 0.5, -2.5, NaN, Infinity, -Infinity];
 
-sourceContract(npz, {
+sourceContract(numpy, {
   write: (path, tensors) =>
     writeFile(
       path,
       zipBytes(tensors.map((tensor, i) => [`${tensor.name}.npy`, npyBytes(tensor, 1 + i % 3)] as const)),
     ),
-  unreadable: "<i8",
+  unreadable: "C64",
   exact: {
     F32: [...COMMON, 2 ** -149, Math.fround(0.1), Math.fround(3.4028234663852886e38)],
     F64: [...COMMON, 5e-324, 0.1, Number.MAX_VALUE, 2 ** 53 + 2],
     F16: [...COMMON, 2 ** -24, 65504, 1 + 2 ** -10],
+    I64: [0, 1, -1, 2 ** 53, -(2 ** 53), 2 ** 62],
   },
 });
 
-mutationContract(npz, async () => {
-  const names = (await readdir(FILES)).filter((name) => name.endsWith(".npz"));
+mutationContract(numpy, async () => {
+  const names = (await readdir(FILES)).filter((name) => /\.np[yz]$/.test(name));
   return await Promise.all(names.map((name) => readFile(join(FILES, name))));
 });
-
-mutationContract(
-  npy,
-  () => Promise.all(["fortran.npy", "version3.npy"].map((name) => readFile(join(FILES, name)))),
-  2000,
-);
 
 describe("files that NumPy wrote", () => {
   /** `numpy.arange(24) ** 2 - 7`, row-major. */
   const expected = Array.from({ length: 24 }, (_, i) => i * i - 7);
 
   it("are read whatever their order, endianness and type", async () => {
-    const model = await npz.open(join(FILES, "orders.npz"), "x");
-    for (const name of ["c", "fortran", "big", "half", "bighalf"]) {
+    const model = await numpy.open(join(FILES, "orders.npz"), "x");
+    for (const name of ["c", "fortran", "big", "half", "bighalf", "ints"]) {
       expect([...await model.read(name)], name).toEqual(expected);
       expect(model.tensors.find((tensor) => tensor.name === name)?.shape).toEqual([2, 3, 4]);
     }
     expect([...await model.read("scalar")]).toEqual([2.5]);
     expect([...await model.read("empty")]).toEqual([]);
     const listed = Object.fromEntries(model.tensors.map(({ name, unreadable }) => [name, unreadable]));
-    expect(listed["ints"]).toMatch(/elements of type "'<i8'"/);
-    expect(listed["complex"]).toMatch(/<c8/);
+    expect([...await model.read("flags")]).toEqual(expected.map((value) => value > 0 ? 1 : 0));
+    expect(listed["complex"]).toMatch(/C64/);
+    expect(listed["text"]).toMatch(/<U1/);
     expect(Object.keys(listed)).toHaveLength(11);
     await model.close();
   });
 
   it("are read compressed, by names that are paths or worse", async () => {
-    const model = await npz.open(join(FILES, "compressed.npz"), "x");
+    const model = await numpy.open(join(FILES, "compressed.npz"), "x");
     expect(model.tensors.map(({ name }) => name)).toEqual(["conv0/W", "__proto__"]);
     expect([...await model.read("__proto__")]).toEqual(expected);
     await model.close();
   });
 
-  it.each([["objects.npz", "o", /pickle/], ["records.npz", "r", /\[\('x', '<f4'\)/]] as const)(
+  it.each(
+    [["objects.npz", "o", /pickle/], ["records.npz", "r", /structured holds no real numbers/]] as const,
+  )(
     "%s: what is no array of floats is listed and never loaded",
     async (file, name, says) => {
-      const model = await npz.open(join(FILES, file), "x");
+      const model = await numpy.open(join(FILES, file), "x");
       expect(model.tensors.find((tensor) => tensor.name === name)?.unreadable).toMatch(says);
       await expect(model.read(name)).rejects.toThrow(says);
       expect([...await model.read("w")]).toEqual(expected);
@@ -132,7 +136,7 @@ describe("files that NumPy wrote", () => {
   );
 
   it.each(["fortran.npy", "version3.npy"])("%s is one tensor, called as its file", async (file) => {
-    const model = await npy.open(join(FILES, file), "x");
+    const model = await numpy.open(join(FILES, file), "x");
     expect(model.tensors.map(({ name, shape }) => [name, shape])).toEqual([[file.slice(0, -4), [2, 3, 4]]]);
     expect([...await model.read(file.slice(0, -4))]).toEqual(expected);
     await model.close();
@@ -155,23 +159,27 @@ describe("hostile NumPy files", () => {
   };
 
   it.each([
-    ["nothing", Buffer.alloc(0), /found 0 bytes/],
-    ["another magic", Buffer.concat([Buffer.from("PICKLE"), good.subarray(6)]), /required the magic/],
+    ["nothing", Buffer.alloc(0), /found "" at byte 0/],
+    ["another magic", Buffer.concat([Buffer.from("PICKLE"), good.subarray(6)]), /required a NumPy array/],
     ["version 4", Buffer.from(good.map((byte, at) => at === 6 ? 4 : byte)), /version 1 to 3/],
     [
       "a header longer than the file",
       Buffer.from(good.map((b, at) => at === 9 ? 255 : b)),
-      /header: found its end/,
+      /header length: found 65398/,
     ],
-    ["10^12 elements", edited("(2, 3,)", "(1000000, 1000000,)"), /required 1000000000000 of 4 bytes each/],
-    ["more elements than can be counted", edited("(2, 3,)", "(999999999, 999999999, 9,)"), /2\^53 elements/],
-    ["negative extents", edited("(2, 3,)", "(-2, 3,)"), /required a dictionary/],
-    ["code for a header", edited("False", "quit()"), /required a dictionary/],
-    ["fewer elements than it says", good.subarray(0, good.length - 4), /found 20 bytes of elements/],
+    ["10^12 elements", edited("(2, 3,)", "(1000000, 1000000,)"), /found 24 bytes, required 4000000000000/],
+    [
+      "more elements than can be counted",
+      edited("(2, 3,)", "(999999999, 999999999, 9,)"),
+      /found 24 bytes, required 35999999928000000000/,
+    ],
+    ["negative extents", edited("(2, 3,)", "(-2, 3,)"), /required descr, fortran_order and a shape/],
+    ["code for a header", edited("False", "quit()"), /required descr, fortran_order and a shape/],
+    ["fewer elements than it says", good.subarray(0, good.length - 4), /found 20 bytes, required 24/],
   ])("%s: refused", async (_, bytes, says) => {
     const path = join(folder, "w.npy");
     await writeFile(path, bytes);
-    await expect(npy.open(path, "x")).rejects.toThrow(says);
-    await expect(npy.open(path, "x")).rejects.toThrow(path);
+    await expect(numpy.open(path, "x")).rejects.toThrow(says);
+    await expect(numpy.open(path, "x")).rejects.toThrow(path);
   });
 });

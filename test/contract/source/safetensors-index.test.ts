@@ -23,7 +23,7 @@ async function write(path: string, tensors: readonly WrittenTensor[]): Promise<v
 
 sourceContract(safetensorsIndex, {
   write,
-  unreadable: "I64",
+  unreadable: "C64",
   exact: EXACT,
   files: (path) => [path, join(dirname(path), SHARDS[1])],
 });

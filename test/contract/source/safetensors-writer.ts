@@ -13,6 +13,11 @@ const ENCODERS: Readonly<Record<string, (values: readonly number[]) => Uint8Arra
       wide.setFloat32(0, value);
       view.setUint16(at, wide.getUint16(0), true);
     }),
+  C64: (values) => bytes(values, 8, (view, at, value) => view.setFloat32(at, value, true)),
+  I32: (values) => bytes(values, 4, (view, at, value) => view.setInt32(at, value, true)),
+  U16: (values) => bytes(values, 2, (view, at, value) => view.setUint16(at, value, true)),
+  I8: (values) => bytes(values, 1, (view, at, value) => view.setInt8(at, value)),
+  BOOL: (values) => bytes(values, 1, (view, at, value) => view.setUint8(at, value)),
   I64: (values) => bytes(values, 8, (view, at, value) => view.setBigInt64(at, BigInt(value), true)),
 };
 
@@ -56,4 +61,9 @@ export const EXACT: Readonly<Record<string, readonly number[]>> = {
   F64: [...COMMON, 5e-324, -5e-324, Number.MAX_VALUE, 0.1, Number.MIN_VALUE, 2 ** 53 + 2, 2 ** -1022],
   F16: [...COMMON, 2 ** -24, -(2 ** -24), 65504, -65504, 2 ** -14, 1 + 2 ** -10],
   BF16: [...COMMON, 2 ** -133, -(2 ** -133), 2 ** 127 * (2 - 2 ** -7), 1 + 2 ** -7, 2 ** -126],
+  I64: [0, 1, -1, 2 ** 53, -(2 ** 53), 2 ** 62],
+  I32: [0, 1, -1, 2 ** 31 - 1, -(2 ** 31)],
+  U16: [0, 1, 2 ** 16 - 1],
+  I8: [0, 1, -1, 127, -128],
+  BOOL: [0, 1],
 };

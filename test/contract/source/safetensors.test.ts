@@ -4,7 +4,7 @@ import { safetensors } from "../../../connectors/sources/safetensors.ts";
 import { sourceContract } from "./contract.ts";
 import { EXACT, writeSafetensors } from "./safetensors-writer.ts";
 
-sourceContract(safetensors, { write: writeSafetensors, unreadable: "I64", exact: EXACT });
+sourceContract(safetensors, { write: writeSafetensors, unreadable: "C64", exact: EXACT });
 
 describe("floating point formats", () => {
   it("F16 is right for every one of its 65536 patterns, beside the runtime's own", () => {
