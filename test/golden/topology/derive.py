@@ -15,10 +15,9 @@ def connection(source, target, via, channels, part=0):
     return {"from": source, "to": target, "via": via, "channels": channels, **({"part": part} if part else {})}
 
 
-def write(name, model, comment, connections, prefix=""):
-    before = f'"prefix": {json.dumps(prefix)},\n  ' if prefix else ""
+def write(name, model, comment, connections):
     lines = ",\n".join("    " + json.dumps(each) for each in connections)
-    text = f'{{\n  "model": {json.dumps(model)},\n  "comment": {json.dumps(comment)},\n  {before}"connections": [\n{lines}\n  ]\n}}\n'
+    text = f'{{\n  "model": {json.dumps(model)},\n  "comment": {json.dumps(comment)},\n  "connections": [\n{lines}\n  ]\n}}\n'
     (HERE / f"{name}.json").write_text(text)
 
 
@@ -57,7 +56,6 @@ def resnet20():
         "Option A: a shortcut between stages pads planes//4 channels on each side (16 -> 32: 8, 32 -> 64: 16). Every block's second "
         "convolution and conv1 write to the stream; every later block's first convolution and the linear layer read it.",
         out,
-        "module.",
     )
 
 
