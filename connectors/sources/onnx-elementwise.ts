@@ -64,7 +64,7 @@ const same: Handler = (context, node, inputs) => {
 };
 
 /** The axes of two values side by side, aligned at the last; null where their channels do not lie alike. */
-function together(a: readonly Axis[], b: readonly Axis[]): Axis[] | null {
+function together(a: readonly Axis[], b: readonly Axis[], follow = false): Axis[] | null {
   const rank = Math.max(a.length, b.length);
   const [left, right] = [a, b].map((
     axes,
@@ -72,10 +72,17 @@ function together(a: readonly Axis[], b: readonly Axis[]): Axis[] | null {
   const out: (Axis | null)[] = left!.map((axis, at) => {
     const other = right![at]!;
     if (axis.length === 0) return other;
-    if (other.length === 0 || layoutOf([axis]) === layoutOf([other])) return axis;
+    if (other.length === 0 || follow || layoutOf([axis]) === layoutOf([other])) return axis;
     return holdsChannels(axis) || holdsChannels(other) ? null : axis;
   });
   return out.includes(null) ? null : out as Axis[];
+}
+
+/** The axes of two activations together; those of one without channels of its own follow the other's. */
+function axesOfBoth(a: Activation, b: Activation): Axis[] | null {
+  if (a.axes === null || b.axes === null) return null;
+  const bare = ({ nature }: Activation) => nature === "input" || nature === "lost";
+  return bare(a) && !bare(b) ? together(b.axes, a.axes, true) : together(a.axes, b.axes, bare(b));
 }
 
 function binary(context: Context, node: OnnxNode, inputs: readonly (Value | null)[]): readonly Value[] {
@@ -115,7 +122,7 @@ const positionsOnce = (size: number): Axis =>
 
 function two(context: Context, node: OnnxNode, a: Activation, b: Activation): Activation {
   const { op } = node;
-  const axes = a.axes === null || b.axes === null ? null : together(a.axes, b.axes);
+  const axes = axesOfBoth(a, b);
   const [one, other] = a.nature === "statistic" && b.nature !== "statistic" ? [b, a] : [a, b];
   const aside = one.root === other.root || other.pooled === one.root ||
     one.pooled !== undefined && one.pooled === other.root;
@@ -178,7 +185,7 @@ const where: Handler = (context, node, inputs) => {
   const [one, other] = active;
   if (one === undefined) return [context.input(null)];
   if (other === undefined || other.root === one.root) return [context.keep(one)];
-  const axes = one.axes === null || other.axes === null ? null : together(one.axes, other.axes);
+  const axes = axesOfBoth(one, other);
   return [
     axes === null ? context.stop(node, active, "channels lie differently") : either(context, active, axes),
   ];

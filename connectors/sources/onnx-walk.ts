@@ -168,7 +168,12 @@ class Walker {
     for (const { tensor } of value.views) {
       if (roles.has(tensor.name) && what === undefined) continue;
       const index = value.integers !== null && /^[IU]\d/.test(tensor.dtype);
-      const role = what ?? (index ? "shape, axes or indices" : node.op === "Add" ? "bias" : `constant ${at}`);
+      const role = what ??
+        (index
+          ? "shape, axes or indices"
+          : node.op === "Add" && tensor.shape.length > 0
+          ? "bias"
+          : `constant ${at}`);
       roles.set(tensor.name, `the ${role} of ${label(node)}`);
     }
   }

@@ -2,7 +2,7 @@
 
 Sources: vision/nn/mb_tiny_RFB.py and vision/ssd/mb_tiny_RFB_fd.py of Ultra-Light-Fast-Generic-Face-Detector-1MB (BasicRFB, SeperableConv2d,
 headers behind base_net 7, 10 and 12); basic_pitch/models.py and nnaudio.py of basic-pitch (harmonic stacking makes the channels that the
-first two convolutions read; the CQT's bins lie along the frequency axis); Silero's exported graph; torchvision's vgg.py. Run it with
+first two convolutions read; the CQT's bins lie along the frequency axis); Silero's exported graph; DTLN_model.py of DTLN; torchvision's vgg.py. Run it with
 Python 3, no packages.
 """
 
@@ -130,6 +130,17 @@ def silero():
     )
 
 
+def dtln():
+    # Keras's layers under the names of their kernels. The LSTMs are taken apart into products of gates, and a mask is multiplied at the end.
+    write(
+        "dtln-model-2",
+        "models/dtln/pretrained_model/model_2.onnx",
+        "Only the encoder feeds the first LSTM's kernel, through an instant layer normalization; all others read products of activations or "
+        "states that are the network's inputs.",
+        [("conv1d_2/kernel:0", "model_2/lstm_6/MatMul/ReadVariableOp/resource:0", "direct", [0, 0, 256])],
+    )
+
+
 def vgg():
     names = [f"features.{i}" for i in (0, 3, 7, 10, 14, 17, 20, 24, 27, 30, 33, 36, 39)] + ["classifier.0", "classifier.3"]
     widths = (32, 32, 64, 64, 128, 128, 128, 256, 256, 256, 256, 256, 256, 256)
@@ -147,4 +158,5 @@ for suffix, rename in (("", str), ("_simplified", simplified())):
     write(f"ultraface-rfb-320{suffix.replace('_', '-')}", f"models/ultraface/models/onnx/version-RFB-320{suffix}.onnx", FACE, ultraface(rename))
 basic_pitch()
 silero()
+dtln()
 vgg()
