@@ -23,7 +23,7 @@ export type Overrides = Readonly<Record<string, unknown>>;
  */
 export async function loadRunConfig(path: string, overrides: Overrides = {}): Promise<LoadedConfig> {
   const document = await readDocument(path);
-  return { config: checkRun(document, overrides), baseDir: dirname(resolve(path)) };
+  return { config: withPlaces(checkRun(document, overrides), document), baseDir: dirname(resolve(path)) };
 }
 
 /**
@@ -40,13 +40,47 @@ export function runConfigOf(settings: Overrides): LoadedConfig {
  *
  * @throws {ConfigError} when it cannot be read or parsed, or is not valid
  */
-export async function loadTopology(path: string): Promise<TopologyConfig> {
+export async function loadTopology(path: string): Promise<PlacedTopology> {
   const document = await readDocument(path);
-  return check(topologySchema, document, document.value, (keys) => document.place(keys));
+  const topology = check(topologySchema, document, document.value, (keys) => document.place(keys));
+  return placed(topology, document, []);
+}
+
+/** A topology that knows where in its file each part stands, so that what does not fit a model is named by line. */
+export type PlacedTopology = TopologyConfig & {
+  readonly place: (keys: readonly PropertyKey[]) => string;
+};
+
+function placed(
+  topology: TopologyConfig,
+  document: ConfigDocument,
+  prefix: readonly PropertyKey[],
+): PlacedTopology {
+  // Not enumerable: a config is printed, digested and written to run.json without it.
+  return Object.defineProperty({ ...topology }, "place", {
+    value: (keys: readonly PropertyKey[]) => document.place([...prefix, ...keys]),
+  }) as PlacedTopology;
+}
+
+/** Topologies within a run config, placed. */
+function withPlaces(config: RunConfig, document: ConfigDocument): RunConfig {
+  const place = <T extends { topology?: string | TopologyConfig | undefined }>(
+    owner: T,
+    keys: readonly PropertyKey[],
+  ) =>
+    typeof owner.topology === "object"
+      ? { ...owner, topology: placed(owner.topology, document, [...keys, "topology"]) }
+      : owner;
+  const models = Array.isArray(config.models)
+    ? config.models.map((each, at) =>
+      typeof each === "object" && "path" in each ? place(each, ["models", at]) : each
+    )
+    : config.models;
+  return place({ ...config, models }, []);
 }
 
 function checkRun(document: ConfigDocument, overrides: Overrides): RunConfig {
-  if (typeof document.value !== "object" || document.value === null || Array.isArray(document.value)) {
+  if (!isObject(document.value)) {
     throw new ConfigError(
       `${document.place([])}: found ${JSON.stringify(document.value)}, required settings`,
     );
@@ -58,12 +92,20 @@ function checkRun(document: ConfigDocument, overrides: Overrides): RunConfig {
       (Object.hasOwn(given, "sigma") || Object.hasOwn(given, "alpha")))
   );
   const settings = Object.fromEntries([...fromFile, ...Object.entries(given)]);
+  // Settings of one server, from the file and the command line together.
+  if (isObject(document.value["neo4j"]) && isObject(given["neo4j"])) {
+    settings["neo4j"] = { ...document.value["neo4j"], ...given["neo4j"] };
+  }
   return check(
     runConfigSchema,
     document,
     settings,
     (keys) => Object.hasOwn(given, String(keys[0])) ? `--${flagOf(String(keys[0]))}` : document.place(keys),
   );
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** `correctionOver` is `--correction-over` on the command line. */

@@ -24,6 +24,8 @@ const syntheticSchema = z.strictObject({
     from: text,
     to: text,
     via: viaSchema.optional(),
+    part: z.int().min(0).max(0xffff).optional()
+      .describe("Tells connections between the same two layers apart, attention heads say. Default: 0."),
     channels: z.array(channelRangeSchema).min(1).optional(),
   })).optional().describe("Default: each layer feeds the next."),
   planted: z.array(z.strictObject({
@@ -51,6 +53,21 @@ const edgesSchema = z.union([
   z.enum(["significant", "all"]),
   z.strictObject({ top: z.int().min(1) }).describe("The k largest overlaps of each connection."),
 ]);
+
+const neo4jSchema = z.strictObject({
+  uri: text.optional().describe(
+    "Address, such as neo4j://localhost:7687 or neo4j+s://…; without user name and password. Default: NEO4J_URI.",
+  ),
+  database: text.optional().describe("Default: NEO4J_DATABASE, else neo4j."),
+  credentials: text.optional().describe(
+    "A file with NEO4J_USERNAME=… and NEO4J_PASSWORD=…, relative to the working directory. Default: the environment.",
+  ),
+  labelPrefix: z.string().regex(/^(?:[A-Za-z_][A-Za-z0-9_]{0,63})?$/, {
+    error: "up to 64 letters, digits and underscores, no digit first",
+  }).optional().describe("Stands before every label. Default: nothing."),
+  patience: z.number().min(0).max(3600).optional()
+    .describe("Seconds for which the server may be away before the run gives up. Default: 60."),
+}).describe("The graph server; passwords are never part of a config.");
 
 /** The settings of a run. */
 export const runConfigSchema = z.strictObject({
@@ -86,9 +103,10 @@ export const runConfigSchema = z.strictObject({
   }).default(DEFAULTS.nearKernel),
   sinks: z.array(z.enum(["parquet", "arrow"])).default([...DEFAULTS.sinks])
     .describe("Table files that are written."),
-  graph: z.enum(["embedded", "none"]).default(DEFAULTS.graph).describe(
-    "The property graph that answers Cypher.",
+  graph: z.enum(["embedded", "neo4j", "none"]).default(DEFAULTS.graph).describe(
+    "The property graph that answers Cypher: a file in the output folder, a graph server, or none.",
   ),
+  neo4j: neo4jSchema.optional(),
   kernel: z.enum(["auto", "wasm", "native", "reference"]).default(DEFAULTS.kernel).describe(
     "The linear algebra: native is OpenBLAS where it is installed, wasm works everywhere, auto takes the faster of them.",
   ),
@@ -98,6 +116,11 @@ export const runConfigSchema = z.strictObject({
     .describe("Matrices decomposed at a time. Default: one per core, fewer where memory is small."),
   rank: z.int().min(1).optional().describe(
     "Only about so many leading singular triplets of each matrix, by a randomized method: an approximation. Default: all.",
+  ),
+  residual: z.strictObject({
+    span: z.int().min(1).describe("So many of the nearest layers that write to a residual stream."),
+  }).optional().describe(
+    "How far residual connections reach. Default: every layer that writes to the stream feeds every later one that reads it.",
   ),
   memory: z.string().regex(BYTE_SIZE, { error: "a size such as 512MiB or 2GiB", abort: true })
     .refine((size) => parseByteSize(size) !== null, "a size of at least one byte")

@@ -1,4 +1,7 @@
-/** The command line, and the one place that knows every part. */
+/**
+ * The command line, and the one place that knows every part. Each command loads what it needs when it runs: to inspect a model is
+ * a matter of milliseconds, to load stores and kernels is not.
+ */
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -6,14 +9,12 @@ import process, { argv, exit, stderr, stdout } from "node:process";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { ConfigError } from "../config/document.ts";
 import { flagOf, type Overrides } from "../config/load.ts";
-import { GRAPH_FILE } from "../connectors/sinks/ladybug.ts";
-import { openLadybugReader } from "../connectors/sinks/ladybug-reader.ts";
-import { ANSWER_FORMATS, type AnswerFormat, formatAnswer } from "./cli/answer.ts";
-import { benchTables, measureKernels } from "./cli/bench.ts";
-import { inspectionTables, inspectModel } from "./cli/inspect.ts";
-import { planModels } from "./cli/models.ts";
-import { humanProgress, jsonProgress, type Progress } from "./cli/progress.ts";
-import { configOfArguments, runCommand } from "./cli/run.ts";
+import { addExportCommand } from "./cli/export-command.ts";
+import { INSPECT_FORMATS, type InspectFormat, inspectionText } from "./cli/inspect-text.ts";
+import type { Progress } from "./cli/progress.ts";
+import { addQueryCommand } from "./cli/query-command.ts";
+import { configOfArguments } from "./cli/run-arguments.ts";
+import { addServerOptions, withServer } from "./cli/server-options.ts";
 import { plainTable, printable } from "./cli/text.ts";
 import { messageOf } from "./model/errors.ts";
 import { VERSION } from "./version.ts";
@@ -41,7 +42,7 @@ const SETTINGS: readonly (readonly [
   parse?: (text: string) => unknown,
 ])[] = [
   ["out", "<dir>", "output folder (default: svr-out)"],
-  ["graph", "<store>", "embedded or none (default: embedded)"],
+  ["graph", "<store>", "embedded, neo4j or none (default: embedded)"],
   [
     "sinks",
     "<list>",
@@ -73,6 +74,12 @@ const SETTINGS: readonly (readonly [
   ["precision", "<name>", "f64 or, with the native kernel, f32 (default: f64)"],
   ["threads", "<n>", "matrices at a time (default: one per core)", numberOf],
   ["rank", "<k>", "only about the k leading neurons of each matrix, by a randomized method", numberOf],
+  [
+    "residual",
+    "<k>",
+    "residual connections from the k nearest layers only (default: from all)",
+    (text) => ({ span: numberOf(text) }),
+  ],
   ["memory", "<size>", "byte budget for weights and spectra, such as 512MiB (default: 2GiB)"],
 ];
 
@@ -97,9 +104,13 @@ for (const [key, argument, description, parse] of SETTINGS) {
   const option = new Option(`--${flagOf(key)} ${argument}`, description);
   run.addOption(parse === undefined ? option : option.argParser(parse));
 }
+addServerOptions(run);
 run.action(
-  async (what: string[], { json, quiet, ...overrides }: Overrides & { json?: boolean; quiet?: boolean }) => {
+  async (what: string[], { json, quiet, ...options }: Overrides & { json?: boolean; quiet?: boolean }) => {
+    const overrides = withServer(options);
     const loaded = await configOfArguments(what, overrides);
+    const { humanProgress, jsonProgress } = await import("./cli/progress.ts");
+    const { runCommand } = await import("./cli/run.ts");
     const progress: Progress = quiet === true
       ? () => undefined
       : json === true
@@ -113,67 +124,45 @@ run.action(
 );
 
 program.command("inspect")
-  .description("layers, shapes and topology of models, and what is skipped; nothing is computed")
+  .description("layers, topology with its evidence, what is skipped and why; nothing is computed")
   .argument("<what...>", "as for run")
   .option("--topology <file>", "who feeds whom")
-  .option("--json", "as JSON")
-  .action(async (what: string[], { json, topology }: { json?: boolean; topology?: string }) => {
-    const { config, baseDir } = await configOfArguments(what, { topology });
-    const found = [];
-    for (const planned of await planModels(config, baseDir)) {
-      found.push(await inspectModel(planned, interrupt.signal));
-    }
-    if (json === true) return write(`${JSON.stringify(found, null, 2)}\n`);
-    for (const model of found) {
-      write(`${printable(`${model.id}  (${model.format}, ${model.uri})`)}\n`);
-      for (const [key, value] of Object.entries(model.metadata)) {
-        write(`  ${printable(`${key}: ${value}`)}\n`);
-      }
-      for (const table of inspectionTables(model)) write(`\n${table.title}\n${plainTable(table)}\n`);
-      for (const warning of model.warnings) {
-        stderr.write(`warning: ${printable(`${model.id}: ${warning}`)}\n`);
-      }
-      write("\n");
-    }
-  });
-
-program.command("query")
-  .description("ask the graph of a run, in Cypher that only reads")
-  .argument("[cypher]", "one statement")
-  .option("--file <path>", "read the statement from a file")
-  .option("--out <dir>", "output folder of the run", "svr-out")
-  .option(
-    "--param <name=value>",
-    "a parameter ($name); numbers, true, false and null as in JSON, else text; repeatable",
-    parameterOf,
-    {},
-  )
+  .option("--batch-norm <mode>", "raw or folded, as for run")
+  .option("--norm-gain <mode>", "raw or folded, as for run")
+  .option("--residual <k>", "as for run", (text) => ({ span: numberOf(text) }))
   .addOption(
-    new Option("--format <name>", "how the answer is written").choices(ANSWER_FORMATS).default("table"),
+    new Option("--format <name>", "how the answer is written").choices(INSPECT_FORMATS).default("table"),
   )
+  .option("--json", "the same as --format json")
   .action(
     async (
-      cypher: string | undefined,
-      options: { file?: string; out: string; param: Record<string, unknown>; format: AnswerFormat },
+      what: string[],
+      { json, format, ...overrides }: Overrides & { json?: boolean; format: InspectFormat },
     ) => {
-      if ((cypher === undefined) === (options.file === undefined)) {
-        throw new ConfigError("svr query: required a statement, or --file with one, and not both");
+      const { config, baseDir } = await configOfArguments(what, overrides);
+      const { planModels } = await import("./cli/models.ts");
+      const { inspectModel } = await import("./cli/inspect.ts");
+      const { layerSettings } = await import("./cli/layer-settings.ts");
+      const found = [];
+      for (const planned of await planModels(config, baseDir)) {
+        found.push(await inspectModel(planned, layerSettings(config), interrupt.signal));
       }
-      const statement = cypher ?? await statementIn(options.file ?? "");
-      const reader = await openLadybugReader(join(options.out, GRAPH_FILE));
-      try {
-        write(formatAnswer(await reader.query(statement, options.param), options.format));
-      } finally {
-        await reader.close();
+      write(inspectionText(found, json === true ? "json" : format));
+      for (const { id, warnings } of found) {
+        for (const warning of warnings) stderr.write(`warning: ${printable(`${id}: ${warning}`)}\n`);
       }
     },
   );
+
+addQueryCommand(program, write);
+addExportCommand(program, write, interrupt.signal);
 
 program.command("bench")
   .description("speed of each kernel here, against the fastest matrix product; about two minutes")
   .option("--json", "as JSON")
   .action(async ({ json }: { json?: boolean }) => {
     const say = (what: string) => void (json !== true && stderr.write(`${what}\n`));
+    const { benchTables, measureKernels } = await import("./cli/bench.ts");
     const { measurements, scalings, missing } = await measureKernels(say);
     for (const each of missing) stderr.write(`not here: ${printable(each)}\n`);
     if (json === true) return write(`${JSON.stringify({ measurements, scalings, missing }, null, 2)}\n`);
@@ -181,24 +170,6 @@ program.command("bench")
       write(`\n${table.title}\n${plainTable(table)}\n`);
     }
   });
-
-async function statementIn(file: string): Promise<string> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (cause) {
-    throw new ConfigError(`${file}: found ${messageOf(cause)}, required a file with one statement`, {
-      cause,
-    });
-  }
-}
-
-function parameterOf(text: string, before: Record<string, unknown>): Record<string, unknown> {
-  const at = text.indexOf("=");
-  if (at < 1) throw new InvalidArgumentError("Required name=value.");
-  const value = text.slice(at + 1);
-  const plain = /^(-?\d+(\.\d+)?([eE][-+]?\d+)?|true|false|null|".*")$/s.test(value);
-  return { ...before, [text.slice(0, at)]: plain ? JSON.parse(value) as unknown : value };
-}
 
 function write(text: string | Uint8Array): void {
   stdout.write(text);

@@ -12,13 +12,26 @@ export { ConfigError } from "../config/document.ts";
 export { loadRunConfig, loadTopology, runConfigOf } from "../config/load.ts";
 export type { RunConfig, RunConfigInput } from "../config/schema.ts";
 export { openLadybugReader } from "../connectors/sinks/ladybug-reader.ts";
-export { type SinkName, SINKS } from "../connectors/sinks/registry.ts";
+export { openNeo4jReader } from "../connectors/sinks/neo4j-reader.ts";
+export type { Neo4jChoices } from "../connectors/sinks/neo4j-settings.ts";
+export { type SinkChoices, type SinkName, SINKS } from "../connectors/sinks/registry.ts";
 export { resolveModels } from "../connectors/sources/collection.ts";
 export { openSynthetic, type SyntheticSpec } from "../connectors/sources/synthetic.ts";
 export { measureOverlap } from "./analysis/overlap-measures.ts";
 export type { ModelReport, ReportedEdge } from "./analysis/report.ts";
+export { type Exported, exportForNeo4jAdmin, type ExportOptions } from "./cli/export.ts";
 export { openModel } from "./cli/models.ts";
 export type { Progress, ProgressEvent } from "./cli/progress.ts";
+export type { ParameterValue, QueryColumn, QueryHeader, QueryParameter } from "./cli/query-header.ts";
+export {
+  askQuery,
+  bindQuery,
+  type BoundQuery,
+  type LibraryQuery,
+  listQueries,
+  loadQuery,
+  queryOf,
+} from "./cli/query-library.ts";
 export type { RunRecord, RunReport } from "./cli/records.ts";
 export { run, type RunOptions, type RunOutcome, runPipeline } from "./cli/run-pipeline.ts";
 export { type OpenWorkshop, openWorkshop, type WorkshopOptions } from "./cli/workshop.ts";
@@ -41,6 +54,7 @@ export { type KernelName, openKernel } from "./kernels/select.ts";
 export type { ConnectionSummary, EdgeColumns, OverlapMeasures } from "./model/graph.ts";
 export type { Connection, Layer, LayerGraph, Skipped, Unfolding } from "./model/layer.ts";
 export type {
+  CypherDialect,
   GraphReader,
   Model,
   ModelHeader,

@@ -13,7 +13,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { codeOf, show } from "../../src/model/errors.ts";
 import { SCHEMA_VERSION } from "../../src/model/tables.ts";
-import { createStatement, GRAPH_TABLES, type GraphTable } from "./ladybug-schema.ts";
+import { GRAPH_TABLES, type GraphTable } from "./graph-schema.ts";
+import { createStatement } from "./ladybug-schema.ts";
 import { type Ladybug, openStore, type Store } from "./ladybug-store.ts";
 
 /** Staged Parquet files of one table, without those that have no rows. */

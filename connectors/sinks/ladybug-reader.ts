@@ -19,6 +19,7 @@ import { loadLadybug, openStore, prepare, type Store } from "./ladybug-store.ts"
 export async function openLadybugReader(path: string): Promise<GraphReader> {
   const store = await openStore(loadLadybug(), path, "read");
   return {
+    dialect: "embedded",
     async query(cypher, parameters = {}) {
       requireReading(cypher);
       const statement = await prepareReading(store, cypher);

@@ -1,19 +1,26 @@
 /** The sinks by name. A new sink is one file and one line here. */
 
 import type { OpenSink } from "../../src/model/ports.ts";
+import type { Neo4jChoices } from "./neo4j-settings.ts";
 import { inOrder } from "./order.ts";
 
 /** The sinks that there are. */
-export type SinkName = "parquet" | "arrow" | "ladybug";
+export type SinkName = "parquet" | "arrow" | "ladybug" | "neo4j";
+
+/** What sinks may be told beside the run; each looks at its own. */
+export interface SinkChoices {
+  readonly neo4j?: Neo4jChoices;
+}
 
 /**
  * Loads a sink when it is first asked for: none pays for another's libraries. Every sink is guarded: calls out of order
  * and batches of another shape are refused, whatever the sink itself would do with them.
  */
-export const SINKS: Readonly<Record<SinkName, () => Promise<OpenSink>>> = {
+export const SINKS: Readonly<Record<SinkName, (choices?: SinkChoices) => Promise<OpenSink>>> = {
   parquet: async () => guarded((await import("./parquet.ts")).openParquetSink),
   arrow: async () => guarded((await import("./arrow.ts")).openArrowSink),
   ladybug: async () => guarded((await import("./ladybug.ts")).openLadybugSink),
+  neo4j: async (choices) => guarded((await import("./neo4j.ts")).neo4jSink(choices?.neo4j)),
 };
 
 function guarded(open: OpenSink): OpenSink {

@@ -1,5 +1,6 @@
 /** Files that appear whole or not at all: written aside, moved into place by an atomic rename. */
 
+import { createHash } from "node:crypto";
 import { mkdir, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { messageOf, show } from "../../src/model/errors.ts";
@@ -7,26 +8,48 @@ import type { ModelHeader, ModelSink, RunHeader, Sink, WrittenFile } from "../..
 import { SCHEMA_VERSION, TABLE_NAMES, type TableBatch, type TableName } from "../../src/model/tables.ts";
 
 /** File systems allow 255 bytes in a name; `model=` and temporary suffixes need some. */
-const LONGEST_ID = 200;
+const LONGEST_NAME = 200;
+
+/** Every neuron of the graph repeats its model's id: longer ones would be most of what a store holds. */
+const LONGEST_ID = 16 * 1024;
 
 /**
- * A model id as a folder name: percent-encoded wherever a file system, a shell or a Hive reader could stumble; injective.
+ * A model id as a folder name: percent-encoded wherever a file system, a shell or a Hive reader could stumble.
  *
- * @throws {RangeError} when the id is empty, or longer than 200 bytes when encoded
+ * A name that would be longer than 200 bytes is cut, and `~` and the id's SHA-256 follow; no other name holds a `~`, so
+ * names differ where ids do. The whole id of a cut one stands in the metadata of each table file (`svrflow.model`), in
+ * `run.json` and in the graph.
+ *
+ * @returns 1 to 200 ASCII characters, none of them a slash
+ * @throws {RangeError} when the id is empty, longer than 16 KiB in UTF-8, or holds half a surrogate pair
  */
 export function encodeModelId(id: string): string {
+  const bytes = Buffer.byteLength(id);
+  if (bytes === 0 || bytes > LONGEST_ID) {
+    throw new RangeError(`model id ${show(id)}: found ${bytes} bytes, required 1 to ${LONGEST_ID}`);
+  }
+  if (!id.isWellFormed()) {
+    throw new RangeError(`model id ${show(id)}: found half a surrogate pair, required whole characters`);
+  }
   const percent = (text: string) =>
     [...text].map((c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`).join("");
-  const encoded = encodeURIComponent(id.toWellFormed()).replaceAll(/[!'()*~]/g, percent)
+  const encoded = encodeURIComponent(id).replaceAll(/[!'()*~]/g, percent)
     .replaceAll(/^\.+/g, percent)
     // Hive readers take these partitions for null.
     .replaceAll(/^(?:null|__HIVE_DEFAULT_PARTITION__)$/gi, (word) => percent(word[0]!) + word.slice(1));
-  if (encoded === "" || encoded.length > LONGEST_ID) {
-    throw new RangeError(
-      `model id ${show(id)}: found ${encoded.length} bytes when encoded, required 1 to ${LONGEST_ID}`,
-    );
+  if (encoded.length <= LONGEST_NAME) return encoded;
+  const digest = createHash("sha256").update(id).digest("hex");
+  return `${wholeCharacters(encoded, LONGEST_NAME - 1 - digest.length)}~${digest}`;
+}
+
+/** The beginning of a percent-encoded text, at most `length` characters long, that decodes: no character is cut in two. */
+function wholeCharacters(encoded: string, length: number): string {
+  let end = 0;
+  for (const { 0: character, index } of encoded.matchAll(/%[0-7C-F][0-9A-F](?:%[89AB][0-9A-F])*|[^%]/g)) {
+    if (index + character.length > length) break;
+    end = index + character.length;
   }
-  return encoded;
+  return encoded.slice(0, end);
 }
 
 /** A table file that is being written. */
@@ -55,6 +78,8 @@ export function tableMetadata(run: RunHeader, model: ModelHeader, table: TableNa
     "svrflow.version": run.version,
     "svrflow.run_id": run.runId,
     "svrflow.model": model.id,
+    "svrflow.uri": model.uri,
+    "svrflow.format": model.format,
     "svrflow.table": table,
   };
 }

@@ -65,11 +65,30 @@ async function read(
   return out;
 }
 
-/** Digests a whole file, piece by piece. */
-export async function digestFile(path: string, source: ByteSource, signal?: AbortSignal): Promise<InputFile> {
+/** Bytes of a file, end exclusive. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * Digests a file, piece by piece.
+ *
+ * @param needed what matters of it, in order and apart; where that is less than half of the file, only that is digested. Default: all
+ */
+export async function digestFile(
+  path: string,
+  source: ByteSource,
+  signal?: AbortSignal,
+  needed: readonly ByteRange[] = [{ start: 0, end: source.size }],
+): Promise<InputFile> {
+  const digested = needed.reduce((sum, { start, end }) => sum + end - start, 0);
+  const whole = digested >= source.size / 2;
   const hash = createHash("sha256");
-  for (let at = 0; at < source.size; at += PIECE) {
-    hash.update(await source.slice(at, Math.min(source.size, at + PIECE), signal));
+  for (const { start, end } of whole ? [{ start: 0, end: source.size }] : needed) {
+    for (let at = start; at < end; at += PIECE) {
+      hash.update(await source.slice(at, Math.min(end, at + PIECE), signal));
+    }
   }
-  return { path, bytes: source.size, sha256: hash.digest("hex") };
+  return { path, bytes: source.size, sha256: hash.digest("hex"), ...whole ? {} : { digested } };
 }

@@ -36,7 +36,11 @@ async function configured(model: Model, path: string, signal?: AbortSignal): Pro
   try {
     const config = await readJson(path, source, LONGEST_CONFIG, signal);
     const digest = await digestFile(path, source, signal);
-    return { ...model, config, inputs: async (signal) => [...await model.inputs(signal), digest] };
+    return {
+      ...model,
+      config,
+      inputs: async (signal, tensors) => [...await model.inputs(signal, tensors), digest],
+    };
   } finally {
     await source.close();
   }

@@ -25,6 +25,7 @@ export const FORMATS: ReadonlyMap<string, () => Promise<SourceFormat>> = new Map
   [".zip", pytorch],
   [".npz", numpy],
   [".npy", numpy],
+  [".onnx", async () => (await import("./onnx.ts")).onnx],
 ]);
 
 /** The extensions that can be read, with their dots. */

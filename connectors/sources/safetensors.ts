@@ -65,7 +65,14 @@ function modelOf(path: string, id: string, source: ByteSource, header: Header): 
         await source.slice(header.data + entry.begin, header.data + entry.end, signal),
       );
     },
-    inputs: async (signal) => [await digestFile(path, source, signal)],
+    async inputs(signal, tensors) {
+      if (tensors === undefined) return [await digestFile(path, source, signal)];
+      const needed = header.entries.filter(({ name }) => tensors.has(name)).map(({ begin, end }) => ({
+        start: header.data + begin,
+        end: header.data + end,
+      }));
+      return [await digestFile(path, source, signal, [{ start: 0, end: header.data }, ...needed])];
+    },
     close: () => source.close(),
   };
 }

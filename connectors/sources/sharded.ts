@@ -133,11 +133,11 @@ function modelOf(
       }
       return await shard.read(name, signal);
     },
-    async inputs(signal) {
+    async inputs(signal, tensors) {
       const source = await openFile(path);
       try {
         const digests = [await digestFile(path, source, signal)];
-        for (const shard of shards.values()) digests.push(...await shard.inputs(signal));
+        for (const shard of shards.values()) digests.push(...await shard.inputs(signal, tensors));
         return digests;
       } finally {
         await source.close();

@@ -1,5 +1,15 @@
-// Each connection of a model ($model) against chance.
+// Each connection of a model against chance.
+//
+// @param model  model  the model's id
+// @column source  text  name of the layer that feeds
+// @column target  text  name of the layer that is fed
+// @column part  integer  0, or which attention head it goes through
+// @column via  text  direct, residual, concat, …
+// @column pairs  integer  pairs of neurons that were tested
+// @column significant  integer  edges whose adjusted p-value is at most alpha
+// @column by_chance  number  how many of those chance would give
+// @column max_overlap  number  the largest overlap, in [0, 1]
 MATCH (a:Layer {model: $model})-[f:FEEDS]->(b:Layer)
-RETURN a.name AS source, b.name AS target, f.via AS via, f.tests AS pairs, f.significant AS significant,
+RETURN a.name AS source, b.name AS target, f.part AS part, f.via AS via, f.tests AS pairs, f.significant AS significant,
        f.expected_by_chance AS by_chance, f.max_overlap AS max_overlap
-ORDER BY a.layer, b.layer
+ORDER BY a.layer, b.layer, part

@@ -11,50 +11,79 @@ import { logBetaSurvival } from "../stats/special-functions.ts";
  */
 export const measureOverlap: MeasureOverlap = (shape) => {
   const { sources, sharedChannels: n } = shape;
-  let max = 0;
-  let entropy = 0;
-  let energy = 0;
-  let best = -Infinity;
-  let internalTarget = 1;
-  let internalSource = 1;
+  const total: Totals = { max: 0, entropy: 0, energy: 0, best: -Infinity, target: 1, source: 1 };
   let row = 0;
   // Column sums down to the current row, and the largest value of sum(n*A - 1) seen on the way.
   const column = new Float64Array(sources);
   const peak = new Float64Array(sources);
   return {
     block(rows, overlaps) {
-      for (let at = 0, i = 0; i < rows; i++, row++) {
-        let rectangle = 0;
-        for (let j = 0; j < sources; j++, at++) {
-          const a = overlaps[at]!;
-          if (a > max) max = a;
-          if (a > 0) entropy -= a * Math.log(a);
-          column[j]! += a;
-          peak[j] = Math.max(peak[j]!, n * column[j]! - (row + 1));
-          rectangle += column[j]!;
-          const score = n * rectangle - (row + 1) * (j + 1);
-          if (score > best) {
-            best = score;
-            internalTarget = row + 1;
-            internalSource = j + 1;
-          }
-          if (shape.targetNearKernel[row] === 1 && shape.sourceNearKernel[j] === 1) energy += a;
-        }
+      for (let i = 0; i < rows; i++, row++) {
+        const values = overlaps.subarray(i * sources, (i + 1) * sources);
+        addRow(values, row + 1, n, column, peak, total);
+        if (shape.targetNearKernel[row] === 1) total.energy += dot(values, shape.sourceNearKernel);
       }
     },
     finish(): OverlapMeasures {
       const highest = peak.reduce((most, value) => Math.max(most, value), 0);
       return {
-        max,
-        entropy,
-        internalTarget,
-        internalSource,
+        max: total.max,
+        entropy: total.entropy,
+        internalTarget: total.target,
+        internalSource: total.source,
         sourceIntensity: peak.map((value) => highest > 0 ? value / highest : 0),
-        nearKernel: nearKernelEnergy(shape, energy),
+        nearKernel: nearKernelEnergy(shape, total.energy),
       };
     },
   };
 };
+
+interface Totals {
+  max: number;
+  entropy: number;
+  energy: number;
+  /** The best score of the internal dimensions, and where it is. */
+  best: number;
+  target: number;
+  source: number;
+}
+
+/** One row of the matrix, the `count`-th. All in local variables: this loop sees every overlap of a run, on the thread that does all else. */
+function addRow(
+  values: Float64Array,
+  count: number,
+  n: number,
+  column: Float64Array,
+  peak: Float64Array,
+  total: Totals,
+): void {
+  let { max, best, target, source } = total;
+  let entropy = 0;
+  let rectangle = 0;
+  for (let j = 0; j < values.length; j++) {
+    const a = values[j]!;
+    if (a > max) max = a;
+    if (a > 0) entropy -= a * Math.log(a);
+    const sum = column[j]! + a;
+    column[j] = sum;
+    const height = n * sum - count;
+    if (height > peak[j]!) peak[j] = height;
+    rectangle += sum;
+    const score = n * rectangle - count * (j + 1);
+    if (score > best) {
+      best = score;
+      target = count;
+      source = j + 1;
+    }
+  }
+  Object.assign(total, { max, best, target, source, entropy: total.entropy + entropy });
+}
+
+function dot(values: Float64Array, flags: Uint8Array): number {
+  let sum = 0;
+  for (let j = 0; j < values.length; j++) if (flags[j] === 1) sum += values[j]!;
+  return sum;
+}
 
 /**
  * The energy of the block of `a` source and `b` target near-kernel neurons against its null: two uniformly random

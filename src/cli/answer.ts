@@ -2,13 +2,8 @@
 
 import { Table, tableToIPC, Utf8, type Vector, vectorFromArray } from "apache-arrow";
 import type { QueryAnswer } from "../model/ports.ts";
+import type { AnswerFormat } from "./answer-formats.ts";
 import { plainTable } from "./text.ts";
-
-/** The formats by name. */
-export const ANSWER_FORMATS = ["table", "json", "csv", "arrow"] as const;
-
-/** A name in `ANSWER_FORMATS`. */
-export type AnswerFormat = typeof ANSWER_FORMATS[number];
 
 /**
  * Writes an answer.

@@ -12,6 +12,8 @@ import { spectralGraph } from "../flow/pipeline.ts";
 import type { Workshop } from "../flow/workshop.ts";
 import { messageOf } from "../model/errors.ts";
 import type { InputFile, RunHeader, Sink } from "../model/ports.ts";
+import { foldedTensors } from "../stages/fold.ts";
+import { layerGraph } from "../stages/layers.ts";
 import { VERSION } from "../version.ts";
 import { planModels, type PlannedModel } from "./models.ts";
 import type { Progress } from "./progress.ts";
@@ -24,7 +26,9 @@ import {
   totalRows,
   writeRecords,
 } from "./records.ts";
+import { serverChoices } from "./server-options.ts";
 import { openWorkshop } from "./workshop.ts";
+import { layerSettings } from "./layer-settings.ts";
 import { keyOf, memoryOf, testReport, testSettings, weightOf } from "./settings.ts";
 
 /** How a run may be watched and stopped. */
@@ -62,6 +66,7 @@ export async function runPipeline(
 ): Promise<RunOutcome> {
   // Everything that can be wrong with the config shows before a file is made.
   const weight = weightOf(config);
+  if (config.graph === "neo4j") serverChoices(config.neo4j);
   const planned = await planModels(config, baseDir);
   const out = resolve(config.out);
   const created = await makeFolder(out);
@@ -165,10 +170,15 @@ async function runModel(
   opened();
   try {
     const { id, uri, format } = model;
-    const inputs: readonly InputFile[] = await model.inputs(signal);
+    const layers = { ...layerSettings(config), topology: planned.topology };
+    const read = layerGraph(model, layers).layers.flatMap((layer) => [
+      layer.weight.tensor,
+      ...foldedTensors(layer),
+    ]);
+    const inputs: readonly InputFile[] = await model.inputs(signal, new Set(read));
     const key = keyOf(inputs, planned.topology, config);
     const result = await firstValueFrom(spectralGraph(model, {
-      layers: { topology: planned.topology, batchNorm: config.batchNorm, normGain: config.normGain },
+      layers,
       unfolding: config.unfolding,
       test: testSettings(config),
       weight,
@@ -203,8 +213,10 @@ class OpenSinks {
   }
 
   async open(config: RunConfig): Promise<void> {
-    const names: SinkName[] = [...config.sinks, ...config.graph === "embedded" ? ["ladybug" as const] : []];
-    for (const name of new Set(names)) this.all.push(await (await SINKS[name]())(this.#run));
+    const graphs = { embedded: ["ladybug"], neo4j: ["neo4j"], none: [] } as const;
+    const names: SinkName[] = [...config.sinks, ...graphs[config.graph]];
+    const choices = config.graph === "neo4j" ? { neo4j: serverChoices(config.neo4j) } : {};
+    for (const name of new Set(names)) this.all.push(await (await SINKS[name](choices))(this.#run));
   }
 
   async finish(signal?: AbortSignal): Promise<void> {

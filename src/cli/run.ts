@@ -1,44 +1,24 @@
 /** `svr run`: runs a config, then prints what was found. */
 
-import { readFile } from "node:fs/promises";
-import { extname, join, relative } from "node:path";
-import { type LoadedConfig, loadRunConfig, type Overrides, runConfigOf } from "../../config/load.ts";
-import { ConfigError } from "../../config/document.ts";
+import { join, relative } from "node:path";
+import type { LoadedConfig } from "../../config/load.ts";
+import type { RunConfig } from "../../config/schema.ts";
 import { GRAPH_FILE } from "../../connectors/sinks/ladybug.ts";
 import { openLadybugReader } from "../../connectors/sinks/ladybug-reader.ts";
+import { openNeo4jReader } from "../../connectors/sinks/neo4j-reader.ts";
 import { type ModelReport, modelTables, P_VALUE_MEANING } from "../analysis/report.ts";
 import { formatAnswer } from "./answer.ts";
 import type { Progress } from "./progress.ts";
+import { askQuery, bindQuery, loadQuery } from "./query-library.ts";
 import { type RunOutcome, runPipeline } from "./run-pipeline.ts";
+import { serverChoices } from "./server-options.ts";
 import { plainTable, printable } from "./text.ts";
-
-const CONFIG_EXTENSIONS = [".yaml", ".yml", ".json"];
 
 /** More models than this are listed, not shown one by one. */
 const MOST_SHOWN = 8;
 
-/** The query that every run answers at its end; also there to be copied. */
-const SAMPLE_QUERY = new URL("../../pipelines/queries/strongest-paths.cypher", import.meta.url);
-
-/**
- * The config of `svr run <what...>`: one config file, or any number of models, folders and globs.
- *
- * @throws {ConfigError} when both are mixed, or the settings are not valid
- */
-export async function configOfArguments(
-  what: readonly string[],
-  overrides: Overrides,
-): Promise<LoadedConfig> {
-  const configs = what.filter((each) => CONFIG_EXTENSIONS.includes(extname(each).toLowerCase()));
-  const [config] = configs;
-  if (config === undefined) return runConfigOf({ ...overrides, models: [...what] });
-  if (what.length > 1) {
-    throw new ConfigError(
-      `svr run: found ${what.length} arguments, required one config file, or models only`,
-    );
-  }
-  return await loadRunConfig(config, overrides);
-}
+/** The query of the library that every run answers at its end. */
+const SAMPLE_QUERY = "strongest-paths";
 
 /**
  * Runs a config and prints its findings.
@@ -84,14 +64,22 @@ async function sampleQuery(
   { config }: LoadedConfig,
 ): Promise<(model: string) => Promise<string>> {
   if (config.graph === "none") return () => Promise.resolve("");
-  const query = await readFile(SAMPLE_QUERY, "utf8");
+  const query = await loadQuery(SAMPLE_QUERY);
   return async (model) => {
-    const reader = await openLadybugReader(join(out, GRAPH_FILE));
+    const reader = config.graph === "neo4j"
+      ? await openNeo4jReader(serverChoices(config.neo4j))
+      : await openLadybugReader(join(out, GRAPH_FILE));
     try {
-      const answer = new TextDecoder().decode(formatAnswer(await reader.query(query, { model }), "table"));
-      return `Cypher\n${indented(query.trimEnd())}\nanswers, for $model = ${
-        JSON.stringify(printable(model))
-      }\n${indented(answer.trimEnd())}`;
+      const answer = new TextDecoder().decode(
+        formatAnswer(await askQuery(reader, query, { model }), "table"),
+      );
+      const { cypher, parameters } = bindQuery(query, { model }, reader);
+      const values = Object.entries(parameters).map(([name, value]) =>
+        `$${name} = ${JSON.stringify(typeof value === "string" ? printable(value) : value)}`
+      );
+      return `Cypher (svr query @${SAMPLE_QUERY})\n${indented(cypher)}\nanswers, for ${values.join(", ")}\n${
+        indented(answer.trimEnd())
+      }`;
     } finally {
       await reader.close();
     }
@@ -116,12 +104,17 @@ function closingText({ out, record, report }: RunOutcome, { config }: LoadedConf
   const place = relative(".", out) || ".";
   const where = place.startsWith("..") ? out : place;
   const failed = report.failed.map(({ id, error }) => printable(`failed: ${id}: ${error}`));
-  const option = config.out === "svr-out" ? "" : ` --out ${where}`;
+  const option = config.graph === "neo4j"
+    ? serverFlags(config.neo4j)
+    : config.out === "svr-out"
+    ? ""
+    : ` --out ${where}`;
   const first = JSON.stringify(report.models[0]?.id ?? "");
   const next = [
-    ...config.graph === "none" ? [] : [
+    ...config.graph === "none" || isPrefixed(config) ? [] : [
       `svr query${option} "MATCH (a:SpectralNeuron)-[e:CONNECTS]->(b:SpectralNeuron) RETURN a.model, a.layer, a.neuron, b.layer, b.neuron, e.overlap ORDER BY e.overlap DESC LIMIT 5"`,
-      `svr query${option} --file pipelines/queries/connections.cypher --param model=${first} --format csv`,
+      `svr query${option} @connections --param model=${first} --format csv`,
+      "svr query --list",
     ],
     ...config.sinks.includes("parquet")
       ? [
@@ -134,12 +127,24 @@ function closingText({ out, record, report }: RunOutcome, { config }: LoadedConf
   return [
     P_VALUE_MEANING,
     `${done} models done, ${failures} failed: ${neurons} spectral neurons, ${edges} edges in ${where} (tables, ${
-      config.graph === "none" ? "" : `${GRAPH_FILE}, `
+      { none: "", embedded: `${GRAPH_FILE}, `, neo4j: "" }[config.graph]
     }report.md, run.json)`,
     ...failed,
     "What to try next (npx svr in a checkout):",
     ...next.map((line) => `  ${line}`),
   ].join("\n");
+}
+
+function isPrefixed({ graph, neo4j }: RunConfig): boolean {
+  return graph === "neo4j" && (neo4j?.labelPrefix ?? "") !== "";
+}
+
+function serverFlags({ uri, database, credentials }: NonNullable<RunConfig["neo4j"]> = {}): string {
+  const flags = [["uri", uri], ["database", database], ["credentials", credentials]];
+  return [
+    " --graph neo4j",
+    ...flags.flatMap(([name, value]) => value === undefined ? [] : [`--neo4j-${name} ${value}`]),
+  ].join(" ");
 }
 
 function indented(text: string): string {

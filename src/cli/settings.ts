@@ -69,7 +69,7 @@ export function keyOf(
   topology: TopologyDeclaration | undefined,
   config: RunConfig,
 ): string {
-  const { precision, rank } = config;
+  const { precision, rank, residual } = config;
   const {
     unfolding,
     batchNorm,
@@ -96,7 +96,7 @@ export function keyOf(
       edges,
       nearKernel,
     },
-    ...{ precision, rank },
+    ...{ precision, rank, residual },
     ...{ topology, version: VERSION, schema: SCHEMA_VERSION, inputs: inputs.map(({ sha256 }) => sha256) },
   };
   return createHash("sha256").update(JSON.stringify(settings)).digest("hex");

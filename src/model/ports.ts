@@ -13,8 +13,12 @@ import type { TensorInfo } from "./tensor.ts";
 export interface InputFile {
   readonly path: string;
   readonly bytes: number;
-  /** Hex; of the whole file. */
+  /** Hex; of the whole file unless `digested` says otherwise. */
   readonly sha256: string;
+  /**
+   * Where a run needs little of a large file: bytes that `sha256` is of, the header and the tensors that are read, in the file's order.
+   */
+  readonly digested?: number;
 }
 
 /** A model that has been opened: its header is known, its data is still on disk. */
@@ -40,8 +44,11 @@ export interface Model {
    * @throws {RangeError} when the tensor does not exist or cannot be read as real numbers
    */
   read(tensor: string, signal?: AbortSignal): Promise<Float64Array>;
-  /** The files behind the model, digested. Reads them whole, in pieces. */
-  inputs(signal?: AbortSignal): Promise<readonly InputFile[]>;
+  /**
+   * The files behind the model, digested. Reads them in pieces: whole, unless `tensors` says that less than half of a file
+   * matters to the run and the format can tell where that is.
+   */
+  inputs(signal?: AbortSignal, tensors?: ReadonlySet<string>): Promise<readonly InputFile[]>;
   close(): Promise<void>;
 }
 
@@ -118,8 +125,14 @@ export interface QueryAnswer {
   readonly rows: readonly (readonly unknown[])[];
 }
 
+/** The graph stores differ where Cypher leaves off: lengths of paths, lists, functions. */
+export type CypherDialect = "embedded" | "neo4j";
+
 /** A graph store opened for reading. */
 export interface GraphReader {
+  readonly dialect: CypherDialect;
+  /** What the store's labels begin with, where they do. */
+  readonly labelPrefix?: string;
   /**
    * Answers one Cypher statement that reads.
    *

@@ -33,4 +33,6 @@ export interface TopologyDeclaration {
   readonly chain?: readonly string[] | undefined;
   readonly layers?: readonly DeclaredLayer[] | undefined;
   readonly connections?: readonly DeclaredConnection[] | undefined;
+  /** `file:line:column` of what stands at these keys of the declaration, for messages; absent where it came from no file. */
+  readonly place?: ((keys: readonly (string | number)[]) => string) | undefined;
 }

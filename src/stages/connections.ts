@@ -64,7 +64,7 @@ export function connectionsOf(
       }
       const key = `${source}/${target}/${part}`;
       const before = found.get(key);
-      const via = viaOf(crossed, to);
+      const via = viaOf(crossed, from, to);
       const together = union(before?.channels ?? [], channels);
       if (together === null) skip(from.name, to, "two ways meet in the same channels");
       else {
@@ -86,11 +86,17 @@ function misfit({ width, flattened }: Traced, to: Layer): string | null {
   return `${width} channels${flat} arrive where the layer reads ${to.inChannels}, ${to.positions} positions each`;
 }
 
-function viaOf(crossed: ReadonlySet<Via>, to: Layer): Via {
+function viaOf(crossed: ReadonlySet<Via>, from: Layer, to: Layer): Via {
   const all = new Set(crossed);
   // A map whose extent is one position is flattened into itself.
-  if (to.kind === "linear" && to.positions > 1) all.add("flatten");
+  if ((to.kind === "linear" || to.kind === "recurrent") && to.positions > 1) all.add("flatten");
+  if (sameWeight(from, to)) all.add("tied");
   return TELLING.find((each) => all.has(each)) ?? "direct";
+}
+
+/** Whether two layers read the same numbers, an embedding and its unembedding: whatever feeds the one is already known to the other. */
+function sameWeight({ weight: a, ...from }: Layer, { weight: b, ...to }: Layer): boolean {
+  return from.index !== to.index && a.tensor === b.tensor && a.offset === b.offset;
 }
 
 function moreTelling(a: Via, b: Via): Via {

@@ -21,8 +21,7 @@ export function declaredGraph(
   known: readonly LayerDraft[] = [],
 ): LayerGraph {
   const { weights, skipped } = sorted(all);
-  const wanted: DeclaredConnection[] = [...topology.connections ?? []];
-  topology.chain?.forEach((to, i, chain) => i > 0 && wanted.push({ from: chain[i - 1]!, to }));
+  const wanted = wantedConnections(topology);
   const details = new Map((topology.layers ?? []).map((layer) => [layer.name, layer]));
   const names = [
     ...new Set([
@@ -31,7 +30,9 @@ export function declaredGraph(
       ...wanted.flatMap(({ from, to }) => [from, to]),
     ]),
   ];
-  const drafts = names.map((name) => declaredDraft(name, details.get(name), weights, known));
+  const drafts = names.map((name) =>
+    told(placeOf(topology, name), () => declaredDraft(name, details.get(name), weights, known))
+  );
   const indexOf = new Map(names.map((name, index) => [name, index]));
   const ends = wanted.map((each) => ({
     each,
@@ -42,9 +43,14 @@ export function declaredGraph(
     // Without a declared z, a layer that takes all of one source's channels shows it by how many inputs each one has.
     const feeding = ends.find((end) => end.target === index && end.each.channels === undefined);
     const positions = feeding === undefined ? null : positionsFrom(drafts[feeding.source]!, draft);
-    return { ...finishLayer(draft, { index, positions }), ...normalizationBehind(draft, all) };
+    return told(placeOf(topology, draft.name), () => ({
+      ...finishLayer(draft, { index, positions }),
+      ...normalizationBehind(draft, all),
+    }));
   });
-  const connections = ends.map(({ each, source, target }) => connect(layers, source, target, each));
+  const connections = ends.map(({ each, source, target }) =>
+    told(each.place, () => connect(layers, source, target, each))
+  );
   const used = new Set(drafts.map((draft) => draft.tensor.name));
   const left = weights.filter((tensor) => !used.has(tensor.name));
   return {
@@ -60,6 +66,41 @@ export function declaredGraph(
     ],
     warnings: [],
   };
+}
+
+interface Wanted extends DeclaredConnection {
+  readonly place: string | undefined;
+}
+
+function wantedConnections({ connections = [], chain = [], place }: TopologyDeclaration): Wanted[] {
+  return [
+    ...connections.map((each, at) => ({ ...each, place: place?.(["connections", at]) })),
+    ...chain.slice(1).map((to, at) => ({ from: chain[at]!, to, place: place?.(["chain", at + 1]) })),
+  ];
+}
+
+/** Where a layer is first named. */
+function placeOf(
+  { layers = [], chain = [], connections = [], place }: TopologyDeclaration,
+  name: string,
+): string | undefined {
+  const at = [
+    ["layers", layers.findIndex((each) => each.name === name)],
+    ["chain", chain.indexOf(name)],
+    ["connections", connections.findIndex(({ from, to }) => from === name || to === name)],
+  ] as const;
+  const found = at.find(([, index]) => index >= 0);
+  return found === undefined ? undefined : place?.(found);
+}
+
+/** Does something; what is wrong with it is told with its place in the user's file. */
+function told<T>(place: string | undefined, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    if (place === undefined || !(cause instanceof RangeError)) throw cause;
+    throw new RangeError(`${place}: ${cause.message}`, { cause });
+  }
 }
 
 function declaredDraft(

@@ -18,6 +18,8 @@ export interface LayerSettings extends FoldSettings {
   /** Overrides whatever else is known. */
   readonly topology?: TopologyDeclaration | undefined;
   readonly unfolding?: Unfolding;
+  /** Of a layer's residual connections only those from so many of the nearest layers are kept. Default: all. */
+  readonly residualSpan?: number | undefined;
 }
 
 /**
@@ -30,7 +32,30 @@ export function layerGraph(
   model: Pick<Model, "tensors" | "graph" | "operators" | "config">,
   settings: LayerSettings = {},
 ): LayerGraph {
-  return fold(unfoldedGraph(model, settings.topology), settings);
+  const graph = fold(unfoldedGraph(model, settings.topology), settings);
+  return settings.residualSpan === undefined ? graph : withinSpan(graph, settings.residualSpan);
+}
+
+/** Leaves out residual connections that reach further; each is reported as skipped. */
+function withinSpan(graph: LayerGraph, span: number): LayerGraph {
+  const isNear = ({ source, target }: Connection) => {
+    const sources = graph.connections.filter((each) => each.target === target && each.via === "residual");
+    return new Set(sources.map((each) => each.source).filter((each) => each > source)).size < span;
+  };
+  const far = graph.connections.filter((each) => each.via === "residual" && !isNear(each));
+  const nameOf = (index: number) => graph.layers[index]!.name;
+  return {
+    ...graph,
+    connections: graph.connections.filter((each) => !far.includes(each)),
+    skipped: [
+      ...graph.skipped,
+      ...far.map(({ source, target }): Skipped => ({
+        subject: "connection",
+        name: `${nameOf(source)} -> ${nameOf(target)}`,
+        reason: `residual, from further than the ${span} nearest layers (residual.span)`,
+      })),
+    ],
+  };
 }
 
 function unfoldedGraph(
@@ -40,8 +65,11 @@ function unfoldedGraph(
   const { tensors } = model;
   if (topology !== undefined) return declaredGraph(tensors, topology, model.operators?.layers);
   if (model.graph !== undefined) return model.graph;
-  const operators = model.operators ?? recognized(model);
-  return operators === null ? guessedGraph(tensors) : tracedGraph(tensors, operators);
+  if (model.operators !== undefined) return tracedGraph(tensors, model.operators);
+  const { operators, misfits } = recognized(model);
+  const graph = operators === null ? guessedGraph(tensors) : tracedGraph(tensors, operators);
+  const warnings = misfits.map((misfit) => `looks like a known architecture, but does not fit it: ${misfit}`);
+  return { ...graph, warnings: [...warnings, ...graph.warnings] };
 }
 
 function tracedGraph(tensors: readonly TensorInfo[], operators: OperatorGraph): LayerGraph {

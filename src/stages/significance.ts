@@ -45,6 +45,8 @@ const LARGEST_RATIO = 1 - 2 ** -53;
 export function candidateCollector(geometry: OverlapGeometry, settings: TestSettings) {
   const distribution = nullDistribution(settings.null, geometry);
   // The least ratio that can matter; a hair lower, because the verdict itself is taken on the log p.
+  // On a single channel the overlap is rho itself, and the null speaks of it as it is.
+  const single = geometry.testedChannels === 1;
   const least = settings.edges === "significant" ? leastRatio(distribution, settings.logAlpha) : -Infinity;
   const sourceNeuron: number[] = [];
   const targetNeuron: number[] = [];
@@ -54,12 +56,15 @@ export function candidateCollector(geometry: OverlapGeometry, settings: TestSett
   let tests = 0;
   return {
     add(block: OverlapBlock): void {
+      if (block.rho === null && distribution !== null) tests += block.overlap.length;
       for (let row = 0, at = 0; row < block.rows; row++) {
         for (let source = 0; source < geometry.sources; source++, at++) {
+          // Where all of them are 1, which is the rule, most pairs are done after one comparison.
+          if (block.rho === null && !(block.overlap[at]! >= least)) continue;
           const rho = block.rho === null ? 1 : block.rho[at]!;
           if (rho === 0) continue;
-          if (distribution !== null) tests++;
-          const ratio = block.overlap[at]! / rho;
+          if (block.rho !== null && distribution !== null) tests++;
+          const ratio = single ? block.overlap[at]! : block.overlap[at]! / rho;
           if (!(ratio >= least)) continue;
           const p = distribution?.logSurvival(Math.min(LARGEST_RATIO, ratio)) ?? 0;
           if (settings.edges === "significant" && p > settings.logAlpha) continue;

@@ -29,6 +29,7 @@ describe("a run config", () => {
       out: "svr-out",
       unfolding: "svr",
       batchNorm: "raw",
+      normGain: "raw",
       null: "beta",
       correction: "bh",
       correctionOver: "connection",

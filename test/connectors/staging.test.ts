@@ -26,9 +26,25 @@ describe("a model id as a folder's name", () => {
     ["epoch-012.f16", "epoch-012.f16"],
   ])("%s is %s", (id, name) => expect(encodeModelId(id)).toBe(name));
 
-  it("refuses what no file system could hold", () => {
+  it("is cut where it would be too long, and still tells ids apart", () => {
+    const long = ["x".repeat(201), "x".repeat(202), "é".repeat(40), "é".repeat(41), '🧠`}"\n'.repeat(1200)];
+    const names = long.map(encodeModelId);
+    for (const [at, id] of long.entries()) {
+      expect(names[at]).toMatch(/^[A-Za-z0-9._%-]+~[0-9a-f]{64}$/);
+      expect(names[at]?.length).toBeLessThanOrEqual(200);
+      expect(names[at]?.length).toBeGreaterThan(180);
+      const beginning = decodeURIComponent(names[at]?.slice(0, -65) ?? "");
+      expect(id.startsWith(beginning) && beginning.isWellFormed()).toBe(true);
+    }
+    expect(new Set(names).size).toBe(long.length);
+    // What a cut id is named is no other id's name.
+    expect(encodeModelId(names[0] ?? "")).not.toBe(names[0]);
+    expect(encodeModelId("x".repeat(200))).toBe("x".repeat(200));
+  });
+
+  it("refuses an empty id, one of more than 16 KiB, and one that no UTF-8 can say", () => {
     expect(() => encodeModelId("")).toThrow(RangeError);
-    expect(() => encodeModelId("x".repeat(201))).toThrow(/found 201 bytes when encoded, required 1 to 200/);
-    expect(() => encodeModelId("é".repeat(40))).toThrow(RangeError);
+    expect(() => encodeModelId("x".repeat(16_385))).toThrow(/found 16385 bytes, required 1 to 16384/);
+    expect(() => encodeModelId("a\ud800")).toThrow(/half a surrogate pair/);
   });
 });

@@ -222,9 +222,43 @@ describe("svr inspect", () => {
     const { code, stdout, stderr } = await svr(["inspect", EPOCH]);
     expect(code).toBe(0);
     expect(stdout).toMatch(/fc1\s+linear\s+F32\s+256 x 784/);
-    expect(stdout).toMatch(/fc1\s+fc2\s+direct\s+guessed\s+256/);
+    expect(stdout).toMatch(/fc1\s+fc2\s+0\s+direct\s+guessed\s+256\s+1\s+0-255, in order/);
     expect(stdout).toMatch(/tensor\s+fc1\.bias\s+1 dimensions/);
     expect(stderr).toContain("warning: mnist-mlp/epoch-010: topology guessed");
+  });
+
+  it("accounts for every tensor in its JSON, and draws the graph", async () => {
+    const json = JSON.parse((await svr(["inspect", EPOCH, "--json"])).stdout) as {
+      tensors: { name: string; use: string; what: string }[];
+    }[];
+    expect(json[0]?.tensors.map(({ name, use }) => [name, use])).toEqual([
+      ["fc1.weight", "weight"],
+      ["fc1.bias", "skipped"],
+      ["fc2.weight", "weight"],
+      ["fc2.bias", "skipped"],
+      ["fc3.weight", "weight"],
+      ["fc3.bias", "skipped"],
+    ]);
+    expect((await svr(["inspect", EPOCH, "--format", "mermaid"])).stdout).toMatch(
+      /^flowchart TD\n[^]*L0\["fc1: linear 784 to 256"\][^]*L0 -\. "direct" \.-> L1/,
+    );
+    expect((await svr(["inspect", EPOCH, "--format", "dot"])).stdout).toMatch(
+      /^digraph[^]*L1 -> L2 \[label="direct", style=dashed\];\n\}/,
+    );
+  });
+
+  it.each([
+    ["chain:\n  - fc1\n  - fc9\n", /mine\.yaml:3:5: .*"fc9".*found no weight/],
+    [
+      "connections:\n  - from: fc1\n    to: fc2\n  - {from: fc1, to: fc3}\n",
+      /mine\.yaml:4:5: .*256 out channels/,
+    ],
+    ["chain: [fc1, fc2]\nlayers:\n  - {name: fc2, groups: 7}\n", /mine\.yaml:3:5: .*groups: found 7/],
+  ])("says by line what of a topology does not fit the model: %j", async (text, says) => {
+    await writeFile(join(folder, "mine.yaml"), text);
+    const { code, stderr } = await svr(["inspect", EPOCH, "--topology", join(folder, "mine.yaml")]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(says);
   });
 });
 

@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest";
 import type { TopologyDeclaration } from "../../src/model/topology.ts";
 import { naturalOrder } from "../../src/stages/chain.ts";
 import { layerGraph } from "../../src/stages/layers.ts";
+import { draftLayer } from "../../src/model/layer-draft.ts";
+import { NetworkBuilder } from "../../src/model/operators.ts";
 import { tensorOf } from "../layer-fixture.ts";
 
 const VGG = [
@@ -16,15 +18,60 @@ const VGG = [
 const graph = (tensors: Parameters<typeof layerGraph>[0]["tensors"], declared?: TopologyDeclaration) =>
   layerGraph({ tensors }, { topology: declared });
 
+describe("the residual span", () => {
+  it("keeps residual connections from the nearest layers only, and tells of the others", () => {
+    const net = new NetworkBuilder();
+    let stream = net.layer(draftLayer("embed", tensorOf("embed", [4, 3])), net.add({ op: "input" }));
+    for (const name of ["a", "b", "c"]) {
+      const written = net.layer(draftLayer(name, tensorOf(name, [4, 4])), stream);
+      stream = net.add({ op: "add", inputs: [stream, written] });
+    }
+    net.layer(draftLayer("head", tensorOf("head", [2, 4])), stream);
+    const tensors = ["a", "b", "c", "embed", "head"].map((name) => tensorOf(name, [4, 4]));
+    const model = { tensors, operators: net.finish("graph") };
+    const said = (span?: number) => {
+      const { layers, connections, skipped } = layerGraph(model, { residualSpan: span });
+      const name = (index: number) => layers[index]!.name;
+      return [
+        connections.map(({ source, target }) => `${name(source)} ${name(target)}`),
+        skipped.map((each) => each.name),
+      ];
+    };
+    const all = [
+      "embed a",
+      "embed b",
+      "a b",
+      "embed c",
+      "a c",
+      "b c",
+      "embed head",
+      "a head",
+      "b head",
+      "c head",
+    ];
+    expect(said()).toEqual([all, []]);
+    expect(said(2)).toEqual([
+      all.filter((each) => !["embed c", "embed head", "a head"].includes(each)),
+      ["embed -> c", "embed -> head", "a -> head"],
+    ]);
+  });
+});
+
 describe("a guessed chain", () => {
   it("sorts names naturally, joins the pieces that fit, and finds the flattened map", () => {
-    const { layers, connections, warnings } = graph(VGG);
+    // Under names that no family has.
+    const { layers, connections, warnings } = graph(
+      VGG.map((tensor) => ({
+        ...tensor,
+        name: tensor.name.replace("features", "trunk").replace("classifier", "head"),
+      })),
+    );
     expect(layers.map(({ name }) => name)).toEqual([
-      "features.0",
-      "features.2",
-      "features.10",
-      "classifier.0",
-      "classifier.2",
+      "trunk.0",
+      "trunk.2",
+      "trunk.10",
+      "head.0",
+      "head.2",
     ]);
     expect(layers.map(({ positions, inChannels }) => [inChannels, positions])).toEqual([
       [3, 9],

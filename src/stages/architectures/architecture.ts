@@ -18,7 +18,8 @@ export interface Architecture {
    * The dataflow of a model of this family.
    *
    * @returns null where the tensors are not of this family
-   * @throws {RangeError} when they are, but do not fit together; names the tensor
+   * @throws {RangeError} when they look so, but do not fit together; names the tensor. The model's topology is then guessed, with a
+   * warning
    */
   build(model: ModelFacts): OperatorGraph | null;
 }

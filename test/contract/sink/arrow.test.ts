@@ -11,12 +11,17 @@ const readBack: ReadBack = async (out, model) => {
   for (const table of TABLE_NAMES) {
     const folder = join(out, "arrow", table);
     if (!existsSync(folder)) continue;
-    const partition = (await readdir(folder)).find((name) => decodeURIComponent(name) === `model=${model}`);
-    if (partition === undefined) continue;
-    const files = await readdir(join(folder, partition));
-    if (files.length !== 1) throw new Error(`${partition}: found ${files.join(", ")}, required one file`);
-    found[table] = tableFromIPC(await readFile(join(folder, partition, files[0] ?? ""))).toArray()
-      .map((row: { toJSON(): Row }) => row.toJSON());
+    for (const partition of await readdir(folder)) {
+      const files = await readdir(join(folder, partition));
+      if (files.length !== 1) throw new Error(`${partition}: found ${files.join(", ")}, required one file`);
+      const content = tableFromIPC(await readFile(join(folder, partition, files[0] ?? "")));
+      const id = content.schema.metadata.get("svrflow.model");
+      // A name that was cut says less than the id; the file says all.
+      if (!partition.includes("~") && decodeURIComponent(partition) !== `model=${id}`) {
+        throw new Error(`${partition}: found model ${id} in it`);
+      }
+      if (id === model) found[table] = content.toArray().map((row: { toJSON(): Row }) => row.toJSON());
+    }
   }
   return found;
 };

@@ -1,9 +1,10 @@
 import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { parquetReadObjects } from "hyparquet";
 import { expect } from "vitest";
 import { SINKS } from "../../../connectors/sinks/registry.ts";
+import { encodeModelId } from "../../../connectors/sinks/staging.ts";
 import { type Row, TABLE_NAMES, type TableName, TABLES } from "../../../src/model/tables.ts";
 import { type ReadBack, sinkContract } from "./contract.ts";
 
@@ -16,10 +17,12 @@ const readBack: ReadBack = async (out, model) => {
   if ((await readdir(out)).length === 0) return found;
   for (const table of TABLE_NAMES) {
     const names = TABLES[table].map((column) => `"${column.name}"`).join(", ");
+    const glob = join(out, table, "*", "*.parquet");
+    const partition = encodeModelId(model).includes("~") ? await partitionOf(glob, model) : model;
     const answer = await duckdb.runAndReadAll(
       `SELECT ${names}, filename AS file FROM read_parquet($glob, hive_partitioning = true, ` +
-        "hive_types = {'model': VARCHAR}, filename = true) WHERE model = $model",
-      { glob: join(out, table, "*", "*.parquet"), model },
+        "hive_types = {'model': VARCHAR}, filename = true) WHERE model = $partition",
+      { glob, partition },
     );
     const rows = answer.getRowObjects().map(({ file, ...row }) => ({ file: String(file), row: row as Row }));
     found[table] = rows.map(({ row }) => row);
@@ -29,6 +32,16 @@ const readBack: ReadBack = async (out, model) => {
   }
   return found;
 };
+
+/** The partition of a model whose id was cut: a file's metadata says whose it is. */
+async function partitionOf(glob: string, model: string): Promise<string> {
+  const answer = await duckdb.runAndReadAll(
+    "SELECT file_name FROM parquet_kv_metadata($glob) WHERE decode(key) = 'svrflow.model' AND decode(value) = $model",
+    { glob, model },
+  );
+  const folders = answer.getRows().map(([file]) => basename(dirname(String(file))));
+  return decodeURIComponent(folders[0] ?? "").slice("model=".length);
+}
 
 async function byHyparquet(file: string): Promise<Record<string, unknown>[]> {
   const bytes = await readFile(file);

@@ -151,6 +151,7 @@ export function sourceContract(format: SourceFormat, traits: SourceTraits): void
         sha256: createHash("sha256").update(await readFile(file)).digest("hex"),
       })));
       expect(await model.inputs()).toEqual(digests);
+      expect(await model.inputs(undefined, new Set(["w"]))).toEqual(digests);
     });
 
     it("stops where its signal says so", async () => {

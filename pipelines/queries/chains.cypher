@@ -1,0 +1,20 @@
+// The strongest chains through some layers in a row: ways along edges that pass no layer twice, by the product of their overlaps.
+//
+// @param model  model  the model's id
+// @literal hops  integer 1..8 = 3  number of edges, one less than the layers on the way
+// @literal least  number 0.. = 0  smallest overlap of an edge; raise it where there are too many ways
+// @literal significant  boolean = false  only significant edges
+// @param limit  integer 1.. = 20  rows at most
+// @column layers  list  index of each layer on the way
+// @column neurons  list  the spectral neuron of each
+// @column parts  list  of each edge: 0, or which attention head carries it
+// @column overlaps  list  of each edge
+// @column product  number  of the overlaps
+MATCH p = (:SpectralNeuron {model: $model})
+          -[:CONNECTS*$hops..$hops (r, _ | WHERE r.overlap >= $least AND r.significant >= $significant)]->(:SpectralNeuron)
+WITH properties(nodes(p), 'layer') AS layers, properties(nodes(p), 'neuron') AS neurons,
+     properties(rels(p), 'part') AS parts, properties(rels(p), 'overlap') AS overlaps
+WHERE size(list_distinct(layers)) = size(layers)
+RETURN layers, neurons, parts, overlaps, list_product(overlaps) AS product
+ORDER BY product DESC, list_to_string(',', layers), list_to_string(',', neurons), list_to_string(',', parts)
+LIMIT $limit

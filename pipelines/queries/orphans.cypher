@@ -1,0 +1,15 @@
+// The spectral neurons that no edge touches.
+//
+// @param model  model  the model's id
+// @param significant  boolean = true  only significant edges count
+// @param limit  integer 1.. = 1000  rows at most
+// @column layer  text  name of the neuron's layer
+// @column neuron  integer  spectral neuron there
+// @column singular_value  number  its gain
+// @column relative  number  the same as a share of the layer's largest
+// @column near_kernel  boolean  whether that share is small
+MATCH (l:Layer {model: $model})-[:HAS_NEURON]->(n:SpectralNeuron)
+WHERE NOT EXISTS { MATCH (n)-[e:CONNECTS]-(:SpectralNeuron) WHERE e.significant OR NOT $significant }
+RETURN l.name AS layer, n.neuron AS neuron, n.singular_value AS singular_value, n.relative AS relative,
+       n.near_kernel AS near_kernel
+ORDER BY l.layer, neuron LIMIT $limit

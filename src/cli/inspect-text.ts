@@ -1,0 +1,163 @@
+/** An inspection for people: tables, and drawings in the languages of Mermaid and Graphviz. */
+
+import type { ReportTable } from "../analysis/report.ts";
+import type { InspectedConnection, InspectedLayer, Inspection } from "./inspect.ts";
+import { plainTable, printable } from "./text.ts";
+
+/** How `svr inspect` answers. */
+export const INSPECT_FORMATS = ["table", "json", "mermaid", "dot"] as const;
+
+/** A name in `INSPECT_FORMATS`. */
+export type InspectFormat = typeof INSPECT_FORMATS[number];
+
+/** More ranges of a channel map than this are counted, not listed. */
+const MOST_RANGES = 4;
+
+/** Writes inspections. */
+export function inspectionText(models: readonly Inspection[], format: InspectFormat): string {
+  switch (format) {
+    case "table":
+      return models.map(asTables).join("\n");
+    case "json":
+      return `${JSON.stringify(models, null, 2)}\n`;
+    case "mermaid":
+      return models.map(asMermaid).join("\n");
+    case "dot":
+      return models.map(asDot).join("\n");
+  }
+}
+
+function asTables(model: Inspection): string {
+  const head = [
+    printable(`${model.id}  (${model.format}, ${model.uri})`),
+    ...Object.entries(model.metadata).map(([key, value]) => `  ${printable(`${key}: ${value}`)}`),
+  ];
+  const tables = inspectionTables(model).map((table) => `${table.title}\n${plainTable(table)}\n`);
+  return `${head.join("\n")}\n\n${tables.join("\n")}`;
+}
+
+/** The tables of an inspection. */
+export function inspectionTables({ layers, connections, tensors, skipped }: Inspection): ReportTable[] {
+  const count = (use: string) => tensors.filter((tensor) => tensor.use === use).length;
+  const tables: ReportTable[] = [
+    tableOf("Layers", layers, [
+      ["name", (layer) => layer.name],
+      ["kind", (layer) => layer.kind],
+      ["dtype", (layer) => layer.dtype],
+      ["shape", (layer) => layer.shape.join(" x ")],
+      ["out", (layer) => layer.out_channels],
+      ["in", (layer) => layer.in_channels],
+      ["positions", (layer) => layer.positions],
+      ["groups", (layer) => layer.groups],
+      ["matrix", (layer) => layer.matrix],
+      ["batch norm", (layer) => layer.batch_norm],
+      ["gain", (layer) => layer.norm_gain],
+    ]),
+    tableOf("Connections", connections, [
+      ["from", ({ from }) => from],
+      ["to", ({ to }) => to],
+      ["part", ({ part }) => part],
+      ["via", ({ via }) => via],
+      ["evidence", ({ evidence }) => evidence],
+      ["channels", ({ channels }) => channels],
+      ["z", ({ positions }) => positions],
+      ["map (source to target)", mapText],
+    ]),
+  ];
+  const folded = tensors.filter(({ use }) => use === "folded");
+  if (folded.length > 0) {
+    tables.push(
+      tableOf("Folded", folded, [["tensor", ({ name }) => name], ["into", ({ what }) => what]]),
+    );
+  }
+  if (skipped.length > 0) {
+    tables.push(tableOf("Skipped", skipped, [
+      ["what", ({ subject }) => subject],
+      ["name", ({ name }) => name],
+      ["why", ({ reason }) => reason],
+    ]));
+  }
+  tables.push(tableOf("Tensors", [null], [
+    ["in all", () => tensors.length],
+    ["weights", () => count("weight")],
+    ["folded", () => count("folded")],
+    ["skipped", () => count("skipped")],
+  ]));
+  return tables;
+}
+
+function tableOf<T>(
+  title: string,
+  items: readonly T[],
+  columns: readonly (readonly [name: string, cell: (item: T) => string | number])[],
+): ReportTable {
+  const cells = items.map((item) => columns.map(([, cell]) => cell(item)));
+  return {
+    title,
+    header: columns.map(([name]) => name),
+    numeric: columns.map((_, at) => cells.length > 0 && cells.every((row) => typeof row[at] === "number")),
+    rows: cells.map((row) => row.map(String)),
+  };
+}
+
+/** `0-63 to 64-127`; `all` for the identity over every in channel there is. */
+function mapText({ map, channels }: InspectedConnection): string {
+  const [only] = map;
+  if (map.length === 1 && only?.source === 0 && only.target === 0) return `0-${channels - 1}, in order`;
+  const said = map.slice(0, MOST_RANGES).map(({ source, target, length }) =>
+    `${source}-${source + length - 1} to ${target}-${target + length - 1}`
+  );
+  return `${said.join(", ")}${map.length > MOST_RANGES ? ` and ${map.length - MOST_RANGES} more` : ""}`;
+}
+
+const sizeOf = ({ kind, out_channels, in_channels, positions, groups }: InspectedLayer) =>
+  `${kind} ${in_channels}${positions > 1 ? ` x ${positions}` : ""} to ${out_channels}${
+    groups > 1 ? `, ${groups} groups` : ""
+  }`;
+
+/** Connections between the same two layers are one arrow. */
+function arrows({ layers, connections }: Inspection) {
+  const index = new Map(layers.map(({ name }, at) => [name, at]));
+  const together = Map.groupBy(connections, ({ from, to }) => `${index.get(from)} ${index.get(to)}`);
+  return [...together].map(([ends, all]) => {
+    const [source, target] = ends.split(" ") as [string, string];
+    const [{ via, evidence }] = all as [InspectedConnection, ...InspectedConnection[]];
+    return {
+      source,
+      target,
+      label: all.length > 1 ? `${via} x ${all.length}` : via,
+      guessed: evidence === "guessed",
+    };
+  });
+}
+
+function asMermaid(model: Inspection): string {
+  const quoted = (text: string) =>
+    `"${printable(text).replaceAll(/[^\w .,:/()-]/gu, (c) => `#${c.codePointAt(0)};`)}"`;
+  const title = printable(model.id).replaceAll(/[^\w ./-]/gu, "_");
+  return [
+    "flowchart TD",
+    `  %% ${title}`,
+    ...model.layers.map((layer, at) => `  L${at}[${quoted(`${layer.name}: ${sizeOf(layer)}`)}]`),
+    ...arrows(model).map(({ source, target, label, guessed }) =>
+      `  L${source} ${guessed ? "-." : "--"} ${quoted(label)} ${guessed ? ".->" : "-->"} L${target}`
+    ),
+    "",
+  ].join("\n");
+}
+
+function asDot(model: Inspection): string {
+  const quoted = (text: string) => `"${printable(text).replaceAll(/["\\]/g, (c) => `\\${c}`)}"`;
+  return [
+    `digraph ${quoted(model.id)} {`,
+    "  node [shape=box];",
+    ...model.layers.map((layer, at) =>
+      `  L${at} [label="${quoted(layer.name).slice(1, -1)}\\n${quoted(sizeOf(layer)).slice(1, -1)}"];`
+    ),
+    ...arrows(model).map(({ source, target, label, guessed }) =>
+      `  L${source} -> L${target} [label=${quoted(label)}${guessed ? ", style=dashed" : ""}];`
+    ),
+    "}",
+    "",
+  ].join("\n");
+}

@@ -1,0 +1,188 @@
+/** The query library: `pipelines/queries/*.cypher`, and the values that its queries are asked with. */
+
+import { readdir, readFile } from "node:fs/promises";
+import { messageOf, show } from "../model/errors.ts";
+import type { CypherDialect, GraphReader, QueryAnswer } from "../model/ports.ts";
+import {
+  isOfType,
+  type ParameterValue,
+  parseHeader,
+  type QueryHeader,
+  type QueryParameter,
+  typeInWords,
+} from "./query-header.ts";
+
+/** A query that says what it answers and takes. */
+export interface LibraryQuery extends QueryHeader {
+  /** Its file's name without `.cypher`. */
+  readonly name: string;
+  /** The statement for each store. */
+  readonly statements: Readonly<Record<CypherDialect, string>>;
+}
+
+/** A statement and its parameters, ready for a `GraphReader`. */
+export interface BoundQuery {
+  readonly cypher: string;
+  readonly parameters: Readonly<Record<string, ParameterValue>>;
+}
+
+const FOLDER = new URL("../../pipelines/queries/", import.meta.url);
+const NAME = /^[a-z0-9-]+$/;
+
+/** Every query of the library, by name. */
+export async function listQueries(): Promise<readonly LibraryQuery[]> {
+  const names = (await readdir(FOLDER)).filter((file) => /^[a-z0-9-]+\.cypher$/.test(file))
+    .map((file) => file.slice(0, -".cypher".length)).sort();
+  return await Promise.all(names.map(loadQuery));
+}
+
+/**
+ * One query of the library.
+ *
+ * `<name>.cypher` has the header and the statement; where Neo4j wants another statement, it stands in `<name>.neo4j.cypher`.
+ *
+ * @throws {RangeError} when there is none of that name; tells which there are
+ */
+export async function loadQuery(name: string): Promise<LibraryQuery> {
+  const text = NAME.test(name) ? await textIn(`${name}.cypher`) : null;
+  if (text === null) {
+    const names = (await listQueries()).map((query) => query.name);
+    throw new RangeError(
+      `query @${show(name).slice(1, -1)}: found none of that name, required one of ${names.join(", ")}`,
+    );
+  }
+  return queryOf(name, text, await textIn(`${name}.neo4j.cypher`));
+}
+
+async function textIn(file: string): Promise<string | null> {
+  try {
+    return await readFile(new URL(file, FOLDER), "utf8");
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * A query from its text, which begins with a header.
+ *
+ * @param neo4j the statement for Neo4j, where it differs; comments before it are dropped
+ * @throws {SyntaxError} when the header is not one
+ */
+export function queryOf(name: string, text: string, neo4j: string | null = null): LibraryQuery {
+  const { header, statement } = parseHeader(text, name);
+  const other = neo4j === null ? statement : neo4j.replace(/^(?:\/\/[^\n]*\n)+/, "").trim();
+  return { name, ...header, statements: { embedded: statement, neo4j: other } };
+}
+
+/**
+ * The statement for a store with the values it is asked with. Texts are read as the parameter's type says, so that values of
+ * a command line can be given as they are.
+ *
+ * @param given by name; what is left out takes its default
+ * @throws {RangeError} when a parameter is unknown, missing or out of its range
+ * @throws {TypeError} when a value is of another type; all name the query, the parameter and what the query takes
+ */
+export function bindQuery(
+  query: LibraryQuery,
+  given: Readonly<Record<string, unknown>>,
+  { dialect, labelPrefix = "" }: Pick<GraphReader, "dialect" | "labelPrefix">,
+): BoundQuery {
+  const takes = query.parameters.map(described).join(", ") || "no parameter";
+  for (const name of Object.keys(given)) {
+    if (query.parameters.some((parameter) => parameter.name === name)) continue;
+    throw new RangeError(`query ${query.name}: found parameter ${show(name)}; it takes ${takes}`);
+  }
+  const values = new Map<string, ParameterValue>();
+  for (const parameter of query.parameters) {
+    const what = `query ${query.name}, parameter ${parameter.name}`;
+    const value = Object.hasOwn(given, parameter.name) ? given[parameter.name] : parameter.default;
+    if (value === undefined) {
+      throw new RangeError(`${what}: found none, required ${typeInWords(parameter)}; it takes ${takes}`);
+    }
+    values.set(parameter.name, typed(parameter, value, what, takes));
+  }
+  let cypher = query.statements[dialect];
+  const parameters: Record<string, ParameterValue> = {};
+  for (const { name, literal } of query.parameters) {
+    const value = values.get(name)!;
+    if (literal) cypher = cypher.replaceAll(new RegExp(`\\$${name}\\b`, "g"), String(value));
+    else parameters[name] = value;
+  }
+  return { cypher: prefixed(cypher, labelPrefix), parameters };
+}
+
+function described(parameter: QueryParameter): string {
+  const value = parameter.default === undefined ? "" : `, by default ${JSON.stringify(parameter.default)}`;
+  return `${parameter.name} (${typeInWords(parameter)}${value})`;
+}
+
+function typed(parameter: QueryParameter, value: unknown, what: string, takes: string): ParameterValue {
+  const { type, least = -Infinity, greatest = Infinity } = parameter;
+  const required = `required ${typeInWords(parameter)}; it takes ${takes}`;
+  const read = typeof value === "string" ? readText(type, value) : value;
+  if (!isOfType(read, type)) throw new TypeError(`${what}: found ${show(value)}, ${required}`);
+  if (typeof read === "number" && !(read >= least && read <= greatest)) {
+    throw new RangeError(`${what}: found ${read}, ${required}`);
+  }
+  return read;
+}
+
+function readText(type: QueryParameter["type"], text: string): unknown {
+  if (type === "boolean") return text === "true" ? true : text === "false" ? false : text;
+  if (type === "model" || type === "text") return text;
+  return /^-?\d+(\.\d+)?([eE][-+]?\d+)?$/.test(text) ? Number(text) : text;
+}
+
+/** Labels as the store spells them, where they have a prefix. */
+function prefixed(cypher: string, prefix: string): string {
+  return prefix === "" ? cypher : cypher.replaceAll(/:(?=(?:Model|Layer|SpectralNeuron)\b)/g, `:${prefix}`);
+}
+
+/**
+ * Asks a graph one query of the library.
+ *
+ * A parameter of type `model` without a default may be left out where the graph holds one model only.
+ *
+ * @throws as `bindQuery`; `RangeError` too when the graph holds no such model
+ */
+export async function askQuery(
+  reader: GraphReader,
+  query: LibraryQuery,
+  given: Readonly<Record<string, unknown>> = {},
+): Promise<QueryAnswer> {
+  const models = query.parameters.filter(({ type }) => type === "model");
+  const ids = models.length === 0 ? [] : await modelIds(reader);
+  const [only] = ids;
+  const whole = ids.length === 1 && models.length === 1 && models[0]?.default === undefined &&
+      !Object.hasOwn(given, models[0]?.name ?? "")
+    ? { ...given, [models[0]?.name ?? ""]: only }
+    : given;
+  const { cypher, parameters } = bindQuery(query, whole, reader);
+  for (const { name, default: all } of models) {
+    const id = parameters[name];
+    if (id === all || ids.includes(String(id))) continue;
+    throw new RangeError(
+      `query ${query.name}, parameter ${name}: found ${show(id)}, required a model of the graph: ${
+        listed(ids)
+      }`,
+    );
+  }
+  return await reader.query(cypher, parameters);
+}
+
+/** So many ids are told; a graph may hold thousands. */
+const MOST_TOLD = 10;
+
+function listed(ids: readonly string[]): string {
+  const told = ids.slice(0, MOST_TOLD).map(show).join(", ") || "it holds none";
+  return ids.length > MOST_TOLD ? `${told} and ${ids.length - MOST_TOLD} more` : told;
+}
+
+async function modelIds(reader: GraphReader): Promise<readonly string[]> {
+  const cypher = prefixed("MATCH (m:Model) RETURN m.id AS id ORDER BY id", reader.labelPrefix ?? "");
+  try {
+    return (await reader.query(cypher)).rows.map(([id]) => String(id));
+  } catch (cause) {
+    throw new Error(`asking the graph for its models: ${messageOf(cause)}`, { cause });
+  }
+}

@@ -1,0 +1,32 @@
+/** What the command line names, as a config. */
+
+import { extname } from "node:path";
+import { ConfigError } from "../../config/document.ts";
+import { type LoadedConfig, loadRunConfig, type Overrides, runConfigOf } from "../../config/load.ts";
+
+const CONFIG_EXTENSIONS = [".yaml", ".yml", ".json"];
+
+/** Names of JSON files that are models, or parts of one. */
+const MODEL_JSON = /(\.index|(^|[/\\])model)\.json$/i;
+
+/**
+ * The config of `svr run <what...>`: one config file, or any number of models, folders and globs.
+ *
+ * @throws {ConfigError} when both are mixed, or the settings are not valid
+ */
+export async function configOfArguments(
+  what: readonly string[],
+  overrides: Overrides,
+): Promise<LoadedConfig> {
+  const configs = what.filter((each) =>
+    CONFIG_EXTENSIONS.includes(extname(each).toLowerCase()) && !MODEL_JSON.test(each)
+  );
+  const [config] = configs;
+  if (config === undefined) return runConfigOf({ ...overrides, models: [...what] });
+  if (what.length > 1) {
+    throw new ConfigError(
+      `svr run: found ${what.length} arguments, required one config file, or models only`,
+    );
+  }
+  return await loadRunConfig(config, overrides);
+}

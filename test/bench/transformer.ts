@@ -1,0 +1,101 @@
+/**
+ * A synthetic decoder of the llama family, bf16: `node test/bench/transformer.ts [blocks] [width] [memory]` (default 24, 1024, 1GiB) writes it
+ * to a temporary folder, runs svrflow over it and prints the time and the largest resident set.
+ */
+
+import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { argv, hrtime, memoryUsage, resourceUsage, stdout } from "node:process";
+import { run } from "../../src/mod.ts";
+
+const VOCABULARY = 4096;
+/** Channels of one head. */
+const EACH = 64;
+/** Heads that share values. */
+const SHARED = 4;
+
+/** Names and shapes of a decoder's weights. */
+export function decoder(blocks: number, width: number): readonly (readonly [string, readonly number[]])[] {
+  const inner = Math.round(width * 11 / 4);
+  const values = width / SHARED;
+  return [
+    ["model.embed_tokens.weight", [VOCABULARY, width]],
+    ...Array.from({ length: blocks }, (_, i) =>
+      ([
+        ["self_attn.q_proj", [width, width]],
+        ["self_attn.k_proj", [values, width]],
+        ["self_attn.v_proj", [values, width]],
+        ["self_attn.o_proj", [width, width]],
+        ["mlp.gate_proj", [inner, width]],
+        ["mlp.up_proj", [inner, width]],
+        ["mlp.down_proj", [width, inner]],
+        ["input_layernorm", [width]],
+        ["post_attention_layernorm", [width]],
+      ] as const).map(([name, shape]) => [`model.layers.${i}.${name}.weight`, shape] as const)).flat(),
+    ["model.norm.weight", [width]],
+    ["lm_head.weight", [VOCABULARY, width]],
+  ];
+}
+
+async function write(path: string, tensors: ReturnType<typeof decoder>): Promise<number> {
+  const count = (shape: readonly number[]) => shape.reduce((product, extent) => product * extent, 1);
+  let at = 0;
+  const header = Buffer.from(JSON.stringify(Object.fromEntries(tensors.map(([name, shape]) => {
+    const begin = at;
+    at += 2 * count(shape);
+    return [name, { dtype: "BF16", shape, data_offsets: [begin, at] }];
+  }))));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  const file = await open(path, "w");
+  try {
+    await file.writeFile(Buffer.concat([length, header]));
+    for (const [, shape] of tensors) {
+      await file.writeFile(new Uint8Array(noise(count(shape)).buffer));
+    }
+  } finally {
+    await file.close();
+  }
+  return at + header.length + 8;
+}
+
+let state = 1;
+
+/** Numbers of either sign between 1/64 and 1/32 as bf16: a random sign, a fixed exponent, random fractions. */
+function noise(count: number): Uint16Array {
+  const out = new Uint16Array(count);
+  for (let i = 0; i < count; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    out[i] = 0x3c80 | (state >>> 16) & 0x807f;
+  }
+  return out;
+}
+
+const [blocks = 24, width = 1024] = argv.slice(2).map(Number);
+const memory = argv[4] ?? "1GiB";
+const folder = await mkdtemp(join(tmpdir(), "svrflow-transformer-"));
+try {
+  const path = join(folder, "model.safetensors");
+  const bytes = await write(path, decoder(blocks, width));
+  const config = { model_type: "llama", num_attention_heads: width / EACH, tie_word_embeddings: false };
+  await writeFile(join(folder, "config.json"), JSON.stringify(config));
+  stdout.write(
+    `model: ${(bytes / 2 ** 20).toFixed(0)} MiB; resident before ${mebibytes(memoryUsage.rss())}\n`,
+  );
+  const begin = hrtime.bigint();
+  const { report } = await run({ models: path, out: join(folder, "run"), memory, graph: "none" });
+  const seconds = Number(hrtime.bigint() - begin) / 1e9;
+  for (const { layers, connections, warnings } of report.models) {
+    stdout.write(`${layers.length} layers, ${connections.length} connections\n${warnings.join("\n")}\n`);
+  }
+  const { maxRSS, userCPUTime } = resourceUsage();
+  stdout.write(`${seconds.toFixed(0)} s (processor ${(userCPUTime / 1e6).toFixed(0)} s), `);
+  stdout.write(`largest resident set ${mebibytes(maxRSS * 1024)}\n`);
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
+
+function mebibytes(count: number): string {
+  return `${(count / 2 ** 20).toFixed(0)} MiB`;
+}

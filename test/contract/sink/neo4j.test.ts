@@ -1,0 +1,27 @@
+import { afterAll } from "vitest";
+import { SINKS } from "../../../connectors/sinks/registry.ts";
+import { readGraph } from "../../neo4j/read-back.ts";
+import { asUser, choicesFor, describeWithServer, freshPrefix, watcher } from "../../neo4j/suite.ts";
+import { type ReadBack, sinkContract } from "./contract.ts";
+
+// What runs on Deno: the sinks' contract in full; faults and loads are tried on Node.
+describeWithServer("a graph server", (server) => {
+  asUser(server);
+  const driver = watcher(server);
+  afterAll(() => driver.close());
+  // An output folder has its own part of the server.
+  const prefixes = new Map<string, string>();
+  const prefixOf = (out: string) => {
+    const prefix = prefixes.get(out) ?? freshPrefix();
+    prefixes.set(out, prefix);
+    return prefix;
+  };
+  const readBack: ReadBack = (out, model) => readGraph(driver, prefixOf(out), model);
+
+  sinkContract(
+    "neo4j",
+    async (run) => await (await SINKS.neo4j({ neo4j: choicesFor(server, prefixOf(run.out)) }))(run),
+    readBack,
+    { tables: ["layers", "neurons", "connections", "edges"], files: 0, nan: "null", many: 50_000 },
+  );
+});

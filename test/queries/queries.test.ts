@@ -1,0 +1,310 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { openNeo4jReader } from "../../connectors/sinks/neo4j-reader.ts";
+import { SINKS } from "../../connectors/sinks/registry.ts";
+import { readTable, storedModels } from "../../connectors/sinks/run-tables.ts";
+import {
+  askQuery,
+  bindQuery,
+  type GraphReader,
+  type LibraryQuery,
+  listQueries,
+  loadRunConfig,
+  openLadybugReader,
+  run,
+  runPipeline,
+} from "../../src/mod.ts";
+import { TABLE_NAMES } from "../../src/model/tables.ts";
+import { ROOT } from "../integration/svr.ts";
+import type { Access } from "../neo4j/server.ts";
+import { asUser, choicesFor, describeWithServer } from "../neo4j/suite.ts";
+import { noise, writeTensors } from "../safetensors-file.ts";
+import { openTables, type Parameters, SQL } from "./tables.ts";
+
+/** Numbers may differ by this much, relative to numbers beyond 1. */
+const TOLERANCE = 1e-9;
+
+/** A run, and what its graph is asked. */
+interface Subject {
+  readonly name: string;
+  run(out: string): Promise<unknown>;
+  /** Values for parameters without a default; several for several questions. */
+  readonly asked: readonly Parameters[];
+  /** Queries that answer nothing here. */
+  readonly empty: readonly string[];
+}
+
+const WIDTH = 6;
+const DEPTH = 200;
+const name = (at: number) => `block.${at}.weight "quoted"`;
+
+const SUBJECTS: readonly Subject[] = [
+  {
+    name: "the demo",
+    run: async (out) =>
+      await runPipeline(await loadRunConfig(join(ROOT, "pipelines/demo.yaml"), { out, sinks: ["parquet"] })),
+    asked: [
+      {
+        ...{
+          model: "vgg16s-wd",
+          other: "mnist-mlp/epoch-010",
+          before: "mnist-mlp/epoch-003",
+          after: "mnist-mlp/epoch-010",
+        },
+        ...{
+          layer: "features.23",
+          neuron: 0,
+          from: "features.17",
+          to: "features.23",
+          from_neuron: 0,
+          to_neuron: 0,
+        },
+      },
+      {
+        ...{
+          model: "vgg16s-bn-wd",
+          other: "vgg16s-wd",
+          before: "mnist-mlp/epoch-000",
+          after: "mnist-mlp/epoch-001",
+        },
+        ...{
+          layer: "features.24",
+          neuron: 1,
+          from: "features.10",
+          to: "features.17",
+          from_neuron: 3,
+          to_neuron: 1,
+          limit: 7,
+        },
+        ...{ hops: 3, least: 0.05, significant: true, first: 3, last: 8 },
+      },
+      { model: "", limit: 50, significant: true },
+    ],
+    empty: [],
+  },
+  {
+    name: "a network of 200 layers with all its edges",
+    run: (out) => {
+      const layers = Array.from({ length: DEPTH }, (_, at) => ({ name: name(at), out: WIDTH, in: WIDTH }));
+      const connections = [
+        ...layers.slice(1).map((to, at) => ({ from: name(at), to: to.name })),
+        // Ways of different lengths between the same layers, and a loop.
+        ...[10, 50, 51, 120].map((at) => ({ from: name(at), to: name(at + 2), via: "residual" as const })),
+        { from: name(70), to: name(70), via: "recurrent" as const },
+        { from: name(92), to: name(90), via: "recurrent" as const },
+      ];
+      const planted = [{ from: name(20), to: name(60), cosine: 0.99, gain: 9 }];
+      return run({
+        models: [
+          { id: "deep", synthetic: { seed: 11, layers, connections, planted } },
+          { id: 'deep/`}"\n🧠', synthetic: { seed: 12, layers, connections } },
+        ],
+        out,
+        sinks: ["parquet"],
+        edges: "all",
+        weight: "gain",
+      });
+    },
+    asked: [
+      {
+        ...{ model: "deep", other: 'deep/`}"\n🧠', before: "deep", after: 'deep/`}"\n🧠', hops: 2 },
+        ...{
+          layer: name(51),
+          neuron: 2,
+          from: name(50),
+          to: name(53),
+          from_neuron: 0,
+          to_neuron: 5,
+          limit: 300,
+        },
+      },
+      {
+        ...{
+          model: 'deep/`}"\n🧠',
+          other: "deep",
+          before: 'deep/`}"\n🧠',
+          after: "deep",
+          hops: 3,
+          least: 0.05,
+        },
+        ...{
+          layer: name(70),
+          neuron: 0,
+          from: name(89),
+          to: name(92),
+          from_neuron: 1,
+          to_neuron: 1,
+          limit: 40,
+        },
+        ...{ significant: false, first: 40, last: 60 },
+      },
+    ],
+    empty: [],
+  },
+  {
+    name: "a model whose connections have parts",
+    run: async (out) => {
+      const file = join(out, "heads.safetensors");
+      const tensors = ["in", "v", "o", "out"].map((layer, at) => [layer, [8, 8], noise(64, at + 1)] as const);
+      await writeTensors(file, tensors);
+      const heads = [0, 1].map((part) => ({
+        ...{ from: "v", to: "o", via: "attention-head" as const, part },
+        channels: [{ source: 4 * part, target: 4 * part, length: 4 }],
+      }));
+      const topology = { connections: [{ from: "in", to: "v" }, ...heads, { from: "o", to: "out" }] };
+      return run({ models: [{ path: file, id: "heads", topology }], out, sinks: ["parquet"], edges: "all" });
+    },
+    asked: [{
+      ...{
+        model: "heads",
+        other: "heads",
+        before: "heads",
+        after: "heads",
+        layer: "o",
+        neuron: 3,
+        significant: false,
+      },
+      ...{ from: "in", to: "out", from_neuron: 1, to_neuron: 2, hops: 3, limit: 500 },
+    }],
+    // One model only, without a change and without an orphan.
+    empty: ["appeared-vanished", "orphans"],
+  },
+];
+
+const server = inject("graphServer");
+
+/** Opens a run's graph in each store that there is. */
+const STORES: Readonly<Record<string, (out: string) => Promise<GraphReader>>> = {
+  embedded: (out) => openLadybugReader(join(out, "graph.lbug")),
+  ..."missing" in server ? {} : { neo4j: (out) => loadIntoServer(server, out) },
+};
+
+/** Loads the tables of a run into the shared server, under labels of its own. */
+async function loadIntoServer(access: Access, out: string): Promise<GraphReader> {
+  asUser(access);
+  const choices = choicesFor(access);
+  const models = await storedModels(out);
+  const header = { runId: models[0]?.runId ?? "", version: "0.0.0-test", out };
+  const sink = await (await SINKS.neo4j({ neo4j: choices }))(header);
+  for (const model of models) {
+    const rows = await sink.begin(model.header);
+    for (const table of TABLE_NAMES) {
+      for await (const batch of readTable(out, model, table)) await rows.write(table, batch);
+    }
+    await rows.commit();
+  }
+  await sink.finish();
+  return await openNeo4jReader(choices);
+}
+
+describeWithServer("Neo4j", () => {
+  it("is asked too", () => expect(Object.keys(STORES)).toEqual(["embedded", "neo4j"]));
+});
+
+const queries = await listQueries();
+
+it("every query of the library has its answer in SQL", () => {
+  expect(queries.map((query) => query.name)).toEqual(Object.keys(SQL).sort());
+});
+
+describe.each(SUBJECTS)("$name", ({ run, asked, empty }) => {
+  let out = "";
+  let tables: Awaited<ReturnType<typeof openTables>>;
+  const readers = new Map<string, GraphReader>();
+  beforeAll(async () => {
+    out = await mkdtemp(join(tmpdir(), "svr-queries-"));
+    await run(out);
+    tables = await openTables(out);
+    for (const [store, open] of Object.entries(STORES)) readers.set(store, await open(out));
+  }, 400_000);
+  afterAll(async () => {
+    for (const reader of readers.values()) await reader.close();
+    await rm(out, { recursive: true, force: true });
+  });
+
+  it.each(queries.map((query) => [query.name, query] as const))("@%s", async (queryName, query) => {
+    let rows = 0;
+    for (const given of distinct(query, asked)) {
+      const expected = await tables(SQL[queryName] ?? "", { ...defaults(query), ...given });
+      rows += expected.length;
+      for (const [store, reader] of readers) {
+        const answer = await askQuery(reader, query, given);
+        expect(answer.columns, store).toEqual(query.columns.map((column) => column.name));
+        expectTypes(query, answer.rows);
+        expectRows(answer.rows, expected, `${store}, ${JSON.stringify(given)}`);
+      }
+    }
+    expect(rows > 0, "whether there are rows").toBe(!empty.includes(queryName));
+  });
+});
+
+/** What a query takes of each question; questions that lack something it needs are not for it. */
+function distinct({ parameters }: LibraryQuery, asked: readonly Parameters[]): Parameters[] {
+  const fitting = asked.filter((given) =>
+    parameters.every(({ name, type, default: value }) =>
+      value !== undefined || (name in given && !(type === "model" && given[name] === ""))
+    )
+  );
+  const taken = fitting.map((given) =>
+    Object.fromEntries(Object.entries(given).filter(([name]) => parameters.some((p) => p.name === name)))
+  );
+  return [...new Map(taken.map((given) => [JSON.stringify(given), given])).values()];
+}
+
+const defaults = ({ parameters }: LibraryQuery): Parameters =>
+  Object.fromEntries(
+    parameters.flatMap(({ name, default: value }) => value === undefined ? [] : [[name, value]]),
+  );
+
+/** The order is total, so it is compared too; numbers within the tolerance. */
+function expectRows(
+  found: readonly (readonly unknown[])[],
+  expected: readonly unknown[][],
+  what: string,
+): void {
+  expect(found.length, what).toBe(expected.length);
+  for (const [at, row] of found.entries()) {
+    if (!close(row, expected[at])) expect(row, `${what}, row ${at}`).toEqual(expected[at]);
+  }
+}
+
+function close(a: unknown, b: unknown): boolean {
+  if (Array.isArray(a) && Array.isArray(b)) {
+    return a.length === b.length && a.every((each, at) => close(each, b[at]));
+  }
+  if (typeof a === "number" && typeof b === "number") {
+    return Math.abs(a - b) <= TOLERANCE * Math.max(1, Math.abs(b));
+  }
+  return Object.is(a, b);
+}
+
+function expectTypes({ columns }: LibraryQuery, rows: readonly (readonly unknown[])[]): void {
+  const wrong = rows.flatMap((row) => columns.filter((column, at) => !isTyped(row[at], column)));
+  expect(wrong).toEqual([]);
+}
+
+function isTyped(value: unknown, { type, nullable }: LibraryQuery["columns"][number]): boolean {
+  if (value === null) return nullable;
+  if (type === "list") return Array.isArray(value);
+  if (type === "integer") return Number.isSafeInteger(value);
+  if (type === "text") return typeof value === "string";
+  return type === "number" ? typeof value === "number" : typeof value === "boolean";
+}
+
+it("a statement for Neo4j keeps the parameters and puts the prefix before labels only", () => {
+  for (const query of queries) {
+    const given = Object.fromEntries(
+      query.parameters.map((
+        { name, type, default: value },
+      ) => [name, value ?? (type === "integer" ? 1 : "x")]),
+    );
+    const { cypher, parameters } = bindQuery(query, given, { dialect: "neo4j", labelPrefix: "Svr" });
+    expect(cypher).not.toMatch(/:(?:Model|Layer|SpectralNeuron)\b/);
+    expect(cypher).toMatch(/:Svr(?:Model|Layer|SpectralNeuron)\b/);
+    expect(cypher).not.toMatch(/Svr(?:CONNECTS|FEEDS|HAS_)/);
+    const named = [...cypher.matchAll(/\$([a-z_]+)/g)].map(([, each]) => each);
+    expect([...new Set(named)].sort()).toEqual(Object.keys(parameters).sort());
+  }
+});

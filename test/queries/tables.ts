@@ -1,0 +1,174 @@
+/** The tables of a run in DuckDB, and what each query of the library must answer, said in SQL. */
+
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { DuckDBInstance } from "@duckdb/node-api";
+import type { RunReport } from "../../src/mod.ts";
+
+export type Parameters = Readonly<Record<string, string | number | boolean>>;
+
+/** Edges that a query keeps, with the names of their layers. */
+const KEPT = `kept AS (
+  SELECT e.*, k.name AS source_name, l.name AS target_name FROM edges e
+  JOIN layers k ON k.model = e.model AND k.layer_index = e.source_layer
+  JOIN layers l ON l.model = e.model AND l.layer_index = e.target_layer)`;
+const EDGE_ORDER = "overlap DESC, source_layer, source_neuron, target_layer, target_neuron, part";
+
+/** Ways along edges of one model, by a walk over the table of edges. */
+const walks = (start: string) =>
+  `RECURSIVE good AS (SELECT * FROM edges WHERE model = $model AND overlap >= $least AND (significant OR NOT $significant)),
+  walk AS (
+    SELECT [source_layer, target_layer] AS layers, [source_neuron, target_neuron] AS neurons, [part] AS parts, [overlap] AS strengths,
+           overlap AS product, 1 AS hops FROM good WHERE source_layer <> target_layer AND (${start})
+    UNION ALL
+    SELECT list_append(layers, target_layer), list_append(neurons, target_neuron), list_append(parts, part), list_append(strengths, overlap),
+           product * overlap, hops + 1
+    FROM walk JOIN good ON source_layer = layers[-1] AND source_neuron = neurons[-1]
+    WHERE hops < $hops AND NOT list_contains(layers, target_layer))`;
+const WALK_ORDER =
+  "product DESC, array_to_string(layers, ','), array_to_string(neurons, ','), array_to_string(parts, ',')";
+const layerOf = (name: string) => `(SELECT layer_index FROM layers WHERE model = $model AND name = ${name})`;
+
+/** Reaches neurons from one, along edges (`out`) or against them (`in`). */
+const reach = (side: "in" | "out", from: string, to: string) =>
+  `${side}_reach AS (
+    SELECT ${layerOf("$layer")} AS layer, $neuron::INTEGER AS neuron, 0 AS distance
+    UNION
+    SELECT ${to}_layer, ${to}_neuron, distance + 1 FROM ${side}_reach JOIN good ON ${from}_layer = layer AND ${from}_neuron = neuron
+    WHERE distance < $hops)`;
+const reached = (side: "in" | "out", from: string, to: string) =>
+  `SELECT '${side}' AS side, r.distance, r.layer, r.neuron, (
+      SELECT max(overlap) FROM edges WHERE model = $model AND (significant OR NOT $significant)
+      AND ${from}_layer = ${
+    layerOf("$layer")
+  } AND ${from}_neuron = $neuron AND ${to}_layer = r.layer AND ${to}_neuron = r.neuron
+      AND r.distance = 1) AS overlap
+    FROM (SELECT layer, neuron, min(distance) AS distance FROM ${side}_reach GROUP BY ALL) r WHERE r.distance > 0`;
+
+/** What each query answers, by another hand. Parameters and columns as in the query. */
+export const SQL: Readonly<Record<string, string>> = {
+  "models": `SELECT m.model, m.format, m.uri, m.run_id,
+      (SELECT count(*) FROM layers l WHERE l.model = m.model), (SELECT count(*) FROM neurons n WHERE n.model = m.model),
+      (SELECT count(*) FROM connections c WHERE c.model = m.model),
+      (SELECT sum(significant) FROM connections c WHERE c.model = m.model)
+    FROM models m ORDER BY m.model`,
+  "strongest-edges": `WITH ${KEPT} SELECT model, source_name, source_neuron, target_name, target_neuron,
+      part, overlap, weight, sigma, log_p, q_value FROM kept WHERE ($model = '' OR model = $model) AND (significant OR NOT $significant)
+    ORDER BY overlap DESC, model, source_layer, source_neuron, target_layer, target_neuron, part LIMIT $limit`,
+  "strongest-paths": `WITH ${KEPT} SELECT a.source_name, a.source_neuron, a.target_neuron, b.target_neuron,
+      a.part, b.part, a.overlap, b.overlap, a.overlap * b.overlap AS product
+    FROM kept a JOIN kept b ON b.model = a.model AND b.source_layer = a.target_layer AND b.source_neuron = a.target_neuron
+    WHERE a.model = $model
+    ORDER BY product DESC, a.source_layer, a.source_neuron, a.target_layer, a.target_neuron, b.target_layer, b.target_neuron, a.part, b.part
+    LIMIT $limit`,
+  "connections":
+    `SELECT k.name, l.name, part, via, tests, significant, expected_by_chance, max_overlap FROM connections c
+    JOIN layers k ON k.model = c.model AND k.layer_index = source_layer
+    JOIN layers l ON l.model = c.model AND l.layer_index = target_layer
+    WHERE c.model = $model ORDER BY source_layer, target_layer, part`,
+  "hubs": `WITH ends AS (
+      SELECT target_layer AS layer, target_neuron AS neuron, 1 AS i, 0 AS o, weight AS wi, 0 AS wo
+      FROM edges WHERE model = $model AND (significant OR NOT $significant)
+      UNION ALL
+      SELECT source_layer, source_neuron, 0, 1, 0, weight
+      FROM edges WHERE model = $model AND (significant OR NOT $significant))
+    SELECT l.name, e.neuron, count(*) AS degree, sum(i), sum(o), sum(wi), sum(wo), any_value(singular_value), any_value(near_kernel)
+    FROM ends e JOIN layers l ON l.model = $model AND l.layer_index = e.layer
+    JOIN neurons n ON n.model = $model AND n.layer_index = e.layer AND n.neuron = e.neuron
+    GROUP BY l.name, e.layer, e.neuron ORDER BY degree DESC, e.layer, e.neuron LIMIT $limit`,
+  "orphans": `SELECT l.name, n.neuron, singular_value, relative, near_kernel
+    FROM neurons n JOIN layers l USING (model, layer_index)
+    WHERE model = $model AND (n.layer_index, n.neuron) NOT IN (
+      SELECT (source_layer, source_neuron) FROM edges WHERE model = $model AND (significant OR NOT $significant)
+      UNION SELECT (target_layer, target_neuron) FROM edges WHERE model = $model AND (significant OR NOT $significant))
+    ORDER BY n.layer_index, n.neuron LIMIT $limit`,
+  "near-kernel-edges":
+    `WITH ${KEPT} SELECT source_name, source_neuron, a.relative, target_name, target_neuron, b.relative,
+      part, overlap, log_p, q_value, significant
+    FROM kept e JOIN neurons a ON a.model = e.model AND a.layer_index = source_layer AND a.neuron = source_neuron
+    JOIN neurons b ON b.model = e.model AND b.layer_index = target_layer AND b.neuron = target_neuron
+    WHERE e.model = $model AND a.near_kernel AND b.near_kernel AND (significant OR NOT $significant)
+    ORDER BY ${EDGE_ORDER} LIMIT $limit`,
+  "layers-by-significance": `WITH touching AS (
+      SELECT model, target_layer AS layer_index, tests AS it, significant AS i, 0 AS ot, 0 AS o, expected_by_chance AS c FROM connections
+      UNION ALL SELECT model, source_layer, 0, 0, tests, significant, expected_by_chance FROM connections),
+    counted AS (SELECT l.name, l.kind, coalesce(l.rank, 0) AS neurons, l.layer_index, coalesce(sum(it), 0) AS it,
+      coalesce(sum(i), 0) AS i, coalesce(sum(ot), 0) AS ot, coalesce(sum(o), 0) AS o, coalesce(sum(c), 0) AS c
+      FROM layers l LEFT JOIN touching USING (model, layer_index) WHERE model = $model GROUP BY ALL)
+    SELECT name, kind, neurons, it + ot, i + o, c, (i + o)::DOUBLE / nullif(it + ot, 0) AS share,
+      i::DOUBLE / nullif(it, 0), o::DOUBLE / nullif(ot, 0) FROM counted ORDER BY share DESC NULLS LAST, layer_index`,
+  "compare-models": `WITH told AS (SELECT *,
+      (SELECT count(*) FROM neurons n WHERE n.model = l.model AND n.layer_index = l.layer_index AND near_kernel)::DOUBLE / rank AS near,
+      (SELECT coalesce(sum(significant), 0) FROM connections c WHERE c.model = l.model AND c.target_layer = l.layer_index) AS found
+      FROM layers l)
+    SELECT layer_index, a.name, b.name, a.rank, b.rank, a.spectral_norm, b.spectral_norm, a.stable_rank, b.stable_rank,
+      a.near, b.near, a.found, b.found
+    FROM (FROM told WHERE model = $model) a FULL JOIN (FROM told WHERE model = $other) b USING (layer_index) ORDER BY layer_index`,
+  "appeared-vanished":
+    `WITH b AS (FROM edges WHERE model = $before AND significant), a AS (FROM edges WHERE model = $after AND significant)
+    SELECT change, source_layer, source_neuron, target_layer, target_neuron, part, overlap FROM (
+      SELECT 'appeared' AS change, * FROM a ANTI JOIN b USING (source_layer, source_neuron, target_layer, target_neuron, part)
+      UNION ALL
+      SELECT 'vanished', * FROM b ANTI JOIN a USING (source_layer, source_neuron, target_layer, target_neuron, part))
+    ORDER BY ${EDGE_ORDER} LIMIT $limit`,
+  "subgraph-edges":
+    `SELECT concat_ws('/', folder, source_layer, source_neuron), concat_ws('/', folder, target_layer, target_neuron),
+      'Directed', weight, source_layer, target_layer, part, overlap, cosine, log_p, q_value, sigma, significant
+    FROM edges WHERE model = $model AND least(source_layer, target_layer) >= $first AND greatest(source_layer, target_layer) <= $last
+      AND overlap >= $least AND (significant OR NOT $significant)
+    ORDER BY ${EDGE_ORDER} LIMIT $limit`,
+  "subgraph-neurons":
+    `SELECT concat_ws('/', n.folder, layer_index, neuron), l.name, layer_index, neuron, singular_value, relative, energy,
+      intensity, near_kernel
+    FROM neurons n JOIN layers l USING (model, layer_index)
+    WHERE model = $model AND layer_index BETWEEN $first AND $last ORDER BY layer_index, neuron LIMIT $limit`,
+  "chains": `WITH ${
+    walks("true")
+  } SELECT layers, neurons, parts, strengths, product FROM walk WHERE hops = $hops
+    ORDER BY ${WALK_ORDER} LIMIT $limit`,
+  "paths-between": `WITH ${walks(`source_layer = ${layerOf("$from")}`)}
+    SELECT hops, layers, neurons, parts, strengths, product FROM walk WHERE layers[-1] = ${layerOf("$to")}
+    ORDER BY ${WALK_ORDER} LIMIT $limit`,
+  "shortest-path": `WITH ${walks(`source_layer = ${layerOf("$from")} AND source_neuron = $from_neuron`)}
+    SELECT list_sum(list_transform(strengths, x -> -ln(x))), layers, neurons, parts, strengths, product FROM walk
+    WHERE layers[-1] = ${layerOf("$to")} AND neurons[-1] = $to_neuron ORDER BY ${WALK_ORDER} LIMIT $limit`,
+  "neighbourhood": `WITH RECURSIVE
+    good AS (SELECT * FROM edges WHERE model = $model AND overlap >= $least AND (significant OR NOT $significant)),
+    ${reach("out", "source", "target")}, ${reach("in", "target", "source")}
+    SELECT side, distance, l.name, x.neuron, singular_value, near_kernel, overlap
+    FROM (${reached("out", "source", "target")} UNION ALL ${reached("in", "target", "source")}) x
+    JOIN layers l ON l.model = $model AND l.layer_index = x.layer
+    JOIN neurons n ON n.model = $model AND n.layer_index = x.layer AND n.neuron = x.neuron
+    ORDER BY side, distance, x.layer, x.neuron LIMIT $limit`,
+};
+
+/** Asks the tables of the run in `out`. Integers are numbers, lists are arrays. */
+export async function openTables(
+  out: string,
+): Promise<(sql: string, parameters: Parameters) => Promise<unknown[][]>> {
+  const duckdb = await (await DuckDBInstance.create()).connect();
+  for (const table of ["layers", "neurons", "connections", "edges"]) {
+    const files =
+      `read_parquet('${join(out, table, "*", "*.parquet").replaceAll("'", "''")}', filename = true, ` +
+      "hive_partitioning = true, hive_types = {'model': VARCHAR})";
+    await duckdb.run(
+      `CREATE TABLE ${table} AS SELECT *, regexp_extract(filename, 'model=([^/]+)', 1) AS folder FROM ${files}`,
+    );
+  }
+  const report = JSON.parse(await readFile(join(out, "report.json"), "utf8")) as RunReport;
+  await duckdb.run("CREATE TABLE models (model VARCHAR, format VARCHAR, uri VARCHAR, run_id VARCHAR)");
+  for (const { id, format, uri } of report.models) {
+    await duckdb.run("INSERT INTO models VALUES ($1, $2, $3, $4)", [id, format, uri, report.run_id]);
+  }
+  return async (sql, parameters) => {
+    const used = Object.fromEntries(
+      Object.entries(parameters).filter(([name]) => new RegExp(`\\$${name}\\b`).test(sql)),
+    );
+    return (await duckdb.runAndReadAll(sql, used)).getRowsJS().map((row) => row.map(plain));
+  };
+}
+
+function plain(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(plain);
+  return typeof value === "bigint" ? Number(value) : value;
+}
