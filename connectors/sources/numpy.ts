@@ -1,114 +1,138 @@
-/** NumPy's files: `.npy`, one array, and `.npz`, a zip of them. Arrays of Python objects are listed and never loaded. */
+/** NumPy's files: `.npy`, one array, and `.npz`, a zip archive of them. Headers are read first; an array is read as a whole. */
 
 import { basename } from "node:path";
-import { show } from "../../src/model/errors.ts";
+import { messageOf, show } from "../../src/model/errors.ts";
 import type { Model, SourceFormat } from "../../src/model/ports.ts";
+import { elementCount, type TensorInfo } from "../../src/model/tensor.ts";
 import type { ByteSource } from "../bytes.ts";
 import { digestFile, openFile } from "./file.ts";
-import { type NpyHeader, npyHeaderBytes, npyValues, parseNpy, PREFIX_BYTES } from "./npy.ts";
-import { openZip, type ZipArchive, type ZipEntry } from "./zip.ts";
+import { toFloat64 } from "./floats.ts";
+import { isNpy, NPY_HEAD, type NpyHeader, npyHeader } from "./npy-header.ts";
+import { columnMajor, gather, swapBytes } from "./strided.ts";
+import { isZip, openZip, type ZipArchive } from "./zip.ts";
+import type { ZipEntry } from "./zip-entry.ts";
 
-/** The end of the names of arrays in an archive. */
-const NPY = ".npy";
-
-/** An array, and how its bytes are read. */
-interface StoredArray {
+/** An array, and how to get all its bytes, header included. */
+interface NamedArray {
   readonly header: NpyHeader;
   bytes(signal?: AbortSignal): Promise<Uint8Array>;
 }
 
-/** Reads `.npy` files. The one tensor is called as the file is. */
-export const npy: SourceFormat = {
-  name: "npy",
-  extensions: [NPY],
-  open: (path, id, signal) =>
-    opened(path, async (source) => {
-      const name = basename(path).slice(0, -NPY.length);
-      const header = await headerOf(path, source.size, name, (length) => source.slice(0, length, signal));
-      const bytes = (signal?: AbortSignal) => source.slice(header.data, source.size, signal);
-      return modelOf(path, id, npy.name, source, [{ header, bytes }]);
-    }),
+/** Reads `numpy.save`, `savez` and `savez_compressed`, and so chainer's `save_npz`. */
+export const numpy: SourceFormat = {
+  name: "numpy",
+  extensions: [".npz", ".npy"],
+  async open(path, id, signal) {
+    const source = await openFile(path);
+    try {
+      const head = await source.slice(0, Math.min(NPY_HEAD, source.size), signal);
+      return modelOf(path, id, source, await arraysOf(path, source, head, signal));
+    } catch (failure) {
+      await source.close();
+      throw failure;
+    }
+  },
 };
 
-/** Reads `.npz` files. Tensors are called as their entries are, without `.npy`; other entries are no tensors. */
-export const npz: SourceFormat = {
-  name: "npz",
-  extensions: [".npz"],
-  open: (path, id, signal) =>
-    opened(path, async (source) => {
-      const archive = await openZip(path, source, signal);
-      const arrays: StoredArray[] = [];
-      for (const entry of archive.entries.values()) {
-        if (entry.name.endsWith(NPY)) arrays.push(await arrayOf(path, archive, entry, signal));
-      }
-      return modelOf(path, id, npz.name, source, arrays);
-    }),
-};
-
-async function opened(path: string, read: (source: ByteSource) => Promise<Model>): Promise<Model> {
-  const source = await openFile(path);
-  try {
-    return await read(source);
-  } catch (failure) {
-    await source.close();
-    throw failure;
+async function arraysOf(
+  path: string,
+  source: ByteSource,
+  head: Uint8Array,
+  signal?: AbortSignal,
+): Promise<ReadonlyMap<string, NamedArray>> {
+  if (isZip(head)) return await archived(path, await openZip(path, source, signal), signal);
+  if (!isNpy(head)) {
+    throw new SyntaxError(
+      `${path}: found ${
+        show(new TextDecoder("latin1").decode(head.subarray(0, 8)))
+      } at byte 0, required a NumPy array or a zip archive of them`,
+    );
   }
+  const name = basename(path).replace(/\.npy$/i, "");
+  const header = npyHeader(path, head, source.size);
+  return new Map([[name, { header, bytes: (signal) => source.slice(0, source.size, signal) }]]);
 }
 
-async function arrayOf(
+/** Names are the entries' paths, less `.npy`. Entries that are no arrays (a readme) are passed over. */
+async function archived(
+  path: string,
+  archive: ZipArchive,
+  signal?: AbortSignal,
+): Promise<ReadonlyMap<string, NamedArray>> {
+  const arrays = new Map<string, NamedArray>();
+  for (const entry of archive.entries.values()) {
+    const name = entry.name.replace(/\.npy$/, "");
+    const head = await archive.head(entry, NPY_HEAD, signal);
+    if (!isNpy(head)) {
+      if (name === entry.name) continue;
+      throw new SyntaxError(`${path}: array ${show(name)}: found no NumPy array, required one`);
+    }
+    if (arrays.has(name)) {
+      throw new SyntaxError(`${path}: array ${show(name)}: found two of this name, required one`);
+    }
+    arrays.set(name, arrayOf(path, archive, entry, name, head));
+  }
+  if (arrays.size === 0) {
+    throw new SyntaxError(`${path}: found no array in the zip archive, required at least one`);
+  }
+  return arrays;
+}
+
+function arrayOf(
   path: string,
   archive: ZipArchive,
   entry: ZipEntry,
-  signal?: AbortSignal,
-): Promise<StoredArray> {
-  const name = entry.name.slice(0, -NPY.length);
-  const what = `${path}: ${show(entry.name)}`;
-  const header = await headerOf(what, entry.size, name, (length) => archive.head(entry, length, signal));
-  const bytes = async (signal?: AbortSignal) => (await archive.read(entry, signal)).subarray(header.data);
-  return { header, bytes };
-}
-
-async function headerOf(
-  what: string,
-  size: number,
   name: string,
-  head: (length: number) => Promise<Uint8Array>,
-): Promise<NpyHeader> {
-  if (size < PREFIX_BYTES) {
-    throw new SyntaxError(`${what}: found ${size} bytes, required at least ${PREFIX_BYTES} of a NumPy array`);
-  }
-  const length = npyHeaderBytes(what, await head(PREFIX_BYTES));
-  if (length > size) {
-    throw new SyntaxError(`${what}: header: found its end at byte ${length}, required within ${size} bytes`);
-  }
-  return parseNpy(what, await head(length), size, name);
+  head: Uint8Array,
+): NamedArray {
+  return {
+    header: npyHeader(`${path}: array ${show(name)}`, head, entry.size),
+    bytes: (signal) => archive.read(entry, signal),
+  };
 }
 
 function modelOf(
   path: string,
   id: string,
-  format: string,
   source: ByteSource,
-  arrays: readonly StoredArray[],
+  arrays: ReadonlyMap<string, NamedArray>,
 ): Model {
-  const byName = new Map(arrays.map((array) => [array.header.name, array]));
   return {
     id,
     uri: path,
-    format,
-    tensors: arrays.map(({ header }) => header),
+    format: "numpy",
+    tensors: Array.from(arrays, ([name, { header }]) => infoOf(name, header)),
     metadata: new Map(),
     async read(name, signal) {
-      const array = byName.get(name);
+      const array = arrays.get(name);
       if (array === undefined) {
-        throw new RangeError(`${path}: found no tensor ${show(name)}, required one of its ${byName.size}`);
+        throw new RangeError(`${path}: found no array ${show(name)}, required one of its ${arrays.size}`);
       }
-      if (array.header.unreadable !== undefined) {
-        throw new RangeError(`${path}: tensor ${show(name)}: ${array.header.unreadable}`);
+      const { header } = array;
+      const place = `${path}: array ${show(name)}`;
+      if (header.unreadable !== undefined) throw new RangeError(`${place}: ${header.unreadable}`);
+      const bytes = await array.bytes(signal);
+      try {
+        return valuesOf(header, bytes.subarray(header.data));
+      } catch (cause) {
+        throw new RangeError(`${place}: ${messageOf(cause)}`, { cause });
       }
-      return npyValues(array.header, await array.bytes(signal));
     },
     inputs: async (signal) => [await digestFile(path, source, signal)],
     close: () => source.close(),
   };
+}
+
+function valuesOf(
+  { dtype, bytes: size, shape, fortran, littleEndian }: NpyHeader,
+  data: Uint8Array,
+): Float64Array {
+  const strides = columnMajor(shape);
+  const ordered = fortran && shape.length > 1 ? gather(data, { shape, strides, offset: 0 }, size) : data;
+  return toFloat64(dtype, littleEndian ? ordered : swapBytes(ordered, size));
+}
+
+function infoOf(name: string, { dtype, shape, bytes, unreadable }: NpyHeader): TensorInfo {
+  const info = { name, dtype, shape, byteLength: elementCount(shape) * bytes };
+  return unreadable === undefined ? info : { ...info, unreadable };
 }
