@@ -9,7 +9,8 @@ import { digestFile, openFile } from "./file.ts";
 import { toFloat64 } from "./floats.ts";
 import { isNpy, NPY_HEAD, type NpyHeader, npyHeader } from "./npy-header.ts";
 import { columnMajor, gather, swapBytes } from "./strided.ts";
-import { isZip, openZip, type ZipArchive, type ZipEntry } from "./zip.ts";
+import { isZip, openZip, type ZipArchive } from "./zip.ts";
+import type { ZipEntry } from "./zip-entry.ts";
 
 /** An array, and how to get all its bytes, header included. */
 interface NamedArray {

@@ -199,7 +199,7 @@ function joined(node: OnnxNode, values: readonly (Constant | null)[]): Constant 
     kind: "constant",
     shape: to,
     views: joinedViews(values.map((each) => each!.views), axis, shapes.map((each) => each![axis]!)),
-    integers: flat ? { shape: to, data: parts.flatMap((each) => each!.data) } : null,
+    integers: flat ? { shape: to, data: parts.flatMap((each) => each.data) } : null,
   };
 }
 

@@ -19,7 +19,7 @@ export function integersOf(value: Value | null | undefined): readonly Known[] | 
 /** The integers of a value, where all of them are numbers. */
 export function numbersOf(value: Value | null | undefined): readonly number[] | null {
   const data = integersOf(value);
-  return data?.every((each) => typeof each === "number") === true ? data as readonly number[] : null;
+  return data?.every((each) => typeof each === "number") === true ? data : null;
 }
 
 /** Axes as an attribute (older operators) or an input (newer ones); null where they are not given, or not known. */

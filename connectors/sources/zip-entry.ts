@@ -4,7 +4,22 @@ import { constants, crc32, inflateRaw, inflateRawSync } from "node:zlib";
 import { messageOf, show } from "../../src/model/errors.ts";
 import type { ByteSource } from "../bytes.ts";
 import { bytesInMemory, windowOf } from "./byte-window.ts";
-import type { ZipEntry } from "./zip.ts";
+
+/** A file in an archive, as the central directory declares it. */
+export interface ZipEntry {
+  /** As the archive spells it; untrusted. */
+  readonly name: string;
+  /** 0 is stored, 8 is deflate; nothing else can be read. */
+  readonly method: number;
+  /** Bytes, uncompressed. */
+  readonly size: number;
+  readonly compressedSize: number;
+  readonly crc: number;
+  /** Where its local header stands. */
+  readonly at: number;
+  /** Where the next entry, or the directory, begins: its data must end there. */
+  readonly limit: number;
+}
 
 const LOCAL = 0x04034b50, LOCAL_BYTES = 30;
 

@@ -5,6 +5,7 @@ import process from "node:process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { onnx } from "../../../connectors/sources/onnx.ts";
 import { layerGraph } from "../../../src/stages/layers.ts";
+import { damaged, mutationContract } from "./mutations.ts";
 import {
   type Bytes,
   field,
@@ -37,6 +38,30 @@ async function written(bytes: Bytes): Promise<string> {
 
 async function openAndClose(path: string): Promise<void> {
   await (await onnx.open(path, "id")).close();
+}
+
+/** Whole files to be damaged: some of PyTorch's, and one with a shuffle and a branch. */
+async function whole(): Promise<readonly Uint8Array[]> {
+  const files = ["attention", "convnet", "lstm"].map((name) =>
+    readFile(new URL(`../../golden/files/onnx/${name}.onnx`, import.meta.url))
+  );
+  const branch = joined(node("MatMul", ["u", "b.weight"], ["o"]), value(12, "o", [1]));
+  return [
+    ...await Promise.all(files),
+    file(
+      value(11, "x", ["n", 4, 6, 6]),
+      weight("a.weight", [8, 4, 3, 3]),
+      weight("b.weight", [8, 2]),
+      indices("shape", [0, 2, 4, 6, 6]),
+      indices("back", [0, 8, -1]),
+      node("Conv", ["x", "a.weight"], ["a"], { pads: [1, 1, 1, 1], group: 1 }),
+      node("Reshape", ["a", "shape"], ["s"]),
+      node("Transpose", ["s"], ["t"], { perm: [0, 2, 1, 3, 4] }),
+      node("Reshape", ["t", "back"], ["r"]),
+      node("Transpose", ["r"], ["u"], { perm: [0, 2, 1] }),
+      node("If", ["x"], ["y"], { then_branch: { graph: branch } }),
+    ),
+  ];
 }
 
 const entry = (key: string, text: string) => field(13, joined(field(1, key), field(2, text)));
@@ -167,65 +192,29 @@ describe("hostile ONNX files", () => {
     await rm(path);
   });
 
-  it("never crashes, hangs or takes memory, however 10,000 files are damaged", async () => {
-    const seeds = await Promise.all(
-      ["attention", "convnet", "lstm"].map((name) =>
-        readFile(new URL(`../../golden/files/onnx/${name}.onnx`, import.meta.url))
-      ),
-    );
-    seeds.push(Buffer.from(file(
-      value(11, "x", ["n", 4, 6, 6]),
-      weight("a.weight", [8, 4, 3, 3]),
-      weight("b.weight", [8, 2]),
-      indices("shape", [0, 2, 4, 6, 6]),
-      indices("back", [0, 8, -1]),
-      node("Conv", ["x", "a.weight"], ["a"], { pads: [1, 1, 1, 1], group: 1 }),
-      node("Reshape", ["a", "shape"], ["s"]),
-      node("Transpose", ["s"], ["t"], { perm: [0, 2, 1, 3, 4] }),
-      node("Reshape", ["t", "back"], ["r"]),
-      node("Transpose", ["r"], ["u"], { perm: [0, 2, 1] }),
-      node("If", ["x"], ["y"], {
-        then_branch: { graph: joined(node("MatMul", ["u", "b.weight"], ["o"]), value(12, "o", [1])) },
-      }),
-    )));
-    let state = 20240229;
-    const random = (below: number) => {
+  it("gives damaged graphs a topology, or refuses them with words", async () => {
+    const below = ((state) => (n: number) => {
       state = Math.imul(state, 1664525) + 1013904223 >>> 0;
-      return Math.floor(state / 2 ** 32 * below);
-    };
-    const path = join(folder, "mutated.onnx");
-    let refused = 0;
-    let slowest = 0;
-    const before = process.memoryUsage().rss;
-    for (let run = 0; run < 10_000; run++) {
-      const seed = seeds[run % seeds.length]!;
-      const bytes = Buffer.from(seed);
-      for (let edits = 1 + random(5); edits > 0; edits--) {
-        bytes[random(bytes.length)] = random(4) === 0 ? 255 : random(256);
-      }
-      await writeFile(path, random(8) === 0 ? bytes.subarray(0, random(bytes.length)) : bytes);
-      const start = performance.now();
+      return Math.floor(state / 2 ** 32 * n);
+    })(20240229);
+    const seeds = await whole();
+    const path = join(folder, "damaged.onnx");
+    const outcomes = { traced: 0, refused: 0 };
+    for (let round = 0; round < 1000; round++) {
+      await writeFile(path, damaged(seeds[round % seeds.length]!, below));
       try {
         const model = await onnx.open(path, "id");
-        try {
-          layerGraph(model);
-          for (const { name, unreadable } of model.tensors) {
-            if (unreadable === undefined) await model.read(name);
-          }
-        } finally {
-          await model.close();
-        }
+        await model.close();
+        layerGraph(model);
+        outcomes.traced++;
       } catch (failure) {
-        refused++;
-        expect([SyntaxError, RangeError, TypeError], (failure as Error).stack).toContain(
-          (failure as Error).constructor,
-        );
+        outcomes.refused++;
+        expect([SyntaxError, RangeError, TypeError]).toContain((failure as Error).constructor);
         expect((failure as Error).message, (failure as Error).stack).toMatch(/required/);
       }
-      slowest = Math.max(slowest, performance.now() - start);
     }
-    expect(refused).toBeGreaterThan(1000);
-    expect(slowest).toBeLessThan(1000);
-    expect(process.memoryUsage().rss - before).toBeLessThan(256 * 2 ** 20);
-  }, 300_000);
+    expect(Math.min(outcomes.traced, outcomes.refused)).toBeGreaterThan(100);
+  });
 });
+
+mutationContract(onnx, whole);
