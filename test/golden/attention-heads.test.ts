@@ -1,7 +1,7 @@
 /** Attention heads of a trained decoder, computed a second time from its raw weights with nothing but loops. */
 
 import { expect, it } from "vitest";
-import { openModelFile } from "../../connectors/sources/open.ts";
+import { formatOf } from "../../connectors/sources/registry.ts";
 import { openReferenceKernel } from "../../src/kernels/reference.ts";
 import { matrix } from "../../src/model/tensor.ts";
 import { layerGraph } from "../../src/stages/layers.ts";
@@ -17,7 +17,7 @@ const [HEADS, VALUES, EACH, WIDTH] = [4, 2, 32, 128];
 describeWithShared("tiny-llama", [MODEL, "our-models/tiny-llama/config.json"], () => {
   it("has the overlaps of values and outputs, head by head, that its weights say", async () => {
     const kernel = openReferenceKernel();
-    const model = await openModelFile(shared(MODEL), "tiny-llama");
+    const model = await (await formatOf(shared(MODEL))).open(shared(MODEL), "tiny-llama");
     try {
       const { layers, connections } = layerGraph(model);
       const heads = connections.filter(({ via }) => via === "attention-head");

@@ -5,7 +5,7 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { openModelFile } from "../../connectors/sources/open.ts";
+import { formatOf } from "../../connectors/sources/registry.ts";
 import type { LayerGraph } from "../../src/model/layer.ts";
 import { layerGraph } from "../../src/stages/layers.ts";
 import { describeWithShared, shared } from "../shared.ts";
@@ -62,7 +62,7 @@ for (const file of readdirSync(FOLDER).filter((each) => each.endsWith(".json")).
   const golden = JSON.parse(readFileSync(new URL(file, FOLDER), "utf8")) as GoldenTopology;
   describeWithShared(`the topology of ${golden.model} (${file})`, [golden.model], () => {
     it("is the one derived by hand", async () => {
-      const model = await openModelFile(shared(golden.model), file);
+      const model = await (await formatOf(shared(golden.model))).open(shared(golden.model), file);
       try {
         const graph = layerGraph(model);
         expect(found(graph, golden)).toEqual(lines(golden.connections));

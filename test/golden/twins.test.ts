@@ -4,7 +4,7 @@
  */
 
 import { expect, it } from "vitest";
-import { openModelFile } from "../../connectors/sources/open.ts";
+import { formatOf } from "../../connectors/sources/registry.ts";
 import { layerGraph } from "../../src/stages/layers.ts";
 import { describeWithShared, shared } from "../shared.ts";
 
@@ -13,7 +13,7 @@ const FILES = ["models/burn_mnist/mnist.pt", "models/burn_mnist/mnist.safetensor
 describeWithShared("burn's MNIST", FILES, () => {
   it("has the same connections as a pickle and as safetensors", async () => {
     const [a, b] = await Promise.all(FILES.map(async (path) => {
-      const model = await openModelFile(shared(path), path);
+      const model = await (await formatOf(shared(path))).open(shared(path), path);
       await model.close();
       const { layers, connections } = layerGraph(model);
       const sizes = (index: number) => {
