@@ -1,4 +1,4 @@
-/** Floating point formats of weight files, converted to float64. All of them fit without rounding. */
+/** Number formats of weight files, converted to float64. All of them fit without rounding, or are refused where they do not. */
 
 /** Bytes per element of every dtype that safetensors names. */
 export const DTYPE_BYTES: ReadonlyMap<string, number> = new Map([
@@ -19,6 +19,7 @@ export const DTYPE_BYTES: ReadonlyMap<string, number> = new Map([
   ["F8_E5M2", 1],
   ["F8_E8M0", 1],
   ["C64", 8],
+  ["C128", 16],
 ]);
 
 const READERS: ReadonlyMap<string, (view: DataView, count: number) => Float64Array> = new Map([
@@ -33,7 +34,23 @@ const READERS: ReadonlyMap<string, (view: DataView, count: number) => Float64Arr
       return upper.getFloat32(0);
     });
   }],
+  ["I64", (view: DataView, count: number) => each(count, (i) => exact(view.getBigInt64(i * 8, true)))],
+  ["U64", (view: DataView, count: number) => each(count, (i) => exact(view.getBigUint64(i * 8, true)))],
+  ["I32", (view: DataView, count: number) => each(count, (i) => view.getInt32(i * 4, true))],
+  ["U32", (view: DataView, count: number) => each(count, (i) => view.getUint32(i * 4, true))],
+  ["I16", (view: DataView, count: number) => each(count, (i) => view.getInt16(i * 2, true))],
+  ["U16", (view: DataView, count: number) => each(count, (i) => view.getUint16(i * 2, true))],
+  ["I8", (view: DataView, count: number) => each(count, (i) => view.getInt8(i))],
+  ["U8", (view: DataView, count: number) => each(count, (i) => view.getUint8(i))],
+  ["BOOL", (view: DataView, count: number) => each(count, (i) => view.getUint8(i) === 0 ? 0 : 1)],
 ]);
+
+/** An integer that float64 would round is refused: a value that is not in the file helps nobody. */
+function exact(value: bigint): number {
+  const number = Number(value);
+  if (BigInt(number) === value) return number;
+  throw new RangeError(`integer: found ${value}, required one that float64 holds exactly`);
+}
 
 /** Every value that a float16 can take, by its bits. */
 const HALF = Float64Array.from({ length: 65536 }, (_, bits) => {
@@ -55,10 +72,20 @@ export function isReadable(dtype: string): boolean {
   return READERS.has(dtype);
 }
 
+/** Why elements of this dtype cannot be read as real numbers; undefined where they can. */
+export function unreadable(dtype: string): string | undefined {
+  if (READERS.has(dtype)) return undefined;
+  if (/^F[468]_/.test(dtype)) {
+    return `dtype ${dtype} means something only with scales, which stand in other tensors (convert it to F32 or BF16)`;
+  }
+  return `dtype ${dtype} is not one of the real number types ${[...READERS.keys()].join(", ")}`;
+}
+
 /**
  * Converts little-endian elements to float64.
  *
- * @throws {TypeError} when the dtype is none of F64, F32, F16 and BF16
+ * @throws {TypeError} when `isReadable` says no of the dtype
+ * @throws {RangeError} when an integer of 64 bits is none that float64 holds exactly
  */
 export function toFloat64(dtype: string, bytes: Uint8Array): Float64Array {
   const reader = READERS.get(dtype);

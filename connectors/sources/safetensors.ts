@@ -8,7 +8,7 @@ import type { Model, SourceFormat } from "../../src/model/ports.ts";
 import { elementCount, type TensorInfo } from "../../src/model/tensor.ts";
 import type { ByteSource } from "../bytes.ts";
 import { digestFile, openFile } from "./file.ts";
-import { DTYPE_BYTES, isReadable, toFloat64 } from "./floats.ts";
+import { DTYPE_BYTES, toFloat64, unreadable } from "./floats.ts";
 
 /** The format's own limit on its header: a hundred megabytes of JSON describe a million tensors. */
 const LONGEST_HEADER = 100_000_000;
@@ -170,10 +170,8 @@ function entryOf(path: string, name: string, value: unknown, size: number): Entr
     );
   }
   const info = { name, dtype, shape, byteLength: end - begin, begin, end };
-  return isReadable(dtype) ? info : {
-    ...info,
-    unreadable: `dtype ${dtype} is not one of the real floating point types F64, F32, F16, BF16`,
-  };
+  const reason = unreadable(dtype);
+  return reason === undefined ? info : { ...info, unreadable: reason };
 }
 
 function isCounts(value: unknown): value is number[] {

@@ -18,7 +18,10 @@ export function skipReason(tensor: TensorInfo): string | null {
   }
   if (tensor.shape.length > MOST_AXES) return `${tensor.shape.length} dimensions, required 2 to ${MOST_AXES}`;
   if (tensor.shape.includes(0)) return `shape ${show(tensor.shape)} holds no element`;
-  return tensor.unreadable ?? null;
+  if (tensor.unreadable !== undefined) return tensor.unreadable;
+  return /^([IU]\d+|BOOL)$/.test(tensor.dtype)
+    ? `dtype ${tensor.dtype}: indices, a mask or quantized numbers, not weights`
+    : null;
 }
 
 /** Tensors that may be weights, and the others with the reason. */
