@@ -144,7 +144,7 @@ function inflated(place: string, bytes: Uint8Array, size: number): Uint8Array {
 function unshuffled(bytes: Uint8Array, size: number): Uint8Array {
   const count = size < 1 ? 0 : Math.floor(bytes.length / size);
   if (size === 1 || count === 0) return bytes;
-  const out = bytes.slice();
+  const out = Uint8Array.from(bytes); // zlib's buffers make views, not copies, by slice
   for (let byte = 0; byte < size; byte++) {
     for (let i = 0; i < count; i++) out[i * size + byte] = bytes[byte * count + i]!;
   }
