@@ -80,7 +80,9 @@ export function isModel(className: string, config: unknown): boolean {
 export function parseModel(place: string, className: string, config: unknown): KerasModel {
   const described = Array.isArray(config) ? config : isObject(config) ? own(config, "layers") : undefined;
   if (!Array.isArray(described) || described.length > MOST_LAYERS) {
-    throw new SyntaxError(`${place}: layers: found ${show(described)}, required at most ${MOST_LAYERS} of them`);
+    throw new SyntaxError(
+      `${place}: layers: found ${show(described)}, required at most ${MOST_LAYERS} of them`,
+    );
   }
   const fields = isObject(config) ? config : {};
   const layers = described.map((each: unknown, index) => parseLayer(`${place}: layer ${index}`, each));
@@ -151,7 +153,7 @@ function collect(value: unknown, found: KerasReference[], depth: number): void {
   if (depth > DEEPEST_ARGUMENT) return;
   const reference = referenceOf(value);
   if (reference !== null) found.push(reference);
-  else if (Array.isArray(value)) for (const each of value) collect(each, found, depth + 1);
+  else if (Array.isArray(value)) { for (const each of value) collect(each, found, depth + 1); }
   else if (isObject(value)) {
     const history = own(part(value, "config"), "keras_history");
     const made = own(value, "class_name") === "__keras_tensor__" ? referenceOf(history) : null;

@@ -154,11 +154,11 @@ function newerWeights(file: Hdf5File): KerasWeights {
     path.slice(0, -1).forEach((part, at) => {
       if (part === "layers" || part === "vars") return;
       const name = optimizer ? undefined : nameOf(path.slice(0, at + 1).join("/"));
-      if (name === undefined && path[at + 1] !== "vars" && path[at - 1] !== "layers") return parts.push(part);
       parts.push(name === undefined || name === "" ? part : name);
     });
     const group = path.slice(0, -1).join("/");
-    return tensorOf(dataset, [...parts, numbered(path, counts.get(group) ?? 0)], optimizer);
+    const kinds = [path.at(-3) ?? "", nameOf(path.slice(0, -2).join("/")) ?? ""];
+    return tensorOf(dataset, [...parts, numbered(path, kinds, counts.get(group) ?? 0)], optimizer);
   }));
   const byGroup = Map.groupBy(tensors, ({ dataset: { path } }) => path.slice(0, path.lastIndexOf("/")));
   return {
@@ -177,12 +177,13 @@ function newerWeights(file: Hdf5File): KerasWeights {
   };
 }
 
-function numbered(path: readonly string[], count: number): string {
-  const [last = "", holder, group = ""] = [...path].reverse();
+/** @param kinds what the group and its layer are called: one of them may tell the class */
+function numbered(path: readonly string[], kinds: readonly string[], count: number): string {
+  const [last = "", holder] = [...path].reverse();
   if (holder !== "vars" || !/^\d$/.test(last)) return last;
-  const kind = group.replace(/_\d+$/, "");
+  const classes = kinds.map((each) => each.replace(/_\d+$/, ""));
   const entry = NUMBERED.find(([pattern, roles, least]) =>
-    pattern.test(kind) && count >= least && count <= roles.length
+    classes.some((each) => pattern.test(each)) && count >= least && count <= roles.length
   );
   return entry?.[1][Number(last)] ?? last;
 }

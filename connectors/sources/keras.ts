@@ -31,7 +31,12 @@ export const keras: SourceFormat = {
   async open(path, id, signal) {
     const source = await openFile(path);
     try {
-      return await (path.toLowerCase().endsWith(".keras") ? openArchive : openWeights)(path, id, source, signal);
+      return await (path.toLowerCase().endsWith(".keras") ? openArchive : openWeights)(
+        path,
+        id,
+        source,
+        signal,
+      );
     } catch (failure) {
       await source.close();
       throw failure;
@@ -39,17 +44,29 @@ export const keras: SourceFormat = {
   },
 };
 
-async function openWeights(path: string, id: string, source: ByteSource, signal?: AbortSignal): Promise<Model> {
+async function openWeights(
+  path: string,
+  id: string,
+  source: ByteSource,
+  signal?: AbortSignal,
+): Promise<Model> {
   return await modelOf(path, path, id, source, source, undefined, signal);
 }
 
-async function openArchive(path: string, id: string, source: ByteSource, signal?: AbortSignal): Promise<Model> {
+async function openArchive(
+  path: string,
+  id: string,
+  source: ByteSource,
+  signal?: AbortSignal,
+): Promise<Model> {
   const archive = await openZip(path, source, signal);
   const weights = archive.entries.get("model.weights.h5");
   const config = archive.entries.get("config.json");
   if (weights === undefined || config === undefined || config.size > LONGEST_CONFIG) {
     const names = [...archive.entries.keys()].join(", ");
-    const found = config !== undefined && config.size > LONGEST_CONFIG ? `config.json of ${config.size} bytes` : show(names);
+    const found = config !== undefined && config.size > LONGEST_CONFIG
+      ? `config.json of ${config.size} bytes`
+      : show(names);
     throw new SyntaxError(
       `${path}: found ${found}, required config.json of at most ${LONGEST_CONFIG} bytes and model.weights.h5`,
     );
@@ -59,11 +76,19 @@ async function openArchive(path: string, id: string, source: ByteSource, signal?
   if (about !== undefined && about.size <= LONGEST_CONFIG) {
     const text = new TextDecoder().decode(await archive.read(about, signal));
     const value = parseJson(`${path}: metadata.json`, text);
-    if (isObject(value)) for (const [key, each] of Object.entries(value)) metadata.set(key, String(each));
+    if (isObject(value)) { for (const [key, each] of Object.entries(value)) metadata.set(key, String(each)); }
   }
   const text = new TextDecoder().decode(await archive.read(config, signal));
   const inside = await archive.source(weights, signal);
-  return await modelOf(path, `${path}: model.weights.h5`, id, source, inside, { config: text, metadata }, signal);
+  return await modelOf(
+    path,
+    `${path}: model.weights.h5`,
+    id,
+    source,
+    inside,
+    { config: text, metadata },
+    signal,
+  );
 }
 
 /** @param inside the HDF5 file, which may be a part of `source` */
@@ -84,7 +109,9 @@ async function modelOf(
   const config = description.config === undefined
     ? undefined
     : parseJson(`${path}: the model's config`, description.config);
-  const operators = config === undefined ? null : kerasOperators(`${path}: the model's config`, config, weights);
+  const operators = config === undefined
+    ? null
+    : kerasOperators(`${path}: the model's config`, config, weights);
   return {
     id,
     uri: path,

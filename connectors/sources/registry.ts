@@ -8,6 +8,9 @@ import type { SourceFormat } from "../../src/model/ports.ts";
 export const FORMATS: ReadonlyMap<string, () => Promise<SourceFormat>> = new Map([
   [".safetensors", async () => (await import("./safetensors.ts")).safetensors],
   [".safetensors.index.json", async () => (await import("./safetensors-index.ts")).safetensorsIndex],
+  [".h5", async () => (await import("./keras.ts")).keras],
+  [".hdf5", async () => (await import("./keras.ts")).keras],
+  [".keras", async () => (await import("./keras.ts")).keras],
 ]);
 
 /** How the names of files end that can be read, with their dots. */
