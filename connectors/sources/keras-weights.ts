@@ -2,6 +2,7 @@
 
 import type { TensorInfo } from "../../src/model/tensor.ts";
 import type { Hdf5Dataset, Hdf5File } from "./hdf5.ts";
+import { kerasLayout } from "./keras-layouts.ts";
 
 /** A tensor with its place in the file. */
 export interface KerasTensor {
@@ -38,16 +39,43 @@ const OPTIMIZER = "the optimizer's state, not a weight of the network";
 
 /** Names and places of all tensors of a file. */
 export function kerasWeights(file: Hdf5File): KerasWeights {
-  const newer = file.groups.has("layers") || file.groups.has("_layer_checkpoint_dependencies") ||
-    file.groups.has("vars");
-  return newer ? newerWeights(file) : olderWeights(file);
+  const isOlder = ["", "model_weights"].some((path) => {
+    const attributes = file.groups.get(path);
+    return attributes?.has("layer_names") === true || attributes?.has("layer_names0") === true;
+  });
+  if (isOlder || file.groups.has("model_weights")) return olderWeights(file);
+  return file.groups.has("layers") || file.groups.has("vars") ? newerWeights(file) : plainWeights(file);
 }
 
-function tensorOf(dataset: Hdf5Dataset, parts: readonly string[], optimizer: boolean): KerasTensor {
+/** Not written by Keras, or not by its own layers: names are paths, and nothing is known of axes. */
+function plainWeights(file: Hdf5File): KerasWeights {
+  const tensors = file.datasets.map((dataset) => {
+    const { dtype, shape, byteLength, unreadable, path } = dataset;
+    const info = { name: path, dtype, shape, byteLength, ...unreadable === undefined ? {} : { unreadable } };
+    return { info, dataset, parts: path.split("/") };
+  });
+  return { tensors, all: () => [], find: () => new Map() };
+}
+
+/** @param words what the layer's class may be told by, beside its names */
+function tensorOf(
+  dataset: Hdf5Dataset,
+  parts: readonly string[],
+  optimizer: boolean,
+  words: readonly string[] = [],
+): KerasTensor {
   const { dtype, shape, byteLength } = dataset;
   const unreadable = optimizer ? OPTIMIZER : dataset.unreadable;
-  const info = { name: parts.join("/"), dtype, shape, byteLength };
-  return { info: unreadable === undefined ? info : { ...info, unreadable }, dataset, parts };
+  const layout = kerasLayout([...parts.slice(0, -1), ...words], parts.at(-1) ?? "", shape.length);
+  const info = {
+    name: parts.join("/"),
+    dtype,
+    shape,
+    byteLength,
+    ...unreadable === undefined ? {} : { unreadable },
+    ...layout === undefined || unreadable !== undefined ? {} : { layout },
+  };
+  return { info, dataset, parts };
 }
 
 /** Names must be unique; where they are not, those concerned get the whole path of the file. */
@@ -158,7 +186,7 @@ function newerWeights(file: Hdf5File): KerasWeights {
     });
     const group = path.slice(0, -1).join("/");
     const kinds = [path.at(-3) ?? "", nameOf(path.slice(0, -2).join("/")) ?? ""];
-    return tensorOf(dataset, [...parts, numbered(path, kinds, counts.get(group) ?? 0)], optimizer);
+    return tensorOf(dataset, [...parts, numbered(path, kinds, counts.get(group) ?? 0)], optimizer, kinds);
   }));
   const byGroup = Map.groupBy(tensors, ({ dataset: { path } }) => path.slice(0, path.lastIndexOf("/")));
   return {
