@@ -15,6 +15,11 @@ interface Service {
 
 const SERVICES: readonly Service[] = [
   { name: "OpenBLAS (SVRFLOW_BLAS)", found: canOpenBlas, packages: ["libopenblas0-pthread"] },
+  {
+    name: "Java and Maven for a graph server (NEO4J_URI)",
+    found: canStartServer,
+    packages: ["openjdk-17-jre-headless", "maven"],
+  },
 ];
 
 /** Finds or installs every service; says what it does. */
@@ -31,6 +36,15 @@ export async function provideServices(): Promise<void> {
 async function canOpenBlas(): Promise<boolean> {
   const program = "import { loadBlas } from './src/kernels/foreign.ts'; await loadBlas();";
   return (await execute(NODE, ["--input-type=module", "--eval", program])).code === 0;
+}
+
+/** The graph server itself comes from Maven, when the first suite asks for it. */
+async function canStartServer(): Promise<boolean> {
+  if (env["NEO4J_URI"] !== undefined) return true;
+  const answers = [["java", "-version"], ["mvn", "-version"]].map(([program = "", flag = ""]) =>
+    execute(program, [flag]).then(({ code }) => code === 0, () => false)
+  );
+  return (await Promise.all(answers)).every((found) => found);
 }
 
 /** Installs Debian packages. */

@@ -24,6 +24,8 @@ const syntheticSchema = z.strictObject({
     from: text,
     to: text,
     via: viaSchema.optional(),
+    part: z.int().min(0).max(0xffff).optional()
+      .describe("Tells connections between the same two layers apart, attention heads say. Default: 0."),
     channels: z.array(channelRangeSchema).min(1).optional(),
   })).optional().describe("Default: each layer feeds the next."),
   planted: z.array(z.strictObject({

@@ -1,13 +1,15 @@
 /** Work that may run side by side where it touches different things, and must not where it touches the same. */
 
-/** A piece of work and what it touches. */
+/** A piece of work, and what it touches. */
 export interface Lane {
   readonly touches: readonly number[];
+  /** What nobody else may touch meanwhile; holds `touches`. Where A shuns what B touches, B must shun what A touches. */
+  readonly shuns: ReadonlySet<number>;
   readonly work: (worker: number) => Promise<void>;
 }
 
 /**
- * Runs every lane, at most `workers` at a time and never two that touch the same thing: what one of them locks, no other
+ * Runs every lane, at most `workers` at a time and never one beside another that touches what it shuns: what one of them locks, no other
  * waits for, so they cannot lock each other out. Lanes start in their order, as far as that allows.
  *
  * @throws what the first lane that failed threw, once those that were running have ended; no further lane is started
@@ -30,7 +32,7 @@ export async function runLanes(lanes: readonly Lane[], workers: number): Promise
   };
   for (;;) {
     while (failures.length === 0 && free.length > 0) {
-      const at = waiting.findIndex(({ touches }) => !touches.some((each) => busy.has(each)));
+      const at = waiting.findIndex(({ shuns }) => ![...busy].some((each) => shuns.has(each)));
       const lane = at < 0 ? undefined : waiting.splice(at, 1)[0];
       const worker = lane === undefined ? undefined : free.pop();
       if (lane === undefined || worker === undefined) break;

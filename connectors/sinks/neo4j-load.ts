@@ -88,9 +88,11 @@ class ModelLoad {
 
   async #sideBySide(table: "neurons" | "edges"): Promise<void> {
     const lanes = Map.groupBy(this.#of(table), ({ layers }) => layers.join(" "));
+    const joinedTo = table === "edges" ? this.#neighbours() : new Map<number, Set<number>>();
     await runLanes(
       [...lanes.values()].map((batches) => ({
         touches: batches[0]?.layers ?? [],
+        shuns: new Set((batches[0]?.layers ?? []).flatMap((layer) => [layer, ...joinedTo.get(layer) ?? []])),
         work: async (worker) => {
           for (const batch of batches) {
             await this.#send(worker, batch, () => this.#layers.get(batch.layers[0] ?? -1));
@@ -99,6 +101,21 @@ class ModelLoad {
       })),
       WORKERS,
     );
+  }
+
+  /**
+   * The layers that edges join to each layer. An edge that is made locks its two neurons, and in each neuron's chain of edges
+   * the one before it, whose other neuron may lie in a third layer: two lanes wait for each other's locks when an edge
+   * leads from one's layers to the other's, too.
+   */
+  #neighbours(): ReadonlyMap<number, ReadonlySet<number>> {
+    const found = new Map<number, Set<number>>();
+    for (const { layers: [a = -1, b = -1] } of this.#of("edges")) {
+      for (const [from, to] of [[a, b], [b, a]] as const) {
+        found.set(from, (found.get(from) ?? new Set()).add(to));
+      }
+    }
+    return found;
   }
 
   async #send(worker: number, batch: StagedBatch, parent?: () => number | undefined): Promise<void> {

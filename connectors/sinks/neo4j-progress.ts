@@ -19,6 +19,9 @@ export class LoadLost extends Error {
 /** A load that its run has not touched for so long belongs to nobody: longer than any patience with an absent server. */
 const ABANDONED = 2 * 3600 * 1000;
 
+/** Loads of this process that are under way. */
+const UNDER_WAY = new Set<number>();
+
 /** The step of a load that has been taken from its run. */
 const REVOKED = -1;
 
@@ -47,6 +50,7 @@ export class Neo4jLoad {
   ): Promise<Neo4jLoad> {
     const load = new Neo4jLoad(server, neo4j.int(randomInt(2 ** 47)), workers);
     const { load: label, staged } = load.#labels;
+    UNDER_WAY.add(load.number.toNumber());
     await server.write(async (run) => {
       // The number is random: where it stands already, this is a repetition.
       const [{ entered } = { entered: 0 }] = await run(
@@ -109,7 +113,11 @@ export class Neo4jLoad {
 
   /** Deletes what the load owns (the model that it replaced, or its own where it has not come so far), then its entry. */
   async remove(signal?: AbortSignal): Promise<void> {
-    await deleteOwned(this.#server, this.number, signal);
+    try {
+      await deleteOwned(this.#server, this.number, signal);
+    } finally {
+      UNDER_WAY.delete(this.number.toNumber());
+    }
   }
 }
 
@@ -127,8 +135,9 @@ export async function removeAbandoned(server: GraphServer, signal?: AbortSignal)
         "max(o.touched) < timestamp() - $abandoned AS abandoned",
       { abandoned: neo4j.int(ABANDONED) },
     ), signal);
-  const dead = loads.filter(({ host, pid, abandoned }) =>
-    abandoned === true || (host === HOST && !isAlive(Number(pid)))
+  const dead = loads.filter(({ load, host, pid: by, abandoned }) =>
+    abandoned === true ||
+    (host === HOST && (Number(by) === pid ? !UNDER_WAY.has(Number(load)) : !isAlive(Number(by))))
   );
   for (const { load: number } of dead) {
     const found = { load: neo4j.int(Number(number)) };

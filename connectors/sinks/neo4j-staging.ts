@@ -24,7 +24,7 @@ export interface StagedBatch {
 }
 
 /** Rows of one transaction: what a server of small memory still takes, and long enough to hide the round trip. */
-const MOST_ROWS = 10_000;
+const MOST_ROWS = 5000;
 
 /** Bytes of one transaction, as they lie in our file. */
 const MOST_BYTES = 2 ** 20;

@@ -3,8 +3,10 @@
 import { stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, relative, resolve, sep } from "node:path";
 import { glob, isDynamicPattern } from "tinyglobby";
-import { extensionOf, EXTENSIONS } from "./registry.ts";
-import { shardsOf } from "./safetensors-index.ts";
+import { messageOf } from "../../src/model/errors.ts";
+import { FOLDER_EXTENSIONS, modelsAmong } from "./listing.ts";
+import { extensionOf, EXTENSIONS, formatOf, withoutExtension } from "./registry.ts";
+import { UNSUPPORTED_EXTENSIONS } from "./unsupported.ts";
 
 /** A model file and the id it gets. */
 export interface ModelFile {
@@ -19,7 +21,8 @@ const GENERIC = /^(model|final|weights|checkpoint|pytorch_model|epoch-?\d*(\..*)
  * The models that a path, folder or glob stands for, naturally sorted.
  *
  * Ids: a single file gets its name without extension (with its folder's name before it where the file's own is generic, such
- * as `model` or `epoch-003`); files of a folder or glob get their path relative to it, likewise.
+ * as `model` or `epoch-003`); files of a folder or glob get their path relative to it, likewise. Files that differ in nothing but
+ * their extension keep it.
  *
  * @param baseDir where relative patterns start
  * @throws {RangeError} when nothing is found; names the pattern
@@ -28,12 +31,8 @@ export async function resolveModels(pattern: string, baseDir: string): Promise<M
   const path = isAbsolute(pattern) ? pattern : resolve(baseDir, pattern);
   const found = await stat(path).catch(() => null);
   if (found?.isDirectory()) {
-    const files = await glob(EXTENSIONS.map((extension) => `**/*${extension}`), {
-      cwd: path,
-      absolute: true,
-      followSymbolicLinks: false,
-    });
-    return await named(files, path, `the folder ${path}`);
+    const files = await filesIn(path, FOLDER_EXTENSIONS);
+    return await named(await modelsAmong(files), path, `the folder ${path}`, () => refusedIn(path));
   }
   if (found !== null || !isDynamicPattern(pattern)) {
     return [{ path, id: plainId(path, dirname(dirname(path))) }];
@@ -43,15 +42,44 @@ export async function resolveModels(pattern: string, baseDir: string): Promise<M
     absolute: true,
     followSymbolicLinks: false,
   });
-  const known = files.filter((file) => extensionOf(file) !== undefined);
-  return await named(known, dirname(commonFolder(known)), `the pattern ${pattern} in ${baseDir}`);
+  const known = await modelsAmong(files);
+  const refused = () => refusalOf(files);
+  return await named(known, dirname(commonFolder(known)), `the pattern ${pattern} in ${baseDir}`, refused);
 }
 
-async function named(all: readonly string[], root: string, what: string): Promise<ModelFile[]> {
-  const files = await withoutShards(all);
+/** Files with one of these extensions below a folder, whatever their case. */
+async function filesIn(folder: string, extensions: readonly string[]): Promise<string[]> {
+  return await glob(extensions.map((extension) => `**/*${extension}`), {
+    cwd: folder,
+    absolute: true,
+    followSymbolicLinks: false,
+    caseSensitiveMatch: false,
+  });
+}
+
+/** Why the first model in a folder of none that can be read is refused; empty where there is none either. */
+async function refusedIn(folder: string): Promise<string> {
+  return await refusalOf(await filesIn(folder, [...UNSUPPORTED_EXTENSIONS, "model.json"]));
+}
+
+async function refusalOf(files: readonly string[]): Promise<string> {
+  const first = [...files].sort().find((file) => UNSUPPORTED_EXTENSIONS.includes(extensionOf(file))) ??
+    files.find((file) => basename(file) === "model.json");
+  if (first === undefined) return "";
+  return await formatOf(first).then(() => "", (failure: unknown) => `; ${messageOf(failure)}`);
+}
+
+async function named(
+  files: readonly string[],
+  root: string,
+  what: string,
+  refused: () => Promise<string>,
+): Promise<ModelFile[]> {
   if (files.length === 0) {
     throw new RangeError(
-      `${what}: found no model, required at least one file that ends in ${EXTENSIONS.join(" or ")}`,
+      `${what}: found no model, required at least one file with extension ${
+        EXTENSIONS.join(" or ")
+      }${await refused()}`,
     );
   }
   const order = new Intl.Collator("en", { numeric: true });
@@ -60,20 +88,12 @@ async function named(all: readonly string[], root: string, what: string): Promis
     dirname(path) === root && GENERIC.test(withoutExtension(basename(path)))
   );
   const start = generic ? dirname(root) : root;
-  // The same model in two formats: each keeps its extension.
-  const ids = Map.groupBy(files, (path) => relativeId(path, start));
-  const id = (path: string) => {
-    const short = relativeId(path, start);
-    return ids.get(short)!.length === 1 ? short : relative(start, path).split(sep).join("/");
-  };
-  return [...files].sort((a, b) => order.compare(a, b)).map((path) => ({ path, id: id(path) }));
-}
-
-/** Shards that an index among the files names are part of its model, and none of their own. */
-async function withoutShards(files: readonly string[]): Promise<readonly string[]> {
-  const indices = files.filter((file) => extensionOf(file) === ".safetensors.index.json");
-  const shards = new Set((await Promise.all(indices.map((index) => shardsOf(index)))).flat());
-  return files.filter((file) => !shards.has(file));
+  const sorted = [...files].sort((a, b) => order.compare(a, b));
+  const ids = sorted.map((path) => relativeId(path, start));
+  return sorted.map((path, at) => {
+    const id = ids[at]!;
+    return { path, id: ids.filter((other) => other === id).length > 1 ? `${id}${extensionOf(path)}` : id };
+  });
 }
 
 function commonFolder(files: readonly string[]): string {
@@ -83,8 +103,6 @@ function commonFolder(files: readonly string[]): string {
     return shared;
   }, files[0] === undefined ? "." : dirname(files[0]));
 }
-
-const withoutExtension = (path: string) => path.slice(0, path.length - (extensionOf(path)?.length ?? 0));
 
 function relativeId(path: string, root: string): string {
   return withoutExtension(relative(root, path)).split(sep).join("/");

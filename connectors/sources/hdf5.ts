@@ -5,13 +5,14 @@
 
 import { show } from "../../src/model/errors.ts";
 import type { ByteSource } from "../bytes.ts";
+import { unreadable } from "./floats.ts";
 import { AttributeReader, type Attributes } from "./hdf5-attributes.ts";
 import { Hdf5Bytes, LONGEST_NAME } from "./hdf5-bytes.ts";
 import { readChunks } from "./hdf5-chunks.ts";
 import { MESSAGE, type Message, readHeader } from "./hdf5-header.ts";
 import { type Layout, parseLayout } from "./hdf5-layout.ts";
 import { readLinks } from "./hdf5-links.ts";
-import { type ElementType, parseDataspace, parseDatatype } from "./hdf5-types.ts";
+import { parseDataspace, parseDatatype } from "./hdf5-types.ts";
 
 /** An array in the file. */
 export interface Hdf5Dataset {
@@ -159,7 +160,7 @@ async function datasetOf(
     ? "BF16" // Keras's way: HDF5 has no name for it
     : type.name;
   const byteLength = (shape ?? [0]).reduce((product, extent) => product * extent, type.size);
-  const unreadable = shape === null ? "it is without any element" : problem(type, dtype, layout, byteLength);
+  const unreadable = shape === null ? "it is without any element" : problem(dtype, layout, byteLength);
   checkSize(file, place, shape ?? [], byteLength, layout);
   const whole = { path, name, dtype, shape: shape ?? [0], byteLength };
   if (unreadable !== null) return { ...whole, unreadable, read: () => refused(place, unreadable) };
@@ -176,10 +177,9 @@ function refused(place: string, reason: string): Promise<never> {
   return Promise.reject(new RangeError(`${place}: ${reason}`));
 }
 
-function problem({ kind }: ElementType, dtype: string, layout: Layout, byteLength: number): string | null {
-  if (kind !== "float" && dtype !== "BF16") {
-    return `elements of type ${dtype} are not one of the real floating point types F64, F32, F16, BF16`;
-  }
+function problem(dtype: string, layout: Layout, byteLength: number): string | null {
+  const unknown = unreadable(dtype);
+  if (unknown !== undefined) return unknown;
   if (layout.kind === "unknown") return layout.reason;
   return layout.kind === "contiguous" && layout.at === null && byteLength > 0 ? "it was never written" : null;
 }

@@ -1,72 +1,82 @@
 /** Which formats there are. A new one is a file and a line here. */
 
-import { basename } from "node:path";
+import { extname } from "node:path";
 import { show } from "../../src/model/errors.ts";
 import type { SourceFormat } from "../../src/model/ports.ts";
+import { withConfig } from "./model-config.ts";
+import { recognize } from "./recognize.ts";
+import { refusal, unsupportedFormat } from "./unsupported.ts";
 
-/** File formats by the end of a file's name, loaded when first used. */
+const pytorch = async () => (await import("./pytorch.ts")).pytorch;
+const numpy = async () => (await import("./numpy.ts")).numpy;
+const keras = async () => (await import("./keras.ts")).keras;
+const sharded = async () => (await import("./sharded.ts")).sharded;
+
+/** File formats by extension, loaded when first used. */
 export const FORMATS: ReadonlyMap<string, () => Promise<SourceFormat>> = new Map([
   [".safetensors", async () => (await import("./safetensors.ts")).safetensors],
-  [".safetensors.index.json", async () => (await import("./safetensors-index.ts")).safetensorsIndex],
-  [".h5", async () => (await import("./keras.ts")).keras],
-  [".hdf5", async () => (await import("./keras.ts")).keras],
-  [".keras", async () => (await import("./keras.ts")).keras],
+  [".safetensors.index.json", sharded],
+  [".bin.index.json", sharded],
+  [".pt", pytorch],
+  [".pth", pytorch],
+  [".th", pytorch],
+  [".tar", pytorch],
+  [".bin", pytorch],
+  [".ckpt", pytorch],
+  [".zip", pytorch],
+  [".npz", numpy],
+  [".npy", numpy],
+  [".onnx", async () => (await import("./onnx.ts")).onnx],
+  [".h5", keras],
+  [".hdf5", keras],
+  [".keras", keras],
 ]);
 
-/** How the names of files end that can be read, with their dots. */
+/** The extensions that can be read, with their dots. */
 export const EXTENSIONS: readonly string[] = [...FORMATS.keys()];
 
-/** Formats that are known and not read: how their names end, what they are, and the way to one that is. */
-const UNSUPPORTED: readonly (readonly [end: string, name: string, how: string])[] = [
-  [
-    "model.json",
-    "TensorFlow.js",
-    "tensorflowjs_converter --input_format=tfjs_layers_model --output_format=keras model.json model.h5",
-  ],
-  [".gguf", "GGUF", "load it with transformers' from_pretrained(…, gguf_file=…) and save_pretrained(…)"],
-  [".pb", "TensorFlow SavedModel", "load it in TensorFlow and model.save('model.keras')"],
-  [".tflite", "TensorFlow Lite", "keep the Keras model that it was made from, or tf2onnx --tflite"],
-  [".mlmodel", "Core ML", "convert the model that it was made from"],
-  [
-    ".msgpack",
-    "Flax",
-    "load it with transformers' from_pretrained(…, from_flax=True) and save_pretrained(…)",
-  ],
-  [".caffemodel", "Caffe", "convert it to ONNX"],
-  [
-    ".pkl",
-    "a pickle of any kind of object",
-    "load it where you trust it and save a state dict as safetensors",
-  ],
-  [
-    ".joblib",
-    "a pickle of any kind of object",
-    "load it where you trust it and save its arrays by numpy.savez",
-  ],
-];
+/** Extensions that say little: other programs use them too, so the content decides. */
+export const SHARED_EXTENSIONS: readonly string[] = [".bin", ".ckpt", ".tar", ".zip"];
 
-/** The end of a file's name, of those that are registered, the longest that fits; undefined where none does. */
-export function extensionOf(path: string): string | undefined {
-  const name = basename(path).toLowerCase();
-  return EXTENSIONS.filter((each) => name.endsWith(each)).sort((a, b) => b.length - a.length)[0];
+/** A file's extension, lower case: the longest that is known, else whatever follows its last dot. */
+export function extensionOf(path: string): string {
+  const lower = path.toLowerCase();
+  const known = EXTENSIONS.filter((extension) =>
+    lower.endsWith(extension) && lower.length > extension.length
+  );
+  return known.reduce((longest, each) => each.length > longest.length ? each : longest, extname(lower));
+}
+
+/** A path without its extension. */
+export function withoutExtension(path: string): string {
+  return path.slice(0, path.length - extensionOf(path).length);
 }
 
 /**
- * The format of a file, by the end of its name.
+ * The format of a file: by its extension, and where others use the extension too, by its content. Its models know the
+ * `config.json` beside them.
  *
- * @throws {TypeError} when no format has this name; says how to convert it where that is known, else lists those that can be read
+ * @throws {TypeError} when the file has no format that can be read; says which it has and how to convert it, or lists those that can
  */
 export async function formatOf(path: string): Promise<SourceFormat> {
-  const load = FORMATS.get(extensionOf(path) ?? "");
-  if (load !== undefined) return await load();
-  const name = basename(path);
-  const known = UNSUPPORTED.find(([end]) => name.toLowerCase().endsWith(end));
-  if (known !== undefined) {
-    const [, format, how] = known;
-    throw new TypeError(`${path}: found ${format}, which is not supported; to convert it: ${how}`);
+  const extension = extensionOf(path);
+  const load = FORMATS.get(extension);
+  if (load !== undefined && !SHARED_EXTENSIONS.includes(extension)) return withConfig(await load());
+  const found = await recognize(path);
+  const byContent = load === undefined || found.extension === null ? undefined : FORMATS.get(found.extension);
+  if (byContent !== undefined) return withConfig(await byContent());
+  const unsupported = unsupportedFormat(extension, found.head);
+  if (unsupported !== undefined) throw refusal(path, unsupported);
+  if (load !== undefined) {
+    throw new TypeError(
+      `${path}: found extension ${
+        show(extension)
+      } and neither PyTorch nor NumPy in it, required either (a shard of TensorFlow.js, a folder packed by tar or a checkpoint of TensorFlow must be converted first)`,
+    );
   }
   throw new TypeError(
-    `${path}: found a file named ${show(name)}, required one that ends in ${EXTENSIONS.join(", ")} ` +
-      `(convert the model to safetensors first)`,
+    `${path}: found extension ${show(extension)}, required ${
+      EXTENSIONS.join(" or ")
+    } (convert the model to safetensors first)`,
   );
 }

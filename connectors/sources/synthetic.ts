@@ -38,6 +38,8 @@ export interface SyntheticSpec {
       readonly from: string;
       readonly to: string;
       readonly via?: Via | undefined;
+      /** Tells several connections between the same two layers apart. Default: 0. */
+      readonly part?: number | undefined;
       readonly channels?: readonly ChannelRange[] | undefined;
     }[]
     | undefined;
@@ -133,6 +135,7 @@ function graphOf(spec: SyntheticSpec): LayerGraph {
       from: layers[i]!.name,
       to: layer.name,
       via: undefined,
+      part: undefined,
       channels: undefined,
     }));
   const connections = wanted.map((each): Connection => {
@@ -157,7 +160,14 @@ function graphOf(spec: SyntheticSpec): LayerGraph {
       );
     }
     const via = each.via ?? (target.kind === "linear" && target.positions > 1 ? "flatten" : "direct");
-    return { source: source.index, target: target.index, part: 0, via, evidence: "declared", channels };
+    return {
+      source: source.index,
+      target: target.index,
+      part: each.part ?? 0,
+      via,
+      evidence: "declared",
+      channels,
+    };
   });
   return { layers, connections, skipped: [], warnings: [] };
 }

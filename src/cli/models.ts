@@ -6,8 +6,7 @@ import { ConfigError } from "../../config/document.ts";
 import { loadTopology } from "../../config/load.ts";
 import type { RunConfig } from "../../config/schema.ts";
 import { resolveModels } from "../../connectors/sources/collection.ts";
-import { openModelFile } from "../../connectors/sources/open.ts";
-import { extensionOf } from "../../connectors/sources/registry.ts";
+import { formatOf, withoutExtension } from "../../connectors/sources/registry.ts";
 import { openSynthetic } from "../../connectors/sources/synthetic.ts";
 import { show } from "../model/errors.ts";
 import type { Model } from "../model/ports.ts";
@@ -79,7 +78,8 @@ async function planEntry(entry: ModelEntry, shared: TopologyEntry, baseDir: stri
     uri: file.path,
     topology: declared ?? await sideFile(file.path),
     async open(signal) {
-      return await openModelFile(file.path, id ?? file.id, signal);
+      const format = await formatOf(file.path);
+      return await format.open(file.path, id ?? file.id, signal);
     },
   })));
 }
@@ -90,7 +90,7 @@ async function topologyOf(entry: TopologyEntry, baseDir: string): Promise<Topolo
 }
 
 async function sideFile(model: string): Promise<TopologyDeclaration | undefined> {
-  const stem = model.slice(0, model.length - (extensionOf(model)?.length ?? 0));
+  const stem = withoutExtension(model);
   const found = [stem, model].flatMap((name) =>
     [".yaml", ".yml", ".json"].map((end) => `${name}.topology${end}`)
   )
@@ -112,5 +112,6 @@ async function sideFile(model: string): Promise<TopologyDeclaration | undefined>
  */
 export async function openModel(path: string, id?: string): Promise<Model> {
   const [file] = await resolveModels(path, resolve("."));
-  return await openModelFile(path, id ?? file?.id ?? path);
+  const format = await formatOf(path);
+  return await format.open(path, id ?? file?.id ?? path);
 }

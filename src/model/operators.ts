@@ -35,6 +35,8 @@ export type Operator =
   /** Channels and positions become one axis. */
   | { readonly op: "flatten"; readonly input: Signal; readonly order: FlattenOrder }
   | { readonly op: "add"; readonly inputs: readonly Signal[] }
+  /** Sometimes one of them, sometimes another, channel by channel: by position, by condition, the larger of them. */
+  | { readonly op: "either"; readonly inputs: readonly Signal[] }
   /** Along the channel axis. */
   | { readonly op: "concat"; readonly inputs: readonly Signal[] }
   /** Some channels of the input, at other places: slices, padding, repeats, shuffles. Channels that nothing reaches are zero. */

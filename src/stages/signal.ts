@@ -69,22 +69,27 @@ export function through(signal: Traced, channels: readonly ChannelRange[], width
 
 /** What is added comes from all sides, channel by channel. */
 export function sum(signals: readonly Traced[]): Traced {
+  return signals.length < 2 ? either(signals) : crossing(either(signals), "residual");
+}
+
+/** What comes now from one side, now from another, channel by channel. */
+export function either(signals: readonly Traced[]): Traced {
   const [first] = signals;
   if (first === undefined || signals.length === 1) return first === undefined ? UNKNOWN : plain(first);
   const width = signals.find((signal) => signal.width !== null)?.width ?? null;
   const misfit = signals.find((signal) => signal.width !== null && signal.width !== width);
   if (misfit !== undefined) {
-    return lost(signals, `${width} and ${misfit.width} channels are added`);
+    return lost(signals, `${width} and ${misfit.width} channels meet`);
   }
   if (signals.some(({ flattened }) => flattened !== first.flattened)) {
-    return lost(signals, "a flattened map and another are added");
+    return lost(signals, "a flattened map and another meet");
   }
-  return crossing({
+  return {
     width,
     flattened: first.flattened,
     origins: signals.flatMap(({ origins }) => origins),
     lost: [...new Set(signals.flatMap((signal) => signal.lost))],
-  }, "residual");
+  };
 }
 
 /** Signals side by side along the channel axis. */

@@ -45,6 +45,8 @@ const LARGEST_RATIO = 1 - 2 ** -53;
 export function candidateCollector(geometry: OverlapGeometry, settings: TestSettings) {
   const distribution = nullDistribution(settings.null, geometry);
   // The least ratio that can matter; a hair lower, because the verdict itself is taken on the log p.
+  // On a single channel the overlap is rho itself, and the null speaks of it as it is.
+  const single = geometry.testedChannels === 1;
   const least = settings.edges === "significant" ? leastRatio(distribution, settings.logAlpha) : -Infinity;
   const sourceNeuron: number[] = [];
   const targetNeuron: number[] = [];
@@ -62,7 +64,7 @@ export function candidateCollector(geometry: OverlapGeometry, settings: TestSett
           const rho = block.rho === null ? 1 : block.rho[at]!;
           if (rho === 0) continue;
           if (block.rho !== null && distribution !== null) tests++;
-          const ratio = block.overlap[at]! / rho;
+          const ratio = single ? block.overlap[at]! : block.overlap[at]! / rho;
           if (!(ratio >= least)) continue;
           const p = distribution?.logSurvival(Math.min(LARGEST_RATIO, ratio)) ?? 0;
           if (settings.edges === "significant" && p > settings.logAlpha) continue;

@@ -5,7 +5,18 @@ import { finishLayer } from "../model/layer-draft.ts";
 import type { Operator, OperatorGraph, Signal } from "../model/operators.ts";
 import { identity } from "./channel-map.ts";
 import { connectionsOf, type Reading } from "./connections.ts";
-import { crossing, joined, lost, plain, positionsOf, sum, through, type Traced, UNKNOWN } from "./signal.ts";
+import {
+  crossing,
+  either,
+  joined,
+  lost,
+  plain,
+  positionsOf,
+  sum,
+  through,
+  type Traced,
+  UNKNOWN,
+} from "./signal.ts";
 
 /**
  * Traces an operator graph into layers and connections. A connection's `via` is the most telling thing on its way, in the order
@@ -83,6 +94,8 @@ class Tracer {
       }
       case "add":
         return sum(operator.inputs.map((input) => this.#at(input)));
+      case "either":
+        return either(operator.inputs.map((input) => this.#at(input)));
       case "concat":
         return joined(operator.inputs.map((input) => this.#at(input)));
       case "map": {

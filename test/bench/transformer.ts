@@ -80,7 +80,9 @@ try {
   const bytes = await write(path, decoder(blocks, width));
   const config = { model_type: "llama", num_attention_heads: width / EACH, tie_word_embeddings: false };
   await writeFile(join(folder, "config.json"), JSON.stringify(config));
-  stdout.write(`model: ${(bytes / 2 ** 20).toFixed(0)} MiB; resident before ${mebibytes(memoryUsage.rss())}\n`);
+  stdout.write(
+    `model: ${(bytes / 2 ** 20).toFixed(0)} MiB; resident before ${mebibytes(memoryUsage.rss())}\n`,
+  );
   const begin = hrtime.bigint();
   const { report } = await run({ models: path, out: join(folder, "run"), memory, graph: "none" });
   const seconds = Number(hrtime.bigint() - begin) / 1e9;

@@ -15,8 +15,9 @@ import { spectrum } from "../../src/stages/svd.ts";
 import { unfold } from "../../src/stages/unfold.ts";
 
 /**
- * A kind of connection. Each model has one hub (two for a concat) and `fan` layers that carry the tested
- * vectors: targets of the hub in `svr`, sources of it in `cosvr`. The weights of the fan are independent
+ * A kind of connection. Each model has one hub (two for a concat) and `fan` layers that carry the vectors whose
+ * randomness is put to the test, the tested ones: targets of the hub in `svr`, sources of it in `cosvr`. (Where the tested vector lies on
+ * a single channel, it is the other vector: the other way round.) The weights of the fan are independent
  * Gaussians, and so are its singular vectors, given those of the hub.
  */
 export interface NullKind {
@@ -27,6 +28,10 @@ export interface NullKind {
   readonly fan: Omit<SyntheticLayer, "name">;
   /** Channel map per hub; all channels in order where left out. */
   readonly channels?: readonly (readonly ChannelRange[])[];
+  /** Channel maps of several connections between the hub and each layer of the fan: attention heads. */
+  readonly parts?: readonly (readonly ChannelRange[])[];
+  /** Whether the fan feeds the hub in `svr`: where the hub's tested vectors lie on a single channel each. */
+  readonly singleChannel?: boolean;
   /** Whether the carried vectors of the hubs are orthonormal (`rho = 1`, dense). */
   readonly orthonormal: boolean;
 }
@@ -84,7 +89,29 @@ export const NULL_KINDS: readonly NullKind[] = [
     fan: { out: 32, in: 8, kernel: [2, 2], groups: 4 },
     orthonormal: false,
   },
+  {
+    // The overlap is the square of one entry of the fan's vector; those of one vector are disjoint parts of it.
+    name: "depthwise, svr, N=1 of n=16, z=9",
+    unfolding: "svr",
+    hubs: [{ name: "hub", out: 16, in: 16, kernel: [3, 3], groups: 16 }],
+    fan: { out: 16, in: 20 },
+    singleChannel: true,
+    orthonormal: true,
+  },
+  {
+    name: "heads, svr, 4 that share 2 x 8 values, N=32",
+    unfolding: "svr",
+    hubs: [{ name: "hub", out: 16, in: 20 }],
+    fan: { out: 2, in: 32 },
+    parts: [0, 1, 2, 3].map((head) => [{ source: 8 * (head >> 1), target: 8 * head, length: 8 }]),
+    orthonormal: false,
+  },
 ];
+
+/** Whether the fan's layers are the targets. */
+export function fanReads({ unfolding, singleChannel = false }: NullKind): boolean {
+  return (unfolding === "svr") !== singleChannel;
+}
 
 function specOf(kind: NullKind, seed: number, fan: number): SyntheticSpec {
   const fans = Array.from({ length: fan }, (_, at): SyntheticLayer => ({ ...kind.fan, name: `fan-${at}` }));
@@ -92,10 +119,13 @@ function specOf(kind: NullKind, seed: number, fan: number): SyntheticSpec {
     seed,
     layers: [...kind.hubs, ...fans],
     connections: fans.flatMap(({ name }) =>
-      kind.hubs.map((hub, at) => ({
-        ...(kind.unfolding === "svr" ? { from: hub.name, to: name } : { from: name, to: hub.name }),
-        channels: kind.channels?.[at],
-      }))
+      kind.hubs.flatMap((hub, at) =>
+        (kind.parts ?? [kind.channels?.[at]]).map((channels, part) => ({
+          ...(fanReads(kind) ? { from: hub.name, to: name } : { from: name, to: hub.name }),
+          channels,
+          part,
+        }))
+      )
     ),
   };
 }
@@ -110,13 +140,16 @@ export interface TestedConnection {
 }
 
 /** The connections of the null control of a kind and seed, decomposed and tested. */
-export function testedConnections(
+export async function* testedConnections(
   kind: NullKind,
   seed: number,
   fan: number,
   settings: TestSettings,
 ): AsyncGenerator<TestedConnection> {
-  return connectionsOf(specOf(kind, seed, fan), kind.unfolding, settings);
+  for await (const each of connectionsOf(specOf(kind, seed, fan), kind.unfolding, settings)) {
+    const { tested, other } = each;
+    yield kind.singleChannel === true ? { ...each, tested: other, other: tested } : each;
+  }
 }
 
 /** The connections of a generated model, decomposed and tested by the stages of the pipeline. */

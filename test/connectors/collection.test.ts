@@ -58,7 +58,7 @@ describe("a collection", () => {
     "%s holds no model, and says so",
     async (pattern) => {
       await expect(ids(pattern)).rejects.toThrow(
-        /found no model, required at least one file that ends in \.safetensors/,
+        /found no model, required at least one file with extension \.safetensors/,
       );
     },
   );

@@ -3,7 +3,7 @@
  * once.
  */
 
-import { safetensors } from "../../connectors/sources/safetensors.ts";
+import { formatOf } from "../../connectors/sources/registry.ts";
 import { measureOverlap } from "../../src/analysis/overlap-measures.ts";
 import type { Kernel } from "../../src/kernels/kernel.ts";
 import type { OverlapMeasures } from "../../src/model/graph.ts";
@@ -41,9 +41,9 @@ export interface ComputedConnection {
 }
 
 export interface ComputedCase {
-  /** The topology guessed from the file. */
-  readonly guessed: LayerGraph;
-  /** The topology that was computed. */
+  /** The topology that svrflow finds by itself. */
+  readonly own: LayerGraph;
+  /** The chain that was computed. */
   readonly graph: LayerGraph;
   readonly spectra: readonly Spectrum[];
   readonly connections: readonly ComputedConnection[];
@@ -51,10 +51,10 @@ export interface ComputedCase {
 
 /** Runs the stages over a case's model with a kernel. */
 export async function compute(golden: GoldenCase, kernel: Kernel): Promise<ComputedCase> {
-  const model = await safetensors.open(modelOf(golden).path, golden.name);
+  const { path } = modelOf(golden);
+  const model = await (await formatOf(path)).open(path, golden.name);
   try {
-    const guessed = layerGraph(model);
-    const graph = golden.method === "svr" ? guessed : unflattened(model, guessed);
+    const graph = asChain(golden, model);
     const spectra: Spectrum[] = [];
     for (const layer of graph.layers) {
       const blocks = unfold(layer, await model.read(layer.weight.tensor), golden.method);
@@ -65,27 +65,23 @@ export async function compute(golden: GoldenCase, kernel: Kernel): Promise<Compu
       const [source, target] = [spectra[connection.source]!, spectra[connection.target]!];
       connections.push(await connected(connection, source, target, kernel));
     }
-    return { guessed, graph, spectra, connections };
+    return { own: layerGraph(model), graph, spectra, connections };
   } finally {
     await model.close();
   }
 }
 
 /**
- * The reference program's reading in co-SVR: a fully connected layer that reads a flattened map is a plain
- * matrix there and takes no connection from the map, but gives its own. (`svrflow` reads it as a convolution
- * whose kernel is the map.)
+ * The reference program's reading: all weights as one chain in the file's order, whatever the network is. In co-SVR a fully connected
+ * layer that reads a flattened map is a plain matrix there and takes no connection from the map, but gives its own. (`svrflow` reads it
+ * as a convolution whose kernel is the map.)
  */
-function unflattened(model: Model, { layers, connections }: LayerGraph): LayerGraph {
-  const name = (index: number) => layers[index]!.name;
-  const flat = new Set(connections.filter(({ via }) => via === "flatten").map(({ target }) => target));
+function asChain({ layers, connections }: GoldenCase, model: Model): LayerGraph {
+  const fed = new Set(connections.map(({ target }) => target));
   return layerGraph(model, {
     topology: {
-      layers: layers.map((layer) => ({ name: layer.name, positions: flat.has(layer.index) ? 1 : undefined })),
-      connections: connections.filter(({ target }) => !flat.has(target)).map(({ source, target }) => ({
-        from: name(source),
-        to: name(target),
-      })),
+      layers: layers.map(({ name }, at) => ({ name, positions: at > 0 && !fed.has(name) ? 1 : undefined })),
+      connections: connections.map(({ source, target }) => ({ from: source, to: target })),
     },
   });
 }

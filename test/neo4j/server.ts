@@ -83,27 +83,31 @@ export async function missingForServer(): Promise<string | null> {
 /**
  * Starts a server and waits until it answers.
  *
- * @param settings further lines of `neo4j.conf`
+ * @param settings of `neo4j.conf`, beside those of every test server
  */
-export async function startServer(settings: readonly string[] = []): Promise<TestServer> {
+export async function startServer(settings: Readonly<Record<string, string>> = {}): Promise<TestServer> {
   const path = await classPath();
   const home = await mkdtemp(join(tmpdir(), "svrflow-neo4j-"));
   const port = await freePort();
   const conf = join(home, "conf");
   await mkdir(conf);
   await mkdir(join(home, "logs"));
-  const lines = [
-    `server.bolt.listen_address=127.0.0.1:${port}`,
-    `server.bolt.advertised_address=127.0.0.1:${port}`,
-    "server.http.enabled=false",
-    "server.https.enabled=false",
-    "dbms.usage_report.enabled=false",
-    "server.memory.pagecache.size=64m",
-    "db.tx_log.rotation.retention_policy=false",
-    "dbms.security.auth_lock_time=0s",
+  const lines = {
+    "server.bolt.listen_address": `127.0.0.1:${port}`,
+    "server.bolt.advertised_address": `127.0.0.1:${port}`,
+    "server.http.enabled": "false",
+    "server.https.enabled": "false",
+    "dbms.usage_report.enabled": "false",
+    "server.memory.pagecache.size": "64m",
+    "db.tx_log.rotation.retention_policy": "false",
+    // Suites that try wrong passwords must not lock out the others.
+    "dbms.security.auth_lock_time": "0s",
     ...settings,
-  ];
-  await writeFile(join(conf, "neo4j.conf"), `${lines.join("\n")}\n`);
+  };
+  await writeFile(
+    join(conf, "neo4j.conf"),
+    Object.entries(lines).map(([name, value]) => `${name}=${value}\n`).join(""),
+  );
   const password = `test-${Math.random().toString(36).slice(2)}`;
   const access = { uri: `bolt://127.0.0.1:${port}`, username: "neo4j", password };
   const java = (...args: readonly string[]) =>

@@ -7,33 +7,25 @@ import { type Access, missingForServer, startServer } from "./server.ts";
 
 declare module "vitest" {
   export interface ProvidedContext {
-    /** The server, or what is missing to have one. */
-    graphServer: Access | { readonly missing: string };
+    /** The shared server where a suite asked for it, and what is missing to start any. */
+    graphServer: { readonly access: Access | null; readonly missing: string | null };
   }
 }
-
-/** What a suite that needs the server imports. */
-const SUITE = "neo4j/suite.ts";
 
 /** Vitest's global setup. */
 export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
   const { testFiles } = await project.globTestFiles(argv.slice(3).filter((each) => !each.startsWith("-")));
   const texts = await Promise.all(testFiles.map((file) => readFile(file, "utf8")));
-  if (!texts.some((text) => text.includes(SUITE))) {
-    project.provide("graphServer", { missing: "no suite asked for it" });
-    return undefined;
-  }
-  const missing = await missingForServer();
-  if (missing !== null) {
-    project.provide("graphServer", { missing });
-    return undefined;
-  }
+  const missing = texts.some((text) => text.includes("neo4j/suite.ts")) ? await missingForServer() : null;
+  const shared = missing === null && texts.some((text) => text.includes("describeWithServer("));
   const { NEO4J_URI: uri, NEO4J_USERNAME: username = "neo4j", NEO4J_PASSWORD: password = "" } = env;
-  if (uri !== undefined) {
-    project.provide("graphServer", { uri, username, password });
-    return undefined;
+  if (shared && uri === undefined) {
+    const server = await startServer();
+    const access = { uri: server.uri, username: server.username, password: server.password };
+    project.provide("graphServer", { access, missing });
+    return () => server.stop();
   }
-  const server = await startServer();
-  project.provide("graphServer", { uri: server.uri, username: server.username, password: server.password });
-  return () => server.stop();
+  const access = shared && uri !== undefined ? { uri, username, password } : null;
+  project.provide("graphServer", { access, missing });
+  return undefined;
 }

@@ -6,21 +6,24 @@ import type { Neo4jChoices } from "../../connectors/sinks/neo4j-settings.ts";
 import { describeUnless } from "../shared.ts";
 import type { Access } from "./server.ts";
 
-const server = inject("graphServer");
+const { access, missing } = inject("graphServer");
 
 /** What is missing for a server of one's own, or null. */
-export const MISSING_SERVER = "missing" in server ? server.missing : null;
+export const MISSING_SERVER: string | null = missing;
 
 /** A suite that needs the shared server. */
 export function describeWithServer(name: string, body: (server: Access) => void): void {
-  const access = "missing" in server ? { uri: "", username: "", password: "" } : server;
-  describeUnless(MISSING_SERVER, name, () => body(access));
+  describeUnless(missing, name, () => body(access ?? { uri: "", username: "", password: "" }));
 }
 
-/** Puts user name and password where the product looks for them. */
-export function asUser({ username, password }: Access): void {
-  process.env["NEO4J_USERNAME"] = username;
-  process.env["NEO4J_PASSWORD"] = password;
+/** User name and password where the product looks for them: in an environment. */
+export function userOf({ username, password }: Access): Record<string, string> {
+  return { NEO4J_USERNAME: username, NEO4J_PASSWORD: password };
+}
+
+/** Puts them into the environment of this process. */
+export function asUser(access: Access): void {
+  Object.assign(process.env, userOf(access));
 }
 
 let prefixes = 0;

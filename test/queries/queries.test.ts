@@ -78,7 +78,7 @@ const SUBJECTS: readonly Subject[] = [
           to_neuron: 1,
           limit: 7,
         },
-        ...{ hops: 3, least: 0.001, significant: true, first: 3, last: 8 },
+        ...{ hops: 3, least: 0.05, significant: true, first: 3, last: 8 },
       },
       { model: "", limit: 50, significant: true },
     ],

@@ -154,6 +154,24 @@ describe("which overlaps are significant", () => {
     expect(found.logP[2]).toBeLessThan(-200);
   });
 
+  it("takes the overlap itself where the tested vector lives on one channel: it is rho, one coordinate of the other vector", () => {
+    const geometry = geometryOf({
+      testedChannels: 1,
+      otherChannels: 16,
+      positions: 9,
+      unit: false,
+      targets: 2,
+      sources: 2,
+    });
+    const rho = Float64Array.of(0, 0.01, 0.3, 0.9);
+    const found = collect(geometry, rho, settingsOf({ edges: "all" }), rho);
+    expect(found.tests).toBe(3);
+    // The survival of Beta(1/2, 15/2), the square of one of 16 coordinates, by scipy 1.10.
+    [0.7025618881551345, 0.022846613157684492, 6.710289652105757e-9].forEach((p, at) =>
+      expect(found.logP[at]).toBeCloseTo(Math.log(p), 10)
+    );
+  });
+
   it("tests nothing where both vectors live on one channel: p = 1, no edge", () => {
     const geometry = geometryOf({ testedChannels: 1, otherChannels: 1, targets: 2, sources: 2 });
     const settings = settingsOf({ edges: "all", correction: "none" });

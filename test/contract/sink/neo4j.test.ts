@@ -5,7 +5,7 @@ import { asUser, choicesFor, describeWithServer, freshPrefix, watcher } from "..
 import { type ReadBack, sinkContract } from "./contract.ts";
 
 // What runs on Deno: the sinks' contract in full; faults and loads are tried on Node.
-describeWithServer("a graph server", async (server) => {
+describeWithServer("a graph server", (server) => {
   asUser(server);
   const driver = watcher(server);
   afterAll(() => driver.close());

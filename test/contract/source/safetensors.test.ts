@@ -1,10 +1,29 @@
+import { writeFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { toFloat64 } from "../../../connectors/sources/floats.ts";
 import { safetensors } from "../../../connectors/sources/safetensors.ts";
+import { encoded, EXACT_FLOATS, EXACT_INTEGERS, type WrittenTensor } from "../../written-tensor.ts";
 import { sourceContract } from "./contract.ts";
-import { EXACT, writeSafetensors } from "./safetensors-writer.ts";
 
-sourceContract(safetensors, { write: writeSafetensors, unreadable: "I64", exact: EXACT });
+async function write(path: string, tensors: readonly WrittenTensor[]): Promise<void> {
+  let at = 0;
+  const parts = tensors.map((tensor) => encoded(tensor));
+  const entries = tensors.map(({ name, dtype, shape }, i) => {
+    const begin = at;
+    at += parts[i]!.length;
+    return `${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [begin, at] })}`;
+  });
+  const header = Buffer.from(`{"__metadata__":{"format":"pt"},${entries.join(",")}}`);
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  await writeFile(path, Buffer.concat([length, header, ...parts]));
+}
+
+sourceContract(safetensors, {
+  write,
+  unreadable: "C64",
+  exact: { ...EXACT_FLOATS, ...EXACT_INTEGERS },
+});
 
 describe("floating point formats", () => {
   it("F16 is right for every one of its 65536 patterns, beside the runtime's own", () => {
@@ -30,5 +49,15 @@ describe("floating point formats", () => {
     expect(
       Array.from(values, (_, bits) => bits).filter((bits) => !Object.is(values[bits], byDefinition(bits))),
     ).toEqual([]);
+  });
+});
+
+describe("integers", () => {
+  it("are refused where float64 would round them", () => {
+    const view = new DataView(new ArrayBuffer(8));
+    view.setBigInt64(0, 2n ** 53n + 1n, true);
+    expect(() => toFloat64("I64", new Uint8Array(view.buffer))).toThrow(
+      /found 9007199254740993, required one/,
+    );
   });
 });

@@ -1,0 +1,27 @@
+/** Small JSON files beside models. */
+
+import { messageOf } from "../../src/model/errors.ts";
+import type { ByteSource } from "../bytes.ts";
+
+/**
+ * Reads a whole JSON file.
+ *
+ * @param most bytes that it may have; the caller says why
+ * @throws {SyntaxError} when it is longer, or no JSON; names the file
+ */
+export async function readJson(
+  path: string,
+  source: ByteSource,
+  most: number,
+  signal?: AbortSignal,
+): Promise<unknown> {
+  if (source.size > most) {
+    throw new SyntaxError(`${path}: found ${source.size} bytes, required at most ${most}`);
+  }
+  const bytes = await source.slice(0, source.size, signal);
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) as unknown;
+  } catch (cause) {
+    throw new SyntaxError(`${path}: found no JSON (${messageOf(cause)}), required JSON`, { cause });
+  }
+}
