@@ -1,11 +1,20 @@
-import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { pytorch } from "../../../connectors/sources/pytorch.ts";
 import { pickle, stateDict, zipOfPickle } from "../../torch-file.ts";
 import { encoded } from "../../written-tensor.ts";
-import { damageSuite } from "./damage.ts";
+import { mutationContract } from "./mutations.ts";
 
-const file = (name: string) =>
-  [name, readFileSync(new URL(`../../golden/files/${name}`, import.meta.url))] as const;
+const file = (name: string) => readFile(new URL(`../../golden/files/${name}`, import.meta.url));
+
+mutationContract(pytorch, () =>
+  Promise.all([
+    "layouts.pt",
+    "layouts-legacy.pth",
+    "module-legacy.pth",
+    "checkpoint-legacy.pth",
+    "protocol-4-legacy.pth",
+    "agent.zip",
+  ].map(file)));
 
 const TENSORS = ["a.weight", "b.weight"].map((name) => ({
   name,
@@ -14,16 +23,9 @@ const TENSORS = ["a.weight", "b.weight"].map((name) => ({
   values: [1, 2, 3, 4, 5, 6],
 }));
 
-damageSuite(pytorch, [
-  file("layouts.pt"),
-  file("layouts-legacy.pth"),
-  file("module-legacy.pth"),
-  file("checkpoint-legacy.pth"),
-  file("protocol-4.pt"),
-  file("agent.zip"),
-  [
-    "pickle.pt",
-    pickle.whole(stateDict(TENSORS)),
-    (bytes) => zipOfPickle(bytes, TENSORS.map((tensor) => encoded(tensor))),
-  ],
-]);
+mutationContract(
+  pytorch,
+  () => Promise.resolve([pickle.whole(stateDict(TENSORS))]),
+  4000,
+  (bytes) => zipOfPickle(bytes, TENSORS.map((tensor) => encoded(tensor))),
+);

@@ -306,6 +306,21 @@ describe("hostile PyTorch files", () => {
     await model.close();
   });
 
+  it("compares a storage's CRC, but for the 0 that torch writes where it fills a record later", async () => {
+    const archive = (crc: number) =>
+      zipOf([
+        { name: "m/data.pkl", data: whole(dict([[text("w"), W]])) },
+        { name: "m/data/0", data: FLOATS, crc },
+      ]);
+    const [zero, wrong] = await Promise.all(
+      [0, 7].map(async (crc) => pytorch.open(await file(archive(crc)), "id")),
+    );
+    expect([...await zero!.read("w")]).toEqual([1, 2, 3, 4]);
+    await expect(wrong!.read("w")).rejects.toThrow(/found CRC [0-9a-f]+, required 7/);
+    await zero!.close();
+    await wrong!.close();
+  });
+
   it("reads storages that are deflated, and those of a machine of the other byte order", async () => {
     const swapped = Buffer.from(FLOATS).swap32();
     const value = whole(dict([[text("w"), W]]));

@@ -9,6 +9,7 @@ import { openFile } from "../../../connectors/sources/file.ts";
 import { numpy } from "../../../connectors/sources/numpy.ts";
 import { openZip } from "../../../connectors/sources/zip.ts";
 import { npyHeaderText, npyOf, npyRaw } from "../../npy-file.ts";
+import { mutationContract } from "./mutations.ts";
 import { type ZipMember, zipOf } from "../../zip-file.ts";
 
 const opened = (bytes: Uint8Array) => openZip("a.zip", bytesInMemory(bytes, "a.zip"));
@@ -127,6 +128,13 @@ describe("zip archives", () => {
     expect((failure as Error).message.startsWith("a.zip: ")).toBe(true);
   });
 });
+
+mutationContract(
+  numpy,
+  () => Promise.resolve([npyOf({ name: "w", dtype: "F32", shape: [2, 2], values: [1, 2, 3, 4] })]),
+  2000,
+  (data) => zipOf([{ name: "w.npy", data, deflate: true }]),
+);
 
 describe("hostile NumPy files", () => {
   let folder = "";
