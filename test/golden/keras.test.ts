@@ -31,7 +31,8 @@ interface Expected {
 const json = (name: string): unknown =>
   JSON.parse(readFileSync(new URL(`./files/keras/${name}`, import.meta.url), "utf8"));
 const EXPECTED = json("expected.json") as Expected;
-const sha256 = (bytes: ArrayBufferView) => createHash("sha256").update(bytes).digest("hex");
+const sha256 = (bytes: Uint8Array | Float32Array | Float64Array) =>
+  createHash("sha256").update(bytes).digest("hex");
 
 let folder = "";
 const open: Model[] = [];
