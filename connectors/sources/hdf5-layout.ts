@@ -51,7 +51,7 @@ export function parseLayout(file: Hdf5Bytes, header: readonly Message[]): Layout
 }
 
 function placed(data: Cursor, header: readonly Message[]): Layout {
-  const version = data.version("a data layout", 1, 2, 3, 4);
+  const version = data.version("a data layout", 1, 2, 3, 4, 5);
   if (version < 3) {
     return { kind: "unknown", reason: "its layout is of before 2004 (h5repack writes it anew)" };
   }

@@ -59,13 +59,18 @@ export function parseDatatype(message: Cursor): ElementType {
       return type("text", "text");
     case 5:
       return type("opaque bytes", "opaque");
+    case 6: {
+      // h5py's complex numbers: a compound of r and i.
+      const complex = message.left >= 2 && String.fromCharCode(...message.take(2)) === "r\u0000";
+      return type(complex ? `C${8 * size}` : "a compound", "other");
+    }
     case 8:
       return type("an enumeration", "other");
     case 9:
       return (bits & 15) === 1 ? type("text", "variable text") : type("a list", "other");
     default:
       return type(
-        ["", "", "a time", "", "bits", "", "a compound", "a reference", "", "", "an array"][kind] ?? "",
+        ["", "", "a time", "", "bits", "", "", "a reference", "", "", "an array"][kind] ?? "",
         "other",
       );
   }

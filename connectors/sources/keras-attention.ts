@@ -20,9 +20,11 @@ export const multiHeadAttention: Rule = (context, [query, value, key = value]) =
   if (query === undefined || value === undefined || key === undefined || found.includes(undefined)) {
     return context.stop(inputs, "the file does not hold its four kernels");
   }
-  const unusable = found.find((each) => each?.unreadable !== undefined || each?.shape.length !== 3);
+  const unusable = found.find((each) =>
+    each?.unreadable !== undefined || each?.shape.length !== 3 || each.shape.includes(0)
+  );
   if (unusable !== undefined) {
-    return context.stop(inputs, unusable.unreadable ?? `a kernel of ${unusable.shape.length} axes`);
+    return context.stop(inputs, unusable.unreadable ?? `a kernel of ${unusable.shape.join(" x ")}`);
   }
   const [heads = 0, depth = 0, width = 0] = outputs.shape;
   if (values.shape[1] !== heads || values.shape[2] !== depth) {

@@ -6,28 +6,30 @@ import { own } from "./keras-config.ts";
 import type { KerasContext, Rule } from "./keras-context.ts";
 import { type Form, integer, isChannelsFirst } from "./keras-form.ts";
 
-/** Why a layer that reads along an axis does not read channels; null where it does, or nothing is known. */
-function misread({ axis }: Form, wanted: number): string | null {
-  return axis === null || axis === wanted
-    ? null
-    : `it reads along axis ${wanted}, where axis ${axis} counts channels`;
+/** What a layer reads along an axis: nothing that is known, where that axis does not count channels. What it makes lies along it. */
+function along(context: KerasContext, input: Form, rank: number, axis: number): Form {
+  const read = input.axis === null || input.axis === axis
+    ? input
+    : context.stop([input], `it reads along axis ${axis}, where axis ${input.axis} counts channels`);
+  return { ...read, rank, axis };
 }
 
 /** A tensor that is a layer's weight, or what the stop says. */
 function weight(found: ReadonlyMap<string, TensorInfo>, role: string): TensorInfo | string {
   const tensor = found.get(role);
-  return tensor === undefined ? `the file holds no ${role} of it` : tensor.unreadable ?? tensor;
+  if (tensor === undefined) return `the file holds no ${role} of it`;
+  return tensor.unreadable ?? (tensor.shape.includes(0) ? `a ${role} without any element` : tensor);
 }
 
 /** Reads the last axis; of a flattened map, all of it. */
 export const dense: Rule = (context, [input]) => {
   const kernel = weight(context.find("kernel", "bias"), "kernel");
   if (input === undefined || typeof kernel === "string") return context.stop([], String(kernel));
-  const reason = input.rank === null ? null : misread(input, input.rank - 1);
-  if (reason !== null) return context.stop([input], reason);
+  const { rank } = input;
+  const form = rank === null ? input : along(context, input, rank, rank - 1);
   if (kernel.shape.length !== 2) return context.stop([input], `a kernel of ${kernel.shape.length} axes`);
   const layer = context.draft(context.name, kernel, { layout: "in-out" });
-  return context.read(layer, input, {});
+  return context.read(layer, form, {});
 };
 
 /** A table of vectors: its rows are the in channels. */
@@ -39,11 +41,10 @@ export const embedding: Rule = (context, [input]) => {
   return context.read(layer, input, { rank, axis: rank === null ? null : rank - 1 }, false);
 };
 
-/** What a convolution reads, in which form; a text where it does not. */
-function mapOf(context: KerasContext, input: Form, dimensions: number): Form | string {
+/** What a convolution reads, in which form. */
+function mapOf(context: KerasContext, input: Form, dimensions: number): Form {
   const rank = dimensions + 2;
-  const axis = isChannelsFirst(context.config) ? 1 : rank - 1;
-  return misread(input, axis) ?? { ...input, rank, axis };
+  return along(context, input, rank, isChannelsFirst(context.config) ? 1 : rank - 1);
 }
 
 function convolution(roles: readonly string[], layout: WeightLayout, kind?: "conv-transpose"): Rule {
@@ -51,7 +52,6 @@ function convolution(roles: readonly string[], layout: WeightLayout, kind?: "con
     const kernel = weight(context.find(...roles), roles[0]!);
     if (input === undefined || typeof kernel === "string") return context.stop([], String(kernel));
     const form = mapOf(context, input, kernel.shape.length - 2);
-    if (typeof form === "string") return context.stop([input], form);
     const groups = layout === "depthwise" ? 1 : integer(context.config, "groups") ?? 1;
     if (layout === "kernel-out-in" && groups > 1) {
       return context.stop([input], "a grouped transposed convolution");
@@ -84,7 +84,6 @@ export const separableConv: Rule = (context, [input]) => {
     return context.stop([], String(typeof depthwise === "string" ? depthwise : pointwise));
   }
   const form = mapOf(context, input, depthwise.shape.length - 2);
-  if (typeof form === "string") return context.stop([input], form);
   const first = context.draft(`${context.name}/depthwise`, depthwise, { layout: "depthwise" });
   const second = context.draft(`${context.name}/pointwise`, pointwise, { layout: "kernel-in-out" });
   return context.read(second, context.read(first, form, form, false), form);

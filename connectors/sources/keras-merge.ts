@@ -35,7 +35,7 @@ export const concatenate: Rule = (context, inputs) => {
   const along = isChannelAxis(own(context.config, "axis") ?? own(context.config, "concat_axis") ?? -1, known);
   if (along === null) return context.stop(inputs, "it is not known along which axis it joins");
   const signals = inputs.map((each) => each.signal);
-  const signal = context.add({ op: along ? "concat" : "add", inputs: signals });
+  const signal = context.add({ op: along ? "concat" : "either", inputs: signals });
   const widths = inputs.map((each) => each.width);
   const width = !along
     ? known.width

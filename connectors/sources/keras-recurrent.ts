@@ -38,7 +38,7 @@ function cell(gates: Gates): Rule {
       kind: "recurrent",
     } as const;
     const width = (kernel.shape.at(-1) ?? 0) / gates.count;
-    if (!Number.isInteger(width) || width < 1) {
+    if (!Number.isInteger(width) || kernel.shape.includes(0) || recurrent.shape.includes(0)) {
       return context.stop([input], `${kernel.shape.at(-1)} outputs for ${gates.count} gates`);
     }
     const inputLayer = context.draft(`${context.name}/kernel`, kernel, options);

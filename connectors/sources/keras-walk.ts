@@ -89,12 +89,16 @@ class Walk implements KerasWalk {
     const context = new KerasContext(this, layer, call, place);
     const rule = ruleOf(layer.className, layer.module, layer.config);
     const made = rule === null ? context.stop(inputs, "a class that is not known") : rule(context, inputs);
+    const outputs = Array.isArray(made) ? made as readonly Form[] : [made as Form];
+    const [last] = outputs.map(({ signal }) => this.builder.operators[signal]);
+    const why = last?.op === "stop"
+      ? `not taken for a layer: ${last.reason}`
+      : `of a layer ${layer.className}`;
     for (const { name } of this.weights.all(place)) {
-      if (!this.builder.roles.has(name)) {
-        this.builder.role(`${name.slice(name.lastIndexOf("/") + 1)} of a layer ${layer.className}`, name);
-      }
+      if (this.builder.roles.has(name)) continue;
+      this.builder.role(last?.op === "stop" ? why : `${name.slice(name.lastIndexOf("/") + 1)} ${why}`, name);
     }
-    return Array.isArray(made) ? made as readonly Form[] : [made as Form];
+    return outputs;
   }
 
   #chain(
@@ -230,7 +234,11 @@ function nodesOf({ layers }: KerasModel): {
       ),
     );
     waiting.set(each, keys.size);
-    for (const key of keys) users.set(key, [...users.get(key) ?? [], each]);
+    for (const key of keys) {
+      const known = users.get(key);
+      if (known === undefined) users.set(key, [each]);
+      else known.push(each);
+    }
   }
   const ordered = nodes.filter((each) => waiting.get(each) === 0);
   for (let next = 0; next < ordered.length; next++) {

@@ -33,9 +33,13 @@ sourceContract({ ...keras, name: "keras", extensions: [".keras"] }, {
     ),
 });
 
-mutationContract(keras, () => Promise.all(["layouts.h5.gz", "newer.h5.gz", "cnn.h5.gz"].map(kerasFile)));
+// Half for each container: 10,000 for the reader.
+const ROUNDS = 5_000;
 
 mutationContract(
-  { ...keras, extensions: [".keras"] },
-  () => Promise.all(["cnn.keras", "rnn.keras"].map(kerasFile)),
+  keras,
+  () => Promise.all(["layouts.h5.gz", "newer.h5.gz", "tiny.h5.gz"].map(kerasFile)),
+  ROUNDS,
 );
+
+mutationContract({ ...keras, extensions: [".keras"] }, () => Promise.all([kerasFile("tiny.keras")]), ROUNDS);

@@ -120,6 +120,10 @@ def rnn():
     return keras.Model(t, L.Dense(2, name="out")(L.GlobalAveragePooling1D()(x)))
 
 
+def tiny():
+    return keras.Sequential([keras.Input((4, 4, 1)), L.Conv2D(2, 3, name="c"), L.Flatten(), L.Dense(3, name="d")], name="tiny")
+
+
 def normalized(archive):
     """Without the date, and every variable drawn anew from one seed."""
     out = io.BytesIO()
@@ -134,7 +138,7 @@ def normalized(archive):
 
 def models():
     expected, built = {}, {}
-    for name, build in (("cnn", cnn), ("rnn", rnn)):
+    for name, build in (("cnn", cnn), ("rnn", rnn), ("tiny", tiny)):
         model = built[name] = build()
         rng = np.random.default_rng(7)
         for variable in model.variables:
