@@ -286,6 +286,34 @@ describe("other ways to write a model", () => {
     ]);
   });
 
+  it("functions of TensorFlow have their axes and shapes in the call", () => {
+    const called = (name: string, keywords: object, layers: readonly Layer[]) => {
+      const config = graph(MAP, layers) as {
+        config: { layers: { name: string; inbound_nodes: unknown[][][] }[] };
+      };
+      for (const call of config.config.layers.find((each) => each.name === name)!.inbound_nodes[0]!) {
+        call[3] = keywords;
+      }
+      return config;
+    };
+    const joined = called("x", { axis: 3 }, [
+      A,
+      ["Conv2D", "a2", ["in"]],
+      ["TFOpLambda", "x", ["a", "a2"], { function: "concat" }],
+      B,
+    ]);
+    const shapes = { ...AB, "a2/kernel": [3, 3, 3, 4], "b/kernel": [3, 3, 8, 5] };
+    expect(traced(joined, shapes)).toEqual(["a -> b concat 0:0:4", "a2 -> b concat 0:4:4"]);
+    const flat = called("x", { shape: [-1, 144] }, [
+      A,
+      ["TFOpLambda", "x", ["a"], { function: "reshape" }],
+      ["Dense", "d", ["x"]],
+    ]);
+    expect(traced(flat, { "a/kernel": [3, 3, 3, 4], "d/kernel": [144, 7] })).toEqual([
+      "a -> d flatten 0:0:4",
+    ]);
+  });
+
   it("a model of the user's own class has no dataflow", () => {
     const { weights } = weightsOf({});
     expect(kerasOperators("config", { class_name: "Own", config: { size: 3 } }, weights)).toBeNull();
