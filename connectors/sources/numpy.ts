@@ -9,7 +9,8 @@ import { digestFile, openFile } from "./file.ts";
 import { toFloat64 } from "./floats.ts";
 import { isNpy, NPY_HEAD, type NpyHeader, npyHeader } from "./npy-header.ts";
 import { columnMajor, gather, swapBytes } from "./strided.ts";
-import { isZip, openZip, type ZipArchive, type ZipEntry } from "./zip.ts";
+import { isZip, openZip, type ZipArchive } from "./zip.ts";
+import type { ZipEntry } from "./zip-entry.ts";
 
 /** An array, and how to get all its bytes, header included. */
 interface NamedArray {
@@ -48,7 +49,7 @@ async function arraysOf(
     );
   }
   const name = basename(path).replace(/\.npy$/i, "");
-  const header = npyHeader(path, head, source.size);
+  const header = npyHeader(`${path}: array ${show(name)}`, head, source.size);
   return new Map([[name, { header, bytes: (signal) => source.slice(0, source.size, signal) }]]);
 }
 

@@ -4,7 +4,22 @@ import { constants, crc32, inflateRaw, inflateRawSync } from "node:zlib";
 import { messageOf, show } from "../../src/model/errors.ts";
 import type { ByteSource } from "../bytes.ts";
 import { bytesInMemory, windowOf } from "./byte-window.ts";
-import type { ZipEntry } from "./zip.ts";
+
+/** A file in an archive, as the central directory declares it. */
+export interface ZipEntry {
+  /** As the archive spells it; untrusted. */
+  readonly name: string;
+  /** 0 is stored, 8 is deflate; nothing else can be read. */
+  readonly method: number;
+  /** Bytes, uncompressed. */
+  readonly size: number;
+  readonly compressedSize: number;
+  readonly crc: number;
+  /** Where its local header stands. */
+  readonly at: number;
+  /** Where the next entry, or the directory, begins: its data must end there. */
+  readonly limit: number;
+}
 
 const LOCAL = 0x04034b50, LOCAL_BYTES = 30;
 
@@ -60,8 +75,9 @@ export async function sourceOf(
     ...inPlace,
     async slice(start, end, signal) {
       const bytes = await inPlace.slice(start, end, signal);
-      // Only the whole can be checked; whoever reads a part of a large entry shall not pay for all of it.
-      if (start === 0 && end === entry.size) checkCrc(what, entry, bytes);
+      // Only the whole can be checked; whoever reads a part of a large entry shall not pay for all of it. torch writes 0 where it
+      // reserves a record and fills it later.
+      if (start === 0 && end === entry.size && entry.crc !== 0) checkCrc(what, entry, bytes);
       return bytes;
     },
   };
@@ -122,7 +138,7 @@ function checkCrc(what: string, entry: ZipEntry, bytes: Uint8Array): void {
     throw new SyntaxError(
       `${what}: zip entry ${show(entry.name)}: found CRC ${crc.toString(16)}, required ${
         entry.crc.toString(16)
-      } (damaged?)`,
+      } (damaged, or saved by torch with its CRC off: save it again)`,
     );
   }
 }

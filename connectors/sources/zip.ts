@@ -5,23 +5,7 @@
 
 import { show } from "../../src/model/errors.ts";
 import type { ByteSource } from "../bytes.ts";
-import { readEntry, readHead, sourceOf } from "./zip-entry.ts";
-
-/** A file in an archive, as the central directory declares it. */
-export interface ZipEntry {
-  /** As the archive spells it; untrusted. */
-  readonly name: string;
-  /** 0 is stored, 8 is deflate; nothing else can be read. */
-  readonly method: number;
-  /** Bytes, uncompressed. */
-  readonly size: number;
-  readonly compressedSize: number;
-  readonly crc: number;
-  /** Where its local header stands. */
-  readonly at: number;
-  /** Where the next entry, or the directory, begins: its data must end there. */
-  readonly limit: number;
-}
+import { readEntry, readHead, sourceOf, type ZipEntry } from "./zip-entry.ts";
 
 /** An archive whose directory has been read. */
 export interface ZipArchive {
