@@ -23,14 +23,15 @@ export interface KerasLayer {
   /** Where the class comes from: `keras.src.ops.numpy`, say. */
   readonly module: string;
   readonly buildConfig: Json;
-  /** What each of its calls reads, in order; for what is in keyword arguments, see `keywords`. */
+  /** Its calls, in order. */
   readonly calls: readonly KerasCall[];
 }
 
 /** One call of a layer. */
 export interface KerasCall {
+  /** What it reads, keyword arguments last. */
   readonly inputs: readonly KerasReference[];
-  /** Numbers and texts among the arguments: a constant that is added, say. */
+  /** Keyword arguments that are numbers, texts or lists of numbers: an axis, say. */
   readonly constants: Json;
 }
 
@@ -120,9 +121,7 @@ function parseCall(node: unknown): KerasCall {
   const inputs: KerasReference[] = [];
   const constants: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
   if (isObject(node)) {
-    const args = own(node, "args");
-    collect(args, inputs, 0);
-    if (Array.isArray(args)) args.forEach((each, at) => isPlain(each) && (constants[`${at}`] = each));
+    collect(own(node, "args"), inputs, 0);
     for (const [key, value] of Object.entries(part(node, "kwargs"))) {
       collect(value, inputs, 0);
       if (isPlain(value)) constants[key] = value;

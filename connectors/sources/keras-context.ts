@@ -3,7 +3,7 @@
 import { draftLayer, type DraftOptions } from "../../src/model/layer-draft.ts";
 import type { NetworkBuilder, Operator, Signal } from "../../src/model/operators.ts";
 import type { TensorInfo } from "../../src/model/tensor.ts";
-import type { Json, KerasCall, KerasLayer } from "./keras-config.ts";
+import { type Json, type KerasCall, type KerasLayer, own } from "./keras-config.ts";
 import { type Form, hasActivation } from "./keras-form.ts";
 import type { KerasPlace, KerasWeights } from "./keras-weights.ts";
 
@@ -40,6 +40,11 @@ export class KerasContext {
   /** The layer as connections call it: with the models around it. */
   get name(): string {
     return this.place.names.join("/");
+  }
+
+  /** What the layer's config says, else its call: functions that became layers have their arguments there. */
+  said(key: string): unknown {
+    return own(this.config, key) ?? own(this.call.constants, key);
   }
 
   add(operator: Operator): Signal {

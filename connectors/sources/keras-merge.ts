@@ -32,7 +32,7 @@ export const concatenate: Rule = (context, inputs) => {
   const [first] = inputs;
   if (first === undefined) return context.stop([], "it reads nothing");
   const known = inputs.find(({ axis }) => axis !== null) ?? first;
-  const along = isChannelAxis(own(context.config, "axis") ?? own(context.config, "concat_axis") ?? -1, known);
+  const along = isChannelAxis(context.said("axis") ?? context.said("concat_axis") ?? -1, known);
   if (along === null) return context.stop(inputs, "it is not known along which axis it joins");
   const signals = inputs.map((each) => each.signal);
   const signal = context.add({ op: along ? "concat" : "either", inputs: signals });

@@ -62,9 +62,13 @@ function outputs(context: KerasContext, made: Form, axes: number): readonly Form
   return own(config, "return_state") === true ? [output, state, state] : [output];
 }
 
-/** Rules by class. */
+/** Gates i, f, c, o. */
 export const lstm: Rule = cell(LSTM);
+
+/** Gates z, r, h. */
 export const gru: Rule = cell(GRU);
+
+/** No gates. */
 export const simpleRnn: Rule = cell(PLAIN);
 
 /** A layer around one cell of a known class. */

@@ -45,16 +45,16 @@ function orderOf(rank: number | null, axis: number | null, turned: boolean): Fla
 
 /** Keeps channels where the last axis stays what it is, flattens where one axis is left; anything else mixes them. */
 export const reshape: Rule = (context, [input]) => {
-  const target = own(context.config, "target_shape") ?? own(context.config, "newshape");
+  // Functions count the batch, layers do not.
+  const ofFunction = context.said("newshape") ?? context.said("shape");
+  const target = own(context.config, "target_shape") ?? ofFunction;
   if (
     input === undefined || !Array.isArray(target) ||
     !target.every((each) => each === null || typeof each === "number")
   ) {
     return context.stop(input === undefined ? [] : [input], "it says no shape");
   }
-  // Operators of keras.ops count the batch, layers do not.
-  const shape =
-    (own(context.config, "newshape") === undefined ? target : target.slice(1)) as (number | null)[];
+  const shape = (ofFunction === undefined ? target : target.slice(1)) as (number | null)[];
   const { rank, axis, width } = input;
   const last = shape.at(-1);
   const channelsLast = rank !== null && axis === rank - 1;

@@ -14,7 +14,7 @@ import {
 import { KerasContext, type KerasWalk } from "./keras-context.ts";
 import { declaredShape, type Form, isChannelsFirst } from "./keras-form.ts";
 import { ruleOf } from "./keras-rules.ts";
-import type { KerasPlace, KerasWeights } from "./keras-weights.ts";
+import { type KerasPlace, type KerasWeights, OPTIMIZER } from "./keras-weights.ts";
 
 /** A model within a model may be called often, and hold another: the largest published ones make some ten thousand calls. */
 const MOST_CALLS = 100_000;
@@ -57,6 +57,9 @@ class Walk implements KerasWalk {
   }
 
   finish(): OperatorGraph {
+    for (const { info } of this.weights.tensors) {
+      if (info.unreadable === OPTIMIZER) this.builder.role(OPTIMIZER, info.name);
+    }
     return this.builder.finish("graph");
   }
 

@@ -35,7 +35,8 @@ export interface KerasPlace {
   readonly group: string;
 }
 
-const OPTIMIZER = "the optimizer's state, not a weight of the network";
+/** Why an optimizer's tensors are not read. */
+export const OPTIMIZER = "the optimizer's state, not a weight of the network";
 
 /** Names and places of all tensors of a file. */
 export function kerasWeights(file: Hdf5File): KerasWeights {

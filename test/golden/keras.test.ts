@@ -217,6 +217,10 @@ describeWithShared("Keras files of others", Object.keys(DIGESTS), () => {
       }
       expect(sha256(new TextEncoder().encode(told.sort().join("\n")))).toBe(digest);
       const { layers, skipped } = layerGraph(model);
+      const optimizers = skipped.filter(({ name }) => name.startsWith("optimizer_weights/"));
+      expect(new Set(optimizers.map(({ reason }) => reason))).toEqual(
+        new Set(["the optimizer's state, not a weight of the network"]),
+      );
       const accounted = [...layers.map(({ weight }) => weight.tensor), ...skipped.map(({ name }) => name)];
       expect(accounted.sort()).toEqual(model.tensors.map(({ name }) => name).sort());
     },
