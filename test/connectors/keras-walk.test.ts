@@ -1,7 +1,7 @@
 /** What each rule of the walk through a Keras config does, one small model each, written as Keras writes it. */
 
 import { describe, expect, it } from "vitest";
-import { kerasOperators } from "../../connectors/sources/keras-walk.ts";
+import { kerasOperators } from "../../connectors/sources/keras/walk.ts";
 import { layerGraph } from "../../src/stages/layers.ts";
 import {
   graph,

@@ -6,7 +6,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { keras } from "../../connectors/sources/keras.ts";
+import { keras } from "../../connectors/sources/keras/keras.ts";
 import { openReferenceKernel } from "../../src/kernels/reference.ts";
 import type { Model } from "../../src/model/ports.ts";
 import { layerGraph } from "../../src/stages/layers.ts";
