@@ -1,9 +1,9 @@
 /** Recurrent layers, and layers that hold another one. */
 
-import { isObject, type KerasLayer, own, parseLayer } from "./keras-config.ts";
-import { KerasContext, type Rule } from "./keras-context.ts";
-import { type Form, isChannelsFirst } from "./keras-form.ts";
-import { concatenate, sum } from "./keras-merge.ts";
+import { isObject, type KerasLayer, own, parseLayer } from "./config.ts";
+import { KerasContext, type Rule } from "./context.ts";
+import { type Form, isChannelsFirst } from "./form.ts";
+import { concatenate, sum } from "./merge.ts";
 
 /** Gates, and which of them is the candidate: an LSTM's are i f c o, a GRU's z r h. */
 interface Gates {
