@@ -12,13 +12,12 @@ import { startServer, type TestServer } from "../neo4j/server.ts";
 import {
   asUser,
   choicesFor,
+  describeWithOwnServer,
   freshPrefix,
   labelCounts,
-  MISSING_SERVER,
   userOf,
   watcher,
 } from "../neo4j/suite.ts";
-import { describeUnless } from "../shared.ts";
 import { svr } from "./svr.ts";
 
 // Servers start anew in here, which takes a busy machine its time.
@@ -30,8 +29,8 @@ const NEW = [100_000, 20_000] as const;
 /** Enough of the 1.5 MB of NEW that its edges are under way, and not so much that they are through. */
 const MIDST = 600_000;
 
-// A server of its own, for it is killed; the shared one stays.
-describeUnless(MISSING_SERVER, "a graph server that fails", () => {
+// It is killed; the shared one stays.
+describeWithOwnServer("a graph server that fails", () => {
   let out = "";
   let server: TestServer;
   let proxy: Proxy;

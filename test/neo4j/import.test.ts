@@ -11,18 +11,15 @@ import { type Exported, exportForNeo4jAdmin } from "../../src/mod.ts";
 import { header, runInto, writeModel } from "../contract/sink/contract.ts";
 import { fixture } from "../contract/sink/fixture.ts";
 import type { Row } from "../../src/model/tables.ts";
-import { describeUnless } from "../shared.ts";
 import { readGraph } from "./read-back.ts";
-import { classPath, missingForServer, startServer, type TestServer } from "./server.ts";
-
-// A server of our own: its database is written over while it stands still.
-const missing = await missingForServer() ??
-  (process.env["NEO4J_URI"] === undefined ? null : "needs a server of its own");
+import { classPath, startServer, type TestServer } from "./server.ts";
+import { describeWithOwnServer } from "./suite.ts";
 
 /** Ids as users have them, and as they do not. */
 const MODELS = new Map([["plain", 1], ['quoted "a, b"\n🧠 `}\'', 2], ["🧠 `}'\"\n,".repeat(1000), 3]]);
 
-describeUnless(missing, "the offline import", () => {
+// Its database is written over while it stands still.
+describeWithOwnServer("the offline import", () => {
   let folder = "";
   let runId = "";
   let exported: Exported;

@@ -1,6 +1,6 @@
 /**
  * A real graph server for tests: Neo4j 5.26 LTS, assembled from Maven artifacts (`pom.xml`), on Java 17, on a free port, with
- * authentication. A server that runs already is used where `NEO4J_URI` names one (with `NEO4J_USERNAME`, `NEO4J_PASSWORD`).
+ * authentication.
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
@@ -13,16 +13,10 @@ import process, { env } from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import neo4j from "neo4j-driver";
+import type { Access } from "./provided.ts";
 
 const POM = fileURLToPath(new URL("pom.xml", import.meta.url));
 const CACHE = fileURLToPath(new URL("../../node_modules/.cache/neo4j", import.meta.url));
-
-/** How a client reaches a server. */
-export interface Access {
-  readonly uri: string;
-  readonly username: string;
-  readonly password: string;
-}
 
 /** A server that a test started. */
 export interface TestServer extends Access {
@@ -69,13 +63,12 @@ export async function classPath(): Promise<string> {
 
 /** Whether programs are there that a server needs. Null, or what is missing. */
 export async function missingForServer(): Promise<string | null> {
-  if (env["NEO4J_URI"] !== undefined) return null;
   for (const [program, flag] of [["java", "-version"], ["mvn", "-version"]] as const) {
     const found = await ended(spawn(program, [flag], { stdio: ["ignore", "pipe", "pipe"] })).then(
       ({ code }) => code === 0,
       () => false,
     );
-    if (!found) return `needs ${program}, or NEO4J_URI`;
+    if (!found) return `no ${program} to start a graph server`;
   }
   return null;
 }
