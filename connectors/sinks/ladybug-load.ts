@@ -17,11 +17,17 @@ import { GRAPH_TABLES, type GraphTable } from "./graph-schema.ts";
 import { createStatement } from "./ladybug-schema.ts";
 import { type Ladybug, openStore, type Store } from "./ladybug-store.ts";
 
-/** Staged Parquet files of one table, without those that have no rows. */
-export interface StagedTable {
-  readonly files: readonly string[];
+/** A staged Parquet file of one table. */
+export interface StagedFile {
+  readonly path: string;
+  /** At least one. */
   readonly rows: number;
 }
+
+/**
+ * Rows that one COPY takes, and after which a table goes on in another file: the store has all rows of a COPY in its pages at once.
+ */
+export const MOST_ROWS = Number(process.env["LB_ROWS"] ?? 250_000);
 
 /** What a load is about. */
 export interface Load {
@@ -32,7 +38,7 @@ export interface Load {
   /** Ids of the models that the staged rows replace. */
   readonly models: readonly string[];
   /** By name of the graph's table. */
-  readonly tables: ReadonlyMap<string, StagedTable>;
+  readonly tables: ReadonlyMap<string, readonly StagedFile[]>;
 }
 
 const SCHEMA_COMMENT = "svrflow schema ";
@@ -122,19 +128,37 @@ async function fillStore(store: Store, load: Load, copied: boolean, signal?: Abo
 
 /** Copies one table's rows and counts them, because a graph that lacks rows must not take a whole one's place. */
 async function copyTable(store: Store, table: GraphTable, load: Load): Promise<void> {
-  const staged = load.tables.get(table.name);
-  if (staged === undefined || staged.rows === 0) return;
+  const staged = load.tables.get(table.name) ?? [];
+  if (staged.length === 0) return;
+  const rows = staged.reduce((sum, file) => sum + file.rows, 0);
   const before = await countRows(store, table);
   await withPlainPath(load.folder, async (plain) => {
-    const files = staged.files.map((file) => quote(plain(file)));
-    await store.run(`COPY ${table.name} FROM [${files.join(", ")}]`);
+    for (const group of groups(staged)) {
+      const files = group.map(({ path }) => quote(plain(path)));
+      await store.run(`COPY ${table.name} FROM [${files.join(", ")}]`);
+    }
   });
   const after = await countRows(store, table);
-  if (after !== before + staged.rows) {
+  if (after !== before + rows) {
     throw new Error(
-      `loading ${table.name} into the graph: found ${after} rows, required ${before} + ${staged.rows}`,
+      `loading ${table.name} into the graph: found ${after} rows, required ${before} + ${rows}`,
     );
   }
+}
+
+/** Files in their order, together up to about as many rows as one COPY takes. */
+function groups(files: readonly StagedFile[]): StagedFile[][] {
+  const found: StagedFile[][] = [];
+  let room = 0;
+  for (const file of files) {
+    if (room < file.rows) {
+      found.push([]);
+      room = MOST_ROWS;
+    }
+    found.at(-1)?.push(file);
+    room -= file.rows;
+  }
+  return found;
 }
 
 async function countRows(store: Store, { name, ends }: GraphTable): Promise<number> {

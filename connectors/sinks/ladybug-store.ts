@@ -44,6 +44,12 @@ export function loadLadybug(load: (name: string) => Ladybug = createRequire(impo
 /** The largest store, in bytes: address space that is reserved, not memory. The default (8 TB) fails in containers. */
 const LARGEST_STORE = 2 ** 40;
 
+/**
+ * Bytes of the store's own memory for pages; by default it takes most of the machine's. Enough to load two million edges at
+ * once, and to ask a graph of that size whatever the library of queries asks.
+ */
+const PAGES = Number(process.env["LB_MIB"] ?? 256) * 2 ** 20;
+
 /** An open store. Must be closed, or its lock outlives it. */
 export interface Store {
   /**
@@ -72,7 +78,7 @@ export async function openStore(lbug: Ladybug, path: string, access: "read" | "w
   if (access === "read" && !existsSync(path)) {
     throw new Error(`${doing}: there is no such file; a run writes it as graph.lbug into its output folder`);
   }
-  const database = new lbug.Database(path, 0, true, access === "read", LARGEST_STORE);
+  const database = new lbug.Database(path, PAGES, true, access === "read", LARGEST_STORE);
   try {
     await database.init();
   } catch (cause) {

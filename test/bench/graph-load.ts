@@ -107,6 +107,7 @@ async function load(name: typeof STORES[number]): Promise<Measured> {
     await model.write("connections", batchOfRows(TABLES.connections, []));
     await model.commit();
     const staged = performance.now();
+    console.error("staged", resourceUsage().maxRSS / 1024, process.memoryUsage());
     await sink.finish();
     const done = performance.now();
     return {

@@ -6,7 +6,7 @@ import type { Driver } from "neo4j-driver";
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from "vitest";
 import { SINKS } from "../../connectors/sinks/registry.ts";
 import { runInto } from "../contract/sink/contract.ts";
-import { committed, seen, whole } from "../neo4j/models.ts";
+import { committed, seen, seenBetweenSwaps, whole } from "../neo4j/models.ts";
 import { type Proxy, startProxy } from "../neo4j/proxy.ts";
 import { startServer, type TestServer } from "../neo4j/server.ts";
 import {
@@ -213,7 +213,7 @@ describeWithOwnServer("a graph server that fails", () => {
     let over = false;
     const end = finished.finally(() => over = true);
     while (!over) {
-      const found = await seen(driver, prefix, "m").catch(() => null); // not up yet
+      const found = await seenBetweenSwaps(driver, prefix, "m").catch(() => null); // not up yet
       if (found !== null) expect([whole(OLD), whole(NEW)]).toContainEqual(found);
       await sleep(300);
     }

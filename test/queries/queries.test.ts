@@ -173,10 +173,12 @@ const SUBJECTS: readonly Subject[] = [
   },
 ];
 
+const server = SHARED_SERVER;
+
 /** Opens a run's graph in each store that there is. */
 const STORES: Readonly<Record<string, (out: string) => Promise<GraphReader>>> = {
   embedded: (out) => openLadybugReader(join(out, "graph.lbug")),
-  ...SHARED_SERVER === null ? {} : { neo4j: (out) => loadIntoServer(SHARED_SERVER, out) },
+  ...server === null ? {} : { neo4j: (out: string) => loadIntoServer(server, out) },
 };
 
 /** Loads the tables of a run into the shared server, under labels of its own. */
