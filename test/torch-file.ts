@@ -78,8 +78,13 @@ export function stateDict(tensors: readonly WrittenTensor[]): Piece {
 
 /** A zip container of this pickle and these storages. */
 export function torchZip(value: Piece, storages: readonly Uint8Array[], deflate = false): Buffer {
+  return zipOfPickle(pickle.whole(value), storages, deflate);
+}
+
+/** The same of a whole pickle, whatever it says. */
+export function zipOfPickle(data: Uint8Array, storages: readonly Uint8Array[], deflate = false): Buffer {
   return zipOf([
-    { name: "archive/data.pkl", data: pickle.whole(value), deflate },
+    { name: "archive/data.pkl", data, deflate },
     ...storages.map((data, key) => ({ name: `archive/data/${key}`, data, deflate })),
     { name: "archive/version", data: "3\n" },
   ]);

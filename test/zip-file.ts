@@ -28,12 +28,12 @@ export function crcOf(bytes: Uint8Array): number {
   return (crc ^ 0xffffffff) >>> 0;
 }
 
-/** Little-endian fields: `[value, bytes]`. */
+/** Little-endian fields: `[value, bytes]`. What 32 bits do not hold is all ones, as zip64 has it. */
 export function fields(...values: readonly (readonly [value: number, bytes: 2 | 4 | 8])[]): Buffer {
   return Buffer.concat(values.map(([value, bytes]) => {
     const out = Buffer.alloc(bytes);
     if (bytes === 2) out.writeUInt16LE(value);
-    else if (bytes === 4) out.writeUInt32LE(value);
+    else if (bytes === 4) out.writeUInt32LE(Math.min(value, 0xffffffff));
     else out.writeBigUInt64LE(BigInt(value));
     return out;
   }));

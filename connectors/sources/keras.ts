@@ -4,6 +4,7 @@
  */
 
 import { messageOf, show } from "../../src/model/errors.ts";
+import type { OperatorGraph } from "../../src/model/operators.ts";
 import type { Model, SourceFormat } from "../../src/model/ports.ts";
 import type { ByteSource } from "../bytes.ts";
 import { digestFile, openFile } from "./file.ts";
@@ -11,7 +12,7 @@ import { toFloat64 } from "./floats.ts";
 import { openHdf5 } from "./hdf5.ts";
 import { isObject, own } from "./keras-config.ts";
 import { kerasOperators } from "./keras-walk.ts";
-import { kerasWeights } from "./keras-weights.ts";
+import { type KerasWeights, kerasWeights } from "./keras-weights.ts";
 import { openZip } from "./zip.ts";
 
 /** The configs of the largest models take a few megabytes. */
@@ -109,9 +110,7 @@ async function modelOf(
   const config = description.config === undefined
     ? undefined
     : parseJson(`${path}: the model's config`, description.config);
-  const operators = config === undefined
-    ? null
-    : kerasOperators(`${path}: the model's config`, config, weights);
+  const operators = config === undefined ? null : dataflow(path, config, weights);
   return {
     id,
     uri: path,
@@ -133,6 +132,17 @@ async function modelOf(
     inputs: async (signal) => [await digestFile(path, source, signal)],
     close: () => source.close(),
   };
+}
+
+/** @throws {SyntaxError} also where config and weights do not fit together */
+function dataflow(path: string, config: unknown, weights: KerasWeights): OperatorGraph | null {
+  const place = `${path}: the model's config`;
+  try {
+    return kerasOperators(place, config, weights);
+  } catch (cause) {
+    if (cause instanceof SyntaxError) throw cause;
+    throw new SyntaxError(`${place}: ${messageOf(cause)}`, { cause });
+  }
 }
 
 type Texts = ReadonlyMap<string, readonly string[]>;

@@ -49,7 +49,7 @@ async function arraysOf(
     );
   }
   const name = basename(path).replace(/\.npy$/i, "");
-  const header = npyHeader(path, head, source.size);
+  const header = npyHeader(`${path}: array ${show(name)}`, head, source.size);
   return new Map([[name, { header, bytes: (signal) => source.slice(0, source.size, signal) }]]);
 }
 

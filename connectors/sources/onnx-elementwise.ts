@@ -128,7 +128,8 @@ function two(context: Context, node: OnnxNode, a: Activation, b: Activation): Ac
     one.pooled !== undefined && one.pooled === other.root;
   if (a.nature === "input" && b.nature === "input") return { ...a, axes };
   // A function of one signal, place by place: gates like x * sigmoid(x), and normalizations by statistics of the signal itself.
-  if (aside && one.nature !== "lost" && one.nature !== "input") {
+  const alike = axes !== null || one.nature !== other.nature || one.axes === null || other.axes === null;
+  if (aside && alike && one.nature !== "lost" && one.nature !== "input") {
     const main = one.root !== other.root && one.pooled === other.root ? other : one;
     return context.keep(main, {
       axes: main.axes,

@@ -46,9 +46,10 @@ async function modelOf(
 ): Promise<Model> {
   const { path } = reader;
   const indices = new Map<OnnxTensor, readonly number[]>();
+  const near = reader.windowed();
   for (const entry of table.entries.values()) {
     if (entry.kind !== "stored" || !isIndex(entry.tensor)) continue;
-    indices.set(entry.tensor, Array.from(await reader.read(entry.tensor, signal)));
+    indices.set(entry.tensor, Array.from(await near.read(entry.tensor, signal)));
   }
   return {
     id,
@@ -74,6 +75,26 @@ async function modelOf(
   };
 }
 
+/** Read at once for a small tensor, and kept for those behind it. */
+const WINDOW = 64 * 1024;
+
+/** The same bytes, of which the last piece that was read is kept. */
+function windowed(source: ByteSource): ByteSource {
+  let first = 0;
+  let kept: Uint8Array = new Uint8Array(0);
+  return {
+    ...source,
+    async slice(start, end, signal) {
+      if (end - start > WINDOW) return await source.slice(start, end, signal);
+      if (start < first || end > first + kept.length) {
+        kept = await source.slice(start, Math.min(source.size, start + WINDOW), signal);
+        first = start;
+      }
+      return kept.slice(start - first, end - first);
+    },
+  };
+}
+
 /** Reads the tensors of one file, and of the files beside it. */
 class TensorReader {
   readonly path: string;
@@ -85,6 +106,11 @@ class TensorReader {
     this.path = path;
     this.#source = source;
     this.#external = external;
+  }
+
+  /** A reader of many small tensors that lie near one another: it reads the file in pieces. */
+  windowed(): TensorReader {
+    return new TensorReader(this.path, windowed(this.#source), this.#external);
   }
 
   /** Finds all external data, so that a file that lacks some is refused when it is opened. */

@@ -175,7 +175,7 @@ function remarks({ root }: TorchContainer): ReadonlyMap<string, string> {
   for (const [key, value] of isKind(root, "dict") ? root.entries : []) {
     if (typeof key !== "string" || key.length > LONGEST_REMARK || found.size >= MOST_REMARKS) continue;
     if (!["string", "number", "bigint", "boolean"].includes(typeof value)) continue;
-    found.set(key, String(value as string | number).slice(0, LONGEST_REMARK));
+    found.set(key, String(value).slice(0, LONGEST_REMARK));
   }
   return found;
 }

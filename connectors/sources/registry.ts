@@ -9,6 +9,7 @@ import { refusal, unsupportedFormat } from "./unsupported.ts";
 
 const pytorch = async () => (await import("./pytorch.ts")).pytorch;
 const numpy = async () => (await import("./numpy.ts")).numpy;
+const keras = async () => (await import("./keras.ts")).keras;
 const sharded = async () => (await import("./sharded.ts")).sharded;
 
 /** File formats by extension, loaded when first used. */
@@ -26,6 +27,9 @@ export const FORMATS: ReadonlyMap<string, () => Promise<SourceFormat>> = new Map
   [".npz", numpy],
   [".npy", numpy],
   [".onnx", async () => (await import("./onnx.ts")).onnx],
+  [".h5", keras],
+  [".hdf5", keras],
+  [".keras", keras],
 ]);
 
 /** The extensions that can be read, with their dots. */

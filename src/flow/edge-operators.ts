@@ -1,6 +1,7 @@
 /** From spectra to weighted edges, as RxJS operators: `spectra.pipe(overlap(…), significance(…), weight(…))`. */
 
 import { concatMap, defer, from, map, mergeMap, type Observable, of, type OperatorFunction } from "rxjs";
+import { release } from "../model/tensor.ts";
 import type { MeasureOverlap } from "../model/ports.ts";
 import { isDirect, overlapBlocks, overlapGeometry } from "../stages/overlap.ts";
 import {
@@ -171,6 +172,8 @@ async function overlapsOf(
     for await (const block of overlapBlocks(job.connection, source, target, kernel, BLOCK_BYTES, signal)) {
       collector.add(block);
       measurer.block(block.rows, block.overlap);
+      // A transformer has thousands of these; left to the garbage collector they keep it busier than the kernel.
+      release(block.overlap, ...[block.cosine, block.rho].filter((each) => each !== null));
     }
     return { geometry, candidates: collector.finish(), measures: measurer.finish() };
   });

@@ -2,18 +2,9 @@
 
 import { show } from "./errors.ts";
 import type { Layer, LayerKind, WeightStrides } from "./layer.ts";
-import type { TensorInfo } from "./tensor.ts";
+import type { TensorInfo, WeightLayout } from "./tensor.ts";
 
-/**
- * How the axes of a weight tensor read; `k` stands for one axis per kernel extent, `g` for the number of groups.
- *
- * - `out-in`: `[m, n/g, ...k]`: PyTorch's and ONNX's linear maps and convolutions.
- * - `in-out`: `[n, m/g, ...k]`: Keras `Dense`, GPT-2 `Conv1D`, ONNX `MatMul`, transposed convolutions but Keras's.
- * - `kernel-in-out`: `[...k, n/g, m]`: Keras convolutions.
- * - `kernel-out-in`: `[...k, m, n]`: Keras transposed convolutions.
- * - `depthwise`: `[...k, n, q]`, Keras depthwise convolutions: `n` groups, `m = n*q`.
- */
-export type WeightLayout = "out-in" | "in-out" | "kernel-in-out" | "kernel-out-in" | "depthwise";
+export type { WeightLayout } from "./tensor.ts";
 
 /** In which order a flattened map's numbers come: channel by channel (`c*z + k`), or position by position (`k*n + c`). */
 export type FlattenOrder = "channels-first" | "channels-last";
@@ -39,6 +30,7 @@ export interface LayerDraft {
 
 /** What is said of a weight beside its tensor. */
 export interface DraftOptions {
+  /** Default: the tensor's own, else `out-in`. */
   readonly layout?: WeightLayout | undefined;
   readonly groups?: number | undefined;
   readonly kind?: LayerKind | undefined;
@@ -64,7 +56,7 @@ interface Extents {
  * asked for are not within it; names the layer
  */
 export function draftLayer(name: string, tensor: TensorInfo, options: DraftOptions = {}): LayerDraft {
-  const { layout = "out-in", leading = [] } = options;
+  const { layout = tensor.layout ?? "out-in", leading = [] } = options;
   const extents = extentsOf(name, tensor, layout, leading, options.groups);
   const { from, length } = options.out ?? { from: 0, length: extents.out };
   if (from < 0 || length < 1 || from + length > extents.out) {
@@ -154,7 +146,9 @@ export function finishLayer(draft: LayerDraft, { index, positions: inferred, fla
       `layer ${show(name)}, positions: found ${positions}, required a divisor of ${inputs} inputs`,
     );
   }
-  const strides = stridesOf(draft, positions, flattened ?? "channels-first");
+  // A format that says of itself that its matrices lie in-out is Keras's, whose maps have their channels last.
+  const order = flattened ?? (tensor.layout === "in-out" ? "channels-last" : "channels-first");
+  const strides = stridesOf(draft, positions, order);
   const lead = draft.leading.reduce((at, axis, i) => at * tensor.shape[i]! + axis, 0);
   const rest = tensor.shape.slice(draft.leading.length).reduce((product, extent) => product * extent, 1);
   return {

@@ -1,5 +1,16 @@
 /** Tensors as a file declares them, and matrices as the kernels take them. */
 
+/**
+ * How the axes of a weight tensor read; `k` stands for one axis per kernel extent, `g` for the number of groups.
+ *
+ * - `out-in`: `[m, n/g, ...k]`: PyTorch's and ONNX's linear maps and convolutions.
+ * - `in-out`: `[n, m/g, ...k]`: Keras `Dense`, GPT-2 `Conv1D`, ONNX `MatMul`, transposed convolutions but Keras's.
+ * - `kernel-in-out`: `[...k, n/g, m]`: Keras convolutions.
+ * - `kernel-out-in`: `[...k, m, n]`: Keras transposed convolutions.
+ * - `depthwise`: `[...k, n, q]`, Keras depthwise convolutions: `n` groups, `m = n*q`.
+ */
+export type WeightLayout = "out-in" | "in-out" | "kernel-in-out" | "kernel-out-in" | "depthwise";
+
 /** A tensor's entry in a model file's header: everything that is known before a byte of its data is read. */
 export interface TensorInfo {
   /** The tensor's name exactly as the file spells it; untrusted, may be any string (`__proto__` included). */
@@ -12,6 +23,8 @@ export interface TensorInfo {
   readonly byteLength: number;
   /** Why this tensor cannot be read as real numbers; absent where it can. */
   readonly unreadable?: string;
+  /** How its axes read where it is a weight, as far as the format's conventions tell; absent where they do not. */
+  readonly layout?: WeightLayout;
 }
 
 /** A dense row-major matrix of float64. `data.length === rows * cols`. */

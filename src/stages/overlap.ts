@@ -171,6 +171,8 @@ function carry(from: Spectrum, origin: Int32Array, side: "source" | "target"): M
   const { layer, group } = from;
   const vectors = svr ? from.left : from.right;
   const perGroup = (svr ? layer.outChannels : layer.inChannels) / layer.groups;
+  // Nothing is moved where every channel arrives at its own place.
+  if (layer.groups === 1 && origin.length === perGroup && origin.every((s, t) => s === t)) return vectors;
   const width = svr ? origin.length : Math.max(-1, ...origin) + 1;
   const out = matrix(group.length, width);
   for (let j = 0; j < group.length; j++) {

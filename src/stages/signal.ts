@@ -87,10 +87,24 @@ export function either(signals: readonly Traced[]): Traced {
   return {
     width,
     flattened: first.flattened,
-    origins: signals.flatMap(({ origins }) => origins),
+    origins: merged(signals.flatMap(({ origins }) => origins)),
     lost: [...new Set(signals.flatMap((signal) => signal.lost))],
   };
 }
+
+/** Each way once: a value that is added to a function of itself would else double its ways every time. */
+function merged(origins: readonly Origin[]): Origin[] {
+  const found = new Map<string, Origin>();
+  for (const origin of origins) {
+    const { layer, part, channels, crossed } = origin;
+    const key = JSON.stringify([layer, part, channels, [...crossed].sort()]);
+    if (!found.has(key)) found.set(key, origin);
+  }
+  return [...found.values()];
+}
+
+/** A thousand layers, each in a hundred places; values that are put beside themselves again and again reach any number. */
+const MOST_WAYS = 100_000;
 
 /** Signals side by side along the channel axis. */
 export function joined(signals: readonly Traced[]): Traced {
@@ -103,9 +117,10 @@ export function joined(signals: readonly Traced[]): Traced {
   for (const signal of signals) {
     if (width === null) break; // behind a part of unknown width nothing has a place
     const offset: number = width;
-    origins.push(...signal.origins.map((each) => ({ ...each, channels: shifted(each.channels, offset) })));
+    for (const each of signal.origins) origins.push({ ...each, channels: shifted(each.channels, offset) });
     width = signal.width === null ? null : width + signal.width;
   }
+  if (origins.length > MOST_WAYS) return lost(signals, `more than ${MOST_WAYS} ways lead here`);
   const reasons = signals.flatMap((signal) => signal.lost);
   if (width === null) reasons.push("something of unknown width is concatenated");
   return crossing({ ...UNKNOWN, width, origins, lost: [...new Set(reasons)] }, "concat");

@@ -6,7 +6,18 @@ import { onnx } from "../../connectors/sources/onnx.ts";
 import type { LayerGraph } from "../../src/model/layer.ts";
 import { layerGraph } from "../../src/stages/layers.ts";
 import { graphOf, said } from "../onnx-said.ts";
-import { type Bytes, indices, joined, node, value, weight, writeOnnx } from "../onnx-file.ts";
+import {
+  type Bytes,
+  field,
+  indices,
+  joined,
+  node,
+  tensor,
+  TYPE,
+  value,
+  weight,
+  writeOnnx,
+} from "../onnx-file.ts";
 
 let folder = "";
 let count = 0;
@@ -125,6 +136,15 @@ const RULES: readonly (readonly [rule: string, parts: readonly Bytes[], says: re
     node("Mul", ["silu", "h"], ["swish"]),
     conv("b", 2, 4, "swish"),
   ], ["a -> b direct: 0>0x4"]],
+  ["stops where a signal meets itself turned over", [
+    value(11, "x", ["n", 8, 5]),
+    weight("a", [5, 8]),
+    node("MatMul", ["x", "a"], ["y"]),
+    node("Transpose", ["y"], ["t"], { perm: [0, 2, 1] }),
+    node("Add", ["y", "t"], ["s"]),
+    weight("b", [8, 4]),
+    node("MatMul", ["s", "b"], ["z"]),
+  ], ['? -> b: Add "Add_s": channels that lie differently are added']],
   ["stops at a product of activations, and names it", [
     image,
     conv("a", 4, 3, "x"),
@@ -247,6 +267,24 @@ describe("the dataflow of an ONNX graph", () => {
       { name: "g", outChannels: 6, inChannels: 8, groups: 2 },
       { name: "up", kind: "conv-transpose", outChannels: 5, inChannels: 6, positions: 4 },
     ]);
+  });
+
+  it("reads a dequantized weight under the name of what was quantized, between quantized activations", async () => {
+    const graph = await traced(
+      image,
+      conv("a", 4, 3, "x"),
+      weight("s", [], [0.1]),
+      node("QuantizeLinear", ["a", "s"], ["q"]),
+      node("DequantizeLinear", ["q", "s"], ["d"]),
+      field(5, tensor("b.weight_quantized", TYPE.I8, [2, 4, 1, 1], field(9, new Uint8Array(8)))),
+      node("DequantizeLinear", ["b.weight_quantized", "s"], ["b.weight_DequantizeLinear_Output"]),
+      node("Conv", ["d", "b.weight_DequantizeLinear_Output"], ["b"]),
+    );
+    expect(said(graph)).toEqual(["a -> b direct: 0>0x4"]);
+    expect(graph.layers[1]!.weight.tensor).toBe("b.weight_DequantizeLinear_Output");
+    expect(graph.skipped.find(({ name }) => name === "b.weight_quantized")?.reason).toMatch(
+      /quantized weight/,
+    );
   });
 
   it("finds normalizations for folding: batch norms behind a layer, gains in front of one, also taken apart", async () => {

@@ -1,8 +1,7 @@
 /** Attention heads of a trained decoder, computed a second time from its raw weights with nothing but loops. */
 
-import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { safetensors } from "../../connectors/sources/safetensors.ts";
+import { formatOf } from "../../connectors/sources/registry.ts";
 import { openReferenceKernel } from "../../src/kernels/reference.ts";
 import { matrix } from "../../src/model/tensor.ts";
 import { layerGraph } from "../../src/stages/layers.ts";
@@ -18,10 +17,9 @@ const [HEADS, VALUES, EACH, WIDTH] = [4, 2, 32, 128];
 describeWithShared("tiny-llama", [MODEL, "our-models/tiny-llama/config.json"], () => {
   it("has the overlaps of values and outputs, head by head, that its weights say", async () => {
     const kernel = openReferenceKernel();
-    const model = await safetensors.open(shared(MODEL), "tiny-llama");
+    const model = await (await formatOf(shared(MODEL))).open(shared(MODEL), "tiny-llama");
     try {
-      const config: unknown = JSON.parse(readFileSync(shared("our-models/tiny-llama/config.json"), "utf8"));
-      const { layers, connections } = layerGraph({ ...model, config });
+      const { layers, connections } = layerGraph(model);
       const heads = connections.filter(({ via }) => via === "attention-head");
       expect(heads).toHaveLength(4 * HEADS);
       for (const connection of heads.filter(({ source }) => layers[source]!.name.includes("layers.2."))) {

@@ -3,8 +3,7 @@
  * connection of a model. A new list is a new file.
  */
 
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { readdirSync, readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { formatOf } from "../../connectors/sources/registry.ts";
 import type { LayerGraph } from "../../src/model/layer.ts";
@@ -63,13 +62,9 @@ for (const file of readdirSync(FOLDER).filter((each) => each.endsWith(".json")).
   const golden = JSON.parse(readFileSync(new URL(file, FOLDER), "utf8")) as GoldenTopology;
   describeWithShared(`the topology of ${golden.model} (${file})`, [golden.model], () => {
     it("is the one derived by hand", async () => {
-      const path = shared(golden.model);
-      const model = await (await formatOf(path)).open(path, file);
+      const model = await (await formatOf(shared(golden.model))).open(shared(golden.model), file);
       try {
-        const beside = join(dirname(path), "config.json");
-        const config: unknown = model.config ??
-          (existsSync(beside) ? JSON.parse(readFileSync(beside, "utf8")) : undefined);
-        const graph = layerGraph({ ...model, config });
+        const graph = layerGraph(model);
         expect(found(graph, golden)).toEqual(lines(golden.connections));
         expect(graph.connections.filter(({ evidence }) => evidence === "guessed")).toEqual([]);
         // Every tensor is a layer's weight or is skipped with a reason, and none is both.

@@ -246,3 +246,21 @@ describe("a declared topology", () => {
     expect(() => graph(VGG, topology)).toThrow(says);
   });
 });
+
+describe("a format whose weights lie in another order of axes", () => {
+  it("is guessed, and declared, in that order", () => {
+    const tensors = [
+      tensorOf("a/kernel", [3, 3, 4, 8], { layout: "kernel-in-out" }),
+      tensorOf("b/kernel", [2 * 8, 5], { layout: "in-out" }),
+    ];
+    const sizes = (graph: ReturnType<typeof layerGraph>) =>
+      graph.layers.map(({ outChannels, inChannels, positions }) => [outChannels, inChannels, positions]);
+    const guessed = layerGraph({ tensors });
+    expect(sizes(guessed)).toEqual([[8, 4, 9], [5, 8, 2]]);
+    expect(guessed.connections).toHaveLength(1);
+    // Two positions of eight channels each, channels last.
+    expect(guessed.layers[1]?.weight.strides).toMatchObject({ out: 1, in: 5, position: 40 });
+    const declared = layerGraph({ tensors }, { topology: { chain: ["a/kernel", "b/kernel"] } });
+    expect(sizes(declared)).toEqual([[8, 4, 9], [5, 8, 2]]);
+  });
+});

@@ -144,16 +144,16 @@ export class NamedTensors {
   }
 
   /**
-   * Weights behind the prefix that the family has no place for.
+   * Weights of the file that the family has no place for.
    *
    * @throws {RangeError} when one is part of a block: the block may work otherwise than the family says
    */
   unknown(): readonly string[] {
-    const { tensors, prefix, family } = this.#place;
+    const { tensors, family } = this.#place;
     const lists = [...this.#lists];
     return [...tensors.values()].flatMap((tensor) => {
       const { name } = tensor;
-      if (this.#known.has(name) || !name.startsWith(prefix)) return [];
+      if (this.#known.has(name)) return [];
       if (skipReason(tensor) !== null && !name.endsWith(this.#place.leaf)) return [];
       if (lists.some((list) => name.startsWith(list) && /^\d/.test(name.slice(list.length)))) {
         throw new RangeError(

@@ -19,6 +19,8 @@ export interface SourceTraits {
   readonly unreadable: string;
   /** The files behind a model, the one with the data last, where they are more than the one that was named. */
   files?(path: string): readonly string[];
+  /** Whether the format has a way to write this name. Default: it has one for every name. */
+  spells?(name: string): boolean;
 }
 
 /** Names that a careless reader loses, mangles or obeys. */
@@ -87,12 +89,14 @@ export function sourceContract(format: SourceFormat, traits: SourceTraits): void
     });
 
     it("says what it is, and lists every tensor once, by its exact name", async () => {
-      const tensors = NAMES.map((name, at) => ramp(name, [at + 1, 2]));
+      const names = NAMES.filter((name) => traits.spells?.(name) ?? true);
+      expect(names.length).toBeGreaterThan(NAMES.length - 2);
+      const tensors = names.map((name, at) => ramp(name, [at + 1, 2]));
       const model = await opened(...tensors);
       expect(model).toMatchObject({ id: "an id", uri: path, format: format.name });
       const listed = new Map(model.tensors.map((tensor) => [tensor.name, tensor]));
-      expect([...listed.keys()].sort()).toEqual([...NAMES].sort());
-      expect(model.tensors).toHaveLength(NAMES.length);
+      expect([...listed.keys()].sort()).toEqual([...names].sort());
+      expect(model.tensors).toHaveLength(names.length);
       for (const { name, shape, values } of tensors) {
         expect(listed.get(name)?.shape).toEqual(shape);
         expect(listed.get(name)?.unreadable).toBeUndefined();

@@ -148,6 +148,16 @@ describe("decoders of the llama family", () => {
     }
   });
 
+  it("leaves out what stands beside it, with a warning, and keeps its own connections", () => {
+    const config = { num_attention_heads: 32 };
+    const small = decoder({ ...DECODERS["mistral-7b"], layers: 2 });
+    const head = layerGraph({ tensors: [...small, tensorOf("v_head.summary.weight", [1, 4096])], config });
+    expect(head.warnings).toEqual([
+      expect.stringMatching(/llama: 1 weights are not part of it.*"v_head\.summary\.weight"/),
+    ]);
+    expect(head.connections).toEqual(layerGraph({ tensors: small, config }).connections);
+  });
+
   it("does not follow a file into more blocks than any network has", () => {
     const one = decoder({ ...DECODERS["mistral-7b"], layers: 1 });
     const tensors = Array.from(
