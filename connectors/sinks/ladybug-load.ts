@@ -11,7 +11,7 @@ import { constants, existsSync } from "node:fs";
 import { copyFile, mkdtemp, open, rename, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { codeOf, show } from "../../src/model/errors.ts";
+import { codeOf, messageOf, show } from "../../src/model/errors.ts";
 import { SCHEMA_VERSION } from "../../src/model/tables.ts";
 import { GRAPH_TABLES, type GraphTable } from "./graph-schema.ts";
 import { createStatement } from "./ladybug-schema.ts";
@@ -27,7 +27,13 @@ export interface StagedFile {
 /**
  * Rows that one COPY takes, and after which a table goes on in another file: the store has all rows of a COPY in its pages at once.
  */
-export const MOST_ROWS = Number(process.env["LB_ROWS"] ?? 250_000);
+export const MOST_ROWS = 250_000;
+
+/**
+ * Bytes for the store's pages while it loads, first what has done for ten million edges, then what a model that is deleted whole
+ * may need, at last (0) what there is. Left to itself the store takes all that it can get.
+ */
+const PAGES = [2 ** 27, 2 ** 30, 0];
 
 /** What a load is about. */
 export interface Load {
@@ -55,11 +61,18 @@ export async function loadGraph(lbug: Ladybug, load: Load, signal?: AbortSignal)
   const current = existsSync(load.path) ? await openStore(lbug, load.path, "write") : null;
   try {
     const kept = current === null ? 0 : await keptModels(current, load);
-    if (current !== null && kept > 0) {
-      await current.run("CHECKPOINT");
-      await copyFile(load.path, work, constants.COPYFILE_FICLONE);
+    if (kept > 0) await current?.run("CHECKPOINT");
+    for (const [attempt, pages] of PAGES.entries()) {
+      await removeStore(work);
+      if (kept > 0) await copyFile(load.path, work, constants.COPYFILE_FICLONE);
+      try {
+        await withStore(lbug, work, (store) => fillStore(store, load, kept > 0, signal), pages);
+        break;
+      } catch (failure) {
+        const full = /buffer pool is full/i.test(messageOf(failure));
+        if (!full || attempt === PAGES.length - 1) throw failure;
+      }
     }
-    await withStore(lbug, work, (store) => fillStore(store, load, kept > 0, signal));
     await syncFile(work);
     signal?.throwIfAborted();
   } finally {
@@ -78,13 +91,23 @@ export async function probeStore(lbug: Ladybug, path: string): Promise<void> {
   if (existsSync(path)) await withStore(lbug, path, (store) => checkSchema(store, path));
 }
 
-async function withStore<T>(lbug: Ladybug, path: string, work: (store: Store) => Promise<T>): Promise<T> {
-  const store = await openStore(lbug, path, "write");
+async function withStore<T>(
+  lbug: Ladybug,
+  path: string,
+  work: (store: Store) => Promise<T>,
+  pages?: number,
+): Promise<T> {
+  const store = await openStore(lbug, path, "write", pages);
   try {
     return await work(store);
   } finally {
     await store.close();
   }
+}
+
+/** Removes a store with the log beside it, where there is one. */
+async function removeStore(path: string): Promise<void> {
+  for (const end of ["", ".wal", ".shadow"]) await rm(path + end, { force: true });
 }
 
 /** The number of models in the store that the load leaves alone. With none, the new store starts empty and compact. */

@@ -44,12 +44,6 @@ export function loadLadybug(load: (name: string) => Ladybug = createRequire(impo
 /** The largest store, in bytes: address space that is reserved, not memory. The default (8 TB) fails in containers. */
 const LARGEST_STORE = 2 ** 40;
 
-/**
- * Bytes of the store's own memory for pages; by default it takes most of the machine's. Enough to load two million edges at
- * once, and to ask a graph of that size whatever the library of queries asks.
- */
-const PAGES = Number(process.env["LB_MIB"] ?? 256) * 2 ** 20;
-
 /** An open store. Must be closed, or its lock outlives it. */
 export interface Store {
   /**
@@ -71,14 +65,20 @@ export interface Store {
  * Opens the store at `path`.
  *
  * @param access `write` makes the store where there is none, and takes its lock
+ * @param pages bytes that it may take for its pages; 0 for most of the machine's memory, where it needs them
  * @throws {Error} when there is none to read, it is locked by another process, or it is no such store; names the path
  */
-export async function openStore(lbug: Ladybug, path: string, access: "read" | "write"): Promise<Store> {
+export async function openStore(
+  lbug: Ladybug,
+  path: string,
+  access: "read" | "write",
+  pages = 0,
+): Promise<Store> {
   const doing = `opening graph store ${show(path)} to ${access}`;
   if (access === "read" && !existsSync(path)) {
     throw new Error(`${doing}: there is no such file; a run writes it as graph.lbug into its output folder`);
   }
-  const database = new lbug.Database(path, PAGES, true, access === "read", LARGEST_STORE);
+  const database = new lbug.Database(path, pages, true, access === "read", LARGEST_STORE);
   try {
     await database.init();
   } catch (cause) {
