@@ -38,10 +38,10 @@ interface Measured {
 
 const LAYERS = 50;
 const LABELS = {
-  bare: "bare loop over the driver",
   neo4j: "graph server, by its driver",
   import: "graph server, offline",
   ladybug: "embedded store",
+  bare: "bare loop over the driver",
 } as const;
 type Way = keyof typeof LABELS;
 const isWay = (text: string | undefined): text is Way => text !== undefined && text in LABELS;
