@@ -110,7 +110,7 @@ describeWithOwnServer("a graph server that fails", () => {
     proxy.mend();
     await expectOld();
     expect(await labelCounts(driver, prefix)).toMatchObject({
-      SvrflowLoad: 3,
+      SvrflowLoad: 2,
       Model: 1,
       SpectralNeuron: 2000,
     });
@@ -139,7 +139,7 @@ describeWithOwnServer("a graph server that fails", () => {
     kill();
     expect((await ended).code).toBeNull();
     await expectOld();
-    expect(await labelCounts(driver, prefix)).toMatchObject({ SvrflowLoad: 3 });
+    expect(await labelCounts(driver, prefix)).toMatchObject({ SvrflowLoad: 2 });
     await load("m", NEW);
     await expectNew();
   });
