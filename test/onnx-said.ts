@@ -1,7 +1,7 @@
 /** The layer graphs of ONNX files, and what they say, line by line. */
 
 import { expect } from "vitest";
-import { onnx } from "../connectors/sources/onnx.ts";
+import { onnx } from "../connectors/sources/onnx/onnx.ts";
 import type { LayerGraph } from "../src/model/layer.ts";
 import { layerGraph } from "../src/stages/layers.ts";
 

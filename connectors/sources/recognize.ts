@@ -2,9 +2,9 @@
 
 import type { ByteSource } from "../bytes.ts";
 import { openFile } from "./file.ts";
-import { isNpy } from "./npy-header.ts";
-import { isLegacyTorch, pickleEntry } from "./torch-containers.ts";
-import { isZip, openZip } from "./zip.ts";
+import { isNpy } from "./numpy/npy-header.ts";
+import { isLegacyTorch, pickleEntry } from "./pytorch/containers.ts";
+import { isZip, openZip } from "./zip/zip.ts";
 
 /** Enough for every magic number here, and the beginning of a JSON header. */
 const HEAD = 512;

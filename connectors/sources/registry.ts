@@ -7,9 +7,9 @@ import { withConfig } from "./model-config.ts";
 import { recognize } from "./recognize.ts";
 import { refusal, unsupportedFormat } from "./unsupported.ts";
 
-const pytorch = async () => (await import("./pytorch.ts")).pytorch;
-const numpy = async () => (await import("./numpy.ts")).numpy;
-const keras = async () => (await import("./keras.ts")).keras;
+const pytorch = async () => (await import("./pytorch/pytorch.ts")).pytorch;
+const numpy = async () => (await import("./numpy/numpy.ts")).numpy;
+const keras = async () => (await import("./keras/keras.ts")).keras;
 const sharded = async () => (await import("./sharded.ts")).sharded;
 
 /** File formats by extension, loaded when first used. */
@@ -26,7 +26,7 @@ export const FORMATS: ReadonlyMap<string, () => Promise<SourceFormat>> = new Map
   [".zip", pytorch],
   [".npz", numpy],
   [".npy", numpy],
-  [".onnx", async () => (await import("./onnx.ts")).onnx],
+  [".onnx", async () => (await import("./onnx/onnx.ts")).onnx],
   [".h5", keras],
   [".hdf5", keras],
   [".keras", keras],

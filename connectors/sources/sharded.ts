@@ -9,7 +9,7 @@ import type { Model, SourceFormat } from "../../src/model/ports.ts";
 import type { TensorInfo } from "../../src/model/tensor.ts";
 import { digestFile, openFile } from "./file.ts";
 import { readJson } from "./json-file.ts";
-import { pytorch } from "./pytorch.ts";
+import { pytorch } from "./pytorch/pytorch.ts";
 import { safetensors } from "./safetensors.ts";
 
 /** A hundred bytes per tensor make this a million tensors. */

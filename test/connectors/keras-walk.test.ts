@@ -1,77 +1,15 @@
 /** What each rule of the walk through a Keras config does, one small model each, written as Keras writes it. */
 
 import { describe, expect, it } from "vitest";
-import { kerasOperators } from "../../connectors/sources/keras-walk.ts";
-import type { KerasWeights } from "../../connectors/sources/keras-weights.ts";
-import type { TensorInfo } from "../../src/model/tensor.ts";
+import { kerasOperators } from "../../connectors/sources/keras/walk.ts";
 import { layerGraph } from "../../src/stages/layers.ts";
-import { tensorOf } from "../layer-fixture.ts";
-
-type Shapes = Readonly<Record<string, readonly number[]>>;
-
-/** Weights by `<layer>/<role>`. */
-function weightsOf(shapes: Shapes): { tensors: readonly TensorInfo[]; weights: KerasWeights } {
-  const tensors = Object.entries(shapes).map(([name, shape]) => tensorOf(name, shape));
-  const within = (names: readonly string[]) =>
-    tensors.filter(({ name }) => name.startsWith(`${names.join("/")}/`));
-  const weights: KerasWeights = {
-    tensors: [],
-    all: ({ names }) => within(names),
-    find: ({ names }, roles) =>
-      new Map(
-        within(names).flatMap((info) => {
-          const role = info.name.slice(names.join("/").length + 1);
-          return roles.includes(role) ? [[role, info] as const] : [];
-        }),
-      ),
-  };
-  return { tensors, weights };
-}
-
-type Layer = readonly [className: string, name: string, inputs: readonly string[], config?: object];
-
-/** A graph as Keras 2 writes it; the first layer is an input of this shape. */
-function graph(shape: readonly (number | null)[], layers: readonly Layer[]): object {
-  const input = {
-    class_name: "InputLayer",
-    name: "in",
-    config: { name: "in", batch_input_shape: shape },
-    inbound_nodes: [],
-  };
-  return {
-    class_name: "Functional",
-    config: {
-      name: "model",
-      layers: [
-        input,
-        ...layers.map(([class_name, name, inputs, config = {}]) => ({
-          class_name,
-          name,
-          config: { name, ...config },
-          inbound_nodes: inputs.length === 0 ? [] : [inputs.map((each) => [each, 0, 0, {}])],
-        })),
-      ],
-      input_layers: [["in", 0, 0]],
-      output_layers: [[layers.at(-1)![1], 0, 0]],
-    },
-  };
-}
-
-/** `source -> target via ranges`, and what is lost on the way to a layer, `? -> target: reason`. */
-function traced(config: object, shapes: Shapes): string[] {
-  const { tensors, weights } = weightsOf(shapes);
-  const operators = kerasOperators("config", config, weights)!;
-  const { layers, connections, skipped } = layerGraph({ tensors, operators });
-  return [
-    ...connections.map(({ source, target, via, channels }) => {
-      const ranges = channels.map((each) => `${each.source}:${each.target}:${each.length}`).join(" ");
-      return `${layers[source]!.name} -> ${layers[target]!.name} ${via} ${ranges}`;
-    }),
-    ...skipped.filter(({ subject }) => subject === "connection").map(({ name, reason }) =>
-      `${name}: ${reason}`
-    ),
-  ].sort();
-}
+import {
+  graph,
+  type KerasLayer as Layer,
+  type KerasShapes as Shapes,
+  traced,
+  weightsOf,
+} from "../keras-graph.ts";
 
 const MAP = [null, 8, 8, 3];
 const A: Layer = ["Conv2D", "a", ["in"], { data_format: "channels_last" }];
@@ -283,6 +221,34 @@ describe("other ways to write a model", () => {
     expect(traced(config, { ...AB, "a2/kernel": [3, 3, 3, 4] })).toEqual([
       "a -> b residual 0:0:4",
       "a2 -> b residual 0:0:4",
+    ]);
+  });
+
+  it("functions of TensorFlow have their axes and shapes in the call", () => {
+    const called = (name: string, keywords: object, layers: readonly Layer[]) => {
+      const config = graph(MAP, layers) as {
+        config: { layers: { name: string; inbound_nodes: unknown[][][] }[] };
+      };
+      for (const call of config.config.layers.find((each) => each.name === name)!.inbound_nodes[0]!) {
+        call[3] = keywords;
+      }
+      return config;
+    };
+    const joined = called("x", { axis: 3 }, [
+      A,
+      ["Conv2D", "a2", ["in"]],
+      ["TFOpLambda", "x", ["a", "a2"], { function: "concat" }],
+      B,
+    ]);
+    const shapes = { ...AB, "a2/kernel": [3, 3, 3, 4], "b/kernel": [3, 3, 8, 5] };
+    expect(traced(joined, shapes)).toEqual(["a -> b concat 0:0:4", "a2 -> b concat 0:4:4"]);
+    const flat = called("x", { shape: [-1, 144] }, [
+      A,
+      ["TFOpLambda", "x", ["a"], { function: "reshape" }],
+      ["Dense", "d", ["x"]],
+    ]);
+    expect(traced(flat, { "a/kernel": [3, 3, 3, 4], "d/kernel": [144, 7] })).toEqual([
+      "a -> d flatten 0:0:4",
     ]);
   });
 

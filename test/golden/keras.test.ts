@@ -6,7 +6,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { keras } from "../../connectors/sources/keras.ts";
+import { keras } from "../../connectors/sources/keras/keras.ts";
 import { openReferenceKernel } from "../../src/kernels/reference.ts";
 import type { Model } from "../../src/model/ports.ts";
 import { layerGraph } from "../../src/stages/layers.ts";
@@ -217,6 +217,10 @@ describeWithShared("Keras files of others", Object.keys(DIGESTS), () => {
       }
       expect(sha256(new TextEncoder().encode(told.sort().join("\n")))).toBe(digest);
       const { layers, skipped } = layerGraph(model);
+      const optimizers = skipped.filter(({ name }) => name.startsWith("optimizer_weights/"));
+      expect(new Set(optimizers.map(({ reason }) => reason))).toEqual(
+        new Set(["the optimizer's state, not a weight of the network"]),
+      );
       const accounted = [...layers.map(({ weight }) => weight.tensor), ...skipped.map(({ name }) => name)];
       expect(accounted.sort()).toEqual(model.tensors.map(({ name }) => name).sort());
     },

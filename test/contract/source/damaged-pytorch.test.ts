@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { pytorch } from "../../../connectors/sources/pytorch.ts";
+import { pytorch } from "../../../connectors/sources/pytorch/pytorch.ts";
 import { pickle, stateDict, zipOfPickle } from "../../torch-file.ts";
 import { encoded } from "../../written-tensor.ts";
 import { mutationContract } from "./mutations.ts";

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { keras } from "../../../connectors/sources/keras.ts";
+import { keras } from "../../../connectors/sources/keras/keras.ts";
 import { kerasFile } from "../../h5-file.ts";
 import { zipOf } from "../../zip-file.ts";
 

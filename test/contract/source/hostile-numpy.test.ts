@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { numpy } from "../../../connectors/sources/numpy.ts";
+import { numpy } from "../../../connectors/sources/numpy/numpy.ts";
 import { npyOf } from "../../npy-file.ts";
 import { mutationContract } from "./mutations.ts";
 

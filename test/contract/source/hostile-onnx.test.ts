@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { onnx } from "../../../connectors/sources/onnx.ts";
+import { onnx } from "../../../connectors/sources/onnx/onnx.ts";
 import { layerGraph } from "../../../src/stages/layers.ts";
 import { damaged, mutationContract } from "./mutations.ts";
 import {

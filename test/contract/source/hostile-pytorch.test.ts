@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { pytorch } from "../../../connectors/sources/pytorch.ts";
+import { pytorch } from "../../../connectors/sources/pytorch/pytorch.ts";
 import { pickle, type Piece, stateDict, torchLegacy, torchZip, zipOfPickle } from "../../torch-file.ts";
 import { fields, zipOf } from "../../zip-file.ts";
 

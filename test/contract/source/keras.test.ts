@@ -1,5 +1,5 @@
 import { writeFile } from "node:fs/promises";
-import { keras } from "../../../connectors/sources/keras.ts";
+import { keras } from "../../../connectors/sources/keras/keras.ts";
 import { h5Of, kerasFile, writeH5 } from "../../h5-file.ts";
 import { EXACT_FLOATS, EXACT_INTEGERS } from "../../written-tensor.ts";
 import { zipOf } from "../../zip-file.ts";

@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { describe } from "vitest";
-import { numpy } from "../../../connectors/sources/numpy.ts";
+import { numpy } from "../../../connectors/sources/numpy/numpy.ts";
 import { npyOf, type NpyStyle } from "../../npy-file.ts";
 import { EXACT_FLOATS, EXACT_INTEGERS } from "../../written-tensor.ts";
 import { zipOf } from "../../zip-file.ts";

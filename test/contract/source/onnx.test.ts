@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { onnx } from "../../../connectors/sources/onnx.ts";
+import { onnx } from "../../../connectors/sources/onnx/onnx.ts";
 import {
   type Bytes,
   field,

@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { describe } from "vitest";
-import { pytorch } from "../../../connectors/sources/pytorch.ts";
+import { pytorch } from "../../../connectors/sources/pytorch/pytorch.ts";
 import { torchFile } from "../../torch-file.ts";
 import { EXACT_FLOATS, EXACT_INTEGERS } from "../../written-tensor.ts";
 import { sourceContract } from "./contract.ts";

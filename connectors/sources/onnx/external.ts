@@ -1,0 +1,90 @@
+/** Data that an ONNX file keeps in files beside it. */
+
+import { realpath } from "node:fs/promises";
+import { dirname, isAbsolute, join, relative, sep } from "node:path";
+import { codeOf, messageOf, show } from "../../../src/model/errors.ts";
+import type { ByteSource } from "../../bytes.ts";
+import { openFile } from "../file.ts";
+import { type OnnxTensor, rawBytes } from "./tensor.ts";
+
+/** One file of an exporter holds all weights, or each weight has its own; open files are a scarce thing. */
+const MOST_FILES = 200;
+
+/** Where external data of one tensor begins. */
+export interface ExternalPlace {
+  readonly source: ByteSource;
+  readonly start: number;
+}
+
+/** The files beside one model, each opened once. */
+export class ExternalFiles {
+  readonly #path: string;
+  readonly #open = new Map<string, ByteSource>();
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** The files that were opened, by path. */
+  get files(): ReadonlyMap<string, ByteSource> {
+    return this.#open;
+  }
+
+  /**
+   * Where a tensor's bytes are.
+   *
+   * @throws {SyntaxError} when the place is not within a file in the model's own folder, or not within that file; names the tensor
+   */
+  async place(tensor: OnnxTensor, entries: ReadonlyMap<string, string>): Promise<ExternalPlace> {
+    const location = entries.get("location") ?? "";
+    const refuse = (what: string, found: string, required: string, cause?: unknown): never => {
+      const place = `${this.#path}: tensor ${show(tensor.name)}, external data, ${what}`;
+      throw new SyntaxError(`${place}: found ${found}, required ${required}`, { cause });
+    };
+    const inside = "a file in the model's own folder";
+    if (location === "" || isAbsolute(location) || /[\\:\0]|(^|\/)\.\.(\/|$)/.test(location)) {
+      refuse("location", show(location), inside);
+    }
+    const folder = await realpath(dirname(this.#path));
+    const file = await realpath(join(folder, location)).catch((cause: unknown): string =>
+      refuse(
+        "location",
+        codeOf(cause) === "ENOENT" ? `no file ${show(location)}` : messageOf(cause),
+        inside,
+        cause,
+      )
+    );
+    const within = relative(folder, file);
+    if (within === "" || within === ".." || within.startsWith(`..${sep}`) || isAbsolute(within)) {
+      refuse("location", `${show(location)}, a link out of the folder`, inside);
+    }
+    const source = this.#open.get(file) ?? await this.#opened(file);
+    const bytes = rawBytes(tensor);
+    const number = (key: string, missing: number) => {
+      const text = entries.get(key);
+      if (text === undefined) return missing;
+      return /^\d{1,15}$/.test(text) ? Number(text) : refuse(key, show(text), "a number of bytes");
+    };
+    const start = number("offset", 0);
+    const length = number("length", bytes);
+    if (length !== bytes) refuse("length", String(length), `${bytes} for shape ${show(tensor.shape)}`);
+    if (start + bytes > source.size) {
+      refuse("offset", `${start} and ${bytes} bytes`, `within the ${source.size} bytes of ${show(location)}`);
+    }
+    return { source, start };
+  }
+
+  async close(): Promise<void> {
+    for (const source of this.#open.values()) await source.close();
+    this.#open.clear();
+  }
+
+  async #opened(file: string): Promise<ByteSource> {
+    if (this.#open.size === MOST_FILES) {
+      throw new SyntaxError(`${this.#path}: found over ${MOST_FILES} files of external data, required fewer`);
+    }
+    const source = await openFile(file);
+    this.#open.set(file, source);
+    return source;
+  }
+}
