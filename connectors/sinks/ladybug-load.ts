@@ -11,17 +11,29 @@ import { constants, existsSync } from "node:fs";
 import { copyFile, mkdtemp, open, rename, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { codeOf, show } from "../../src/model/errors.ts";
+import { codeOf, messageOf, show } from "../../src/model/errors.ts";
 import { SCHEMA_VERSION } from "../../src/model/tables.ts";
 import { GRAPH_TABLES, type GraphTable } from "./graph-schema.ts";
 import { createStatement } from "./ladybug-schema.ts";
 import { type Ladybug, openStore, type Store } from "./ladybug-store.ts";
 
-/** Staged Parquet files of one table, without those that have no rows. */
-export interface StagedTable {
-  readonly files: readonly string[];
+/** A staged Parquet file of one table. */
+export interface StagedFile {
+  readonly path: string;
+  /** At least one. */
   readonly rows: number;
 }
+
+/**
+ * Rows that one COPY takes, and after which a table goes on in another file: the store has all rows of a COPY in its pages at once.
+ */
+export const MOST_ROWS = 250_000;
+
+/**
+ * Bytes for the store's pages while it loads, first what does for two million edges, then what a model that is deleted whole
+ * may need, at last (0) what there is. Left to itself the store takes all that it can get.
+ */
+const PAGES = [2 ** 27, 2 ** 30, 0];
 
 /** What a load is about. */
 export interface Load {
@@ -32,7 +44,7 @@ export interface Load {
   /** Ids of the models that the staged rows replace. */
   readonly models: readonly string[];
   /** By name of the graph's table. */
-  readonly tables: ReadonlyMap<string, StagedTable>;
+  readonly tables: ReadonlyMap<string, readonly StagedFile[]>;
 }
 
 const SCHEMA_COMMENT = "svrflow schema ";
@@ -49,11 +61,18 @@ export async function loadGraph(lbug: Ladybug, load: Load, signal?: AbortSignal)
   const current = existsSync(load.path) ? await openStore(lbug, load.path, "write") : null;
   try {
     const kept = current === null ? 0 : await keptModels(current, load);
-    if (current !== null && kept > 0) {
-      await current.run("CHECKPOINT");
-      await copyFile(load.path, work, constants.COPYFILE_FICLONE);
+    if (kept > 0) await current?.run("CHECKPOINT");
+    for (const [attempt, pages] of PAGES.entries()) {
+      await removeStore(work);
+      if (kept > 0) await copyFile(load.path, work, constants.COPYFILE_FICLONE);
+      try {
+        await withStore(lbug, work, (store) => fillStore(store, load, kept > 0, signal), pages);
+        break;
+      } catch (failure) {
+        const full = /buffer pool is full/i.test(messageOf(failure));
+        if (!full || attempt === PAGES.length - 1) throw failure;
+      }
     }
-    await withStore(lbug, work, (store) => fillStore(store, load, kept > 0, signal));
     await syncFile(work);
     signal?.throwIfAborted();
   } finally {
@@ -72,13 +91,23 @@ export async function probeStore(lbug: Ladybug, path: string): Promise<void> {
   if (existsSync(path)) await withStore(lbug, path, (store) => checkSchema(store, path));
 }
 
-async function withStore<T>(lbug: Ladybug, path: string, work: (store: Store) => Promise<T>): Promise<T> {
-  const store = await openStore(lbug, path, "write");
+async function withStore<T>(
+  lbug: Ladybug,
+  path: string,
+  work: (store: Store) => Promise<T>,
+  pages?: number,
+): Promise<T> {
+  const store = await openStore(lbug, path, "write", pages);
   try {
     return await work(store);
   } finally {
     await store.close();
   }
+}
+
+/** Removes a store with the log beside it, where there is one. */
+async function removeStore(path: string): Promise<void> {
+  for (const end of ["", ".wal", ".shadow"]) await rm(path + end, { force: true });
 }
 
 /** The number of models in the store that the load leaves alone. With none, the new store starts empty and compact. */
@@ -122,19 +151,37 @@ async function fillStore(store: Store, load: Load, copied: boolean, signal?: Abo
 
 /** Copies one table's rows and counts them, because a graph that lacks rows must not take a whole one's place. */
 async function copyTable(store: Store, table: GraphTable, load: Load): Promise<void> {
-  const staged = load.tables.get(table.name);
-  if (staged === undefined || staged.rows === 0) return;
+  const staged = load.tables.get(table.name) ?? [];
+  if (staged.length === 0) return;
+  const rows = staged.reduce((sum, file) => sum + file.rows, 0);
   const before = await countRows(store, table);
   await withPlainPath(load.folder, async (plain) => {
-    const files = staged.files.map((file) => quote(plain(file)));
-    await store.run(`COPY ${table.name} FROM [${files.join(", ")}]`);
+    for (const group of groups(staged)) {
+      const files = group.map(({ path }) => quote(plain(path)));
+      await store.run(`COPY ${table.name} FROM [${files.join(", ")}]`);
+    }
   });
   const after = await countRows(store, table);
-  if (after !== before + staged.rows) {
+  if (after !== before + rows) {
     throw new Error(
-      `loading ${table.name} into the graph: found ${after} rows, required ${before} + ${staged.rows}`,
+      `loading ${table.name} into the graph: found ${after} rows, required ${before} + ${rows}`,
     );
   }
+}
+
+/** Files in their order, together up to about as many rows as one COPY takes. */
+function groups(files: readonly StagedFile[]): StagedFile[][] {
+  const found: StagedFile[][] = [];
+  let room = 0;
+  for (const file of files) {
+    if (room < file.rows) {
+      found.push([]);
+      room = MOST_ROWS;
+    }
+    found.at(-1)?.push(file);
+    room -= file.rows;
+  }
+  return found;
 }
 
 async function countRows(store: Store, { name, ends }: GraphTable): Promise<number> {

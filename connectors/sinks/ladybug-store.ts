@@ -65,14 +65,20 @@ export interface Store {
  * Opens the store at `path`.
  *
  * @param access `write` makes the store where there is none, and takes its lock
+ * @param pages bytes that it may take for its pages; 0 for most of the machine's memory, where it needs them
  * @throws {Error} when there is none to read, it is locked by another process, or it is no such store; names the path
  */
-export async function openStore(lbug: Ladybug, path: string, access: "read" | "write"): Promise<Store> {
+export async function openStore(
+  lbug: Ladybug,
+  path: string,
+  access: "read" | "write",
+  pages = 0,
+): Promise<Store> {
   const doing = `opening graph store ${show(path)} to ${access}`;
   if (access === "read" && !existsSync(path)) {
     throw new Error(`${doing}: there is no such file; a run writes it as graph.lbug into its output folder`);
   }
-  const database = new lbug.Database(path, 0, true, access === "read", LARGEST_STORE);
+  const database = new lbug.Database(path, pages, true, access === "read", LARGEST_STORE);
   try {
     await database.init();
   } catch (cause) {

@@ -4,8 +4,8 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { ModelHeader, ModelSink, OpenSink, WrittenFile } from "../../src/model/ports.ts";
 import type { TableBatch, TableName } from "../../src/model/tables.ts";
-import { GRAPH_TABLES, type GraphRows, graphRows, modelRow } from "./graph-schema.ts";
-import { loadGraph, probeStore, type StagedTable } from "./ladybug-load.ts";
+import { GRAPH_TABLES, type GraphRows, graphRows, type GraphTable, modelRow } from "./graph-schema.ts";
+import { loadGraph, MOST_ROWS, probeStore, type StagedFile } from "./ladybug-load.ts";
 import { loadLadybug } from "./ladybug-store.ts";
 import { createParquet, type ParquetFile } from "./parquet-writer.ts";
 import { encodeModelId, removeStaging, stagingFolder } from "./staging.ts";
@@ -71,24 +71,29 @@ export const openLadybugSink: OpenSink = async (run) => {
   };
 };
 
-function mergeTables(models: readonly StagedModel[]): ReadonlyMap<string, StagedTable> {
-  return new Map(GRAPH_TABLES.map(({ name }) => {
-    const parts = models.flatMap((model) => model.files.get(name) ?? []);
-    return [name, {
-      files: parts.flatMap((part) => part.files),
-      rows: parts.reduce((sum, part) => sum + part.rows, 0),
-    }];
-  }));
+function mergeTables(models: readonly StagedModel[]): ReadonlyMap<string, readonly StagedFile[]> {
+  return new Map(
+    GRAPH_TABLES.map(({ name }) => [name, models.flatMap((model) => model.files.get(name) ?? [])]),
+  );
 }
+
+/** A file that rows are being written to. */
+interface OpenFile {
+  readonly path: string;
+  readonly writer: ParquetFile;
+}
+
+/** Rows per row group of staged files, which are read once and whole. */
+const ROW_GROUP = 16 * 1024;
 
 /** The nodes and relations of one model, as Parquet files in a folder of its own. */
 class StagedModel implements ModelSink {
   /** By name of the graph's table; complete once committed. */
-  readonly files = new Map<string, StagedTable>();
+  readonly files = new Map<string, readonly StagedFile[]>();
   readonly #model: ModelHeader;
   readonly #runId: string;
   readonly #folder: string;
-  readonly #writers = new Map<string, ParquetFile>();
+  readonly #open = new Map<string, OpenFile>();
 
   constructor(model: ModelHeader, runId: string, folder: string) {
     this.#model = model;
@@ -102,28 +107,32 @@ class StagedModel implements ModelSink {
 
   async commit(): Promise<readonly WrittenFile[]> {
     await this.#add(modelRow(this.#model, this.#runId));
-    for (const [name, writer] of this.#writers) {
-      await writer.close();
-      this.#writers.delete(name);
-      this.files.set(name, { files: [this.#path(name)], rows: writer.rows });
-    }
+    for (const [name, open] of this.#open) await this.#close(name, open);
     return [];
   }
 
   async abort(): Promise<void> {
-    await Promise.allSettled([...this.#writers.values()].map((writer) => writer.abandon()));
-    this.#writers.clear();
+    await Promise.allSettled([...this.#open.values()].map(({ writer }) => writer.abandon()));
+    this.#open.clear();
     await rm(this.#folder, { recursive: true, force: true });
   }
 
   async #add({ table, batch }: GraphRows): Promise<void> {
-    const writer = this.#writers.get(table.name) ??
-      await createParquet(this.#path(table.name), table.columns, {});
-    this.#writers.set(table.name, writer);
-    await writer.write(batch);
+    const open = this.#open.get(table.name) ?? await this.#next(table);
+    await open.writer.write(batch);
+    if (open.writer.rows >= MOST_ROWS) await this.#close(table.name, open);
   }
 
-  #path(table: string): string {
-    return join(this.#folder, `${table}.parquet`);
+  async #next({ name, columns }: GraphTable): Promise<OpenFile> {
+    const path = join(this.#folder, `${name}-${this.files.get(name)?.length ?? 0}.parquet`);
+    const open = { path, writer: await createParquet(path, columns, {}, ROW_GROUP) };
+    this.#open.set(name, open);
+    return open;
+  }
+
+  async #close(table: string, { path, writer }: OpenFile): Promise<void> {
+    await writer.close();
+    this.#open.delete(table);
+    this.files.set(table, [...this.files.get(table) ?? [], { path, rows: writer.rows }]);
   }
 }

@@ -18,8 +18,8 @@ import type { GraphTableName, StagedBatch, StagedRows } from "./neo4j-staging.ts
 import { encodeModelId } from "./staging.ts";
 import { createStatement, type Labels, labelsOf, swapStatements } from "./neo4j-statements.ts";
 
-/** Transactions in flight. Two keep a server busy while the next rows are packed; more only take its memory. */
-const WORKERS = 3;
+/** Transactions in flight. Two keep a server busy while the next rows are packed; more only take memory, its and ours. */
+const WORKERS = 2;
 
 /** A load that another run took for dead is begun again this often. */
 const ATTEMPTS = 3;
@@ -121,38 +121,47 @@ class ModelLoad {
   async #send(worker: number, batch: StagedBatch, parent?: () => number | undefined): Promise<void> {
     const { table } = batch;
     const columns = await this.#staged.read(batch);
-    const rows = table === "layers" || table === "neurons"
-      ? rowsOf(columns, batch.rows)
-      : joined(columns, batch.rows, ...this.#ends(batch));
+    const ofNodes = table === "layers" || table === "neurons";
+    const lists = ofNodes ? listsOf(columns, batch.rows) : joined(columns, batch.rows, ...this.#ends(batch));
     const above = parent?.();
-    if (rows === null || (table === "neurons" && above === undefined)) {
+    if (lists === null || (ofNodes && above === undefined)) {
       throw new Error(
         `loading ${table} of model ${
           show(this.#staged.header.id)
         } into the graph: found a row whose layer or neuron is in no table`,
       );
     }
-    const statement = createStatement(table, this.#labels);
-    await this.#sendRows(worker, statement, rows, above);
+    await this.#sendRows(worker, createStatement(table, this.#labels), batch.rows, lists, above);
   }
 
   /** Halves what the server has no memory for. */
-  async #sendRows(worker: number, statement: string, rows: unknown[][], parent?: number): Promise<void> {
+  async #sendRows(
+    worker: number,
+    statement: string,
+    rows: number,
+    lists: Lists,
+    parent?: number,
+  ): Promise<void> {
     try {
       await this.#load.once(worker, async (run) => {
         const [answer] = await run(statement, {
-          rows,
+          ...lists,
+          rows: neo4j.int(rows),
           parent: parent === undefined ? null : neo4j.int(parent),
         });
-        if (answer?.["made"] !== rows.length) {
-          throw new LoadLost(`found ${String(answer?.["made"])} rows made, required ${rows.length}`);
+        if (answer?.["made"] !== rows) {
+          throw new LoadLost(`found ${String(answer?.["made"])} rows made, required ${rows}`);
         }
       }, this.#signal);
     } catch (failure) {
-      if (!(failure instanceof TransactionTooLarge) || rows.length === 1) throw tooLarge(failure);
-      const half = Math.ceil(rows.length / 2);
-      await this.#sendRows(worker, statement, rows.slice(0, half), parent);
-      await this.#sendRows(worker, statement, rows.slice(half), parent);
+      if (!(failure instanceof TransactionTooLarge) || rows === 1) throw tooLarge(failure);
+      const half = Math.ceil(rows / 2);
+      for (const [from, to] of [[0, half], [half, rows]] as const) {
+        const part = Object.fromEntries(
+          Object.entries(lists).map(([name, list]) => [name, list.slice(from, to)]),
+        );
+        await this.#sendRows(worker, statement, to - from, part, parent);
+      }
     }
   }
 
@@ -196,26 +205,32 @@ function tooLarge(failure: unknown): unknown {
     : failure;
 }
 
-function rowsOf(columns: readonly ColumnData[], rows: number): unknown[][] {
-  const cells = columns.map(cellsOf);
-  return Array.from({ length: rows }, (_, row) => cells.map((cell) => cell(row)));
+/** A statement's lists, by the names of its parameters. */
+type Lists = Readonly<Record<string, readonly unknown[]>>;
+
+function listsOf(columns: readonly ColumnData[], rows: number): Lists {
+  return Object.fromEntries(
+    columns.map((column, at) => {
+      const cell = cellsOf(column);
+      return [`c${at}`, Array.from({ length: rows }, (_, row) => cell(row))];
+    }),
+  );
 }
 
-/** Rows with the server's ids in place of the two numbers before the properties; null where there is no such node. */
+/** The lists with the server's ids for the two numbers before the properties; null where there is no such node. */
 function joined(
   columns: readonly ColumnData[],
   rows: number,
-  sources?: Ids,
-  targets?: Ids,
-): unknown[][] | null {
-  const [source, target, ...properties] = columns;
-  const found = rowsOf(properties, rows);
-  for (let row = 0; row < rows; row++) {
-    const ends = [sources?.get(Number(source?.values[row])), targets?.get(Number(target?.values[row]))];
-    if (ends.includes(undefined)) return null;
-    found[row]?.unshift(...ends.map((id) => neo4j.int(id ?? 0)));
-  }
-  return found;
+  ...ends: readonly (Ids | undefined)[]
+): Lists | null {
+  const [sources, targets] = ends.map((ids, at) => {
+    const numbers = columns[at]?.values ?? [];
+    return Array.from({ length: rows }, (_, row) => ids?.get(Number(numbers[row])));
+  });
+  if (sources === undefined || targets === undefined) return null;
+  if (sources.includes(undefined) || targets.includes(undefined)) return null;
+  const integers = (ids: readonly (number | undefined)[]) => ids.map((id) => neo4j.int(id ?? 0));
+  return { ...listsOf(columns.slice(2), rows), sources: integers(sources), targets: integers(targets) };
 }
 
 /** A column's cells as the driver takes them: integers as such, for it sends plain numbers as floats. */

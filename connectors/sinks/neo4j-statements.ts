@@ -5,7 +5,6 @@
  * replaced one from then on.
  */
 
-import type { ColumnSchema } from "../../src/model/tables.ts";
 import { NODES, RELATIONS } from "./graph-schema.ts";
 import { type GraphTableName, PROPERTIES } from "./neo4j-staging.ts";
 
@@ -59,22 +58,21 @@ const textIndex = (name: string, label: string) =>
   `CREATE TEXT INDEX \`${name}\` IF NOT EXISTS FOR (n:${label}) ON (n.model)`;
 
 /**
- * What makes the nodes or relations of a batch. Parameters: `$rows`, one list per row with the ids of its ends (server's
- * own) before its properties; for nodes `$parent`, the id of the node above. Answers `made`, the number of rows.
+ * What makes the nodes or relations of a batch. Parameters: `$rows`, how many; a list per property, `$c0` and on; for nodes `$parent`,
+ * the id (the server's own) of the node above, for relations `$sources` and `$targets`, the ids of their ends. Columns
+ * take a fraction of the client's memory that rows would. Answers `made`, the number of rows.
  */
 export function createStatement(table: GraphTableName, { staged }: Labels): string {
+  const rows = "UNWIND range(0, $rows - 1) AS i";
   const made = "RETURN count(*) AS made";
+  const properties = `{${PROPERTIES[table].map(({ name }, at) => `\`${name}\`: $c${at}[i]`).join(", ")}}`;
   if (table === "layers" || table === "neurons") {
     const type = table === "layers" ? "HAS_LAYER" : "HAS_NEURON";
-    return `MATCH (parent) WHERE id(parent) = $parent UNWIND $rows AS row ` +
-      `CREATE (parent)-[:${type}]->(:${staged} ${propertyMap(PROPERTIES[table], 0)}) ${made}`;
+    return `MATCH (parent) WHERE id(parent) = $parent ${rows} ` +
+      `CREATE (parent)-[:${type}]->(:${staged} ${properties}) ${made}`;
   }
-  return `UNWIND $rows AS row MATCH (a) WHERE id(a) = row[0] MATCH (b) WHERE id(b) = row[1] ` +
-    `CREATE (a)-[:${RELATIONS[table].type} ${propertyMap(PROPERTIES[table], 2)}]->(b) ${made}`;
-}
-
-function propertyMap(columns: readonly ColumnSchema[], from: number): string {
-  return `{${columns.map(({ name }, at) => `\`${name}\`: row[${from + at}]`).join(", ")}}`;
+  return `${rows} MATCH (a) WHERE id(a) = $sources[i] MATCH (b) WHERE id(b) = $targets[i] ` +
+    `CREATE (a)-[:${RELATIONS[table].type} ${properties}]->(b) ${made}`;
 }
 
 /**

@@ -11,7 +11,7 @@ import parquet from "parquetjs-lite";
 import type { ColumnData, ColumnSchema, ColumnType, TableBatch } from "../../src/model/tables.ts";
 import type { ParquetEnvelopeWriter, ParquetField, RowBuffer } from "./parquetjs-lite.d.ts";
 
-/** Rows per row group: large enough to compress and to scan fast, small enough to prune. */
+/** Rows per row group unless said otherwise: large enough to compress and to scan fast, small enough to prune. */
 const ROW_GROUP = 128 * 1024;
 
 const TYPES: Readonly<Record<ColumnType, ParquetField>> = {
@@ -38,12 +38,14 @@ export interface ParquetFile {
  * Creates a Parquet file (snappy, data pages v1, exact int64, min and max of numbers per row group).
  *
  * @param metadata key-value metadata of the file
+ * @param rowGroup rows per row group, which are held in memory several times over
  * @throws when the file exists, or its folder cannot be written to
  */
 export async function createParquet(
   path: string,
   schema: readonly ColumnSchema[],
   metadata: Readonly<Record<string, string>>,
+  rowGroup = ROW_GROUP,
 ): Promise<ParquetFile> {
   const handle = await open(path, "wx");
   const fields = Object.fromEntries(
@@ -58,7 +60,7 @@ export async function createParquet(
     bytes += piece.length;
   };
   const envelope = new parquet.ParquetEnvelopeWriter(layout, write, () => Promise.resolve(), 0, {
-    pageSize: ROW_GROUP,
+    pageSize: rowGroup,
     useDataPageV2: false,
     pageIndex: false,
   });
@@ -80,11 +82,11 @@ export async function createParquet(
       }
       file.rows += batch.rows;
       for (let from = 0; from < batch.rows;) {
-        const to = Math.min(batch.rows, from + ROW_GROUP - waiting);
+        const to = Math.min(batch.rows, from + rowGroup - waiting);
         pending.push(rowsOf(batch, from, to));
         waiting += to - from;
         from = to;
-        if (waiting === ROW_GROUP) await flush();
+        if (waiting === rowGroup) await flush();
       }
     },
     async close() {
@@ -125,7 +127,7 @@ async function writeRowGroup(
     writeIndex: () => Promise.resolve(),
     writeFooter: () => Promise.resolve(),
     close: () => Promise.resolve(),
-  }, { rowGroupSize: ROW_GROUP });
+  }, { rowGroupSize: envelope.pageSize });
   writer.rowBuffer = rows;
   await writer.close();
   // The number of distinct values is not counted, so it must not be claimed.
@@ -154,9 +156,7 @@ function rowBuffer(schema: readonly ColumnSchema[], batches: readonly TableBatch
     const present = parts.flatMap((part) => [presentValues(part)]);
     const values = type === "utf8"
       ? present.flat().map((text) => Buffer.from(String(text), "utf8"))
-      : present.length === 1
-      ? present[0]
-      : present.flatMap((each) => Array.from<number | bigint | string>(each));
+      : joined(present);
     const levels = nullable
       ? batches.flatMap((batch, i) => levelsOf(parts[i]!, batch.rows))
       : { length: rows };
@@ -178,11 +178,36 @@ function rowBuffer(schema: readonly ColumnSchema[], batches: readonly TableBatch
   };
 }
 
+/** One array of all, typed where all are: boxed numbers would take four times the memory. */
+function joined(parts: readonly Values[]): Values {
+  const [first] = parts;
+  if (first === undefined || parts.length === 1) return first ?? [];
+  const rows = parts.reduce((sum, part) => sum + part.length, 0);
+  if (first instanceof Float64Array) return filled(new Float64Array(rows), parts as Float64Array[]);
+  if (first instanceof Int32Array) return filled(new Int32Array(rows), parts as Int32Array[]);
+  return parts.flatMap((part) => Array.from(part));
+}
+
+function filled<T extends Float64Array | Int32Array>(all: T, parts: readonly T[]): T {
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+type Values = ArrayLike<number | bigint | string> & Iterable<number | bigint | string>;
+
 function presentValues(
   column: ColumnData,
-): ArrayLike<number | bigint | string> & Iterable<number | bigint | string> {
+): Values {
   const { valid, values } = column;
   if (valid === undefined) return values;
+  // Of the same type, so that parts with and without nulls can be joined.
+  if (values instanceof Float64Array || values instanceof Int32Array) {
+    return values.filter((_, i) => valid[i] === 1);
+  }
   return Array.from<number | bigint | string>(values).filter((_, i) => valid[i] === 1);
 }
 

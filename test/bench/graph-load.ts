@@ -1,7 +1,9 @@
 /**
  * Loads one large model into the graph server and into the embedded store, each from a process of its own, and says how fast
- * that was and what the process took: `node test/bench/graph-load.ts [neurons] [edges]`, 100,000 and 2,000,000 by default. The
- * server is that of `NEO4J_URI`, else one like the tests' with a larger page cache.
+ * that was and what the process took: `node test/bench/graph-load.ts [neurons] [edges]`, 100,000 and 2,000,000 by default.
+ * Beside them: the server's offline import of the same model, and a bare loop over the driver that sends edges of the same size
+ * and does nothing else. The server is like the tests', with a heap of 2 GB and a page cache of 512 MB; the client's heap is
+ * bounded.
  */
 
 import { execFile } from "node:child_process";
@@ -11,7 +13,9 @@ import { join } from "node:path";
 import { argv, env, execPath, resourceUsage } from "node:process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import neo4j from "neo4j-driver";
 import { SINKS } from "../../connectors/sinks/registry.ts";
+import { exportForNeo4jAdmin } from "../../src/mod.ts";
 import {
   batchOfRows,
   type ColumnData,
@@ -19,104 +23,176 @@ import {
   type TableBatch,
   TABLES,
 } from "../../src/model/tables.ts";
-import { startServer } from "../neo4j/server.ts";
+import { adminTool, startServer, type TestServer } from "../neo4j/server.ts";
 
 /** What one load took. */
 interface Measured {
-  /** Writing rows into the sink, until the model is committed. */
+  /** Seconds of writing rows into the sink, until the model is committed. */
   readonly staging: number;
-  /** From then until the graph answers. */
+  /** Seconds from then until the graph answers. */
   readonly loading: number;
+  /** Processor time of the loading process, in seconds. */
+  readonly client: number;
   /** Largest resident set of the process, in MB. */
   readonly peak: number;
 }
 
 const LAYERS = 50;
-const STORES = ["neo4j", "ladybug"] as const;
-const LABELS = { neo4j: "graph server, by its driver", ladybug: "embedded store" } as const;
+const LABELS = {
+  neo4j: "graph server, by its driver",
+  import: "graph server, offline",
+  ladybug: "embedded store",
+  bare: "bare loop over the driver",
+} as const;
+type Way = keyof typeof LABELS;
+const isWay = (text: string | undefined): text is Way => text !== undefined && text in LABELS;
 
-const [store, neuronsText = "100000", edgesText = "2000000"] = STORES.some((each) => each === argv[2])
-  ? argv.slice(2)
-  : ["", ...argv.slice(2)];
+/** Where a machine has much memory, V8 lets garbage lie until it has taken its share of that: so its heap has a bound here. */
+const HEAP = "--max-old-space-size=192";
+
+/** Rows of one transaction of the bare loop. */
+const BARE_ROWS = 5000;
+
+const [first] = argv.slice(2);
+const [neuronsText = "100000", edgesText = "2000000", home = ""] = argv.slice(isWay(first) ? 3 : 2);
 const [neurons, edges] = [Number(neuronsText), Number(edgesText)];
+const width = neurons / LAYERS;
 
-if (store === "neo4j" || store === "ladybug") console.log(JSON.stringify(await load(store)));
+if (isWay(first)) console.log(JSON.stringify(await measure(first)));
 else await compare();
 
 async function compare(): Promise<void> {
-  const server = env["NEO4J_URI"] === undefined
-    ? await startServer({ "server.memory.pagecache.size": "512m" })
-    : null;
-  const access = server === null
-    ? {}
-    : { NEO4J_URI: server.uri, NEO4J_USERNAME: server.username, NEO4J_PASSWORD: server.password };
-  try {
-    console.log(`${neurons} neurons, ${edges} edges`);
-    console.log("store                          staging   loading     edges/s   peak RSS of the client");
-    for (const each of STORES) {
-      const { stdout } = await promisify(execFile)(execPath, [
-        fileURLToPath(import.meta.url),
-        each,
-        neuronsText,
-        edgesText,
-      ], { env: { ...env, ...access } });
-      const { staging, loading, peak } = JSON.parse(stdout) as Measured;
+  console.log(`${neurons} neurons, ${edges} edges`);
+  console.log(
+    "way                            staging   loading   edges/s   processor: client  server   peak RSS of the client",
+  );
+  for (const way of Object.keys(LABELS) as Way[]) {
+    const server = way === "ladybug"
+      ? null
+      : await startServer({ "server.memory.pagecache.size": "512m" }, "2g");
+    try {
+      if (way === "import") await server?.kill();
+      const before = await server?.processorTime() ?? NaN;
+      const { staging, loading, client, peak } = await apart(way, server);
+      const busy = (await server?.processorTime() ?? NaN) - before;
+      const seconds = (value: number) => Number.isNaN(value) ? "-" : `${value.toFixed(1)} s`;
       console.log(
         [
-          LABELS[each].padEnd(28),
-          `${staging.toFixed(1)} s`.padStart(9),
-          `${loading.toFixed(1)} s`.padStart(9),
-          `${Math.round(edges / loading)}`.padStart(11),
+          LABELS[way].padEnd(28),
+          seconds(staging).padStart(9),
+          seconds(loading).padStart(9),
+          `${Math.round(edges / loading)}`.padStart(9),
+          seconds(client).padStart(17),
+          seconds(busy).padStart(9),
           `${peak.toFixed(0)} MB`.padStart(10),
         ].join(" "),
       );
+    } finally {
+      await server?.stop();
     }
-  } finally {
-    await server?.stop();
   }
 }
 
-async function load(name: typeof STORES[number]): Promise<Measured> {
+/** In a process of its own. */
+async function apart(way: Way, server: TestServer | null): Promise<Measured> {
+  const access = server === null
+    ? {}
+    : { NEO4J_URI: server.uri, NEO4J_USERNAME: server.username, NEO4J_PASSWORD: server.password };
+  const args = [HEAP, fileURLToPath(import.meta.url), way, neuronsText, edgesText, server?.home ?? ""];
+  const { stdout } = await promisify(execFile)(execPath, args, { env: { ...env, ...access } });
+  return JSON.parse(stdout) as Measured;
+}
+
+async function measure(way: Way): Promise<Measured> {
   const out = await mkdtemp(join(tmpdir(), "svrflow-bench-"));
   try {
     const start = performance.now();
-    const sink = await (await SINKS[name]())({ runId: "bench", version: "0.0.0", out });
-    const model = await sink.begin({ id: "bench", uri: "bench", format: "synthetic", key: "0".repeat(64) });
-    const width = neurons / LAYERS;
-    for (let layer = 0; layer + 1 < LAYERS; layer++) {
-      const first = Math.round(edges * layer / (LAYERS - 1));
-      const rows = Math.round(edges * (layer + 1) / (LAYERS - 1)) - first;
-      await model.write(
-        "edges",
-        columnsOf(TABLES.edges, rows, {
-          source_layer: () => layer,
-          target_layer: () => layer + 1,
-          source_neuron: (row) => row % width,
-          // No pair twice.
-          target_neuron: (row) => (7 * row + Math.floor(row / width)) % width,
-        }),
-      );
-    }
-    await model.write("layers", columnsOf(TABLES.layers, LAYERS, { layer_index: (row) => row }));
-    for (let layer = 0; layer < LAYERS; layer++) {
-      await model.write(
-        "neurons",
-        columnsOf(TABLES.neurons, width, { layer_index: () => layer, neuron: (row) => row }),
-      );
-    }
-    await model.write("connections", batchOfRows(TABLES.connections, []));
-    await model.commit();
+    const finish = way === "bare" ? await bareLoop() : await stage(way, out);
     const staged = performance.now();
-    await sink.finish();
+    await finish();
     const done = performance.now();
+    const { userCPUTime, systemCPUTime, maxRSS } = resourceUsage();
     return {
       staging: (staged - start) / 1000,
       loading: (done - staged) / 1000,
-      peak: resourceUsage().maxRSS / 1024,
+      client: (userCPUTime + systemCPUTime) / 1e6,
+      peak: maxRSS / 1024,
     };
   } finally {
     await rm(out, { recursive: true, force: true });
   }
+}
+
+/** Writes the model into a sink; what remains to be done is answered. */
+async function stage(way: Exclude<Way, "bare">, out: string): Promise<() => Promise<void>> {
+  const sink = await (await SINKS[way === "import" ? "parquet" : way]())({
+    ...{ runId: "bench", version: "0.0.0", out },
+  });
+  const model = await sink.begin({ id: "bench", uri: "bench", format: "synthetic", key: "0".repeat(64) });
+  for (let layer = 0; layer + 1 < LAYERS; layer++) {
+    await model.write("edges", columnsOf(TABLES.edges, rowsOf(layer), edgeEnds(layer)));
+  }
+  await model.write("layers", columnsOf(TABLES.layers, LAYERS, { layer_index: (row) => row }));
+  for (let layer = 0; layer < LAYERS; layer++) {
+    await model.write(
+      "neurons",
+      columnsOf(TABLES.neurons, width, { layer_index: () => layer, neuron: (row) => row }),
+    );
+  }
+  await model.write("connections", batchOfRows(TABLES.connections, []));
+  await model.commit();
+  if (way !== "import") return () => sink.finish();
+  await sink.finish();
+  return async () => {
+    const { folder, arguments: args } = await exportForNeo4jAdmin(out);
+    const { code, text } = await adminTool(home, folder, [...args, "--overwrite-destination"]);
+    if (code !== 0) throw new Error(`the import ended with ${code}: ${text.slice(-2000)}`);
+  };
+}
+
+/** Edges of the same size between bare nodes, one transaction after another. */
+async function bareLoop(): Promise<() => Promise<void>> {
+  const auth = neo4j.auth.basic(env["NEO4J_USERNAME"] ?? "", env["NEO4J_PASSWORD"] ?? "");
+  const driver = neo4j.driver(env["NEO4J_URI"] ?? "", auth, { disableLosslessIntegers: true });
+  const { records } = await driver.executeQuery(
+    "UNWIND range(1, $neurons) AS n CREATE (b:Bare {n: n}) RETURN id(b) AS id",
+    { neurons: neo4j.int(neurons) },
+  );
+  const ids = records.map((record) => neo4j.int(Number(record.get("id"))));
+  const names = TABLES.edges.slice(4).map(({ name }) => name);
+  const cypher = "UNWIND $rows AS row MATCH (a) WHERE id(a) = row[0] MATCH (b) WHERE id(b) = row[1] " +
+    `CREATE (a)-[:CONNECTS {${names.map((name, at) => `${name}: row[${at + 2}]`).join(", ")}}]->(b)`;
+  return async () => {
+    const session = driver.session();
+    for (let layer = 0; layer + 1 < LAYERS; layer++) {
+      const { source_neuron: source, target_neuron: target } = edgeEnds(layer);
+      for (let at = 0; at < rowsOf(layer); at += BARE_ROWS) {
+        const rows = Array.from({ length: Math.min(BARE_ROWS, rowsOf(layer) - at) }, (_, i) => [
+          ids[layer * width + source(at + i)],
+          ids[(layer + 1) * width + target(at + i)],
+          ...names.map((name, column) => name === "significant" ? i % 2 === 0 : i / (column + 3)),
+        ]);
+        await session.executeWrite((tx) => tx.run(cypher, { rows }));
+      }
+    }
+    await session.close();
+    await driver.close();
+  };
+}
+
+/** Edges that leave a layer. */
+function rowsOf(layer: number): number {
+  return Math.round(edges * (layer + 1) / (LAYERS - 1)) - Math.round(edges * layer / (LAYERS - 1));
+}
+
+function edgeEnds(layer: number) {
+  return {
+    source_layer: () => layer,
+    target_layer: () => layer + 1,
+    source_neuron: (row: number) => row % width,
+    // No pair twice.
+    target_neuron: (row: number) => (7 * row + Math.floor(row / width)) % width,
+  };
 }
 
 /** Columns of the table; those not named hold any number. */

@@ -6,19 +6,18 @@ import type { Driver } from "neo4j-driver";
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from "vitest";
 import { SINKS } from "../../connectors/sinks/registry.ts";
 import { runInto } from "../contract/sink/contract.ts";
-import { committed, seen, whole } from "../neo4j/models.ts";
+import { committed, seen, seenBetweenSwaps, whole } from "../neo4j/models.ts";
 import { type Proxy, startProxy } from "../neo4j/proxy.ts";
 import { startServer, type TestServer } from "../neo4j/server.ts";
 import {
   asUser,
   choicesFor,
+  describeWithOwnServer,
   freshPrefix,
   labelCounts,
-  MISSING_SERVER,
   userOf,
   watcher,
 } from "../neo4j/suite.ts";
-import { describeUnless } from "../shared.ts";
 import { svr } from "./svr.ts";
 
 // Servers start anew in here, which takes a busy machine its time.
@@ -30,8 +29,8 @@ const NEW = [100_000, 20_000] as const;
 /** Enough of the 1.5 MB of NEW that its edges are under way, and not so much that they are through. */
 const MIDST = 600_000;
 
-// A server of its own, for it is killed; the shared one stays.
-describeUnless(MISSING_SERVER, "a graph server that fails", () => {
+// It is killed; the shared one stays.
+describeWithOwnServer("a graph server that fails", () => {
   let out = "";
   let server: TestServer;
   let proxy: Proxy;
@@ -111,7 +110,7 @@ describeUnless(MISSING_SERVER, "a graph server that fails", () => {
     proxy.mend();
     await expectOld();
     expect(await labelCounts(driver, prefix)).toMatchObject({
-      SvrflowLoad: 3,
+      SvrflowLoad: 2,
       Model: 1,
       SpectralNeuron: 2000,
     });
@@ -140,7 +139,7 @@ describeUnless(MISSING_SERVER, "a graph server that fails", () => {
     kill();
     expect((await ended).code).toBeNull();
     await expectOld();
-    expect(await labelCounts(driver, prefix)).toMatchObject({ SvrflowLoad: 3 });
+    expect(await labelCounts(driver, prefix)).toMatchObject({ SvrflowLoad: 2 });
     await load("m", NEW);
     await expectNew();
   });
@@ -214,7 +213,7 @@ describeUnless(MISSING_SERVER, "a graph server that fails", () => {
     let over = false;
     const end = finished.finally(() => over = true);
     while (!over) {
-      const found = await seen(driver, prefix, "m").catch(() => null); // not up yet
+      const found = await seenBetweenSwaps(driver, prefix, "m").catch(() => null); // not up yet
       if (found !== null) expect([whole(OLD), whole(NEW)]).toContainEqual(found);
       await sleep(300);
     }

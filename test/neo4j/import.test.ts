@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -11,18 +10,15 @@ import { type Exported, exportForNeo4jAdmin } from "../../src/mod.ts";
 import { header, runInto, writeModel } from "../contract/sink/contract.ts";
 import { fixture } from "../contract/sink/fixture.ts";
 import type { Row } from "../../src/model/tables.ts";
-import { describeUnless } from "../shared.ts";
 import { readGraph } from "./read-back.ts";
-import { classPath, missingForServer, startServer, type TestServer } from "./server.ts";
-
-// A server of our own: its database is written over while it stands still.
-const missing = await missingForServer() ??
-  (process.env["NEO4J_URI"] === undefined ? null : "needs a server of its own");
+import { adminTool, startServer, type TestServer } from "./server.ts";
+import { describeWithOwnServer } from "./suite.ts";
 
 /** Ids as users have them, and as they do not. */
 const MODELS = new Map([["plain", 1], ['quoted "a, b"\n🧠 `}\'', 2], ["🧠 `}'\"\n,".repeat(1000), 3]]);
 
-describeUnless(missing, "the offline import", () => {
+// Its database is written over while it stands still.
+describeWithOwnServer("the offline import", () => {
   let folder = "";
   let runId = "";
   let exported: Exported;
@@ -37,7 +33,7 @@ describeUnless(missing, "the offline import", () => {
     exported = await exportForNeo4jAdmin(folder, { labelPrefix: "Svr" });
     server = await startServer();
     await server.kill();
-    const { code, text } = await admin(server.home, exported.folder, [
+    const { code, text } = await adminTool(server.home, exported.folder, [
       ...exported.arguments,
       "--overwrite-destination",
     ]);
@@ -94,32 +90,4 @@ function sorted(rows: readonly Row[]): readonly Row[] {
   return rows.map((row) => ({ row, key: key(row) })).sort((a, b) => a.key < b.key ? -1 : 1).map(({ row }) =>
     row
   );
-}
-
-async function admin(
-  home: string,
-  cwd: string,
-  args: readonly string[],
-): Promise<{ code: number | null; text: string }> {
-  const path = await classPath();
-  return await new Promise((resolve, reject) => {
-    const child = spawn("java", [
-      "-Xmx512m",
-      "--add-opens=java.base/java.nio=ALL-UNNAMED",
-      "-cp",
-      path,
-      "org.neo4j.cli.AdminTool",
-      ...args,
-    ], {
-      cwd,
-      env: { ...process.env, NEO4J_HOME: home, NEO4J_CONF: join(home, "conf") },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    let text = "";
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding("utf8").on("data", (piece: string) => text += piece);
-    }
-    child.on("error", reject);
-    child.on("close", (code) => resolve({ code, text }));
-  });
 }

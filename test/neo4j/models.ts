@@ -29,18 +29,41 @@ export async function committed(
 
 /** What readers see of such a model: the number of its edges, the first of them, and how many are not what they must be. */
 export async function seen(driver: Driver, prefix: string, id: string): Promise<Record<string, number>> {
-  const [row = {}] = await asked(
-    driver,
-    `MATCH (:\`${prefix}Model\` {id: $id})-[:HAS_LAYER]->(:\`${prefix}Layer\` {layer: 0})-[:HAS_NEURON]->` +
-      `(a:\`${prefix}SpectralNeuron\`)-[e:CONNECTS]->(b:\`${prefix}SpectralNeuron\` {layer: 1, model: $id}) ` +
-      "WITH 1000 * a.neuron + b.neuron AS at, e " +
-      "RETURN count(DISTINCT at) AS edges, min(at) AS first, max(at) AS last, " +
-      "sum(CASE WHEN e.overlap = at / 300000.0 AND e.log_p = -toFloat(at) AND e.significant = (at % 5 = 0) " +
-      "AND (e.cosine IS NULL) = (at % 3 = 0) THEN 0 ELSE 1 END) AS wrong, count(*) - count(DISTINCT at) AS twice",
-    { id },
-  );
-  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, Number(value)]));
+  const [row = {}] = await asked(driver, seenStatement(prefix), { id });
+  return numbers(row);
 }
+
+/**
+ * The same between two swaps. The server reads row by row what is committed at that moment, so that a statement that is under way
+ * while labels are swapped sees some of both models; this one holds the lock that swaps take first.
+ */
+export async function seenBetweenSwaps(
+  driver: Driver,
+  prefix: string,
+  id: string,
+): Promise<Record<string, number>> {
+  const session = driver.session({ database: "neo4j" });
+  try {
+    return await session.executeWrite(async (tx) => {
+      await tx.run(`MATCH (s:\`${prefix}SvrflowStore\`) SET s.swaps = s.swaps`);
+      const { records } = await tx.run(seenStatement(prefix), { id });
+      return numbers(records[0]?.toObject() ?? {});
+    });
+  } finally {
+    await session.close();
+  }
+}
+
+const numbers = (row: object) =>
+  Object.fromEntries(Object.entries(row).map(([name, value]) => [name, Number(value)]));
+
+const seenStatement = (prefix: string) =>
+  `MATCH (:\`${prefix}Model\` {id: $id})-[:HAS_LAYER]->(:\`${prefix}Layer\` {layer: 0})-[:HAS_NEURON]->` +
+  `(a:\`${prefix}SpectralNeuron\`)-[e:CONNECTS]->(b:\`${prefix}SpectralNeuron\` {layer: 1, model: $id}) ` +
+  "WITH 1000 * a.neuron + b.neuron AS at, e " +
+  "RETURN count(DISTINCT at) AS edges, min(at) AS first, max(at) AS last, " +
+  "sum(CASE WHEN e.overlap = at / 300000.0 AND e.log_p = -toFloat(at) AND e.significant = (at % 5 = 0) " +
+  "AND (e.cosine IS NULL) = (at % 3 = 0) THEN 0 ELSE 1 END) AS wrong, count(*) - count(DISTINCT at) AS twice";
 
 /** What `seen` says of a whole model. */
 export function whole([first, rows]: readonly [number, number]): Record<string, number> {

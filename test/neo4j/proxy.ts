@@ -118,7 +118,7 @@ class Injector {
 
   request(bytes: Buffer): void {
     for (const { tag, body } of this.#requests.add(bytes)) {
-      const writes = tag === MESSAGE.run && body.includes("UNWIND $rows");
+      const writes = tag === MESSAGE.run && body.includes("UNWIND range(0, $rows");
       this.#asked.push({ tag, error: writes ? this.#take() : null });
     }
   }

@@ -1,6 +1,6 @@
 /**
  * A real graph server for tests: Neo4j 5.26 LTS, assembled from Maven artifacts (`pom.xml`), on Java 17, on a free port, with
- * authentication. A server that runs already is used where `NEO4J_URI` names one (with `NEO4J_USERNAME`, `NEO4J_PASSWORD`).
+ * authentication.
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
@@ -13,16 +13,10 @@ import process, { env } from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import neo4j from "neo4j-driver";
+import type { Access } from "./provided.ts";
 
 const POM = fileURLToPath(new URL("pom.xml", import.meta.url));
 const CACHE = fileURLToPath(new URL("../../node_modules/.cache/neo4j", import.meta.url));
-
-/** How a client reaches a server. */
-export interface Access {
-  readonly uri: string;
-  readonly username: string;
-  readonly password: string;
-}
 
 /** A server that a test started. */
 export interface TestServer extends Access {
@@ -34,10 +28,12 @@ export interface TestServer extends Access {
   restart(): Promise<void>;
   /** Ends it and removes its data. */
   stop(): Promise<void>;
+  /** Seconds of processor time that it has taken since it was started; NaN where the system does not tell (it is Linux that does). */
+  processorTime(): Promise<number>;
 }
 
 const JAVA = [
-  ...["-Xmx512m", "-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=4"],
+  ...["-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=4"],
   ...["java.nio", "sun.nio.ch", "java.lang"].map((name) => `--add-opens=java.base/${name}=ALL-UNNAMED`),
 ];
 
@@ -69,13 +65,12 @@ export async function classPath(): Promise<string> {
 
 /** Whether programs are there that a server needs. Null, or what is missing. */
 export async function missingForServer(): Promise<string | null> {
-  if (env["NEO4J_URI"] !== undefined) return null;
   for (const [program, flag] of [["java", "-version"], ["mvn", "-version"]] as const) {
     const found = await ended(spawn(program, [flag], { stdio: ["ignore", "pipe", "pipe"] })).then(
       ({ code }) => code === 0,
       () => false,
     );
-    if (!found) return `needs ${program}, or NEO4J_URI`;
+    if (!found) return `no ${program} to start a graph server`;
   }
   return null;
 }
@@ -84,8 +79,12 @@ export async function missingForServer(): Promise<string | null> {
  * Starts a server and waits until it answers.
  *
  * @param settings of `neo4j.conf`, beside those of every test server
+ * @param heap the largest heap, as Java takes it
  */
-export async function startServer(settings: Readonly<Record<string, string>> = {}): Promise<TestServer> {
+export async function startServer(
+  settings: Readonly<Record<string, string>> = {},
+  heap = "512m",
+): Promise<TestServer> {
   const path = await classPath();
   const home = await mkdtemp(join(tmpdir(), "svrflow-neo4j-"));
   const port = await freePort();
@@ -111,7 +110,7 @@ export async function startServer(settings: Readonly<Record<string, string>> = {
   const password = `test-${Math.random().toString(36).slice(2)}`;
   const access = { uri: `bolt://127.0.0.1:${port}`, username: "neo4j", password };
   const java = (...args: readonly string[]) =>
-    spawn("java", [...JAVA, "-cp", path, ...args], {
+    spawn("java", [`-Xmx${heap}`, ...JAVA, "-cp", path, ...args], {
       env: { ...env, NEO4J_HOME: home, NEO4J_CONF: conf },
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -147,7 +146,29 @@ export async function startServer(settings: Readonly<Record<string, string>> = {
       await end("SIGKILL"); // nothing of it is kept
       await rm(home, { recursive: true, force: true });
     },
+    async processorTime() {
+      const line = await readFile(`/proc/${child?.pid}/stat`, "utf8").catch(() => "");
+      // Behind the name, which may hold anything but ")": user and system time, in ticks of 10 ms.
+      const fields = line.slice(line.lastIndexOf(")") + 2).split(" ");
+      return (Number(fields[11]) + Number(fields[12])) / 100;
+    },
   };
+}
+
+/** Runs the server's own tool for its administrator, in the folder `cwd`. The server at `home` must stand still. */
+export async function adminTool(
+  home: string,
+  cwd: string,
+  args: readonly string[],
+): Promise<{ code: number; text: string }> {
+  const java = ["-Xmx512m", ...JAVA, "-cp", await classPath(), "org.neo4j.cli.AdminTool", ...args];
+  return await ended(
+    spawn("java", java, {
+      cwd,
+      env: { ...env, NEO4J_HOME: home, NEO4J_CONF: join(home, "conf") },
+      stdio: ["ignore", "pipe", "pipe"],
+    }),
+  );
 }
 
 // A test run that ends early leaves no server behind.

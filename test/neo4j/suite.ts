@@ -4,16 +4,21 @@ import neo4j, { type Driver } from "neo4j-driver";
 import { inject } from "vitest";
 import type { Neo4jChoices } from "../../connectors/sinks/neo4j-settings.ts";
 import { describeUnless } from "../shared.ts";
-import type { Access } from "./server.ts";
+import type { Access } from "./provided.ts";
 
-const { access, missing } = inject("graphServer");
+const { access, missing, missingOwn } = inject("graphServer");
 
-/** What is missing for a server of one's own, or null. */
-export const MISSING_SERVER: string | null = missing;
+/** The shared server; null where there is none. */
+export const SHARED_SERVER: Access | null = access;
 
 /** A suite that needs the shared server. */
 export function describeWithServer(name: string, body: (server: Access) => void): void {
   describeUnless(missing, name, () => body(access ?? { uri: "", username: "", password: "" }));
+}
+
+/** A suite that starts a server of its own, to stop it or to write over its files. */
+export function describeWithOwnServer(name: string, body: () => void): void {
+  describeUnless(missingOwn, name, body);
 }
 
 /** User name and password where the product looks for them: in an environment. */

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openNeo4jReader } from "../../connectors/sinks/neo4j-reader.ts";
 import { SINKS } from "../../connectors/sinks/registry.ts";
 import { readTable, storedModels } from "../../connectors/sinks/run-tables.ts";
@@ -18,8 +18,8 @@ import {
 } from "../../src/mod.ts";
 import { TABLE_NAMES } from "../../src/model/tables.ts";
 import { ROOT } from "../integration/svr.ts";
-import type { Access } from "../neo4j/server.ts";
-import { asUser, choicesFor, describeWithServer } from "../neo4j/suite.ts";
+import type { Access } from "../neo4j/provided.ts";
+import { asUser, choicesFor, describeWithServer, SHARED_SERVER } from "../neo4j/suite.ts";
 import { noise, writeTensors } from "../safetensors-file.ts";
 import { openTables, type Parameters, SQL } from "./tables.ts";
 
@@ -173,12 +173,12 @@ const SUBJECTS: readonly Subject[] = [
   },
 ];
 
-const server = inject("graphServer");
+const server = SHARED_SERVER;
 
 /** Opens a run's graph in each store that there is. */
 const STORES: Readonly<Record<string, (out: string) => Promise<GraphReader>>> = {
   embedded: (out) => openLadybugReader(join(out, "graph.lbug")),
-  ..."missing" in server ? {} : { neo4j: (out) => loadIntoServer(server, out) },
+  ...server === null ? {} : { neo4j: (out: string) => loadIntoServer(server, out) },
 };
 
 /** Loads the tables of a run into the shared server, under labels of its own. */

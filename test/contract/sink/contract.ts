@@ -27,6 +27,8 @@ export interface SinkTraits {
   readonly nan: "kept" | "null";
   /** Edges of a large model. */
   readonly many: number;
+  /** Only that rows come back as they went and that a model is replaced. */
+  readonly smoke?: boolean;
 }
 
 /** Ids that a careless sink takes for paths, patterns, queries or objects. */
@@ -137,6 +139,18 @@ export function sinkContract(name: string, open: OpenSink, readBack: ReadBack, t
       expect(await readdir(out)).not.toContainEqual(expect.stringMatching(/^\./));
     });
 
+    it("replaces a model by its newer rows and touches no other", async () => {
+      await runOnce([[header("a"), fixture(5)], [header("b"), fixture(6)], [header("a-2"), fixture(7)]]);
+      const before = (await filesIn(out)).length;
+      await runOnce([[header("a", "fedcba9876543210fedcba9876543210"), fixture(8)]]);
+      expect(await filesIn(out)).toHaveLength(before);
+      await expectModel("a", fixture(8));
+      await expectModel("b", fixture(6));
+      await expectModel("a-2", fixture(7));
+    });
+
+    if (traits.smoke === true) return;
+
     it("takes ids that are paths, patterns, queries or words of the language for what they are", async () => {
       await runOnce(WEIRD_IDS.map((id, at) => [header(id), fixture(at)]));
       for (const [at, id] of WEIRD_IDS.entries()) await expectModel(id, fixture(at));
@@ -192,16 +206,6 @@ export function sinkContract(name: string, open: OpenSink, readBack: ReadBack, t
       expect(await filesIn(out)).toEqual(before);
       await expectModel("a", fixture(3));
       await expectModel("b", fixture(4));
-    });
-
-    it("replaces a model by its newer rows and touches no other", async () => {
-      await runOnce([[header("a"), fixture(5)], [header("b"), fixture(6)], [header("a-2"), fixture(7)]]);
-      const before = (await filesIn(out)).length;
-      await runOnce([[header("a", "fedcba9876543210fedcba9876543210"), fixture(8)]]);
-      expect(await filesIn(out)).toHaveLength(before);
-      await expectModel("a", fixture(8));
-      await expectModel("b", fixture(6));
-      await expectModel("a-2", fixture(7));
     });
 
     it("lets a model be committed again in one run: the later rows stay", async () => {
