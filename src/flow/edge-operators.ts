@@ -3,7 +3,8 @@
 import { concatMap, defer, from, map, mergeMap, type Observable, of, type OperatorFunction } from "rxjs";
 import { release } from "../model/tensor.ts";
 import type { MeasureOverlap } from "../model/ports.ts";
-import { isDirect, overlapBlocks, overlapGeometry } from "../stages/overlap.ts";
+import { overlapBlocks } from "../stages/overlap.ts";
+import { isDirect, overlapGeometry } from "../stages/overlap-geometry.ts";
 import {
   candidateCollector,
   chosen,

@@ -8,7 +8,7 @@ import type { Connection, Layer, LayerGraph } from "../model/layer.ts";
 import type { Model } from "../model/ports.ts";
 import type { Spectrum } from "../model/spectrum.ts";
 import type { Matrix } from "../model/tensor.ts";
-import type { OverlapGeometry } from "../stages/overlap.ts";
+import type { OverlapGeometry } from "../stages/overlap-geometry.ts";
 import type { Candidates } from "../stages/significance.ts";
 import type { OverlapMeasures } from "../model/graph.ts";
 import type { SpectrumHandle } from "./spectrum-store.ts";

@@ -7,9 +7,10 @@
  */
 
 import type { Kernel } from "../kernels/kernel.ts";
-import { type Connection, type Layer, sharedChannels } from "../model/layer.ts";
+import type { Connection } from "../model/layer.ts";
 import type { Spectrum } from "../model/spectrum.ts";
 import { type Matrix, matrix } from "../model/tensor.ts";
+import { overlapGeometry } from "./overlap-geometry.ts";
 
 /** Squared norms up to here are rounding in vectors that have nothing in common: no edge. */
 const NO_OVERLAP = 1e-28;
@@ -25,52 +26,6 @@ export interface OverlapBlock {
   readonly cosine: Float64Array | null;
   /** `rows x r`: `rho`, the squared norm of the other vector within the support; null where it is 1 for all. */
   readonly rho: Float64Array | null;
-}
-
-/** The sizes on which a connection's null distribution depends. */
-export interface OverlapGeometry {
-  /** `n`: channels shared. */
-  readonly sharedChannels: number;
-  /** `N`: channels in the support of the tested vector. */
-  readonly testedChannels: number;
-  /** `Ns`: channels in the support of the other vector. */
-  readonly otherChannels: number;
-  /** `z` of the tested vector. */
-  readonly positions: number;
-  /** Whether `rho = 1` for every pair: the whole of the other vector is carried, each channel to one of its own, into one dense support. */
-  readonly unit: boolean;
-  /** `r'` and `r`. */
-  readonly targets: number;
-  readonly sources: number;
-}
-
-/** The geometry of a connection between two decomposed layers. */
-export function overlapGeometry(connection: Connection, source: Spectrum, target: Spectrum): OverlapGeometry {
-  const from = source.layer;
-  const to = target.layer;
-  const svr = source.unfolding === "svr";
-  const [tested, other] = svr ? [to, from] : [from, to];
-  const [testedAll, otherAll] = svr ? [to.inChannels, from.outChannels] : [from.outChannels, to.inChannels];
-  return {
-    sharedChannels: sharedChannels(connection),
-    testedChannels: testedAll / tested.groups,
-    otherChannels: otherAll / other.groups,
-    positions: tested.positions,
-    unit: tested.groups === 1 &&
-      times(connection, svr ? "source" : "target", otherAll).every((count) => count === 1) &&
-      times(connection, svr ? "target" : "source", testedAll).every((count) => count <= 1),
-    targets: target.singularValues.length,
-    sources: source.singularValues.length,
-  };
-}
-
-/** How often the map takes each channel of a side. */
-function times(connection: Connection, side: "source" | "target", channels: number): Uint32Array {
-  const seen = new Uint32Array(channels);
-  for (const range of connection.channels) {
-    for (let c = range[side]; c < range[side] + range.length; c++) seen[c]! += 1;
-  }
-  return seen;
 }
 
 /**
@@ -200,6 +155,11 @@ async function svrBlock(
   const layer = target.layer;
   const perGroup = layer.inChannels / layer.groups;
   const sources = w.rows;
+  if (layer.groups === 1) {
+    const found = await overlapOf(slice(target, first, rows).right, w, z, kernel, signal);
+    const rho = () => repeated(squaredNorms(w), rows);
+    return { overlap: found.overlap, inner: found.inner ?? new Float64Array(0), rho };
+  }
   const overlap = new Float64Array(rows * sources);
   const inner = new Float64Array(z === 1 ? rows * sources : 0);
   for (const [group, members] of byGroup(target, first, rows)) {
@@ -331,6 +291,12 @@ function columns(a: Matrix, from: number, width: number): Matrix {
   return out;
 }
 
+function repeated(values: Float64Array, times: number): Float64Array {
+  const out = new Float64Array(times * values.length);
+  for (let i = 0; i < times; i++) out.set(values, i * values.length);
+  return out;
+}
+
 function squaredNorms(a: Matrix): Float64Array {
   const out = new Float64Array(a.rows);
   for (let row = 0; row < a.rows; row++) squareSum(a.data, row * a.cols, a.cols, out, row);
@@ -339,11 +305,4 @@ function squaredNorms(a: Matrix): Float64Array {
 
 function squareSum(data: Float64Array, from: number, length: number, out: Float64Array, at: number): void {
   for (let i = from; i < from + length; i++) out[at]! += data[i]! * data[i]!;
-}
-
-/** Whether the near-kernel block of this connection has the null of `DESIGN`: identity map, both layers dense. */
-export function isDirect(connection: Connection, from: Layer, to: Layer): boolean {
-  const [range] = connection.channels;
-  return connection.channels.length === 1 && from.groups === 1 && to.groups === 1 && range!.source === 0 &&
-    range!.target === 0 && range!.length === from.outChannels && range!.length === to.inChannels;
 }

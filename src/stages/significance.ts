@@ -4,7 +4,8 @@ import { show } from "../model/errors.ts";
 import { adjust, type Correction, criticalLogP, expectedByChance } from "../stats/multiple-testing.ts";
 import { sigmaOfLogP } from "../stats/normal.ts";
 import { type NullDistribution, nullDistribution, type NullName } from "../stats/null-distribution.ts";
-import type { OverlapBlock, OverlapGeometry } from "./overlap.ts";
+import type { OverlapBlock } from "./overlap.ts";
+import type { OverlapGeometry } from "./overlap-geometry.ts";
 
 /** Which edges are kept: the significant ones, all, or the `top` largest overlaps of each connection. */
 export type EdgeChoice = "significant" | "all" | { readonly top: number };

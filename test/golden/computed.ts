@@ -11,7 +11,8 @@ import type { Connection, LayerGraph } from "../../src/model/layer.ts";
 import type { Model } from "../../src/model/ports.ts";
 import type { Spectrum } from "../../src/model/spectrum.ts";
 import { layerGraph } from "../../src/stages/layers.ts";
-import { isDirect, overlapBlocks, type OverlapGeometry, overlapGeometry } from "../../src/stages/overlap.ts";
+import { overlapBlocks } from "../../src/stages/overlap.ts";
+import { isDirect, type OverlapGeometry, overlapGeometry } from "../../src/stages/overlap-geometry.ts";
 import {
   candidateCollector,
   chosen,

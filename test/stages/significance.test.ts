@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { nullDistribution } from "../../src/stats/null-distribution.ts";
 import { logSurvivalOfSigma } from "../../src/stats/normal.ts";
 import { adjust, type Correction } from "../../src/stats/multiple-testing.ts";
-import type { OverlapGeometry } from "../../src/stages/overlap.ts";
+import type { OverlapGeometry } from "../../src/stages/overlap-geometry.ts";
 import {
   candidateCollector,
   chosen,

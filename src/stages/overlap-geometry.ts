@@ -1,0 +1,57 @@
+/** The sizes of a connection between two decomposed layers, on which its null distributions depend. */
+
+import { type Connection, type Layer, sharedChannels } from "../model/layer.ts";
+import type { Spectrum } from "../model/spectrum.ts";
+
+/** The sizes on which a connection's null distribution depends. */
+export interface OverlapGeometry {
+  /** `n`: channels shared. */
+  readonly sharedChannels: number;
+  /** `N`: channels in the support of the tested vector. */
+  readonly testedChannels: number;
+  /** `Ns`: channels in the support of the other vector. */
+  readonly otherChannels: number;
+  /** `z` of the tested vector. */
+  readonly positions: number;
+  /** Whether `rho = 1` for every pair: the whole of the other vector is carried, each channel to one of its own, into one dense support. */
+  readonly unit: boolean;
+  /** `r'` and `r`. */
+  readonly targets: number;
+  readonly sources: number;
+}
+
+/** The geometry of a connection between two decomposed layers. */
+export function overlapGeometry(connection: Connection, source: Spectrum, target: Spectrum): OverlapGeometry {
+  const from = source.layer;
+  const to = target.layer;
+  const svr = source.unfolding === "svr";
+  const [tested, other] = svr ? [to, from] : [from, to];
+  const [testedAll, otherAll] = svr ? [to.inChannels, from.outChannels] : [from.outChannels, to.inChannels];
+  return {
+    sharedChannels: sharedChannels(connection),
+    testedChannels: testedAll / tested.groups,
+    otherChannels: otherAll / other.groups,
+    positions: tested.positions,
+    unit: tested.groups === 1 &&
+      times(connection, svr ? "source" : "target", otherAll).every((count) => count === 1) &&
+      times(connection, svr ? "target" : "source", testedAll).every((count) => count <= 1),
+    targets: target.singularValues.length,
+    sources: source.singularValues.length,
+  };
+}
+
+/** How often the map takes each channel of a side. */
+function times(connection: Connection, side: "source" | "target", channels: number): Uint32Array {
+  const seen = new Uint32Array(channels);
+  for (const range of connection.channels) {
+    for (let c = range[side]; c < range[side] + range.length; c++) seen[c]! += 1;
+  }
+  return seen;
+}
+
+/** Whether the near-kernel block of this connection has the null of `DESIGN`: identity map, both layers dense. */
+export function isDirect(connection: Connection, from: Layer, to: Layer): boolean {
+  const [range] = connection.channels;
+  return connection.channels.length === 1 && from.groups === 1 && to.groups === 1 && range!.source === 0 &&
+    range!.target === 0 && range!.length === from.outChannels && range!.length === to.inChannels;
+}
