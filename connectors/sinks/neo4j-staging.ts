@@ -72,7 +72,8 @@ export class StagedRows {
 
   /** The columns of one batch: keys, then properties. */
   async read({ offset, length }: StagedBatch): Promise<readonly ColumnData[]> {
-    const bytes = Buffer.allocUnsafe(length);
+    // In memory of its own: Deno 2.9 loses arrays from a slice of a pool.
+    const bytes = Buffer.allocUnsafeSlow(length);
     const file = this.#file;
     if (file === null) throw new Error("reading staged rows: there are none");
     for (let done = 0; done < length;) {
