@@ -8,7 +8,7 @@ import { tableFromIPC } from "apache-arrow";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { NO_BLAS } from "../kernels.ts";
 import type { RunRecord, RunReport } from "../../src/mod.ts";
-import { TABLE_NAMES, TABLES } from "../../src/model/tables.ts";
+import { SCHEMA_VERSION, TABLE_NAMES, TABLES } from "../../src/model/tables.ts";
 import { VERSION } from "../../src/version.ts";
 import { ROOT, svr } from "./svr.ts";
 
@@ -73,7 +73,7 @@ describe("svr run", () => {
       );
       const pairs = new Map(metadata.getRows().map(([key, value]) => [String(key), String(value)]));
       expect(pairs.get("svrflow.run_id")).toBe(run_id);
-      expect(pairs.get("svrflow.schema_version")).toBe("1");
+      expect(pairs.get("svrflow.schema_version")).toBe(String(SCHEMA_VERSION));
       const arrow = tableFromIPC(
         await readFile(join(out, "arrow", table, partition, parquet.replace(".parquet", ".arrow"))),
       );
