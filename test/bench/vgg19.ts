@@ -13,8 +13,13 @@ import { logSurvivalOfSigma } from "../../src/stats/normal.ts";
 /** Channels between the convolutions. */
 export const CHANNELS = [3, 64, 64, 128, 128, 256, 256, 256, 256, ...Array.from({ length: 8 }, () => 512)];
 
-/** The model, its weights made beforehand. */
-export function vgg19(): Model {
+/** A model that gives its weights away, and has to be given new ones for the next run. */
+export interface Vgg19 extends Model {
+  refill(): void;
+}
+
+/** The model, its weights made beforehand. The pipeline uses them up; the peer's stay, so they are copied off the clock: by `refill`. */
+export function vgg19(): Vgg19 {
   const model = openSynthetic({
     seed: 19,
     layers: CHANNELS.slice(1).map((out, at) => ({
@@ -28,7 +33,18 @@ export function vgg19(): Model {
     weight.tensor,
     normals(weight.shape.reduce((product, extent) => product * extent, 1)),
   ]));
-  return { ...model, read: (name) => Promise.resolve(weights.get(name)!.slice()) };
+  const given = new Map<string, Float64Array>();
+  return {
+    ...model,
+    refill() {
+      for (const [name, values] of weights) if (!given.has(name)) given.set(name, values.slice());
+    },
+    read(name) {
+      const values = given.get(name) ?? weights.get(name)!.slice();
+      given.delete(name);
+      return Promise.resolve(values);
+    },
+  };
 }
 
 /** Runs the pipeline over it, without sinks. @returns how many edges are significant */
