@@ -90,6 +90,8 @@ export async function openStore(
     throw new Error(`${doing}: ${why}`, { cause });
   }
   const connection = new lbug.Connection(database);
+  // Every thread of a load has a heap of its own, which is not given back before the process ends.
+  if (access === "write") connection.setMaxNumThreadForExec(1);
   return {
     connection,
     async run(cypher, parameters) {
