@@ -49,7 +49,7 @@ export const TYPE = {
   BF16: 16,
 } as const;
 
-/** A tensor; its numbers as any fields. */
+/** A tensor; its numbers in whatever fields are given. */
 export const tensor = (name: string, type: number, shape: readonly number[], data: Bytes): Bytes =>
   joined(integers(1, shape), integer(2, type), field(8, name), data);
 

@@ -59,6 +59,24 @@ export function memoryOf(config: RunConfig): number {
   return bytes;
 }
 
+/** The settings that shape a model's tables. */
+const SHAPING = [
+  "null",
+  "unfolding",
+  "batchNorm",
+  "normGain",
+  "sigma",
+  "alpha",
+  "correction",
+  "correctionOver",
+  "weight",
+  "edges",
+  "nearKernel",
+  "precision",
+  "rank",
+  "residual",
+] as const satisfies readonly (keyof RunConfig)[];
+
 /**
  * Names a model's files: equal content and equal settings give equal keys.
  *
@@ -69,34 +87,8 @@ export function keyOf(
   topology: TopologyDeclaration | undefined,
   config: RunConfig,
 ): string {
-  const { precision, rank, residual } = config;
-  const {
-    unfolding,
-    batchNorm,
-    normGain,
-    sigma,
-    alpha,
-    correction,
-    correctionOver,
-    weight,
-    edges,
-    nearKernel,
-  } = config;
   const settings = {
-    ...{
-      null: config.null,
-      unfolding,
-      batchNorm,
-      normGain,
-      sigma,
-      alpha,
-      correction,
-      correctionOver,
-      weight,
-      edges,
-      nearKernel,
-    },
-    ...{ precision, rank, residual },
+    ...Object.fromEntries(SHAPING.map((key) => [key, config[key]])),
     ...{ topology, version: VERSION, schema: SCHEMA_VERSION, inputs: inputs.map(({ sha256 }) => sha256) },
   };
   return createHash("sha256").update(JSON.stringify(settings)).digest("hex");

@@ -4,7 +4,7 @@ import type { OperatorGraph, Signal } from "../../model/operators.ts";
 import type { Architecture, ModelFacts } from "./architecture.ts";
 import { Network } from "./network.ts";
 
-/** VGG (with batch normalization or without) and AlexNet as torchvision names them: any widths, any depth. */
+/** VGG (with batch normalization or without) and AlexNet as torchvision names them, whatever their widths and depth. */
 export const vgg: Architecture = {
   name: "VGG",
   build(facts) {
