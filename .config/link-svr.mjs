@@ -16,6 +16,8 @@ if (existsSync(bin)) {
 bin=$(dirname -- "$(readlink -f -- "$0")")
 # Compiled once: a command starts in a third of the time and two thirds of the memory.
 export NODE_COMPILE_CACHE="\${NODE_COMPILE_CACHE-$bin/../.cache/svr}"
+# glibc gives every thread a heap of its own and takes none back: a third of the memory of a large load.
+export MALLOC_ARENA_MAX="\${MALLOC_ARENA_MAX-1}"
 exec "$bin/node" "$bin/../../src/cli.ts" "$@"
 `;
     writeFileSync(`${bin}svr`, launcher);
