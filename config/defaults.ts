@@ -14,6 +14,7 @@ export const DEFAULTS = {
   weight: "overlap",
   edges: "significant",
   nearKernel: { relative: 0.1 },
+  dominant: 1,
   sinks: ["parquet", "arrow"],
   graph: "embedded",
   kernel: "auto",

@@ -101,6 +101,10 @@ export const runConfigSchema = z.strictObject({
     relative: z.number().min(0).max(1).default(DEFAULTS.nearKernel.relative)
       .describe("Neurons with s_j <= relative * s_1 are near-kernels."),
   }).default(DEFAULTS.nearKernel),
+  // Each chain is a pass over all its links: seconds for a large model.
+  dominant: z.int().min(1).max(1000).default(DEFAULTS.dominant).describe(
+    "How many dominant connections are sought: the best chain of edges, then the best that share no neuron with a better one.",
+  ),
   sinks: z.array(z.enum(["parquet", "arrow"])).default([...DEFAULTS.sinks])
     .describe("Table files that are written."),
   graph: z.enum(["embedded", "neo4j", "none"]).default(DEFAULTS.graph).describe(

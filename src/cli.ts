@@ -69,6 +69,7 @@ const SETTINGS: readonly (readonly [
     "neurons up to this share of s_1 are near-kernels (default: 0.1)",
     (text) => ({ relative: numberOf(text) }),
   ],
+  ["dominant", "<k>", "the k best disjoint chains of edges (default: 1)", numberOf],
   ["topology", "<file>", "who feeds whom (default: <model>.topology.yaml beside the model, else guessed)"],
   ["kernel", "<name>", "auto, wasm, native (OpenBLAS) or reference (default: auto)"],
   ["precision", "<name>", "f64 or, with the native kernel, f32 (default: f64)"],

@@ -17,6 +17,7 @@ export type { Neo4jChoices } from "../connectors/sinks/neo4j-settings.ts";
 export { type SinkChoices, type SinkName, SINKS } from "../connectors/sinks/registry.ts";
 export { resolveModels } from "../connectors/sources/collection.ts";
 export { openSynthetic, type SyntheticSpec } from "../connectors/sources/synthetic.ts";
+export { measureModel } from "./analysis/model-measures.ts";
 export { measureOverlap } from "./analysis/overlap-measures.ts";
 export type { ModelReport, ReportedEdge } from "./analysis/report.ts";
 export { type Exported, exportForNeo4jAdmin, type ExportOptions } from "./cli/export.ts";
@@ -52,12 +53,19 @@ export type { Workshop } from "./flow/workshop.ts";
 export type { Kernel, KernelInfo } from "./kernels/kernel.ts";
 export { type KernelName, openKernel } from "./kernels/select.ts";
 export type { ConnectionSummary, EdgeColumns, OverlapMeasures } from "./model/graph.ts";
+export { type FlowOrder, flowOrder } from "./model/flow-order.ts";
 export type { Connection, Layer, LayerGraph, Skipped, Unfolding } from "./model/layer.ts";
+export type { Chain, ChainEdge, ModelMeasures, PathMetric } from "./model/measures.ts";
 export type {
+  ChainLinks,
   CypherDialect,
   GraphReader,
+  MeasuredModel,
+  MeasureModel,
   Model,
   ModelHeader,
+  ModelMeasurer,
+  ModelShape,
   ModelSink,
   OpenSink,
   QueryAnswer,

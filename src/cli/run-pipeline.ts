@@ -7,6 +7,7 @@ import { firstValueFrom } from "rxjs";
 import { type LoadedConfig, runConfigOf } from "../../config/load.ts";
 import type { RunConfig, RunConfigInput } from "../../config/schema.ts";
 import { type SinkName, SINKS } from "../../connectors/sinks/registry.ts";
+import { measureModel } from "../analysis/model-measures.ts";
 import { type ModelReport, modelReport } from "../analysis/report.ts";
 import { spectralGraph } from "../flow/pipeline.ts";
 import type { Workshop } from "../flow/workshop.ts";
@@ -182,6 +183,8 @@ async function runModel(
       unfolding: config.unfolding,
       test: testSettings(config),
       weight,
+      measureModel,
+      dominant: config.dominant,
       workshop,
       sinks,
       header: { id, uri, format, key },

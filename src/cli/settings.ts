@@ -72,6 +72,7 @@ const SHAPING = [
   "weight",
   "edges",
   "nearKernel",
+  "dominant",
   "precision",
   "rank",
   "residual",

@@ -1,14 +1,17 @@
 /** From spectra to weighted edges, as RxJS operators: `spectra.pipe(overlap(…), significance(…), weight(…))`. */
 
 import { concatMap, defer, from, map, mergeMap, type Observable, of, type OperatorFunction } from "rxjs";
+import type { EdgeColumns } from "../model/graph.ts";
 import { release } from "../model/tensor.ts";
-import type { MeasureOverlap } from "../model/ports.ts";
+import type { MeasureOverlap, ModelMeasurer } from "../model/ports.ts";
 import { overlapBlocks } from "../stages/overlap.ts";
 import { isDirect, overlapGeometry } from "../stages/overlap-geometry.ts";
 import {
   candidateCollector,
+  type Candidates,
   chosen,
   decide,
+  linking,
   sigmas,
   type TestSettings,
   type Verdicts,
@@ -22,29 +25,30 @@ import type {
   SkippedConnection,
   SpectrumJob,
 } from "./jobs.ts";
+import { ConnectionQueue } from "./connection-queue.ts";
 import type { SpectrumStore } from "./spectrum-store.ts";
 import type { Workshop } from "./workshop.ts";
 
 /** Overlap blocks are this large at most: enough rows for the kernel to be efficient. */
 const BLOCK_BYTES = 32 * 2 ** 20;
 
-/** Spectrum -> itself, and each connection as soon as both its ends have come by. */
+/**
+ * Spectrum -> itself, and each connection as soon as both its ends have come by and all connections into its source that are in the order
+ * of flow have been passed on: so that figures of whole ways can be gathered as connections go by.
+ */
 export function overlap(
   { store, signal }: Workshop,
 ): OperatorFunction<SpectrumJob, SpectrumJob | SkippedConnection | ConnectionJob> {
   return (spectra) =>
     defer(() => {
       const seen = new Map<number, SpectrumJob>();
+      let queue: ConnectionQueue | null = null;
       return spectra.pipe(mergeMap((job) => {
         seen.set(job.layer.index, job);
-        const ready = job.graph.connections.flatMap((connection) => {
-          const source = seen.get(connection.source);
-          const target = seen.get(connection.target);
-          const last = job.layer.index === connection.source || job.layer.index === connection.target;
-          return source === undefined || target === undefined || !last
-            ? []
-            : [joined(connection, source, target, store, signal)];
-        });
+        queue ??= new ConnectionQueue(job.graph);
+        const ready = queue.arrived(job.layer.index).map((connection) =>
+          joined(connection, seen.get(connection.source)!, seen.get(connection.target)!, store, signal)
+        );
         return of(job, ...ready);
       }));
     });
@@ -95,22 +99,27 @@ export interface SignificanceSettings extends TestSettings {
   readonly nearKernel: number;
 }
 
-/** Connection -> its edges, still uncomputed. With `over: model` a model's connections are tested before any is passed on. */
+/**
+ * Connection -> its edges, still uncomputed. With `over: model` a model's connections are tested before any is passed on.
+ *
+ * @param model is shown the overlaps as they go by
+ */
 export function significance<T extends { readonly kind: "layer" | "skipped" }>(
   workshop: Workshop,
   settings: SignificanceSettings,
+  model?: ModelMeasurer,
 ): OperatorFunction<T | ConnectionJob, T | EdgeJob> {
   if (settings.over === "connection") {
     return map((item) =>
       isConnection(item)
         ? edgeJob(item, settings, async () => {
-          const result = await overlapsOf(item, workshop, settings);
+          const result = await overlapsOf(item, workshop, settings, model);
           return { result, verdicts: decide([result.candidates], settings)[0]! };
         })
         : item
     );
   }
-  return (items) => new FamilyOfModel(items, workshop, settings).tested();
+  return (items) => new FamilyOfModel(items, workshop, settings, model).tested();
 }
 
 /** All connections of a model, tested together: their candidates are kept until the last has been seen. */
@@ -118,11 +127,18 @@ class FamilyOfModel<T extends { readonly kind: "layer" | "skipped" }> {
   readonly #items: Observable<T | ConnectionJob>;
   readonly #workshop: Workshop;
   readonly #settings: SignificanceSettings;
+  readonly #model: ModelMeasurer | undefined;
 
-  constructor(items: Observable<T | ConnectionJob>, workshop: Workshop, settings: SignificanceSettings) {
+  constructor(
+    items: Observable<T | ConnectionJob>,
+    workshop: Workshop,
+    settings: SignificanceSettings,
+    model?: ModelMeasurer,
+  ) {
     this.#items = items;
     this.#workshop = workshop;
     this.#settings = settings;
+    this.#model = model;
   }
 
   tested(): Observable<T | EdgeJob> {
@@ -131,7 +147,8 @@ class FamilyOfModel<T extends { readonly kind: "layer" | "skipped" }> {
       const passed = this.#items.pipe(
         concatMap(async (item): Promise<T[]> => {
           if (!isConnection(item)) return [item];
-          held.push({ job: item, result: await overlapsOf(item, this.#workshop, this.#settings) });
+          const result = await overlapsOf(item, this.#workshop, this.#settings, this.#model);
+          held.push({ job: item, result });
           return [];
         }),
         mergeMap((each) => each),
@@ -158,6 +175,7 @@ async function overlapsOf(
   job: ConnectionJob,
   { kernel, signal }: Workshop,
   settings: SignificanceSettings,
+  model?: ModelMeasurer,
 ): Promise<OverlapResult> {
   return await job.withSpectra(async (source, target) => {
     const geometry = overlapGeometry(job.connection, source, target);
@@ -170,9 +188,11 @@ async function overlapsOf(
       sourceNearKernel: nearKernels(job.sourceValues, settings.nearKernel),
       targetNearKernel: nearKernels(job.targetValues, settings.nearKernel),
     });
+    const ways = model?.connection(job.connection, job.sourceValues, job.targetValues);
     for await (const block of overlapBlocks(job.connection, source, target, kernel, BLOCK_BYTES, signal)) {
       collector.add(block);
       measurer.block(block.rows, block.overlap);
+      ways?.block(block.rows, block.overlap);
       // A transformer has thousands of these; left to the garbage collector they keep it busier than the kernel.
       release(block.overlap, ...[block.cosine, block.rho].filter((each) => each !== null));
     }
@@ -201,9 +221,6 @@ function edgesOf(
   { result, verdicts }: { result: OverlapResult; verdicts: Verdicts },
 ): ConnectionEdges {
   const { candidates, geometry, measures } = result;
-  const at = chosen(candidates, verdicts, settings.edges);
-  const pick = (values: Float64Array) => Float64Array.from(at, (i) => values[i]!);
-  const logP = pick(candidates.logP);
   const near = [
     nearKernels(job.sourceValues, settings.nearKernel),
     nearKernels(job.targetValues, settings.nearKernel),
@@ -214,18 +231,15 @@ function edgesOf(
       yes === 1 && near[0][candidates.sourceNeuron[i]!] === 1 && near[1][candidates.targetNeuron[i]!] === 1
     ) nearKernelSignificant++;
   });
+  const at = chosen(candidates, verdicts, settings.edges);
+  const written = new Uint8Array(candidates.overlap.length);
+  for (const i of at) written[i] = 1;
+  const links = linking(candidates, settings.logAlpha);
   return {
-    edges: {
-      count: at.length,
-      sourceNeuron: Int32Array.from(at, (i) => candidates.sourceNeuron[i]!),
-      targetNeuron: Int32Array.from(at, (i) => candidates.targetNeuron[i]!),
-      overlap: pick(candidates.overlap),
-      cosine: candidates.cosine === null ? null : pick(candidates.cosine),
-      logP,
-      qValue: pick(verdicts.logQ).map(Math.exp),
-      sigma: sigmas(logP),
-      weight: new Float64Array(at.length),
-      significant: Uint8Array.from(at, (i) => verdicts.significant[i]!),
+    edges: columnsAt(at, candidates, verdicts),
+    links: {
+      ...columnsAt(links, candidates, verdicts),
+      written: Uint8Array.from(links, (i) => written[i]!),
     },
     summary: {
       connection: job.connection,
@@ -240,6 +254,24 @@ function edgesOf(
       nearKernelSignificant,
       measures,
     },
+  };
+}
+
+/** Some candidates as edges, without their weight. */
+function columnsAt(at: Uint32Array, candidates: Candidates, verdicts: Verdicts): EdgeColumns {
+  const pick = (values: Float64Array) => Float64Array.from(at, (i) => values[i]!);
+  const logP = pick(candidates.logP);
+  return {
+    count: at.length,
+    sourceNeuron: Int32Array.from(at, (i) => candidates.sourceNeuron[i]!),
+    targetNeuron: Int32Array.from(at, (i) => candidates.targetNeuron[i]!),
+    overlap: pick(candidates.overlap),
+    cosine: candidates.cosine === null ? null : pick(candidates.cosine),
+    logP,
+    qValue: pick(verdicts.logQ).map(Math.exp),
+    sigma: sigmas(logP),
+    weight: new Float64Array(at.length),
+    significant: Uint8Array.from(at, (i) => verdicts.significant[i]!),
   };
 }
 
@@ -258,21 +290,26 @@ function isEdgeJob(item: { readonly kind: string }): item is EdgeJob {
 
 function weighed(
   job: EdgeJob,
-  { edges, summary }: ConnectionEdges,
+  { edges, links, summary }: ConnectionEdges,
   expression: (edge: EdgeVariables) => number,
 ): ConnectionEdges {
-  const values = Float64Array.from({ length: edges.count }, (_, i) =>
-    expression({
-      overlap: edges.overlap[i]!,
-      cosine: edges.cosine?.[i] ?? NaN,
-      sourceSingularValue: job.sourceValues[edges.sourceNeuron[i]!]!,
-      targetSingularValue: job.targetValues[edges.targetNeuron[i]!]!,
-      channels: summary.sharedChannels,
-      positions: summary.positions,
-      p: Math.exp(edges.logP[i]!),
-      logP: edges.logP[i]!,
-      q: edges.qValue[i]!,
-      sigma: edges.sigma[i]!,
-    }));
-  return { edges: { ...edges, weight: values }, summary };
+  const weights = (edges: EdgeColumns) =>
+    Float64Array.from({ length: edges.count }, (_, i) =>
+      expression({
+        overlap: edges.overlap[i]!,
+        cosine: edges.cosine?.[i] ?? NaN,
+        sourceSingularValue: job.sourceValues[edges.sourceNeuron[i]!]!,
+        targetSingularValue: job.targetValues[edges.targetNeuron[i]!]!,
+        channels: summary.sharedChannels,
+        positions: summary.positions,
+        p: Math.exp(edges.logP[i]!),
+        logP: edges.logP[i]!,
+        q: edges.qValue[i]!,
+        sigma: edges.sigma[i]!,
+      }));
+  return {
+    edges: { ...edges, weight: weights(edges) },
+    links: { ...links, weight: weights(links) },
+    summary,
+  };
 }

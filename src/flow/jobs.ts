@@ -5,7 +5,7 @@
 
 import type { ConnectionSummary, EdgeColumns } from "../model/graph.ts";
 import type { Connection, Layer, LayerGraph } from "../model/layer.ts";
-import type { Model } from "../model/ports.ts";
+import type { ChainLinks, Model } from "../model/ports.ts";
 import type { Spectrum } from "../model/spectrum.ts";
 import type { Matrix } from "../model/tensor.ts";
 import type { OverlapGeometry } from "../stages/overlap-geometry.ts";
@@ -75,4 +75,6 @@ export interface EdgeJob {
 export interface ConnectionEdges {
   readonly edges: EdgeColumns;
   readonly summary: ConnectionSummary;
+  /** What a chain may be made of, written or not. */
+  readonly links: ChainLinks;
 }

@@ -2,7 +2,7 @@
 
 import { defer, finalize, type Observable, of } from "rxjs";
 import type { Unfolding } from "../model/layer.ts";
-import type { Model } from "../model/ports.ts";
+import type { MeasureModel, Model } from "../model/ports.ts";
 import { layerGraph, type LayerSettings } from "../stages/layers.ts";
 import type { EdgeVariables } from "../stages/weight.ts";
 import { overlap, significance, type SignificanceSettings, weight } from "./edge-operators.ts";
@@ -16,6 +16,10 @@ export interface PipelineSettings extends SinkSettings {
   readonly unfolding: Unfolding;
   readonly test: SignificanceSettings;
   readonly weight: (edge: EdgeVariables) => number;
+  /** Figures of the whole model. */
+  readonly measureModel: MeasureModel;
+  /** How many of the strongest disjoint chains are wanted, at least 1. */
+  readonly dominant: number;
   readonly workshop: Workshop;
 }
 
@@ -27,16 +31,23 @@ export interface PipelineSettings extends SinkSettings {
 export function spectralGraph(model: Model, settings: PipelineSettings): Observable<ModelResult> {
   const { unfolding, test, workshop } = settings;
   const described = { ...settings.layers, unfolding };
-  return defer(() =>
-    of(model).pipe(
+  return defer(() => {
+    const graph = layerGraph(model, described);
+    const measurer = settings.measureModel({
+      graph,
+      logAlpha: test.logAlpha,
+      floor: settings.nearKernel,
+      chains: settings.dominant,
+    });
+    return of(model).pipe(
       layers(described), // which linear maps there are, who feeds whom
       unfold(unfolding, workshop.signal), // each weight as a matrix, not read yet
       svd(workshop, unfolding), // read, decomposed; the weight is let go
       overlap(workshop), // connections, as soon as both ends are there
-      significance(workshop, test), // overlaps, and which of them are more than chance
+      significance(workshop, test, measurer), // overlaps, and which of them are more than chance
       weight(settings.weight), // what each edge is worth
-      sinks(model, layerGraph(model, described), settings), // tables, whole or not at all
+      sinks(model, graph, settings, measurer), // tables, whole or not at all
       finalize(() => workshop.store.forget(model)), // whatever an error left in memory
-    )
-  );
+    );
+  });
 }

@@ -14,7 +14,8 @@ import {
 } from "rxjs";
 import type { ConnectionSummary } from "../model/graph.ts";
 import type { LayerGraph, Skipped } from "../model/layer.ts";
-import type { Model, ModelHeader, ModelSink, Sink, WrittenFile } from "../model/ports.ts";
+import type { ModelMeasures } from "../model/measures.ts";
+import type { Model, ModelHeader, ModelMeasurer, ModelSink, Sink, WrittenFile } from "../model/ports.ts";
 import { type Row, TABLE_NAMES, type TableBatch, type TableName } from "../model/tables.ts";
 import type { ConnectionEdges, EdgeJob, SkippedConnection, SpectrumJob } from "./jobs.ts";
 import { edgeBatch, ModelTables } from "./model-tables.ts";
@@ -37,6 +38,7 @@ export interface ModelResult {
   /** Rows written, per table. */
   readonly rows: Readonly<Record<TableName, number>>;
   readonly summaries: readonly ConnectionSummary[];
+  readonly measures: ModelMeasures;
   /** Rows of the layers and connections tables, and how many near-kernel neurons each layer has. */
   readonly layers: readonly Row[];
   readonly connections: readonly Row[];
@@ -62,17 +64,18 @@ export interface SinkSettings {
 const STRONGEST = 10;
 
 /**
- * Writes all that comes by, one item after another, each awaited, and commits at the end. On an error or when
+ * Writes all that comes by, one item after another, each awaited, and commits at the end, with what `measurer` found in the model. On an error or when
  * unsubscribed nothing of the model remains.
  */
 export function sinks(
   model: Model,
   graph: LayerGraph,
   settings: SinkSettings,
+  measurer: ModelMeasurer,
 ): OperatorFunction<SpectrumJob | SkippedConnection | EdgeJob, ModelResult> {
   return (items) =>
     defer(() => {
-      const writer = new ModelWriter(model, graph, settings);
+      const writer = new ModelWriter(model, graph, settings, measurer);
       const written = items.pipe(concatMap((item) => writer.take(item)), ignoreElements());
       return chained(written, () => writer.commit()).pipe(
         // The error is passed on once nothing is left; whoever unsubscribes cannot be made to wait.
@@ -92,6 +95,7 @@ class ModelWriter {
   readonly #model: Model;
   readonly #graph: LayerGraph;
   readonly #settings: SinkSettings;
+  readonly #measurer: ModelMeasurer;
   readonly #tables: ModelTables;
   readonly #rows = Object.fromEntries(TABLE_NAMES.map((name) => [name, 0])) as Record<TableName, number>;
   #open: ModelSink[] | null = null;
@@ -100,10 +104,11 @@ class ModelWriter {
   #current: Promise<unknown> = Promise.resolve();
   #aborted = false;
 
-  constructor(model: Model, graph: LayerGraph, settings: SinkSettings) {
+  constructor(model: Model, graph: LayerGraph, settings: SinkSettings, measurer: ModelMeasurer) {
     this.#model = model;
     this.#graph = graph;
     this.#settings = settings;
+    this.#measurer = measurer;
     this.#tables = new ModelTables(graph, settings.nearKernel);
   }
 
@@ -143,6 +148,7 @@ class ModelWriter {
       case "connection": {
         const found = await item.edges();
         this.#tables.connection(found);
+        this.#measurer.links(item.connection, found.links);
         this.#remember(found);
         await this.#write("edges", edgeBatch(item.connection, found.edges));
         this.#step(`${item.source.name} -> ${item.target.name}`);
@@ -151,6 +157,9 @@ class ModelWriter {
   }
 
   async #commit(): Promise<ModelResult> {
+    const { measures, unwritten, approximations } = this.#measurer.finish();
+    // What a chain is made of must be in the graph that it is said to be in.
+    for (const { connection, edges } of unwritten) await this.#write("edges", edgeBatch(connection, edges));
     for (const [table, batch] of this.#tables.batches()) await this.#write(table, batch);
     const files: WrittenFile[] = [];
     const open = await this.#sinks();
@@ -164,11 +173,12 @@ class ModelWriter {
       graph: this.#graph,
       rows: this.#rows,
       summaries: this.#tables.summaries,
+      measures,
       layers: this.#tables.layerRows(),
       connections: this.#tables.connectionRows(),
       nearKernelCounts: this.#tables.nearKernelCounts(),
       skipped: this.#tables.skipped,
-      approximations: this.#tables.approximations,
+      approximations: [...this.#tables.approximations, ...approximations],
       strongest: this.#strongest,
       files,
     };

@@ -3,8 +3,9 @@
  * the command line joins them. Nothing here does any work.
  */
 
-import type { OverlapMeasures } from "./graph.ts";
+import type { EdgeColumns, OverlapMeasures } from "./graph.ts";
 import type { Connection, LayerGraph, Unfolding } from "./layer.ts";
+import type { ModelMeasures } from "./measures.ts";
 import type { OperatorGraph } from "./operators.ts";
 import type { TableBatch, TableName } from "./tables.ts";
 import type { TensorInfo } from "./tensor.ts";
@@ -169,3 +170,48 @@ export interface OverlapMeasurer {
 
 /** Starts measuring the overlap matrix of one connection. */
 export type MeasureOverlap = (shape: OverlapShape) => OverlapMeasurer;
+
+/** What the measure of a whole model is told before the first connection. */
+export interface ModelShape {
+  readonly graph: LayerGraph;
+  /** `ln alpha` of the run. */
+  readonly logAlpha: number;
+  /** Neurons with `s_j <= floor * s_1` are left out of one of the path metrics. */
+  readonly floor: number;
+  /** How many chains are wanted, at least 1. */
+  readonly chains: number;
+}
+
+/** Pairs of neurons that may follow one another in a chain, with all that the edges table says of them. */
+export interface ChainLinks extends EdgeColumns {
+  /** 1 where the pair is written among the connection's edges anyway. */
+  readonly written: Uint8Array;
+}
+
+/**
+ * Measures a model as its connections go by, one after another, each after all connections into its source that are in the order of
+ * flow (`flowOrder`). Connections that are not, or that could not be computed, may be left out.
+ */
+export interface ModelMeasurer {
+  /** Begins a connection; the result takes its overlaps in blocks of complete rows (`rows x sources`), first to last. */
+  connection(
+    connection: Connection,
+    sourceValues: Float64Array,
+    targetValues: Float64Array,
+  ): { block(rows: number, overlaps: Float64Array): void };
+  /** Takes the links of a connection; once its overlaps have gone by, or those of all connections. */
+  links(connection: Connection, links: ChainLinks): void;
+  finish(): MeasuredModel;
+}
+
+/** What is known of a model at its end. */
+export interface MeasuredModel {
+  readonly measures: ModelMeasures;
+  /** Edges of chains that are more than chance (`logP <= ln alpha`) and were not written, for the edges table. */
+  readonly unwritten: readonly { readonly connection: Connection; readonly edges: EdgeColumns }[];
+  /** One line each: what was left out, because there was too much of it. */
+  readonly approximations: readonly string[];
+}
+
+/** Starts measuring a model. */
+export type MeasureModel = (shape: ModelShape) => ModelMeasurer;

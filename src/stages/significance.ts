@@ -159,6 +159,18 @@ export function chosen(candidates: Candidates, verdicts: Verdicts, edges: EdgeCh
     .sort();
 }
 
+/**
+ * Positions of the candidates that may be links of a chain: significant, at the run's alpha, among all pairs that could continue a
+ * chain at either of their neurons (Bonferroni over the larger side). Were every candidate a link, pairs that are small by chance would be
+ * appended to the ends of a chain that is real. All of them are candidates whatever the choice of edges.
+ */
+export function linking({ logP, geometry }: Candidates, logAlpha: number): Uint32Array {
+  const least = logAlpha - Math.log(Math.max(geometry.sources, geometry.targets));
+  const at: number[] = [];
+  logP.forEach((p, i) => p <= least && at.push(i));
+  return Uint32Array.from(at);
+}
+
 /** The normal quantile of each log p. */
 export function sigmas(logP: Float64Array): Float64Array {
   return logP.map(sigmaOfLogP);

@@ -36,6 +36,7 @@ describe("a run config", () => {
       weight: "overlap",
       edges: "significant",
       nearKernel: { relative: 0.1 },
+      dominant: 1,
       sinks: ["parquet", "arrow"],
       graph: "embedded",
       kernel: "auto",

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { lastValueFrom } from "rxjs";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { openSynthetic } from "../../connectors/sources/synthetic.ts";
+import { measureModel } from "../../src/analysis/model-measures.ts";
 import { measureOverlap } from "../../src/analysis/overlap-measures.ts";
 import { openWorkshop } from "../../src/cli/workshop.ts";
 import { type PipelineSettings, spectralGraph } from "../../src/flow/pipeline.ts";
@@ -76,6 +77,8 @@ async function prepared(
       nearKernel: 0.1,
     },
     weight: compileWeight("overlap"),
+    measureModel,
+    dominant: 1,
     workshop,
     sinks: [sink],
     header: { id: "model", uri: "here", format: "synthetic", key: "0123456789abcdef" },

@@ -1,0 +1,48 @@
+/** Figures of a whole model, gathered while its connections go by. */
+
+import { flowOrder, isForward } from "../model/flow-order.ts";
+import type { MeasureModel } from "../model/ports.ts";
+import { type CountedConnection, logChainCount } from "./chain-count.ts";
+import { edgesAt, LinkStore } from "./chain-links.ts";
+import { type ChainPlaces, dominantConnections } from "./dominant-connection.ts";
+import { PathSums } from "./path-metric.ts";
+
+/** Measures a model: its dominant connections, and its path metric. */
+export const measureModel: MeasureModel = ({ graph, logAlpha, floor, chains: most }) => {
+  const order = flowOrder(graph);
+  const paths = new PathSums(order, graph.layers, floor);
+  const store = new LinkStore();
+  const counted: CountedConnection[] = [];
+  return {
+    connection(connection, sourceValues, targetValues) {
+      if (isForward(order, connection)) {
+        const { source, target } = connection;
+        counted.push({ source, target, sources: sourceValues.length, targets: targetValues.length });
+      }
+      return paths.connection(connection, sourceValues, targetValues);
+    },
+    links(connection, links) {
+      if (isForward(order, connection)) store.add(connection, links);
+    },
+    finish() {
+      const found = dominantConnections(store.all, logChainCount(counted), most);
+      const beyondChance = found.filter(({ chain }) => chain.logP <= logAlpha);
+      return {
+        measures: { chains: found.map(({ chain }) => chain), pathMetric: paths.finish() },
+        unwritten: unwritten(store, beyondChance.map(({ places }) => places)),
+        approximations: store.approximations,
+      };
+    },
+  };
+};
+
+/** Links of chains that are not among the edges, by connection. */
+function unwritten(store: LinkStore, chains: readonly ChainPlaces[]) {
+  const missing = chains.flat().filter(({ connection, link }) =>
+    store.all[connection]!.links.written[link] === 0
+  );
+  return [...Map.groupBy(missing, ({ connection }) => connection)].map(([at, places]) => {
+    const { connection, links } = store.all[at]!;
+    return { connection, edges: edgesAt(links, Uint32Array.from(places, ({ link }) => link).sort()) };
+  });
+}
