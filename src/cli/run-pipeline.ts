@@ -6,16 +6,17 @@ import { join, resolve } from "node:path";
 import { type LoadedConfig, runConfigOf } from "../../config/load.ts";
 import type { RunConfigInput } from "../../config/schema.ts";
 import { VERSION } from "../version.ts";
+import { LazyWorkshop } from "./lazy-workshop.ts";
+import { ModelMarks } from "./model-marks.ts";
 import { planModels } from "./models.ts";
 import { OpenSinks } from "./open-sinks.ts";
-import { makeFolder, removeEmpty } from "./output-folder.ts";
+import { openFolder } from "./output-folder.ts";
 import type { Progress } from "./progress.ts";
 import { type RunRecord, type RunReport, runReport, writeRecords } from "./records.ts";
 import { runModels } from "./run-models.ts";
 import { runRecord } from "./run-record.ts";
 import { serverChoices } from "./server-options.ts";
-import { memoryOf, testReport, weightOf } from "./settings.ts";
-import { openWorkshop } from "./workshop.ts";
+import { cacheOf, memoryOf, modelsAtATime, testReport, weightOf } from "./settings.ts";
 
 /** How a run may be watched and stopped. */
 export interface RunOptions {
@@ -49,45 +50,55 @@ export async function runPipeline(
   if (config.graph === "neo4j") serverChoices(config.neo4j);
   const planned = await planModels(config, baseDir);
   const out = resolve(config.out);
-  const created = await makeFolder(out);
+  const cache = cacheOf(config, out);
+  const folder = await openFolder(out);
   const started = new Date();
   const runId = `${started.toISOString().replaceAll(/[-:]|\.\d+/g, "")}-${randomBytes(4).toString("hex")}`;
   progress({ event: "run", run_id: runId, models: planned.length, out });
   const sinks = new OpenSinks({ runId, version: VERSION, out });
+  const spectra = { computed: 0, reused: 0 };
+  const workshop = new LazyWorkshop({
+    kernel: config.kernel,
+    precision: config.precision,
+    ...config.threads === undefined ? {} : { threads: config.threads },
+    ...config.rank === undefined ? {} : { rank: config.rank },
+    memory: memoryOf(config),
+    spill: join(out, `.staging-${runId}`, "spectra"),
+    ...cache === null
+      ? {}
+      : { cache: { ...cache, full: (reason: string) => progress({ event: "cache-off", reason }) } },
+    spectrumDone(spectrum) {
+      spectra[spectrum.from === "kernel" ? "computed" : "reused"]++;
+      progress({ event: "spectrum", ...spectrum });
+    },
+    ...signal === undefined ? {} : { signal },
+  }, (kernel) => progress({ event: "kernel", ...kernel }));
   try {
+    const marks = new ModelMarks(out);
+    await marks.tidy();
     await sinks.open(config);
-    const workshop = await openWorkshop({
-      kernel: config.kernel,
-      precision: config.precision,
-      ...config.threads === undefined ? {} : { threads: config.threads },
-      ...config.rank === undefined ? {} : { rank: config.rank },
-      memory: memoryOf(config),
-      spill: join(out, `.staging-${runId}`, "spectra"),
-      ...signal === undefined ? {} : { signal },
-    });
-    const kernel = { ...workshop.kernel.info, threads: workshop.kernel.concurrency };
-    // Said once a model can be read: a run that ends before that has only its error to say.
-    let said = false;
-    const opened = () => {
-      if (!said) progress({ event: "kernel", ...kernel, because: workshop.because });
-      said = true;
-    };
-    const run = { config, weight, workshop, sinks: sinks.all, progress, signal, opened };
-    const outcome = await runModels(planned, run).finally(() => workshop.dispose());
-    progress({ event: "graph", models: outcome.done.length });
+    const outcome = await runModels(planned, modelsAtATime(config), {
+      ...{ runId, out, config, weight, sinks: sinks.all, marks, progress, signal },
+      workshop: () => workshop.open(),
+      hopeless: () => workshop.failure,
+    }).finally(() => workshop.dispose());
+    if (outcome.done.some(({ work }) => work !== "none")) {
+      progress({ event: "graph", models: outcome.done.length });
+    }
     await sinks.finish(signal);
     const reports = outcome.done.map(({ report }) => report);
     const report = runReport(runId, testReport(config), reports, outcome.failed);
-    const record = runRecord({ runId, config, kernel, started, outcome });
+    const record = runRecord({ runId, config, kernel: workshop.kernel, spectra, started, outcome });
     await writeRecords(out, record, report);
     const seconds = (Date.parse(record.ended) - started.getTime()) / 1000;
-    progress({ event: "done", done: record.counts.done, failed: record.counts.failed, seconds });
+    const { done, failed, up_to_date } = record.counts;
+    progress({ event: "done", done, failed, up_to_date, ...spectra, seconds });
+    await folder.release();
     return { out, record, report };
   } catch (failure) {
     await sinks.abort();
     await rm(join(out, `.staging-${runId}`), { recursive: true, force: true });
-    // A folder that this run made, and in which it leaves nothing, goes too.
-    if (created !== undefined) await removeEmpty(out, created);
+    await folder.abandon();
     throw failure;
   }
 }

@@ -2,21 +2,22 @@
 
 import type { RunConfig } from "../../config/schema.ts";
 import type { KernelInfo } from "../kernels/kernel.ts";
-import { hostRecord, type RunRecord, totalRows } from "./records.ts";
+import { hostRecord, type RunRecord, type SpectraCount, totalRows } from "./records.ts";
 import type { ModelsOutcome } from "./run-models.ts";
 
 /** What a record is made from. */
 export interface RunFacts {
   readonly runId: string;
   readonly config: RunConfig;
-  readonly kernel: KernelInfo & { readonly threads: number };
+  readonly kernel: (KernelInfo & { readonly threads: number }) | null;
+  readonly spectra: SpectraCount;
   readonly started: Date;
   readonly outcome: ModelsOutcome;
 }
 
 /** The record of a run that ends now. */
 export function runRecord(
-  { runId, config, kernel, started, outcome: { done, failed } }: RunFacts,
+  { runId, config, kernel, spectra, started, outcome: { done, failed } }: RunFacts,
 ): RunRecord {
   return {
     ...hostRecord(),
@@ -26,7 +27,14 @@ export function runRecord(
     config,
     started: started.toISOString(),
     ended: new Date().toISOString(),
-    counts: { done: done.length, failed: failed.length, ...totalRows(done.map(({ report }) => report)) },
+    counts: {
+      done: done.length,
+      failed: failed.length,
+      up_to_date: done.filter(({ work }) => work === "none").length,
+      spectra_computed: spectra.computed,
+      spectra_reused: spectra.reused,
+      ...totalRows(done.map(({ report }) => report)),
+    },
     models: done.map(({ entry }) => entry),
     failed,
   };
