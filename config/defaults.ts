@@ -20,4 +20,5 @@ export const DEFAULTS = {
   kernel: "auto",
   precision: "f64",
   memory: "2GiB",
+  cache: { limit: "4GiB" },
 } as const;

@@ -129,6 +129,22 @@ export const runConfigSchema = z.strictObject({
   memory: z.string().regex(BYTE_SIZE, { error: "a size such as 512MiB or 2GiB", abort: true })
     .refine((size) => parseByteSize(size) !== null, "a size of at least one byte")
     .default(DEFAULTS.memory).describe("The byte budget for weights and spectra, such as 512MiB or 2GiB."),
+  modelsAtATime: z.int().min(1).max(64).optional().describe(
+    "Models worked on side by side, within the one byte budget. Default: one more than there are threads, at most 4.",
+  ),
+  cache: z.union([
+    z.literal("off"),
+    z.strictObject({
+      limit: z.string().regex(BYTE_SIZE, { error: "a size such as 512MiB or 4GiB", abort: true })
+        .refine((size) => parseByteSize(size) !== null, "a size of at least one byte")
+        .default(DEFAULTS.cache.limit).describe("Bytes of files; what was not used longest goes first."),
+      dir: text.optional().describe(
+        "A folder that runs may share, relative to the working directory. Default: .cache/spectra in the output folder.",
+      ),
+    }),
+  ]).default(DEFAULTS.cache).describe(
+    "Whether spectra are kept, so that no later run decomposes a weight again.",
+  ),
   topology: topology.optional(),
 }).refine(({ sigma, alpha }) => sigma === undefined || alpha === undefined, {
   message: "sigma or alpha, not both",

@@ -82,12 +82,18 @@ const SETTINGS: readonly (readonly [
     (text) => ({ span: numberOf(text) }),
   ],
   ["memory", "<size>", "byte budget for weights and spectra, such as 512MiB (default: 2GiB)"],
+  ["modelsAtATime", "<n>", "models worked on side by side (default: threads + 1, at most 4)", numberOf],
+  ["cache", "<size|off>", "bytes of spectra that are kept for later runs (default: 4GiB)", cacheOf],
 ];
 
 function numberOf(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || Number.isNaN(value)) throw new InvalidArgumentError("Not a number.");
   return value;
+}
+
+function cacheOf(text: string): unknown {
+  return text === "off" ? text : { limit: text };
 }
 
 function edgesOf(text: string): unknown {

@@ -85,10 +85,16 @@ export async function loadGraph(lbug: Ladybug, load: Load, signal?: AbortSignal)
 /**
  * Refuses a store that cannot take this run's rows.
  *
+ * @returns the models that it holds, and which run gave it each
  * @throws {Error} when another process has it open for writing, it is no graph store or one of another schema
  */
-export async function probeStore(lbug: Ladybug, path: string): Promise<void> {
-  if (existsSync(path)) await withStore(lbug, path, (store) => checkSchema(store, path));
+export async function probeStore(lbug: Ladybug, path: string): Promise<ReadonlyMap<string, string>> {
+  if (!existsSync(path)) return new Map();
+  return await withStore(lbug, path, async (store) => {
+    await checkSchema(store, path);
+    const rows = await store.run("MATCH (m:Model) RETURN m.id AS id, m.run_id AS run");
+    return new Map(rows.map(({ id, run }) => [String(id), String(run)]));
+  });
 }
 
 async function withStore<T>(

@@ -30,7 +30,7 @@ export const openLadybugSink: OpenSink = async (run) => {
   const staging = stagingFolder(run, "ladybug");
   const path = join(run.out, GRAPH_FILE);
   const lbug = loadLadybug();
-  await probeStore(lbug, path);
+  const held = await probeStore(lbug, path);
   const committed = new Map<string, StagedModel>();
   let folders = 0;
   const newFolder = async () => {
@@ -54,6 +54,7 @@ export const openLadybugSink: OpenSink = async (run) => {
         abort: () => staged.abort(),
       };
     },
+    holds: ({ id, runIds }) => Promise.resolve(runIds.includes(held.get(id) ?? "")),
     async finish(signal) {
       try {
         if (committed.size === 0) return;

@@ -58,6 +58,13 @@ export function neo4jSink(choices: Neo4jChoices = {}): OpenSink {
           abort: () => rows.remove(),
         };
       },
+      async holds({ id, runIds }) {
+        const { model } = labelsOf(server.settings.labelPrefix);
+        const rows = await server.write((query) =>
+          query(`MATCH (m:${model} {key: $key}) RETURN m.run_id AS run`, { key: encodeModelId(id) })
+        );
+        return rows.length === 1 && runIds.includes(String(rows[0]?.["run"]));
+      },
       async finish(signal) {
         try {
           if (committed.size > 0) await removeAbandoned(server, signal);

@@ -26,6 +26,7 @@ export function inOrder(sink: Sink): Sink {
       open.add(guarded);
       return guarded;
     },
+    holds: async (model) => await sink.holds?.(model) ?? false,
     async finish(signal) {
       if (state !== "open") throw new Error(`finishing the ${sink.name} sink: it is ${state}`);
       const [pending] = open;

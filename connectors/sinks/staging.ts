@@ -1,7 +1,7 @@
 /** Files that appear whole or not at all: written aside, moved into place by an atomic rename. */
 
 import { createHash } from "node:crypto";
-import { mkdir, readdir, rename, rm, rmdir } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { messageOf, show } from "../../src/model/errors.ts";
 import type { ModelHeader, ModelSink, RunHeader, Sink, WrittenFile } from "../../src/model/ports.ts";
@@ -96,6 +96,15 @@ export async function removeStaging(folder: string): Promise<void> {
   await rmdir(dirname(folder)).catch(() => undefined);
 }
 
+/** Whether files stand where they were written, as long as they were: at least one of each table. */
+export async function filesStand(out: string, files: readonly WrittenFile[]): Promise<boolean> {
+  if (!TABLE_NAMES.every((name) => files.some(({ table }) => table === name))) return false;
+  const sizes = await Promise.all(
+    files.map(({ path }) => stat(join(out, path)).then(({ size }) => size, () => null)),
+  );
+  return files.every(({ bytes }, at) => sizes[at] === bytes);
+}
+
 /** A sink of Hive-partitioned table files: `<root>/<table>/model=<id>/part-<key><extension>`. */
 export async function openTableSink(format: TableFormat, run: RunHeader): Promise<Sink> {
   const staging = stagingFolder(run, format.name);
@@ -103,6 +112,13 @@ export async function openTableSink(format: TableFormat, run: RunHeader): Promis
   return {
     name: format.name,
     begin: (model) => beginModel(format, run, staging, model),
+    holds: ({ files }) =>
+      filesStand(
+        run.out,
+        files.filter(({ path }) =>
+          path.endsWith(format.extension) && (format.root === "." || path.startsWith(`${format.root}/`))
+        ),
+      ),
     finish: () => removeStaging(staging),
     abort: () => removeStaging(staging),
   };

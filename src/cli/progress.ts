@@ -1,6 +1,8 @@
 /** What a run says while it works: on stderr, for people or for programs. */
 
 import type { WriteStream } from "node:tty";
+import type { SpectrumEvent } from "../flow/workshop.ts";
+import type { SpectraCount } from "./records.ts";
 import { printable } from "./text.ts";
 
 /** What happens during a run. */
@@ -24,10 +26,25 @@ export type ProgressEvent =
     readonly of: number;
     readonly what: string;
   }
-  | { readonly event: "model-done"; readonly model: string; readonly edges: number; readonly seconds: number }
+  | {
+    readonly event: "model-done";
+    readonly model: string;
+    readonly edges: number;
+    /** What had to be done: all, only to take its tables to a sink that lacked them, or nothing. */
+    readonly work: "computed" | "copied" | "none";
+    readonly seconds: number;
+  }
   | { readonly event: "model-failed"; readonly model: string; readonly error: string }
   | { readonly event: "graph"; readonly models: number }
-  | { readonly event: "done"; readonly done: number; readonly failed: number; readonly seconds: number };
+  | ({ readonly event: "spectrum" } & SpectrumEvent)
+  | { readonly event: "cache-off"; readonly reason: string }
+  | ({
+    readonly event: "done";
+    readonly done: number;
+    readonly failed: number;
+    readonly up_to_date: number;
+    readonly seconds: number;
+  } & SpectraCount);
 
 /** Takes the events of a run. */
 export type Progress = (event: ProgressEvent) => void;
@@ -55,16 +72,23 @@ export function humanProgress(output: Output): Progress {
         if (bar) output.write(`\r\x1b[2K${barText(event, output.columns ?? 80)}`);
         return;
       case "model-done":
-        line(`${event.model}: ${event.edges} edges, ${event.seconds.toFixed(1)} s`);
+        if (event.work === "none") {
+          if (bar) {
+            output.write(`\r\x1b[2K${printable(event.model)}: up to date`.slice(0, output.columns ?? 80));
+          }
+        } else line(`${event.model}: ${event.edges} edges, ${event.seconds.toFixed(1)} s`);
         return;
       case "model-failed":
         line(`error: ${event.model}: ${event.error}`);
+        return;
+      case "cache-off":
+        line(`warning: the cache of spectra is not written any more: ${event.reason}`);
         return;
       case "graph":
         if (bar) output.write("\r\x1b[2Kloading the graph");
         return;
       case "done":
-        line(`${event.done} models done, ${event.failed} failed, ${event.seconds.toFixed(1)} s`);
+        line(doneText(event));
         return;
       default:
     }
@@ -75,6 +99,19 @@ function kernelText(event: Extract<ProgressEvent, { event: "kernel" }>): string 
   const threads = event.threads === 1 ? "1 thread" : `${event.threads} threads`;
   const taken = `kernel ${event.name}, ${event.precision}, ${threads} (${event.version})`;
   return event.because === null ? taken : `${taken}; install OpenBLAS for a faster one (README, "Speed")`;
+}
+
+function doneText(event: Extract<ProgressEvent, { event: "done" }>): string {
+  const { done, failed, up_to_date: current, computed, reused } = event;
+  const models = current === 0
+    ? `${done} models done`
+    : current === done
+    ? `${done} models up to date`
+    : `${done} models done, ${current} of them up to date`;
+  const spectra = `${computed} spectra computed, ${reused} from earlier runs`;
+  return `${models}, ${failed} failed; ${computed + reused === 0 ? "" : `${spectra}; `}${
+    event.seconds.toFixed(1)
+  } s`;
 }
 
 function barText(event: { model: string; done: number; of: number; what: string }, columns: number): string {

@@ -32,6 +32,12 @@ export interface RunReport {
   readonly failed: readonly FailedModel[];
 }
 
+/** How many spectra a run has decomposed weights for, and how many it had from earlier runs. */
+export interface SpectraCount {
+  readonly computed: number;
+  readonly reused: number;
+}
+
 /** `run.json`: what is needed to do the run again, and to trust it. */
 export interface RunRecord {
   readonly schema_version: number;
@@ -43,18 +49,30 @@ export interface RunRecord {
     readonly cpus: number;
     readonly memory_bytes: number;
   };
-  readonly kernel: KernelInfo & { readonly threads: number };
+  /** Null where nothing had to be computed. */
+  readonly kernel: (KernelInfo & { readonly threads: number }) | null;
   /** Seeds of generated models, by id. */
   readonly seeds: Readonly<Record<string, number>>;
   readonly config: RunConfig;
   /** ISO 8601, UTC. */
   readonly started: string;
   readonly ended: string;
-  readonly counts: { readonly done: number; readonly failed: number } & Readonly<Record<TableName, number>>;
+  readonly counts:
+    & {
+      /** Models whose tables stand, `up_to_date` ones (an earlier run's, untouched) among them. */
+      readonly done: number;
+      readonly failed: number;
+      readonly up_to_date: number;
+      readonly spectra_computed: number;
+      readonly spectra_reused: number;
+    }
+    & Readonly<Record<TableName, number>>;
   readonly models: readonly {
     readonly id: string;
     readonly uri: string;
     readonly key: string;
+    /** The run that computed it. */
+    readonly run_id: string;
     readonly inputs: readonly InputFile[];
     readonly files: readonly WrittenFile[];
     readonly skipped: readonly Skipped[];

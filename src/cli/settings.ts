@@ -1,6 +1,8 @@
 /** A run's config as the engine's settings. */
 
 import { createHash } from "node:crypto";
+import { availableParallelism } from "node:os";
+import { join, resolve } from "node:path";
 import { parseByteSize } from "../../config/byte-size.ts";
 import { ConfigError } from "../../config/document.ts";
 import { DEFAULTS } from "../../config/defaults.ts";
@@ -57,6 +59,27 @@ export function memoryOf(config: RunConfig): number {
   const bytes = parseByteSize(config.memory);
   if (bytes === null) throw new ConfigError(`memory: found ${config.memory}, required a size such as 2GiB`);
   return bytes;
+}
+
+/** How many models are worked on side by side: enough that one is tested and written while others are decomposed. */
+export function modelsAtATime({ modelsAtATime: most, threads }: RunConfig): number {
+  return most ?? Math.min(4, (threads ?? availableParallelism()) + 1);
+}
+
+/** Where the spectra of a run are kept, and within how many bytes; null where they are not. */
+export function cacheOf(
+  { cache }: RunConfig,
+  out: string,
+): { readonly folder: string; readonly limit: number; readonly alone: boolean } | null {
+  if (cache === "off") return null;
+  const limit = parseByteSize(cache.limit);
+  if (limit === null) throw new ConfigError(`cache: found ${cache.limit}, required a size such as 4GiB`);
+  const own = join(out, ".cache", "spectra");
+  return {
+    folder: cache.dir === undefined ? own : resolve(cache.dir),
+    limit,
+    alone: cache.dir === undefined,
+  };
 }
 
 /** The settings that shape a model's tables. */

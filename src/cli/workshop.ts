@@ -4,8 +4,9 @@ import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ByteBudget } from "../flow/budget.ts";
+import { type CacheOptions, SpectrumCache } from "../flow/spectrum-cache.ts";
 import { SpectrumStore } from "../flow/spectrum-store.ts";
-import type { Workshop } from "../flow/workshop.ts";
+import type { SpectrumEvent, Workshop } from "../flow/workshop.ts";
 import type { Precision } from "../kernels/in-thread.ts";
 import { type KernelName, openKernel } from "../kernels/select.ts";
 
@@ -23,6 +24,9 @@ export interface WorkshopOptions {
   readonly memory?: number;
   /** Folder for spectra that do not fit; made when needed, removed by `dispose`. Default: in the system's temporary folder. */
   readonly spill?: string;
+  /** Where spectra of earlier runs are, and new ones go. Default: nowhere. */
+  readonly cache?: CacheOptions;
+  readonly spectrumDone?: (spectrum: SpectrumEvent) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -41,8 +45,17 @@ export interface OpenWorkshop extends Workshop {
  * @throws {Error} when the kernel asked for cannot be had on this machine
  */
 export async function openWorkshop(
-  { kernel: name = "auto", precision, threads, rank, memory = 2 * 2 ** 30, spill, signal }: WorkshopOptions =
-    {},
+  {
+    kernel: name = "auto",
+    precision,
+    threads,
+    rank,
+    memory = 2 * 2 ** 30,
+    spill,
+    cache,
+    spectrumDone,
+    signal,
+  }: WorkshopOptions = {},
 ): Promise<OpenWorkshop> {
   const budget = new ByteBudget(memory);
   const { kernel, because } = await openKernel(name, {
@@ -57,6 +70,8 @@ export async function openWorkshop(
   return {
     ...{ kernel, budget, store, because },
     ...rank === undefined ? {} : { rank },
+    ...cache === undefined ? {} : { cache: await SpectrumCache.open(cache) },
+    ...spectrumDone === undefined ? {} : { spectrumDone },
     ...signal === undefined ? {} : { signal },
     async dispose() {
       await store.dispose();

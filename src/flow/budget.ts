@@ -43,7 +43,8 @@ export class ByteBudget {
    * Waits until `bytes` are free and takes them.
    *
    * Whoever fits goes first, urgent ones before others: a job that finishes work (a connection) must never wait behind one
-   * that starts new work and is itself waiting for the first to give its bytes back.
+   * that starts new work and is itself waiting for the first to give its bytes back. While an urgent one waits no other is
+   * admitted: those of several models would take the bytes that it waits for again and again.
    *
    * @param what named in the message when it can never fit
    * @throws {RangeError} when `bytes` is more than the whole budget; says which budget would do
@@ -74,12 +75,16 @@ export class ByteBudget {
   /** Admits whoever fits; to be called when something became reclaimable. */
   review(): void {
     const ordered = [...this.#waiting].sort((a, b) => Number(b.urgent) - Number(a.urgent));
+    let next: Waiter | undefined;
     for (const waiter of ordered) {
-      if (this.#used + waiter.bytes > this.total) continue;
+      if (this.#used + waiter.bytes > this.total) {
+        next ??= waiter;
+        if (waiter.urgent) break;
+        continue;
+      }
       this.#waiting = this.#waiting.filter((each) => each !== waiter);
       waiter.grant(this.#grant(waiter.bytes));
     }
-    const next = this.#waiting[0];
     if (next === undefined || this.#reclaim === null || this.#reclaiming) return;
     this.#reclaiming = true;
     void this.#reclaim(this.#used + next.bytes - this.total).then((freed) => {

@@ -4,11 +4,14 @@ import { concatMap, defer, finalize, from, map, mergeMap, type OperatorFunction 
 import { messageOf } from "../model/errors.ts";
 import { rankOf, unfoldedShape, type Unfolding } from "../model/layer.ts";
 import type { Model } from "../model/ports.ts";
+import type { Spectrum } from "../model/spectrum.ts";
+import { type Matrix, release } from "../model/tensor.ts";
 import { channelFactors, scale } from "../stages/fold.ts";
 import { layerGraph, type LayerSettings } from "../stages/layers.ts";
 import { spectrum as decompose } from "../stages/svd.ts";
 import { unfold as unfoldWeight } from "../stages/unfold.ts";
 import type { LayerJob, MatrixJob, SpectrumJob } from "./jobs.ts";
+import { spectrumKey } from "./spectrum-key.ts";
 import type { Workshop } from "./workshop.ts";
 
 /** Model -> its layers, in order. */
@@ -40,17 +43,36 @@ export function unfold(unfolding: Unfolding, signal?: AbortSignal): OperatorFunc
  * the byte budget; a layer with NaN or infinite weights is skipped. What is still going on when nobody listens any more is stopped.
  */
 export function svd(
-  { kernel, budget, store, signal: outer, rank: most = Infinity }: Workshop,
+  { kernel, budget, store, signal: outer, rank: most = Infinity, cache, spectrumDone }: Workshop,
   unfolding: Unfolding,
 ): OperatorFunction<MatrixJob, SpectrumJob> {
-  const decomposed = async ({ layer, read }: MatrixJob, signal: AbortSignal) => {
+  const decomposed = async (
+    { layer, read }: MatrixJob,
+    first: readonly Matrix[],
+    signal: AbortSignal,
+  ): Promise<Spectrum> => {
     const options = { signal, ...most === Infinity ? {} : { rank: most } };
-    const once = async () => decompose(layer, await read(), unfolding, kernel, options);
     // The matrix went with the thread that died; it is read again, once.
-    return await once().catch((failure: unknown) => {
-      if (failure instanceof Error && failure.name === "KernelCrash") return once();
-      throw failure;
+    return await decompose(layer, first, unfolding, kernel, options).catch(async (failure: unknown) => {
+      if (!(failure instanceof Error && failure.name === "KernelCrash")) throw failure;
+      return await decompose(layer, await read(), unfolding, kernel, options);
     });
+  };
+  const found = async (job: MatrixJob, rank: number, signal: AbortSignal): Promise<Spectrum> => {
+    const { layer, model, shape } = job;
+    const done = { model: model.id, layer: layer.name };
+    const blocks = await job.read();
+    if (cache === undefined) {
+      const spectrum = await decomposed(job, blocks, signal);
+      spectrumDone?.({ ...done, key: null, from: "kernel" });
+      return spectrum;
+    }
+    const key = spectrumKey(blocks, unfolding, kernel.info, most === Infinity ? undefined : most);
+    const sides = { rank, leftCols: shape.rows, rightCols: shape.cols };
+    const { spectrum, from } = await cache.take(key, sides, () => decomposed(job, blocks, signal));
+    if (from === "cache") release(...blocks.map(({ data }) => data));
+    spectrumDone?.({ ...done, key, from });
+    return { ...spectrum, layer, unfolding };
   };
   const spectrumOf = async (job: MatrixJob, signal: AbortSignal): Promise<SpectrumJob> => {
     const { layer, graph, model, shape } = job;
@@ -65,9 +87,9 @@ export function svd(
       const uses = graph.connections.filter(({ source, target }) =>
         source === layer.index || target === layer.index
       ).length;
-      const found = await decomposed(job, signal);
+      const spectrum = await found(job, rank, signal);
       signal.throwIfAborted();
-      return { kind: "layer", ...lean(job), spectrum: store.put(found, grant, uses, model) };
+      return { kind: "layer", ...lean(job), spectrum: store.put(spectrum, grant, uses, model) };
     } catch (failure) {
       grant.release();
       if (!(failure instanceof RangeError) || !failure.message.startsWith("svd")) throw failure;

@@ -2,7 +2,17 @@
 
 import type { Kernel } from "../kernels/kernel.ts";
 import type { ByteBudget } from "./budget.ts";
+import type { SpectrumCache } from "./spectrum-cache.ts";
 import type { SpectrumStore } from "./spectrum-store.ts";
+
+/** A spectrum that is there, and where it comes from. */
+export interface SpectrumEvent {
+  readonly model: string;
+  readonly layer: string;
+  /** What it is kept under; null where nothing is kept. */
+  readonly key: string | null;
+  readonly from: "kernel" | "cache";
+}
 
 /** What the computing stages share. */
 export interface Workshop {
@@ -12,4 +22,8 @@ export interface Workshop {
   readonly signal?: AbortSignal;
   /** Only about so many leading triplets of each matrix, by a randomized method. Default: all, exactly. */
   readonly rank?: number;
+  /** Spectra of earlier runs. Default: every weight is decomposed. */
+  readonly cache?: SpectrumCache;
+  /** Told of every spectrum; of a new one once it is in the cache. */
+  readonly spectrumDone?: (spectrum: SpectrumEvent) => void;
 }

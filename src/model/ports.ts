@@ -97,7 +97,7 @@ export interface WrittenFile {
   readonly bytes: number;
 }
 
-/** The output of one model. Calls never overlap; the caller awaits each. */
+/** The output of one model. Its calls never overlap; the caller awaits each. */
 export interface ModelSink {
   /** Takes the next rows of a table. May be called any number of times per table, in any order of tables. */
   write(table: TableName, batch: TableBatch): Promise<void>;
@@ -107,10 +107,22 @@ export interface ModelSink {
   abort(): Promise<void>;
 }
 
+/** A model as an earlier run into the same folder has recorded it. */
+export interface RecordedModel {
+  readonly id: string;
+  /** Runs that gave a graph this content of the model. */
+  readonly runIds: readonly string[];
+  /** Files of all sinks. */
+  readonly files: readonly WrittenFile[];
+}
+
 /** A place where graphs go. */
 export interface Sink {
   readonly name: string;
+  /** Models may be open side by side; see `ModelSink` for the calls of one. */
   begin(model: ModelHeader): Promise<ModelSink>;
+  /** Whether the sink holds a model as it was recorded, so that it need not be given again. Absent: it cannot tell. */
+  holds?(model: RecordedModel): Promise<boolean>;
   /** After the last model: brings to its end whatever is done once per run (a bulk load). */
   finish(signal?: AbortSignal): Promise<void>;
   /** Instead of `finish`: removes whatever is staged. Models that were committed stay. */

@@ -89,8 +89,8 @@ describe("svr run", () => {
   it("records what it read, with digests of its own, and on what", async () => {
     const record = await json<RunRecord>(join(out, "run.json"));
     expect(record.versions["svrflow"]).toBe(VERSION);
-    expect(record.kernel.name).toBe(NO_BLAS === null ? "native" : "wasm");
-    expect(record.kernel.threads).toBeGreaterThan(0);
+    expect(record.kernel?.name).toBe(NO_BLAS === null ? "native" : "wasm");
+    expect(record.kernel?.threads).toBeGreaterThan(0);
     expect(record.counts.done).toBe(4);
     const model = record.models.find(({ id }) => id === "mnist-mlp/epoch-010");
     const bytes = await readFile(EPOCH);
@@ -131,7 +131,8 @@ describe("svr run", () => {
     const again = await svr(["run", join(ROOT, "pipelines/models/mnist-mlp"), "--out", out, "--quiet"]);
     expect(again.code).toBe(0);
     expect(again.stdout + again.stderr).toBe("");
-    expect(Object.keys(await digests(out)).sort()).toEqual(Object.keys(before).sort());
+    // Not written again: not even the run's id in them is another.
+    expect(await digests(out)).toEqual(before);
     const count = async () => {
       const { stdout } = await svr([
         "query",

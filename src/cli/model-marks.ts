@@ -1,0 +1,94 @@
+/**
+ * What is known of models that earlier runs have done: a file for each, written when all of its tables stand under their
+ * final names. A run that finds it, and the files that it names, has nothing to do for that model.
+ */
+
+import { randomBytes } from "node:crypto";
+import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { encodeModelId } from "../../connectors/sinks/staging.ts";
+import type { ModelReport } from "../analysis/report.ts";
+import { codeOf } from "../model/errors.ts";
+import type { KernelInfo } from "../kernels/kernel.ts";
+import type { RunRecord } from "./records.ts";
+
+/** Raised when what a mark holds changes, the report's content too: marks of another format count as none. */
+const FORMAT = 1;
+
+/** The folder of the marks within an output folder. */
+export const STATE_FOLDER = ".state";
+
+/** A report of thousands of connections has megabytes; a file beyond this is none of ours. */
+const LARGEST = 2 ** 28;
+
+/** A model that is done. */
+export interface ModelMark {
+  readonly format: number;
+  /** See `keyOf`: the model's content, and whatever shapes its tables. */
+  readonly key: string;
+  /** The run that computed it. */
+  readonly runId: string;
+  /** Runs that gave it to a graph: one of them stands in the graph's copy, if there is one. */
+  readonly runIds: readonly string[];
+  readonly kernel: KernelInfo;
+  readonly entry: RunRecord["models"][number];
+  readonly report: ModelReport;
+}
+
+/** The marks in an output folder. */
+export class ModelMarks {
+  readonly #folder: string;
+
+  constructor(out: string) {
+    this.#folder = join(out, STATE_FOLDER);
+  }
+
+  /** Removes what was being written when a run was killed. */
+  async tidy(): Promise<void> {
+    const names = await readdir(this.#folder).catch(() => []);
+    for (const name of names) {
+      if (name.endsWith(".partial")) await rm(join(this.#folder, name), { force: true });
+    }
+  }
+
+  /** The mark of a model, where there is one of this key. */
+  async find(id: string, key: string): Promise<ModelMark | null> {
+    try {
+      const file = await open(this.#path(id), "r");
+      try {
+        if ((await file.stat()).size > LARGEST) return null;
+        const mark = JSON.parse(await file.readFile("utf8")) as ModelMark;
+        return mark.format === FORMAT && mark.key === key && mark.entry.id === id ? mark : null;
+      } finally {
+        await file.close();
+      }
+    } catch (failure) {
+      // A damaged mark is none: the model is done again.
+      if (failure instanceof SyntaxError || failure instanceof TypeError || codeOf(failure) === "ENOENT") {
+        return null;
+      }
+      throw failure;
+    }
+  }
+
+  /** Writes a mark, whole or not at all. @returns it as `find` would */
+  async put(mark: Omit<ModelMark, "format">): Promise<ModelMark> {
+    const text = JSON.stringify({ format: FORMAT, ...mark } satisfies ModelMark);
+    const path = this.#path(mark.entry.id);
+    await mkdir(this.#folder, { recursive: true });
+    const beside = `${path}.${randomBytes(6).toString("hex")}.partial`;
+    const file = await open(beside, "wx");
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(beside, path);
+    return JSON.parse(text) as ModelMark;
+  }
+
+  #path(id: string): string {
+    return join(this.#folder, `model=${encodeModelId(id)}.json`);
+  }
+}

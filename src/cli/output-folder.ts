@@ -1,0 +1,74 @@
+/** The output folder of a run: made where it is not there, held by one run at a time, without what dead runs left. */
+
+import { randomBytes } from "node:crypto";
+import { mkdir, readdir, rm, rmdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { messageOf } from "../model/errors.ts";
+import { LOCK_FILE, type RunLock, takeLock } from "./run-lock.ts";
+
+/** An output folder that belongs to this run. */
+export interface OutputFolder {
+  /** Lets others in. */
+  release(): Promise<void>;
+  /** The same, and a folder that was made for the run and holds nothing is removed. */
+  abandon(): Promise<void>;
+}
+
+/**
+ * Makes a folder, locks it, and removes what runs that were killed left unfinished.
+ *
+ * @throws {Error} when another run is at work in it, or it cannot be made or written to
+ */
+export async function openFolder(out: string): Promise<OutputFolder> {
+  const created = await makeFolder(out);
+  let lock: RunLock;
+  try {
+    lock = await takeLock(join(out, LOCK_FILE), `output folder ${out}`);
+  } catch (failure) {
+    if (created !== undefined) await removeEmpty(out, created);
+    throw failure;
+  }
+  await removeLeftovers(out);
+  return {
+    release: () => lock.release(),
+    async abandon() {
+      await lock.release();
+      if (created !== undefined) await removeEmpty(out, created);
+    },
+  };
+}
+
+/** @returns the first folder that had to be made, or undefined when all were there */
+async function makeFolder(out: string): Promise<string | undefined> {
+  try {
+    const created = await mkdir(out, { recursive: true });
+    // A folder that exists may still refuse files.
+    const probe = join(out, `.probe-${randomBytes(4).toString("hex")}`);
+    await mkdir(probe);
+    await rmdir(probe);
+    return created;
+  } catch (cause) {
+    throw new Error(
+      `output folder ${out}: found ${messageOf(cause)}, required a folder that can be written to`,
+      { cause },
+    );
+  }
+}
+
+/** What a run makes aside: its staging, files that are not whole, a probe, the lock by which a dead one's was taken. */
+const ASIDE = /^\.staging-|^\.probe-|^\..*\.partial$|^\.lock-next/;
+
+/** Only under the folder's lock: what is there is nobody's. */
+async function removeLeftovers(out: string): Promise<void> {
+  for (const name of await readdir(out)) {
+    if (ASIDE.test(name)) await rm(join(out, name), { recursive: true, force: true });
+  }
+}
+
+/** Removes a folder and those above it, up to the topmost that was made, as far as they are empty. */
+async function removeEmpty(folder: string, topmost: string): Promise<void> {
+  for (let at = folder; at.startsWith(topmost); at = resolve(at, "..")) {
+    const removed = await rmdir(at).then(() => true, () => false);
+    if (!removed) return;
+  }
+}

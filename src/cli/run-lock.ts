@@ -1,0 +1,178 @@
+/** One run per output folder: a lock file that says who holds it, and is taken over from the dead. */
+
+import { randomBytes } from "node:crypto";
+import { readFileSync, readlinkSync, rmSync } from "node:fs";
+import { link, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { basename, dirname, join } from "node:path";
+import process, { pid } from "node:process";
+import { codeOf, show } from "../model/errors.ts";
+
+/** The lock's name in an output folder. */
+export const LOCK_FILE = ".lock";
+
+/** Who holds a lock. */
+interface Holder {
+  readonly pid: number;
+  /** The host and, where processes are numbered per container, the container. */
+  readonly host: string;
+  /** When the lock was taken, ISO 8601, UTC. */
+  readonly since: string;
+  /** When its process began, in the system's own count: numbers of processes come again. Empty where that is not told. */
+  readonly process: string;
+}
+
+/** A lock that is held. */
+export interface RunLock {
+  /** Gives it back; once is enough. */
+  release(): Promise<void>;
+}
+
+/** Locks of the dead are taken over under a lock of their own, whose holder may have died too. */
+const MOST_DEEP = 4;
+
+/** Where links cannot be made, a lock is written in place: one that stays empty for so long (ms) is of a process that died doing so. */
+const EMPTY_FOR = 10_000;
+
+/**
+ * Takes the lock at a path, at once or not at all. It goes with the process, unless that is killed.
+ *
+ * @param doing begins the message: what the lock is needed for
+ * @throws {Error} when another process holds it; names its number, its host and since when
+ */
+export async function takeLock(path: string, doing: string): Promise<RunLock> {
+  return await take(path, doing, 0);
+}
+
+async function take(path: string, doing: string, depth: number): Promise<RunLock> {
+  const mine = JSON.stringify(
+    { pid, host: HOST, since: new Date().toISOString(), process: processStart(pid) } satisfies Holder,
+  );
+  for (;;) {
+    if (await create(path, mine)) return held(path, mine);
+    const found = await readFile(path, "utf8").catch((cause: unknown) => {
+      if (codeOf(cause) === "ENOENT") return null;
+      throw cause;
+    });
+    if (found === null) continue;
+    const holder = holderOf(found);
+    if (depth === MOST_DEEP || !await isDead(path, found, holder)) throw locked(path, doing, holder);
+    // Two that find the same dead lock must not both take it: the second would take the first one's.
+    const turn = await take(`${path}-next`, doing, depth + 1);
+    try {
+      const now = await readFile(path, "utf8").catch(() => null);
+      if (now === found) await rm(path, { force: true });
+    } finally {
+      await turn.release();
+    }
+  }
+}
+
+/** Whole or not at all, and only where there is none. */
+async function create(path: string, text: string): Promise<boolean> {
+  const beside = join(dirname(path), `${basename(path)}.${randomBytes(6).toString("hex")}.partial`);
+  try {
+    await writeFile(beside, text, { flag: "wx" });
+    // Whoever holds the folder may have cleared the file away.
+    return await link(beside, path).then(() => true, (failure: unknown) => {
+      if (codeOf(failure) === "ENOENT") return false;
+      throw failure;
+    });
+  } catch (cause) {
+    const code = codeOf(cause);
+    if (code === "EEXIST") return false;
+    if (code === undefined || !["EPERM", "ENOTSUP", "ENOSYS", "EOPNOTSUPP", "EMLINK"].includes(code)) {
+      throw cause;
+    }
+    return await writeFile(path, text, { flag: "wx" }).then(() => true, (failure: unknown) => {
+      if (codeOf(failure) === "EEXIST") return false;
+      throw failure;
+    });
+  } finally {
+    await rm(beside, { force: true });
+  }
+}
+
+function held(path: string, mine: string): RunLock {
+  const remove = () => {
+    // Somebody may have removed it by hand, and a third have taken it.
+    try {
+      if (readFileSync(path, "utf8") === mine) rmSync(path, { force: true });
+    } catch {
+      // Gone already.
+    }
+  };
+  process.on("exit", remove);
+  return {
+    release() {
+      process.off("exit", remove);
+      remove();
+      return Promise.resolve();
+    },
+  };
+}
+
+/** Untrusted; null where it is nobody. */
+function holderOf(text: string): Holder | null {
+  try {
+    const { pid: by, host, since, process: start } = JSON.parse(text) as Partial<Record<string, unknown>>;
+    // Numbers of processes fit 31 bits; 0 and below mean groups to whoever asks whether they live.
+    if (typeof by !== "number" || !Number.isInteger(by) || by < 1 || by >= 2 ** 31) return null;
+    if (typeof host !== "string" || typeof since !== "string") return null;
+    return { pid: by, host, since, process: typeof start === "string" ? start : "" };
+  } catch {
+    return null;
+  }
+}
+
+async function isDead(path: string, text: string, holder: Holder | null): Promise<boolean> {
+  if (holder === null) {
+    const found = await stat(path).catch(() => null);
+    return text === "" && found !== null && Date.now() - found.mtimeMs > EMPTY_FOR;
+  }
+  if (holder.host !== HOST) return false;
+  if (!isAlive(holder.pid)) return true;
+  const start = processStart(holder.pid);
+  return start !== "" && holder.process !== "" && start !== holder.process;
+}
+
+function locked(path: string, doing: string, holder: Holder | null): Error {
+  const who = holder === null
+    ? "a lock that says nobody"
+    : `process ${holder.pid} on ${show(holder.host.split(" ")[0])} at work in it since ${show(holder.since)}`;
+  return new Error(
+    `${doing}: found ${who}, required a folder of one's own; wait for it, or remove ${path} if that process is dead`,
+  );
+}
+
+/** Whether a process of this host is there. */
+function isAlive(number: number): boolean {
+  try {
+    process.kill(number, 0);
+    return true;
+  } catch (failure) {
+    // There, but another user's.
+    return codeOf(failure) === "EPERM";
+  }
+}
+
+/** When a process began, as Linux counts it; empty elsewhere. */
+function processStart(number: number): string {
+  try {
+    // The second field is a name in brackets, which may hold anything; the start is the 22nd, the 20th behind it.
+    const text = readFileSync(`/proc/${number}/stat`, "utf8");
+    return text.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+  } catch {
+    return "";
+  }
+}
+
+const HOST = `${hostname()} ${processSpace()}`;
+
+function processSpace(): string {
+  try {
+    return readlinkSync("/proc/self/ns/pid");
+  } catch {
+    return "";
+  }
+}

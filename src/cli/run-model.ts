@@ -1,0 +1,160 @@
+/** One model of a run: opened, digested, and done as far as it is not done already. */
+
+import { firstValueFrom } from "rxjs";
+import type { RunConfig } from "../../config/schema.ts";
+import { copyModel } from "../../connectors/sinks/copy-model.ts";
+import { filesStand } from "../../connectors/sinks/staging.ts";
+import { measureModel } from "../analysis/model-measures.ts";
+import { type ModelReport, modelReport } from "../analysis/report.ts";
+import { spectralGraph } from "../flow/pipeline.ts";
+import type { InputFile, Model, ModelHeader, Sink } from "../model/ports.ts";
+import { foldedTensors } from "../stages/fold.ts";
+import { layerGraph } from "../stages/layers.ts";
+import type { EdgeVariables } from "../stages/weight.ts";
+import { layerSettings } from "./layer-settings.ts";
+import type { ModelMark, ModelMarks } from "./model-marks.ts";
+import type { PlannedModel } from "./models.ts";
+import type { Progress } from "./progress.ts";
+import type { RunRecord } from "./records.ts";
+import { keyOf, testSettings } from "./settings.ts";
+import type { OpenWorkshop } from "./workshop.ts";
+
+/** What every model of a run is done with. */
+export interface ModelRun {
+  readonly runId: string;
+  readonly out: string;
+  readonly config: RunConfig;
+  readonly weight: (edge: EdgeVariables) => number;
+  /** Opened when the first model needs it: where all is done, no kernel is loaded. */
+  readonly workshop: () => Promise<OpenWorkshop>;
+  /** Why no model can be computed; null as long as that is not so. */
+  readonly hopeless: () => Error | null;
+  readonly sinks: readonly Sink[];
+  readonly marks: ModelMarks;
+  readonly progress: Progress;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** A model that is done, for the record. */
+export interface DoneModel {
+  readonly entry: RunRecord["models"][number];
+  readonly report: ModelReport;
+  /** What this run had to do for it: everything, or only to take its tables to a sink that lacked them, or nothing. */
+  readonly work: "computed" | "copied" | "none";
+}
+
+/**
+ * Runs one model.
+ *
+ * @throws whatever is wrong with it; nothing of it is left then
+ */
+export async function runModel(planned: PlannedModel, run: ModelRun): Promise<DoneModel> {
+  const { config, progress, signal } = run;
+  const before = Date.now();
+  const model = await planned.open(signal);
+  try {
+    const layers = { ...layerSettings(config), topology: planned.topology };
+    const read = layerGraph(model, layers).layers.flatMap((layer) => [
+      layer.weight.tensor,
+      ...foldedTensors(layer),
+    ]);
+    const inputs = await model.inputs(signal, new Set(read));
+    const { id, uri, format } = model;
+    const header = { id, uri, format, key: keyOf(inputs, planned.topology, config) };
+    const done = await withoutComputing(header, inputs, run) ??
+      await compute(model, header, inputs, layers, run);
+    const { report, work } = done;
+    for (const warning of report.warnings) progress({ event: "warning", model: id, warning });
+    const seconds = (Date.now() - before) / 1000;
+    progress({ event: "model-done", model: id, edges: report.rows.edges, work, seconds });
+    return done;
+  } finally {
+    await model.close();
+  }
+}
+
+/** What an earlier run has done, taken to the sinks that lack it; null where it has to be computed. */
+async function withoutComputing(
+  header: ModelHeader,
+  inputs: readonly InputFile[],
+  run: ModelRun,
+): Promise<DoneModel | null> {
+  const { marks, sinks, out, runId, signal } = run;
+  const mark = await marks.find(header.id, header.key);
+  if (mark === null) return null;
+  const { id, files } = mark.entry;
+  const { uri } = header;
+  const lacking: Sink[] = [];
+  for (const sink of sinks) {
+    if (await sink.holds?.({ id, runIds: mark.runIds, files }) !== true) lacking.push(sink);
+  }
+  if (lacking.length === 0) return doneOf(mark, { uri, inputs }, "none");
+  const tables = files.filter(({ path }) => path.endsWith(".parquet"));
+  if (!await filesStand(out, tables)) return null;
+  try {
+    const copied = await copyModel(out, header, lacking, signal);
+    const paths = new Set(copied.map(({ path }) => path));
+    const entry = {
+      ...mark.entry,
+      uri,
+      inputs,
+      files: [...files.filter(({ path }) => !paths.has(path)), ...copied],
+    };
+    const next = await marks.put({ ...mark, runIds: recent(mark.runIds, runId), entry });
+    return doneOf(next, { uri, inputs }, "copied");
+  } catch {
+    signal?.throwIfAborted();
+    // Its tables cannot be read: it is computed again, which says what is wrong if anything else is.
+    return null;
+  }
+}
+
+async function compute(
+  model: Model,
+  header: ModelHeader,
+  inputs: readonly InputFile[],
+  layers: Parameters<typeof layerGraph>[1],
+  { runId, config, weight, workshop: opened, sinks, marks, progress }: ModelRun,
+): Promise<DoneModel> {
+  const workshop = await opened();
+  const { id, uri, key } = header;
+  const result = await firstValueFrom(spectralGraph(model, {
+    ...layers === undefined ? {} : { layers },
+    unfolding: config.unfolding,
+    test: testSettings(config),
+    weight,
+    measureModel,
+    dominant: config.dominant,
+    workshop,
+    sinks,
+    header,
+    nearKernel: config.nearKernel.relative,
+    progress: (step) => progress({ event: "step", ...step }),
+  }));
+  const { files, skipped } = result;
+  const mark = await marks.put({
+    key,
+    runId,
+    runIds: [runId],
+    kernel: workshop.kernel.info,
+    entry: { id, uri, key, run_id: runId, inputs, files, skipped },
+    report: modelReport(header, result),
+  });
+  return doneOf(mark, { uri, inputs }, "computed");
+}
+
+/** Where a model lies now is said anew: it may have moved since. */
+function doneOf(
+  { entry, report }: ModelMark,
+  now: { readonly uri: string; readonly inputs: readonly InputFile[] },
+  work: DoneModel["work"],
+): DoneModel {
+  return { entry: { ...entry, ...now }, report: { ...report, uri: now.uri }, work };
+}
+
+/** Loads that were interrupted again and again leave no endless list. */
+const MOST_RUNS = 16;
+
+function recent(runIds: readonly string[], runId: string): readonly string[] {
+  return [...runIds.slice(1 - MOST_RUNS), runId];
+}

@@ -1,0 +1,104 @@
+/**
+ * A spectrum as a file: a head of fixed length, then singular values, left and right vectors (float64) and groups (int32), all little-endian.
+ *
+ *     0 "SVRSPEC1"   8 r, columns of left, columns of right, flags (u32 each)   24 norm, residual (f64)   40 zero   48 SHA-256
+ *
+ * The digest is of the key, the first 48 bytes and all that follows the head: a file that was cut, altered or renamed is none.
+ */
+
+import { createHash } from "node:crypto";
+import type { FileHandle } from "node:fs/promises";
+import { endianness } from "node:os";
+import type { Spectrum } from "../model/spectrum.ts";
+import { matrix } from "../model/tensor.ts";
+
+/** A spectrum without the layer that it belongs to: equal weights have equal ones. */
+export type BareSpectrum = Omit<Spectrum, "layer" | "unfolding">;
+
+const MAGIC = "SVRSPEC1";
+const HEAD = 80;
+const DIGESTED = 48;
+
+/** Typed arrays are written as they lie in memory. */
+const LITTLE = endianness() === "LE";
+
+/** Bytes of a spectrum's file. */
+export function fileBytes({ left, singularValues, right }: BareSpectrum): number {
+  return HEAD + left.data.byteLength + right.data.byteLength + 12 * singularValues.length;
+}
+
+/** Writes a spectrum into an empty file, from its own memory. @throws {Error} on a big-endian machine */
+export async function writeSpectrumFile(
+  file: FileHandle,
+  key: string,
+  spectrum: BareSpectrum,
+): Promise<void> {
+  if (!LITTLE) {
+    throw new Error("writing a spectrum: found a big-endian machine, required a little-endian one");
+  }
+  const { left, right, singularValues, group, norm, residual } = spectrum;
+  const head = Buffer.alloc(HEAD);
+  head.write(MAGIC, 0, "latin1");
+  [singularValues.length, left.cols, right.cols, residual === undefined ? 0 : 1].forEach((value, at) =>
+    head.writeUInt32LE(value, 8 + 4 * at)
+  );
+  head.writeDoubleLE(norm, 24);
+  head.writeDoubleLE(residual ?? 0, 32);
+  const parts = [singularValues, left.data, right.data, group].map(bytesOf);
+  head.set(digest(key, head, parts), DIGESTED);
+  for (const part of [head, ...parts]) await file.writeFile(part);
+}
+
+/**
+ * Reads a spectrum.
+ *
+ * @param shape what the layer's spectrum must have: no more memory is taken than the layer itself would need
+ * @returns null where the file is not whole, or not this spectrum
+ */
+export async function readSpectrumFile(
+  file: FileHandle,
+  key: string,
+  shape: { readonly rank: number; readonly leftCols: number; readonly rightCols: number },
+): Promise<BareSpectrum | null> {
+  if (!LITTLE) return null;
+  const head = Buffer.alloc(HEAD);
+  if (!await fill(file, head, 0)) return null;
+  const [rank = 0, leftCols, rightCols, flags] = [0, 1, 2, 3].map((at) => head.readUInt32LE(8 + 4 * at));
+  const fits = rank >= 1 && rank <= shape.rank && leftCols === shape.leftCols &&
+    rightCols === shape.rightCols;
+  if (head.toString("latin1", 0, 8) !== MAGIC || !fits) return null;
+  const size = HEAD + rank * (8 * (1 + shape.leftCols + shape.rightCols) + 4);
+  if ((await file.stat()).size !== size) return null;
+  const singularValues = new Float64Array(rank);
+  const left = matrix(rank, shape.leftCols);
+  const right = matrix(rank, shape.rightCols);
+  const group = new Int32Array(rank);
+  const parts = [singularValues, left.data, right.data, group].map(bytesOf);
+  let at = HEAD;
+  for (const part of parts) {
+    if (!await fill(file, part, at)) return null;
+    at += part.length;
+  }
+  if (!digest(key, head, parts).equals(head.subarray(DIGESTED))) return null;
+  const residual = flags === 1 ? { residual: head.readDoubleLE(32) } : {};
+  return { left, right, singularValues, group, norm: head.readDoubleLE(24), ...residual };
+}
+
+function digest(key: string, head: Uint8Array, parts: readonly Uint8Array[]): Buffer {
+  const hash = createHash("sha256").update(key).update(head.subarray(0, DIGESTED));
+  for (const part of parts) hash.update(part);
+  return hash.digest();
+}
+
+async function fill(file: FileHandle, bytes: Uint8Array, at: number): Promise<boolean> {
+  for (let done = 0; done < bytes.length;) {
+    const { bytesRead } = await file.read(bytes, done, bytes.length - done, at + done);
+    if (bytesRead === 0) return false;
+    done += bytesRead;
+  }
+  return true;
+}
+
+function bytesOf(data: Float64Array | Int32Array): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
