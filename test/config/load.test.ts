@@ -42,6 +42,7 @@ describe("a run config", () => {
       kernel: "auto",
       precision: "f64",
       memory: "2GiB",
+      cache: { limit: "4GiB" },
     });
   });
 

@@ -1,10 +1,10 @@
 /** What every sink must do, whatever it writes: the same rows out as in, whole models or none, in the right order only. */
 
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative, sep } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { ModelHeader, OpenSink, RunHeader, Sink } from "../../../src/model/ports.ts";
+import type { ModelHeader, OpenSink, RunHeader, Sink, WrittenFile } from "../../../src/model/ports.ts";
 import {
   batchOfRows,
   type ColumnData,
@@ -147,6 +147,54 @@ export function sinkContract(name: string, open: OpenSink, readBack: ReadBack, t
       await expectModel("a", fixture(8));
       await expectModel("b", fixture(6));
       await expectModel("a-2", fixture(7));
+    });
+
+    it("takes two models at a time, and knows afterwards which runs it has them from", async () => {
+      const run = runInto(out);
+      const sink = await open(run);
+      const ids = ["left", "right", "gone"];
+      const files: WrittenFile[] = [];
+      // Begun together, written batch by batch in turn, committed in another order; one is given up in between.
+      const models = await Promise.all(ids.map((id) => sink.begin(header(id))));
+      const batches = ids.map((_, at) =>
+        TABLE_NAMES.flatMap((table) =>
+          Array.from({ length: Math.ceil(fixture(at)[table].length / 5) }, (_, i) =>
+            [
+              table,
+              batchOfRows(TABLES[table], fixture(at)[table].slice(5 * i, 5 * i + 5)),
+            ] as const)
+        )
+      );
+      for (let i = 0; batches.some((each) => i < each.length); i++) {
+        await Promise.all(models.map(async (model, at) => {
+          const batch = batches[at]?.[i];
+          if (batch !== undefined && (at < 2 || i < 9)) await model.write(...batch);
+        }));
+        if (i === 9) await models[2]?.abort();
+      }
+      await Promise.all(
+        [models[1], models[0]].map(async (model) => files.push(...await model?.commit() ?? [])),
+      );
+      await sink.finish();
+      await expectModel("left", fixture(0));
+      await expectModel("right", fixture(1));
+      await expectNoModel("gone");
+
+      const next = await open(runInto(out));
+      const of = (id: string) => files.filter(({ path }) => path.includes(`model=${id}/`));
+      const held = async (id: string, runIds: readonly string[]) =>
+        await next.holds?.({ id, runIds, files: of(id) });
+      expect(await held("left", [run.runId, "another"])).toBe(true);
+      expect(await held("right", ["another", run.runId])).toBe(true);
+      expect(await held("gone", [run.runId])).toBe(false);
+      if (files.length === 0) expect(await held("left", ["another"])).toBe(false);
+      else {
+        await truncate(join(out, of("left")[1]?.path ?? ""), 10);
+        await rm(join(out, of("right")[2]?.path ?? ""));
+        expect(await held("left", [run.runId])).toBe(false);
+        expect(await held("right", [run.runId])).toBe(false);
+      }
+      await next.abort();
     });
 
     if (traits.smoke === true) return;

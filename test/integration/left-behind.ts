@@ -1,0 +1,53 @@
+/** What a run has left, read by other means than its own, for tests that compare runs. */
+
+import { readdir, readFile } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { tableFromIPC } from "apache-arrow";
+import { parquetReadObjects } from "hyparquet";
+import { openLadybugReader } from "../../connectors/sinks/ladybug-reader.ts";
+
+const text = (rows: readonly unknown[]) =>
+  rows.map((row) => JSON.stringify(row, (_, v: unknown) => typeof v === "bigint" ? Number(v) : v));
+
+/** All paths below a folder, sorted. */
+export async function pathsIn(out: string): Promise<string[]> {
+  const entries = await readdir(out, { recursive: true, withFileTypes: true });
+  return entries.map((entry) => relative(out, join(entry.parentPath, entry.name))).sort();
+}
+
+/** Every row of every table file, in its order, by path. */
+export async function rowsIn(out: string): Promise<Record<string, string[]>> {
+  const found: Record<string, string[]> = {};
+  for (const path of await pathsIn(out)) {
+    if (!/\.(parquet|arrow)$/.test(path)) continue;
+    const bytes = await readFile(join(out, path));
+    const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
+    found[path] = text(
+      path.endsWith(".arrow")
+        ? tableFromIPC(bytes).toArray().map((row: { toJSON(): unknown }) => row.toJSON())
+        : await parquetReadObjects({ file }),
+    );
+  }
+  return found;
+}
+
+/** Every model, layer, neuron and edge of the graph store, sorted; whose run it is left out. */
+export async function graphIn(out: string): Promise<string[]> {
+  const reader = await openLadybugReader(join(out, "graph.lbug"));
+  try {
+    const found: string[] = [];
+    for (
+      const query of [
+        "MATCH (m:Model) RETURN m.id, m.format",
+        "MATCH (m:Model)-[:HAS_LAYER]->(l:Layer) RETURN m.id, l.layer, l.name, l.stable_rank",
+        "MATCH (l:Layer)-[:HAS_NEURON]->(n:SpectralNeuron) RETURN l.model, n.layer, n.neuron, n.singular_value",
+        "MATCH (a:Layer)-[e:FEEDS]->(b:Layer) RETURN a.model, a.layer, b.layer, e.entropy, e.tests",
+        "MATCH (a:SpectralNeuron)-[e:CONNECTS]->(b:SpectralNeuron) " +
+        "RETURN a.model, a.layer, a.neuron, b.model, b.layer, b.neuron, e.overlap, e.log_p, e.q_value, e.weight",
+      ]
+    ) found.push(...text((await reader.query(query)).rows).sort());
+    return found;
+  } finally {
+    await reader.close();
+  }
+}
