@@ -1,11 +1,12 @@
 /** From spectra to weighted edges, as RxJS operators: `spectra.pipe(overlap(…), significance(…), weight(…))`. */
 
 import { concatMap, defer, from, map, mergeMap, type Observable, of, type OperatorFunction } from "rxjs";
-import type { EdgeColumns } from "../model/graph.ts";
+import type { EdgeColumns, NearKernels } from "../model/graph.ts";
 import { release } from "../model/tensor.ts";
 import type { MeasureOverlap, ModelMeasurer } from "../model/ports.ts";
 import { overlapBlocks } from "../stages/overlap.ts";
 import { isDirect, overlapGeometry } from "../stages/overlap-geometry.ts";
+import { nearKernels, nearKernelTests } from "../stages/near-kernels.ts";
 import {
   candidateCollector,
   type Candidates,
@@ -179,19 +180,20 @@ async function overlapsOf(
 ): Promise<OverlapResult> {
   return await job.withSpectra(async (source, target) => {
     const geometry = overlapGeometry(job.connection, source, target);
-    const collector = candidateCollector(geometry, settings);
+    const near = nearKernelsOf(job, settings);
+    const collector = candidateCollector(geometry, settings, near);
     const measurer = settings.measure({
       connection: job.connection,
       unfolding: source.unfolding,
       ...geometry,
       direct: isDirect(job.connection, job.source, job.target),
-      sourceNearKernel: nearKernels(job.sourceValues, settings.nearKernel),
-      targetNearKernel: nearKernels(job.targetValues, settings.nearKernel),
+      sourceNearKernel: near.source,
+      targetNearKernel: near.target,
     });
     const ways = model?.connection(job.connection, job.sourceValues, job.targetValues);
     for await (const block of overlapBlocks(job.connection, source, target, kernel, BLOCK_BYTES, signal)) {
       collector.add(block);
-      measurer.block(block.rows, block.overlap);
+      measurer.block(block.rows, block.overlap, block.rho);
       ways?.block(block.rows, block.overlap);
       // A transformer has thousands of these; left to the garbage collector they keep it busier than the kernel.
       release(block.overlap, ...[block.cosine, block.rho].filter((each) => each !== null));
@@ -200,9 +202,14 @@ async function overlapsOf(
   });
 }
 
-/** 1 for each singular value up to `relative` of the largest. */
-export function nearKernels(values: Float64Array, relative: number): Uint8Array {
-  return Uint8Array.from(values, (s) => s <= relative * values[0]! ? 1 : 0);
+function nearKernelsOf(
+  job: Pick<ConnectionJob, "sourceValues" | "targetValues">,
+  { nearKernel }: SignificanceSettings,
+): NearKernels {
+  return {
+    source: nearKernels(job.sourceValues, nearKernel),
+    target: nearKernels(job.targetValues, nearKernel),
+  };
 }
 
 function edgeJob(
@@ -221,16 +228,6 @@ function edgesOf(
   { result, verdicts }: { result: OverlapResult; verdicts: Verdicts },
 ): ConnectionEdges {
   const { candidates, geometry, measures } = result;
-  const near = [
-    nearKernels(job.sourceValues, settings.nearKernel),
-    nearKernels(job.targetValues, settings.nearKernel),
-  ] as const;
-  let nearKernelSignificant = 0;
-  verdicts.significant.forEach((yes, i) => {
-    if (
-      yes === 1 && near[0][candidates.sourceNeuron[i]!] === 1 && near[1][candidates.targetNeuron[i]!] === 1
-    ) nearKernelSignificant++;
-  });
   const at = chosen(candidates, verdicts, settings.edges);
   const written = new Uint8Array(candidates.overlap.length);
   for (const i of at) written[i] = 1;
@@ -251,7 +248,7 @@ function edgesOf(
       significant: verdicts.significantCount,
       expectedByChance: verdicts.expectedByChance,
       nominal: verdicts.nominal,
-      nearKernelSignificant,
+      nearKernel: nearKernelTests(candidates, verdicts, nearKernelsOf(job, settings), settings.logAlpha),
       measures,
     },
   };

@@ -11,7 +11,7 @@ import {
   TABLES,
 } from "../model/tables.ts";
 import type { ConnectionEdges, SkippedConnection, SpectrumJob } from "./jobs.ts";
-import { nearKernels } from "./edge-operators.ts";
+import { nearKernels } from "../stages/near-kernels.ts";
 
 /** Gathers the tables of one model; only edges are not kept. */
 export class ModelTables {
@@ -60,7 +60,7 @@ export class ModelTables {
 
   /** Rows of the layers table, in order. */
   layerRows(): Row[] {
-    return this.#inOrder().map(layerRow);
+    return this.#inOrder().map((job) => layerRow(job, this.#nearKernel));
   }
 
   /** Rows of the connections table, by source and target. */
@@ -85,9 +85,7 @@ export class ModelTables {
   /** How many near-kernel neurons each layer has, by layer index; layers without a spectrum have none. */
   nearKernelCounts(): number[] {
     return this.#inOrder().map(({ spectrum }) =>
-      "skipped" in spectrum
-        ? 0
-        : nearKernels(spectrum.singularValues, this.#nearKernel).reduce((sum, flag) => sum + flag, 0)
+      "skipped" in spectrum ? 0 : nearKernelCount(spectrum.singularValues, this.#nearKernel)
     );
   }
 
@@ -115,7 +113,11 @@ export class ModelTables {
   }
 }
 
-function layerRow({ layer, spectrum }: SpectrumJob): Row {
+function nearKernelCount(values: Float64Array, relative: number): number {
+  return nearKernels(values, relative).reduce((sum, flag) => sum + flag, 0);
+}
+
+function layerRow({ layer, spectrum }: SpectrumJob, nearKernel: number): Row {
   const s = "skipped" in spectrum ? null : spectrum.singularValues;
   const largest = s?.[0] ?? null;
   return {
@@ -131,6 +133,7 @@ function layerRow({ layer, spectrum }: SpectrumJob): Row {
     spectral_norm: largest,
     // |W|_F^2 / s_1^2, in [1, rank]; none for a zero layer.
     stable_rank: "skipped" in spectrum || !largest ? null : (spectrum.norm / largest) ** 2,
+    near_kernels: s === null ? null : nearKernelCount(s, nearKernel),
     batch_norm: layer.batchNorm,
     norm_gain: layer.normGain,
     dtype: layer.dtype,
@@ -138,7 +141,7 @@ function layerRow({ layer, spectrum }: SpectrumJob): Row {
 }
 
 function connectionRow(summary: ConnectionSummary): Row {
-  const { connection, measures } = summary;
+  const { connection, measures, nearKernel } = summary;
   return {
     source_layer: connection.source,
     target_layer: connection.target,
@@ -155,12 +158,19 @@ function connectionRow(summary: ConnectionSummary): Row {
     nominal: summary.nominal,
     max_overlap: measures.max,
     entropy: measures.entropy,
+    total_overlap: measures.total,
     internal_target: measures.internalTarget,
     internal_source: measures.internalSource,
     near_kernel_energy: measures.nearKernel?.energy ?? null,
     near_kernel_expected: measures.nearKernel?.expected ?? null,
     near_kernel_log_p: measures.nearKernel?.logP ?? null,
-    near_kernel_significant: summary.nearKernelSignificant,
+    near_kernel_log_p_low: measures.nearKernel?.logPLow ?? null,
+    near_kernel_tests: nearKernel.tests,
+    near_kernel_significant: nearKernel.significant,
+    near_kernel_significant_expected: nearKernel.significantExpected,
+    near_kernel_nominal: nearKernel.nominal,
+    sparsification: measures.sparsification,
+    sparsification_expected: measures.sparsificationExpected,
   };
 }
 

@@ -31,6 +31,8 @@ export interface OverlapMeasures {
   readonly max: number;
   /** `-sum A ln A`, with `0 ln 0 = 0`. */
   readonly entropy: number;
+  /** Sum of all overlaps. */
+  readonly total: number;
   /** 1-based row of `argmax n * cumsum2d(A) - i*j`. */
   readonly internalTarget: number;
   /** 1-based column of the same. */
@@ -39,6 +41,10 @@ export interface OverlapMeasures {
   readonly sourceIntensity: Float64Array;
   /** Energy of the near-kernel block; null where the block is empty. */
   readonly nearKernel: NearKernelEnergy | null;
+  /** The share of `total` that lies between near-kernels, in [0, 1]; null where `total` is 0. */
+  readonly sparsification: number | null;
+  /** Its mean under the null (of a ratio of means where `rho` varies); null where nothing is expected at all. */
+  readonly sparsificationExpected: number | null;
 }
 
 /** The overlap between near-kernel neurons of both sides, against chance. */
@@ -47,8 +53,27 @@ export interface NearKernelEnergy {
   readonly energy: number;
   /** Its mean under the null. */
   readonly expected: number;
-  /** `ln P(E >= energy)` under the null; null where the variance is 0. */
+  /** `ln P(E >= energy)` under the null, finite; null where the variance is 0, or the connection is not direct. */
   readonly logP: number | null;
+  /** `ln P(E <= energy)`, likewise. */
+  readonly logPLow: number | null;
+}
+
+/** 1 for the near-kernel neurons of a connection's two layers. */
+export interface NearKernels {
+  readonly source: Uint8Array;
+  readonly target: Uint8Array;
+}
+
+/** The tests between near-kernel neurons of both sides. */
+export interface NearKernelTests {
+  readonly tests: number;
+  /** Significant edges among them. */
+  readonly significant: number;
+  /** Expected number of those, were every tested vector of the connection (of the model, where that is the family) random. */
+  readonly significantExpected: number;
+  /** Those with an unadjusted p of at most alpha; `alpha * tests` are expected by chance. */
+  readonly nominal: number;
 }
 
 /** What is known of a connection once all its overlaps have been seen. */
@@ -70,7 +95,7 @@ export interface ConnectionSummary {
   readonly expectedByChance: number;
   /** Edges whose unadjusted p is at most alpha; `alpha * tests` are expected by chance. */
   readonly nominal: number;
-  /** Significant edges between near-kernel neurons of both sides. */
-  readonly nearKernelSignificant: number;
+  /** What was tested between near-kernel neurons of both sides. */
+  readonly nearKernel: NearKernelTests;
   readonly measures: OverlapMeasures;
 }

@@ -163,6 +163,8 @@ export interface OverlapShape {
   readonly sharedChannels: number;
   readonly testedChannels: number;
   readonly positions: number;
+  /** `Ns`: channels in the support of the other vector. */
+  readonly otherChannels: number;
   /** Whether the channel map is the identity over both layers, neither grouped: only then has the near-kernel block its null. */
   readonly direct: boolean;
   /** Rows `r'` and columns `r` of the overlap matrix. */
@@ -175,8 +177,8 @@ export interface OverlapShape {
 
 /** Measures an overlap matrix as its rows go by, first to last. */
 export interface OverlapMeasurer {
-  /** `rows` complete rows, row-major, `rows x sources`. */
-  block(rows: number, overlaps: Float64Array): void;
+  /** `rows` complete rows, row-major, `rows x sources`; and `rho` of each pair, where it is not 1 for all of the connection. */
+  block(rows: number, overlaps: Float64Array, rho?: Float64Array | null): void;
   finish(): OverlapMeasures;
 }
 

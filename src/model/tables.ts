@@ -5,7 +5,7 @@
  */
 
 /** Raised whenever a column is added, removed or changes its meaning; written into every file. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 /** What a column holds; `bool` and numbers as in Arrow, `utf8` is text. */
 export type ColumnType = "utf8" | "int32" | "int64" | "float64" | "bool";
@@ -38,6 +38,7 @@ export const TABLES: Readonly<Record<TableName, readonly ColumnSchema[]>> = {
     nullable("frobenius_norm", "float64"),
     nullable("spectral_norm", "float64"),
     nullable("stable_rank", "float64"),
+    nullable("near_kernels", "int32"),
     required("batch_norm", "utf8"),
     required("norm_gain", "utf8"),
     required("dtype", "utf8"),
@@ -71,12 +72,22 @@ export const TABLES: Readonly<Record<TableName, readonly ColumnSchema[]>> = {
     required("nominal", "int64"),
     required("max_overlap", "float64"),
     required("entropy", "float64"),
+    // Sum of all overlaps.
+    required("total_overlap", "float64"),
     required("internal_target", "int32"),
     required("internal_source", "int32"),
+    // The block between near-kernels of both sides: null where it is empty; log p, of both tails, where it has a null distribution.
     nullable("near_kernel_energy", "float64"),
     nullable("near_kernel_expected", "float64"),
     nullable("near_kernel_log_p", "float64"),
+    nullable("near_kernel_log_p_low", "float64"),
+    required("near_kernel_tests", "int64"),
     required("near_kernel_significant", "int64"),
+    required("near_kernel_significant_expected", "float64"),
+    required("near_kernel_nominal", "int64"),
+    // The block's share of all overlap, in [0, 1]; null where there is no overlap.
+    nullable("sparsification", "float64"),
+    nullable("sparsification_expected", "float64"),
   ],
   edges: [
     required("source_layer", "int32"),

@@ -1,6 +1,7 @@
 /** Stage 5: which overlaps are more than chance. */
 
 import { show } from "../model/errors.ts";
+import type { NearKernels } from "../model/graph.ts";
 import { adjust, type Correction, criticalLogP, expectedByChance } from "../stats/multiple-testing.ts";
 import { sigmaOfLogP } from "../stats/normal.ts";
 import { type NullDistribution, nullDistribution, type NullName } from "../stats/null-distribution.ts";
@@ -25,6 +26,8 @@ export interface Candidates {
   readonly distribution: NullDistribution | null;
   /** Pairs that were tested: `rho > 0`, and a null that is not a point. */
   readonly tests: number;
+  /** Those of them that lie between near-kernels of both sides. */
+  readonly nearKernelTests: number;
   readonly sourceNeuron: Int32Array;
   readonly targetNeuron: Int32Array;
   readonly overlap: Float64Array;
@@ -42,8 +45,10 @@ const LARGEST_RATIO = 1 - 2 ** -53;
  * With `edges: significant` only pairs with unadjusted `p <= alpha` are kept: no correction makes a p-value smaller, and
  * `adjust` proves that their verdicts need no others. Their number is a small share of all, so a connection is tested in
  * little memory however large it is.
+ *
+ * @param near counts the tests between near-kernels; without it there are none
  */
-export function candidateCollector(geometry: OverlapGeometry, settings: TestSettings) {
+export function candidateCollector(geometry: OverlapGeometry, settings: TestSettings, near?: NearKernels) {
   const distribution = nullDistribution(settings.null, geometry);
   // The least ratio that can matter; a hair lower, because the verdict itself is taken on the log p.
   // On a single channel the overlap is rho itself, and the null speaks of it as it is.
@@ -55,16 +60,25 @@ export function candidateCollector(geometry: OverlapGeometry, settings: TestSett
   const cosine: number[] = [];
   const logP: number[] = [];
   let tests = 0;
+  let nearTests = 0;
+  const nearSources = near?.source.reduce((sum, flag) => sum + flag, 0) ?? 0;
   return {
     add(block: OverlapBlock): void {
-      if (block.rho === null && distribution !== null) tests += block.overlap.length;
+      if (block.rho === null && distribution !== null) {
+        tests += block.overlap.length;
+        const rows = near?.target.subarray(block.first, block.first + block.rows) ?? [];
+        for (const flag of rows) nearTests += flag * nearSources;
+      }
       for (let row = 0, at = 0; row < block.rows; row++) {
         for (let source = 0; source < geometry.sources; source++, at++) {
           // Where all of them are 1, which is the rule, most pairs are done after one comparison.
           if (block.rho === null && !(block.overlap[at]! >= least)) continue;
           const rho = block.rho === null ? 1 : block.rho[at]!;
           if (rho === 0) continue;
-          if (block.rho !== null && distribution !== null) tests++;
+          if (block.rho !== null && distribution !== null) {
+            tests++;
+            if (near?.target[block.first + row] === 1) nearTests += near.source[source]!;
+          }
           const ratio = single ? block.overlap[at]! : block.overlap[at]! / rho;
           if (!(ratio >= least)) continue;
           const p = distribution?.logSurvival(Math.min(LARGEST_RATIO, ratio)) ?? 0;
@@ -82,6 +96,7 @@ export function candidateCollector(geometry: OverlapGeometry, settings: TestSett
         geometry,
         distribution,
         tests,
+        nearKernelTests: nearTests,
         sourceNeuron: Int32Array.from(sourceNeuron),
         targetNeuron: Int32Array.from(targetNeuron),
         overlap: Float64Array.from(overlap),

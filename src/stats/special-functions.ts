@@ -86,6 +86,18 @@ export function logBetaSurvival(a: number, b: number, x: number, logNormalizer =
   return cdf < 1 ? Math.log1p(-cdf) : -Infinity;
 }
 
+/** `ln P(X <= x)` for `X ~ Beta(a, b)`, `x` in [0, 1]: as exact near 0 as `logBetaSurvival` is near 1. */
+export function logBetaCdf(a: number, b: number, x: number, logNormalizer = logBeta(a, b)): number {
+  if (x <= 0) return -Infinity;
+  if (x >= 1) return 0;
+  const logPower = a * Math.log(x) + b * Math.log1p(-x) - logNormalizer;
+  if (x <= (a + 1) / (a + b + 2)) {
+    return Math.min(0, logPower - Math.log(a) + Math.log(betaFraction(a, b, x)));
+  }
+  const survival = Math.exp(logPower - Math.log(b)) * betaFraction(b, a, 1 - x);
+  return survival < 1 ? Math.log1p(-survival) : -Infinity;
+}
+
 /** The continued fraction `F` in `I_x(a, b) = x^a (1-x)^b / (a B(a, b)) * F`. */
 function betaFraction(a: number, b: number, x: number): number {
   const guard = (value: number) => Math.abs(value) < 1e-300 ? 1e-300 : value;

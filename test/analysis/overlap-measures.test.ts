@@ -12,6 +12,7 @@ function shapeOf(targets: number, sources: number, more: Partial<OverlapShape> =
     sharedChannels: 8,
     testedChannels: 8,
     positions: 1,
+    otherChannels: 8,
     direct: true,
     targets,
     sources,
@@ -73,6 +74,7 @@ describe("measures of an overlap matrix", () => {
           const found = measured(shape, A, rows);
           expect(found.max).toBe(expected.max);
           expect(found.entropy).toBeCloseTo(expected.entropy, 12);
+          expect(found.total).toBeCloseTo(A.reduce((sum, a) => sum + a, 0), 12);
           const chosen = expected.scores[(found.internalTarget - 1) * sources + found.internalSource - 1]!;
           expect(chosen.score).toBeCloseTo(expected.best.score, 10);
           found.sourceIntensity.forEach((value, j) => expect(value).toBeCloseTo(expected.intensity[j]!, 10));
@@ -87,7 +89,7 @@ describe("measures of an overlap matrix", () => {
     // Each target neuron reads one source neuron: A = I, n = 8. The score n*min(i,j) - i*j is largest at i = j = 4.
     const identity = Float64Array.from({ length: 64 }, (_, at) => at % 9 === 0 ? 1 : 0);
     const found = measured(shapeOf(8, 8), identity, 3);
-    expect([found.max, found.entropy]).toEqual([1, 0]);
+    expect([found.max, found.entropy, found.total]).toEqual([1, 0, 8]);
     expect([found.internalTarget, found.internalSource]).toEqual([4, 4]);
     // Column j peaks in row j, at n - (j + 1).
     expect([...found.sourceIntensity]).toEqual([7, 6, 5, 4, 3, 2, 1, 0].map((peak) => peak / 7));
@@ -95,7 +97,9 @@ describe("measures of an overlap matrix", () => {
 
   it("of a matrix of zeros: no intensity, and no division by its maximum", () => {
     const found = measured(shapeOf(3, 4), new Float64Array(12));
-    expect(found).toMatchObject({ max: 0, entropy: 0, internalTarget: 1, internalSource: 1 });
+    expect(found).toMatchObject({ max: 0, entropy: 0, internalTarget: 1, internalSource: 1, total: 0 });
+    // Shares of nothing; of what is expected the empty block has none.
+    expect(found).toMatchObject({ sparsification: null, sparsificationExpected: 0 });
     expect([...found.sourceIntensity]).toEqual([0, 0, 0, 0]);
   });
 });
@@ -103,13 +107,14 @@ describe("measures of an overlap matrix", () => {
 const flags = (...values: number[]) => Uint8Array.from(values);
 
 describe("near-kernel block", () => {
-  it("is null where it is empty, or the connection is not direct", () => {
+  it("is null where it is empty; its log p also where the connection is not direct", () => {
     const A = new Float64Array(4).fill(0.5);
     const both = { sourceNearKernel: flags(0, 1), targetNearKernel: flags(0, 1) };
     expect(measured(shapeOf(2, 2, { ...both, sourceNearKernel: flags(0, 0) }), A).nearKernel).toBeNull();
     expect(measured(shapeOf(2, 2, { ...both, targetNearKernel: flags(0, 0) }), A).nearKernel).toBeNull();
-    expect(measured(shapeOf(2, 2, { ...both, direct: false }), A).nearKernel).toBeNull();
-    expect(measured(shapeOf(2, 2, both), A).nearKernel).not.toBeNull();
+    expect(measured(shapeOf(2, 2, { ...both, direct: false }), A).nearKernel)
+      .toEqual({ energy: 0.5, expected: 1 / 8, logP: null, logPLow: null });
+    expect(measured(shapeOf(2, 2, both), A).nearKernel!.logP).toBeLessThan(0);
   });
 
   it("sums the overlaps of its rows and columns only", () => {
@@ -172,7 +177,7 @@ describe("near-kernel block", () => {
       targetNearKernel: flags(1, 1),
     });
     const A = new Float64Array(16).fill(1 / 8);
-    expect(measured(shape, A).nearKernel).toEqual({ energy: 2, expected: 2, logP: null });
+    expect(measured(shape, A).nearKernel).toEqual({ energy: 2, expected: 2, logP: null, logPLow: null });
   });
 
   it("has the moments of random subspaces, drawn", () => {

@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { measureOverlap } from "../../src/analysis/overlap-measures.ts";
 import { openSynthetic } from "../../connectors/sources/synthetic.ts";
 import type { ConnectionJob, EdgeJob, SkippedConnection, SpectrumJob } from "../../src/flow/jobs.ts";
-import { nearKernels, overlap, significance, weight } from "../../src/flow/edge-operators.ts";
+import { overlap, significance, weight } from "../../src/flow/edge-operators.ts";
 import { layers, unfold } from "../../src/flow/spectrum-operators.ts";
 import type { Workshop } from "../../src/flow/workshop.ts";
 import { openWorkshop } from "../../src/cli/workshop.ts";
@@ -253,7 +253,14 @@ describe("significance and weight", () => {
     expect([...edges.sourceNeuron]).toEqual([0, 1, 2, 3]);
     expect([...edges.targetNeuron]).toEqual([0, 1, 2, 3]);
     expect([...edges.weight]).toEqual([841, 631, 421, 211]);
-    expect(summary).toMatchObject({ tests: 16, significant: 4, nominal: 4, nearKernelSignificant: 2 });
+    expect(summary).toMatchObject({ tests: 16, significant: 4, nominal: 4 });
+    // Up to half of 4, 3, 2, 1 and of 8, 6, 4, 2: two near-kernels a side, 4 tests between them, two of the four edges, 0.2 by chance.
+    expect(summary.nearKernel).toEqual({
+      tests: 4,
+      significant: 2,
+      significantExpected: expect.closeTo(0.2, 12) as number,
+      nominal: 2,
+    });
     expect(summary.expectedByChance).toBeCloseTo(0.8, 12);
   });
 
@@ -288,10 +295,3 @@ describe("significance and weight", () => {
 
 const nameOfEdge = (item: SpectrumJob | EdgeJob): string =>
   item.kind === "layer" ? item.layer.name : `connection ${item.connection.source}-${item.connection.target}`;
-
-describe("near-kernel neurons", () => {
-  it("are those at or below the relative value; all of a zero layer", () => {
-    expect([...nearKernels(Float64Array.of(10, 1.01, 1, 0), 0.1)]).toEqual([0, 0, 1, 1]);
-    expect([...nearKernels(Float64Array.of(0, 0), 0.1)]).toEqual([1, 1]);
-  });
-});

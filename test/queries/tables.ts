@@ -66,6 +66,14 @@ export const SQL: Readonly<Record<string, string>> = {
     JOIN layers k ON k.model = c.model AND k.layer_index = source_layer
     JOIN layers l ON l.model = c.model AND l.layer_index = target_layer
     WHERE c.model = $model ORDER BY source_layer, target_layer, part`,
+  "near-kernel-blocks":
+    `SELECT k.name, l.name, part, k.near_kernels, l.near_kernels, near_kernel_energy, near_kernel_expected,
+      near_kernel_log_p, near_kernel_log_p_low, near_kernel_tests, near_kernel_nominal, near_kernel_significant,
+      near_kernel_significant_expected, sparsification, sparsification_expected
+    FROM connections c
+    JOIN layers k ON k.model = c.model AND k.layer_index = source_layer
+    JOIN layers l ON l.model = c.model AND l.layer_index = target_layer
+    WHERE c.model = $model ORDER BY source_layer, target_layer, part`,
   "hubs": `WITH ends AS (
       SELECT target_layer AS layer, target_neuron AS neuron, 1 AS i, 0 AS o, weight AS wi, 0 AS wo
       FROM edges WHERE model = $model AND (significant OR NOT $significant)

@@ -59,6 +59,7 @@ export function fixture(seed: number): Tables {
     frobenius_norm: maybe(),
     spectral_norm: maybe(),
     stable_rank: maybe(),
+    near_kernels: layer_index % 3 === 0 ? null : layer_index,
     batch_norm: "raw",
     norm_gain: pick(["none", "folded"]),
     dtype: pick(TEXTS),
@@ -91,12 +92,19 @@ export function fixture(seed: number): Tables {
     nominal: pick(INT64S),
     max_overlap: float(),
     entropy: float(),
+    total_overlap: float(),
     internal_target: at,
     internal_source: seed,
     near_kernel_energy: maybe(),
     near_kernel_expected: null,
     near_kernel_log_p: maybe(),
+    near_kernel_log_p_low: maybe(),
+    near_kernel_tests: pick(INT64S),
     near_kernel_significant: BigInt(seed),
+    near_kernel_significant_expected: float(),
+    near_kernel_nominal: pick(INT64S),
+    sparsification: maybe(),
+    sparsification_expected: maybe(),
   }));
   const edges = FLOATS.flatMap((overlap, at) =>
     [0, 1, 2].map((source_neuron): Row => ({
