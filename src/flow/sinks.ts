@@ -17,7 +17,7 @@ import type { LayerGraph, Skipped } from "../model/layer.ts";
 import type { Model, ModelHeader, ModelSink, Sink, WrittenFile } from "../model/ports.ts";
 import { type Row, TABLE_NAMES, type TableBatch, type TableName } from "../model/tables.ts";
 import type { ConnectionEdges, EdgeJob, SkippedConnection, SpectrumJob } from "./jobs.ts";
-import { edgeBatch, ModelTables } from "./model-tables.ts";
+import { edgeBatch, modelBatch, ModelTables } from "./model-tables.ts";
 
 /** A strong edge, for the report. */
 export interface StrongEdge {
@@ -152,6 +152,7 @@ class ModelWriter {
 
   async #commit(): Promise<ModelResult> {
     for (const [table, batch] of this.#tables.batches()) await this.#write(table, batch);
+    await this.#write("models", modelBatch(this.#settings.header, this.#rows));
     const files: WrittenFile[] = [];
     const open = await this.#sinks();
     // What is committed leaves the list: it can no longer be aborted.
