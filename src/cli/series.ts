@@ -53,8 +53,9 @@ function counted(name: string): Place | null {
   const found = [...name.matchAll(COUNTED)];
   const last = found.at(-1);
   if (last !== undefined) {
-    const rest = name.replaceAll(COUNTED, (_all, before: string) => before === "/" ? "/" : "");
-    return { series: tidied(rest) || last[2]!, step: Number(last[3]) };
+    const rest = tidied(name.replaceAll(COUNTED, (_all, before: string) => before === "/" ? "/" : ""));
+    // Where the name is nothing but the count, its word is the series.
+    return { series: rest === "" || rest.startsWith(".") ? last[2]! + rest : rest, step: Number(last[3]) };
   }
   const numbered = KERAS.exec(name) ?? NUMBERED.exec(name);
   if (numbered === null) return null;
@@ -67,8 +68,7 @@ function counted(name: string): Place | null {
 function tidied(name: string): string {
   return name.split("/").map((part) => part.replace(/^[-_=@ ]+/u, "").replace(/[-_=@. ]+$/u, ""))
     .filter((part) => part !== "")
-    .reduce((all, part) => all === "" || part.startsWith(".") ? `${all}${part}` : `${all}/${part}`, "")
-    .replace(/^\.+/u, "");
+    .reduce((all, part) => all === "" || part.startsWith(".") ? `${all}${part}` : `${all}/${part}`, "");
 }
 
 interface Match {
