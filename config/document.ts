@@ -27,15 +27,16 @@ const LONGEST = 4 * 2 ** 20;
  * @throws {ConfigError} when it cannot be read, is longer than 4 MiB, or does not parse
  */
 export async function readDocument(path: string): Promise<ConfigDocument> {
-  return parseConfigDocument(path, await read(path));
+  return parseConfigDocument(path, await readText(path, LONGEST));
 }
 
-async function read(path: string): Promise<string> {
+/** The text of a file of at most `most` bytes. @throws {ConfigError} when it cannot be read or is longer */
+export async function readText(path: string, most: number): Promise<string> {
   try {
     const found = await stat(path);
     if (!found.isFile()) throw new ConfigError(`${path}: found a folder or device, required a file`);
-    if (found.size > LONGEST) {
-      throw new ConfigError(`${path}: found ${found.size} bytes, required at most ${LONGEST}`);
+    if (found.size > most) {
+      throw new ConfigError(`${path}: found ${found.size} bytes, required at most ${most}`);
     }
     return await readFile(path, "utf8");
   } catch (cause) {

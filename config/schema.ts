@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { BYTE_SIZE, parseByteSize } from "./byte-size.ts";
 import { DEFAULTS } from "./defaults.ts";
+import { globsSchema, seriesRuleSchema } from "./series.ts";
 import { channelRangeSchema, topologySchema, viaSchema } from "./topology.ts";
 
 const text = z.string().min(1);
@@ -39,15 +40,39 @@ const syntheticSchema = z.strictObject({
 const topology = z.union([text, topologySchema])
   .describe("A declared topology, or the path of a file that holds one.");
 
+const include = globsSchema.optional();
+const exclude = globsSchema.optional();
+
+/** Files among `models`, in a config or in a manifest. */
+export const fileEntrySchema = z.strictObject({
+  path: text.describe("A file, a folder or a glob."),
+  id: text.optional().describe("The model's id; only for a single file."),
+  topology: topology.optional(),
+  include,
+  exclude,
+  series: text.max(1000).optional().describe(
+    "The series that its models belong to. Default: as the run's rule says.",
+  ),
+  step: z.number().min(0).optional().describe("Epoch or step within the series; only for a single file."),
+  sha256: z.string().regex(/^[0-9a-fA-F]{64}$/, { error: "64 hex digits" }).optional()
+    .describe("Digest of the file, checked before it is read; only for a single file."),
+});
+
+/** Files among `models`. */
+export type FileEntry = z.infer<typeof fileEntrySchema>;
+
 const modelSchema = z.union([
   text,
-  z.strictObject({
-    path: text.describe("A file, a folder or a glob."),
-    id: text.optional().describe("The model's id; only for a single file."),
-    topology: topology.optional(),
-  }),
+  fileEntrySchema,
   z.strictObject({ id: text, synthetic: syntheticSchema }),
-]).describe("A model file, a folder, a glob, or a generated model. Paths are relative to the config file.");
+  z.strictObject({
+    manifest: text.describe("A file that lists models: YAML or JSON as here, or CSV with a column path."),
+    include,
+    exclude,
+  }),
+]).describe(
+  "A model file, a folder, a glob, a manifest or a generated model. Paths are relative to the config file.",
+);
 
 const edgesSchema = z.union([
   z.enum(["significant", "all"]),
@@ -72,6 +97,9 @@ const neo4jSchema = z.strictObject({
 /** The settings of a run. */
 export const runConfigSchema = z.strictObject({
   models: z.union([modelSchema, z.array(modelSchema).min(1)]).describe("What is read."),
+  include: include.describe("Of all files that models stand for, only these."),
+  exclude: exclude.describe("Of all files that models stand for, not these."),
+  series: seriesRuleSchema.default(DEFAULTS.series),
   out: text.default(DEFAULTS.out).describe("The output folder, relative to the working directory."),
   unfolding: z.enum(["svr", "cosvr"]).default(DEFAULTS.unfolding)
     .describe("How a weight becomes a matrix: svr is m x (n*z), cosvr is (m*z) x n."),

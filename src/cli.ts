@@ -10,7 +10,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { ConfigError } from "../config/document.ts";
 import { flagOf, type Overrides } from "../config/load.ts";
 import { addExportCommand } from "./cli/export-command.ts";
-import { INSPECT_FORMATS, type InspectFormat, inspectionText } from "./cli/inspect-text.ts";
+import { INSPECT_FORMATS, type InspectFormat } from "./cli/inspect-text.ts";
 import type { Progress } from "./cli/progress.ts";
 import { addQueryCommand } from "./cli/query-command.ts";
 import { configOfArguments } from "./cli/run-arguments.ts";
@@ -34,13 +34,31 @@ const program = new Command("svr")
     "\nExit codes: 0 done; 1 the run failed; 2 bad usage or config; 3 some models failed (each is named); 130 interrupted.",
   );
 
+/** Which models are taken, and what they are checkpoints of; of `inspect` too. */
+const CHOICE: readonly (readonly [
+  key: string,
+  argument: string,
+  description: string,
+  parse: (text: string, before?: unknown) => unknown,
+])[] = [
+  ["include", "<glob>", "of a folder or glob only files of this name or path; may be repeated", oneMore],
+  ["exclude", "<glob>", "of a folder or glob no files of this name or path; may be repeated", oneMore],
+  [
+    "series",
+    "<rule>",
+    "how epoch or step are read from names: auto, off, or a pattern with (?<step>…) (default: auto)",
+    (text) => text === "auto" || text === "off" ? text : { pattern: text },
+  ],
+];
+
 /** The settings of a run that are options too: key in the config, argument, what it does. */
 const SETTINGS: readonly (readonly [
   key: string,
   argument: string,
   description: string,
-  parse?: (text: string) => unknown,
+  parse?: (text: string, before?: unknown) => unknown,
 ])[] = [
+  ...CHOICE,
   ["out", "<dir>", "output folder (default: svr-out)"],
   ["graph", "<store>", "embedded, neo4j or none (default: embedded)"],
   [
@@ -86,6 +104,10 @@ const SETTINGS: readonly (readonly [
   ["cache", "<size|off>", "bytes of spectra that are kept for later runs (default: 4GiB)", cacheOf],
 ];
 
+function oneMore(text: string, before?: unknown): unknown {
+  return [...Array.isArray(before) ? before as readonly unknown[] : [], text];
+}
+
 function numberOf(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || Number.isNaN(value)) throw new InvalidArgumentError("Not a number.");
@@ -102,7 +124,7 @@ function edgesOf(text: string): unknown {
 
 const run = program.command("run")
   .description(
-    "compute the spectral graph of models: a config file (.yaml), or model files, folders and globs",
+    "compute the spectral graph of models: a config file (.yaml), or model files, folders, globs and manifests (.csv)",
   )
   .argument("<what...>", 'pipeline.yaml, or model.safetensors, folder, "glob/**/*.safetensors"')
   .option("--json", "progress as JSON lines on stderr, the report as JSON on stdout")
@@ -130,7 +152,7 @@ run.action(
   },
 );
 
-program.command("inspect")
+const inspect = program.command("inspect")
   .description("layers, topology with its evidence, what is skipped and why; nothing is computed")
   .argument("<what...>", "as for run")
   .option("--topology <file>", "who feeds whom")
@@ -140,26 +162,22 @@ program.command("inspect")
   .addOption(
     new Option("--format <name>", "how the answer is written").choices(INSPECT_FORMATS).default("table"),
   )
-  .option("--json", "the same as --format json")
-  .action(
-    async (
-      what: string[],
-      { json, format, ...overrides }: Overrides & { json?: boolean; format: InspectFormat },
-    ) => {
-      const { config, baseDir } = await configOfArguments(what, overrides);
-      const { planModels } = await import("./cli/models.ts");
-      const { inspectModel } = await import("./cli/inspect.ts");
-      const { layerSettings } = await import("./cli/layer-settings.ts");
-      const found = [];
-      for (const planned of await planModels(config, baseDir)) {
-        found.push(await inspectModel(planned, layerSettings(config), interrupt.signal));
-      }
-      write(inspectionText(found, json === true ? "json" : format));
-      for (const { id, warnings } of found) {
-        for (const warning of warnings) stderr.write(`warning: ${printable(`${id}: ${warning}`)}\n`);
-      }
-    },
-  );
+  .option("--json", "the same as --format json");
+for (const [key, argument, description, parse] of CHOICE) {
+  inspect.addOption(new Option(`--${flagOf(key)} ${argument}`, description).argParser(parse));
+}
+inspect.action(
+  async (
+    what: string[],
+    { json, format, ...overrides }: Overrides & { json?: boolean; format: InspectFormat },
+  ) => {
+    const loaded = await configOfArguments(what, overrides);
+    const { inspectCommand } = await import("./cli/inspect-command.ts");
+    await leave(
+      await inspectCommand(loaded, json === true ? "json" : format, { write, stderr }, interrupt.signal),
+    );
+  },
+);
 
 addQueryCommand(program, write);
 addExportCommand(program, write, interrupt.signal);

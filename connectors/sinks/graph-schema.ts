@@ -43,7 +43,11 @@ const CONNECTS_ENDS = ["source_layer", "source_neuron", "target_layer", "target_
 
 const MODEL: GraphTable = {
   name: "Model",
-  columns: [text("id"), text("uri"), text("format"), text("run_id")],
+  columns: [
+    ...["id", "uri", "format", "run_id"].map(text),
+    { name: "series", type: "utf8", nullable: true },
+    { name: "step", type: "float64", nullable: true },
+  ],
 };
 const LAYER: GraphTable = {
   name: "Layer",
@@ -110,7 +114,13 @@ export interface GraphRows {
 
 /** The node of the model itself, which also records the run that wrote it. */
 export function modelRow(model: ModelHeader, runId: string): GraphRows {
-  return rows(MODEL, 1, [model.id, model.uri, model.format, runId].map((value) => strings([value])));
+  const { id, uri, format, series, step } = model;
+  const absent = { valid: Uint8Array.of(0) };
+  return rows(MODEL, 1, [
+    ...[id, uri, format, runId].map((value) => strings([value])),
+    { type: "utf8", values: [series ?? ""], ...series === undefined ? absent : {} },
+    { type: "float64", values: Float64Array.of(step ?? 0), ...step === undefined ? absent : {} },
+  ]);
 }
 
 /**
@@ -118,7 +128,7 @@ export function modelRow(model: ModelHeader, runId: string): GraphRows {
  * model id holds no slash, so ids are unique over all models.
  *
  * @param batch fits `TABLES[table]`
- * @returns nodes first; nothing for `skipped`, which has no place in the graph
+ * @returns nodes first; nothing for `models`, whose node is `modelRow`, and `skipped`, which has no place in the graph
  */
 export function graphRows(model: ModelHeader, table: TableName, batch: TableBatch): readonly GraphRows[] {
   const prefix = encodeModelId(model.id);
@@ -152,6 +162,7 @@ export function graphRows(model: ModelHeader, table: TableName, batch: TableBatc
       const ends = [ids("source_layer", "source_neuron"), ids("target_layer", "target_neuron")];
       return [rows(CONNECTS, batch.rows, [...ends, ...rest(...CONNECTS_ENDS)])];
     }
+    case "models":
     case "skipped":
       return [];
   }

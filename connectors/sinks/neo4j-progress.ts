@@ -63,10 +63,11 @@ export class Neo4jLoad {
           `CREATE (:${label} {load: $load, slot: slot, step: 0, touched: timestamp(), host: $host, pid: $pid})`,
         { load: load.number, workers: neo4j.int(workers), host: HOST, pid: neo4j.int(pid) },
       );
-      const { id, uri, format } = model;
+      const { id, uri, format, series = null, step = null } = model;
+      const node = { id, uri, format, series, step, run_id: runId, key: encodeModelId(id) };
       await run(
         `MATCH (o:${label} {load: $load, slot: 0}) CREATE (o)-[:LOADS]->(:${staged} $model)`,
-        { load: load.number, model: { id, uri, format, run_id: runId, key: encodeModelId(id) } },
+        { load: load.number, model: node },
       );
     }, signal);
     return load;

@@ -51,7 +51,8 @@ export class StagedRows {
   }
 
   async write(table: TableName, batch: TableBatch): Promise<void> {
-    if (table === "skipped") return;
+    // The model's node is made with the load; what was skipped has none.
+    if (table === "models" || table === "skipped") return;
     const { layers, columns } = placed(this.header, table, batch);
     const groups = new Map<string, number[]>();
     for (let row = 0; row < batch.rows; row++) {

@@ -53,7 +53,13 @@ export async function storedModels(out: string): Promise<readonly StoredModel[]>
     if (partition !== `model=${encodeModelId(id)}`) {
       throw new SyntaxError(`${path}: found model ${show(id)}, required that of its folder ${partition}`);
     }
-    return { header: { id, uri, format, key: "" }, runId, partition };
+    const series = said.get("svrflow.series");
+    const step = said.get("svrflow.step");
+    const place = {
+      ...series === undefined ? {} : { series },
+      ...step === undefined ? {} : { step: Number(step) },
+    };
+    return { header: { id, uri, format, key: "", ...place }, runId, partition };
   }));
 }
 

@@ -80,6 +80,8 @@ export function tableMetadata(run: RunHeader, model: ModelHeader, table: TableNa
     "svrflow.model": model.id,
     "svrflow.uri": model.uri,
     "svrflow.format": model.format,
+    ...model.series === undefined ? {} : { "svrflow.series": model.series },
+    ...model.step === undefined ? {} : { "svrflow.step": String(model.step) },
     "svrflow.table": table,
   };
 }

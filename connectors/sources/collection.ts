@@ -12,6 +12,8 @@ import { UNSUPPORTED_EXTENSIONS } from "./unsupported.ts";
 export interface ModelFile {
   readonly path: string;
   readonly id: string;
+  /** Its path below the folder or the folders that a glob searches, with `/`; a single file's own name. */
+  readonly name: string;
 }
 
 /** File names that say nothing about the model; its folder's name does. */
@@ -32,10 +34,10 @@ export async function resolveModels(pattern: string, baseDir: string): Promise<M
   const found = await stat(path).catch(() => null);
   if (found?.isDirectory()) {
     const files = await filesIn(path, FOLDER_EXTENSIONS);
-    return await named(await modelsAmong(files), path, `the folder ${path}`, () => refusedIn(path));
+    return await named(await modelsAmong(files), path, path, `the folder ${path}`, () => refusedIn(path));
   }
   if (found !== null || !isDynamicPattern(pattern)) {
-    return [{ path, id: plainId(path, dirname(dirname(path))) }];
+    return [{ path, id: plainId(path, dirname(dirname(path))), name: basename(path) }];
   }
   const files = await glob(pattern.split(sep).join("/"), {
     cwd: baseDir,
@@ -44,7 +46,8 @@ export async function resolveModels(pattern: string, baseDir: string): Promise<M
   });
   const known = await modelsAmong(files);
   const refused = () => refusalOf(files);
-  return await named(known, dirname(commonFolder(known)), `the pattern ${pattern} in ${baseDir}`, refused);
+  const common = commonFolder(known);
+  return await named(known, dirname(common), common, `the pattern ${pattern} in ${baseDir}`, refused);
 }
 
 /** Files with one of these extensions below a folder, whatever their case. */
@@ -72,6 +75,7 @@ async function refusalOf(files: readonly string[]): Promise<string> {
 async function named(
   files: readonly string[],
   root: string,
+  searched: string,
   what: string,
   refused: () => Promise<string>,
 ): Promise<ModelFile[]> {
@@ -92,7 +96,12 @@ async function named(
   const ids = sorted.map((path) => relativeId(path, start));
   return sorted.map((path, at) => {
     const id = ids[at]!;
-    return { path, id: ids.filter((other) => other === id).length > 1 ? `${id}${extensionOf(path)}` : id };
+    const name = relative(searched, path).split(sep).join("/");
+    return {
+      path,
+      id: ids.filter((other) => other === id).length > 1 ? `${id}${extensionOf(path)}` : id,
+      name,
+    };
   });
 }
 

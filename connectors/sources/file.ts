@@ -92,3 +92,20 @@ export async function digestFile(
   }
   return { path, bytes: source.size, sha256: hash.digest("hex"), ...whole ? {} : { digested } };
 }
+
+/**
+ * Compares a file with its digest.
+ *
+ * @param required SHA-256 of the whole file, 64 hex digits
+ * @throws {RangeError} when it is another file; names the path and both digests
+ */
+export async function checkDigest(path: string, required: string, signal?: AbortSignal): Promise<void> {
+  const source = await openFile(path);
+  try {
+    const { sha256 } = await digestFile(path, source, signal);
+    if (sha256 === required.toLowerCase()) return;
+    throw new RangeError(`${path}: found sha256 ${sha256}, required ${required.toLowerCase()}`);
+  } finally {
+    await source.close();
+  }
+}

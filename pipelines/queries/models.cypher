@@ -4,6 +4,8 @@
 // @column format  text  of its file
 // @column uri  text  where it came from
 // @column run_id  text  the run that wrote it
+// @column series  text?  the series of checkpoints that it belongs to; null where none is known
+// @column step  number?  its epoch or step there
 // @column layers  integer  number of layers, skipped ones too
 // @column neurons  integer  number of spectral neurons
 // @column connections  integer  number of connections between layers
@@ -13,5 +15,6 @@ OPTIONAL MATCH (m)-[:HAS_LAYER]->(l:Layer)
 WITH m, count(l) AS layers, coalesce(sum(l.rank), 0) AS neurons
 OPTIONAL MATCH (m)-[:HAS_LAYER]->(:Layer)-[f:FEEDS]->(:Layer)
 WITH m, layers, neurons, count(f) AS connections, coalesce(sum(f.significant), 0) AS significant
-RETURN m.id AS model, m.format AS format, m.uri AS uri, m.run_id AS run_id, layers, neurons, connections, significant
+RETURN m.id AS model, m.format AS format, m.uri AS uri, m.run_id AS run_id, m.series AS series, m.step AS step,
+       layers, neurons, connections, significant
 ORDER BY model

@@ -30,6 +30,7 @@ export function inspectionText(models: readonly Inspection[], format: InspectFor
 function asTables(model: Inspection): string {
   const head = [
     printable(`${model.id}  (${model.format}, ${model.uri})`),
+    ...model.series === null ? [] : [printable(`  series: ${model.series}, step ${model.step ?? "unknown"}`)],
     ...Object.entries(model.metadata).map(([key, value]) => `  ${printable(`${key}: ${value}`)}`),
   ];
   const tables = inspectionTables(model).map((table) => `${table.title}\n${plainTable(table)}\n`);

@@ -51,6 +51,9 @@ export interface Inspection {
   readonly id: string;
   readonly uri: string;
   readonly format: string;
+  /** What it is a checkpoint of, and the epoch or step; null where nothing says so. */
+  readonly series: string | null;
+  readonly step: number | null;
   readonly metadata: Readonly<Record<string, string>>;
   readonly warnings: readonly string[];
   readonly layers: readonly InspectedLayer[];
@@ -78,6 +81,8 @@ export async function inspectModel(
       id: model.id,
       uri: model.uri,
       format: model.format,
+      series: planned.series ?? null,
+      step: planned.step ?? null,
       metadata: Object.fromEntries(model.metadata),
       warnings,
       layers: layers.map((layer): InspectedLayer => {

@@ -1,16 +1,21 @@
 /** The models of a run: every entry of its config as something that can be opened. */
 
 import { existsSync } from "node:fs";
-import { basename, isAbsolute, resolve } from "node:path";
+import { basename, dirname, isAbsolute, resolve } from "node:path";
 import { ConfigError } from "../../config/document.ts";
 import { loadTopology } from "../../config/load.ts";
-import type { RunConfig } from "../../config/schema.ts";
+import { loadManifest } from "../../config/manifest.ts";
+import type { FileEntry, RunConfig } from "../../config/schema.ts";
 import { resolveModels } from "../../connectors/sources/collection.ts";
+import { checkDigest } from "../../connectors/sources/file.ts";
 import { formatOf, withoutExtension } from "../../connectors/sources/registry.ts";
 import { openSynthetic } from "../../connectors/sources/synthetic.ts";
 import { show } from "../model/errors.ts";
 import type { Model } from "../model/ports.ts";
 import type { TopologyDeclaration } from "../model/topology.ts";
+import { uniqueIds } from "./model-ids.ts";
+import { nameFilter } from "./name-glob.ts";
+import { placesOf } from "./series.ts";
 
 /** A model that can be opened, and what was declared about it. */
 export interface PlannedModel {
@@ -18,68 +23,139 @@ export interface PlannedModel {
   /** What the user called it. */
   readonly uri: string;
   readonly topology: TopologyDeclaration | undefined;
+  /** The series that it is a checkpoint of, and its place there; absent where nothing says so. */
+  readonly series?: string;
+  readonly step?: number;
   open(signal?: AbortSignal): Promise<Model>;
 }
 
 type ModelEntry = Exclude<RunConfig["models"], readonly unknown[]>;
 type TopologyEntry = RunConfig["topology"];
 
+/** A model before its id is final. */
+interface Draft {
+  readonly id: string;
+  readonly given: boolean;
+  /** Whether its entry says more than where it is. */
+  readonly told: boolean;
+  readonly uri: string;
+  readonly topology: TopologyDeclaration | undefined;
+  readonly series?: string | undefined;
+  readonly step?: number | undefined;
+  open(id: string, signal?: AbortSignal): Promise<Model>;
+}
+
 /**
- * Resolves the models of a config, in its order.
+ * Resolves the models of a config, in its order. A file that several entries stand for is there once, unless one gives it an id.
  *
  * A model's topology is the one its entry names, else the run's, else a side file `<model>.topology.yaml` (or `.yml`,
  * `.json`) beside the model.
  *
  * @throws {RangeError} when an entry stands for no model
- * @throws {ConfigError} when a topology cannot be loaded, or two models have the same id
+ * @throws {ConfigError} when a manifest or a topology cannot be loaded, two models have the same id, or nothing is left to be read
  */
 export async function planModels(config: RunConfig, baseDir: string): Promise<PlannedModel[]> {
   const entries = Array.isArray(config.models) ? config.models : [config.models];
-  const planned: PlannedModel[] = [];
-  for (const entry of entries) planned.push(...await planEntry(entry, config.topology, baseDir));
-  const byId = new Map<string, PlannedModel>();
-  for (const model of planned) {
-    const same = byId.get(model.id);
-    if (same !== undefined) {
-      throw new ConfigError(
-        `models: found ${show(same.uri)} and ${show(model.uri)} with the same id ${
-          show(model.id)
-        }, required one id each ` +
-          `(give them one: {path: …, id: …})`,
-      );
-    }
-    byId.set(model.id, model);
+  const wanted = nameFilter(listOf(config.include), listOf(config.exclude));
+  const drafts: Draft[] = [];
+  for (const entry of entries) drafts.push(...await draftsOf(entry, config.topology, baseDir, wanted));
+  const models = withoutRepeats(drafts);
+  if (models.length === 0) {
+    throw new ConfigError("include, exclude: found that they leave no model, required at least one");
   }
-  return planned;
+  const ids = uniqueIds(models);
+  const byId = await placesOf(config.series, ids);
+  // An id that a user made up may say nothing; the name that it stands for may.
+  const byName = await placesOf(config.series, models.map(({ given, uri }) => given ? shortName(uri) : ""));
+  return models.map((draft, at): PlannedModel => {
+    const place = byId[at] ?? byName[at];
+    const series = draft.series ?? place?.series;
+    const step = draft.step ?? place?.step;
+    return {
+      id: ids[at]!,
+      uri: draft.uri,
+      topology: draft.topology,
+      ...series === undefined ? {} : { series },
+      ...step === undefined ? {} : { step },
+      open: (signal) => draft.open(ids[at]!, signal),
+    };
+  });
 }
 
-async function planEntry(entry: ModelEntry, shared: TopologyEntry, baseDir: string): Promise<PlannedModel[]> {
-  if (typeof entry === "object" && "synthetic" in entry) {
+const listOf = (globs: string | readonly string[] | undefined) => typeof globs === "string" ? [globs] : globs;
+
+const shortName = (uri: string) => withoutExtension(uri).split(/[/\\]/u).slice(-2).join("/");
+
+/** A file that several entries stand for and none gave an id is one model: as the entry says that says something about it. */
+function withoutRepeats(drafts: readonly Draft[]): Draft[] {
+  const plain = new Set(drafts.filter(({ given, told }) => !given && !told).map(({ uri }) => uri));
+  const told = new Set(drafts.filter((draft) => !draft.given && draft.told).map(({ uri }) => uri));
+  return drafts.filter((draft) => {
+    if (draft.given || draft.told) return true;
+    return !told.has(draft.uri) && plain.delete(draft.uri);
+  });
+}
+
+async function draftsOf(
+  entry: ModelEntry,
+  shared: TopologyEntry,
+  baseDir: string,
+  wanted: (name: string) => boolean,
+): Promise<Draft[]> {
+  if (typeof entry === "string") return await draftFiles({ path: entry }, shared, baseDir, wanted);
+  if ("synthetic" in entry) {
     const { id, synthetic } = entry;
-    return [{
-      id,
-      uri: `synthetic:${id}`,
-      topology: undefined,
-      open: () => new Promise((resolve) => resolve(openSynthetic(synthetic, id))),
-    }];
+    const open = () => new Promise<Model>((resolve) => resolve(openSynthetic(synthetic, id)));
+    return [{ id, given: true, told: true, uri: `synthetic:${id}`, topology: undefined, open }];
   }
-  const { path: pattern, id, topology } = typeof entry === "string"
-    ? { path: entry, id: undefined, topology: undefined }
-    : entry;
-  const files = await resolveModels(pattern, baseDir);
-  if (id !== undefined && files.length > 1) {
+  if (!("manifest" in entry)) return await draftFiles(entry, shared, baseDir, wanted);
+  const path = resolve(baseDir, entry.manifest);
+  const own = nameFilter(listOf(entry.include), listOf(entry.exclude));
+  const both = (name: string) => wanted(name) && own(name);
+  const run = typeof shared === "string" ? resolve(baseDir, shared) : shared;
+  const drafts: Draft[] = [];
+  for (const file of await loadManifest(path)) {
+    drafts.push(...await draftFiles(file, run, dirname(path), both));
+  }
+  return drafts;
+}
+
+async function draftFiles(
+  { path: pattern, id, topology, include, exclude, series, step, sha256 }: FileEntry,
+  shared: TopologyEntry,
+  baseDir: string,
+  wanted: (name: string) => boolean,
+): Promise<Draft[]> {
+  const found = await resolveModels(pattern, baseDir);
+  const own = nameFilter(listOf(include), listOf(exclude));
+  const chosen = found.filter(({ name }) => own(name));
+  if (chosen.length === 0) {
+    throw new RangeError(
+      `models: found ${found.length} files for ${
+        show(pattern)
+      } of which include and exclude leave none, required at least one`,
+    );
+  }
+  for (const [key, value] of Object.entries({ id, step, sha256 })) {
+    if (value === undefined || chosen.length === 1) continue;
     throw new ConfigError(
-      `models: found ${files.length} files for ${show(pattern)}, required one where an id is given`,
+      `models: found ${chosen.length} files for ${show(pattern)}, required one where ${key} is given`,
     );
   }
   const declared = await topologyOf(topology ?? shared, baseDir);
-  return await Promise.all(files.map(async (file): Promise<PlannedModel> => ({
+  const files = chosen.filter(({ name }) => wanted(name));
+  return await Promise.all(files.map(async (file): Promise<Draft> => ({
     id: id ?? file.id,
+    given: id !== undefined,
+    told: [topology, series, step, sha256].some((each) => each !== undefined),
     uri: file.path,
     topology: declared ?? await sideFile(file.path),
-    async open(signal) {
+    series,
+    step,
+    async open(id, signal) {
+      if (sha256 !== undefined) await checkDigest(file.path, sha256, signal);
       const format = await formatOf(file.path);
-      return await format.open(file.path, id ?? file.id, signal);
+      return await format.open(file.path, id, signal);
     },
   })));
 }

@@ -10,7 +10,7 @@ const CONFIG_EXTENSIONS = [".yaml", ".yml", ".json"];
 const MODEL_JSON = /(\.index|(^|[/\\])model)\.json$/i;
 
 /**
- * The config of `svr run <what...>`: one config file, or any number of models, folders and globs.
+ * The config of `svr run <what...>`: one config file, or any number of models, folders, globs and manifests (.csv).
  *
  * @throws {ConfigError} when both are mixed, or the settings are not valid
  */
@@ -22,7 +22,10 @@ export async function configOfArguments(
     CONFIG_EXTENSIONS.includes(extname(each).toLowerCase()) && !MODEL_JSON.test(each)
   );
   const [config] = configs;
-  if (config === undefined) return runConfigOf({ ...overrides, models: [...what] });
+  if (config === undefined) {
+    const models = what.map((each) => extname(each).toLowerCase() === ".csv" ? { manifest: each } : each);
+    return runConfigOf({ ...overrides, models });
+  }
   if (what.length > 1) {
     throw new ConfigError(
       `svr run: found ${what.length} arguments, required one config file, or models only`,

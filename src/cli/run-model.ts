@@ -60,7 +60,9 @@ export async function runModel(planned: PlannedModel, run: ModelRun): Promise<Do
     ]);
     const inputs = await model.inputs(signal, new Set(read));
     const { id, uri, format } = model;
-    const header = { id, uri, format, key: keyOf(inputs, planned.topology, config) };
+    const { series, step } = planned;
+    const place = { ...series === undefined ? {} : { series }, ...step === undefined ? {} : { step } };
+    const header = { id, uri, format, key: keyOf(inputs, planned.topology, config, place), ...place };
     const done = await withoutComputing(header, inputs, run) ??
       await compute(model, header, inputs, layers, run);
     const { report, work } = done;

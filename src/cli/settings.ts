@@ -11,7 +11,7 @@ import { measureOverlap } from "../analysis/overlap-measures.ts";
 import type { TestReport } from "../analysis/report.ts";
 import type { SignificanceSettings } from "../flow/edge-operators.ts";
 import { messageOf } from "../model/errors.ts";
-import type { InputFile } from "../model/ports.ts";
+import type { InputFile, ModelHeader } from "../model/ports.ts";
 import { SCHEMA_VERSION } from "../model/tables.ts";
 import type { TopologyDeclaration } from "../model/topology.ts";
 import { logSurvivalOfSigma, sigmaOfLogP } from "../stats/normal.ts";
@@ -104,15 +104,19 @@ const SHAPING = [
 /**
  * Names a model's files: equal content and equal settings give equal keys.
  *
+ * @param place in a series; the tables name it, so that another rule for series writes them anew
+ *
  * @returns 64 hex digits
  */
 export function keyOf(
   inputs: readonly InputFile[],
   topology: TopologyDeclaration | undefined,
   config: RunConfig,
+  place: Pick<ModelHeader, "series" | "step"> = {},
 ): string {
   const settings = {
     ...Object.fromEntries(SHAPING.map((key) => [key, config[key]])),
+    ...place,
     ...{ topology, version: VERSION, schema: SCHEMA_VERSION, inputs: inputs.map(({ sha256 }) => sha256) },
   };
   return createHash("sha256").update(JSON.stringify(settings)).digest("hex");

@@ -2,6 +2,7 @@
 
 import type { ConnectionSummary, EdgeColumns } from "../model/graph.ts";
 import type { Connection, LayerGraph, Skipped } from "../model/layer.ts";
+import type { ModelHeader } from "../model/ports.ts";
 import {
   batchOfRows,
   type ColumnData,
@@ -115,6 +116,16 @@ export class ModelTables {
 
 function nearKernelCount(values: Float64Array, relative: number): number {
   return nearKernels(values, relative).reduce((sum, flag) => sum + flag, 0);
+}
+
+/** The row of a model itself. @param rows of its other tables */
+export function modelBatch(
+  { id, uri, format, series, step, key }: ModelHeader,
+  { layers, neurons, connections, edges, skipped }: Readonly<Record<TableName, number>>,
+): TableBatch {
+  const place = { series: series ?? null, step: step ?? null };
+  const row = { id, uri, format, ...place, key, layers, neurons, connections, edges, skipped };
+  return batchOfRows(TABLES.models, [row]);
 }
 
 function layerRow({ layer, spectrum }: SpectrumJob, nearKernel: number): Row {

@@ -18,7 +18,7 @@ import type { ModelMeasures } from "../model/measures.ts";
 import type { Model, ModelHeader, ModelMeasurer, ModelSink, Sink, WrittenFile } from "../model/ports.ts";
 import { type Row, TABLE_NAMES, type TableBatch, type TableName } from "../model/tables.ts";
 import type { ConnectionEdges, EdgeJob, SkippedConnection, SpectrumJob } from "./jobs.ts";
-import { edgeBatch, ModelTables } from "./model-tables.ts";
+import { edgeBatch, modelBatch, ModelTables } from "./model-tables.ts";
 
 /** A strong edge, for the report. */
 export interface StrongEdge {
@@ -161,6 +161,7 @@ class ModelWriter {
     // What a chain is made of must be in the graph that it is said to be in.
     for (const { connection, edges } of unwritten) await this.#write("edges", edgeBatch(connection, edges));
     for (const [table, batch] of this.#tables.batches()) await this.#write(table, batch);
+    await this.#write("models", modelBatch(this.#settings.header, this.#rows));
     const files: WrittenFile[] = [];
     const open = await this.#sinks();
     // What is committed leaves the list: it can no longer be aborted.

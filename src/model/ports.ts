@@ -86,6 +86,9 @@ export interface ModelHeader {
    * repeated run replaces its own files and no others.
    */
   readonly key: string;
+  /** The series of checkpoints that the model belongs to, and its epoch or step; absent where nothing says so. */
+  readonly series?: string;
+  readonly step?: number;
 }
 
 /** A file that stands under its final name. */

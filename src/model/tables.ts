@@ -18,13 +18,29 @@ export interface ColumnSchema {
 }
 
 /** The tables that a run leaves. */
-export type TableName = "layers" | "neurons" | "connections" | "edges" | "skipped";
+export type TableName = "models" | "layers" | "neurons" | "connections" | "edges" | "skipped";
 
 const required = (name: string, type: ColumnType): ColumnSchema => ({ name, type, nullable: false });
 const nullable = (name: string, type: ColumnType): ColumnSchema => ({ name, type, nullable: true });
 
 /** The columns of every table, in order. */
 export const TABLES: Readonly<Record<TableName, readonly ColumnSchema[]>> = {
+  // One row: the model's own.
+  models: [
+    // The whole id, which a path may hold cut.
+    required("id", "utf8"),
+    required("uri", "utf8"),
+    required("format", "utf8"),
+    // What it is a checkpoint of, and the epoch or step; null where no rule or entry says so.
+    nullable("series", "utf8"),
+    nullable("step", "float64"),
+    required("key", "utf8"),
+    required("layers", "int32"),
+    required("neurons", "int64"),
+    required("connections", "int64"),
+    required("edges", "int64"),
+    required("skipped", "int64"),
+  ],
   layers: [
     required("layer_index", "int32"),
     required("name", "utf8"),

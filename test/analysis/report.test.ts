@@ -22,7 +22,7 @@ const findings: ModelFindings = {
     skipped: [],
     warnings: ["guessed"],
   },
-  rows: { layers: 2, neurons: 8, connections: 1, edges: 3, skipped: 11 },
+  rows: { models: 1, layers: 2, neurons: 8, connections: 1, edges: 3, skipped: 11 },
   layers: [layer(0, "layer0"), layer(1, "layer1")],
   connections: [{
     ...{ source_layer: 0, target_layer: 1, via: "direct", evidence: "guessed", tests: 10_000 },

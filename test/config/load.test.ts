@@ -26,6 +26,7 @@ describe("a run config", () => {
   it("fills in the defaults of the design", () => {
     expect(runConfigOf({ models: "x.safetensors" }).config).toEqual({
       models: "x.safetensors",
+      series: "auto",
       out: "svr-out",
       unfolding: "svr",
       batchNorm: "raw",

@@ -76,6 +76,7 @@ describe("a collection", () => {
     expect(await resolveModels("gone.safetensors", folder)).toEqual([{
       path: join(folder, "gone.safetensors"),
       id: "gone",
+      name: "gone.safetensors",
     }]);
   });
 

@@ -141,7 +141,7 @@ const SUBJECTS: readonly Subject[] = [
         ...{ significant: false, first: 40, last: 60 },
       },
     ],
-    empty: [],
+    empty: ["series"],
   },
   {
     name: "a model whose connections have parts",
@@ -169,7 +169,7 @@ const SUBJECTS: readonly Subject[] = [
       ...{ from: "in", to: "out", from_neuron: 1, to_neuron: 2, hops: 3, limit: 500 },
     }],
     // One model only, without a change and without an orphan.
-    empty: ["appeared-vanished", "orphans"],
+    empty: ["appeared-vanished", "orphans", "series"],
   },
 ];
 

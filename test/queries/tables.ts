@@ -47,7 +47,7 @@ const reached = (side: "in" | "out", from: string, to: string) =>
 
 /** What each query answers, by another hand. Parameters and columns as in the query. */
 export const SQL: Readonly<Record<string, string>> = {
-  "models": `SELECT m.model, m.format, m.uri, m.run_id,
+  "models": `SELECT m.model, m.format, m.uri, m.run_id, m.series, m.step,
       (SELECT count(*) FROM layers l WHERE l.model = m.model), (SELECT count(*) FROM neurons n WHERE n.model = m.model),
       (SELECT count(*) FROM connections c WHERE c.model = m.model),
       (SELECT sum(significant) FROM connections c WHERE c.model = m.model)
@@ -105,6 +105,14 @@ export const SQL: Readonly<Record<string, string>> = {
       FROM layers l LEFT JOIN touching USING (model, layer_index) WHERE model = $model GROUP BY ALL)
     SELECT name, kind, neurons, it + ot, i + o, c, (i + o)::DOUBLE / nullif(it + ot, 0) AS share,
       i::DOUBLE / nullif(it, 0), o::DOUBLE / nullif(ot, 0) FROM counted ORDER BY share DESC NULLS LAST, layer_index`,
+  "series": `WITH fed AS (
+      SELECT model, target_layer AS layer_index, sum(tests) AS t, sum(significant) AS s, sum(expected_by_chance) AS c, max(max_overlap) AS o
+      FROM connections GROUP BY ALL)
+    SELECT m.series, l.name, m.step, m.id, coalesce(l.rank, 0), spectral_norm, stable_rank, coalesce(t, 0), coalesce(s, 0),
+      coalesce(c, 0), o
+    FROM models m JOIN layers l USING (model) LEFT JOIN fed USING (model, layer_index)
+    WHERE m.series IS NOT NULL AND m.step IS NOT NULL AND ($series = '' OR m.series = $series) AND ($layer = '' OR l.name = $layer)
+    ORDER BY m.series, l.layer_index, l.name, m.step, m.id LIMIT $limit`,
   "compare-models": `WITH told AS (SELECT *,
       (SELECT count(*) FROM neurons n WHERE n.model = l.model AND n.layer_index = l.layer_index AND near_kernel)::DOUBLE / rank AS near,
       (SELECT coalesce(sum(significant), 0) FROM connections c WHERE c.model = l.model AND c.target_layer = l.layer_index) AS found
@@ -155,7 +163,7 @@ export async function openTables(
   out: string,
 ): Promise<(sql: string, parameters: Parameters) => Promise<unknown[][]>> {
   const duckdb = await (await DuckDBInstance.create()).connect();
-  for (const table of ["layers", "neurons", "connections", "edges"]) {
+  for (const table of ["models", "layers", "neurons", "connections", "edges"]) {
     const files =
       `read_parquet('${join(out, table, "*", "*.parquet").replaceAll("'", "''")}', filename = true, ` +
       "hive_partitioning = true, hive_types = {'model': VARCHAR})";
@@ -163,11 +171,9 @@ export async function openTables(
       `CREATE TABLE ${table} AS SELECT *, regexp_extract(filename, 'model=([^/]+)', 1) AS folder FROM ${files}`,
     );
   }
-  const report = JSON.parse(await readFile(join(out, "report.json"), "utf8")) as RunReport;
-  await duckdb.run("CREATE TABLE models (model VARCHAR, format VARCHAR, uri VARCHAR, run_id VARCHAR)");
-  for (const { id, format, uri } of report.models) {
-    await duckdb.run("INSERT INTO models VALUES ($1, $2, $3, $4)", [id, format, uri, report.run_id]);
-  }
+  const { run_id } = JSON.parse(await readFile(join(out, "report.json"), "utf8")) as RunReport;
+  await duckdb.run("ALTER TABLE models ADD COLUMN run_id VARCHAR");
+  await duckdb.run("UPDATE models SET run_id = $1", [run_id]);
   return async (sql, parameters) => {
     const used = Object.fromEntries(
       Object.entries(parameters).filter(([name]) => new RegExp(`\\$${name}\\b`).test(sql)),
