@@ -195,7 +195,7 @@ describe("a run that is repeated", () => {
   it("is refused, with the holder's name, while another is at work in the folder", async () => {
     const held = join(folder, "held");
     const going = runInto(held, [], 60);
-    const ready = async () => (await readdir(held).catch(() => [])).includes(".lock");
+    const ready = async () => (await readdir(held).catch((): string[] => [])).includes(".lock");
     while (!await ready()) await new Promise((resolve) => setTimeout(resolve, 5));
     const { code, stderr } = await svr(["run", config, "--out", held, "--quiet"]);
     expect(code).toBe(1);
