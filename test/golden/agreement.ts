@@ -1,7 +1,9 @@
 /** What it means to agree with a golden case: one suite per case. */
 
 import { beforeAll, expect, it } from "vitest";
+import { measureModel } from "../../src/analysis/model-measures.ts";
 import type { ComputingKernelName } from "../../src/kernels/in-thread.ts";
+import type { PathMetric } from "../../src/model/measures.ts";
 import { describeKernel, KERNELS, NO_BLAS } from "../kernels.ts";
 import { describeWithShared } from "../shared.ts";
 import { type GoldenCase, type GoldenConnection, modelOf } from "./cases.ts";
@@ -197,16 +199,19 @@ function agreement(golden: GoldenCase, name: ComputingKernelName): void {
   if (golden.pathMetric !== undefined) {
     it("sums over all paths to the same metric", () => {
       // Every overlap and singular value counts here, also of pairs that golden does not list.
-      let arriving = computed.spectra[0]!.singularValues;
-      computed.connections.forEach(({ overlap }, at) => {
-        const s = computed.spectra[at + 1]!.singularValues;
-        const before = arriving;
-        arriving = s.map((gain, i) =>
-          gain * before.reduce((sum, value, j) => sum + overlap[i * before.length + j]! * value, 0)
-        );
-      });
-      const metric = arriving.reduce((sum, value) => sum + value, 0);
-      expect(Math.abs(metric / golden.pathMetric! - 1)).toBeLessThanOrEqual(PATHS);
+      const values = computed.spectra.map(({ singularValues }) => singularValues);
+      const model = measureModel({ graph: computed.graph, logAlpha: -10, floor: 0, chains: 1 });
+      for (const { connection, overlap } of computed.connections) {
+        const [from, to] = [values[connection.source]!, values[connection.target]!];
+        const taken = model.connection(connection, from, to);
+        // In two blocks, the second smaller.
+        const first = Math.ceil(to.length * 0.6);
+        taken.block(first, overlap.subarray(0, first * from.length));
+        taken.block(to.length - first, overlap.subarray(first * from.length));
+      }
+      expect(model.finish().measures.pathMetric).toMatchObject({ floor: 0 });
+      const { logWithSingularValues: metric } = model.finish().measures.pathMetric as PathMetric;
+      expect(Math.abs(Math.exp(metric) / golden.pathMetric! - 1)).toBeLessThanOrEqual(PATHS);
     });
   }
 }
