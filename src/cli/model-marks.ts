@@ -9,7 +9,6 @@ import { join } from "node:path";
 import { encodeModelId } from "../../connectors/sinks/staging.ts";
 import type { ModelReport } from "../analysis/report.ts";
 import { codeOf } from "../model/errors.ts";
-import type { KernelInfo } from "../kernels/kernel.ts";
 import type { RunRecord } from "./records.ts";
 
 /** Raised when what a mark holds changes, the report's content too: marks of another format count as none. */
@@ -26,11 +25,8 @@ export interface ModelMark {
   readonly format: number;
   /** See `keyOf`: the model's content, and whatever shapes its tables. */
   readonly key: string;
-  /** The run that computed it. */
-  readonly runId: string;
   /** Runs that gave it to a graph: one of them stands in the graph's copy, if there is one. */
   readonly runIds: readonly string[];
-  readonly kernel: KernelInfo;
   readonly entry: RunRecord["models"][number];
   readonly report: ModelReport;
 }

@@ -71,8 +71,9 @@ export interface RunRecord {
     readonly id: string;
     readonly uri: string;
     readonly key: string;
-    /** The run that computed it. */
+    /** The run that computed it, and with what. */
     readonly run_id: string;
+    readonly kernel: KernelInfo;
     readonly inputs: readonly InputFile[];
     readonly files: readonly WrittenFile[];
     readonly skipped: readonly Skipped[];

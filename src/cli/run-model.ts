@@ -136,10 +136,8 @@ async function compute(
   const { files, skipped } = result;
   const mark = await marks.put({
     key,
-    runId,
     runIds: [runId],
-    kernel: workshop.kernel.info,
-    entry: { id, uri, key, run_id: runId, inputs, files, skipped },
+    entry: { id, uri, key, run_id: runId, kernel: workshop.kernel.info, inputs, files, skipped },
     report: modelReport(header, result),
   });
   return doneOf(mark, { uri, inputs }, "computed");

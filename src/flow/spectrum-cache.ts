@@ -90,6 +90,8 @@ export class SpectrumCache {
     } finally {
       this.#underWay.delete(key);
       ended();
+      // What was spared while it was in hand.
+      await this.#evict().catch(() => undefined);
     }
   }
 
@@ -128,7 +130,7 @@ export class SpectrumCache {
     const beside = join(this.#folder, `.${key}.${randomBytes(6).toString("hex")}.partial`);
     try {
       await mkdir(this.#folder, { recursive: true });
-      // Room first: the limit holds at any moment, for whole files.
+      // Room first: but for what others have in hand, the limit holds at any moment.
       this.#bytes += bytes;
       this.#files.set(key, bytes);
       await this.#evict(key);

@@ -1,5 +1,6 @@
 /** What a run has left, read by other means than its own, for tests that compare runs. */
 
+import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { tableFromIPC } from "apache-arrow";
@@ -11,6 +12,7 @@ const text = (rows: readonly unknown[]) =>
 
 /** All paths below a folder, sorted. */
 export async function pathsIn(out: string): Promise<string[]> {
+  if (!existsSync(out)) return [];
   const entries = await readdir(out, { recursive: true, withFileTypes: true });
   return entries.map((entry) => relative(out, join(entry.parentPath, entry.name))).sort();
 }
