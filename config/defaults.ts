@@ -16,6 +16,7 @@ export const DEFAULTS = {
   edges: "significant",
   nearKernel: { relative: 0.1 },
   dominant: 1,
+  nullControl: false,
   sinks: ["parquet", "arrow"],
   graph: "embedded",
   kernel: "auto",

@@ -130,6 +130,9 @@ export const runConfigSchema = z.strictObject({
       .describe("Neurons with s_j <= relative * s_1 are near-kernels."),
   }).default(DEFAULTS.nearKernel),
   // Each chain is a pass over all its links: seconds for a large model.
+  nullControl: z.union([z.boolean(), z.int()]).default(DEFAULTS.nullControl).describe(
+    "Repeats the analysis with random vectors in place of those that are tested: true, or the seed. true is seed 0.",
+  ),
   dominant: z.int().min(1).max(1000).default(DEFAULTS.dominant).describe(
     "How many dominant connections are sought: the best chain of edges, then the best that share no neuron with a better one.",
   ),

@@ -87,6 +87,12 @@ const SETTINGS: readonly (readonly [
     "neurons up to this share of s_1 are near-kernels (default: 0.1)",
     (text) => ({ relative: numberOf(text) }),
   ],
+  [
+    "nullControl",
+    "[seed]",
+    "repeat the analysis with random vectors, so that every figure stands beside chance; behind the models, or as --null-control=7 (seed: 0)",
+    numberOf,
+  ],
   ["dominant", "<k>", "the k best disjoint chains of edges (default: 1)", numberOf],
   ["topology", "<file>", "who feeds whom (default: <model>.topology.yaml beside the model, else guessed)"],
   ["kernel", "<name>", "auto, wasm, native (OpenBLAS) or reference (default: auto)"],

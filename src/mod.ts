@@ -45,7 +45,9 @@ export type {
   SkippedConnection,
   SpectrumJob,
 } from "./flow/jobs.ts";
-export { overlap, significance, type SignificanceSettings, weight } from "./flow/edge-operators.ts";
+export { nullControl } from "./flow/control-operator.ts";
+export { significance, type SignificanceSettings, weight } from "./flow/edge-operators.ts";
+export { overlap } from "./flow/overlap-operator.ts";
 export { type PipelineSettings, spectralGraph } from "./flow/pipeline.ts";
 export { type ModelResult, sinks, type SinkSettings, type StrongEdge } from "./flow/sinks.ts";
 export { layers, svd, unfold } from "./flow/spectrum-operators.ts";

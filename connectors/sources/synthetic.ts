@@ -11,8 +11,8 @@ import type {
   WeightStrides,
 } from "../../src/model/layer.ts";
 import type { Model } from "../../src/model/ports.ts";
+import { random } from "../../src/model/random.ts";
 import { elementCount } from "../../src/model/tensor.ts";
-import { random } from "./random.ts";
 
 /** A generated layer. */
 export interface SyntheticLayer {

@@ -53,6 +53,8 @@ export interface RunRecord {
   readonly kernel: (KernelInfo & { readonly threads: number }) | null;
   /** Seeds of generated models, by id. */
   readonly seeds: Readonly<Record<string, number>>;
+  /** Null where there is no null control. */
+  readonly null_control_seed: number | null;
   readonly config: RunConfig;
   /** ISO 8601, UTC. */
   readonly started: string;

@@ -16,7 +16,7 @@ import type { ModelMark, ModelMarks } from "./model-marks.ts";
 import type { PlannedModel } from "./models.ts";
 import type { Progress } from "./progress.ts";
 import type { RunRecord } from "./records.ts";
-import { keyOf, testSettings } from "./settings.ts";
+import { keyOf, nullControlSeed, testSettings } from "./settings.ts";
 import type { OpenWorkshop } from "./workshop.ts";
 
 /** What every model of a run is done with. */
@@ -127,6 +127,7 @@ async function compute(
     weight,
     measureModel,
     dominant: config.dominant,
+    nullControl: nullControlSeed(config),
     workshop,
     sinks,
     header,

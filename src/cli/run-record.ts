@@ -4,6 +4,7 @@ import type { RunConfig } from "../../config/schema.ts";
 import type { KernelInfo } from "../kernels/kernel.ts";
 import { hostRecord, type RunRecord, type SpectraCount, totalRows } from "./records.ts";
 import type { ModelsOutcome } from "./run-models.ts";
+import { nullControlSeed } from "./settings.ts";
 
 /** What a record is made from. */
 export interface RunFacts {
@@ -24,6 +25,7 @@ export function runRecord(
     run_id: runId,
     kernel,
     seeds: seedsOf(config),
+    null_control_seed: nullControlSeed(config),
     config,
     started: started.toISOString(),
     ended: new Date().toISOString(),

@@ -54,6 +54,11 @@ export function weightOf(config: RunConfig): (edge: EdgeVariables) => number {
   }
 }
 
+/** The seed of the null control; null where none is asked for. */
+export function nullControlSeed({ nullControl }: RunConfig): number | null {
+  return typeof nullControl === "number" ? nullControl : nullControl ? 0 : null;
+}
+
 /** The run's byte budget. */
 export function memoryOf(config: RunConfig): number {
   const bytes = parseByteSize(config.memory);
@@ -117,6 +122,8 @@ export function keyOf(
   const settings = {
     ...Object.fromEntries(SHAPING.map((key) => [key, config[key]])),
     ...place,
+    // Nothing of it is in the tables, but it is in the report that is kept with them.
+    nullControl: nullControlSeed(config),
     ...{ topology, version: VERSION, schema: SCHEMA_VERSION, inputs: inputs.map(({ sha256 }) => sha256) },
   };
   return createHash("sha256").update(JSON.stringify(settings)).digest("hex");

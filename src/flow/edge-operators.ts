@@ -1,6 +1,6 @@
-/** From spectra to weighted edges, as RxJS operators: `spectra.pipe(overlap(…), significance(…), weight(…))`. */
+/** From connections to weighted edges, as RxJS operators: `spectra.pipe(overlap(…), significance(…), weight(…))`. */
 
-import { concatMap, defer, from, map, mergeMap, type Observable, of, type OperatorFunction } from "rxjs";
+import { concatMap, defer, from, map, mergeMap, type Observable, type OperatorFunction } from "rxjs";
 import type { EdgeColumns, NearKernels } from "../model/graph.ts";
 import { release } from "../model/tensor.ts";
 import type { MeasureOverlap, ModelMeasurer } from "../model/ports.ts";
@@ -18,78 +18,14 @@ import {
   type Verdicts,
 } from "../stages/significance.ts";
 import type { EdgeVariables } from "../stages/weight.ts";
-import type {
-  ConnectionEdges,
-  ConnectionJob,
-  EdgeJob,
-  OverlapResult,
-  SkippedConnection,
-  SpectrumJob,
-} from "./jobs.ts";
-import { ConnectionQueue } from "./connection-queue.ts";
-import type { SpectrumStore } from "./spectrum-store.ts";
+import type { ConnectionEdges, ConnectionJob, EdgeJob, OverlapResult } from "./jobs.ts";
 import type { Workshop } from "./workshop.ts";
 
 /** Overlap blocks are this large at most: enough rows for the kernel to be efficient. */
-const BLOCK_BYTES = 32 * 2 ** 20;
+export const BLOCK_BYTES = 32 * 2 ** 20;
 
-/**
- * Spectrum -> itself, and each connection as soon as both its ends have come by and all connections into its source that are in the order
- * of flow have been passed on: so that figures of whole ways can be gathered as connections go by.
- */
-export function overlap(
-  { store, signal }: Workshop,
-): OperatorFunction<SpectrumJob, SpectrumJob | SkippedConnection | ConnectionJob> {
-  return (spectra) =>
-    defer(() => {
-      const seen = new Map<number, SpectrumJob>();
-      let queue: ConnectionQueue | null = null;
-      return spectra.pipe(mergeMap((job) => {
-        seen.set(job.layer.index, job);
-        queue ??= new ConnectionQueue(job.graph);
-        const ready = queue.arrived(job.layer.index).map((connection) =>
-          joined(connection, seen.get(connection.source)!, seen.get(connection.target)!, store, signal)
-        );
-        return of(job, ...ready);
-      }));
-    });
-}
-
-function joined(
-  connection: ConnectionJob["connection"],
-  source: SpectrumJob,
-  target: SpectrumJob,
-  store: SpectrumStore,
-  signal?: AbortSignal,
-): ConnectionJob | SkippedConnection {
-  const a = source.spectrum;
-  const b = target.spectrum;
-  if ("skipped" in a || "skipped" in b) {
-    for (const end of [a, b]) if (!("skipped" in end)) store.skipUse(end);
-    const end = "skipped" in a ? source : target;
-    return {
-      kind: "skipped",
-      connection,
-      name: `${source.layer.name} -> ${target.layer.name}`,
-      reason: `layer ${end.layer.name} was skipped`,
-    };
-  }
-  store.announce(a);
-  // One block of inner products with its operands and results, and the candidates of a whole matrix at the worst.
-  const workspace = Math.min(
-    3 * BLOCK_BYTES,
-    64 * a.singularValues.length * b.singularValues.length * target.layer.positions,
-  ) + 2 ** 20;
-  return {
-    kind: "connection",
-    connection,
-    source: source.layer,
-    target: target.layer,
-    sourceValues: a.singularValues,
-    targetValues: b.singularValues,
-    withSpectra: (work) => store.use(a, b, workspace, work, signal),
-  };
-}
+type AnyConnection = ConnectionJob | ConnectionJob<"control">;
+type AnyEdges = EdgeJob | EdgeJob<"control">;
 
 /** What the significance stage needs to know. */
 export interface SignificanceSettings extends TestSettings {
@@ -104,61 +40,71 @@ export interface SignificanceSettings extends TestSettings {
  * Connection -> its edges, still uncomputed. With `over: model` a model's connections are tested before any is passed on.
  *
  * @param model is shown the overlaps as they go by
+ * @param control is shown those of the null control, whose connections are a family of their own
  */
 export function significance<T extends { readonly kind: "layer" | "skipped" }>(
   workshop: Workshop,
   settings: SignificanceSettings,
   model?: ModelMeasurer,
-): OperatorFunction<T | ConnectionJob, T | EdgeJob> {
+  control?: ModelMeasurer,
+): OperatorFunction<T | AnyConnection, T | AnyEdges> {
+  const computed = (job: AnyConnection) =>
+    overlapsOf(job, workshop, settingsFor(job, settings), job.kind === "control" ? control : model);
   if (settings.over === "connection") {
     return map((item) =>
       isConnection(item)
         ? edgeJob(item, settings, async () => {
-          const result = await overlapsOf(item, workshop, settings, model);
+          const result = await computed(item);
           return { result, verdicts: decide([result.candidates], settings)[0]! };
         })
         : item
     );
   }
-  return (items) => new FamilyOfModel(items, workshop, settings, model).tested();
+  return (items) => new FamilyOfModel(items, settings, computed).tested();
+}
+
+/** Of a control nothing is written but counts: it keeps no more candidates than these need. */
+function settingsFor(
+  { kind }: Pick<AnyConnection, "kind">,
+  settings: SignificanceSettings,
+): SignificanceSettings {
+  return kind === "control" ? { ...settings, edges: "significant" } : settings;
 }
 
 /** All connections of a model, tested together: their candidates are kept until the last has been seen. */
 class FamilyOfModel<T extends { readonly kind: "layer" | "skipped" }> {
-  readonly #items: Observable<T | ConnectionJob>;
-  readonly #workshop: Workshop;
+  readonly #items: Observable<T | AnyConnection>;
   readonly #settings: SignificanceSettings;
-  readonly #model: ModelMeasurer | undefined;
+  readonly #computed: (job: AnyConnection) => Promise<OverlapResult>;
 
   constructor(
-    items: Observable<T | ConnectionJob>,
-    workshop: Workshop,
+    items: Observable<T | AnyConnection>,
     settings: SignificanceSettings,
-    model?: ModelMeasurer,
+    computed: (job: AnyConnection) => Promise<OverlapResult>,
   ) {
     this.#items = items;
-    this.#workshop = workshop;
     this.#settings = settings;
-    this.#model = model;
+    this.#computed = computed;
   }
 
-  tested(): Observable<T | EdgeJob> {
+  tested(): Observable<T | AnyEdges> {
     return defer(() => {
-      const held: { job: ConnectionJob; result: OverlapResult }[] = [];
+      const held: { job: AnyConnection; result: OverlapResult }[] = [];
       const passed = this.#items.pipe(
         concatMap(async (item): Promise<T[]> => {
           if (!isConnection(item)) return [item];
-          const result = await overlapsOf(item, this.#workshop, this.#settings, this.#model);
-          held.push({ job: item, result });
+          held.push({ job: item, result: await this.#computed(item) });
           return [];
         }),
         mergeMap((each) => each),
       );
-      return concatenated<T | EdgeJob>(passed, () => {
-        const verdicts = decide(held.map(({ result }) => result.candidates), this.#settings);
-        return held.map(({ job, result }, i) =>
-          edgeJob(job, this.#settings, () => Promise.resolve({ result, verdicts: verdicts[i]! }))
-        );
+      return concatenated<T | AnyEdges>(passed, () => {
+        return [...Map.groupBy(held, ({ job }) => job.kind).values()].flatMap((family) => {
+          const verdicts = decide(family.map(({ result }) => result.candidates), this.#settings);
+          return family.map(({ job, result }, i) =>
+            edgeJob(job, this.#settings, () => Promise.resolve({ result, verdicts: verdicts[i]! }))
+          );
+        });
       });
     });
   }
@@ -168,12 +114,12 @@ function concatenated<T>(first: Observable<T>, rest: () => T[]): Observable<T> {
   return from([() => first, () => from(rest())]).pipe(concatMap((next) => next()));
 }
 
-function isConnection(item: { readonly kind: string }): item is ConnectionJob {
-  return item.kind === "connection";
+function isConnection(item: { readonly kind: string }): item is AnyConnection {
+  return item.kind === "connection" || item.kind === "control";
 }
 
 async function overlapsOf(
-  job: ConnectionJob,
+  job: AnyConnection,
   { kernel, signal }: Workshop,
   settings: SignificanceSettings,
   model?: ModelMeasurer,
@@ -213,21 +159,22 @@ function nearKernelsOf(
 }
 
 function edgeJob(
-  job: ConnectionJob,
+  job: AnyConnection,
   settings: SignificanceSettings,
   test: () => Promise<{ result: OverlapResult; verdicts: Verdicts }>,
-): EdgeJob {
+): AnyEdges {
   const { kind, connection, source, target, sourceValues, targetValues } = job;
   const edges = async () => edgesOf(job, settings, await test());
   return { kind, connection, source, target, sourceValues, targetValues, edges };
 }
 
 function edgesOf(
-  job: ConnectionJob,
-  settings: SignificanceSettings,
+  job: AnyConnection,
+  all: SignificanceSettings,
   { result, verdicts }: { result: OverlapResult; verdicts: Verdicts },
 ): ConnectionEdges {
   const { candidates, geometry, measures } = result;
+  const settings = settingsFor(job, all);
   const at = chosen(candidates, verdicts, settings.edges);
   const written = new Uint8Array(candidates.overlap.length);
   for (const i of at) written[i] = 1;
@@ -272,10 +219,10 @@ function columnsAt(at: Uint32Array, candidates: Candidates, verdicts: Verdicts):
   };
 }
 
-/** Edges -> the same with the run's weight on each. */
+/** Edges -> the same with the run's weight on each; those of a null control have none. */
 export function weight<T extends { readonly kind: "layer" | "skipped" }>(
   expression: (edge: EdgeVariables) => number,
-): OperatorFunction<T | EdgeJob, T | EdgeJob> {
+): OperatorFunction<T | AnyEdges, T | AnyEdges> {
   return map((item) =>
     isEdgeJob(item) ? { ...item, edges: async () => weighed(item, await item.edges(), expression) } : item
   );

@@ -4,7 +4,7 @@
  */
 
 import type { ConnectionSummary, EdgeColumns } from "../model/graph.ts";
-import type { Connection, Layer, LayerGraph } from "../model/layer.ts";
+import type { Connection, Layer, LayerGraph, Unfolding } from "../model/layer.ts";
 import type { ChainLinks, Model } from "../model/ports.ts";
 import type { Spectrum } from "../model/spectrum.ts";
 import type { Matrix } from "../model/tensor.ts";
@@ -31,6 +31,15 @@ export interface MatrixJob extends LayerJob {
 export interface SpectrumJob extends LayerJob {
   readonly kind: "layer";
   readonly spectrum: SpectrumHandle | { readonly skipped: string };
+  /** Where there is a null control. */
+  readonly control?: ControlSpectrum;
+}
+
+/** What takes the place of a layer's spectrum in the null control. */
+export interface ControlSpectrum {
+  readonly unfolding: Unfolding;
+  /** The layer's spectrum with random vectors instead of those that are tested; null where none of them is. */
+  readonly random: SpectrumHandle | null;
 }
 
 /** A connection that cannot be computed, because one of its ends was skipped. */
@@ -41,9 +50,12 @@ export interface SkippedConnection {
   readonly reason: string;
 }
 
-/** A connection whose two spectra are there. */
-export interface ConnectionJob {
-  readonly kind: "connection";
+/** A connection of the model, or the null control of one. */
+export type ConnectionKind = "connection" | "control";
+
+/** A connection whose two spectra are there; or its null control, with random vectors instead of those that are tested. */
+export interface ConnectionJob<Kind extends ConnectionKind = "connection"> {
+  readonly kind: Kind;
   readonly connection: Connection;
   readonly source: Layer;
   readonly target: Layer;
@@ -60,9 +72,9 @@ export interface OverlapResult {
   readonly measures: OverlapMeasures;
 }
 
-/** A connection whose edges can be computed; `weight` is 0 until the weight stage has been. */
-export interface EdgeJob {
-  readonly kind: "connection";
+/** A connection, or its null control, whose edges can be computed; `weight` is 0 until the weight stage has been. */
+export interface EdgeJob<Kind extends ConnectionKind = "connection"> {
+  readonly kind: Kind;
   readonly connection: Connection;
   readonly source: Layer;
   readonly target: Layer;

@@ -46,7 +46,16 @@ export interface ModelResult {
   readonly skipped: readonly Skipped[];
   readonly approximations: readonly string[];
   readonly strongest: readonly StrongEdge[];
+  /** The same figures with random vectors in place of those that are tested; null where no control was asked for. */
+  readonly control: ControlResult | null;
   readonly files: readonly WrittenFile[];
+}
+
+/** What chance gives; nothing of it is written. */
+export interface ControlResult {
+  /** As rows of the connections table. */
+  readonly connections: readonly Row[];
+  readonly measures: ModelMeasures;
 }
 
 /** Where a model's tables go. */
@@ -72,10 +81,11 @@ export function sinks(
   graph: LayerGraph,
   settings: SinkSettings,
   measurer: ModelMeasurer,
-): OperatorFunction<SpectrumJob | SkippedConnection | EdgeJob, ModelResult> {
+  control?: ModelMeasurer,
+): OperatorFunction<SpectrumJob | SkippedConnection | EdgeJob | EdgeJob<"control">, ModelResult> {
   return (items) =>
     defer(() => {
-      const writer = new ModelWriter(model, graph, settings, measurer);
+      const writer = new ModelWriter(model, graph, settings, measurer, control);
       const written = items.pipe(concatMap((item) => writer.take(item)), ignoreElements());
       return chained(written, () => writer.commit()).pipe(
         // The error is passed on once nothing is left; whoever unsubscribes cannot be made to wait.
@@ -97,6 +107,7 @@ class ModelWriter {
   readonly #settings: SinkSettings;
   readonly #measurer: ModelMeasurer;
   readonly #tables: ModelTables;
+  readonly #control: { readonly measurer: ModelMeasurer; readonly tables: ModelTables } | null;
   readonly #rows = Object.fromEntries(TABLE_NAMES.map((name) => [name, 0])) as Record<TableName, number>;
   #open: ModelSink[] | null = null;
   #strongest: StrongEdge[] = [];
@@ -104,15 +115,23 @@ class ModelWriter {
   #current: Promise<unknown> = Promise.resolve();
   #aborted = false;
 
-  constructor(model: Model, graph: LayerGraph, settings: SinkSettings, measurer: ModelMeasurer) {
+  constructor(
+    model: Model,
+    graph: LayerGraph,
+    settings: SinkSettings,
+    measurer: ModelMeasurer,
+    control?: ModelMeasurer,
+  ) {
     this.#model = model;
     this.#graph = graph;
     this.#settings = settings;
     this.#measurer = measurer;
     this.#tables = new ModelTables(graph, settings.nearKernel);
+    const tables = new ModelTables(graph, settings.nearKernel);
+    this.#control = control === undefined ? null : { measurer: control, tables };
   }
 
-  take(item: SpectrumJob | SkippedConnection | EdgeJob): Promise<void> {
+  take(item: SpectrumJob | SkippedConnection | EdgeJob | EdgeJob<"control">): Promise<void> {
     return this.#alone(() => this.#take(item));
   }
 
@@ -135,7 +154,7 @@ class ModelWriter {
     return done;
   }
 
-  async #take(item: SpectrumJob | SkippedConnection | EdgeJob): Promise<void> {
+  async #take(item: SpectrumJob | SkippedConnection | EdgeJob | EdgeJob<"control">): Promise<void> {
     switch (item.kind) {
       case "layer":
         this.#tables.layer(item);
@@ -152,12 +171,19 @@ class ModelWriter {
         this.#remember(found);
         await this.#write("edges", edgeBatch(item.connection, found.edges));
         this.#step(`${item.source.name} -> ${item.target.name}`);
+        return;
+      }
+      case "control": {
+        const found = await item.edges();
+        this.#control?.tables.connection(found);
+        this.#control?.measurer.links(item.connection, found.links);
       }
     }
   }
 
   async #commit(): Promise<ModelResult> {
     const { measures, unwritten, approximations } = this.#measurer.finish();
+    const control = this.#controlled();
     // What a chain is made of must be in the graph that it is said to be in.
     for (const { connection, edges } of unwritten) await this.#write("edges", edgeBatch(connection, edges));
     for (const [table, batch] of this.#tables.batches()) await this.#write(table, batch);
@@ -179,9 +205,20 @@ class ModelWriter {
       connections: this.#tables.connectionRows(),
       nearKernelCounts: this.#tables.nearKernelCounts(),
       skipped: this.#tables.skipped,
-      approximations: [...this.#tables.approximations, ...approximations],
+      approximations: [...this.#tables.approximations, ...approximations, ...control?.approximations ?? []],
       strongest: this.#strongest,
+      control: control === null ? null : { connections: control.connections, measures: control.measures },
       files,
+    };
+  }
+
+  #controlled(): (ControlResult & { readonly approximations: readonly string[] }) | null {
+    if (this.#control === null) return null;
+    const { measures, approximations } = this.#control.measurer.finish();
+    return {
+      connections: this.#control.tables.connectionRows(),
+      measures,
+      approximations: approximations.map((each) => `null control: ${each}`),
     };
   }
 

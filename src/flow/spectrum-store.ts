@@ -143,6 +143,11 @@ export class SpectrumStore {
     if (--entry.uses <= 0) this.#forget(entry);
   }
 
+  /** Notes that a spectrum will be used so often beside what `put` was told; before its first use. */
+  useMore({ entry }: SpectrumHandle, times: number): void {
+    entry.uses += times;
+  }
+
   /** Forgets all that belongs to an owner, used or not: its model has come to an end, good or bad. */
   forget(owner: object): void {
     this.#ready.delete(owner);

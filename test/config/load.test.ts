@@ -38,6 +38,7 @@ describe("a run config", () => {
       edges: "significant",
       nearKernel: { relative: 0.1 },
       dominant: 1,
+      nullControl: false,
       sinks: ["parquet", "arrow"],
       graph: "embedded",
       kernel: "auto",

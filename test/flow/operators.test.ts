@@ -6,7 +6,8 @@ import { describe, expect, it } from "vitest";
 import { measureOverlap } from "../../src/analysis/overlap-measures.ts";
 import { openSynthetic } from "../../connectors/sources/synthetic.ts";
 import type { ConnectionJob, EdgeJob, SkippedConnection, SpectrumJob } from "../../src/flow/jobs.ts";
-import { overlap, significance, weight } from "../../src/flow/edge-operators.ts";
+import { significance, weight } from "../../src/flow/edge-operators.ts";
+import { overlap } from "../../src/flow/overlap-operator.ts";
 import { layers, unfold } from "../../src/flow/spectrum-operators.ts";
 import type { Workshop } from "../../src/flow/workshop.ts";
 import { openWorkshop } from "../../src/cli/workshop.ts";
@@ -61,7 +62,7 @@ function spectrumJob(index: number, skipped?: string): SpectrumJob {
   };
 }
 
-const nameOf = (item: SpectrumJob | SkippedConnection | ConnectionJob): string =>
+const nameOf = (item: SpectrumJob | SkippedConnection | ConnectionJob | ConnectionJob<"control">): string =>
   item.kind === "layer"
     ? item.layer.name
     : `${item.kind} ${item.connection.source}-${item.connection.target}`;
@@ -293,5 +294,5 @@ describe("significance and weight", () => {
   });
 });
 
-const nameOfEdge = (item: SpectrumJob | EdgeJob): string =>
+const nameOfEdge = (item: SpectrumJob | EdgeJob | EdgeJob<"control">): string =>
   item.kind === "layer" ? item.layer.name : `connection ${item.connection.source}-${item.connection.target}`;

@@ -57,10 +57,12 @@ interface Options {
   readonly fail?: (step: string) => void;
   readonly edges?: PipelineSettings["test"]["edges"];
   readonly kernel?: "reference" | "wasm";
+  readonly nullControl?: number | null;
 }
 
 async function prepared(
-  { memory = 2 ** 28, over = "connection", fail, edges = "all", kernel = "reference" }: Options = {},
+  { memory = 2 ** 28, over = "connection", fail, edges = "all", kernel = "reference", nullControl = null }:
+    Options = {},
 ) {
   const spill = join(folder, "spill");
   const workshop = await openWorkshop({ memory, spill, kernel, threads: 2 });
@@ -79,6 +81,7 @@ async function prepared(
     weight: compileWeight("overlap"),
     measureModel,
     dominant: 1,
+    nullControl,
     workshop,
     sinks: [sink],
     header: { id: "model", uri: "here", format: "synthetic", key: "0123456789abcdef" },
