@@ -84,10 +84,10 @@ export async function writeModel(
   await output.commit();
 }
 
-/** All files below a folder, with `/`, sorted. */
+/** All files below a folder but the manifest of a lake, with `/`, sorted. */
 export async function filesIn(out: string): Promise<string[]> {
   const entries = await readdir(out, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => !entry.isDirectory())
+  return entries.filter((entry) => !entry.isDirectory() && entry.name !== "_manifest.json")
     .map((entry) => relative(out, join(entry.parentPath, entry.name)).split(sep).join("/")).sort();
 }
 
