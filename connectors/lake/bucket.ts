@@ -90,6 +90,11 @@ class BucketLake implements LakePlace {
     await done;
   }
 
+  async sizeOf(path: string): Promise<number | null> {
+    const head = await this.#unlessMissing(this.#send(path, { method: "HEAD" }));
+    return head === null ? null : Number(head.headers.get("content-length"));
+  }
+
   async open(path: string): Promise<LakeFile | null> {
     const head = await this.#unlessMissing(this.#send(path, { method: "HEAD" }));
     if (head === null) return null;

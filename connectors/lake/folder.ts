@@ -65,6 +65,7 @@ export function folderLake(folder: string): LakePlace {
         const text = change(await textOf(at(path)));
         await writeWhole(at(path), text);
       }),
+    sizeOf: async (path) => (await unlessMissing(stat(at(path))))?.size ?? null,
     async open(path) {
       const handle = await unlessMissing(open(at(path), "r"));
       return handle === null ? null : await fileOf(handle, at(path));

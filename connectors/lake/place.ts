@@ -30,6 +30,8 @@ export interface LakePlace {
    * be called again with what they left.
    */
   replaceText(path: string, change: (before: string | null) => string): Promise<void>;
+  /** Bytes of a file, or null where there is none. */
+  sizeOf(path: string): Promise<number | null>;
   /** Opens a file, or null where there is none. */
   open(path: string): Promise<LakeFile | null>;
 }

@@ -2,7 +2,6 @@
 
 import { SCHEMA_VERSION, TABLE_NAMES, type TableName } from "../../src/model/tables.ts";
 import type { Manifest } from "./manifest.ts";
-import { MANIFEST } from "./manifest.ts";
 
 /** What the text depends on beside the manifest. */
 export interface ViewSettings {
@@ -15,7 +14,7 @@ export interface ViewSettings {
   readonly region?: string;
 }
 
-/** Statements that make one view per table and one of the models; they may be given to `duckdb` as they are. */
+/** Statements that make one view per table; they may be given to `duckdb` as they are. */
 export function viewStatements(manifest: Manifest, settings: ViewSettings): string {
   const { root } = settings;
   const cut = manifest.models.filter(({ partition }) => partition.includes("~"));
@@ -30,12 +29,7 @@ export function viewStatements(manifest: Manifest, settings: ViewSettings): stri
       `  SELECT ${modelColumn(cut)}, * EXCLUDE (model)\n` +
       `  FROM read_parquet(${files}, hive_partitioning = true, hive_types = {'model': VARCHAR}${unite});`;
   });
-  const models = "CREATE OR REPLACE VIEW models AS\n" +
-    '  SELECT m.id AS model, m.uri, m.format, m.run_id, m.version, m.schema_version, m."key"\n' +
-    `  FROM (SELECT unnest(models) AS m FROM read_json(${text(`${pattern(root)}/${MANIFEST}`)}, ` +
-    "maximum_object_size = 268435456, columns = {'models': 'STRUCT(id VARCHAR, uri VARCHAR, format VARCHAR, run_id VARCHAR, " +
-    'version VARCHAR, schema_version INTEGER, "key" VARCHAR)[]\'}));';
-  return `${[...bucketSettings(settings), ...views, models, EXAMPLE].join("\n\n")}\n`;
+  return `${[...bucketSettings(settings), ...views, EXAMPLE].join("\n\n")}\n`;
 }
 
 const EXAMPLE =

@@ -58,9 +58,30 @@ export async function openTableSink(format: TableFormat, run: RunHeader, place: 
       await makeFolder(folder);
       return new TableModel(format, run, place, model, folder);
     },
+    holds: ({ id, files }) => holds(format, place, id, files),
     finish: () => removeStaging(staging),
     abort: () => removeStaging(staging),
   };
+}
+
+/** Whether all files of a model stand in the place as they were recorded, and the manifest says the same of them. */
+async function holds(
+  format: TableFormat,
+  place: LakePlace,
+  id: string,
+  files: readonly WrittenFile[],
+): Promise<boolean> {
+  const ours = files.filter(({ path }) => path.endsWith(format.extension));
+  if (!TABLE_NAMES.every((name) => ours.some(({ table }) => table === name))) return false;
+  if (format.lake) {
+    const named = (await readManifest(place))?.models.find((model) => model.id === id)?.files ?? [];
+    const digests = new Map(named.map(({ path, sha256 }) => [path, sha256]));
+    if (named.length !== ours.length || ours.some(({ path, sha256 }) => digests.get(path) !== sha256)) {
+      return false;
+    }
+  }
+  const sizes = await Promise.all(ours.map(({ path }) => place.sizeOf(path)));
+  return ours.every(({ bytes }, at) => sizes[at] === bytes);
 }
 
 async function makeFolder(folder: string): Promise<void> {

@@ -37,5 +37,15 @@ sinkContract(
   "parquet in a bucket",
   async (run) => await (await SINKS.parquet({ parquet: { lake: lakeOf(run.out) } }))(run),
   readBack,
-  { tables: TABLE_NAMES, files: 0, nan: "kept", many: 50_000 },
+  {
+    tables: TABLE_NAMES,
+    files: 0,
+    nan: "kept",
+    many: 50_000,
+    async spoil(out, path, how) {
+      const key = `lakes of/${basename(out)}/${path}`;
+      if (how === "removed") await server.client.deleteObject(key);
+      else await server.client.putObject(key, "PAR1");
+    },
+  },
 );
