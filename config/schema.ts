@@ -8,6 +8,9 @@ import { channelRangeSchema, topologySchema, viaSchema } from "./topology.ts";
 
 const text = z.string().min(1);
 
+/** A bucket's name as S3 allows it; with it no password can stand in a config. */
+const S3_ADDRESS = /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:\/.*)?$/;
+
 /** Extents are bounded so that products of a few of them stay exact. */
 const extent = z.int().min(1).max(2 ** 20);
 
@@ -101,6 +104,12 @@ export const runConfigSchema = z.strictObject({
   exclude: exclude.describe("Of all files that models stand for, not these."),
   series: seriesRuleSchema.default(DEFAULTS.series),
   out: text.default(DEFAULTS.out).describe("The output folder, relative to the working directory."),
+  lake: text.refine((address) => !address.startsWith("s3:") || S3_ADDRESS.test(address), {
+    error: "a folder, or s3://bucket/prefix with neither user nor port",
+  }).optional().describe(
+    "Where the Parquet tables go, if not into the output folder: a folder, relative to the working directory, or s3://bucket/prefix. " +
+      "Credentials come from the environment (AWS_ACCESS_KEY_ID and so on).",
+  ),
   unfolding: z.enum(["svr", "cosvr"]).default(DEFAULTS.unfolding)
     .describe("How a weight becomes a matrix: svr is m x (n*z), cosvr is (m*z) x n."),
   batchNorm: z.enum(["raw", "folded"]).default(DEFAULTS.batchNorm)
@@ -180,6 +189,9 @@ export const runConfigSchema = z.strictObject({
 }).refine(({ sigma, alpha }) => sigma === undefined || alpha === undefined, {
   message: "sigma or alpha, not both",
   path: ["alpha"],
+}).refine(({ lake, sinks }) => lake === undefined || sinks.includes("parquet"), {
+  message: "a lake needs parquet among the sinks",
+  path: ["lake"],
 });
 
 /** A checked run config, defaults filled in. */

@@ -11,6 +11,7 @@ import { ConfigError } from "../config/document.ts";
 import { flagOf, type Overrides } from "../config/load.ts";
 import { addExportCommand } from "./cli/export-command.ts";
 import { INSPECT_FORMATS, type InspectFormat } from "./cli/inspect-text.ts";
+import { addLakeCommand } from "./cli/lake-command.ts";
 import type { Progress } from "./cli/progress.ts";
 import { addQueryCommand } from "./cli/query-command.ts";
 import { configOfArguments } from "./cli/run-arguments.ts";
@@ -60,6 +61,7 @@ const SETTINGS: readonly (readonly [
 ])[] = [
   ...CHOICE,
   ["out", "<dir>", "output folder (default: svr-out)"],
+  ["lake", "<place>", "folder or s3://bucket/prefix for the Parquet tables (default: the output folder)"],
   ["graph", "<store>", "embedded, neo4j or none (default: embedded)"],
   [
     "sinks",
@@ -187,6 +189,7 @@ inspect.action(
 
 addQueryCommand(program, write);
 addExportCommand(program, write, interrupt.signal);
+addLakeCommand(program, write, leave);
 
 program.command("bench")
   .description("speed of each kernel here, against the fastest matrix product; about two minutes")

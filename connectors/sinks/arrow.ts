@@ -1,6 +1,5 @@
 /** The Arrow sink: IPC files with the same columns as the Parquet tables, in a tree of their own. */
 
-import { type FileHandle, open } from "node:fs/promises";
 import {
   AsyncByteQueue,
   Bool,
@@ -26,7 +25,9 @@ import {
   type TableBatch,
   TABLES,
 } from "../../src/model/tables.ts";
-import { openTableSink, type TableFile } from "./staging.ts";
+import { folderLake } from "../lake/folder.ts";
+import { NewFile } from "./new-file.ts";
+import { openTableSink, type TableFile } from "./table-sink.ts";
 
 const TYPES: Readonly<Record<ColumnType, () => DataType>> = {
   utf8: () => new Utf8(),
@@ -38,12 +39,18 @@ const TYPES: Readonly<Record<ColumnType, () => DataType>> = {
 
 /** Opens the Arrow sink: `arrow/<table>/model=<id>/part-<key>.arrow`. */
 export const openArrowSink: OpenSink = (run) =>
-  openTableSink({
-    name: "arrow",
-    extension: ".arrow",
-    root: "arrow",
-    create: (path, table, metadata) => createArrow(path, TABLES[table], metadata),
-  }, run);
+  openTableSink(
+    {
+      name: "arrow",
+      extension: ".arrow",
+      root: "arrow",
+      mostBytes: Infinity,
+      lake: false,
+      create: (path, table, metadata) => createArrow(path, TABLES[table], metadata),
+    },
+    run,
+    folderLake(run.out),
+  );
 
 /** Collects what the writer emits; the stream adapters of the library have no back-pressure, awaiting `drain` does. */
 class Chunks extends AsyncByteQueue {
@@ -56,15 +63,8 @@ class Chunks extends AsyncByteQueue {
     }
   }
 
-  async drain(handle: FileHandle): Promise<number> {
-    let bytes = 0;
-    for (const chunk of this.chunks.splice(0)) {
-      for (let done = 0; done < chunk.length;) {
-        done += (await handle.write(chunk, done, chunk.length - done)).bytesWritten;
-      }
-      bytes += chunk.length;
-    }
-    return bytes;
+  async drain(file: NewFile): Promise<void> {
+    for (const chunk of this.chunks.splice(0)) await file.write(chunk);
   }
 }
 
@@ -78,15 +78,17 @@ export async function createArrow(
   columns: readonly ColumnSchema[],
   metadata: Readonly<Record<string, string>>,
 ): Promise<TableFile> {
-  const handle = await open(path, "wx");
+  const out = await NewFile.create(path);
   const fields = columns.map(({ name, type, nullable }) => new Field(name, TYPES[type](), nullable));
   const schema = new Schema(fields, new Map(Object.entries(metadata)));
   const sink = new Chunks();
   const writer = new RecordBatchFileWriter({ autoDestroy: false });
   writer.reset(sink, schema);
-  let bytes = 0;
   const file = {
     rows: 0,
+    get bytes() {
+      return out.bytes;
+    },
     async write(batch: TableBatch) {
       if (batch.rows === 0) return;
       file.rows += batch.rows;
@@ -97,16 +99,14 @@ export async function createArrow(
           makeData({ type: new Struct(fields), length: batch.rows, nullCount: 0, children }),
         ),
       );
-      bytes += await sink.drain(handle);
+      await sink.drain(out);
     },
     async close() {
       writer.finish();
-      bytes += await sink.drain(handle);
-      await handle.sync();
-      await handle.close();
-      return bytes;
+      await sink.drain(out);
+      return await out.close();
     },
-    abandon: () => handle.close(),
+    abandon: () => out.abandon(),
   };
   return file;
 }

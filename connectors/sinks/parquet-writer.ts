@@ -5,10 +5,10 @@
  * told to close: it then encodes one page per column and gives the row group to the envelope writer, which is ours.
  */
 
-import { type FileHandle, open } from "node:fs/promises";
 // @ts-types="./parquetjs-lite.d.ts"
 import parquet from "parquetjs-lite";
 import type { ColumnData, ColumnSchema, ColumnType, TableBatch } from "../../src/model/tables.ts";
+import { type FileDigest, NewFile } from "./new-file.ts";
 import type { ParquetEnvelopeWriter, ParquetField, RowBuffer } from "./parquetjs-lite.d.ts";
 
 /** Rows per row group unless said otherwise: large enough to compress and to scan fast, small enough to prune. */
@@ -26,10 +26,12 @@ const TYPES: Readonly<Record<ColumnType, ParquetField>> = {
 /** A Parquet file that is being written. Await each call before the next. */
 export interface ParquetFile {
   readonly rows: number;
+  /** So far; rows that wait for their row group to be full are not among them. */
+  readonly bytes: number;
   /** @throws {TypeError} when the batch has other columns than the file */
   write(batch: TableBatch): Promise<void>;
-  /** Writes the footer, flushes to the disk and closes. @returns the file's bytes */
-  close(): Promise<number>;
+  /** Writes the footer, flushes to the disk and closes. */
+  close(): Promise<FileDigest>;
   /** Closes without a footer: what is on disk is no Parquet file. */
   abandon(): Promise<void>;
 }
@@ -47,18 +49,14 @@ export async function createParquet(
   metadata: Readonly<Record<string, string>>,
   rowGroup = ROW_GROUP,
 ): Promise<ParquetFile> {
-  const handle = await open(path, "wx");
+  const out = await NewFile.create(path);
   const fields = Object.fromEntries(
     schema.map((
       { name, type, nullable },
     ) => [name, { ...TYPES[type], optional: nullable, compression: "SNAPPY" as const }]),
   );
   const layout = new parquet.ParquetSchema(fields);
-  let bytes = 0;
-  const write = async (piece: Uint8Array) => {
-    await writeFully(handle, piece);
-    bytes += piece.length;
-  };
+  const write = (piece: Uint8Array) => out.write(piece);
   const envelope = new parquet.ParquetEnvelopeWriter(layout, write, () => Promise.resolve(), 0, {
     pageSize: rowGroup,
     useDataPageV2: false,
@@ -69,6 +67,9 @@ export async function createParquet(
   let waiting = 0;
   const file = {
     rows: 0,
+    get bytes() {
+      return out.bytes;
+    },
     async write(batch: TableBatch) {
       if (
         batch.columns.length !== schema.length ||
@@ -92,11 +93,9 @@ export async function createParquet(
     async close() {
       if (waiting > 0) await flush();
       await envelope.writeFooter({ ...metadata });
-      await handle.sync();
-      await handle.close();
-      return bytes;
+      return await out.close();
     },
-    abandon: () => handle.close(),
+    abandon: () => out.abandon(),
   };
   const flush = async () => {
     const rows = rowBuffer(schema, pending, waiting);
@@ -105,12 +104,6 @@ export async function createParquet(
     await writeRowGroup(layout, envelope, rows);
   };
   return file;
-}
-
-async function writeFully(handle: FileHandle, piece: Uint8Array): Promise<void> {
-  for (let done = 0; done < piece.length;) {
-    done += (await handle.write(piece, done, piece.length - done)).bytesWritten;
-  }
 }
 
 /** Lets a `ParquetWriter` encode one prepared row group into our envelope. */

@@ -2,14 +2,34 @@
 
 import type { OpenSink } from "../../src/model/ports.ts";
 import { TABLES } from "../../src/model/tables.ts";
+import { openLake } from "../lake/open.ts";
 import { createParquet } from "./parquet-writer.ts";
-import { openTableSink } from "./staging.ts";
+import { openTableSink } from "./table-sink.ts";
 
-/** Opens the Parquet sink: `<table>/model=<id>/part-<key>.parquet`. */
-export const openParquetSink: OpenSink = (run) =>
-  openTableSink({
-    name: "parquet",
-    extension: ".parquet",
-    root: ".",
-    create: (path, table, metadata) => createParquet(path, TABLES[table], metadata),
-  }, run);
+/** What the Parquet sink may be told beside the run. */
+export interface ParquetChoices {
+  /** A folder or `s3://bucket/prefix` for the tables. Default: the output folder. */
+  readonly lake?: string;
+  /**
+   * Bytes after which a table goes on in another file. Default: 512 MiB, some ten million edges: large enough that opening files costs
+   * nothing, small enough that engines share them out and an upload that failed is soon repeated.
+   */
+  readonly mostBytes?: number;
+}
+
+/** A Parquet sink: `<table>/model=<id>/part-<key>.parquet` and `_manifest.json`. */
+export function parquetSink({ lake, mostBytes = 512 * 2 ** 20 }: ParquetChoices = {}): OpenSink {
+  return async (run) =>
+    await openTableSink(
+      {
+        name: "parquet",
+        extension: ".parquet",
+        root: ".",
+        mostBytes,
+        lake: true,
+        create: (path, table, metadata) => createParquet(path, TABLES[table], metadata),
+      },
+      run,
+      await openLake(lake ?? run.out),
+    );
+}

@@ -3,6 +3,7 @@
 import type { OpenSink } from "../../src/model/ports.ts";
 import type { Neo4jChoices } from "./neo4j-settings.ts";
 import { inOrder } from "./order.ts";
+import type { ParquetChoices } from "./parquet.ts";
 
 /** The sinks that there are. */
 export type SinkName = "parquet" | "arrow" | "ladybug" | "neo4j";
@@ -10,6 +11,7 @@ export type SinkName = "parquet" | "arrow" | "ladybug" | "neo4j";
 /** What sinks may be told beside the run; each looks at its own. */
 export interface SinkChoices {
   readonly neo4j?: Neo4jChoices;
+  readonly parquet?: ParquetChoices;
 }
 
 /**
@@ -17,7 +19,7 @@ export interface SinkChoices {
  * and batches of another shape are refused, whatever the sink itself would do with them.
  */
 export const SINKS: Readonly<Record<SinkName, (choices?: SinkChoices) => Promise<OpenSink>>> = {
-  parquet: async () => guarded((await import("./parquet.ts")).openParquetSink),
+  parquet: async (choices) => guarded((await import("./parquet.ts")).parquetSink(choices?.parquet)),
   arrow: async () => guarded((await import("./arrow.ts")).openArrowSink),
   ladybug: async () => guarded((await import("./ladybug.ts")).openLadybugSink),
   neo4j: async (choices) => guarded((await import("./neo4j.ts")).neo4jSink(choices?.neo4j)),

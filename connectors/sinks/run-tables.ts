@@ -4,7 +4,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { asyncBufferFromFile, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
 import { codeOf, messageOf, show } from "../../src/model/errors.ts";
-import type { ModelHeader } from "../../src/model/ports.ts";
+import type { ModelHeader, WrittenFile } from "../../src/model/ports.ts";
 import {
   batchOfRows,
   type Row,
@@ -13,6 +13,8 @@ import {
   type TableName,
   TABLES,
 } from "../../src/model/tables.ts";
+import { folderLake } from "../lake/folder.ts";
+import { readManifest } from "../lake/manifest.ts";
 import { encodeModelId } from "./staging.ts";
 
 /** A model as its tables name it. */
@@ -21,6 +23,8 @@ export interface StoredModel {
   readonly runId: string;
   /** The folder that holds its files, below each table's. */
   readonly partition: string;
+  /** As the manifest names them; where they are not given, the only file that each table has. */
+  readonly files?: readonly WrittenFile[] | undefined;
 }
 
 /** Ours hold 128 Ki rows; a group is decoded whole, so a larger one from elsewhere might not fit memory. */
@@ -32,7 +36,7 @@ const BATCH = 16 * 1024;
 /**
  * The models whose tables lie in an output folder, by name of their folders.
  *
- * @throws {Error} when there is no table, or a model has not exactly one file in it
+ * @throws {Error} when there is no table, or a model has no file in one, or several of which no manifest tells which count
  * @throws {SyntaxError} when a file is no table of this version; names it
  */
 export async function storedModels(out: string): Promise<readonly StoredModel[]> {
@@ -43,8 +47,10 @@ export async function storedModels(out: string): Promise<readonly StoredModel[]>
       `${out}: found no Parquet tables, required the output folder of a run with the sink parquet`,
     );
   }
+  const manifest = await readManifest(folderLake(out));
   return await Promise.all(partitions.map(async (partition) => {
-    const path = await fileOf(out, "layers", partition);
+    const files = manifest?.models.find((model) => model.partition === partition)?.files;
+    const [path = ""] = await pathsOf(out, "layers", partition, files);
     const metadata = await openMetadata(path, "layers");
     const said = new Map(metadata.key_value_metadata?.map(({ key, value }) => [key, value ?? ""]));
     const [id = "", runId = "", uri = "", format = ""] = ["model", "run_id", "uri", "format"].map((name) =>
@@ -59,7 +65,8 @@ export async function storedModels(out: string): Promise<readonly StoredModel[]>
       ...series === undefined ? {} : { series },
       ...step === undefined ? {} : { step: Number(step) },
     };
-    return { header: { id, uri, format, key: "", ...place }, runId, partition };
+    const header = { id, uri, format, key: "", ...place };
+    return { header, runId, partition, files };
   }));
 }
 
@@ -70,10 +77,13 @@ export async function storedModels(out: string): Promise<readonly StoredModel[]>
  */
 export async function* readTable(
   out: string,
-  { partition }: StoredModel,
+  { partition, files }: StoredModel,
   table: TableName,
 ): AsyncGenerator<TableBatch, void> {
-  const path = await fileOf(out, table, partition);
+  for (const path of await pathsOf(out, table, partition, files)) yield* readFileOf(path, table);
+}
+
+async function* readFileOf(path: string, table: TableName): AsyncGenerator<TableBatch, void> {
   const metadata = await openMetadata(path, table);
   const file = await asyncBufferFromFile(path);
   let rowStart = 0;
@@ -99,12 +109,27 @@ export async function* readTable(
   }
 }
 
-async function fileOf(out: string, table: TableName, partition: string): Promise<string> {
+/** In the order of their rows. */
+async function pathsOf(
+  out: string,
+  table: TableName,
+  partition: string,
+  files: StoredModel["files"],
+): Promise<readonly string[]> {
+  const named = files ??
+    (await readManifest(folderLake(out)))?.models.find((model) => model.partition === partition)?.files;
+  if (named === undefined) return [await onlyFileOf(out, table, partition)];
+  return named.flatMap((file) => file.table === table ? [join(out, file.path)] : []);
+}
+
+async function onlyFileOf(out: string, table: TableName, partition: string): Promise<string> {
   const folder = join(out, table, partition);
   const files = (await namesIn(folder)).filter((name) => /^part-.*\.parquet$/.test(name));
   const [only] = files;
   if (only === undefined || files.length > 1) {
-    throw new Error(`${folder}: found ${files.length} Parquet files, required one`);
+    throw new Error(
+      `${folder}: found ${files.length} Parquet files, required one, or a _manifest.json that names them`,
+    );
   }
   return join(folder, only);
 }

@@ -1,11 +1,11 @@
-/** Files that appear whole or not at all: written aside, moved into place by an atomic rename. */
+/** Names of what a sink leaves, and the folder in which it is made before it appears. */
 
 import { createHash } from "node:crypto";
-import { mkdir, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
+import { rm, rmdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { messageOf, show } from "../../src/model/errors.ts";
-import type { ModelHeader, ModelSink, RunHeader, Sink, WrittenFile } from "../../src/model/ports.ts";
-import { SCHEMA_VERSION, TABLE_NAMES, type TableBatch, type TableName } from "../../src/model/tables.ts";
+import { show } from "../../src/model/errors.ts";
+import type { ModelHeader, RunHeader, WrittenFile } from "../../src/model/ports.ts";
+import { SCHEMA_VERSION, TABLE_NAMES, type TableName } from "../../src/model/tables.ts";
 
 /** File systems allow 255 bytes in a name; `model=` and temporary suffixes need some. */
 const LONGEST_NAME = 200;
@@ -52,25 +52,6 @@ function wholeCharacters(encoded: string, length: number): string {
   return encoded.slice(0, end);
 }
 
-/** A table file that is being written. */
-export interface TableFile {
-  readonly rows: number;
-  write(batch: TableBatch): Promise<void>;
-  /** Completes the file. @returns its bytes */
-  close(): Promise<number>;
-  abandon(): Promise<void>;
-}
-
-/** How a format writes table files. */
-export interface TableFormat {
-  readonly name: string;
-  /** With the dot. */
-  readonly extension: string;
-  /** Folder of the tables within the output folder, `.` for the folder itself. */
-  readonly root: string;
-  create(path: string, table: TableName, metadata: Readonly<Record<string, string>>): Promise<TableFile>;
-}
-
 /** The key-value metadata of every table file. */
 export function tableMetadata(run: RunHeader, model: ModelHeader, table: TableName): Record<string, string> {
   return {
@@ -105,83 +86,4 @@ export async function filesStand(out: string, files: readonly WrittenFile[]): Pr
     files.map(({ path }) => stat(join(out, path)).then(({ size }) => size, () => null)),
   );
   return files.every(({ bytes }, at) => sizes[at] === bytes);
-}
-
-/** A sink of Hive-partitioned table files: `<root>/<table>/model=<id>/part-<key><extension>`. */
-export async function openTableSink(format: TableFormat, run: RunHeader): Promise<Sink> {
-  const staging = stagingFolder(run, format.name);
-  await mkdir(staging, { recursive: true });
-  return {
-    name: format.name,
-    begin: (model) => beginModel(format, run, staging, model),
-    holds: ({ files }) =>
-      filesStand(
-        run.out,
-        files.filter(({ path }) =>
-          path.endsWith(format.extension) && (format.root === "." || path.startsWith(`${format.root}/`))
-        ),
-      ),
-    finish: () => removeStaging(staging),
-    abort: () => removeStaging(staging),
-  };
-}
-
-async function beginModel(
-  format: TableFormat,
-  run: RunHeader,
-  staging: string,
-  model: ModelHeader,
-): Promise<ModelSink> {
-  const partition = `model=${encodeModelId(model.id)}`;
-  const name = `part-${model.key.slice(0, 16)}${format.extension}`;
-  const folder = join(staging, partition);
-  await mkdir(folder, { recursive: true });
-  const files = new Map<TableName, TableFile>();
-  const fileOf = async (table: TableName) => {
-    const open = files.get(table) ??
-      await format.create(
-        join(folder, `${table}${format.extension}`),
-        table,
-        tableMetadata(run, model, table),
-      );
-    files.set(table, open);
-    return open;
-  };
-  return {
-    async write(table, batch) {
-      await (await fileOf(table)).write(batch);
-    },
-    async commit() {
-      const written: WrittenFile[] = [];
-      // All files are complete before the first appears. A table without rows leaves a file too, so that globs find it.
-      for (const table of TABLE_NAMES) {
-        const file = await fileOf(table);
-        const path = [...format.root === "." ? [] : [format.root], table, partition, name].join("/");
-        written.push({ path, table, rows: file.rows, bytes: await file.close() });
-      }
-      for (const { path, table } of written) {
-        await moveIntoPlace(join(folder, `${table}${format.extension}`), join(run.out, path));
-      }
-      await rm(folder, { recursive: true, force: true });
-      return written;
-    },
-    async abort() {
-      await Promise.allSettled([...files.values()].map((file) => file.abandon()));
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
-}
-
-/** Renames, then removes what an earlier run with other settings left of the same model and table. */
-async function moveIntoPlace(from: string, to: string): Promise<void> {
-  const folder = dirname(to);
-  try {
-    await mkdir(folder, { recursive: true });
-    await rename(from, to);
-  } catch (cause) {
-    throw new Error(`${to}: cannot be written: ${messageOf(cause)}`, { cause });
-  }
-  for (const name of await readdir(folder)) {
-    if (name.startsWith("part-") && join(folder, name) !== to) await rm(join(folder, name), { force: true });
-  }
 }

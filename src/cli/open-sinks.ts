@@ -18,7 +18,10 @@ export class OpenSinks {
   async open(config: RunConfig): Promise<void> {
     const graphs = { embedded: ["ladybug"], neo4j: ["neo4j"], none: [] } as const;
     const names: SinkName[] = [...config.sinks, ...graphs[config.graph]];
-    const choices = config.graph === "neo4j" ? { neo4j: serverChoices(config.neo4j) } : {};
+    const choices = {
+      ...config.graph === "neo4j" ? { neo4j: serverChoices(config.neo4j) } : {},
+      ...config.lake === undefined ? {} : { parquet: { lake: config.lake } },
+    };
     for (const name of new Set(names)) this.all.push(await (await SINKS[name](choices))(this.#run));
   }
 

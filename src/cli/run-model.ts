@@ -1,5 +1,6 @@
 /** One model of a run: opened, digested, and done as far as it is not done already. */
 
+import { extname, resolve } from "node:path";
 import { firstValueFrom } from "rxjs";
 import type { RunConfig } from "../../config/schema.ts";
 import { copyModel } from "../../connectors/sinks/copy-model.ts";
@@ -81,7 +82,7 @@ async function withoutComputing(
   inputs: readonly InputFile[],
   run: ModelRun,
 ): Promise<DoneModel | null> {
-  const { marks, sinks, out, runId, signal } = run;
+  const { marks, sinks, out, config, runId, signal } = run;
   const mark = await marks.find(header.id, header.key);
   if (mark === null) return null;
   const { id, files } = mark.entry;
@@ -92,15 +93,17 @@ async function withoutComputing(
   }
   if (lacking.length === 0) return doneOf(mark, { uri, inputs }, "none");
   const tables = files.filter(({ path }) => path.endsWith(".parquet"));
-  if (!await filesStand(out, tables)) return null;
+  // Of a lake in a bucket nothing is copied: the model is computed again, from the spectra that are kept.
+  const folder = config.lake === undefined ? out : resolve(config.lake);
+  if (!await filesStand(folder, tables)) return null;
   try {
-    const copied = await copyModel(out, header, lacking, signal);
-    const paths = new Set(copied.map(({ path }) => path));
+    const copied = await copyModel(folder, header, lacking, signal);
+    const extensions = new Set(copied.map(({ path }) => extname(path)));
     const entry = {
       ...mark.entry,
       uri,
       inputs,
-      files: [...files.filter(({ path }) => !paths.has(path)), ...copied],
+      files: [...files.filter(({ path }) => !extensions.has(extname(path))), ...copied],
     };
     const next = await marks.put({ ...mark, runIds: recent(mark.runIds, runId), entry });
     return doneOf(next, { uri, inputs }, "copied");

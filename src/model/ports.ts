@@ -93,11 +93,13 @@ export interface ModelHeader {
 
 /** A file that stands under its final name. */
 export interface WrittenFile {
-  /** Relative to the output folder, with `/`. */
+  /** Relative to the output folder, or to the lake where there is one, with `/`. */
   readonly path: string;
   readonly table: TableName;
   readonly rows: number;
   readonly bytes: number;
+  /** Hex. */
+  readonly sha256: string;
 }
 
 /** The output of one model. Its calls never overlap; the caller awaits each. */

@@ -18,6 +18,12 @@ import { bigEdges, bigNodes, fixture, type Tables } from "./fixture.ts";
 /** Reads a model's rows back, by means that share no code with the sink. int64 as bigint; no rows where there is no model. */
 export type ReadBack = (out: string, model: string) => Promise<Partial<Record<TableName, readonly Row[]>>>;
 
+type Spoil = (out: string, path: string, how: "truncated" | "removed") => Promise<void>;
+
+const spoilFile: Spoil = async (out, path, how) => {
+  await (how === "truncated" ? truncate(join(out, path), 10) : rm(join(out, path)));
+};
+
 export interface SinkTraits {
   /** Tables that the sink keeps. */
   readonly tables: readonly TableName[];
@@ -27,6 +33,8 @@ export interface SinkTraits {
   readonly nan: "kept" | "null";
   /** Edges of a large model. */
   readonly many: number;
+  /** Spoils a file that the sink has written, where that is not below the output folder. */
+  readonly spoil?: Spoil;
   /** Only that rows come back as they went and that a model is replaced. */
   readonly smoke?: boolean;
 }
@@ -84,10 +92,10 @@ export async function writeModel(
   await output.commit();
 }
 
-/** All files below a folder, with `/`, sorted. */
+/** All files below a folder but the manifest of a lake, with `/`, sorted. */
 export async function filesIn(out: string): Promise<string[]> {
   const entries = await readdir(out, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => !entry.isDirectory())
+  return entries.filter((entry) => !entry.isDirectory() && entry.name !== "_manifest.json")
     .map((entry) => relative(out, join(entry.parentPath, entry.name)).split(sep).join("/")).sort();
 }
 
@@ -104,6 +112,7 @@ function sorted(rows: readonly Row[]): Row[] {
 export function sinkContract(name: string, open: OpenSink, readBack: ReadBack, traits: SinkTraits): void {
   describe(`sink contract: ${name}`, () => {
     let out = "";
+    const spoil = traits.spoil ?? spoilFile;
     beforeEach(async () => {
       out = await mkdtemp(join(tmpdir(), `sink-${name}-`));
     });
@@ -189,8 +198,8 @@ export function sinkContract(name: string, open: OpenSink, readBack: ReadBack, t
       expect(await held("gone", [run.runId])).toBe(false);
       if (files.length === 0) expect(await held("left", ["another"])).toBe(false);
       else {
-        await truncate(join(out, of("left")[1]?.path ?? ""), 10);
-        await rm(join(out, of("right")[2]?.path ?? ""));
+        await spoil(out, of("left")[1]?.path ?? "", "truncated");
+        await spoil(out, of("right")[2]?.path ?? "", "removed");
         expect(await held("left", [run.runId])).toBe(false);
         expect(await held("right", [run.runId])).toBe(false);
       }

@@ -1,55 +1,9 @@
-import { readdir, readFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-import { DuckDBInstance } from "@duckdb/node-api";
-import { parquetReadObjects } from "hyparquet";
-import { expect } from "vitest";
 import { SINKS } from "../../../connectors/sinks/registry.ts";
-import { encodeModelId } from "../../../connectors/sinks/staging.ts";
-import { type Row, TABLE_NAMES, type TableName, TABLES } from "../../../src/model/tables.ts";
-import { type ReadBack, sinkContract } from "./contract.ts";
+import { TABLE_NAMES } from "../../../src/model/tables.ts";
+import { sinkContract } from "./contract.ts";
+import { readParquet } from "./parquet-read-back.ts";
 
-const database = await DuckDBInstance.create();
-const duckdb = await database.connect();
-
-/** By DuckDB through the Hive glob, as a user would; hyparquet must say the same of the file itself. */
-const readBack: ReadBack = async (out, model) => {
-  const found: Partial<Record<TableName, readonly Row[]>> = {};
-  if ((await readdir(out)).length === 0) return found;
-  for (const table of TABLE_NAMES) {
-    const names = TABLES[table].map((column) => `"${column.name}"`).join(", ");
-    const glob = join(out, table, "*", "*.parquet");
-    const partition = encodeModelId(model).includes("~") ? await partitionOf(glob, model) : model;
-    const answer = await duckdb.runAndReadAll(
-      `SELECT ${names}, filename AS file FROM read_parquet($glob, hive_partitioning = true, ` +
-        "hive_types = {'model': VARCHAR}, filename = true) WHERE model = $partition",
-      { glob, partition },
-    );
-    const rows = answer.getRowObjects().map(({ file, ...row }) => ({ file: String(file), row: row as Row }));
-    found[table] = rows.map(({ row }) => row);
-    const files = new Set(rows.map(({ file }) => file));
-    expect(files.size).toBeLessThanOrEqual(1);
-    for (const file of files) expect(await byHyparquet(file)).toEqual(found[table]);
-  }
-  return found;
-};
-
-/** The partition of a model whose id was cut: a file's metadata says whose it is. */
-async function partitionOf(glob: string, model: string): Promise<string> {
-  const answer = await duckdb.runAndReadAll(
-    "SELECT file_name FROM parquet_kv_metadata($glob) WHERE decode(key) = 'svrflow.model' AND decode(value) = $model",
-    { glob, model },
-  );
-  const folders = answer.getRows().map(([file]) => basename(dirname(String(file))));
-  return decodeURIComponent(folders[0] ?? "").slice("model=".length);
-}
-
-async function byHyparquet(file: string): Promise<Record<string, unknown>[]> {
-  const bytes = await readFile(file);
-  const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
-  return await parquetReadObjects({ file: buffer });
-}
-
-sinkContract("parquet", await SINKS.parquet(), readBack, {
+sinkContract("parquet", await SINKS.parquet(), readParquet, {
   tables: TABLE_NAMES,
   files: "one per model and table",
   nan: "kept",

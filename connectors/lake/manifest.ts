@@ -1,0 +1,144 @@
+/**
+ * `_manifest.json` at a lake's root: every model in the lake, and every file of it with its rows, bytes and digest. It is replaced when a
+ * model's files are there and before the older ones go: who reads a model's files by it never sees half a model.
+ */
+
+import { createHash } from "node:crypto";
+import { messageOf, show } from "../../src/model/errors.ts";
+import type { ModelHeader, RunHeader, WrittenFile } from "../../src/model/ports.ts";
+import { SCHEMA_VERSION, TABLE_NAMES } from "../../src/model/tables.ts";
+import { encodeModelId } from "../sinks/staging.ts";
+import type { LakePlace } from "./place.ts";
+
+/** Readers that take folders of files (Spark, Hive, DuckDB's globs) pass over names that begin with `_`. */
+export const MANIFEST = "_manifest.json";
+
+/** Of the manifest itself; the tables have their own. */
+const MANIFEST_VERSION = 1;
+
+/** A model in the lake. */
+export interface LakeModel {
+  readonly id: string;
+  readonly uri: string;
+  readonly format: string;
+  /** Of the run that wrote it, its version and that of its tables. */
+  readonly run_id: string;
+  readonly version: string;
+  readonly schema_version: number;
+  /** Of its content and settings. */
+  readonly key: string;
+  /** `model=<encoded id>`: the folder within each table's. */
+  readonly partition: string;
+  /** In the order of their rows. */
+  readonly files: readonly WrittenFile[];
+}
+
+/** `_manifest.json`. */
+export interface Manifest {
+  readonly manifest_version: typeof MANIFEST_VERSION;
+  readonly models: readonly LakeModel[];
+}
+
+/**
+ * Parses a manifest, which anybody may have written: no path in it leads out of its model's folders.
+ *
+ * @throws {SyntaxError} when it is none; names the place and what is required
+ */
+export function parseManifest(text: string, name: string): Manifest {
+  const refuse = (where: string, found: unknown, required: string): never => {
+    throw new SyntaxError(`${name}${where}: found ${show(found)}, required ${required}`);
+  };
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new SyntaxError(`${name}: ${messageOf(cause)}`, { cause });
+  }
+  if (!isRecord(value) || !Array.isArray(value["models"])) return refuse("", value, "an object with models");
+  if (value["manifest_version"] !== MANIFEST_VERSION) {
+    return refuse(", manifest_version", value["manifest_version"], String(MANIFEST_VERSION));
+  }
+  const seen = new Set<string>();
+  const models = value["models"].map((model: unknown, at): LakeModel => {
+    const where = `, model ${at}`;
+    if (!isRecord(model)) return refuse(where, model, "an object");
+    const text = (key: string) => {
+      const found = model[key];
+      return typeof found === "string" ? found : refuse(`${where}, ${key}`, found, "text");
+    };
+    const id = text("id");
+    const schema = model["schema_version"];
+    if (typeof schema !== "number") return refuse(`${where}, schema_version`, schema, "a number");
+    const partition = `model=${encodeModelId(id)}`;
+    if (model["partition"] !== partition) refuse(`${where}, partition`, model["partition"], show(partition));
+    if (seen.has(id)) refuse(where, id, "each model once");
+    seen.add(id);
+    const files = model["files"];
+    if (!Array.isArray(files)) return refuse(`${where}, files`, files, "a list");
+    return {
+      ...{ id, partition, uri: text("uri"), format: text("format"), key: text("key") },
+      ...{ run_id: text("run_id"), version: text("version"), schema_version: schema },
+      files: files.map((file: unknown, index) =>
+        fileOf(file, partition) ?? refuse(`${where}, file ${index}`, file, `a Parquet file of ${partition}`)
+      ),
+    };
+  });
+  return { manifest_version: MANIFEST_VERSION, models };
+}
+
+function fileOf(file: unknown, partition: string): WrittenFile | null {
+  if (!isRecord(file)) return null;
+  const { path, rows, bytes, sha256 } = file;
+  const table = TABLE_NAMES.find((name) => name === file["table"]);
+  const counts = [rows, bytes].every((count) => Number.isSafeInteger(count) && Number(count) >= 0);
+  if (table === undefined || typeof path !== "string" || typeof sha256 !== "string" || !counts) return null;
+  const prefix = `${table}/${partition}/`;
+  const fits = path.startsWith(prefix) && FILE_NAME.test(path.slice(prefix.length));
+  return fits && /^[0-9a-f]{64}$/.test(sha256)
+    ? { path, table, rows: Number(rows), bytes: Number(bytes), sha256 }
+    : null;
+}
+
+/** The names that table files have; nothing else is ever read or removed. */
+export const FILE_NAME = /^part-[A-Za-z0-9-]{1,100}\.(?:parquet|arrow)$/;
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The manifest of a lake; of one that has none yet, no models. @throws {SyntaxError} when it is not valid */
+export async function readManifest(place: Pick<LakePlace, "name" | "readText">): Promise<Manifest | null> {
+  const text = await place.readText(MANIFEST);
+  return text === null ? null : parseManifest(text, `${place.name}/${MANIFEST}`);
+}
+
+/** Puts a model's files into the manifest, in place of those that it had. */
+export async function recordModel(
+  place: LakePlace,
+  run: RunHeader,
+  { id, uri, format, key }: ModelHeader,
+  files: readonly WrittenFile[],
+): Promise<void> {
+  const entry: LakeModel = {
+    ...{ id, uri, format, run_id: run.runId, version: run.version, key },
+    ...{ schema_version: SCHEMA_VERSION, partition: `model=${encodeModelId(id)}`, files },
+  };
+  await place.replaceText(MANIFEST, (before) => {
+    const models = before === null ? [] : parseManifest(before, `${place.name}/${MANIFEST}`).models;
+    const others = models.filter((model) => model.id !== id);
+    return manifestText([...others, entry].sort((a, b) => a.id < b.id ? -1 : 1));
+  });
+}
+
+/** One line per model: a manifest of thousands is still read by people and compared by their tools. */
+function manifestText(models: readonly LakeModel[]): string {
+  const lines = models.map((model) => JSON.stringify(model)).join(",\n");
+  return `{"manifest_version":${MANIFEST_VERSION},"models":[\n${lines}\n]}\n`;
+}
+
+/** Hex digest of a stream of bytes. */
+export async function digestOf(pieces: AsyncIterable<Uint8Array>): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const piece of pieces) hash.update(piece);
+  return hash.digest("hex");
+}

@@ -1,0 +1,81 @@
+/** The views of a lake as SQL for DuckDB. */
+
+import { SCHEMA_VERSION, TABLE_NAMES, type TableName } from "../../src/model/tables.ts";
+import type { Manifest } from "./manifest.ts";
+
+/** What the text depends on beside the manifest. */
+export interface ViewSettings {
+  /** The lake's folder, absolute, or `s3://bucket/prefix`; without a `/` at its end. */
+  readonly root: string;
+  /** The files that the manifest names now, instead of whatever lies in the folders when the view is asked. */
+  readonly pinned: boolean;
+  /** Of the server, where it is not Amazon's. */
+  readonly endpoint?: string;
+  readonly region?: string;
+}
+
+/** Statements that make one view per table; they may be given to `duckdb` as they are. */
+export function viewStatements(manifest: Manifest, settings: ViewSettings): string {
+  const { root } = settings;
+  const cut = manifest.models.filter(({ partition }) => partition.includes("~"));
+  // Columns differ only between schemas; to unite them by name, every file's footer must be read first.
+  const schemas = new Set(manifest.models.map(({ schema_version }) => schema_version));
+  const unite = schemas.size > 1 ? ", union_by_name = true" : "";
+  const views = TABLE_NAMES.map((table) => {
+    const files = settings.pinned
+      ? `[\n    ${manifest.models.flatMap(({ files }) => paths(root, table, files)).join(",\n    ")}\n  ]`
+      : text(`${pattern(root)}/${table}/*/*.parquet`);
+    return `CREATE OR REPLACE VIEW ${table} AS\n` +
+      `  SELECT ${modelColumn(cut)}, * EXCLUDE (model)\n` +
+      `  FROM read_parquet(${files}, hive_partitioning = true, hive_types = {'model': VARCHAR}${unite});`;
+  });
+  return `${[...bucketSettings(settings), ...views, EXAMPLE].join("\n\n")}\n`;
+}
+
+const EXAMPLE =
+  `-- Tables of svrflow's schema ${SCHEMA_VERSION}. Rows of edges ascend by source layer and neuron within each model: conditions on model,
+-- source_layer and source_neuron read only the files and row groups that they need. For instance:
+--   SELECT model, source_layer, source_neuron, count(*) FROM edges GROUP BY ALL ORDER BY 4 DESC LIMIT 10;`;
+
+/** The model's id: that of the folder, but where the folder's name is a cut one. DuckDB decodes names of folders, and prunes through this. */
+function modelColumn(cut: Manifest["models"]): string {
+  if (cut.length === 0) return "model";
+  const cases = cut.map(({ id, partition }) =>
+    `\n    WHEN ${text(decodeURIComponent(partition.slice("model=".length)))} THEN ${text(id)}`
+  );
+  return `CASE model${cases.join("")}\n    ELSE model END AS model`;
+}
+
+function paths(root: string, table: TableName, files: Manifest["models"][number]["files"]): string[] {
+  return files.filter((file) => file.table === table).map(({ path }) => text(`${pattern(root)}/${path}`));
+}
+
+function bucketSettings({ root, endpoint, region }: ViewSettings): string[] {
+  if (!root.startsWith("s3://")) return [];
+  const url = endpoint === undefined ? null : URL.parse(endpoint);
+  const server = url === null ? [] : [
+    `ENDPOINT ${text(url.host + url.pathname.replace(/\/$/, ""))}`,
+    "URL_STYLE 'path'",
+    `USE_SSL ${url.protocol === "https:"}`,
+  ];
+  const where = region === undefined ? [] : [`REGION ${text(region)}`];
+  // A comment, because sessions differ in how they come by their credentials. No line may leave it.
+  const lines = [
+    "Once per session, where DuckDB does not know the bucket yet:",
+    "  INSTALL httpfs; LOAD httpfs; INSTALL aws; LOAD aws;",
+    `  CREATE SECRET lake (${["TYPE s3", "PROVIDER credential_chain", ...where, ...server].join(", ")});`,
+    "or, with keys of your own:",
+    `  CREATE SECRET lake (${["TYPE s3", "KEY_ID '…'", "SECRET '…'", ...where, ...server].join(", ")});`,
+  ];
+  return [lines.map((line) => `-- ${line.replaceAll(/\s/g, " ")}`).join("\n")];
+}
+
+/** A path that DuckDB takes for itself and not for a pattern. */
+function pattern(path: string): string {
+  return path.replaceAll(/[[*?]/g, "[$&]");
+}
+
+/** A literal; DuckDB's know no escape but the doubled quote. */
+function text(value: string): string {
+  return `'${value.replaceAll("'", "''")}'`;
+}

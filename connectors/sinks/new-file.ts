@@ -1,0 +1,98 @@
+/** A file that is being made: written from its beginning to its end, digested on the way. */
+
+import { createHash, type Hash } from "node:crypto";
+import { type FileHandle, open } from "node:fs/promises";
+import { codeOf, messageOf } from "../../src/model/errors.ts";
+
+/** What a file was when it was complete. */
+export interface FileDigest {
+  readonly bytes: number;
+  /** Hex. */
+  readonly sha256: string;
+}
+
+/** What file systems say when there is no room or no right, in words that name the remedy. */
+const REASONS: Readonly<Record<string, string>> = {
+  ENOSPC: "no space is left on the device",
+  EDQUOT: "the quota is used up",
+  EROFS: "the file system is read-only",
+  EACCES: "permission is denied",
+  EPERM: "permission is denied",
+};
+
+/** An error that says which file cannot be written and why; its code stays that of the cause. */
+export function cannotWrite(path: string, cause: unknown): Error {
+  const code = codeOf(cause);
+  const reason = code === undefined ? undefined : REASONS[code];
+  const why = reason === undefined ? messageOf(cause) : `${reason} (${code})`;
+  return Object.assign(
+    new Error(`${path}: cannot be written: ${why}`, { cause }),
+    code === undefined ? {} : { code },
+  );
+}
+
+/** A file that is being made. Await each call before the next. */
+export class NewFile {
+  readonly path: string;
+  bytes = 0;
+  readonly #handle: FileHandle;
+  readonly #hash: Hash | null;
+
+  private constructor(path: string, handle: FileHandle, digested: boolean) {
+    this.path = path;
+    this.#handle = handle;
+    this.#hash = digested ? createHash("sha256") : null;
+  }
+
+  /**
+   * @param digested whether `close` shall tell the digest
+   * @throws {Error} when the file exists, or its folder cannot be written to
+   */
+  static async create(path: string, digested = true): Promise<NewFile> {
+    try {
+      return new NewFile(path, await open(path, "wx+"), digested);
+    } catch (cause) {
+      throw cannotWrite(path, cause);
+    }
+  }
+
+  /** Appends. @throws {Error} when the disk is full, or fails */
+  async write(piece: Uint8Array): Promise<void> {
+    try {
+      for (let done = 0; done < piece.length;) {
+        done += (await this.#handle.write(piece, done, piece.length - done)).bytesWritten;
+      }
+    } catch (cause) {
+      throw cannotWrite(this.path, cause);
+    }
+    this.#hash?.update(piece);
+    this.bytes += piece.length;
+  }
+
+  /** Fills `piece` with what has been written from `offset` on. */
+  async read(piece: Uint8Array, offset: number): Promise<void> {
+    for (let done = 0; done < piece.length;) {
+      const { bytesRead } = await this.#handle.read(piece, done, piece.length - done, offset + done);
+      if (bytesRead === 0) throw new Error(`${this.path}: it has lost its end while it was read`);
+      done += bytesRead;
+    }
+  }
+
+  /** Flushes to the disk and closes, whatever happens. */
+  async close(): Promise<FileDigest> {
+    try {
+      // Some file systems find out only now that there is no room.
+      await this.#handle.sync();
+    } catch (cause) {
+      throw cannotWrite(this.path, cause);
+    } finally {
+      await this.#handle.close();
+    }
+    return { bytes: this.bytes, sha256: this.#hash?.digest("hex") ?? "" };
+  }
+
+  /** Closes what is no longer wanted. */
+  abandon(): Promise<void> {
+    return this.#handle.close();
+  }
+}

@@ -1,0 +1,238 @@
+/** Sinks of Hive-partitioned table files: staged in the output folder, put in place once all of a model's are complete. */
+
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { ModelHeader, ModelSink, RunHeader, Sink, WrittenFile } from "../../src/model/ports.ts";
+import { TABLE_NAMES, type TableBatch, type TableName, TABLES } from "../../src/model/tables.ts";
+import { FILE_NAME, readManifest, recordModel } from "../lake/manifest.ts";
+import type { LakePlace } from "../lake/place.ts";
+import { cannotWrite, type FileDigest } from "./new-file.ts";
+import { SortedRows } from "./sorted-rows.ts";
+import { encodeModelId, removeStaging, stagingFolder, tableMetadata } from "./staging.ts";
+
+/** A table file that is being written. */
+export interface TableFile {
+  readonly rows: number;
+  /** So far. */
+  readonly bytes: number;
+  write(batch: TableBatch): Promise<void>;
+  /** Completes the file. */
+  close(): Promise<FileDigest>;
+  abandon(): Promise<void>;
+}
+
+/** How a format writes table files. */
+export interface TableFormat {
+  readonly name: string;
+  /** With the dot. */
+  readonly extension: string;
+  /** Folder of the tables within the place, `.` for the place itself. */
+  readonly root: string;
+  /** Bytes after which a table goes on in another file. */
+  readonly mostBytes: number;
+  /** Whether edges are sorted, and a manifest says which files there are. */
+  readonly lake: boolean;
+  create(path: string, table: TableName, metadata: Readonly<Record<string, string>>): Promise<TableFile>;
+}
+
+/** Edges ascend by source layer, source neuron, target layer, target neuron and part: their first columns. */
+const EDGE_KEYS = 5;
+
+/** A sink of `<root>/<table>/model=<id>/part-<key><extension>` in a place. */
+export async function openTableSink(format: TableFormat, run: RunHeader, place: LakePlace): Promise<Sink> {
+  const staging = stagingFolder(run, format.name);
+  await makeFolder(staging);
+  try {
+    await place.prepare();
+  } catch (failure) {
+    await removeStaging(staging);
+    throw failure;
+  }
+  let models = 0;
+  return {
+    name: format.name,
+    async begin(model) {
+      encodeModelId(model.id);
+      // A folder of its own: the same model may be begun again before the first is done.
+      const folder = join(staging, String(models++));
+      await makeFolder(folder);
+      return new TableModel(format, run, place, model, folder);
+    },
+    holds: ({ id, files }) => holds(format, place, id, files),
+    finish: () => removeStaging(staging),
+    abort: () => removeStaging(staging),
+  };
+}
+
+/** Whether all files of a model stand in the place as they were recorded, and the manifest says the same of them. */
+async function holds(
+  format: TableFormat,
+  place: LakePlace,
+  id: string,
+  files: readonly WrittenFile[],
+): Promise<boolean> {
+  const ours = files.filter(({ path }) => path.endsWith(format.extension));
+  if (!TABLE_NAMES.every((name) => ours.some(({ table }) => table === name))) return false;
+  if (format.lake) {
+    const named = (await readManifest(place))?.models.find((model) => model.id === id)?.files ?? [];
+    const digests = new Map(named.map(({ path, sha256 }) => [path, sha256]));
+    if (named.length !== ours.length || ours.some(({ path, sha256 }) => digests.get(path) !== sha256)) {
+      return false;
+    }
+  }
+  const sizes = await Promise.all(ours.map(({ path }) => place.sizeOf(path)));
+  return ours.every(({ bytes }, at) => sizes[at] === bytes);
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+  } catch (cause) {
+    throw cannotWrite(folder, cause);
+  }
+}
+
+/** A file that is complete, still in the staging folder. */
+interface Staged extends FileDigest {
+  readonly path: string;
+  readonly rows: number;
+}
+
+class TableModel implements ModelSink {
+  readonly #format: TableFormat;
+  readonly #run: RunHeader;
+  readonly #place: LakePlace;
+  readonly #model: ModelHeader;
+  readonly #folder: string;
+  readonly #open = new Map<TableName, { readonly path: string; readonly file: TableFile }>();
+  readonly #staged = new Map<TableName, Staged[]>(TABLE_NAMES.map((table) => [table, []]));
+  readonly #edges: SortedRows | null;
+
+  constructor(format: TableFormat, run: RunHeader, place: LakePlace, model: ModelHeader, folder: string) {
+    this.#format = format;
+    this.#run = run;
+    this.#place = place;
+    this.#model = model;
+    this.#folder = folder;
+    this.#edges = format.lake ? new SortedRows(TABLES.edges, EDGE_KEYS, join(folder, "edges.spool")) : null;
+  }
+
+  async write(table: TableName, batch: TableBatch): Promise<void> {
+    if (table === "edges" && this.#edges !== null) await this.#edges.write(batch);
+    else await this.#append(table, batch);
+  }
+
+  async commit(): Promise<readonly WrittenFile[]> {
+    for await (const batch of this.#edges?.read() ?? []) await this.#append("edges", batch);
+    await this.#edges?.remove();
+    // All files are complete before the first appears. A table without rows leaves a file too, so that globs find it.
+    for (const table of TABLE_NAMES) {
+      if (this.#open.has(table) || this.#staged.get(table)?.length === 0) await this.#close(table);
+    }
+    const written = await this.#publish();
+    await rm(this.#folder, { recursive: true, force: true });
+    return written;
+  }
+
+  async abort(): Promise<void> {
+    await Promise.allSettled([...this.#open.values()].map(({ file }) => file.abandon()));
+    this.#open.clear();
+    await this.#edges?.remove();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  async #append(table: TableName, batch: TableBatch): Promise<void> {
+    const { file } = await this.#fileOf(table);
+    await file.write(batch);
+    if (file.bytes >= this.#format.mostBytes) await this.#close(table);
+  }
+
+  async #fileOf(table: TableName) {
+    const open = this.#open.get(table);
+    if (open !== undefined) return open;
+    const number = this.#staged.get(table)?.length ?? 0;
+    const path = join(this.#folder, `${table}-${number}${this.#format.extension}`);
+    const file = await this.#format.create(path, table, tableMetadata(this.#run, this.#model, table));
+    const made = { path, file };
+    this.#open.set(table, made);
+    return made;
+  }
+
+  async #close(table: TableName): Promise<void> {
+    const { path, file } = await this.#fileOf(table);
+    const digest = await file.close();
+    this.#open.delete(table);
+    this.#staged.get(table)?.push({ path, rows: file.rows, ...digest });
+  }
+
+  /** Puts all files in place, then names them in the manifest, then removes the model's older ones. */
+  async #publish(): Promise<readonly WrittenFile[]> {
+    const current = await this.#currentFiles();
+    const named = this.#named(current);
+    const appeared: string[] = [];
+    try {
+      for (const { from, path, bytes } of named) {
+        appeared.push(path);
+        await this.#place.publish(from, path, bytes);
+      }
+      const written = named.map(({ from: _, ...file }): WrittenFile => file);
+      if (this.#format.lake) await recordModel(this.#place, this.#run, this.#model, written);
+      // The model is committed. What cannot be removed now goes with its next commit, and `svr lake check` names it.
+      await this.#removeOlder(new Set(appeared)).catch(() => undefined);
+      return written;
+    } catch (failure) {
+      await this.#takeBack(appeared);
+      throw failure;
+    }
+  }
+
+  /** Removes what has appeared, as far as it is certain that no manifest names it. */
+  async #takeBack(appeared: readonly string[]): Promise<void> {
+    const current = this.#format.lake ? await this.#currentFiles().catch(() => null) : null;
+    const orphans = current === null ? [] : appeared.filter((path) => !current.has(path));
+    await Promise.allSettled(orphans.map((path) => this.#place.remove(path)));
+  }
+
+  #partition(table: TableName): string {
+    const { root } = this.#format;
+    return `${root === "." ? "" : `${root}/`}${table}/model=${encodeModelId(this.#model.id)}/`;
+  }
+
+  /** Final names. A file that the manifest names is never replaced in place: then the new ones take the other name. */
+  #named(current: ReadonlySet<string>) {
+    const { extension } = this.#format;
+    const stem = `part-${this.#model.key.slice(0, 16)}`;
+    const names = (end: string) =>
+      TABLE_NAMES.flatMap((table) => {
+        const staged = this.#staged.get(table) ?? [];
+        return staged.map(({ path: from, ...file }, at) => {
+          const number = staged.length === 1 ? "" : `-${String(at + 1).padStart(4, "0")}`;
+          return {
+            from,
+            path: `${this.#partition(table)}${stem}${end}${number}${extension}`,
+            table,
+            ...file,
+          };
+        });
+      });
+    const plain = names("");
+    return plain.some(({ path }) => current.has(path)) ? names("-b") : plain;
+  }
+
+  async #currentFiles(): Promise<ReadonlySet<string>> {
+    if (!this.#format.lake) return new Set();
+    const models = (await readManifest(this.#place))?.models ?? [];
+    return new Set(models.find(({ id }) => id === this.#model.id)?.files.map(({ path }) => path));
+  }
+
+  async #removeOlder(kept: ReadonlySet<string>): Promise<void> {
+    for (const table of TABLE_NAMES) {
+      const folder = this.#partition(table);
+      for (const path of await this.#place.list(folder)) {
+        // Hidden ones are copies that a process died over.
+        const name = path.slice(folder.length).replace(/^\.(.*)\.partial$/, "$1");
+        if (FILE_NAME.test(name) && !kept.has(path)) await this.#place.remove(path);
+      }
+    }
+  }
+}

@@ -1,0 +1,87 @@
+/** `svr lake check` and `svr lake sql`. */
+
+import { resolve } from "node:path";
+import { env, stderr } from "node:process";
+import type { Command } from "commander";
+import { ConfigError } from "../../config/document.ts";
+import { messageOf } from "../model/errors.ts";
+import { printable } from "./text.ts";
+
+/**
+ * Adds the commands.
+ *
+ * @param write takes what belongs on stdout
+ * @param leave ends the process with a code
+ */
+export function addLakeCommand(
+  program: Command,
+  write: (text: string) => void,
+  leave: (code: number) => Promise<never>,
+): void {
+  const lake = program.command("lake").description("verify a lake of Parquet tables, or print its views");
+  lake.command("check")
+    .description(
+      "hold every file against the manifest: missing, truncated, altered, unknown files, rows; exit code 1 if any is",
+    )
+    .argument("<place>", "output folder of a run, folder of a lake, or s3://bucket/prefix")
+    .option("--quick", "sizes and footers only, no digests")
+    .option("--json", "the findings as JSON")
+    .action(async (address: string, { quick, json }: { quick?: boolean; json?: boolean }) => {
+      const { checkLake } = await import("../../connectors/lake/check.ts");
+      const place = await opened(address);
+      const began = Date.now();
+      let told = began;
+      const found = await checkLake(place, {
+        quick: quick === true,
+        progress: (done, of) => {
+          if (json === true || Date.now() - told < 2000) return;
+          told = Date.now();
+          stderr.write(`${done} of ${of} files\n`);
+        },
+      });
+      if (json === true) {
+        write(`${JSON.stringify({ lake: place.name, ok: found.defects.length === 0, ...found }, null, 2)}\n`);
+      } else {
+        for (const { kind, path, found: is, required } of found.defects) {
+          write(`${printable(`${kind}: ${path}: found ${is}, required ${required}`)}\n`);
+        }
+        const { models, files, rows, bytes, defects } = found;
+        const how = quick === true ? "sizes and footers" : "sizes, digests and footers";
+        write(
+          `${models} models, ${files} files, ${rows} rows, ${bytes} bytes (${how}): ${defects.length} defects\n`,
+        );
+      }
+      if (found.defects.length > 0) await leave(1);
+    });
+  lake.command("sql")
+    .description("print CREATE VIEW statements for DuckDB, one per table: svr lake sql my-run | duckdb my.db")
+    .argument("<place>", "as for check")
+    .option("--pinned", "the files that the manifest names now, not whatever lies in the folders later")
+    .action(async (address: string, { pinned }: { pinned?: boolean }) => {
+      const { readManifest } = await import("../../connectors/lake/manifest.ts");
+      const { isBucket } = await import("../../connectors/lake/open.ts");
+      const { viewStatements } = await import("../../connectors/lake/sql.ts");
+      const place = await opened(address);
+      const manifest = await readManifest(place);
+      if (manifest === null) {
+        throw new Error(`${place.name}: found no _manifest.json, required a lake that svr run has written`);
+      }
+      const endpoint = env["AWS_ENDPOINT_URL_S3"] ?? env["AWS_ENDPOINT_URL"];
+      const region = env["AWS_REGION"] ?? env["AWS_DEFAULT_REGION"];
+      write(viewStatements(manifest, {
+        root: isBucket(address) ? place.name : resolve(address),
+        pinned: pinned === true,
+        ...endpoint === undefined || endpoint === "" ? {} : { endpoint },
+        ...region === undefined || region === "" ? {} : { region },
+      }));
+    });
+}
+
+async function opened(address: string) {
+  const { openLake } = await import("../../connectors/lake/open.ts");
+  try {
+    return await openLake(address);
+  } catch (cause) {
+    throw new ConfigError(messageOf(cause), { cause });
+  }
+}
