@@ -2,7 +2,7 @@
 
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { ConfigError } from "../../config/document.ts";
-import { counted } from "../viewer/label.ts";
+import { count, counted } from "../viewer/label.ts";
 import type { PlotOptions } from "./plot.ts";
 import { printable } from "./text.ts";
 
@@ -13,8 +13,15 @@ export function addPlotCommand(program: Command, write: (text: string) => void, 
     .argument("<run>", "output folder of the run")
     .requiredOption("-o, --output <file>", "picture to write: .svg, or .png by way of @resvg/resvg-wasm")
     .option("--model <id>", "which model, where the run has several")
-    .addOption(new Option("--scale <name>", "of singular values").choices(["linear", "log"]).default("linear"))
-    .option("--max-edges <n>", "draw the n strongest edges; the picture says how many are left out", edgesOf, 2000)
+    .addOption(
+      new Option("--scale <name>", "of singular values").choices(["linear", "log"]).default("linear"),
+    )
+    .option(
+      "--max-edges <n>",
+      "draw the n strongest edges; the picture says how many are left out",
+      edgesOf,
+      2000,
+    )
     .option("--all", "edges that are not significant too, where the run wrote them")
     .action(async (run: string, options: PlotOptions & { output: string }) => {
       const { plotRun } = await import("./plot.ts");
@@ -22,7 +29,9 @@ export function addPlotCommand(program: Command, write: (text: string) => void, 
         throw failure instanceof RangeError ? new ConfigError(failure.message, { cause: failure }) : failure;
       });
       write(
-        `${drawn.path}: ${printable(drawn.model)}, ${counted(drawn.edges, "edge")} drawn, ${drawn.leftOut} left out\n`,
+        `${drawn.path}: ${printable(drawn.model)}, ${counted(drawn.edges, "edge")} drawn, ${
+          count(drawn.leftOut)
+        } left out\n`,
       );
     });
 }

@@ -112,5 +112,7 @@ async function recordOf<T>(path: string, schema: z.ZodType<T>): Promise<T | null
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw new SyntaxError(`${path}, ${issue?.path.join(".") ?? ""}: ${issue?.message ?? "not as svr run writes it"}`);
+  throw new SyntaxError(
+    `${path}, ${issue?.path.join(".") ?? ""}: ${issue?.message ?? "not as svr run writes it"}`,
+  );
 }

@@ -55,7 +55,9 @@ export async function plotRun(run: string, output: string, options: PlotOptions 
   const { scale = "linear", maxEdges = 2000, all = false, signal } = options;
   const extension = extname(output).toLowerCase();
   if (extension !== ".svg" && extension !== ".png") {
-    throw new RangeError(`picture ${show(output)}: found the extension ${show(extension)}, required .svg or .png`);
+    throw new RangeError(
+      `picture ${show(output)}: found the extension ${show(extension)}, required .svg or .png`,
+    );
   }
   if (!(Number.isInteger(maxEdges) && maxEdges >= 1 && maxEdges <= MOST_EDGES)) {
     throw new RangeError(`max-edges: found ${maxEdges}, required a whole number from 1 to ${MOST_EDGES}`);
@@ -104,7 +106,9 @@ async function layersOf(
       neurons += rank;
       if (index !== layers.length || rank < 0 || neurons > MOST_NEURONS || index >= MOST_LAYERS) {
         throw new RangeError(
-          `${run}, layers of ${show(model.header.id)}: found layer ${index} of rank ${rank}, required layers in order, ` +
+          `${run}, layers of ${
+            show(model.header.id)
+          }: found layer ${index} of rank ${rank}, required layers in order, ` +
             `at most ${MOST_LAYERS} with ${MOST_NEURONS} neurons`,
         );
       }
@@ -127,7 +131,9 @@ async function layersOf(
       const value = values[at]!;
       if (layer === undefined || !(neuron in layer.singularValues) || !(value >= 0 && value < Infinity)) {
         throw new RangeError(
-          `${run}, neurons of ${show(model.header.id)}: found neuron ${neuron} of layer ${index[at]} with singular value ` +
+          `${run}, neurons of ${show(model.header.id)}: found neuron ${neuron} of layer ${
+            index[at]
+          } with singular value ` +
             `${value}, required one that its layer has, finite and at least 0`,
         );
       }

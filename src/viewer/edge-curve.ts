@@ -15,7 +15,11 @@ export interface Point {
 }
 
 /** The two inner points of a cubic Bezier curve from one neuron to another. */
-export function controlPoints({ pitch, top, bottom }: CurveFrame, from: Point, to: Point): readonly [Point, Point] {
+export function controlPoints(
+  { pitch, top, bottom }: CurveFrame,
+  from: Point,
+  to: Point,
+): readonly [Point, Point] {
   const dx = to.x - from.x;
   const span = Math.round(dx / pitch);
   if (span === 1) {

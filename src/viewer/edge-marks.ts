@@ -23,9 +23,9 @@ export function edgeMarks({ edges }: PictureData, frame: Frame): Plot.Markish[] 
   const { count, sourceLayer, sourceNeuron, targetLayer, targetNeuron, strength } = edges;
   const finite = strength.filter(Number.isFinite);
   const [least = 0, most = 0] = [finite[0], finite[finite.length - 1]];
-  // Weights without bounds (infinite ones) are the weakest or the strongest.
+  // Roots, because a few edges are much stronger than most. Infinite weights are the weakest or the strongest.
   const share = (at: number) =>
-    most === least ? 1 : Math.min(1, Math.max(0, (strength[at]! - least) / (most - least)));
+    most === least ? 1 : Math.sqrt(Math.min(1, Math.max(0, (strength[at]! - least) / (most - least))));
   const classes = Array.from({ length: EDGE_CLASSES }, (): number[] => []);
   for (let at = 0; at < count; at++) {
     classes[Math.min(EDGE_CLASSES - 1, Math.floor(share(at) * EDGE_CLASSES))]!.push(at);
@@ -74,7 +74,12 @@ export function nodeMarks({ layers, edges }: PictureData, frame: Frame): Plot.Ma
       r: nodeRadius,
       sort: null,
       ...near
-        ? { fill: PAPER, stroke: kindColour(kind), strokeOpacity: INTENSITY_OPACITIES[look]!, strokeWidth: 1.2 }
+        ? {
+          fill: PAPER,
+          stroke: kindColour(kind),
+          strokeOpacity: INTENSITY_OPACITIES[look]!,
+          strokeWidth: 1.2,
+        }
         : { fill: pale(kindColour(kind), INTENSITY_OPACITIES[look]!), stroke: PAPER, strokeWidth: 0.5 },
       ariaLabel: near ? "near-kernels with edges" : "neurons with edges",
     })
@@ -137,7 +142,12 @@ function chainNumbers(
   const all = frame.layout.pitch >= 30;
   return svg.element(
     "g",
-    { fill: CHAIN, "font-size": FONT.small, "font-weight": "bold", "aria-label": "neurons of the dominant connection" },
+    {
+      fill: CHAIN,
+      "font-size": FONT.small,
+      "font-weight": "bold",
+      "aria-label": "neurons of the dominant connection",
+    },
     ...stops.filter((_, at) => all || at === 0 || at === stops.length - 1).map(([layer, neuron]) => {
       const { x, y } = frame.place(layer, neuron);
       // A white outline keeps it readable over edges; two elements, because not every reader paints strokes below fills.
@@ -145,7 +155,11 @@ function chainNumbers(
       return svg.element(
         "g",
         {},
-        svg.element("text", { ...attributes, stroke: PAPER, "stroke-width": 3, "stroke-linejoin": "round" }, `#${neuron}`),
+        svg.element(
+          "text",
+          { ...attributes, stroke: PAPER, "stroke-width": 3, "stroke-linejoin": "round" },
+          `#${neuron}`,
+        ),
         svg.element("text", attributes, `#${neuron}`),
       );
     }),

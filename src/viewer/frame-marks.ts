@@ -19,11 +19,23 @@ export function frameMarks(svg: SvgDocument, data: PictureData, frame: Frame, ti
   const { layout, axis } = frame;
   const { layers } = data;
   const skipped = layers.flatMap(({ singularValues }, at) => singularValues.length === 0 ? [at] : []);
-  const bands = bandPath(layers, frame.x, frame.y, layout.pitch, layout.bottom);
+  const bands = bandPath(
+    layers,
+    frame.x,
+    frame.y,
+    layout.pitch,
+    layout.bottom,
+    data.test?.nearKernel ?? null,
+  );
   return [
     ownMark(svg.element("path", { d: bands, fill: BAND, "aria-label": "near-kernels" })),
     Plot.gridY({ ticks: [...axis.ticks], stroke: GRID, strokeOpacity: 1 }),
-    Plot.ruleX(skipped, { stroke: QUIET, strokeDasharray: "2,4", strokeOpacity: 0.6, ariaLabel: "skipped layers" }),
+    Plot.ruleX(skipped, {
+      stroke: QUIET,
+      strokeDasharray: "2,4",
+      strokeOpacity: 0.6,
+      ariaLabel: "skipped layers",
+    }),
     Plot.axisY({
       ticks: [...axis.ticks],
       tickFormat: (tick: number) => axis.cut && tick === axis.floor ? `≤ ${short(tick)}` : short(tick),
@@ -70,14 +82,12 @@ export function frameTexts(svg: SvgDocument, data: PictureData, frame: Frame): S
     const x = frame.x(layer);
     // The middle of a rotated line stands under its layer.
     const shift = rotation === -90 ? 3.5 : 0;
-    return rotation === 0
-      ? text(x, y + 4, names[layer]!)
-      : svg.element("text", {
-        transform: `translate(${x + shift},${y - (rotation === -90 ? 4 : 2)}) rotate(${rotation})`,
-        "font-size": FONT.small,
-        fill: QUIET,
-        "text-anchor": "end",
-      }, names[layer]!);
+    return rotation === 0 ? text(x, y + 4, names[layer]!) : svg.element("text", {
+      transform: `translate(${x + shift},${y - (rotation === -90 ? 4 : 2)}) rotate(${rotation})`,
+      "font-size": FONT.small,
+      fill: QUIET,
+      "text-anchor": "end",
+    }, names[layer]!);
   });
   const captions = [
     text(left, layout.top - 10, `singular value${frame.axis.type === "log" ? " (logarithmic)" : ""} ↑`, {
@@ -121,7 +131,9 @@ function stripElements(
     text(left - 6, base + 2, "kernels", { "text-anchor": "end" }),
     ...numbers
       ? shares.map((share, layer) =>
-        text(frame.x(layer), base - share * full - 2, share === 0 ? "0" : `${percent(share)} %`, { "font-size": 9 })
+        text(frame.x(layer), base - share * full - 2, share === 0 ? "0" : `${percent(share)} %`, {
+          "font-size": 9,
+        })
       )
       : [],
   ];

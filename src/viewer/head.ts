@@ -2,7 +2,17 @@
 
 import { count, counted, label, probability, short, textWidth } from "./label.ts";
 import { FONT } from "./layout.ts";
-import { CHAIN, EDGE_CLASSES, edgeStyle, INK, INTENSITY_OPACITIES, kindColour, PAPER, QUIET, BAND } from "./palette.ts";
+import {
+  BAND,
+  CHAIN,
+  EDGE_CLASSES,
+  edgeStyle,
+  INK,
+  INTENSITY_OPACITIES,
+  kindColour,
+  PAPER,
+  QUIET,
+} from "./palette.ts";
 import type { PictureData } from "./picture-data.ts";
 import type { Attributes, SvgDocument, SvgElement } from "./svg.ts";
 
@@ -27,7 +37,9 @@ export function headLines(data: PictureData): readonly string[] {
       ? "how the edges were tested is not known: the folder's run.json is of another run"
       : `significant: p at most ${short(test.alpha)} (${short(test.sigma)} sigma) under the ${
         label(test.null, FONT.text, 80)
-      } null, ${label(test.correction, FONT.text, 80)} over the ${
+      } null, ${
+        test.correction === "none" ? "no correction" : `corrected (${label(test.correction, FONT.text, 80)})`
+      } over the ${
         label(test.correctionOver, FONT.text, 80)
       }; p says how surprising an overlap were if singular vectors pointed in random directions`,
     chainLine(chain, layers.map(({ name }) => name)),
@@ -141,7 +153,9 @@ function entries(svg: SvgDocument, { layers, edges, chain, test }: PictureData, 
         dot(9, { fill: PAPER, stroke: QUIET, "stroke-width": 1.4, r: 3.4 }),
       ],
       signWidth: 18,
-      text: test === null ? "near-kernels" : `near-kernels (at most ${short(test.nearKernel)} of the layer's largest)`,
+      text: test === null
+        ? "near-kernels"
+        : `near-kernels (at most ${short(test.nearKernel)} of the layer's largest)`,
     });
   }
   if (typeof chain !== "string") {
@@ -155,15 +169,21 @@ function entries(svg: SvgDocument, { layers, edges, chain, test }: PictureData, 
     });
   }
   const arc = (d: string) => svg.element("path", { d, fill: "none", stroke: QUIET, "stroke-width": 1.4 });
-  if (facts.bows) found.push({ sign: [arc("M0,5C6,-8 18,-8 24,5")], signWidth: 24, text: "passes over layers" });
-  if (facts.returns) found.push({ sign: [arc("M0,-5C6,8 18,8 24,-5")], signWidth: 24, text: "goes back (recurrent)" });
+  if (facts.bows) {
+    found.push({ sign: [arc("M0,5C6,-8 18,-8 24,5")], signWidth: 24, text: "passes over layers" });
+  }
+  if (facts.returns) {
+    found.push({ sign: [arc("M0,-5C6,8 18,8 24,-5")], signWidth: 24, text: "goes back (recurrent)" });
+  }
   return found;
 }
 
 function strengthEntry(svg: SvgDocument, strength: Float64Array, weight: string): Entry {
   const finite = strength.filter(Number.isFinite);
   const [least, most] = [finite[0] ?? 0, finite[finite.length - 1] ?? 0];
-  const shares = least === most ? [1] : Array.from({ length: EDGE_CLASSES }, (_, at) => at / (EDGE_CLASSES - 1));
+  const shares = least === most
+    ? [1]
+    : Array.from({ length: EDGE_CLASSES }, (_, at) => at / (EDGE_CLASSES - 1));
   return {
     sign: shares.map((share, at) => {
       const { colour, width, opacity } = edgeStyle(share);

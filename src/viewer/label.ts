@@ -10,30 +10,31 @@ const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
 const PILED_MARKS = /(\p{M}{2})\p{M}+/gu;
 
 /** What is about as wide as it is high: East Asian writing, emoji. */
-const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\u{1f000}-\u{1faff}\u{20000}-\u{3ffff}]/u;
-const CAPITAL = /[A-ZMW@%_\u0400-\u042f]/;
-const NARROW = /[.,:;'|!iljtf()[\] /]/;
+const WIDE =
+  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\u{1f000}-\u{1faff}\u{20000}-\u{3ffff}]/u;
+const BROAD = /[A-Zmw@%\u0400-\u042f]/;
+const NARROW = /[.,:;'|!iljtfr()[\] /]/;
 
 /** About how wide a text is, in pixels, in a common sans-serif font. Errs on the wide side. */
 export function textWidth(text: string, fontSize: number): number {
   let ems = 0;
   for (const character of text) {
-    ems += WIDE.test(character)
-      ? 1.2
-      : CAPITAL.test(character)
-      ? 0.74
-      : NARROW.test(character)
-      ? 0.38
-      : 0.62;
+    ems += WIDE.test(character) ? 1.2 : BROAD.test(character) ? 0.78 : NARROW.test(character) ? 0.35 : 0.61;
   }
   return ems * fontSize;
 }
 
 /**
- * A foreign text on one line and at most so wide: what is not printable as `\u{…}`, the middle of longer ones left out, because names of
- * models and layers differ at their ends.
+ * A foreign text on one line and at most so wide: what is not printable as `\u{…}`, and a part left out of longer ones.
+ *
+ * @param without the middle, or the start: that of a layer's name it shares with others
  */
-export function label(text: string, fontSize: number, widest: number): string {
+export function label(
+  text: string,
+  fontSize: number,
+  widest: number,
+  without: "middle" | "start" = "middle",
+): string {
   // No name needs more; what follows would only be measured.
   const clean = text.slice(0, 4096).replaceAll(UNPRINTABLE, (c) => `\\u{${c.codePointAt(0)!.toString(16)}}`)
     .replaceAll(PILED_MARKS, "$1");
@@ -44,7 +45,7 @@ export function label(text: string, fontSize: number, widest: number): string {
   let from = 0;
   let to = characters.length - 1;
   for (;;) {
-    const longer = head.length <= tail.length
+    const longer = without === "middle" && head.length <= tail.length
       ? [head + (characters[from++] ?? ""), tail] as const
       : [head, (characters[to--] ?? "") + tail] as const;
     if (from > to || textWidth(`${longer[0]}…${longer[1]}`, fontSize) > widest) return `${head}…${tail}`;

@@ -29,7 +29,7 @@ export interface Layout {
   readonly strip: number;
 }
 
-/** Font sizes. */
+/** Font sizes, in pixels. */
 export const FONT = { title: 17, text: 12, small: 10 } as const;
 
 /** Room between the frame and what stands around it. */
@@ -55,18 +55,23 @@ export function layoutOf({ layers }: PictureData): Layout {
   const inner = Math.min(most, Math.max(least, PITCH.least * number, Math.min(1200, PITCH.most * number)));
   const pitch = inner / number;
   const names = layers.map(({ name, singularValues }) =>
-    label(name, FONT.small, LONGEST_NAME) + (singularValues.length === 0 ? " (skipped)" : "")
+    label(name, FONT.small, LONGEST_NAME, "start") + (singularValues.length === 0 ? " (skipped)" : "")
   );
   const widest = names.reduce((most, name) => Math.max(most, textWidth(name, FONT.small)), 0);
   const rotation = widest + 8 <= pitch ? 0 : pitch < 28 ? -90 : -40;
   const strip = layers.some(({ nearKernel }) => nearKernel.includes(1)) ? STRIP : 0;
+  // Slanted names reach to the left of their layers.
+  const reach = rotation === -40
+    ? names.map((name, at) => textWidth(name, FONT.small) * Math.cos(2 * Math.PI / 9) - (at + 0.5) * pitch)
+    : [];
+  const left = Math.ceil(reach.reduce((most, each) => Math.max(most, each + 10), SIDE.left));
   const below = rotation === 0 ? 14 : Math.ceil(widest * Math.sin(-rotation * Math.PI / 180)) + 12;
   return {
-    width: Math.round(inner + SIDE.left + SIDE.right),
+    width: Math.round(inner + left + SIDE.right),
     height: ABOVE + FRAME + strip + INDEX + below + CAPTION,
     top: ABOVE,
     bottom: ABOVE + FRAME,
-    left: SIDE.left,
+    left,
     right: SIDE.right,
     pitch,
     nodeRadius: Math.min(3.4, Math.max(1.8, pitch * 0.08)),
@@ -121,11 +126,16 @@ export function valueAxis({ layers }: PictureData, { scale }: PictureSettings): 
     const ticks = Array.from({ length: Math.floor(largest / step * 1.02) + 1 }, (_, at) => at * step);
     return { type: "linear", domain: [0, largest * 1.02], floor: 0, ticks, cut: false };
   }
-  const floor = Math.max(10 ** Math.floor(Math.log10(least)), 10 ** (Math.floor(Math.log10(largest)) - DECADES + 1));
+  const floor = Math.max(
+    10 ** Math.floor(Math.log10(least)),
+    10 ** (Math.floor(Math.log10(largest)) - DECADES + 1),
+  );
   const ticks = [];
   for (let power = Math.round(Math.log10(floor)); 10 ** power <= largest * 1.2; power++) {
     const factors = largest / floor < 1000 ? [1, 2, 5] : [1];
-    ticks.push(...factors.map((factor) => Number(`${factor}e${power}`)).filter((tick) => tick <= largest * 1.2));
+    ticks.push(
+      ...factors.map((factor) => Number(`${factor}e${power}`)).filter((tick) => tick <= largest * 1.2),
+    );
   }
   const cut = layers.some(({ singularValues }) => singularValues.some((value) => value < floor));
   return { type: "log", domain: [Number(floor), largest * 1.2], floor, ticks, cut };
@@ -133,6 +143,6 @@ export function valueAxis({ layers }: PictureData, { scale }: PictureSettings): 
 
 function linearStep(largest: number): number {
   const power = 10 ** Math.floor(Math.log10(largest / 6));
-  const factor = [1, 2, 5, 10].find((each) => largest / (each * power) <= 8) ?? 10;
+  const factor = [1, 2, 5, 10].find((each) => largest / (each * power) <= 10) ?? 10;
   return factor * power;
 }

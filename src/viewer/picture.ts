@@ -85,7 +85,9 @@ function checkEnds({ layers, edges, chain }: PictureData): void {
   const check = (what: string, layer: number, neuron: number) => {
     const neurons = layers[layer]?.singularValues.length ?? 0;
     if (!(Number.isInteger(neuron) && neuron >= 0 && neuron < neurons)) {
-      throw new RangeError(`${what}: found neuron ${neuron} of layer ${layer}, required one of its ${neurons}`);
+      throw new RangeError(
+        `${what}: found neuron ${neuron} of layer ${layer}, required one of its ${neurons}`,
+      );
     }
   };
   for (let at = 0; at < edges.count; at++) {
@@ -93,7 +95,9 @@ function checkEnds({ layers, edges, chain }: PictureData): void {
     check("edge", edges.targetLayer[at]!, edges.targetNeuron[at]!);
   }
   if (typeof chain === "string") return;
-  if (chain.edges.length === 0) throw new RangeError("dominant connection: found no edge, required one at least");
+  if (chain.edges.length === 0) {
+    throw new RangeError("dominant connection: found no edge, required one at least");
+  }
   for (const edge of chain.edges) {
     check("dominant connection", edge.sourceLayer, edge.sourceNeuron);
     check("dominant connection", edge.targetLayer, edge.targetNeuron);

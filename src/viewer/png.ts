@@ -90,5 +90,7 @@ async function fontFiles(resolve: (name: string) => string): Promise<Uint8Array[
 }
 
 function missing(what: string, name: string, cause: unknown): Error {
-  return new Error(`drawing a PNG: ${what}: npm install ${name}; SVG needs neither (${messageOf(cause)})`, { cause });
+  return new Error(`drawing a PNG: ${what}: npm install ${name}; SVG needs neither (${messageOf(cause)})`, {
+    cause,
+  });
 }

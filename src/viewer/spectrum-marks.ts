@@ -74,20 +74,29 @@ export function tickPaths(
   };
 }
 
-/** One band per layer that has near-kernels, from the floor up to the largest of them. */
+/**
+ * One band per layer that has near-kernels, from the bottom up to the threshold.
+ *
+ * @param relative share of the layer's largest singular value up to which they are near-kernels; null where it is not known: then up to the
+ *   largest of them
+ */
 export function bandPath(
   layers: readonly PicturedLayer[],
   x: (layer: number) => number,
   y: (value: number) => number,
   pitch: number,
   bottom: number,
+  relative: number | null,
 ): string {
   return layers.map(({ singularValues, nearKernel }, index) => {
     const first = nearKernel.indexOf(1);
     if (first < 0) return "";
-    const top = Math.min(y(singularValues[first]!) - 3, bottom - 4);
+    const threshold = relative === null ? singularValues[first]! : relative * singularValues[0]!;
+    const top = Math.min(y(threshold), bottom - 4);
     const reach = 0.4 * pitch;
-    return `M${tenths(x(index) - reach)},${tenths(bottom)}V${tenths(top)}h${tenths(2 * reach)}V${tenths(bottom)}Z`;
+    return `M${tenths(x(index) - reach)},${tenths(bottom)}V${tenths(top)}h${tenths(2 * reach)}V${
+      tenths(bottom)
+    }Z`;
   }).join("");
 }
 
