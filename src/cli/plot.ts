@@ -17,7 +17,7 @@ export interface PlotOptions {
   readonly model?: string;
   /** Default: linear. */
   readonly scale?: PictureSettings["scale"];
-  /** The most edges drawn, from 1 to 10,000; default 2,000. */
+  /** The most edges drawn, from 1 to 8,000; default 2,000. */
   readonly maxEdges?: number;
   /** Whether edges that are not significant are drawn too. */
   readonly all?: boolean;

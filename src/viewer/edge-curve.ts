@@ -29,7 +29,7 @@ export function controlPoints(
   if (span === 0) {
     // Within a layer, or from a neuron to itself: a loop beside the column.
     const apart = Math.abs(to.y - from.y) < 1 ? 14 : 0;
-    const x = from.x + 0.6 * pitch;
+    const x = from.x + Math.min(0.6 * pitch, 44);
     return [{ x, y: from.y - apart }, { x, y: to.y + apart }];
   }
   // The farther it goes the higher it rises, within the frame. Three quarters of the height are reached.

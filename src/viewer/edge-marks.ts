@@ -43,7 +43,7 @@ export function edgeMarks({ edges }: PictureData, frame: Frame): Plot.Markish[] 
       strokeWidth: width,
       strokeOpacity: opacity,
       curve: edgeCurve(frame),
-      ariaLabel: "edges",
+      ariaDescription: "edges",
     })];
   });
 }
@@ -81,7 +81,7 @@ export function nodeMarks({ layers, edges }: PictureData, frame: Frame): Plot.Ma
           strokeWidth: 1.2,
         }
         : { fill: pale(kindColour(kind), INTENSITY_OPACITIES[look]!), stroke: PAPER, strokeWidth: 0.5 },
-      ariaLabel: near ? "near-kernels with edges" : "neurons with edges",
+      ariaDescription: near ? "near-kernels with edges" : "neurons with edges",
     })
   );
 }
@@ -90,7 +90,7 @@ export function nodeMarks({ layers, edges }: PictureData, frame: Frame): Plot.Ma
 export function chainMarks(svg: SvgDocument, chain: Chain, frame: Frame): Plot.Markish[] {
   const { edges } = chain;
   const curve = edgeCurve(frame);
-  const line = (stroke: string, strokeWidth: number, ariaLabel: string) =>
+  const line = (stroke: string, strokeWidth: number, ariaDescription: string) =>
     Plot.link([...edges], {
       x1: "sourceLayer",
       x2: "targetLayer",
@@ -100,43 +100,51 @@ export function chainMarks(svg: SvgDocument, chain: Chain, frame: Frame): Plot.M
       strokeWidth,
       strokeLinecap: "round",
       curve,
-      ariaLabel,
+      ariaDescription: description,
     });
-  const { pitch } = frame.layout;
-  const size = Math.min(5, Math.max(2.5, pitch * 0.12));
-  const arrows = edges.map((edge) => {
-    const { x, y, angle } = middleOf(
-      frame,
-      frame.place(edge.sourceLayer, edge.sourceNeuron),
-      frame.place(edge.targetLayer, edge.targetNeuron),
-    );
+  const stops = [
+    ...edges.map(({ sourceLayer, sourceNeuron }) => [sourceLayer, sourceNeuron] as const),
+    ...edges.slice(-1).map(({ targetLayer, targetNeuron }) => [targetLayer, targetNeuron] as const),
+  ];
+  const chainLine = line(CHAIN, 2.6, "dominant connection");
+  const numbers = ownMark(chainNumbers(svg, stops, frame));
+  // Where layers are hardly apart, arrows and rings would be the line again.
+  if (frame.layout.pitch < 6) return [chainLine, numbers];
+  return [
+    line(PAPER, 6, "halo of the dominant connection"),
+    chainLine,
+    ownMark(svg.element("g", { fill: CHAIN, "aria-label": "direction" }, ...arrows(svg, edges, frame))),
+    ownMark(svg.element("g", { fill: PAPER, stroke: CHAIN, "stroke-width": 2 }, ...rings(svg, stops, frame))),
+    numbers,
+  ];
+}
+
+/** A layer and a neuron of it. */
+type Stop = readonly [layer: number, neuron: number];
+
+function arrows(svg: SvgDocument, edges: Chain["edges"], frame: Frame): SvgElement[] {
+  const size = Math.min(5, Math.max(2.5, frame.layout.pitch * 0.12));
+  return edges.map(({ sourceLayer, sourceNeuron, targetLayer, targetNeuron }) => {
+    const [from, to] = [frame.place(sourceLayer, sourceNeuron), frame.place(targetLayer, targetNeuron)];
+    const { x, y, angle } = middleOf(frame, from, to);
     return svg.element("path", {
       transform: `translate(${x},${y}) rotate(${angle})`,
       d: `M${-size},${-size}L${size},0L${-size},${size}Z`,
     });
   });
-  const stops = [
-    ...edges.map(({ sourceLayer, sourceNeuron }) => [sourceLayer, sourceNeuron] as const),
-    ...edges.slice(-1).map(({ targetLayer, targetNeuron }) => [targetLayer, targetNeuron] as const),
-  ];
-  const radius = frame.layout.nodeRadius + 1.2;
-  const rings = stops.map(([layer, neuron]) => {
+}
+
+function rings(svg: SvgDocument, stops: readonly Stop[], frame: Frame): SvgElement[] {
+  return stops.map(([layer, neuron]) => {
     const { x, y } = frame.place(layer, neuron);
-    return svg.element("circle", { cx: x, cy: y, r: radius });
+    return svg.element("circle", { cx: x, cy: y, r: frame.layout.nodeRadius + 1.2 });
   });
-  return [
-    line(PAPER, 6, "halo"),
-    line(CHAIN, 2.6, "dominant connection"),
-    ownMark(svg.element("g", { fill: CHAIN, "aria-label": "direction" }, ...arrows)),
-    ownMark(svg.element("g", { fill: PAPER, stroke: CHAIN, "stroke-width": 2 }, ...rings)),
-    ownMark(chainNumbers(svg, stops, frame)),
-  ];
 }
 
 /** The numbers of its neurons; where layers stand close only those of both ends. */
 function chainNumbers(
   svg: SvgDocument,
-  stops: readonly (readonly [layer: number, neuron: number])[],
+  stops: readonly Stop[],
   frame: Frame,
 ): SvgElement {
   const all = frame.layout.pitch >= 30;

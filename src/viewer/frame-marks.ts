@@ -6,7 +6,7 @@ import { short } from "./label.ts";
 import { FONT } from "./layout.ts";
 import { BAND, GRID, INK, kindColour, QUIET } from "./palette.ts";
 import type { PictureData } from "./picture-data.ts";
-import { bandPath, nearKernelShares, type Ticks } from "./spectrum-marks.ts";
+import { bandPath, bandReach, nearKernelShares, type Ticks } from "./spectrum-marks.ts";
 import type { SvgDocument, SvgElement } from "./svg.ts";
 
 /** A mark that draws one element of our own. */
@@ -34,7 +34,7 @@ export function frameMarks(svg: SvgDocument, data: PictureData, frame: Frame, ti
       stroke: QUIET,
       strokeDasharray: "2,4",
       strokeOpacity: 0.6,
-      ariaLabel: "skipped layers",
+      ariaDescription: "skipped layers",
     }),
     Plot.axisY({
       ticks: [...axis.ticks],
@@ -117,12 +117,11 @@ function stripElements(
   const shares = nearKernelShares(data.layers);
   const base = bottom + 26;
   const full = 14;
+  const reach = bandReach(pitch);
   const numbers = pitch >= 30;
   const bars = shares.map((share, layer) => {
     const height = share * full;
-    return height === 0
-      ? ""
-      : `M${frame.x(layer) - 0.4 * pitch},${base}v${-height}h${0.8 * pitch}v${height}Z`;
+    return height === 0 ? "" : `M${frame.x(layer) - reach},${base}v${-height}h${2 * reach}v${height}Z`;
   }).join("");
   return [
     svg.element("path", { d: bars, fill: "#b9a77f", "aria-label": "share of near-kernels" }),

@@ -16,6 +16,8 @@ import {
 import type { PictureData } from "./picture-data.ts";
 import type { Attributes, SvgDocument, SvgElement } from "./svg.ts";
 
+/** Bold letters are about so much wider. */
+const BOLD = 1.2;
 const LEFT = 20;
 const LINE = 17;
 const ROW = 20;
@@ -27,21 +29,23 @@ export function headLines(data: PictureData): readonly string[] {
   const { layers, edges, test, chain } = data;
   const neurons = layers.reduce((sum, { singularValues }) => sum + singularValues.length, 0);
   const left = edges.total - edges.count;
+  const drawn = edges.total === 0
+    ? "no edge to draw"
+    : `${count(edges.count)} of ${counted(edges.total, "edge")} drawn, ${
+      left === 0 ? "none" : `the ${count(left)} weakest`
+    } left out`;
   const what = edges.insignificant === 0 ? "" : `; ${count(edges.insignificant)} not significant, not drawn`;
   return [
-    `${counted(layers.length, "layer")}, ${counted(neurons, "spectral neuron")}; ` +
-    `${count(edges.count)} of ${counted(edges.total, "edge")} drawn, ${
-      left === 0 ? "none" : `the ${count(left)} weakest`
-    } left out${what}`,
+    `${counted(layers.length, "layer")}, ${counted(neurons, "spectral neuron")}; ${drawn}${what}`,
     test === null
-      ? "how the edges were tested is not known: the folder's run.json is of another run"
+      ? "how the edges were tested is not known: the folder holds no run.json of this run"
       : `significant: p at most ${short(test.alpha)} (${short(test.sigma)} sigma) under the ${
         label(test.null, FONT.text, 80)
       } null, ${
         test.correction === "none" ? "no correction" : `corrected (${label(test.correction, FONT.text, 80)})`
       } over the ${
         label(test.correctionOver, FONT.text, 80)
-      }; p says how surprising an overlap were if singular vectors pointed in random directions`,
+      }; p says how surprising an overlap would be if singular vectors pointed in random directions`,
     chainLine(chain, layers.map(({ name }) => name)),
   ];
 }
@@ -86,7 +90,7 @@ export function drawHead(
       content,
     );
   const elements = [
-    text(28, FONT.title, INK, label(data.model, FONT.title * 1.06, Math.min(room, LONGEST_TITLE)), {
+    text(28, FONT.title, INK, label(data.model, FONT.title * BOLD, Math.min(room, LONGEST_TITLE)), {
       "font-weight": "bold",
     }),
   ];
@@ -141,7 +145,9 @@ function entries(svg: SvgDocument, { layers, edges, chain, test }: PictureData, 
       sign: [-3, 0, 3].map((y) => line(0, 12, y, { stroke: QUIET, "stroke-width": 1 })),
       signWidth: 12,
       text: facts.merged > 0
-        ? `every neuron (${count(facts.merged)} share a tick with a neighbour)`
+        ? `every neuron (${count(facts.merged)} ${
+          facts.merged === 1 ? "shares" : "share"
+        } a tick with a neighbour)`
         : "every neuron",
     });
   }

@@ -65,13 +65,17 @@ export function counted(value: number, singular: string, plural = `${singular}s`
 
 /** A number to so many significant digits, without trailing zeros. */
 export function short(value: number, digits = 3): string {
-  return String(Number(value.toPrecision(digits)));
+  const rounded = Number(value.toPrecision(digits));
+  // JavaScript counts zeros up to 1e-7, readers do not.
+  return rounded !== 0 && Math.abs(rounded) < 1e-3
+    ? rounded.toExponential(digits - 1).replace(/\.?0+e/, "e")
+    : String(rounded);
 }
 
 /** A probability, given by its natural logarithm, which may lie far below the smallest float64. */
 export function probability(logP: number): string {
   const log10 = logP / Math.LN10;
-  if (log10 > -4) return short(Math.exp(logP), 2);
+  if (log10 > -3) return short(Math.exp(logP), 2);
   const exponent = Math.floor(log10);
   const mantissa = (10 ** (log10 - exponent)).toFixed(1);
   return mantissa === "10.0" ? `1e${exponent + 1}` : `${Number(mantissa)}e${exponent}`;

@@ -38,7 +38,7 @@ export function edgeStyle(share: number): EdgeStyle {
   const mix = (weak: number, strong: number) => Math.round(weak + (strong - weak) * share);
   const hex = [mix(0x9a, 0x12), mix(0xa5, 0x16), mix(0xb5, 0x22)]
     .map((value) => value.toString(16).padStart(2, "0")).join("");
-  return { colour: `#${hex}`, width: tenths(0.6 + 1.8 * share), opacity: tenths(0.5 + 0.4 * share) };
+  return { colour: `#${hex}`, width: tenths(0.5 + 1.9 * share ** 2), opacity: tenths(0.4 + 0.5 * share) };
 }
 
 /** Classes of intensity, palest first. */

@@ -16,7 +16,7 @@ import { tickPaths } from "./spectrum-marks.ts";
 import { svgDocument, type SvgElement, svgText } from "./svg.ts";
 
 /** The most edges that a picture can show: more would pass 2 MB, and are a grey area to any eye. */
-export const MOST_EDGES = 10_000;
+export const MOST_EDGES = 8_000;
 
 /**
  * Draws a model.

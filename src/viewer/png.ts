@@ -5,10 +5,9 @@ import { createRequire } from "node:module";
 import { env } from "node:process";
 import { codeOf, messageOf, show } from "../model/errors.ts";
 
-/** Pixels of the PNG per pixel of the SVG, for screens and paper of today. */
-const ZOOM = 2;
-/** Wider pictures are drawn at a smaller zoom: four bytes a pixel must fit a WebAssembly memory several times. */
-const WIDEST = 8192;
+/** Pixels of the PNG per pixel of the SVG, for screens and paper of today; fewer in large pictures, whose files would be too large to send. */
+const ZOOM = { most: 2, least: 1 } as const;
+const PIXELS = 4_500_000;
 
 /** Fonts where systems keep them, the first that is there is taken. */
 const SYSTEM_FONTS: readonly string[] = [
@@ -46,9 +45,10 @@ export async function openPngWriter(): Promise<PngWriter> {
   started ??= readFile(resolve(`${RESVG}/index_bg.wasm`)).then(initWasm);
   await started;
   return (svg) => {
-    const width = Number(/<svg [^>]*?\bwidth="(\d+)"/.exec(svg)?.[1] ?? WIDEST);
+    const extent = (name: string) => Number(new RegExp(`<svg [^>]*?\\b${name}="(\\d+)"`).exec(svg)?.[1]);
+    const fitting = Math.sqrt(PIXELS / (extent("width") * extent("height")));
     const picture = new Resvg(svg, {
-      fitTo: { mode: "zoom", value: Math.min(ZOOM, WIDEST / width) },
+      fitTo: { mode: "zoom", value: Math.max(ZOOM.least, Math.min(ZOOM.most, fitting)) },
       font: { fontBuffers: fonts, sansSerifFamily: "DejaVu Sans", defaultFontFamily: "DejaVu Sans" },
     });
     try {

@@ -22,7 +22,7 @@ export interface Ticks {
 
 /** Pixels between ticks, and the number of ticks (8 bytes each) in pictures of many layers. */
 const LEAST_APART = 1;
-const MOST_TICKS = 60_000;
+const MOST_TICKS = 40_000;
 
 /**
  * A tick for every neuron, as wide as `2 reach`. Neurons of a layer that are no pixel apart share one, which is as dark as the most
@@ -93,11 +93,16 @@ export function bandPath(
     if (first < 0) return "";
     const threshold = relative === null ? singularValues[first]! : relative * singularValues[0]!;
     const top = Math.min(y(threshold), bottom - 4);
-    const reach = 0.4 * pitch;
+    const reach = bandReach(pitch);
     return `M${tenths(x(index) - reach)},${tenths(bottom)}V${tenths(top)}h${tenths(2 * reach)}V${
       tenths(bottom)
     }Z`;
   }).join("");
+}
+
+/** Half the width of a band: columns stay apart, and a lone one is none. */
+export function bandReach(pitch: number): number {
+  return Math.min(0.4 * pitch, 36);
 }
 
 /** Share of near-kernels of each layer, in [0, 1]. */
