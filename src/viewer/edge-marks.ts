@@ -100,7 +100,7 @@ export function chainMarks(svg: SvgDocument, chain: Chain, frame: Frame): Plot.M
       strokeWidth,
       strokeLinecap: "round",
       curve,
-      ariaDescription: description,
+      ariaDescription,
     });
   const stops = [
     ...edges.map(({ sourceLayer, sourceNeuron }) => [sourceLayer, sourceNeuron] as const),
