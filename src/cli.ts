@@ -12,6 +12,7 @@ import { flagOf, type Overrides } from "../config/load.ts";
 import { addExportCommand } from "./cli/export-command.ts";
 import { INSPECT_FORMATS, type InspectFormat } from "./cli/inspect-text.ts";
 import { addLakeCommand } from "./cli/lake-command.ts";
+import { addPlotCommand } from "./cli/plot-command.ts";
 import type { Progress } from "./cli/progress.ts";
 import { addQueryCommand } from "./cli/query-command.ts";
 import { configOfArguments } from "./cli/run-arguments.ts";
@@ -190,6 +191,7 @@ inspect.action(
 addQueryCommand(program, write);
 addExportCommand(program, write, interrupt.signal);
 addLakeCommand(program, write, leave);
+addPlotCommand(program, write, interrupt.signal);
 
 program.command("bench")
   .description("speed of each kernel here, against the fastest matrix product; about two minutes")

@@ -1,0 +1,144 @@
+/** The frame: axes, grid, names of layers, near-kernels' bands and strip, the neurons' ticks. */
+
+import * as Plot from "@observablehq/plot";
+import type { Frame } from "./frame.ts";
+import { short } from "./label.ts";
+import { FONT } from "./layout.ts";
+import { BAND, GRID, INK, kindColour, QUIET } from "./palette.ts";
+import type { PictureData } from "./picture-data.ts";
+import { bandPath, bandReach, nearKernelShares, type Ticks } from "./spectrum-marks.ts";
+import type { SvgDocument, SvgElement } from "./svg.ts";
+
+/** A mark that draws one element of our own. */
+export function ownMark(element: SvgElement): Plot.RenderFunction {
+  return () => element as ReturnType<Plot.RenderFunction>;
+}
+
+/** What lies below the edges. */
+export function frameMarks(svg: SvgDocument, data: PictureData, frame: Frame, ticks: Ticks): Plot.Markish[] {
+  const { layout, axis } = frame;
+  const { layers } = data;
+  const skipped = layers.flatMap(({ singularValues }, at) => singularValues.length === 0 ? [at] : []);
+  const bands = bandPath(
+    layers,
+    frame.x,
+    frame.y,
+    layout.pitch,
+    layout.bottom,
+    data.test?.nearKernel ?? null,
+  );
+  return [
+    ownMark(svg.element("path", { d: bands, fill: BAND, "aria-label": "near-kernels" })),
+    Plot.gridY({ ticks: [...axis.ticks], stroke: GRID, strokeOpacity: 1 }),
+    Plot.ruleX(skipped, {
+      stroke: QUIET,
+      strokeDasharray: "2,4",
+      strokeOpacity: 0.6,
+      ariaDescription: "skipped layers",
+    }),
+    Plot.axisY({
+      ticks: [...axis.ticks],
+      tickFormat: (tick: number) => axis.cut && tick === axis.floor ? `≤ ${short(tick)}` : short(tick),
+      tickSize: 0,
+      tickPadding: 8,
+      fontSize: FONT.small,
+      color: QUIET,
+      label: null,
+    }),
+    Plot.axisX([...layout.indexed], {
+      tickFormat: (layer: number) => String(layer),
+      tickSize: 0,
+      tickPadding: 6,
+      insetBottom: 0,
+      dy: layout.strip,
+      fontSize: FONT.small,
+      color: INK,
+      label: null,
+    }),
+    ownMark(
+      svg.element(
+        "g",
+        { "aria-label": "neurons", fill: "none", "stroke-width": 1 },
+        ...ticks.paths.map(({ kind, opacity, path }) =>
+          svg.element("path", { d: path, stroke: kindColour(kind), "stroke-opacity": round(opacity * 0.55) })
+        ),
+      ),
+    ),
+  ];
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}
+
+/** Names of the layers, captions of the axes, and the strip of near-kernels, which stand outside of the frame. */
+export function frameTexts(svg: SvgDocument, data: PictureData, frame: Frame): SvgElement[] {
+  const { layout } = frame;
+  const { rotation, names, named, strip, bottom, left, width } = layout;
+  const text = (x: number, y: number, content: string, more: Record<string, string | number> = {}) =>
+    svg.element("text", { x, y, "font-size": FONT.small, fill: QUIET, ...more }, content);
+  const y = bottom + strip + 30;
+  const nameTexts = named.map((layer) => {
+    const x = frame.x(layer);
+    // The middle of a rotated line stands under its layer.
+    const shift = rotation === -90 ? 3.5 : 0;
+    return rotation === 0 ? text(x, y + 4, names[layer]!) : svg.element("text", {
+      transform: `translate(${x + shift},${y - (rotation === -90 ? 4 : 2)}) rotate(${rotation})`,
+      "font-size": FONT.small,
+      fill: QUIET,
+      "text-anchor": "end",
+    }, names[layer]!);
+  });
+  const captions = [
+    text(left, layout.top - 10, `singular value${frame.axis.type === "log" ? " (logarithmic)" : ""} ↑`, {
+      "text-anchor": "start",
+      fill: INK,
+    }),
+    text(width - layout.right, layout.height - 8, "layer, in the order of the signal →", {
+      "text-anchor": "end",
+      fill: INK,
+    }),
+  ];
+  return [
+    svg.element("g", { "aria-label": "layers" }, ...nameTexts),
+    ...captions,
+    ...strip === 0 ? [] : stripElements(svg, data, frame, text),
+  ];
+}
+
+/** A bar for the share of near-kernels of each layer; with a number where there is room for one. */
+function stripElements(
+  svg: SvgDocument,
+  data: PictureData,
+  frame: Frame,
+  text: (x: number, y: number, content: string, more?: Record<string, string | number>) => SvgElement,
+): SvgElement[] {
+  const { pitch, bottom, left, width, right } = frame.layout;
+  const shares = nearKernelShares(data.layers);
+  const base = bottom + 26;
+  const full = 14;
+  const reach = bandReach(pitch);
+  const numbers = pitch >= 30;
+  const bars = shares.map((share, layer) => {
+    const height = share * full;
+    return height === 0 ? "" : `M${frame.x(layer) - reach},${base}v${-height}h${2 * reach}v${height}Z`;
+  }).join("");
+  return [
+    svg.element("path", { d: bars, fill: "#b9a77f", "aria-label": "share of near-kernels" }),
+    svg.element("path", { d: `M${left},${base}H${width - right}`, stroke: "#b9a77f", "stroke-width": 0.6 }),
+    text(left - 6, base - 8, "near-", { "text-anchor": "end" }),
+    text(left - 6, base + 2, "kernels", { "text-anchor": "end" }),
+    ...numbers
+      ? shares.map((share, layer) =>
+        text(frame.x(layer), base - share * full - 2, share === 0 ? "0" : `${percent(share)} %`, {
+          "font-size": 9,
+        })
+      )
+      : [],
+  ];
+}
+
+function percent(share: number): string {
+  const value = 100 * share;
+  return value > 0 && value < 1 ? "< 1" : String(Math.min(Math.round(value), share < 1 ? 99 : 100));
+}

@@ -1,0 +1,45 @@
+/** What a picture shows. */
+
+import type { Chain } from "../model/measures.ts";
+import type { StrongestEdges } from "./strongest-edges.ts";
+
+/** A layer and its spectral neurons; the arrays have one entry per neuron and are empty where the layer was skipped. */
+export interface PicturedLayer {
+  readonly name: string;
+  readonly kind: string;
+  /** Descending, at least 0. */
+  readonly singularValues: Float64Array;
+  /** In [0, 1]. */
+  readonly intensity: Float64Array;
+  /** 1 for a near-kernel neuron. */
+  readonly nearKernel: Uint8Array;
+}
+
+/** How the edges were tested and weighed. */
+export interface PicturedTest {
+  readonly null: string;
+  readonly alpha: number;
+  readonly sigma: number;
+  readonly correction: string;
+  readonly correctionOver: string;
+  /** The run's weight, as its config spells it. */
+  readonly weight: string;
+  /** Share of the largest singular value up to which a neuron is a near-kernel. */
+  readonly nearKernel: number;
+}
+
+/** One model of a run. */
+export interface PictureData {
+  readonly model: string;
+  readonly layers: readonly PicturedLayer[];
+  readonly edges: StrongestEdges;
+  /** Null where the run's record is not at hand. */
+  readonly test: PicturedTest | null;
+  /** The dominant connection; `none` where there is none beyond chance, `unknown` where the run did not look for it. */
+  readonly chain: Chain | "none" | "unknown";
+}
+
+/** How it is drawn. */
+export interface PictureSettings {
+  readonly scale: "linear" | "log";
+}
