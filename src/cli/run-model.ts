@@ -3,7 +3,7 @@
 import { firstValueFrom } from "rxjs";
 import type { RunConfig } from "../../config/schema.ts";
 import { copyModel } from "../../connectors/sinks/copy-model.ts";
-import { filesStand } from "../../connectors/sinks/staging.ts";
+import { encodeModelId, filesStand } from "../../connectors/sinks/staging.ts";
 import { measureModel } from "../analysis/model-measures.ts";
 import { type ModelReport, modelReport } from "../analysis/report.ts";
 import { spectralGraph } from "../flow/pipeline.ts";
@@ -16,7 +16,7 @@ import type { ModelMark, ModelMarks } from "./model-marks.ts";
 import type { PlannedModel } from "./models.ts";
 import type { Progress } from "./progress.ts";
 import type { RunRecord } from "./records.ts";
-import { keyOf, testSettings } from "./settings.ts";
+import { keyOf, testReport, testSettings } from "./settings.ts";
 import type { OpenWorkshop } from "./workshop.ts";
 
 /** What every model of a run is done with. */
@@ -140,7 +140,7 @@ async function compute(
     runIds: [runId],
     kernel: workshop.kernel.info,
     entry: { id, uri, key, run_id: runId, inputs, files, skipped },
-    report: modelReport(header, result),
+    report: modelReport(header, result, testReport(config), encodeModelId(id)),
   });
   return doneOf(mark, { uri, inputs }, "computed");
 }
