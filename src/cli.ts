@@ -13,6 +13,7 @@ import { addExportCommand } from "./cli/export-command.ts";
 import { INSPECT_FORMATS, type InspectFormat } from "./cli/inspect-text.ts";
 import type { Progress } from "./cli/progress.ts";
 import { addQueryCommand } from "./cli/query-command.ts";
+import { addReportCommand } from "./cli/report-command.ts";
 import { configOfArguments } from "./cli/run-arguments.ts";
 import { addServerOptions, withServer } from "./cli/server-options.ts";
 import { plainTable, printable } from "./cli/text.ts";
@@ -180,6 +181,7 @@ inspect.action(
 );
 
 addQueryCommand(program, write);
+addReportCommand(program, write);
 addExportCommand(program, write, interrupt.signal);
 
 program.command("bench")
