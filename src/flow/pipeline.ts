@@ -23,7 +23,7 @@ export interface PipelineSettings extends SinkSettings {
   /** How many of the strongest disjoint chains are wanted, at least 1. */
   readonly dominant: number;
   /** The seed of a null control, which is computed beside the model; null for none. */
-  readonly nullControl: number | null;
+  readonly nullControl?: number | null;
   readonly workshop: Workshop;
 }
 
@@ -33,7 +33,7 @@ export interface PipelineSettings extends SinkSettings {
  * @returns emits one result when every table of the model is committed; errors, with nothing left behind, when it cannot be
  */
 export function spectralGraph(model: Model, settings: PipelineSettings): Observable<ModelResult> {
-  const { unfolding, test, workshop, nullControl: seed } = settings;
+  const { unfolding, test, workshop, nullControl: seed = null } = settings;
   const described = { ...settings.layers, unfolding };
   return defer(() => {
     const graph = layerGraph(model, described);

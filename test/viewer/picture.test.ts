@@ -71,7 +71,7 @@ describe("the picture", () => {
     const svg = drawPicture({ model: "m", layers, edges, test: null, chain: "none" }, LINEAR);
     const ends = edgesOf(svg).map(({ d }) => {
       const numbers = d.match(/-?[\d.]+/g)!.map(Number);
-      return [numbers[0]!, numbers[1]!, ...numbers.slice(-2)] as const;
+      return [numbers[0]!, numbers[1]!, numbers.at(-2)!, numbers.at(-1)!] as const;
     });
     const [first, over, second] = ends;
     // Layers are equally far apart and the axis begins at 0, so that heights are as the singular values.
