@@ -1,8 +1,9 @@
 /** What the files beside the tables, `run.json` and `report.json`, say of one model of a run. */
 
-import { open } from "node:fs/promises";
+import { access, open } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import type { StoredModel } from "../../connectors/sinks/run-tables.ts";
 import { codeOf, messageOf } from "../model/errors.ts";
 import type { PictureData, PicturedTest } from "../viewer/picture-data.ts";
 
@@ -20,6 +21,10 @@ const runSchema = z.object({
     weight: name,
     nearKernel: z.object({ relative: z.number().min(0).max(1) }),
   }),
+  models: z.array(z.object({
+    id: z.string(),
+    files: z.array(z.object({ path: name })),
+  })),
 });
 
 const edgeSchema = z.object({
@@ -56,19 +61,24 @@ const reportSchema = z.object({
 });
 
 /**
- * How the edges of a model were tested, and its dominant connection. Where the records are missing, or are of another run than the
- * model's tables (a folder may hold models of several), neither is known.
+ * How the edges of a model were tested, and its dominant connection. Where the records are missing, or speak of other tables than those
+ * of the model that lie in the folder (which may hold models of several runs), neither is known.
  *
  * @throws {SyntaxError} when a record is none; names the file and the place
  */
 export async function pictureRecord(
   out: string,
-  runId: string,
-  model: string,
+  { header: { id }, partition }: StoredModel,
 ): Promise<Pick<PictureData, "test" | "chain">> {
   const run = await recordOf(join(out, "run.json"), runSchema);
   const report = await recordOf(join(out, "report.json"), reportSchema);
-  if (run?.run_id !== runId || report?.run_id !== runId) return { test: null, chain: "unknown" };
+  const recorded = run?.models.find((model) => model.id === id);
+  // Names of files are made of the content and the settings that shape it, and a model has one: where it stands, it was meant.
+  const path = recorded?.files.map((file) => file.path).find((file) => isEdgeTable(file, partition));
+  const stands = path !== undefined && await access(join(out, path)).then(() => true, () => false);
+  if (run === null || report === null || run.run_id !== report.run_id || !stands) {
+    return { test: null, chain: "unknown" };
+  }
   const { alpha, sigma, correction, correction_over } = report.test;
   const test: PicturedTest = {
     null: report.test.null,
@@ -79,10 +89,16 @@ export async function pictureRecord(
     weight: run.config.weight,
     nearKernel: run.config.nearKernel.relative,
   };
-  const chains = report.models.find(({ id }) => id === model)?.measures?.chains;
+  const chains = report.models.find((model) => model.id === id)?.measures?.chains;
   if (chains === undefined) return { test, chain: "unknown" };
   const [best] = chains;
   return { test, chain: best !== undefined && best.logP <= Math.log(alpha) ? best : "none" };
+}
+
+/** Nothing else of a record is taken for a path. */
+function isEdgeTable(path: string, partition: string): boolean {
+  const folder = `edges/${partition}/`;
+  return path.startsWith(folder) && /^part-[\w-]+\.parquet$/.test(path.slice(folder.length));
 }
 
 /** A file of JSON; null where there is none. */

@@ -67,8 +67,8 @@ export async function plotRun(run: string, output: string, options: PlotOptions 
   const model = modelOf(run, await storedModels(run), options.model);
   const layers = await layersOf(run, model, signal);
   const edges = await strongestEdges(interruptible(readTable(run, model, "edges"), signal), maxEdges, all);
-  const { header, runId } = model;
-  const record = await pictureRecord(run, runId, header.id);
+  const { header } = model;
+  const record = await pictureRecord(run, model);
   const svg = drawPicture({ model: header.id, layers, edges, ...record }, { scale });
   const path = resolve(output);
   await writeWhole(path, toPng === null ? svg : toPng(svg));

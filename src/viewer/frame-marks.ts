@@ -38,7 +38,8 @@ export function frameMarks(svg: SvgDocument, data: PictureData, frame: Frame, ti
     }),
     Plot.axisY({
       ticks: [...axis.ticks],
-      tickFormat: (tick: number) => axis.cut && tick === axis.floor ? `≤ ${short(tick)}` : short(tick),
+      // Given as texts: of formats, d3 leaves out some ticks of logarithmic axes.
+      text: (tick: number) => axis.cut && tick === axis.floor ? `≤ ${short(tick)}` : short(tick),
       tickSize: 0,
       tickPadding: 8,
       fontSize: FONT.small,

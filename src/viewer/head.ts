@@ -38,7 +38,7 @@ export function headLines(data: PictureData): readonly string[] {
   return [
     `${counted(layers.length, "layer")}, ${counted(neurons, "spectral neuron")}; ${drawn}${what}`,
     test === null
-      ? "how the edges were tested is not known: the folder holds no run.json of this run"
+      ? "how the edges were tested is not known: no run.json speaks of these tables"
       : `significant: p at most ${short(test.alpha)} (${short(test.sigma)} sigma) under the ${
         label(test.null, FONT.text, 80)
       } null, ${

@@ -119,26 +119,36 @@ export function valueAxis({ layers }: PictureData, { scale }: PictureSettings): 
       if (value > 0 && value < least) least = value;
     }
   }
-  // A model of zeros, or without any spectrum.
-  if (largest === 0) return { type: "linear", domain: [0, 1], floor: 0, ticks: [0, 1], cut: false };
+  // A model of zeros, or without any spectrum, or so small or large that a tick more would leave the range of numbers.
+  if (!(largest > 1e-290 && largest < 1e290)) {
+    return { type: "linear", domain: [0, 1], floor: 0, ticks: [0, 1], cut: false };
+  }
   if (scale === "linear") {
     const step = linearStep(largest);
     const ticks = Array.from({ length: Math.floor(largest / step * 1.02) + 1 }, (_, at) => at * step);
     return { type: "linear", domain: [0, largest * 1.02], floor: 0, ticks, cut: false };
   }
-  const floor = Math.max(
-    10 ** Math.floor(Math.log10(least)),
-    10 ** (Math.floor(Math.log10(largest)) - DECADES + 1),
-  );
+  const lowest = powerOfTen(Math.floor(Math.log10(largest)) - DECADES + 1);
+  const cut = layers.some(({ singularValues }) => singularValues.some((value) => value < lowest));
+  const floor = cut ? lowest : least * 0.85;
+  const top = largest * 1.2;
+  const factors = top / floor < 1000 ? [1, 2, 5] : [1];
   const ticks = [];
-  for (let power = Math.round(Math.log10(floor)); 10 ** power <= largest * 1.2; power++) {
-    const factors = largest / floor < 1000 ? [1, 2, 5] : [1];
-    ticks.push(
-      ...factors.map((factor) => Number(`${factor}e${power}`)).filter((tick) => tick <= largest * 1.2),
-    );
+  for (let power = Math.floor(Math.log10(floor)); powerOfTen(power) <= top; power++) {
+    ticks.push(...factors.map((factor) => Number(`${factor}e${power}`)));
   }
-  const cut = layers.some(({ singularValues }) => singularValues.some((value) => value < floor));
-  return { type: "log", domain: [Number(floor), largest * 1.2], floor, ticks, cut };
+  return {
+    type: "log",
+    domain: [floor, top],
+    floor,
+    ticks: ticks.filter((tick) => tick >= floor && tick <= top),
+    cut,
+  };
+}
+
+/** As JavaScript writes it, which `10 ** power` is not always. */
+function powerOfTen(power: number): number {
+  return Number(`1e${power}`);
 }
 
 function linearStep(largest: number): number {

@@ -69,19 +69,18 @@ describe("the picture", () => {
     }));
     const edges = await strongestOf([[0, 0, 1, 0, 0.2], [1, 0, 2, 0, 0.9], [0, 0, 2, 0, 0.5]]);
     const svg = drawPicture({ model: "m", layers, edges, test: null, chain: "none" }, LINEAR);
-    const ends = edgesOf(svg).map(({ d }) => {
-      const numbers = d.match(/-?[\d.]+/g)!.map(Number);
-      return [numbers[0]!, numbers[1]!, numbers.at(-2)!, numbers.at(-1)!] as const;
-    });
-    const [first, over, second] = ends;
+    const ends = edgesOf(svg).map(({ d }) => d.match(/-?[\d.]+/g)!.map(Number)).map((numbers) => ({
+      ...{ x1: numbers[0]!, y1: numbers[1]!, x2: numbers.at(-2)!, y2: numbers.at(-1)! },
+      rise: numbers[3]!,
+    }));
+    const [first, over, second] = [ends[0]!, ends[1]!, ends[2]!];
     // Layers are equally far apart and the axis begins at 0, so that heights are as the singular values.
-    expect(second![0]).toBe(first![2]);
-    expect(second![2] - second![0]).toBeCloseTo(first![2] - first![0], 0);
-    expect(over!.slice(2)).toEqual(second!.slice(2));
-    expect((first![3] - first![1]) / (second![3] - second![1])).toBeCloseTo((4 - 3) / (3 - 1), 2);
+    expect(second.x1).toBe(first.x2);
+    expect(second.x2 - second.x1).toBeCloseTo(first.x2 - first.x1, 0);
+    expect([over.x1, over.y1, over.x2, over.y2]).toEqual([first.x1, first.y1, second.x2, second.y2]);
+    expect((first.y2 - first.y1) / (second.y2 - second.y1)).toBeCloseTo((4 - 3) / (3 - 1), 2);
     // The one that passes over a layer rises above both of its ends.
-    const control = Number(edgesOf(svg)[1]!.d.match(/-?[\d.]+/g)![3]);
-    expect(control).toBeLessThan(Math.min(over![1], over![3]));
+    expect(over.rise).toBeLessThan(Math.min(over.y1, over.y2));
   });
 });
 
