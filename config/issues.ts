@@ -23,7 +23,12 @@ function complaintsOf(
 ): Complaint[] {
   const keys = [...above, ...issue.path];
   const here = keys.length === 0 ? "" : `${pathText(keys)}: `;
-  const found = `found ${shown(valueAt(root, keys))}`;
+  // What may hold a password is not repeated.
+  const found = `found ${
+    issue.code === "custom" && issue.params?.["hidden"] === true
+      ? "something else"
+      : shown(valueAt(root, keys))
+  }`;
   switch (issue.code) {
     case "unrecognized_keys":
       return issue.keys.map((key) => {

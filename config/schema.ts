@@ -106,6 +106,7 @@ export const runConfigSchema = z.strictObject({
   out: text.default(DEFAULTS.out).describe("The output folder, relative to the working directory."),
   lake: text.refine((address) => !address.startsWith("s3:") || S3_ADDRESS.test(address), {
     error: "a folder, or s3://bucket/prefix with neither user nor port",
+    params: { hidden: true },
   }).optional().describe(
     "Where the Parquet tables go, if not into the output folder: a folder, relative to the working directory, or s3://bucket/prefix. " +
       "Credentials come from the environment (AWS_ACCESS_KEY_ID and so on).",

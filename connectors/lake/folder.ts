@@ -20,6 +20,7 @@ import { kill, pid } from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
 import { codeOf, messageOf } from "../../src/model/errors.ts";
 import { cannotWrite } from "../sinks/new-file.ts";
+import { writeWhole } from "../whole-files.ts";
 import { type LakeFile, type LakePlace, LARGEST_TEXT, PIECE } from "./place.ts";
 
 /** A lock is held for as long as a small file takes to be replaced; an older one is left over from a machine that died. */
@@ -63,7 +64,7 @@ export function folderLake(folder: string): LakePlace {
     replaceText: (path, change) =>
       locked(at(path), async () => {
         const text = change(await textOf(at(path)));
-        await writeWhole(at(path), text);
+        await writeWhole([at(path), text]);
       }),
     sizeOf: async (path) => (await unlessMissing(stat(at(path))))?.size ?? null,
     async open(path) {
@@ -71,24 +72,6 @@ export function folderLake(folder: string): LakePlace {
       return handle === null ? null : await fileOf(handle, at(path));
     },
   };
-}
-
-/** Replaces a small file, whole or not at all. @throws {Error} that names the file */
-export async function writeWhole(path: string, text: string): Promise<void> {
-  const beside = join(dirname(path), `.${path.slice(dirname(path).length + 1)}.partial`);
-  try {
-    const file = await open(beside, "w");
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(beside, path);
-  } catch (cause) {
-    await rm(beside, { force: true }).catch(() => undefined);
-    throw cannotWrite(path, cause);
-  }
 }
 
 /** Copies to another file system, where a rename cannot go: under a hidden name, which becomes the final one. */

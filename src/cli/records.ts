@@ -1,10 +1,10 @@
 /** The files beside the tables: `run.json`, `report.json` and `report.md`. */
 
-import { open, rename } from "node:fs/promises";
 import { arch, availableParallelism, platform, totalmem } from "node:os";
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
 import { versions } from "node:process";
 import type { RunConfig } from "../../config/schema.ts";
+import { writeWhole } from "../../connectors/whole-files.ts";
 import { answerable, type Answering } from "../analysis/findings/asking.ts";
 import type { ComparedModel } from "../analysis/findings/comparison.ts";
 import type { TestReport } from "../analysis/findings/facts.ts";
@@ -136,19 +136,9 @@ export function hostRecord(): Pick<RunRecord, "schema_version" | "versions" | "h
 
 /** Writes the three files, each whole or not at all. `run.json` comes last: where it stands, the run is complete. */
 export async function writeRecords(out: string, record: RunRecord, report: RunReport): Promise<void> {
-  await writeWhole(join(out, "report.json"), `${JSON.stringify(report, null, 2)}\n`);
-  await writeWhole(join(out, "report.md"), reportMarkdown(report));
-  await writeWhole(join(out, "run.json"), `${JSON.stringify(record, null, 2)}\n`);
-}
-
-async function writeWhole(path: string, text: string): Promise<void> {
-  const beside = join(dirname(path), `.${basename(path)}.partial`);
-  const file = await open(beside, "w");
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(beside, path);
+  await writeWhole(
+    [join(out, "report.json"), `${JSON.stringify(report, null, 2)}\n`],
+    [join(out, "report.md"), reportMarkdown(report)],
+    [join(out, "run.json"), `${JSON.stringify(record, null, 2)}\n`],
+  );
 }

@@ -93,7 +93,12 @@ function closingText({ out, record, report }: RunOutcome, { config }: LoadedConf
     ],
     ...config.sinks.includes("parquet")
       ? [
-        `duckdb -c "SELECT model, count(*) FROM read_parquet('${where}/edges/*/*.parquet', hive_partitioning = true) GROUP BY ALL"`,
+        ...config.lake === undefined
+          ? [
+            `duckdb -c "SELECT model, count(*) FROM read_parquet('${where}/edges/*/*.parquet', hive_partitioning = true) GROUP BY ALL"`,
+          ]
+          : [],
+        `svr lake sql ${config.lake ?? where} | duckdb my.db`,
       ]
       : [],
     "svr run your-model.safetensors --out my-run",
@@ -101,7 +106,9 @@ function closingText({ out, record, report }: RunOutcome, { config }: LoadedConf
   const { done, failed: failures, edges, neurons } = record.counts;
   return [
     P_VALUE_MEANING,
-    `${done} models done, ${failures} failed: ${neurons} spectral neurons, ${edges} edges in ${where} (tables, ${
+    `${done} models done, ${failures} failed: ${neurons} spectral neurons, ${edges} edges in ${
+      config.lake ?? where
+    } (tables${config.lake === undefined ? "" : `), and ${where} (the rest`}, ${
       { none: "", embedded: `${GRAPH_FILE}, `, neo4j: "" }[config.graph]
     }report.md, run.json)`,
     ...failed,

@@ -10,21 +10,27 @@ import { openLadybugReader } from "../../connectors/sinks/ladybug-reader.ts";
 const text = (rows: readonly unknown[]) =>
   rows.map((row) => JSON.stringify(row, (_, v: unknown) => typeof v === "bigint" ? Number(v) : v));
 
-/** All paths below a folder, sorted. */
+/** All paths below a folder, sorted; a model that was written twice has one name or the other. */
 export async function pathsIn(out: string): Promise<string[]> {
+  return (await entriesIn(out)).map(plain).sort();
+}
+
+async function entriesIn(out: string): Promise<string[]> {
   if (!existsSync(out)) return [];
   const entries = await readdir(out, { recursive: true, withFileTypes: true });
-  return entries.map((entry) => relative(out, join(entry.parentPath, entry.name))).sort();
+  return entries.map((entry) => relative(out, join(entry.parentPath, entry.name)));
 }
+
+const plain = (path: string) => path.replace(/-b\.parquet$/, ".parquet");
 
 /** Every row of every table file, in its order, by path. */
 export async function rowsIn(out: string): Promise<Record<string, string[]>> {
   const found: Record<string, string[]> = {};
-  for (const path of await pathsIn(out)) {
+  for (const path of (await entriesIn(out)).sort()) {
     if (!/\.(parquet|arrow)$/.test(path)) continue;
     const bytes = await readFile(join(out, path));
     const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
-    found[path] = text(
+    found[plain(path)] = text(
       path.endsWith(".arrow")
         ? tableFromIPC(bytes).toArray().map((row: { toJSON(): unknown }) => row.toJSON())
         : await parquetReadObjects({ file }),
