@@ -8,7 +8,7 @@ import { openPool } from "../kernels/pool.ts";
 import { normals } from "../kernels/thin-svd.ts";
 import { messageOf } from "../model/errors.ts";
 import { type Matrix, matrix } from "../model/tensor.ts";
-import type { ReportTable } from "../analysis/report.ts";
+import type { ReportTable } from "../analysis/report-tables.ts";
 
 /** What is measured. */
 export type Operation = "svd" | "overlap" | "multiply";

@@ -1,6 +1,6 @@
 /** An inspection for people: tables, and drawings in the languages of Mermaid and Graphviz. */
 
-import type { ReportTable } from "../analysis/report.ts";
+import type { ReportTable } from "../analysis/report-tables.ts";
 import type { InspectedConnection, InspectedLayer, Inspection } from "./inspect.ts";
 import { plainTable, printable } from "./text.ts";
 

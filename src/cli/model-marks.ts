@@ -12,7 +12,7 @@ import { codeOf } from "../model/errors.ts";
 import type { RunRecord } from "./records.ts";
 
 /** Raised when what a mark holds changes, the report's content too: marks of another format count as none. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 /** The folder of the marks within an output folder. */
 export const STATE_FOLDER = ".state";

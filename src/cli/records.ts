@@ -5,13 +5,17 @@ import { arch, availableParallelism, platform, totalmem } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { versions } from "node:process";
 import type { RunConfig } from "../../config/schema.ts";
-import { type ModelReport, modelTables, P_VALUE_MEANING, type TestReport } from "../analysis/report.ts";
+import { type Answering, answerable } from "../analysis/findings/asking.ts";
+import type { ComparedModel } from "../analysis/findings/comparison.ts";
+import type { TestReport } from "../analysis/findings/facts.ts";
+import { RANKING } from "../analysis/findings/finding.ts";
+import { type ModelReport, P_VALUE_MEANING } from "../analysis/report.ts";
 import type { KernelInfo } from "../kernels/kernel.ts";
 import type { Skipped } from "../model/layer.ts";
 import type { InputFile, WrittenFile } from "../model/ports.ts";
 import { SCHEMA_VERSION, TABLE_NAMES, type TableName } from "../model/tables.ts";
 import { VERSION } from "../version.ts";
-import { markdownTable, printable } from "./text.ts";
+import { reportMarkdown } from "./report-markdown.ts";
 
 /** A model that could not be done. */
 export interface FailedModel {
@@ -25,9 +29,14 @@ export interface RunReport {
   readonly schema_version: number;
   readonly run_id: string;
   readonly test: TestReport;
+  /** What a p-value says. */
   readonly meaning: string;
+  /** How findings are ranked. */
+  readonly ranking: string;
   /** Rows of each table over all models of this run. */
   readonly rows: Readonly<Record<TableName, number>>;
+  /** The models side by side. */
+  readonly comparison: readonly ComparedModel[];
   readonly models: readonly ModelReport[];
   readonly failed: readonly FailedModel[];
 }
@@ -90,12 +99,13 @@ export function totalRows(models: readonly Pick<ModelReport, "rows">[]): Record<
   ) as Record<TableName, number>;
 }
 
-/** The report of a run. */
+/** The report of a run. @param answering what of it can be asked: other queries are left out */
 export function runReport(
   runId: string,
   test: TestReport,
   models: readonly ModelReport[],
   failed: readonly FailedModel[],
+  answering: Answering,
 ): RunReport {
   const rows = totalRows(models);
   return {
@@ -103,8 +113,13 @@ export function runReport(
     run_id: runId,
     test,
     meaning: P_VALUE_MEANING,
+    ranking: RANKING,
     rows,
-    models,
+    comparison: models.map(({ id, figures, null_control }) => ({ id, figures, null_control })),
+    models: models.map((model) => ({
+      ...model,
+      findings: model.findings.map((finding) => answerable(finding, answering)),
+    })),
     failed,
   };
 }
@@ -136,18 +151,4 @@ async function writeWhole(path: string, text: string): Promise<void> {
     await file.close();
   }
   await rename(beside, path);
-}
-
-/** The report as Markdown. */
-export function reportMarkdown(report: RunReport): string {
-  const models = report.models.flatMap((model) => [
-    `## ${printable(model.id)}`,
-    ...model.warnings.map((warning) => `> warning: ${printable(warning)}`),
-    ...modelTables(model, report.test).flatMap((table) => [`### ${table.title}`, markdownTable(table)]),
-  ]);
-  const failed = report.failed.length === 0 ? [] : [
-    "## Failed",
-    report.failed.map(({ id, error }) => `- ${printable(id)}: ${printable(error)}`).join("\n"),
-  ];
-  return `${[`# svrflow run ${report.run_id}`, report.meaning, ...models, ...failed].join("\n\n")}\n`;
 }

@@ -4,7 +4,7 @@ import { extname, resolve } from "node:path";
 import { firstValueFrom } from "rxjs";
 import type { RunConfig } from "../../config/schema.ts";
 import { copyModel } from "../../connectors/sinks/copy-model.ts";
-import { filesStand } from "../../connectors/sinks/staging.ts";
+import { encodeModelId, filesStand } from "../../connectors/sinks/staging.ts";
 import { measureModel } from "../analysis/model-measures.ts";
 import { type ModelReport, modelReport } from "../analysis/report.ts";
 import { spectralGraph } from "../flow/pipeline.ts";
@@ -17,7 +17,7 @@ import type { ModelMark, ModelMarks } from "./model-marks.ts";
 import type { PlannedModel } from "./models.ts";
 import type { Progress } from "./progress.ts";
 import type { RunRecord } from "./records.ts";
-import { keyOf, nullControlSeed, testSettings } from "./settings.ts";
+import { keyOf, nullControlSeed, testReport, testSettings } from "./settings.ts";
 import type { OpenWorkshop } from "./workshop.ts";
 
 /** What every model of a run is done with. */
@@ -142,7 +142,7 @@ async function compute(
     key,
     runIds: [runId],
     entry: { id, uri, key, run_id: runId, kernel: workshop.kernel.info, inputs, files, skipped },
-    report: modelReport(header, result),
+    report: modelReport(header, result, testReport(config), encodeModelId(id)),
   });
   return doneOf(mark, { uri, inputs }, "computed");
 }

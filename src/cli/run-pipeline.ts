@@ -8,6 +8,7 @@ import type { RunConfigInput } from "../../config/schema.ts";
 import { VERSION } from "../version.ts";
 import { LazyWorkshop } from "./lazy-workshop.ts";
 import { ModelMarks } from "./model-marks.ts";
+import { answeringOf } from "./answering.ts";
 import { planModels } from "./models.ts";
 import { OpenSinks } from "./open-sinks.ts";
 import { openFolder } from "./output-folder.ts";
@@ -87,7 +88,7 @@ export async function runPipeline(
     }
     await sinks.finish(signal);
     const reports = outcome.done.map(({ report }) => report);
-    const report = runReport(runId, testReport(config), reports, outcome.failed);
+    const report = runReport(runId, testReport(config), reports, outcome.failed, answeringOf(config));
     const record = runRecord({ runId, config, kernel: workshop.kernel, spectra, started, outcome });
     await writeRecords(out, record, report);
     const seconds = (Date.parse(record.ended) - started.getTime()) / 1000;

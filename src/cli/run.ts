@@ -6,16 +6,14 @@ import type { RunConfig } from "../../config/schema.ts";
 import { GRAPH_FILE } from "../../connectors/sinks/ladybug.ts";
 import { openLadybugReader } from "../../connectors/sinks/ladybug-reader.ts";
 import { openNeo4jReader } from "../../connectors/sinks/neo4j-reader.ts";
-import { type ModelReport, modelTables, P_VALUE_MEANING } from "../analysis/report.ts";
+import { P_VALUE_MEANING } from "../analysis/report.ts";
 import { formatAnswer } from "./answer.ts";
 import type { Progress } from "./progress.ts";
 import { askQuery, bindQuery, loadQuery } from "./query-library.ts";
+import { collectionText, comparisonText, indented, MOST_SHOWN, modelText } from "./report-text.ts";
 import { type RunOutcome, runPipeline } from "./run-pipeline.ts";
 import { serverChoices } from "./server-options.ts";
-import { plainTable, printable } from "./text.ts";
-
-/** More models than this are listed, not shown one by one. */
-const MOST_SHOWN = 8;
+import { printable } from "./text.ts";
 
 /** The query of the library that every run answers at its end. */
 const SAMPLE_QUERY = "strongest-paths";
@@ -34,28 +32,19 @@ export async function runCommand(
 ): Promise<0 | 3> {
   const outcome = await runPipeline(loaded, { progress, signal });
   const { report } = outcome;
+  const say = (text: string) => text === "" ? undefined : print(`${text}\n\n`);
+  say(comparisonText(report));
   if (report.models.length <= MOST_SHOWN) {
     const ask = await sampleQuery(outcome, loaded);
-    for (const model of report.models) print(`${await modelText(model, outcome, ask)}\n\n`);
+    for (const model of report.models) {
+      say(modelText(model, report));
+      say(await ask(model.id));
+    }
   } else {
-    print(`${collectionText(report.models)}\n\n`);
+    say(collectionText(report));
   }
   print(`${closingText(outcome, loaded)}\n`);
   return report.failed.length > 0 ? 3 : 0;
-}
-
-async function modelText(
-  model: ModelReport,
-  { report }: RunOutcome,
-  ask: (model: string) => Promise<string>,
-): Promise<string> {
-  const title = printable(`${model.id}  (${model.format}, ${model.uri})`);
-  const tables = modelTables(model, report.test).map((table) =>
-    `${table.title}\n${indented(table.rows.length === 0 ? "(none)" : plainTable(table))}`
-  );
-  return [`${title}\n${"=".repeat(title.length)}`, ...tables, await ask(model.id)].filter((part) =>
-    part !== ""
-  ).join("\n\n");
 }
 
 /** How to ask the run's graph the sample query; says nothing where there is no graph. */
@@ -84,20 +73,6 @@ async function sampleQuery(
       await reader.close();
     }
   };
-}
-
-function collectionText(models: readonly ModelReport[]): string {
-  const sum = (model: ModelReport, column: string) =>
-    model.connections.reduce((total, row) => total + Number(row[column]), 0);
-  return plainTable({
-    header: ["model", "layers", "neurons", "connections", "pairs", "significant", "by chance", "skipped"],
-    numeric: [false, true, true, true, true, true, true, true],
-    rows: models.map((model) => [
-      ...[model.id, String(model.rows.layers), String(model.rows.neurons), String(model.rows.connections)],
-      ...[String(sum(model, "tests")), String(sum(model, "significant"))],
-      ...[String(Number(sum(model, "expected_by_chance").toPrecision(3))), String(model.rows.skipped)],
-    ]),
-  });
 }
 
 function closingText({ out, record, report }: RunOutcome, { config }: LoadedConfig): string {
@@ -145,8 +120,4 @@ function serverFlags({ uri, database, credentials }: NonNullable<RunConfig["neo4
     " --graph neo4j",
     ...flags.flatMap(([name, value]) => value === undefined ? [] : [`--neo4j-${name} ${value}`]),
   ].join(" ");
-}
-
-function indented(text: string): string {
-  return text.split("\n").map((line) => `  ${line}`).join("\n");
 }

@@ -8,7 +8,7 @@ import { ConfigError } from "../../config/document.ts";
 import { DEFAULTS } from "../../config/defaults.ts";
 import type { RunConfig } from "../../config/schema.ts";
 import { measureOverlap } from "../analysis/overlap-measures.ts";
-import type { TestReport } from "../analysis/report.ts";
+import type { TestReport } from "../analysis/findings/facts.ts";
 import type { SignificanceSettings } from "../flow/edge-operators.ts";
 import { messageOf } from "../model/errors.ts";
 import type { InputFile, ModelHeader } from "../model/ports.ts";
@@ -42,6 +42,8 @@ export function testReport(config: RunConfig): TestReport {
     sigma: config.sigma ?? sigmaOfLogP(logAlpha),
     correction: config.correction,
     correction_over: config.correctionOver,
+    unfolding: config.unfolding,
+    near_kernel: config.nearKernel.relative,
   };
 }
 

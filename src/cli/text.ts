@@ -1,6 +1,6 @@
 /** Tables as text: for the terminal and for Markdown. */
 
-import type { ReportTable } from "../analysis/report.ts";
+import type { ReportTable } from "../analysis/report-tables.ts";
 
 /** What cannot stand in a line of a terminal: line breaks, and the control codes with which a name could rewrite the screen. */
 const CONTROLS = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
@@ -27,9 +27,24 @@ export function plainTable({ header, numeric, rows }: Omit<ReportTable, "title">
   return [line(first), widths.map((width) => "-".repeat(width)).join("  "), ...rest.map(line)].join("\n");
 }
 
+/** A foreign text as a line of Markdown that says it and does nothing else: no markup, no HTML, no links. */
+export function markdownText(text: string): string {
+  return printable(text).replaceAll(/[\\|`*_~<>[\]&$]|:(?=\/\/)/g, (c) => `\\${c}`)
+    .replaceAll(/www(?=\.)/gi, (word) => `${word}\\`)
+    // What makes a heading or a list of a line.
+    .replace(/^[#+-]/, (c) => `\\${c}`).replace(/^(\d+)([.)])/, "$1\\$2");
+}
+
+/** A fenced block; the fence is longer than any run of backticks within. */
+export function fencedBlock(text: string, language: string): string {
+  const longest = Math.max(2, ...Array.from(text.matchAll(/`+/g), ([run]) => run.length));
+  const fence = "`".repeat(longest + 1);
+  return `${fence}${language}\n${text.split("\n").map(printable).join("\n")}\n${fence}`;
+}
+
 /** A table of GitHub's Markdown. */
 export function markdownTable({ header, numeric, rows }: Omit<ReportTable, "title">): string {
-  const cell = (text: string) => printable(text).replaceAll(/[\\|`*_<>[\]&]/g, (c) => `\\${c}`);
+  const cell = markdownText;
   const line = (row: readonly string[]) => `| ${row.join(" | ")} |`;
   return [
     line(header.map(cell)),

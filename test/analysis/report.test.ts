@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { type ModelFindings, modelReport, modelTables, type TestReport } from "../../src/analysis/report.ts";
+import type { TestReport } from "../../src/analysis/findings/facts.ts";
+import { type ModelFindings, modelReport } from "../../src/analysis/report.ts";
+import { modelTables } from "../../src/analysis/report-tables.ts";
 import { layerOf } from "../layer-fixture.ts";
 
 const TEST: TestReport = {
@@ -8,6 +10,8 @@ const TEST: TestReport = {
   sigma: 3,
   correction: "bh",
   correction_over: "connection",
+  unfolding: "svr",
+  near_kernel: 0.1,
 };
 
 const layer = (index: number, name: string) => ({
@@ -29,6 +33,8 @@ const findings: ModelFindings = {
     ...{ nominal: 27, significant: 5, expected_by_chance: 0.0000321, max_overlap: 0.5 },
   }],
   nearKernelCounts: [3, 0],
+  measures: { chains: [], pathMetric: { unknown: "not asked for" } },
+  control: null,
   approximations: ["layer1: only some"],
   skipped: Array.from({ length: 11 }, (_, i) => ({
     subject: i < 10 ? "tensor" as const : "connection" as const,
@@ -41,7 +47,7 @@ const findings: ModelFindings = {
   }],
 };
 
-const report = modelReport({ id: "m", uri: "m.safetensors", format: "safetensors" }, findings);
+const report = modelReport({ id: "m", uri: "m.safetensors", format: "safetensors" }, findings, TEST, "m");
 
 describe("report of a model", () => {
   it("speaks of layers by name", () => {

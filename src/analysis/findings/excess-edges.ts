@@ -1,0 +1,83 @@
+/** Finding: connections between deep layers hold more edges than chance gives, or fewer. */
+
+import { logBinomialTwoSided } from "../../stats/binomial.ts";
+import { float } from "./asking.ts";
+import { P_CAVEAT, smallCaveat } from "./caveats.ts";
+import { type ConnectionFacts, type Measured, type ModelFacts, scopeOf, total } from "./facts.ts";
+import { type Finding, NO_CONTROL } from "./finding.ts";
+import { type Figure, overScope, perConnection, sumOf } from "./scope.ts";
+import { counted, decimal } from "./words.ts";
+
+/** What the p-value of a count supposes. */
+const DEPENDENT = "its p is that of a binomial count, as if all tests were independent; tests of a connection share singular vectors, so it " +
+  "is a measure of size more than a probability";
+
+/** Edges over those expected by chance; null where no connection was tested. */
+export function excessRatio(facts: ModelFacts, measured: Measured): number | null {
+  const { connections } = scopeOf(facts, measured);
+  const tests = total(connections, (each) => each.tests);
+  return tests > 0 ? total(connections, (each) => each.nominal) / (facts.test.alpha * tests) : null;
+}
+
+/** At most one finding. */
+export function excessEdges(facts: ModelFacts): Finding[] {
+  const { deep, connections } = scopeOf(facts, facts);
+  const ratio = excessRatio(facts, facts);
+  if (ratio === null) return [];
+  const { alpha } = facts.test;
+  const tests = total(connections, (each) => each.tests);
+  const edges = total(connections, (each) => each.nominal);
+  const logP = logBinomialTwoSided(edges, tests, alpha);
+  const figures = edgeFigures(alpha);
+  const { numbers, queries } = overScope(facts, figures);
+  const where = deep ? `between deep layers` : "of the model";
+  const control = facts.control === null ? null : excessRatio(facts, facts.control);
+  return [{
+    kind: "excess-edges",
+    title: `The ${counted(connections.length, "connection")} ${where} hold${
+      connections.length === 1 ? "s" : ""
+    } ${decimal(ratio)} times the edges expected by chance: ${edges} of ${tests} pairs have p <= ${decimal(alpha)}, where chance gives ${
+      decimal(alpha * tests)
+    }.`,
+    surprise: logP,
+    numbers: [
+      ...numbers,
+      {
+        name: "log_p",
+        value: logP,
+        control: facts.control === null ? null : controlLogP(facts, facts.control),
+        derived: "ln of twice the smaller binomial tail of edges among pairs at alpha",
+      },
+    ],
+    queries,
+    table: perConnection(facts, "Edges per connection", figures),
+    null_control: control === null ? NO_CONTROL : `the null control has ${decimal(control)} times the edges expected by chance`,
+    caveats: [P_CAVEAT, DEPENDENT, ...smallCaveat(facts, connections), ...facts.caveats],
+  }];
+}
+
+function controlLogP(facts: ModelFacts, control: Measured): number {
+  const { connections } = scopeOf(facts, control);
+  return logBinomialTwoSided(
+    total(connections, (each) => each.nominal),
+    total(connections, (each) => each.tests),
+    facts.test.alpha,
+  );
+}
+
+function edgeFigures(alpha: number): Figure[] {
+  const nominal = sumOf("edges", "nominal", (each) => each.nominal);
+  const pairs = sumOf("pairs", "tests", (each) => each.tests);
+  const chance = (connections: readonly ConnectionFacts[]) => alpha * total(connections, (each) => each.tests);
+  return [
+    nominal,
+    pairs,
+    { name: "by_chance", value: chance, text: (sum) => `${float(alpha)} * ${sum("tests")}` },
+    {
+      name: "ratio",
+      value: (connections) => total(connections, (each) => each.nominal) / chance(connections),
+      text: (sum) => `${sum("nominal")} / (${float(alpha)} * ${sum("tests")})`,
+    },
+    sumOf("significant", "significant", (each) => each.significant),
+  ];
+}

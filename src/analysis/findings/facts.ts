@@ -1,0 +1,223 @@
+/** What findings are made from: a model's rows as numbers, with what chance gives beside them. */
+
+import type { Skipped } from "../../model/layer.ts";
+import type { ModelMeasures } from "../../model/measures.ts";
+import type { Row } from "../../model/tables.ts";
+import type { Asking } from "./asking.ts";
+import { depths } from "./depths.ts";
+
+/** How the edges of a run were tested. */
+export interface TestReport {
+  readonly null: string;
+  readonly alpha: number;
+  readonly sigma: number;
+  readonly correction: string;
+  readonly correction_over: string;
+  readonly unfolding: string;
+  /** Neurons up to this share of their layer's largest singular value are near-kernels. */
+  readonly near_kernel: number;
+}
+
+/** A layer that has a spectrum. */
+export interface LayerFacts {
+  readonly index: number;
+  readonly name: string;
+  readonly kind: string;
+  readonly neurons: number;
+  readonly nearKernels: number;
+  readonly spectralNorm: number;
+  /** Null for a layer of zeros. */
+  readonly stableRank: number | null;
+  readonly depth: number;
+}
+
+/** A connection that was tested. */
+export interface ConnectionFacts {
+  readonly source: number;
+  readonly target: number;
+  readonly part: number;
+  readonly via: string;
+  readonly evidence: string;
+  readonly testedChannels: number;
+  readonly positions: number;
+  readonly tests: number;
+  readonly nominal: number;
+  readonly significant: number;
+  readonly nearTests: number;
+  readonly nearNominal: number;
+  readonly nearSignificant: number;
+  readonly nearSignificantExpected: number;
+  /** Sum of all overlaps. */
+  readonly totalOverlap: number;
+  /** Null where the block between near-kernels is empty. */
+  readonly energy: number | null;
+  readonly energyExpected: number | null;
+  /** Of the upper and of the lower tail; null where the block has no null distribution. */
+  readonly energyLogP: number | null;
+  readonly energyLogPLow: number | null;
+}
+
+/** A model, or its null control, in numbers. */
+export interface Measured {
+  readonly connections: readonly ConnectionFacts[];
+  readonly measures: ModelMeasures | null;
+}
+
+/** Everything that findings may speak of. */
+export interface ModelFacts extends Measured {
+  readonly test: TestReport;
+  readonly logAlpha: number;
+  readonly asking: Asking;
+  /** Names by layer index, of those without a spectrum too. */
+  readonly names: readonly string[];
+  readonly layers: readonly LayerFacts[];
+  /** Indices of the deep layers, ascending; see `deepLayers`. */
+  readonly deep: readonly number[];
+  readonly control: Measured | null;
+  /** What was guessed, skipped, folded or approximated, one line each. */
+  readonly caveats: readonly string[];
+}
+
+/** What `modelFacts` reads. */
+export interface FactSources {
+  readonly test: TestReport;
+  readonly asking: Asking;
+  /** Rows of the layers table, with `near_kernels`. */
+  readonly layers: readonly Row[];
+  /** Rows of the connections table. */
+  readonly connections: readonly Row[];
+  readonly measures: ModelMeasures | null;
+  readonly control: { readonly connections: readonly Row[]; readonly measures: ModelMeasures } | null;
+  readonly skipped: readonly Skipped[];
+  readonly warnings: readonly string[];
+}
+
+/** The facts of a model. */
+export function modelFacts(sources: FactSources): ModelFacts {
+  const connections = sources.connections.map(connectionFacts);
+  const depth = depths(sources.layers.length, connections);
+  const layers = sources.layers.flatMap((row) => layerFacts(row, depth));
+  const { control } = sources;
+  return {
+    test: sources.test,
+    logAlpha: Math.log(sources.test.alpha),
+    asking: sources.asking,
+    names: sources.layers.map((row) => String(row["name"])),
+    layers,
+    deep: deepLayers(layers),
+    connections,
+    measures: sources.measures,
+    control: control === null
+      ? null
+      : { connections: control.connections.map(connectionFacts), measures: control.measures },
+    caveats: generalCaveats(sources, connections),
+  };
+}
+
+/**
+ * The deep layers: those of the second half of the model's trunk by depth (deeper than half its deepest layer). The trunk is all layers;
+ * where more than half of them are convolutions it is these, for the layers behind them are the head.
+ */
+export function deepLayers(layers: readonly LayerFacts[]): number[] {
+  const convolutions = layers.filter(({ kind }) => kind === "conv");
+  const trunk = 2 * convolutions.length > layers.length ? convolutions : layers;
+  const deepest = trunk.reduce((most, { depth }) => Math.max(most, depth), 0);
+  return trunk.filter(({ depth }) => 2 * depth > deepest).map(({ index }) => index);
+}
+
+/** How deep layers are chosen, in words. */
+export const DEEP_MEANING =
+  "deep layers: deeper than half of the deepest layer, by the longest way of connections; of a model that is mostly convolutions, of these only";
+
+function generalCaveats(
+  { connections, skipped, layers, warnings }: FactSources,
+  facts: readonly ConnectionFacts[],
+): string[] {
+  const guessed = facts.filter(({ evidence }) => evidence === "guessed").length;
+  const of = (subject: Skipped["subject"]) => skipped.filter((each) => each.subject === subject).length;
+  const folded = layers.filter((row) => row["batch_norm"] === "folded").length;
+  return [
+    ...guessed > 0
+      ? [`guessed topology: ${guessed} of ${connections.length} connections are guessed from names and shapes`]
+      : [],
+    ...of("layer") > 0 ? [`${of("layer")} of ${layers.length} layers were skipped and have no spectrum`] : [],
+    ...of("connection") > 0 ? [`${of("connection")} connections were skipped`] : [],
+    ...folded > 0
+      ? [`batch norm is folded into ${folded} layers: where it scales a tested vector, p-values are too small`]
+      : [],
+    ...warnings.some((warning) => warning.includes("by a randomized method"))
+      ? ["only the leading neurons of some layers were computed, by a randomized method"]
+      : [],
+  ];
+}
+
+function layerFacts(row: Row, depth: readonly number[]): LayerFacts[] {
+  if (row["rank"] === null || row["rank"] === undefined) return [];
+  const index = number(row, "layer_index");
+  return [{
+    index,
+    name: String(row["name"]),
+    kind: String(row["kind"]),
+    neurons: number(row, "rank"),
+    nearKernels: number(row, "near_kernels"),
+    spectralNorm: number(row, "spectral_norm"),
+    stableRank: orNull(row, "stable_rank"),
+    depth: depth[index] ?? 0,
+  }];
+}
+
+function connectionFacts(row: Row): ConnectionFacts {
+  return {
+    source: number(row, "source_layer"),
+    target: number(row, "target_layer"),
+    part: number(row, "part"),
+    via: String(row["via"]),
+    evidence: String(row["evidence"]),
+    testedChannels: number(row, "tested_channels"),
+    positions: number(row, "positions"),
+    tests: number(row, "tests"),
+    nominal: number(row, "nominal"),
+    significant: number(row, "significant"),
+    nearTests: number(row, "near_kernel_tests"),
+    nearNominal: number(row, "near_kernel_nominal"),
+    nearSignificant: number(row, "near_kernel_significant"),
+    nearSignificantExpected: number(row, "near_kernel_significant_expected"),
+    totalOverlap: number(row, "total_overlap"),
+    energy: orNull(row, "near_kernel_energy"),
+    energyExpected: orNull(row, "near_kernel_expected"),
+    energyLogP: orNull(row, "near_kernel_log_p"),
+    energyLogPLow: orNull(row, "near_kernel_log_p_low"),
+  };
+}
+
+const number = (row: Row, column: string) => Number(row[column] ?? 0);
+const orNull = (row: Row, column: string) =>
+  row[column] === null || row[column] === undefined ? null : Number(row[column]);
+
+/** The connections between deep layers, or all where there are none; only those that were tested. */
+export function scopeOf(
+  { deep }: Pick<ModelFacts, "deep">,
+  { connections }: Measured,
+): { readonly deep: boolean; readonly connections: readonly ConnectionFacts[] } {
+  const tested = connections.filter(({ tests }) => tests > 0);
+  const set = new Set(deep);
+  const between = tested.filter(({ source, target }) => set.has(source) && set.has(target));
+  return between.length > 0 ? { deep: true, connections: between } : { deep: false, connections: tested };
+}
+
+/** The sum of a figure over connections. */
+export function total(
+  connections: readonly ConnectionFacts[],
+  figure: (connection: ConnectionFacts) => number,
+): number {
+  return connections.reduce((sum, connection) => sum + figure(connection), 0);
+}
+
+/** The sum of a figure over those connections that have it; null where none has. */
+export function totalKnown(
+  connections: readonly ConnectionFacts[],
+  figure: (connection: ConnectionFacts) => number | null,
+): number | null {
+  const known = connections.map(figure).filter((value) => value !== null);
+  return known.length > 0 ? known.reduce((sum, value) => sum + value, 0) : null;
+}

@@ -1,0 +1,151 @@
+/** Finding: between the near-kernels of two layers lie more edges, or more overlap, than chance gives; or fewer, or less. */
+
+import { logBinomialTwoSided } from "../../stats/binomial.ts";
+import { logGammaSurvival } from "../../stats/special-functions.ts";
+import { float } from "./asking.ts";
+import { P_CAVEAT, smallCaveat } from "./caveats.ts";
+import { type ConnectionFacts, type Measured, type ModelFacts, scopeOf, total, totalKnown } from "./facts.ts";
+import { type Finding, NO_CONTROL } from "./finding.ts";
+import { type Figure, overScope, perConnection, sumOf } from "./scope.ts";
+import { decimal } from "./words.ts";
+
+/** What lies between near-kernels, against chance; null where it cannot be said. */
+export interface BlockRatios {
+  /** Edges with p <= alpha over those expected by chance. */
+  readonly edges: number | null;
+  /** Their total overlap over that expected by chance. */
+  readonly energy: number | null;
+}
+
+/** The two ratios over the connections in scope. */
+export function blockRatios(facts: ModelFacts, measured: Measured): BlockRatios {
+  const { connections } = scopeOf(facts, measured);
+  const chance = facts.test.alpha * total(connections, (each) => each.nearTests);
+  const expected = totalKnown(connections, (each) => each.energyExpected);
+  const energy = totalKnown(connections, (each) => each.energy);
+  return {
+    edges: chance > 0 ? total(connections, (each) => each.nearNominal) / chance : null,
+    energy: energy !== null && expected !== null && expected > 0 ? energy / expected : null,
+  };
+}
+
+/** At most one finding; none where no two near-kernels were tested. */
+export function nearKernelBlock(facts: ModelFacts): Finding[] {
+  const { deep, connections } = scopeOf(facts, facts);
+  const { edges, energy } = blockRatios(facts, facts);
+  if (edges === null || energy === null) return [];
+  const { numbers, queries } = overScope(facts, blockFigures(facts.test.alpha));
+  const mine = logPs(facts, connections, energy);
+  const control = facts.control === null ? null : blockRatios(facts, facts.control);
+  const controlP = facts.control === null || control === null
+    ? null
+    : logPs(facts, scopeOf(facts, facts.control).connections, control.energy ?? 1);
+  const found = total(connections, (each) => each.nearNominal);
+  const where = deep ? "of deep layers" : "of connected layers";
+  return [{
+    kind: "near-kernel-block",
+    title: title(where, found, edges, energy),
+    // The smaller of two p, after Bonferroni.
+    surprise: Math.min(0, Math.LN2 + Math.min(mine.count, mine.energy ?? 0)),
+    numbers: [
+      ...numbers,
+      {
+        name: "edges_log_p",
+        value: mine.count,
+        control: controlP?.count ?? null,
+        derived: "ln of twice the smaller binomial tail of edges among pairs at alpha",
+      },
+      {
+        name: "energy_log_p",
+        value: mine.energy,
+        control: controlP?.energy ?? null,
+        derived: mine.how,
+      },
+    ],
+    queries,
+    table: perConnection(facts, "Between near-kernels, per connection", [
+      ...blockFigures(facts.test.alpha),
+      ofOne("log_p_more_energy", "near_kernel_log_p", (each) => each.energyLogP),
+      ofOne("log_p_less_energy", "near_kernel_log_p_low", (each) => each.energyLogPLow),
+    ]),
+    null_control: control === null
+      ? NO_CONTROL
+      : `the null control has ${decimal(control.edges)} times the edges and ${decimal(control.energy)} times the overlap expected by chance`,
+    caveats: [P_CAVEAT, "which neurons are near-kernels is set by the singular values, which are the model's own", ...smallCaveat(
+      facts,
+      connections,
+    ), ...facts.caveats],
+  }];
+}
+
+function title(where: string, found: number, edges: number, energy: number): string {
+  const counted = `${found} edges, ${decimal(edges)} times what chance gives`;
+  const overlap = `${decimal(energy)} times what chance gives`;
+  if (edges > 1 && energy < 1) {
+    return `Spontaneous sparsification: between near-kernels ${where} lie ${counted}, while their total overlap is only ${overlap}.`;
+  }
+  const opposite = edges < 1 && energy > 1;
+  return `Between near-kernels ${where} lie ${counted}${opposite ? ", while" : ";"} their total overlap is ${overlap}.`;
+}
+
+/** `ln p` of the count, two-sided, and of the energy, on the side where it lies; and how the latter was had. */
+function logPs(
+  { test }: ModelFacts,
+  connections: readonly ConnectionFacts[],
+  energy: number,
+): { readonly count: number; readonly energy: number | null; readonly how: string } {
+  const count = logBinomialTwoSided(
+    total(connections, (each) => each.nearNominal),
+    total(connections, (each) => each.nearTests),
+    test.alpha,
+  );
+  const tails = connections.flatMap((each) => {
+    const logP = energy < 1 ? each.energyLogPLow : each.energyLogP;
+    return logP === null ? [] : [{ logP, layer: test.unfolding === "svr" ? each.target : each.source }];
+  });
+  const side = energy < 1 ? "log_p_less_energy" : "log_p_more_energy";
+  if (tails.length === 0) return { count, energy: null, how: "no connection's block has a null distribution" };
+  // Connections whose tested vectors belong to different layers are independent under the null.
+  if (new Set(tails.map(({ layer }) => layer)).size === tails.length) {
+    const sum = tails.reduce((all, { logP }) => all + logP, 0);
+    return {
+      count,
+      energy: logGammaSurvival(tails.length, -sum),
+      how: `ln of Fisher's combined p of ${side} over connections`,
+    };
+  }
+  const least = tails.reduce((low, { logP }) => Math.min(low, logP), 0);
+  return {
+    count,
+    energy: Math.min(0, least + Math.log(tails.length)),
+    how: `the smallest ${side}, after Bonferroni over connections`,
+  };
+}
+
+function ofOne(name: string, column: string, figure: (connection: ConnectionFacts) => number | null): Figure {
+  return {
+    name,
+    value: (connections) => {
+      const [only] = connections;
+      return only === undefined ? null : figure(only);
+    },
+    text: (sum) => sum(column),
+  };
+}
+
+function blockFigures(alpha: number): Figure[] {
+  return [
+    sumOf("edges", "near_kernel_nominal", (each) => each.nearNominal),
+    sumOf("pairs", "near_kernel_tests", (each) => each.nearTests),
+    {
+      name: "by_chance",
+      value: (connections) => alpha * total(connections, (each) => each.nearTests),
+      text: (sum) => `${float(alpha)} * ${sum("near_kernel_tests")}`,
+    },
+    sumOf("significant", "near_kernel_significant", (each) => each.nearSignificant),
+    sumOf("significant_by_chance", "near_kernel_significant_expected", (each) => each.nearSignificantExpected),
+    sumOf("energy", "near_kernel_energy", (each) => each.energy),
+    sumOf("energy_by_chance", "near_kernel_expected", (each) => each.energyExpected),
+    sumOf("total_overlap", "total_overlap", (each) => each.totalOverlap),
+  ];
+}

@@ -1,0 +1,34 @@
+/** Numbers as people read them. */
+
+/** Four significant digits; what has fewer is not padded. */
+export function decimal(value: unknown): string {
+  if (typeof value !== "number") return value === null || value === undefined ? "" : String(value);
+  if (!Number.isFinite(value) || value === 0) return String(value);
+  const size = Math.abs(value);
+  if (Number.isInteger(value) && size < 1e15) return String(value);
+  return size >= 1e6 || size < 1e-4 ? value.toExponential(2) : String(Number(value.toPrecision(4)));
+}
+
+/** A p-value given by its natural logarithm: `0.012`, `3.4e-465`. */
+export function pText(logP: number): string {
+  if (logP > Math.log(1e-3)) return String(Number(Math.exp(logP).toPrecision(2)));
+  if (!Number.isFinite(logP)) return "0";
+  const log10 = logP / Math.LN10;
+  let exponent = Math.floor(log10);
+  let digits = (10 ** (log10 - exponent)).toPrecision(2);
+  if (digits === "10") {
+    digits = "1.0";
+    exponent++;
+  }
+  return `${digits}e${exponent}`;
+}
+
+/** A share of one as a percentage. */
+export function percent(share: number): string {
+  return `${Number((100 * share).toPrecision(3))} %`;
+}
+
+/** `1 layer`, `2 layers`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,105 @@
+/** The tables of a model's report, as text. */
+
+import type { Skipped } from "../model/layer.ts";
+import type { Row } from "../model/tables.ts";
+import type { TestReport } from "./findings/facts.ts";
+import { decimal } from "./findings/words.ts";
+import type { ModelReport } from "./report.ts";
+
+/** A table of text; columns of numbers are marked, so that a renderer can align them. */
+export interface ReportTable {
+  readonly title: string;
+  readonly header: readonly string[];
+  readonly numeric: readonly boolean[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** The tables of a model's report: layers, connections, strongest edges, and what was skipped if anything was. */
+export function modelTables(report: ModelReport, test: TestReport): ReportTable[] {
+  const tables = [layerTable(report), connectionTable(report, test), edgeTable(report)];
+  if (report.skipped.length > 0) tables.push(skippedTable(report.skipped));
+  return tables;
+}
+
+function layerTable({ layers }: ModelReport): ReportTable {
+  return table("Layers", [
+    ["#", (row) => text(row["layer_index"]), true],
+    ["name", (row) => text(row["name"]), false],
+    ["kind", (row) => text(row["kind"]), false],
+    [
+      "out x in x positions",
+      (row) => [row["out_channels"], row["in_channels"], row["positions"]].join(" x "),
+      true,
+    ],
+    ["neurons", (row) => text(row["rank"]), true],
+    ["near-kernel", (row) => text(row["near_kernels"]), true],
+    ["s_1", (row) => decimal(row["spectral_norm"]), true],
+    ["stable rank", (row) => decimal(row["stable_rank"]), true],
+    ["batch norm", (row) => text(row["batch_norm"]), false],
+  ], layers);
+}
+
+function connectionTable({ connections }: ModelReport, test: TestReport): ReportTable {
+  const chance = (row: Row) => Number(row["tests"]) * test.alpha;
+  return table(
+    `Connections (${test.null} null, p <= ${decimal(test.alpha)}, that is ${decimal(test.sigma)} sigma; ` +
+      `significant: the same after ${test.correction} over the ${test.correction_over})`,
+    [
+      ["from", (row) => text(row["source"]), false],
+      ["to", (row) => text(row["target"]), false],
+      ["via", (row) => `${text(row["via"])} (${text(row["evidence"])})`, false],
+      ["pairs", (row) => text(row["tests"]), true],
+      ["p <= alpha", (row) => text(row["nominal"]), true],
+      ["by chance", (row) => decimal(chance(row)), true],
+      ["ratio", (row) => chance(row) > 0 ? decimal(Number(row["nominal"]) / chance(row)) : "", true],
+      ["significant", (row) => text(row["significant"]), true],
+      ["by chance", (row) => decimal(row["expected_by_chance"]), true],
+      ["max overlap", (row) => decimal(row["max_overlap"]), true],
+    ],
+    connections,
+  );
+}
+
+function edgeTable({ strongest_edges: edges }: ModelReport): ReportTable {
+  return table("Strongest edges", [
+    ["from", (edge) => `${edge.source_layer} #${edge.source_neuron}`, false],
+    ["to", (edge) => `${edge.target_layer} #${edge.target_neuron}`, false],
+    ["overlap", (edge) => decimal(edge.overlap), true],
+    ["sigma", (edge) => decimal(edge.sigma), true],
+    ["log10 p", (edge) => decimal(edge.log_p / Math.LN10), true],
+  ], edges);
+}
+
+/** Most models have one bias per layer; their reasons are all alike. */
+const MOST_SKIPPED = 8;
+
+function skippedTable(skipped: readonly Skipped[]): ReportTable {
+  const byReason = Map.groupBy(skipped, ({ subject, reason }) => `${subject}\n${reason}`);
+  return table("Skipped", [
+    ["what", ([first]) => first?.subject ?? "", false],
+    ["how many", (group) => String(group.length), true],
+    ["why", ([first]) => first?.reason ?? "", false],
+    [
+      "which",
+      (group) =>
+        group.slice(0, MOST_SKIPPED).map(({ name }) => name).join(", ") +
+        (group.length > MOST_SKIPPED ? ", …" : ""),
+      false,
+    ],
+  ], [...byReason.values()]);
+}
+
+type Column<T> = readonly [header: string, cell: (row: T) => string, numeric: boolean];
+
+function table<T>(title: string, columns: readonly Column<T>[], rows: readonly T[]): ReportTable {
+  return {
+    title,
+    header: columns.map(([header]) => header),
+    numeric: columns.map(([, , numeric]) => numeric),
+    rows: rows.map((row) => columns.map(([, cell]) => cell(row))),
+  };
+}
+
+function text(value: Row[string] | undefined): string {
+  return value === null || value === undefined ? "" : String(value);
+}

@@ -1,0 +1,96 @@
+/** `report.md`. */
+
+import { comparisonSentences, COMPARISON_MEANING, comparisonTable } from "../analysis/findings/comparison.ts";
+import type { Finding, FindingTable, Query } from "../analysis/findings/finding.ts";
+import { decimal } from "../analysis/findings/words.ts";
+import type { ModelReport } from "../analysis/report.ts";
+import { modelTables } from "../analysis/report-tables.ts";
+import type { RunReport } from "./records.ts";
+import { fencedBlock, markdownTable, markdownText } from "./text.ts";
+
+/** How the queries of a report are run. */
+const ASKING =
+  "Each query, run as printed, answers the numbers above it: Cypher by `svr query --out <this folder>` (or in Neo4j, where the run's graph is there), " +
+  "SQL by DuckDB in this folder. Numbers are shown with four digits; `report.json` has all.";
+
+/** The report as Markdown. Names come from files: each is escaped. */
+export function reportMarkdown(report: RunReport): string {
+  const { models } = report;
+  const failed = report.failed.length === 0 ? [] : [
+    "## Failed",
+    report.failed.map(({ id, error }) => `- ${markdownText(id)}: ${markdownText(error)}`).join("\n"),
+  ];
+  return `${
+    [
+      `# svrflow run ${markdownText(report.run_id)}`,
+      markdownText(report.meaning),
+      markdownText(report.ranking),
+      ...models.some(hasQueries) ? [ASKING] : [],
+      ...models.length > 1 ? comparison(report) : [],
+      ...models.flatMap((model) => modelSection(model, report)),
+      ...failed,
+    ].join("\n\n")
+  }\n`;
+}
+
+function hasQueries({ findings }: ModelReport): boolean {
+  return findings.some(({ queries }) => queries.length > 0);
+}
+
+function comparison({ comparison: models }: RunReport): string[] {
+  const sentences = comparisonSentences(models);
+  return [
+    "## Models side by side",
+    ...sentences.length > 0 ? [sentences.map((sentence) => `- ${markdownText(sentence)}`).join("\n")] : [],
+    markdownTable(comparisonTable(models)),
+    markdownText(COMPARISON_MEANING),
+  ];
+}
+
+function modelSection(model: ModelReport, { test }: RunReport): string[] {
+  return [
+    `## ${markdownText(model.id)}`,
+    ...model.warnings.map((warning) => `> warning: ${markdownText(warning)}`),
+    ...model.findings.flatMap((finding, at) => findingSection(finding, at + 1)),
+    ...model.remarks.map(markdownText),
+    ...modelTables(model, test).flatMap((table) => [`### ${markdownText(table.title)}`, markdownTable(table)]),
+  ];
+}
+
+function findingSection(finding: Finding, rank: number): string[] {
+  const { numbers, table } = finding;
+  return [
+    `### Finding ${rank}: ${finding.kind.replaceAll("-", " ")}`,
+    markdownText(finding.title),
+    markdownTable({
+      header: ["number", "value", "null control", "derived as"],
+      numeric: [false, true, true, false],
+      rows: numbers.map(({ name, value, control, derived }) => [
+        name,
+        decimal(value),
+        decimal(control),
+        derived ?? "",
+      ]),
+    }),
+    `Null control: ${markdownText(finding.null_control)}.`,
+    ...finding.queries.map(queryBlock),
+    ...table === null ? [] : tableSection(table),
+    `Caveats: ${finding.caveats.map(markdownText).join("; ")}.`,
+  ];
+}
+
+function tableSection({ title, columns, rows, control, queries }: FindingTable): string[] {
+  const numeric = columns.map((_, at) => rows.every((row) => typeof row[at] === "number" || row[at] === null));
+  const text = (all: typeof rows) =>
+    markdownTable({ header: columns, numeric, rows: all.map((row) => row.map(decimal)) });
+  return [
+    `#### ${markdownText(title)}`,
+    text(rows),
+    ...control === null ? [] : ["The same in the null control:", text(control)],
+    ...queries.map(queryBlock),
+  ];
+}
+
+function queryBlock({ language, text }: Query): string {
+  return fencedBlock(text, language);
+}

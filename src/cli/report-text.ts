@@ -1,0 +1,87 @@
+/** A report as lines of text, for the terminal: what was found in words first, tables behind it. */
+
+import { comparisonSentences, comparisonTable } from "../analysis/findings/comparison.ts";
+import { type Finding, NO_CONTROL, ranked } from "../analysis/findings/finding.ts";
+import { pText } from "../analysis/findings/words.ts";
+import type { ModelReport } from "../analysis/report.ts";
+import { modelTables } from "../analysis/report-tables.ts";
+import type { RunReport } from "./records.ts";
+import { plainTable, printable } from "./text.ts";
+
+/** So many findings of a model are told. */
+const MOST_FINDINGS = 4;
+
+/** So many models are compared, and so many findings of a collection told. */
+const MOST_COMPARED = 20;
+const MOST_OF_COLLECTION = 8;
+
+/** More models than this are compared, not shown one by one. */
+export const MOST_SHOWN = 8;
+
+/** One model: its most surprising findings, then its tables. */
+export function modelText(model: ModelReport, { test }: Pick<RunReport, "test">): string {
+  const title = printable(`${model.id}  (${model.format}, ${model.uri})`);
+  const told = model.findings.slice(0, MOST_FINDINGS).map((finding, at) => findingText(finding, `${at + 1}. `));
+  const more = model.findings.length - told.length;
+  const said = [
+    ...told,
+    ...more > 0 ? [`${more} more in report.md`] : [],
+    ...model.remarks.map(printable),
+  ];
+  const tables = modelTables(model, test).map((table) =>
+    `${printable(table.title)}\n${indented(table.rows.length === 0 ? "(none)" : plainTable(table))}`
+  );
+  return [
+    `${title}\n${"=".repeat(title.length)}`,
+    ...said.length > 0 ? [said.join("\n")] : [],
+    ...tables,
+  ].join("\n\n");
+}
+
+function findingText({ title, null_control: control }: Finding, before: string): string {
+  const lines = [`${before}${printable(title)}`];
+  if (control !== NO_CONTROL) lines.push(`${" ".repeat(before.length)}Null control: ${printable(control)}.`);
+  return lines.join("\n");
+}
+
+/** Models side by side; empty for a single one. */
+export function comparisonText({ comparison }: RunReport): string {
+  if (comparison.length < 2) return "";
+  const shown = comparison.slice(0, MOST_COMPARED);
+  const more = comparison.length - shown.length;
+  return [
+    "Models side by side",
+    ...comparisonSentences(comparison).map((sentence) => `  ${printable(sentence)}`),
+    indented(plainTable(comparisonTable(shown))),
+    ...more > 0 ? [`  ${more} more models in report.md`] : [],
+  ].join("\n");
+}
+
+/** The most surprising findings over all models, each with its model. */
+export function collectionText({ models, test }: RunReport): string {
+  const owner = new Map(models.flatMap(({ id, findings }) => findings.map((finding) => [finding, id] as const)));
+  const all = ranked([...owner.keys()], Math.log(test.alpha)).filter(({ surprise }) => surprise !== null)
+    .slice(0, MOST_OF_COLLECTION);
+  if (all.length === 0) return "";
+  return [
+    "The most surprising findings",
+    ...all.map((finding) => `  ${printable(owner.get(finding) ?? "")} (p = ${pText(finding.surprise ?? 0)}): ${printable(finding.title)}`),
+  ].join("\n");
+}
+
+/** All of a report: comparison, then models one by one, or the most surprising findings where they are many. */
+export function reportText(report: RunReport): string {
+  const parts = [
+    comparisonText(report),
+    ...report.models.length <= MOST_SHOWN
+      ? report.models.map((model) => modelText(model, report))
+      : [collectionText(report)],
+    report.meaning,
+  ];
+  return `${parts.filter((part) => part !== "").join("\n\n")}\n`;
+}
+
+/** Lines, two spaces to the right. */
+export function indented(text: string): string {
+  return text.split("\n").map((line) => `  ${line}`).join("\n");
+}
