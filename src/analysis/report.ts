@@ -104,7 +104,14 @@ export function modelReport(
   const name = (index: unknown) => found.graph.layers[Number(index)]?.name ?? String(index);
   const layers = found.layers.map((row, at) => ({ ...row, near_kernels: found.nearKernelCounts[at] ?? 0 }));
   const warnings = [...found.graph.warnings, ...found.approximations];
-  const facts = modelFacts({ ...found, control: found.control ?? null, test, asking: { model: id, partition }, layers, warnings });
+  const facts = modelFacts({
+    ...found,
+    control: found.control ?? null,
+    test,
+    asking: { model: id, partition },
+    layers,
+    warnings,
+  });
   return {
     id,
     uri,
@@ -143,7 +150,11 @@ function reportedMeasures(
   return {
     chains: chains.map((chain) => ({
       ...chain,
-      edges: chain.edges.map((edge) => ({ ...edge, source: name(edge.sourceLayer), target: name(edge.targetLayer) })),
+      edges: chain.edges.map((edge) => ({
+        ...edge,
+        source: name(edge.sourceLayer),
+        target: name(edge.targetLayer),
+      })),
     })),
     pathMetric: "unknown" in pathMetric ? pathMetric : {
       logWithSingularValues: finite(pathMetric.logWithSingularValues),

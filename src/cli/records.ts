@@ -5,7 +5,7 @@ import { arch, availableParallelism, platform, totalmem } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { versions } from "node:process";
 import type { RunConfig } from "../../config/schema.ts";
-import { type Answering, answerable } from "../analysis/findings/asking.ts";
+import { answerable, type Answering } from "../analysis/findings/asking.ts";
 import type { ComparedModel } from "../analysis/findings/comparison.ts";
 import type { TestReport } from "../analysis/findings/facts.ts";
 import { RANKING } from "../analysis/findings/finding.ts";

@@ -1,6 +1,6 @@
 /** `report.md`. */
 
-import { comparisonSentences, COMPARISON_MEANING, comparisonTable } from "../analysis/findings/comparison.ts";
+import { COMPARISON_MEANING, comparisonSentences, comparisonTable } from "../analysis/findings/comparison.ts";
 import type { Finding, FindingTable, Query } from "../analysis/findings/finding.ts";
 import { decimal } from "../analysis/findings/words.ts";
 import type { ModelReport } from "../analysis/report.ts";
@@ -53,7 +53,9 @@ function modelSection(model: ModelReport, { test }: RunReport): string[] {
     ...model.warnings.map((warning) => `> warning: ${markdownText(warning)}`),
     ...model.findings.flatMap((finding, at) => findingSection(finding, at + 1)),
     ...model.remarks.map(markdownText),
-    ...modelTables(model, test).flatMap((table) => [`### ${markdownText(table.title)}`, markdownTable(table)]),
+    ...modelTables(model, test).flatMap((
+      table,
+    ) => [`### ${markdownText(table.title)}`, markdownTable(table)]),
   ];
 }
 
@@ -80,7 +82,9 @@ function findingSection(finding: Finding, rank: number): string[] {
 }
 
 function tableSection({ title, columns, rows, control, queries }: FindingTable): string[] {
-  const numeric = columns.map((_, at) => rows.every((row) => typeof row[at] === "number" || row[at] === null));
+  const numeric = columns.map((_, at) =>
+    rows.every((row) => typeof row[at] === "number" || row[at] === null)
+  );
   const text = (all: typeof rows) =>
     markdownTable({ header: columns, numeric, rows: all.map((row) => row.map(decimal)) });
   return [

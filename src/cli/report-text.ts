@@ -1,7 +1,7 @@
 /** A report as lines of text, for the terminal: what was found in words first, tables behind it. */
 
 import { comparisonSentences, comparisonTable } from "../analysis/findings/comparison.ts";
-import { type Finding, NO_CONTROL, ranked } from "../analysis/findings/finding.ts";
+import { type Finding, ranked } from "../analysis/findings/finding.ts";
 import { pText } from "../analysis/findings/words.ts";
 import type { ModelReport } from "../analysis/report.ts";
 import { modelTables } from "../analysis/report-tables.ts";
@@ -21,7 +21,9 @@ export const MOST_SHOWN = 8;
 /** One model: its most surprising findings, then its tables. */
 export function modelText(model: ModelReport, { test }: Pick<RunReport, "test">): string {
   const title = printable(`${model.id}  (${model.format}, ${model.uri})`);
-  const told = model.findings.slice(0, MOST_FINDINGS).map((finding, at) => findingText(finding, `${at + 1}. `));
+  const told = model.findings.slice(0, MOST_FINDINGS).map((finding, at) =>
+    findingText(finding, `${at + 1}. `, model.null_control !== null)
+  );
   const more = model.findings.length - told.length;
   const said = [
     ...told,
@@ -38,9 +40,16 @@ export function modelText(model: ModelReport, { test }: Pick<RunReport, "test">)
   ].join("\n\n");
 }
 
-function findingText({ title, null_control: control }: Finding, before: string): string {
+/** @param control whether there was one; a description, without a p-value, has none to tell */
+function findingText(
+  { title, surprise, null_control: says }: Finding,
+  before: string,
+  control: boolean,
+): string {
   const lines = [`${before}${printable(title)}`];
-  if (control !== NO_CONTROL) lines.push(`${" ".repeat(before.length)}Null control: ${printable(control)}.`);
+  if (control && surprise !== null) {
+    lines.push(`${" ".repeat(before.length)}Null control: ${printable(says)}.`);
+  }
   return lines.join("\n");
 }
 
@@ -59,13 +68,19 @@ export function comparisonText({ comparison }: RunReport): string {
 
 /** The most surprising findings over all models, each with its model. */
 export function collectionText({ models, test }: RunReport): string {
-  const owner = new Map(models.flatMap(({ id, findings }) => findings.map((finding) => [finding, id] as const)));
+  const owner = new Map(
+    models.flatMap(({ id, findings }) => findings.map((finding) => [finding, id] as const)),
+  );
   const all = ranked([...owner.keys()], Math.log(test.alpha)).filter(({ surprise }) => surprise !== null)
     .slice(0, MOST_OF_COLLECTION);
   if (all.length === 0) return "";
   return [
     "The most surprising findings",
-    ...all.map((finding) => `  ${printable(owner.get(finding) ?? "")} (p = ${pText(finding.surprise ?? 0)}): ${printable(finding.title)}`),
+    ...all.map((finding) =>
+      `  ${printable(owner.get(finding) ?? "")} (p = ${pText(finding.surprise ?? 0)}): ${
+        printable(finding.title)
+      }`
+    ),
   ].join("\n");
 }
 

@@ -10,7 +10,7 @@ import { P_VALUE_MEANING } from "../analysis/report.ts";
 import { formatAnswer } from "./answer.ts";
 import type { Progress } from "./progress.ts";
 import { askQuery, bindQuery, loadQuery } from "./query-library.ts";
-import { collectionText, comparisonText, indented, MOST_SHOWN, modelText } from "./report-text.ts";
+import { collectionText, comparisonText, indented, modelText, MOST_SHOWN } from "./report-text.ts";
 import { type RunOutcome, runPipeline } from "./run-pipeline.ts";
 import { serverChoices } from "./server-options.ts";
 import { printable } from "./text.ts";

@@ -38,7 +38,8 @@ const complement = (logP: number) => logP < 0 ? Math.log(-Math.expm1(logP)) : -I
 function logTail(count: number, tests: number, p: number, q = 1 - p): number {
   const logQ = q < 0.5 ? Math.log(q) : Math.log1p(-p);
   const logP = p < 0.5 ? Math.log(p) : Math.log1p(-q);
-  const first = count * logP + (tests - count) * logQ - Math.log(tests + 1) - logBeta(count + 1, tests - count + 1);
+  const first = count * logP + (tests - count) * logQ - Math.log(tests + 1) -
+    logBeta(count + 1, tests - count + 1);
   let term = 1;
   let sum = 1;
   for (let k = count; k < tests && term > sum * 1e-17; k++) {

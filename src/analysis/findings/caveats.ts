@@ -3,7 +3,8 @@
 import type { ConnectionFacts, ModelFacts } from "./facts.ts";
 
 /** What a p-value says, short enough to stand beside each. */
-export const P_CAVEAT = "p: how surprising this is if singular vectors pointed in random directions; trained weights are not random";
+export const P_CAVEAT =
+  "p: how surprising this is if singular vectors pointed in random directions; trained weights are not random";
 
 /** Connections with fewer channels than this are named as small. */
 const FEW_CHANNELS = 16;

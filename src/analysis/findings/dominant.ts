@@ -5,7 +5,7 @@ import { type Asking, queries } from "./asking.ts";
 import { P_CAVEAT } from "./caveats.ts";
 import type { ConnectionFacts, ModelFacts } from "./facts.ts";
 import { type Cell, type Finding, type FindingNumber, NO_CONTROL, type Query } from "./finding.ts";
-import { counted, decimal, pText } from "./words.ts";
+import { counted, decimal, pText, shortened } from "./words.ts";
 
 /** One finding per chain that is more than chance. */
 export function dominantConnections(facts: ModelFacts): Finding[] {
@@ -18,7 +18,9 @@ export function noDominantConnection(facts: ModelFacts): string[] {
   if (facts.measures === null) return [];
   const [best] = facts.measures.chains;
   if (best !== undefined && isMore(best, facts)) return [];
-  return [`There is no dominant connection at alpha ${decimal(facts.test.alpha)}: ${bestInWords(facts.measures)}.`];
+  return [
+    `There is no dominant connection at alpha ${decimal(facts.test.alpha)}: ${bestInWords(facts.measures)}.`,
+  ];
 }
 
 function isMore({ logP, edges }: Chain, { logAlpha }: Pick<ModelFacts, "logAlpha">): boolean {
@@ -36,25 +38,40 @@ function finding(facts: ModelFacts, chain: Chain, at: number): Finding {
   const first = edges[0]!;
   const last = edges.at(-1)!;
   const name = (layer: number) => facts.names[layer] ?? String(layer);
+  const said = (layer: number) => shortened(name(layer));
   const overlaps = edges.map(({ overlap }) => overlap);
   const chances = edges.map((edge) => chanceOf(facts, edge)).filter((chance) => chance !== null);
   const neurons = [first.sourceNeuron, ...edges.map(({ targetNeuron }) => targetNeuron)];
   const vias = new Set(edges.map((edge) => connectionOf(facts, edge)?.via ?? ""));
   return {
     kind: "dominant-connection",
-    title: `${at === 0 ? "The dominant connection" : `The dominant connection number ${at + 1}`} runs through ${
-      counted(edges.length + 1, "layer")
-    }, from ${name(first.sourceLayer)} to ${name(last.targetLayer)}, along ${
-      neurons.every((neuron) => neuron === neurons[0]) ? `neuron ${neurons[0]} of each` : `neurons ${neurons.join(", ")}`
-    }: overlaps ${range(overlaps)}${chances.length > 0 ? ` where chance gives ${range(chances)}` : ""}; joint p = ${
-      pText(chain.logP)
-    } after correction over all chains.`,
+    title: `${
+      at === 0 ? "The dominant connection" : `The dominant connection number ${at + 1}`
+    } runs through ${counted(edges.length + 1, "layer")}, from ${said(first.sourceLayer)} to ${
+      said(last.targetLayer)
+    }, along ${
+      neurons.every((neuron) => neuron === neurons[0])
+        ? `neuron ${neurons[0]} of each`
+        : `neurons ${inShort(neurons)}`
+    }: overlaps ${range(overlaps)}${
+      chances.length > 0 ? ` where chance gives ${range(chances)}` : ""
+    }; joint p = ${pText(chain.logP)} after correction over all chains.`,
     surprise: chain.logP,
     numbers: numbersOf(facts, chain, at),
     queries: whole(facts.asking, chain),
     table: {
       title: "Its edges",
-      columns: ["step", "source", "source_neuron", "target", "target_neuron", "part", "overlap", "by_chance", "log_p"],
+      columns: [
+        "step",
+        "source",
+        "source_neuron",
+        "target",
+        "target_neuron",
+        "part",
+        "overlap",
+        "by_chance",
+        "log_p",
+      ],
       rows: edges.map((edge, step): Cell[] => [
         step + 1,
         name(edge.sourceLayer),
@@ -87,12 +104,18 @@ function controlInWords(facts: ModelFacts): string {
   if (measures === null) return "not measured";
   const found = measures.chains.filter((chain) => isMore(chain, facts)).length;
   const says = found === 0 ? "reports none" : `reports ${found}`;
-  return `the null control of the same model ${says} at alpha ${decimal(facts.test.alpha)}: ${bestInWords(measures)}`;
+  return `the null control of the same model ${says} at alpha ${decimal(facts.test.alpha)}: ${
+    bestInWords(measures)
+  }`;
 }
 
 function numbersOf(facts: ModelFacts, chain: Chain, at: number): FindingNumber[] {
   const other = facts.control?.measures?.chains[at];
-  const number = (name: string, figure: (of: Chain) => number, derived: string | null = null): FindingNumber => ({
+  const number = (
+    name: string,
+    figure: (of: Chain) => number,
+    derived: string | null = null,
+  ): FindingNumber => ({
     name,
     value: figure(chain),
     control: other === undefined || other.edges.length === 0 ? null : figure(other),
@@ -104,8 +127,16 @@ function numbersOf(facts: ModelFacts, chain: Chain, at: number): FindingNumber[]
     number("smallest_overlap", (of) => least(overlaps(of))),
     number("largest_overlap", (of) => most(overlaps(of))),
     number("sum_log_p", ({ edges }) => edges.reduce((sum, { logP }) => sum + logP, 0)),
-    number("log_fisher", ({ logFisher }) => logFisher, "ln P(chi2 with 2 * edges degrees of freedom >= -2 * sum_log_p)"),
-    number("log_chains", ({ logChains }) => logChains, "ln of the number of chains of all lengths among which it was chosen"),
+    number(
+      "log_fisher",
+      ({ logFisher }) => logFisher,
+      "ln P(chi2 with 2 * edges degrees of freedom >= -2 * sum_log_p)",
+    ),
+    number(
+      "log_chains",
+      ({ logChains }) => logChains,
+      "ln of the number of chains of all lengths among which it was chosen",
+    ),
     number("log_p", ({ logP }) => logP, "log_fisher + log_chains, at most 0"),
   ];
 }
@@ -116,6 +147,13 @@ const most = (values: readonly number[]) => values.reduce((high, value) => Math.
 function range(values: readonly number[]): string {
   const [low, high] = [least(values), most(values)].map((value) => decimal(Number(value.toPrecision(2))));
   return low === high ? `of ${low}` : `from ${low} to ${high}`;
+}
+
+/** The table has them all. */
+const MOST_NEURONS = 20;
+
+function inShort(neurons: readonly number[]): string {
+  return neurons.slice(0, MOST_NEURONS).join(", ") + (neurons.length > MOST_NEURONS ? ", …" : "");
 }
 
 function connectionOf(facts: ModelFacts, edge: Chain["edges"][number]): ConnectionFacts | undefined {

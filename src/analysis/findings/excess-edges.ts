@@ -6,10 +6,11 @@ import { P_CAVEAT, smallCaveat } from "./caveats.ts";
 import { type ConnectionFacts, type Measured, type ModelFacts, scopeOf, total } from "./facts.ts";
 import { type Finding, NO_CONTROL } from "./finding.ts";
 import { type Figure, overScope, perConnection, sumOf } from "./scope.ts";
-import { counted, decimal } from "./words.ts";
+import { counted, decimal, pText } from "./words.ts";
 
 /** What the p-value of a count supposes. */
-const DEPENDENT = "its p is that of a binomial count, as if all tests were independent; tests of a connection share singular vectors, so it " +
+const DEPENDENT =
+  "its p is that of a binomial count, as if all tests were independent; tests of a connection share singular vectors, so it " +
   "is a measure of size more than a probability";
 
 /** Edges over those expected by chance; null where no connection was tested. */
@@ -36,9 +37,9 @@ export function excessEdges(facts: ModelFacts): Finding[] {
     kind: "excess-edges",
     title: `The ${counted(connections.length, "connection")} ${where} hold${
       connections.length === 1 ? "s" : ""
-    } ${decimal(ratio)} times the edges expected by chance: ${edges} of ${tests} pairs have p <= ${decimal(alpha)}, where chance gives ${
-      decimal(alpha * tests)
-    }.`,
+    } ${decimal(ratio)} times the edges expected by chance: ${edges} of ${tests} pairs have p <= ${
+      decimal(alpha)
+    }, where chance gives ${decimal(alpha * tests)} (as a binomial count, p = ${pText(logP)}).`,
     surprise: logP,
     numbers: [
       ...numbers,
@@ -51,7 +52,9 @@ export function excessEdges(facts: ModelFacts): Finding[] {
     ],
     queries,
     table: perConnection(facts, "Edges per connection", figures),
-    null_control: control === null ? NO_CONTROL : `the null control has ${decimal(control)} times the edges expected by chance`,
+    null_control: control === null
+      ? NO_CONTROL
+      : `the null control has ${decimal(control)} times the edges expected by chance`,
     caveats: [P_CAVEAT, DEPENDENT, ...smallCaveat(facts, connections), ...facts.caveats],
   }];
 }
@@ -68,7 +71,8 @@ function controlLogP(facts: ModelFacts, control: Measured): number {
 function edgeFigures(alpha: number): Figure[] {
   const nominal = sumOf("edges", "nominal", (each) => each.nominal);
   const pairs = sumOf("pairs", "tests", (each) => each.tests);
-  const chance = (connections: readonly ConnectionFacts[]) => alpha * total(connections, (each) => each.tests);
+  const chance = (connections: readonly ConnectionFacts[]) =>
+    alpha * total(connections, (each) => each.tests);
   return [
     nominal,
     pairs,

@@ -117,12 +117,15 @@ export function modelFacts(sources: FactSources): ModelFacts {
 /**
  * The deep layers: those of the second half of the model's trunk by depth (deeper than half its deepest layer). The trunk is all layers;
  * where more than half of them are convolutions it is these, for the layers behind them are the head.
+ *
+ * @returns their indices, ascending; none where there is but one
  */
 export function deepLayers(layers: readonly LayerFacts[]): number[] {
   const convolutions = layers.filter(({ kind }) => kind === "conv");
   const trunk = 2 * convolutions.length > layers.length ? convolutions : layers;
   const deepest = trunk.reduce((most, { depth }) => Math.max(most, depth), 0);
-  return trunk.filter(({ depth }) => 2 * depth > deepest).map(({ index }) => index);
+  const deep = trunk.filter(({ depth }) => 2 * depth > deepest).map(({ index }) => index);
+  return deep.length > 1 ? deep : [];
 }
 
 /** How deep layers are chosen, in words. */
@@ -138,12 +141,16 @@ function generalCaveats(
   const folded = layers.filter((row) => row["batch_norm"] === "folded").length;
   return [
     ...guessed > 0
-      ? [`guessed topology: ${guessed} of ${connections.length} connections are guessed from names and shapes`]
+      ? [
+        `guessed topology: ${guessed} of ${connections.length} connections are guessed from names and shapes`,
+      ]
       : [],
     ...of("layer") > 0 ? [`${of("layer")} of ${layers.length} layers were skipped and have no spectrum`] : [],
     ...of("connection") > 0 ? [`${of("connection")} connections were skipped`] : [],
     ...folded > 0
-      ? [`batch norm is folded into ${folded} layers: where it scales a tested vector, p-values are too small`]
+      ? [
+        `batch norm is folded into ${folded} layers: where it scales a tested vector, p-values are too small`,
+      ]
       : [],
     ...warnings.some((warning) => warning.includes("by a randomized method"))
       ? ["only the leading neurons of some layers were computed, by a randomized method"]

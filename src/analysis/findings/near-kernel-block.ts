@@ -70,11 +70,18 @@ export function nearKernelBlock(facts: ModelFacts): Finding[] {
     ]),
     null_control: control === null
       ? NO_CONTROL
-      : `the null control has ${decimal(control.edges)} times the edges and ${decimal(control.energy)} times the overlap expected by chance`,
-    caveats: [P_CAVEAT, "which neurons are near-kernels is set by the singular values, which are the model's own", ...smallCaveat(
-      facts,
-      connections,
-    ), ...facts.caveats],
+      : `the null control has ${decimal(control.edges)} times the edges and ${
+        decimal(control.energy)
+      } times the overlap expected by chance`,
+    caveats: [
+      P_CAVEAT,
+      "which neurons are near-kernels is set by the singular values, which are the model's own",
+      ...smallCaveat(
+        facts,
+        connections,
+      ),
+      ...facts.caveats,
+    ],
   }];
 }
 
@@ -85,7 +92,9 @@ function title(where: string, found: number, edges: number, energy: number): str
     return `Spontaneous sparsification: between near-kernels ${where} lie ${counted}, while their total overlap is only ${overlap}.`;
   }
   const opposite = edges < 1 && energy > 1;
-  return `Between near-kernels ${where} lie ${counted}${opposite ? ", while" : ";"} their total overlap is ${overlap}.`;
+  return `Between near-kernels ${where} lie ${counted}${
+    opposite ? ", while" : ";"
+  } their total overlap is ${overlap}.`;
 }
 
 /** `ln p` of the count, two-sided, and of the energy, on the side where it lies; and how the latter was had. */
@@ -104,7 +113,9 @@ function logPs(
     return logP === null ? [] : [{ logP, layer: test.unfolding === "svr" ? each.target : each.source }];
   });
   const side = energy < 1 ? "log_p_less_energy" : "log_p_more_energy";
-  if (tails.length === 0) return { count, energy: null, how: "no connection's block has a null distribution" };
+  if (tails.length === 0) {
+    return { count, energy: null, how: "no connection's block has a null distribution" };
+  }
   // Connections whose tested vectors belong to different layers are independent under the null.
   if (new Set(tails.map(({ layer }) => layer)).size === tails.length) {
     const sum = tails.reduce((all, { logP }) => all + logP, 0);
@@ -143,7 +154,11 @@ function blockFigures(alpha: number): Figure[] {
       text: (sum) => `${float(alpha)} * ${sum("near_kernel_tests")}`,
     },
     sumOf("significant", "near_kernel_significant", (each) => each.nearSignificant),
-    sumOf("significant_by_chance", "near_kernel_significant_expected", (each) => each.nearSignificantExpected),
+    sumOf(
+      "significant_by_chance",
+      "near_kernel_significant_expected",
+      (each) => each.nearSignificantExpected,
+    ),
     sumOf("energy", "near_kernel_energy", (each) => each.energy),
     sumOf("energy_by_chance", "near_kernel_expected", (each) => each.energyExpected),
     sumOf("total_overlap", "total_overlap", (each) => each.totalOverlap),

@@ -43,18 +43,20 @@ export function nearKernels(facts: ModelFacts): Finding[] {
     kind: "near-kernels",
     title: `${percent(near / neurons)} of the ${neurons} spectral neurons of ${
       deep ? `the ${counted(layers.length, "deep layer")}` : "the model"
-    } are near-kernels (singular value at most ${decimal(facts.test.near_kernel)} of the layer's largest); in all layers ${all} of ${
-      sum(facts.layers, (layer) => layer.neurons)
-    } are.`,
+    } are near-kernels (singular value at most ${
+      decimal(facts.test.near_kernel)
+    } of the layer's largest); in all layers ${all} of ${sum(facts.layers, (layer) => layer.neurons)} are.`,
     surprise: null,
     numbers: [number("near_kernels", near), number("neurons", neurons), number("share", near / neurons)],
     queries: queries(facts.asking, {
       cypher: (words) =>
-        `MATCH (l:${words.layer})\nWHERE ${words.of("l")} AND ${isOneOf("l.layer", asked, "cypher")}\nRETURN ${
-          selected("l.")
-        }`,
+        `MATCH (l:${words.layer})\nWHERE ${words.of("l")} AND ${
+          isOneOf("l.layer", asked, "cypher")
+        }\nRETURN ${selected("l.")}`,
       sql: (words) =>
-        `SELECT ${selected("")}\nFROM ${words.table("layers")}\nWHERE ${isOneOf("layer_index", asked, "sql")}`,
+        `SELECT ${selected("")}\nFROM ${words.table("layers")}\nWHERE ${
+          isOneOf("layer_index", asked, "sql")
+        }`,
     }),
     table: {
       title: "Near-kernels per layer",
@@ -75,7 +77,8 @@ RETURN l.layer AS layer, l.name AS name, l.rank AS neurons, l.near_kernels AS ne
 FROM ${words.table("layers")} WHERE rank IS NOT NULL ORDER BY layer`,
       }),
     },
-    null_control: "the same by construction: the null control keeps the singular values and turns the vectors",
+    null_control:
+      "the same by construction: the null control keeps the singular values and turns the vectors",
     caveats: [DEEP_MEANING, "a description, without a p-value", ...facts.caveats],
   }];
 }

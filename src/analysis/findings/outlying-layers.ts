@@ -3,7 +3,7 @@
 import { queries } from "./asking.ts";
 import type { LayerFacts, ModelFacts } from "./facts.ts";
 import type { Cell, Finding } from "./finding.ts";
-import { decimal } from "./words.ts";
+import { decimal, shortened } from "./words.ts";
 
 /** Fewer layers have no usual value. */
 const LEAST_LAYERS = 5;
@@ -34,7 +34,9 @@ export function outlyingLayers(facts: ModelFacts): Finding[] {
     ...outliersOf(facts.layers, "stable_rank", ({ stableRank }) => stableRank),
     ...outliersOf(facts.layers, "spectral_norm", ({ spectralNorm }) => spectralNorm),
   ].sort((a, b) => Math.abs(b.deviation) - Math.abs(a.deviation));
-  const firsts = outliers.filter(({ layer }, at) => outliers.findIndex((each) => each.layer === layer) === at);
+  const firsts = outliers.filter(({ layer }, at) =>
+    outliers.findIndex((each) => each.layer === layer) === at
+  );
   return firsts.slice(0, MOST).map((outlier) => finding(facts, outlier));
 }
 
@@ -45,13 +47,14 @@ function finding(facts: ModelFacts, { layer, measure, value, median, deviation }
     control: facts.control === null ? null : figure,
     derived: null,
   });
-  const columns = (of: string) => `${of}spectral_norm AS spectral_norm, ${of}stable_rank AS stable_rank, ${of}rank AS neurons`;
+  const columns = (of: string) =>
+    `${of}spectral_norm AS spectral_norm, ${of}stable_rank AS stable_rank, ${of}rank AS neurons`;
   const words = measure === "stable_rank" ? "stable rank" : "largest singular value";
   return {
     kind: "outlying-layer",
-    title: `${layer.name} has ${deviation > 0 ? "an unusually large" : "an unusually small"} ${words}: ${decimal(value)}, where the median of ${
-      facts.layers.length
-    } layers is ${decimal(median)}.`,
+    title: `${shortened(layer.name)} stands out by its ${words}: ${decimal(value)}, far ${
+      deviation > 0 ? "above" : "below"
+    } the median of ${facts.layers.length} layers, ${decimal(median)}.`,
     surprise: null,
     numbers: [
       number("spectral_norm", layer.spectralNorm),
@@ -61,17 +64,24 @@ function finding(facts: ModelFacts, { layer, measure, value, median, deviation }
         name: "deviations",
         value: deviation,
         control: facts.control === null ? null : deviation,
-        derived: `(ln ${measure} - its median over layers) / (1.4826 times its median absolute deviation, at least 0.05)`,
+        derived:
+          `(ln ${measure} - its median over layers) / (1.4826 times its median absolute deviation, at least 0.05)`,
       },
     ],
     queries: queries(facts.asking, {
       cypher: (said) =>
-        `MATCH (l:${said.layer})\nWHERE ${said.of("l")} AND l.layer = ${layer.index}\nRETURN ${columns("l.")}`,
-      sql: (said) => `SELECT ${columns("")}\nFROM ${said.table("layers")}\nWHERE layer_index = ${layer.index}`,
+        `MATCH (l:${said.layer})\nWHERE ${said.of("l")} AND l.layer = ${layer.index}\nRETURN ${
+          columns("l.")
+        }`,
+      sql: (said) =>
+        `SELECT ${columns("")}\nFROM ${said.table("layers")}\nWHERE layer_index = ${layer.index}`,
     }),
     table: null,
     null_control: "the same by construction: the null control keeps the singular values",
-    caveats: ["a description, without a p-value; layers of different shapes have different usual values", ...facts.caveats],
+    caveats: [
+      "a description, without a p-value; layers of different shapes have different usual values",
+      ...facts.caveats,
+    ],
   };
 }
 
@@ -83,7 +93,9 @@ function outliersOf(
 ): Outlier[] {
   const positive = layers.flatMap((layer) => {
     const value = figure(layer);
-    return value !== null && value > 0 && Number.isFinite(value) ? [{ layer, value, log: Math.log(value) }] : [];
+    return value !== null && value > 0 && Number.isFinite(value)
+      ? [{ layer, value, log: Math.log(value) }]
+      : [];
   });
   if (positive.length < LEAST_LAYERS) return [];
   const middle = median(positive.map(({ log }) => log));

@@ -13,7 +13,11 @@ export interface Figure {
 }
 
 /** The sum of a column. */
-export function sumOf(name: string, column: string, figure: (connection: ConnectionFacts) => number | null): Figure {
+export function sumOf(
+  name: string,
+  column: string,
+  figure: (connection: ConnectionFacts) => number | null,
+): Figure {
   return { name, value: (connections) => totalKnown(connections, figure), text: (sum) => sum(column) };
 }
 
@@ -45,11 +49,12 @@ export function overScope(
       derived: null,
     })),
     queries: queries(facts.asking, {
-      cypher: (words) => `${matchConnections(facts, words)}\nRETURN ${selected(figures, (column) => `sum(f.${column})`)}`,
+      cypher: (words) =>
+        `${matchConnections(facts, words)}\nRETURN ${selected(figures, (column) => `sum(f.${column})`)}`,
       sql: (words) =>
-        `SELECT ${selected(figures, (column) => `sum(${column})`)}\nFROM ${words.table("connections")}\nWHERE ${
-          scopeCondition(facts, "sql")
-        }`,
+        `SELECT ${selected(figures, (column) => `sum(${column})`)}\nFROM ${
+          words.table("connections")
+        }\nWHERE ${scopeCondition(facts, "sql")}`,
     }),
   };
 }

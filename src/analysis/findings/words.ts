@@ -32,3 +32,13 @@ export function percent(share: number): string {
 export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
+
+/** A sentence holds so much of a name, in UTF-16 code units; tables have it whole. */
+const LONGEST_NAME = 60;
+
+/** A name, cut where it would be most of a sentence. */
+export function shortened(name: string): string {
+  return name.length > LONGEST_NAME
+    ? `${name.slice(0, LONGEST_NAME - 1).replace(/[\uD800-\uDBFF]$/, "")}…`
+    : name;
+}

@@ -1,0 +1,145 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DuckDBInstance } from "@duckdb/node-api";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openLadybugReader, run, type RunReport } from "../../src/mod.ts";
+import { ROOT } from "./svr.ts";
+
+/** An id that means something to Cypher, SQL, Markdown, a shell and a terminal, and names that do. */
+const HOSTILE = "it's \"quoted\" `ticked` \\back\\\n| <b> ]( $x' OR 1=1 -- 🧠";
+const NAMES = ["a'b", "`;| <script>", "c\nd", "}) DELETE n //", 'e"f', "🧠", "x".repeat(300)];
+
+type Finding = RunReport["models"][number]["findings"][number];
+type Ask = (text: string) => Promise<{ columns: readonly string[]; rows: readonly (readonly unknown[])[] }>;
+
+/** What a query of a report must answer. */
+interface Expectation {
+  readonly where: string;
+  readonly language: string;
+  readonly text: string;
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly unknown[])[];
+}
+
+function expectations(id: string, finding: Finding): Expectation[] {
+  const asked = finding.numbers.filter(({ derived }) => derived === null);
+  const { table } = finding;
+  const where = `${id}: ${finding.kind}`;
+  return [
+    ...finding.queries.map((query) => ({
+      ...query,
+      where,
+      columns: asked.map(({ name }) => name),
+      rows: [asked.map(({ value }) => value)],
+    })),
+    ...table === null
+      ? []
+      : table.queries.map((query) => ({ ...query, where, columns: table.columns, rows: table.rows })),
+  ];
+}
+
+function plain(value: unknown): unknown {
+  return typeof value === "bigint" ? Number(value) : value;
+}
+
+/** Equal, numbers to 1e-9 relative. */
+function expectRows(found: readonly (readonly unknown[])[], { rows, where, text }: Expectation): void {
+  expect(found.length, `${where}\n${text}`).toBe(rows.length);
+  rows.forEach((row, i) =>
+    row.forEach((value, j) => {
+      const other = plain(found[i]![j]);
+      if (typeof value === "number" && typeof other === "number") {
+        const error = Math.abs(value - other) / Math.max(Math.abs(value), Math.abs(other), 1e-300);
+        expect(value === other ? 0 : error, `${where}, row ${i}, column ${j}: ${value} and ${other}\n${text}`)
+          .toBeLessThan(1e-9);
+      } else {
+        expect(other, `${where}, row ${i}, column ${j}\n${text}`).toEqual(value);
+      }
+    })
+  );
+}
+
+let folder = "";
+let out = "";
+let report: RunReport;
+let askers: Readonly<Record<string, Ask>>;
+let close = () => Promise.resolve();
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "svr-report-"));
+  out = join(folder, "out");
+  const layers = NAMES.map((name, at) => ({
+    ...{ name, out: 24, in: at === 0 ? 12 : 24 },
+    ...at < 5 ? { kernel: [3, 3] } : {},
+  }));
+  const planted = NAMES.slice(1).map((to, at) => ({ from: NAMES[at]!, to, cosine: 0.95, gain: 20 }));
+  const models = join(ROOT, "pipelines/models");
+  await run({
+    models: [
+      { path: join(models, "mnist-mlp"), topology: { chain: ["fc1", "fc2", "fc3"] } },
+      { path: join(models, "vgg16s-bn-wd/epoch-012.f16.safetensors"), id: "vgg16s-bn-wd" },
+      { path: join(models, "vgg16s-wd/epoch-012.f16.safetensors"), id: "vgg16s-wd" },
+      { id: HOSTILE, synthetic: { seed: 5, layers, planted } },
+      { id: "y".repeat(10_240), synthetic: { seed: 6, layers, planted } },
+    ],
+    out,
+    nearKernel: { relative: 0.3 },
+  });
+  report = JSON.parse(await readFile(join(out, "report.json"), "utf8")) as RunReport;
+  const graph = await openLadybugReader(join(out, "graph.lbug"));
+  const duckdb = await (await DuckDBInstance.create()).connect();
+  await duckdb.run(`SET file_search_path = '${out.replaceAll("'", "''")}'`);
+  askers = {
+    cypher: (text) => graph.query(text),
+    sql: async (text) => {
+      const answer = await duckdb.runAndReadAll(text);
+      return { columns: answer.columnNames(), rows: answer.getRowsJS() };
+    },
+  };
+  close = () => graph.close();
+}, 120_000);
+afterAll(async () => {
+  await close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe("every query of a report, run as printed", () => {
+  it("gives the numbers beside it, in the embedded graph and in DuckDB", async () => {
+    const all = report.models.flatMap(({ id, findings }) =>
+      findings.flatMap((found) => expectations(id, found))
+    );
+    for (
+      const kind of [
+        "dominant-connection",
+        "excess-edges",
+        "near-kernels",
+        "near-kernel-block",
+        "outlying-layer",
+      ]
+    ) {
+      for (const language of ["cypher", "sql"]) {
+        expect(all.some((each) => each.where.endsWith(kind) && each.language === language), kind).toBe(true);
+      }
+    }
+    for (const expectation of all) {
+      const { columns, rows } = await askers[expectation.language]!(expectation.text);
+      expect(columns, expectation.text).toEqual(expectation.columns);
+      expectRows(rows, expectation);
+    }
+    for (const id of [HOSTILE, "y".repeat(10_240)]) {
+      const kinds = report.models.find((model) => model.id === id)!.findings.map(({ kind }) => kind);
+      expect(kinds).toContain("dominant-connection");
+    }
+  });
+
+  it("stands in report.md, within a fence, as it is in report.json", async () => {
+    const text = await readFile(join(out, "report.md"), "utf8");
+    for (const { findings } of report.models) {
+      for (const { queries, table } of findings) {
+        for (const query of [...queries, ...table?.queries ?? []]) {
+          expect(text).toContain(`\n\`\`\`${query.language}\n${query.text}\n\`\`\`\n`);
+        }
+      }
+    }
+  });
+});
