@@ -15,6 +15,7 @@ import { addLakeCommand } from "./cli/lake-command.ts";
 import { addPlotCommand } from "./cli/plot-command.ts";
 import type { Progress } from "./cli/progress.ts";
 import { addQueryCommand } from "./cli/query-command.ts";
+import { addReportCommand } from "./cli/report-command.ts";
 import { configOfArguments } from "./cli/run-arguments.ts";
 import { addServerOptions, withServer } from "./cli/server-options.ts";
 import { plainTable, printable } from "./cli/text.ts";
@@ -189,6 +190,7 @@ inspect.action(
 );
 
 addQueryCommand(program, write);
+addReportCommand(program, write);
 addExportCommand(program, write, interrupt.signal);
 addLakeCommand(program, write, leave);
 addPlotCommand(program, write, interrupt.signal);

@@ -32,7 +32,7 @@ export function markdownText(text: string): string {
   return printable(text).replaceAll(/[\\|`*_~<>[\]&$]|:(?=\/\/)/g, (c) => `\\${c}`)
     .replaceAll(/www(?=\.)/gi, (word) => `${word}\\`)
     // What makes a heading or a list of a line.
-    .replace(/^[#+-]/, (c) => `\\${c}`).replace(/^(\d+)([.)])/, "$1\\$2");
+    .replace(/^[#+-](?!\d)/, (c) => `\\${c}`).replace(/^(\d+)([.)])(?=\s|$)/, "$1\\$2");
 }
 
 /** A fenced block; the fence is longer than any run of backticks within. */

@@ -174,7 +174,7 @@ function whole(asking: Asking, chain: Chain): Query[] {
   return queries(asking, {
     cypher: (words) =>
       `${steps(chain, words.neuronId)}
-MATCH (a:${words.neuron} {id: step.source})-[e:CONNECTS {part: step.part}]->(b:${words.neuron} {id: step.target})
+MATCH (a:${words.neuron} {id: hop.source})-[e:CONNECTS {part: hop.part}]->(b:${words.neuron} {id: hop.target})
 RETURN ${figures("e.")}`,
     sql: (words) => `SELECT ${figures("")}\nFROM ${sqlSteps(chain)}\n${SQL_JOIN(words.table("edges"))}`,
   });
@@ -185,9 +185,9 @@ function edgeByEdge(asking: Asking, chain: Chain): Query[] {
   return queries(asking, {
     cypher: (words) =>
       `${steps(chain, words.neuronId)}
-MATCH (a:${words.neuron} {id: step.source})-[e:CONNECTS {part: step.part}]->(b:${words.neuron} {id: step.target})
-MATCH (k:${words.layer})-[:HAS_NEURON]->(a), (l:${words.layer})-[:HAS_NEURON]->(b), (k)-[f:FEEDS {part: step.part}]->(l)
-RETURN step.at AS step, k.name AS source, a.neuron AS source_neuron, l.name AS target, b.neuron AS target_neuron,
+MATCH (a:${words.neuron} {id: hop.source})-[e:CONNECTS {part: hop.part}]->(b:${words.neuron} {id: hop.target})
+MATCH (k:${words.layer})-[:HAS_NEURON]->(a), (l:${words.layer})-[:HAS_NEURON]->(b), (k)-[f:FEEDS {part: hop.part}]->(l)
+RETURN hop.step AS step, k.name AS source, a.neuron AS source_neuron, l.name AS target, b.neuron AS target_neuron,
        e.part AS part, e.overlap AS overlap, 1.0 / f.tested_channels AS by_chance, e.log_p AS log_p
 ORDER BY step`,
     sql: (words) =>
@@ -203,11 +203,11 @@ ORDER BY step`,
 
 function steps({ edges }: Chain, id: (layer: number, neuron: number) => string): string {
   const entries = edges.map((edge, at) =>
-    `  {at: ${at + 1}, source: ${id(edge.sourceLayer, edge.sourceNeuron)}, target: ${
+    `  {step: ${at + 1}, source: ${id(edge.sourceLayer, edge.sourceNeuron)}, target: ${
       id(edge.targetLayer, edge.targetNeuron)
     }, part: ${edge.part}}`
   );
-  return `UNWIND [\n${entries.join(",\n")}\n] AS step`;
+  return `UNWIND [\n${entries.join(",\n")}\n] AS hop`;
 }
 
 function sqlSteps({ edges }: Chain): string {

@@ -104,5 +104,5 @@ WHERE ${words.of("a")} AND ${scopeCondition(facts, "cypher")}`;
 }
 
 function selected(figures: readonly Figure[], sum: (column: string) => string): string {
-  return figures.map((figure) => `${figure.text(sum)} AS ${figure.name}`).join(", ");
+  return figures.map((figure) => `${figure.text(sum)} AS ${figure.name}`).join(",\n       ");
 }

@@ -1,0 +1,178 @@
+/** `report.json`, read back. It may have been changed or cut since it was written, so nothing in it is taken on trust. */
+
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { FINDING_KINDS } from "../analysis/findings/finding.ts";
+import { codeOf, messageOf, show } from "../model/errors.ts";
+import { SCHEMA_VERSION, TABLE_NAMES } from "../model/tables.ts";
+import type { RunReport } from "./records.ts";
+
+/** A text of JavaScript holds less than 2^29 characters. */
+const LARGEST = 2 ** 29 - 1024;
+
+const text = z.string();
+const count = z.int().min(0);
+const number = z.number();
+const cell = z.union([text, number, z.boolean(), z.null()]);
+const row = z.record(text, cell);
+const cells = z.array(z.array(cell));
+const queries = z.array(z.looseObject({ language: z.enum(["cypher", "sql"]), text }));
+
+const finding = z.looseObject({
+  kind: z.enum(FINDING_KINDS),
+  title: text,
+  surprise: number.nullable(),
+  numbers: z.array(z.looseObject({ name: text, value: cell, control: cell, derived: text.nullable() })),
+  queries,
+  table: z.looseObject({
+    title: text,
+    columns: z.array(text),
+    rows: cells,
+    control: cells.nullable(),
+    queries,
+  })
+    .nullable(),
+  null_control: text,
+  caveats: z.array(text),
+});
+
+const figures = z.looseObject({
+  near_kernel_share: number.nullable(),
+  edges_ratio: number.nullable(),
+  block_edges_ratio: number.nullable(),
+  block_edges_ratio_range: z.tuple([number, number]).nullable(),
+  block_energy_ratio: number.nullable(),
+  chain_layers: number.nullable(),
+  chain_log_p: number.nullable(),
+  log_path_metric: number.nullable(),
+  log_path_metric_overlaps: number.nullable(),
+});
+
+const rows = z.looseObject(
+  Object.fromEntries(TABLE_NAMES.map((name) => [name, count])) as Record<
+    (typeof TABLE_NAMES)[number],
+    typeof count
+  >,
+);
+
+const edge = z.looseObject({
+  ...{ sourceLayer: count, sourceNeuron: count, targetLayer: count, targetNeuron: count, part: count },
+  ...{ overlap: number, logP: number, source: text, target: text },
+});
+
+const measures = z.looseObject({
+  chains: z.array(
+    z.looseObject({ edges: z.array(edge), logFisher: number, logChains: number, logP: number }),
+  ),
+  pathMetric: z.union([
+    z.looseObject({ unknown: text }),
+    z.looseObject({
+      logWithSingularValues: number.nullable(),
+      logWithout: number.nullable(),
+      logAboveFloor: number.nullable(),
+      floor: number,
+    }),
+  ]),
+});
+
+const model = z.looseObject({
+  id: text,
+  uri: text,
+  format: text,
+  warnings: z.array(text),
+  rows,
+  findings: z.array(finding),
+  remarks: z.array(text),
+  figures,
+  null_control: figures.nullable(),
+  measures,
+  layers: z.array(row),
+  connections: z.array(row),
+  skipped: z.array(
+    z.looseObject({ subject: z.enum(["tensor", "layer", "connection"]), name: text, reason: text }),
+  ),
+  strongest_edges: z.array(z.looseObject({
+    ...{ source_layer: text, source_neuron: count, target_layer: text, target_neuron: count },
+    ...{ overlap: number, log_p: number, sigma: number },
+  })),
+});
+
+const reportSchema = z.looseObject({
+  schema_version: z.literal(SCHEMA_VERSION),
+  run_id: text,
+  test: z.looseObject({
+    ...{ null: text, alpha: number.positive().max(1), sigma: number, correction: text },
+    ...{ correction_over: text, unfolding: text, near_kernel: number },
+  }),
+  meaning: text,
+  ranking: text,
+  rows,
+  comparison: z.array(z.looseObject({ id: text, figures, null_control: figures.nullable() })),
+  models: z.array(model),
+  failed: z.array(z.looseObject({ id: text, uri: text, error: text })),
+});
+
+/**
+ * Reads the report of a run.
+ *
+ * @param folder the run's
+ * @throws {Error} where there is none
+ * @throws {RangeError} where it is larger than a text can be
+ * @throws {SyntaxError} where it is damaged, or of another schema version; names the place
+ */
+export async function readReport(folder: string): Promise<RunReport> {
+  const path = join(folder, "report.json");
+  const parsed = parse(path, await textOf(path));
+  const version = typeof parsed === "object" && parsed !== null && "schema_version" in parsed
+    ? parsed.schema_version
+    : undefined;
+  if (version !== SCHEMA_VERSION) {
+    throw new SyntaxError(
+      `${path}: found schema_version ${
+        show(version)
+      }, required ${SCHEMA_VERSION}; run the models again with this version`,
+    );
+  }
+  const { success, data, error } = reportSchema.safeParse(parsed);
+  if (success) return data;
+  const [issue] = error.issues;
+  throw new SyntaxError(
+    `${path}, at ${show(issue?.path.join("."))}: ${
+      issue?.message ?? "found no report"
+    }; svr run writes it anew`,
+    { cause: error },
+  );
+}
+
+function parse(path: string, content: string): unknown {
+  try {
+    return JSON.parse(content);
+  } catch (cause) {
+    throw new SyntaxError(
+      `${path}: found ${messageOf(cause)}, required the JSON that svr run writes; run it again`,
+      { cause },
+    );
+  }
+}
+
+async function textOf(path: string): Promise<string> {
+  try {
+    const file = await open(path);
+    try {
+      const { size } = await file.stat();
+      if (size > LARGEST) throw new RangeError(`${path}: found ${size} bytes, required at most ${LARGEST}`);
+      return await file.readFile("utf8");
+    } finally {
+      await file.close();
+    }
+  } catch (cause) {
+    if (codeOf(cause) !== "ENOENT" && codeOf(cause) !== "ENOTDIR") throw cause;
+    throw new Error(
+      `${path}: found no such file, required the folder of a run that is done (svr run --out)`,
+      {
+        cause,
+      },
+    );
+  }
+}

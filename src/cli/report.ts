@@ -1,0 +1,47 @@
+/** `svr report`: the report of a run, rendered again from its `report.json`. */
+
+import { ConfigError } from "../../config/document.ts";
+import { show } from "../model/errors.ts";
+import type { RunReport } from "./records.ts";
+import { readReport } from "./report-file.ts";
+import type { ReportFormat } from "./report-formats.ts";
+import { reportMarkdown } from "./report-markdown.ts";
+import { reportText } from "./report-text.ts";
+
+/** An error names so many of a run's models. */
+const MOST_NAMED = 10;
+
+/**
+ * The report of the run in a folder, as it belongs on stdout.
+ *
+ * @param model the id of the one model that is wanted
+ * @throws {ConfigError} where the run has no such model; names those that it has
+ * @throws as `readReport`
+ */
+export async function reportOf(
+  folder: string,
+  { format, model }: { readonly format: ReportFormat; readonly model?: string },
+): Promise<string> {
+  const whole = await readReport(folder);
+  const report = model === undefined ? whole : ofModel(whole, folder, model);
+  switch (format) {
+    case "md":
+      return reportMarkdown(report);
+    case "text":
+      return reportText(report);
+    case "json":
+      return `${JSON.stringify(report, null, 2)}\n`;
+  }
+}
+
+function ofModel(report: RunReport, folder: string, id: string): RunReport {
+  const models = report.models.filter((each) => each.id === id);
+  const failed = report.failed.filter((each) => each.id === id);
+  if (models.length === 0 && failed.length === 0) {
+    const named = report.models.slice(0, MOST_NAMED).map((each) => show(each.id)).join(", ");
+    const more = report.models.length > MOST_NAMED ? `, … (${report.models.length} in all)` : "";
+    throw new ConfigError(`--model: found ${show(id)}, required a model of ${folder}: ${named}${more}`);
+  }
+  const [rows = report.rows] = models.map((each) => each.rows);
+  return { ...report, rows, models, failed, comparison: report.comparison.filter((each) => each.id === id) };
+}
