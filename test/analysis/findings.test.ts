@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { depths } from "../../src/analysis/findings/depths.ts";
-import type { Row } from "../../src/model/tables.ts";
 import type { ModelFacts } from "../../src/analysis/findings/facts.ts";
 import { type Finding, NO_CONTROL, ranked } from "../../src/analysis/findings/finding.ts";
 import { findings, remarks } from "../../src/analysis/findings/findings.ts";
 import { modelFigures } from "../../src/analysis/findings/figures.ts";
+import type { Row } from "../../src/model/tables.ts";
 import { chainFacts, chainOf, connectionRow, layerRow, NO_MEASURES } from "./findings-facts.ts";
 
 const five = (row: (index: number) => Row = () => ({})) =>
@@ -86,7 +86,7 @@ describe("near-kernels", () => {
 });
 
 describe("what lies between near-kernels", () => {
-  const block = (row: object) =>
+  const block = (row: Row) =>
     chainFacts(
       five(() => ({ near_kernels: 40 })),
       four(() => ({ near_kernel_tests: 1600, near_kernel_expected: 25, ...row })),
@@ -131,8 +131,8 @@ describe("the dominant connection", () => {
     const found = of(facts, "dominant-connection");
     expect(found).toHaveLength(1);
     expect(found[0]!.title).toBe(
-      "The dominant connection runs through 5 layers, from layer0 to layer4, along neuron 0 of each: overlaps from 0.3 to 0.6 " +
-        "where chance gives of 0.016; joint p = 1.4e-87 after correction over all chains.",
+      "The dominant connection runs through 5 layers, from layer0 to layer4, along neuron 0 of each: overlaps 0.3 to 0.6 " +
+        "where chance gives 0.016; joint p = 1.4e-87 after correction over all chains.",
     );
     expect(numbers(found[0]!)).toMatchObject({ edges: 4, sum_log_p: -86, log_p: -200 });
     expect(found[0]!.table!.rows[1]).toEqual([2, "layer1", 0, "layer2", 0, 0, 0.4, 1 / 64, -21]);

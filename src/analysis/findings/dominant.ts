@@ -146,7 +146,7 @@ const most = (values: readonly number[]) => values.reduce((high, value) => Math.
 
 function range(values: readonly number[]): string {
   const [low, high] = [least(values), most(values)].map((value) => decimal(Number(value.toPrecision(2))));
-  return low === high ? `of ${low}` : `from ${low} to ${high}`;
+  return low === high ? String(low) : `${low} to ${high}`;
 }
 
 /** The table has them all. */
