@@ -139,11 +139,11 @@ export const runConfigSchema = z.strictObject({
     relative: z.number().min(0).max(1).default(DEFAULTS.nearKernel.relative)
       .describe("Neurons with s_j <= relative * s_1 are near-kernels."),
   }).default(DEFAULTS.nearKernel),
-  // Each chain is a pass over all its links: seconds for a large model.
   nullControl: z.union([z.boolean(), z.int()]).default(DEFAULTS.nullControl).describe(
     "Repeats the analysis with random vectors in place of those that are tested: true, or the seed. true is seed 0.",
   ),
-  dominant: z.int().min(1).max(1000).default(DEFAULTS.dominant).describe(
+  // Each chain is a pass over all links, on the thread that does all else: some seconds where 2^20 are kept.
+  dominant: z.int().min(1).max(100).default(DEFAULTS.dominant).describe(
     "How many dominant connections are sought: the best chain of edges, then the best that share no neuron with a better one.",
   ),
   sinks: z.array(z.enum(["parquet", "arrow"])).default([...DEFAULTS.sinks])

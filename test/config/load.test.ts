@@ -60,6 +60,9 @@ describe("a run config", () => {
       .toMatchObject({ alpha: 0.01, out: "here", sinks: ["parquet", "arrow"] });
     expect((await loadRunConfig(path, { alpha: 0.01 })).config.sigma).toBeUndefined();
     await expect(loadRunConfig(path, { alpha: 0.01, sigma: 3 })).rejects.toThrow(/^--alpha: .*not both/);
+    await expect(loadRunConfig(path, { dominant: 1e6 })).rejects.toThrow(
+      /^--dominant: .*found 1000000, required at most 100$/,
+    );
     await expect(loadRunConfig(path, { correctionOver: "layer" })).rejects.toThrow(
       /^--correction-over: .*connection, model/,
     );
@@ -74,6 +77,8 @@ describe("a run config", () => {
     ["models: m\nedges: {top: 0}", /:2:14: edges\.top: found 0, required at least 1/],
     ["models: m\nedges: {topp: 3}", /unknown key "topp", did you mean "top"/],
     ["models: m\nnearKernel: {relative: 2}", /nearKernel\.relative: found 2, required at most 1/],
+    ["models: m\ndominant: 0", /:2:11: dominant: found 0, required at least 1/],
+    ["models: m\ndominant: 1.5", /:2:11: dominant: found 1\.5, required an integer/],
     ["models: m\nsinks: [csv]", /sinks\[0\]: found "csv", required one of parquet, arrow/],
     ["models: []", /models: found \[\], required at least 1 entries/],
     ["out: x", /models: found nothing, required/],

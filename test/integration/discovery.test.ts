@@ -1,0 +1,125 @@
+/** The first discovery of the paper, on the networks in `pipelines/models`: a chain of leading neurons through all deep layers. */
+
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { lastValueFrom } from "rxjs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { SINKS } from "../../connectors/sinks/registry.ts";
+import { chainQuery } from "../../src/analysis/chain-query.ts";
+import { measureModel } from "../../src/analysis/model-measures.ts";
+import { measureOverlap } from "../../src/analysis/overlap-measures.ts";
+import { spectralGraph } from "../../src/flow/pipeline.ts";
+import {
+  compileWeight,
+  type ModelResult,
+  openLadybugReader,
+  openModel,
+  openWorkshop,
+} from "../../src/mod.ts";
+import { ROOT } from "./svr.ts";
+
+const ID = "vgg16s-wd";
+
+/** With a chain of 13 edges at level 0.001 and three chains asked for. */
+async function resultOf(name: string, out: string): Promise<ModelResult> {
+  const model = await openModel(join(ROOT, "pipelines/models", name, "epoch-012.f16.safetensors"));
+  const workshop = await openWorkshop({ memory: 2 ** 30 });
+  try {
+    const sink = await (await SINKS.ladybug({}))({ runId: "run", version: "0", out });
+    const result = await lastValueFrom(spectralGraph(model, {
+      unfolding: "svr",
+      test: {
+        null: "beta",
+        logAlpha: Math.log(0.001),
+        correction: "bh",
+        over: "connection",
+        edges: "significant",
+        measure: measureOverlap,
+        nearKernel: 0.1,
+      },
+      weight: compileWeight("overlap"),
+      measureModel,
+      dominant: 3,
+      workshop,
+      sinks: [sink],
+      header: { id: ID, uri: "", format: "safetensors", key: "0123456789abcdef" },
+      nearKernel: 0.1,
+    }));
+    await sink.finish();
+    return result;
+  } finally {
+    await workshop.dispose();
+    await model.close();
+  }
+}
+
+describe("the dominant connection of a VGG network without batch normalization", () => {
+  let out = "";
+  let result: ModelResult;
+  beforeAll(async () => {
+    out = await mkdtemp(join(tmpdir(), "svr-discovery-"));
+    result = await resultOf(ID, out);
+  });
+  afterAll(() => rm(out, { recursive: true, force: true }));
+
+  it("leads through at least eight deep layers in a row, at a joint p below 1e-50", () => {
+    const { graph: { layers }, measures: { chains } } = result;
+    const [chain] = chains;
+    expect(chain!.logP).toBeLessThan(Math.log(1e-50));
+    // Features 10 to 27 are the deep ones: eight convolutions after the third pooling, and two before them.
+    const deep = chain!.edges.filter(({ sourceLayer }) =>
+      Number(layers[sourceLayer]!.name.split(".")[1]) >= 10
+    );
+    expect(new Set(deep.flatMap((edge) => [edge.sourceLayer, edge.targetLayer])).size).toBeGreaterThanOrEqual(
+      8,
+    );
+    for (const [at, edge] of chain!.edges.entries()) {
+      expect(edge.targetLayer).toBe(edge.sourceLayer + 1);
+      const next = chain!.edges[at + 1];
+      if (next !== undefined) {
+        expect([next.sourceLayer, next.sourceNeuron]).toEqual([edge.targetLayer, edge.targetNeuron]);
+      }
+    }
+    // The leading neurons, at overlaps of 0.34 to 0.61 where chance gives 1/256 to 1/128.
+    const strong = deep.filter(({ overlap }) => overlap > 0.34 && overlap < 0.62);
+    expect(strong.length).toBeGreaterThanOrEqual(6);
+    for (const edge of strong) expect([edge.sourceNeuron, edge.targetNeuron]).toEqual([0, 0]);
+  });
+
+  it("and the next best ones share no neuron with it", () => {
+    const { chains } = result.measures;
+    expect(chains).toHaveLength(3);
+    const neurons = chains.map(({ edges }) =>
+      edges.flatMap((
+        edge,
+      ) => [`${edge.sourceLayer} ${edge.sourceNeuron}`, `${edge.targetLayer} ${edge.targetNeuron}`])
+    );
+    for (const [at, each] of neurons.entries()) {
+      for (const other of neurons.slice(at + 1)) {
+        expect(each.filter((neuron) => other.includes(neuron))).toEqual([]);
+      }
+    }
+    const logs = chains.map(({ logP }) => logP);
+    expect(logs).toEqual([...logs].sort((a, b) => a - b));
+  });
+
+  it("are in the graph, where their Cypher finds them", async () => {
+    const graph = await openLadybugReader(join(out, "graph.lbug"));
+    try {
+      for (const chain of result.measures.chains) {
+        const { rows } = await graph.query(chainQuery(chain, ID));
+        expect(rows.map((row) => row.slice(0, 6).map(Number))).toEqual(
+          chain.edges.map((edge, at) => [
+            ...[at + 1, edge.sourceLayer, edge.sourceNeuron, edge.targetLayer, edge.targetNeuron, edge.part],
+          ]),
+        );
+        for (const [at, row] of rows.entries()) {
+          expect(Number(row[6])).toBeCloseTo(chain.edges[at]!.overlap, 12);
+        }
+      }
+    } finally {
+      await graph.close();
+    }
+  });
+});
