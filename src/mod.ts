@@ -23,6 +23,7 @@ export { measureOverlap } from "./analysis/overlap-measures.ts";
 export type { ModelReport, ReportedEdge } from "./analysis/report.ts";
 export { type Exported, exportForNeo4jAdmin, type ExportOptions } from "./cli/export.ts";
 export { openModel } from "./cli/models.ts";
+export { type PlotOptions, plotRun, type Plotted } from "./cli/plot.ts";
 export type { Progress, ProgressEvent } from "./cli/progress.ts";
 export type { ParameterValue, QueryColumn, QueryHeader, QueryParameter } from "./cli/query-header.ts";
 export {

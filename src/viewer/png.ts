@@ -21,6 +21,9 @@ const SYSTEM_FONTS: readonly string[] = [
   "C:\\Windows\\Fonts\\arial.ttf",
 ];
 
+/** How fonts and collections of them begin. resvg passes over anything else, and draws no text. */
+const FONT_MAGIC: readonly string[] = ["\0\u0001\0\0", "true", "OTTO", "ttcf"];
+
 /** The packages of npm that do it. */
 const RESVG = "@resvg/resvg-wasm";
 const FONTS = "dejavu-fonts-ttf";
@@ -67,11 +70,18 @@ export async function openPngWriter(): Promise<PngWriter> {
 async function fontFiles(resolve: (name: string) => string): Promise<Uint8Array[]> {
   const chosen = env["SVRFLOW_FONT"];
   if (chosen !== undefined && chosen !== "") {
-    return [
-      await readFile(chosen).catch((cause: unknown) => {
-        throw new Error(`SVRFLOW_FONT ${show(chosen)}: ${messageOf(cause)}; required a font file`, { cause });
-      }),
-    ];
+    const bytes = await readFile(chosen).catch((cause: unknown) => {
+      throw new Error(`SVRFLOW_FONT ${show(chosen)}: ${messageOf(cause)}; required a font`, { cause });
+    });
+    const magic = bytes.toString("latin1", 0, 4);
+    if (!FONT_MAGIC.includes(magic)) {
+      throw new Error(
+        `SVRFLOW_FONT ${show(chosen)}: found ${
+          show(magic)
+        } at its start, required a TrueType or OpenType font`,
+      );
+    }
+    return [bytes];
   }
   try {
     return await Promise.all(
