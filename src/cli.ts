@@ -13,7 +13,6 @@ import { addExportCommand } from "./cli/export-command.ts";
 import { INSPECT_FORMATS, type InspectFormat } from "./cli/inspect-text.ts";
 import { addLakeCommand } from "./cli/lake-command.ts";
 import { addPlotCommand } from "./cli/plot-command.ts";
-import type { Progress } from "./cli/progress.ts";
 import { addQueryCommand } from "./cli/query-command.ts";
 import { addReportCommand } from "./cli/report-command.ts";
 import { configOfArguments } from "./cli/run-arguments.ts";
@@ -148,15 +147,12 @@ run.action(
   async (what: string[], { json, quiet, ...options }: Overrides & { json?: boolean; quiet?: boolean }) => {
     const overrides = withServer(options);
     const loaded = await configOfArguments(what, overrides);
-    const { humanProgress, jsonProgress } = await import("./cli/progress.ts");
+    const { startHeartbeat } = await import("./cli/heartbeat.ts");
+    const heartbeat = quiet === true ? null : startHeartbeat(stderr, json === true);
     const { runCommand } = await import("./cli/run.ts");
-    const progress: Progress = quiet === true
-      ? () => undefined
-      : json === true
-      ? jsonProgress(stderr)
-      : humanProgress(stderr);
+    const progress = heartbeat?.progress ?? (() => undefined);
     const print = json === true || quiet === true ? () => undefined : write;
-    const code = await runCommand(loaded, print, progress, interrupt.signal);
+    const code = await runCommand(loaded, print, progress, interrupt.signal).finally(() => heartbeat?.stop());
     if (json === true) write(await readFile(join(loaded.config.out, "report.json"), "utf8"));
     await leave(code);
   },

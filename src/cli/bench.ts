@@ -7,6 +7,7 @@ import type { Kernel } from "../kernels/kernel.ts";
 import { openPool } from "../kernels/pool.ts";
 import { normals } from "../kernels/thin-svd.ts";
 import { messageOf } from "../model/errors.ts";
+import { productFlops, svdFlops } from "../stages/flops.ts";
 import { type Matrix, matrix } from "../model/tensor.ts";
 import type { ReportTable } from "../analysis/report-tables.ts";
 
@@ -53,13 +54,9 @@ const SHAPES: readonly (readonly [rows: number, cols: number])[] = [[512, 4608],
 const POSITIONS = 9;
 const ROUNDS = 5;
 
-/**
- * Floating-point operations of the work, whatever way it is done: `6 L r^2 + 20 r^3` for the thin SVD of an `r x L` matrix (Golub and
- * Van Loan, Matrix Computations, figure 8.6.1, R-SVD), so that a kernel that needs fewer shows more of them per second.
- */
+/** Floating-point operations of the work, whatever way it is done. */
 export function flops(operation: Operation, rows: number, cols: number): number {
-  const [r, long] = [Math.min(rows, cols), Math.max(rows, cols)];
-  return operation === "svd" ? 6 * long * r * r + 20 * r ** 3 : 2 * rows * rows * cols;
+  return operation === "svd" ? svdFlops(rows, cols) : productFlops(rows, cols, rows);
 }
 
 /** Runs one operation once. @returns seconds of processor time, of the whole process */

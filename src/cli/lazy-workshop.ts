@@ -12,6 +12,7 @@ export class LazyWorkshop {
   readonly #options: WorkshopOptions;
   readonly #opened: (kernel: UsedKernel & Pick<OpenWorkshop, "because">) => void;
   #workshop: Promise<OpenWorkshop> | null = null;
+  #open: OpenWorkshop | null = null;
   /** The kernel; null as long as nobody has needed it. */
   kernel: UsedKernel | null = null;
   /** Why it could not be opened. */
@@ -26,9 +27,15 @@ export class LazyWorkshop {
     this.#opened = opened;
   }
 
+  /** Bytes of the budget that are in use. */
+  get held(): number {
+    return this.#open?.budget.used ?? 0;
+  }
+
   /** @throws what `openWorkshop` throws */
   open(): Promise<OpenWorkshop> {
     return this.#workshop ??= openWorkshop(this.#options).then((workshop) => {
+      this.#open = workshop;
       this.kernel = { ...workshop.kernel.info, threads: workshop.kernel.concurrency };
       this.#opened({ ...this.kernel, because: workshop.because });
       return workshop;

@@ -2,8 +2,10 @@
 
 import type { WriteStream } from "node:tty";
 import type { SpectrumEvent } from "../flow/workshop.ts";
+import { type RunStatus, statusText } from "./progress-line.ts";
 import type { SpectraCount } from "./records.ts";
-import { printable } from "./text.ts";
+import type { LayerTime, WorkSummary } from "./run-work.ts";
+import { plainTable, printable } from "./text.ts";
 
 /** What happens during a run. */
 export type ProgressEvent =
@@ -18,6 +20,15 @@ export type ProgressEvent =
     readonly because: string | null;
   }
   | { readonly event: "model"; readonly model: string; readonly index: number; readonly of: number }
+  | {
+    /** What a model is to take that is not done already. */
+    readonly event: "planned";
+    readonly model: string;
+    readonly layers: number;
+    readonly connections: number;
+    readonly flops: number;
+  }
+  | RunStatus
   | { readonly event: "warning"; readonly model: string; readonly warning: string }
   | {
     readonly event: "step";
@@ -25,6 +36,9 @@ export type ProgressEvent =
     readonly done: number;
     readonly of: number;
     readonly what: string;
+    readonly kind: "layer" | "connection";
+    /** What it was planned to take. */
+    readonly flops: number;
   }
   | {
     readonly event: "model-done";
@@ -36,7 +50,12 @@ export type ProgressEvent =
   }
   | { readonly event: "model-failed"; readonly model: string; readonly error: string }
   | { readonly event: "graph"; readonly models: number }
-  | ({ readonly event: "spectrum" } & SpectrumEvent)
+  /** With what it took one thread, where the kernel computed it. */
+  | (
+    & { readonly event: "spectrum" }
+    & SpectrumEvent
+    & Partial<Pick<LayerTime, "flops" | "seconds" | "gflops">>
+  )
   | { readonly event: "cache-off"; readonly reason: string }
   | ({
     readonly event: "done";
@@ -44,6 +63,7 @@ export type ProgressEvent =
     readonly failed: number;
     readonly up_to_date: number;
     readonly seconds: number;
+    readonly work: WorkSummary;
   } & SpectraCount);
 
 /** Takes the events of a run. */
@@ -68,8 +88,8 @@ export function humanProgress(output: Output): Progress {
       case "warning":
         line(`warning: ${event.model}: ${event.warning}`);
         return;
-      case "step":
-        if (bar) output.write(`\r\x1b[2K${barText(event, output.columns ?? 80)}`);
+      case "progress":
+        if (bar) output.write(`\r\x1b[2K${statusText(event, (output.columns ?? 80) - 1)}`);
         return;
       case "model-done":
         if (event.work === "none") {
@@ -84,11 +104,9 @@ export function humanProgress(output: Output): Progress {
       case "cache-off":
         line(`warning: the cache of spectra is not written any more: ${event.reason}`);
         return;
-      case "graph":
-        if (bar) output.write("\r\x1b[2Kloading the graph");
-        return;
       case "done":
         line(doneText(event));
+        for (const each of slowestLines(event.work)) line(each);
         return;
       default:
     }
@@ -114,11 +132,19 @@ function doneText(event: Extract<ProgressEvent, { event: "done" }>): string {
   } s`;
 }
 
-function barText(event: { model: string; done: number; of: number; what: string }, columns: number): string {
-  const width = 24;
-  const filled = Math.round(width * event.done / Math.max(1, event.of));
-  const text = `${
-    "#".repeat(filled).padEnd(width, ".")
-  } ${event.done}/${event.of} ${event.model}: ${event.what}`;
-  return printable(text).slice(0, columns - 1);
+/** Above so many seconds all told it is worth saying where they went. */
+const WORTH_SAYING = 1;
+
+function slowestLines({ flops, seconds, gflops, slowest }: WorkSummary): string[] {
+  if (seconds < WORTH_SAYING || slowest.length === 0) return [];
+  const figure = (value: number) => String(Number(value.toPrecision(3)));
+  const table = plainTable({
+    header: ["slowest layers", "", "seconds", "GFLOP/s"],
+    numeric: [false, false, true, true],
+    rows: slowest.map((each) => [each.model, each.layer, figure(each.seconds), figure(each.gflops)]),
+  }, 60);
+  return [
+    `computed ${figure(flops / 1e9)} GFLOP in ${figure(seconds)} s, ${figure(gflops)} GFLOP/s`,
+    ...table.split("\n"),
+  ];
 }

@@ -16,6 +16,7 @@ import type { InputFile, WrittenFile } from "../model/ports.ts";
 import { SCHEMA_VERSION, TABLE_NAMES, type TableName } from "../model/tables.ts";
 import { VERSION } from "../version.ts";
 import { reportMarkdown } from "./report-markdown.ts";
+import type { WorkSummary } from "./run-work.ts";
 
 /** A model that could not be done. */
 export interface FailedModel {
@@ -78,6 +79,8 @@ export interface RunRecord {
       readonly spectra_reused: number;
     }
     & Readonly<Record<TableName, number>>;
+  /** What this run's kernel did. */
+  readonly work: WorkSummary;
   readonly models: readonly {
     readonly id: string;
     readonly uri: string;

@@ -10,6 +10,7 @@ import { type ModelReport, modelReport } from "../analysis/report.ts";
 import { spectralGraph } from "../flow/pipeline.ts";
 import type { InputFile, Model, ModelHeader, Sink } from "../model/ports.ts";
 import { foldedTensors } from "../stages/fold.ts";
+import { connectionFlops, graphFlops, layerFlops } from "../stages/flops.ts";
 import { layerGraph } from "../stages/layers.ts";
 import type { EdgeVariables } from "../stages/weight.ts";
 import { layerSettings } from "./layer-settings.ts";
@@ -123,6 +124,14 @@ async function compute(
 ): Promise<DoneModel> {
   const workshop = await opened();
   const { id, uri, key } = header;
+  const graph = layerGraph(model, layers);
+  progress({
+    event: "planned",
+    model: id,
+    layers: graph.layers.length,
+    connections: graph.connections.length,
+    flops: graphFlops(graph, config.unfolding, config.rank),
+  });
   const result = await firstValueFrom(spectralGraph(model, {
     ...layers === undefined ? {} : { layers },
     unfolding: config.unfolding,
@@ -135,7 +144,12 @@ async function compute(
     sinks,
     header,
     nearKernel: config.nearKernel.relative,
-    progress: (step) => progress({ event: "step", ...step }),
+    progress({ ends: [first, second], ...step }) {
+      const [kind, flops] = second === undefined
+        ? ["layer" as const, layerFlops(first, config.unfolding, config.rank)]
+        : ["connection" as const, connectionFlops(first, second, config.unfolding, config.rank)];
+      progress({ event: "step", ...step, kind, flops });
+    },
   }));
   const { files, skipped } = result;
   const mark = await marks.put({

@@ -16,6 +16,7 @@ import type { Progress } from "./progress.ts";
 import { type RunRecord, type RunReport, runReport, writeRecords } from "./records.ts";
 import { runModels } from "./run-models.ts";
 import { runRecord } from "./run-record.ts";
+import { RunWork } from "./run-work.ts";
 import { serverChoices } from "./server-options.ts";
 import { cacheOf, memoryOf, modelsAtATime, testReport, weightOf } from "./settings.ts";
 
@@ -44,7 +45,7 @@ export interface RunOutcome {
  */
 export async function runPipeline(
   { config, baseDir }: LoadedConfig,
-  { progress = () => undefined, signal }: RunOptions = {},
+  { progress: heard = () => undefined, signal }: RunOptions = {},
 ): Promise<RunOutcome> {
   // Everything that can be wrong with the config shows before a file is made.
   const weight = weightOf(config);
@@ -55,7 +56,8 @@ export async function runPipeline(
   const folder = await openFolder(out);
   const started = new Date();
   const runId = `${started.toISOString().replaceAll(/[-:]|\.\d+/g, "")}-${randomBytes(4).toString("hex")}`;
-  progress({ event: "run", run_id: runId, models: planned.length, out });
+  const work: RunWork = new RunWork(heard, memoryOf(config), () => workshop.held);
+  const progress = work.tell;
   const sinks = new OpenSinks({ runId, version: VERSION, out });
   const spectra = { computed: 0, reused: 0 };
   const workshop = new LazyWorkshop({
@@ -70,10 +72,12 @@ export async function runPipeline(
       : { cache: { ...cache, full: (reason: string) => progress({ event: "cache-off", reason }) } },
     spectrumDone(spectrum) {
       spectra[spectrum.from === "kernel" ? "computed" : "reused"]++;
-      progress({ event: "spectrum", ...spectrum });
+      progress({ event: "spectrum", ...spectrum, ...work.decomposed(spectrum) });
     },
+    watch: work,
     ...signal === undefined ? {} : { signal },
   }, (kernel) => progress({ event: "kernel", ...kernel }));
+  progress({ event: "run", run_id: runId, models: planned.length, out });
   try {
     const marks = new ModelMarks(out);
     await marks.tidy();
@@ -89,11 +93,19 @@ export async function runPipeline(
     await sinks.finish(signal);
     const reports = outcome.done.map(({ report }) => report);
     const report = runReport(runId, testReport(config), reports, outcome.failed, answeringOf(config));
-    const record = runRecord({ runId, config, kernel: workshop.kernel, spectra, started, outcome });
+    const record = runRecord({
+      runId,
+      config,
+      kernel: workshop.kernel,
+      spectra,
+      started,
+      outcome,
+      work: work.summary(),
+    });
     await writeRecords(out, record, report);
     const seconds = (Date.parse(record.ended) - started.getTime()) / 1000;
     const { done, failed, up_to_date } = record.counts;
-    progress({ event: "done", done, failed, up_to_date, ...spectra, seconds });
+    progress({ event: "done", done, failed, up_to_date, ...spectra, seconds, work: record.work });
     await folder.release();
     return { out, record, report };
   } catch (failure) {
@@ -101,6 +113,8 @@ export async function runPipeline(
     await rm(join(out, `.staging-${runId}`), { recursive: true, force: true });
     await folder.abandon();
     throw failure;
+  } finally {
+    work.stop();
   }
 }
 

@@ -3,6 +3,7 @@
 import type { RunConfig } from "../../config/schema.ts";
 import type { KernelInfo } from "../kernels/kernel.ts";
 import { hostRecord, type RunRecord, type SpectraCount, totalRows } from "./records.ts";
+import type { WorkSummary } from "./run-work.ts";
 import type { ModelsOutcome } from "./run-models.ts";
 import { nullControlSeed } from "./settings.ts";
 
@@ -12,13 +13,14 @@ export interface RunFacts {
   readonly config: RunConfig;
   readonly kernel: (KernelInfo & { readonly threads: number }) | null;
   readonly spectra: SpectraCount;
+  readonly work: WorkSummary;
   readonly started: Date;
   readonly outcome: ModelsOutcome;
 }
 
 /** The record of a run that ends now. */
 export function runRecord(
-  { runId, config, kernel, spectra, started, outcome: { done, failed } }: RunFacts,
+  { runId, config, kernel, spectra, work, started, outcome: { done, failed } }: RunFacts,
 ): RunRecord {
   return {
     ...hostRecord(),
@@ -37,6 +39,7 @@ export function runRecord(
       spectra_reused: spectra.reused,
       ...totalRows(done.map(({ report }) => report)),
     },
+    work,
     models: done.map(({ entry }) => entry),
     failed,
   };

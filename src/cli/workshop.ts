@@ -8,6 +8,7 @@ import { type CacheOptions, SpectrumCache } from "../flow/spectrum-cache.ts";
 import { SpectrumStore } from "../flow/spectrum-store.ts";
 import type { SpectrumEvent, Workshop } from "../flow/workshop.ts";
 import type { Precision } from "../kernels/in-thread.ts";
+import { type KernelWatch, watchedKernel } from "./watched-kernel.ts";
 import { type KernelName, openKernel } from "../kernels/select.ts";
 
 /** How a workshop is furnished. */
@@ -27,6 +28,8 @@ export interface WorkshopOptions {
   /** Where spectra of earlier runs are, and new ones go. Default: nowhere. */
   readonly cache?: CacheOptions;
   readonly spectrumDone?: (spectrum: SpectrumEvent) => void;
+  /** Told of every call of the kernel. */
+  readonly watch?: KernelWatch;
   readonly signal?: AbortSignal;
 }
 
@@ -54,15 +57,17 @@ export async function openWorkshop(
     spill,
     cache,
     spectrumDone,
+    watch,
     signal,
   }: WorkshopOptions = {},
 ): Promise<OpenWorkshop> {
   const budget = new ByteBudget(memory);
-  const { kernel, because } = await openKernel(name, {
+  const { kernel: opened, because } = await openKernel(name, {
     memory,
     ...precision === undefined ? {} : { precision },
     ...threads === undefined ? {} : { threads },
   });
+  const kernel = watch === undefined ? opened : watchedKernel(opened, watch);
   const store = new SpectrumStore(
     budget,
     spill ?? join(tmpdir(), `svrflow-${randomBytes(8).toString("hex")}`),

@@ -13,7 +13,7 @@ import {
   throwError,
 } from "rxjs";
 import type { ConnectionSummary } from "../model/graph.ts";
-import type { LayerGraph, Skipped } from "../model/layer.ts";
+import type { Connection, Layer, LayerGraph, Skipped } from "../model/layer.ts";
 import type { ModelMeasures } from "../model/measures.ts";
 import type { Model, ModelHeader, ModelMeasurer, ModelSink, Sink, WrittenFile } from "../model/ports.ts";
 import { type Row, TABLE_NAMES, type TableBatch, type TableName } from "../model/tables.ts";
@@ -58,15 +58,24 @@ export interface ControlResult {
   readonly measures: ModelMeasures;
 }
 
+/** A layer or a connection that is done. */
+export interface Step {
+  readonly model: string;
+  /** How many are, of how many. */
+  readonly done: number;
+  readonly of: number;
+  readonly what: string;
+  /** The layer itself, or both ends of the connection. */
+  readonly ends: readonly [Layer] | readonly [source: Layer, target: Layer];
+}
+
 /** Where a model's tables go. */
 export interface SinkSettings {
   readonly sinks: readonly Sink[];
   readonly header: ModelHeader;
   readonly nearKernel: number;
-  /** Called when a layer or a connection is done, with how many of them there are. */
-  readonly progress?: (
-    step: { readonly model: string; readonly done: number; readonly of: number; readonly what: string },
-  ) => void;
+  /** Called when a layer or a connection is done. */
+  readonly progress?: (step: Step) => void;
 }
 
 /** How many of the strongest edges the report names. */
@@ -158,11 +167,11 @@ class ModelWriter {
     switch (item.kind) {
       case "layer":
         this.#tables.layer(item);
-        this.#step(item.layer.name);
+        this.#step(item.layer.name, [item.layer]);
         return;
       case "skipped":
         this.#tables.skip(item);
-        this.#step(item.name);
+        this.#step(item.name, this.#ends(item.connection));
         return;
       case "connection": {
         const found = await item.edges();
@@ -170,7 +179,7 @@ class ModelWriter {
         this.#measurer.links(item.connection, found.links);
         this.#remember(found);
         await this.#write("edges", edgeBatch(item.connection, found.edges));
-        this.#step(`${item.source.name} -> ${item.target.name}`);
+        this.#step(`${item.source.name} -> ${item.target.name}`, [item.source, item.target]);
         return;
       }
       case "control": {
@@ -256,9 +265,13 @@ class ModelWriter {
     );
   }
 
-  #step(what: string): void {
+  #ends({ source, target }: Connection): Step["ends"] {
+    return [this.#graph.layers[source]!, this.#graph.layers[target]!];
+  }
+
+  #step(what: string, ends: Step["ends"]): void {
     this.#done++;
     const all = this.#graph.layers.length + this.#graph.connections.length;
-    this.#settings.progress?.({ model: this.#model.id, done: this.#done, of: all, what });
+    this.#settings.progress?.({ model: this.#model.id, done: this.#done, of: all, what, ends });
   }
 }

@@ -47,11 +47,12 @@ export function svd(
   unfolding: Unfolding,
 ): OperatorFunction<MatrixJob, SpectrumJob> {
   const decomposed = async (
-    { layer, read }: MatrixJob,
+    { model, layer, read }: MatrixJob,
     first: readonly Matrix[],
     signal: AbortSignal,
   ): Promise<Spectrum> => {
-    const options = { signal, ...most === Infinity ? {} : { rank: most } };
+    const subject = { model: model.id, layer: layer.name };
+    const options = { signal, subject, ...most === Infinity ? {} : { rank: most } };
     // The matrix went with the thread that died; it is read again, once.
     return await decompose(layer, first, unfolding, kernel, options).catch(async (failure: unknown) => {
       if (!(failure instanceof Error && failure.name === "KernelCrash")) throw failure;

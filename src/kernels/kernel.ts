@@ -14,6 +14,14 @@ export interface KernelInfo {
 /** How a call may be stopped. */
 export interface CallOptions {
   readonly signal?: AbortSignal;
+  /** Called when the call's turn has come; a kernel on which no call waits need not. */
+  readonly started?: () => void;
+}
+
+/** Whose matrix is decomposed. */
+export interface Subject {
+  readonly model: string;
+  readonly layer: string;
 }
 
 /** What is wanted of a decomposition. */
@@ -23,6 +31,8 @@ export interface SvdOptions extends CallOptions {
    * Without effect where the matrix has no more than that.
    */
   readonly rank?: number;
+  /** For those who watch; kernels take no notice of it. */
+  readonly subject?: Subject;
 }
 
 /** How a product reads its second factor. */

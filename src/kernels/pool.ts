@@ -59,6 +59,12 @@ export async function openPool(
   return pool;
 }
 
+/** `CallOptions`, as they come apart. */
+interface Heard {
+  readonly signal?: AbortSignal | undefined;
+  readonly started?: (() => void) | undefined;
+}
+
 class Pool implements Kernel {
   readonly concurrency: number;
   readonly #threads: Piscina<Call, Answer>;
@@ -78,14 +84,14 @@ class Pool implements Kernel {
   }
 
   async open(): Promise<void> {
-    const answer = await this.#run({ kind: "open" }, [], undefined);
+    const answer = await this.#run({ kind: "open" }, [], {});
     if (answer.kind === "info") this.#info = answer.info;
   }
 
-  async svd(input: Matrix, { signal, rank }: SvdOptions = {}): Promise<Svd> {
+  async svd(input: Matrix, { signal, started, rank }: SvdOptions = {}): Promise<Svd> {
     const given = whole(input) ? input : copyOf(input);
     const call: Call = { kind: "svd", matrix: given, ...rank === undefined ? {} : { rank } };
-    const answer = await this.#run(call, [given.data.buffer], signal);
+    const answer = await this.#run(call, [given.data.buffer], { signal, started });
     if (answer.kind !== "svd") throw new TypeError(`svd: found an answer of kind ${answer.kind}`);
     return answer.svd;
   }
@@ -93,23 +99,26 @@ class Pool implements Kernel {
   async multiply(
     a: Matrix,
     b: Matrix,
-    { transposeB = false, signal }: MultiplyOptions = {},
+    { transposeB = false, signal, started }: MultiplyOptions = {},
   ): Promise<Matrix> {
     checkProduct(a, b, transposeB);
-    return await this.#matrix([a, b], ([x, y]) => ({ kind: "multiply", a: x, b: y, transposeB }), signal);
+    return await this.#matrix([a, b], ([x, y]) => ({ kind: "multiply", a: x, b: y, transposeB }), {
+      signal,
+      started,
+    });
   }
 
   async overlap(
     tested: Matrix,
     other: Matrix,
     positions: number,
-    { signal }: CallOptions = {},
+    { signal, started }: CallOptions = {},
   ): Promise<Matrix> {
     checkOverlap(tested, other, positions);
     return await this.#matrix(
       [tested, other],
       ([x, y]) => ({ kind: "overlap", tested: x, other: y, positions }),
-      signal,
+      { signal, started },
     );
   }
 
@@ -125,11 +134,11 @@ class Pool implements Kernel {
   async #matrix(
     factors: readonly [Matrix, Matrix],
     call: (copies: readonly [Matrix, Matrix]) => Call,
-    signal: AbortSignal | undefined,
+    heard: Heard,
   ): Promise<Matrix> {
     const ask = () => {
       const copies = [copyOf(factors[0]), copyOf(factors[1])] as const;
-      return this.#run(call(copies), copies.map(({ data }) => data.buffer), signal);
+      return this.#run(call(copies), copies.map(({ data }) => data.buffer), heard);
     };
     const answer = await ask().catch((failure: unknown) => {
       if (failure instanceof KernelCrash) return ask();
@@ -142,13 +151,14 @@ class Pool implements Kernel {
   async #run(
     call: Call,
     transferList: readonly ArrayBufferLike[],
-    signal: AbortSignal | undefined,
+    { signal, started }: Heard,
   ): Promise<Answer> {
     // A product ends the life of vectors, an SVD begins it: memory stays small when products go first.
     const done = await this.#turns.take(call.kind !== "svd");
     let answer: Answer;
     try {
       signal?.throwIfAborted();
+      started?.();
       answer = await this.#threads.run(call, {
         // Node and Deno type the same list differently.
         transferList: transferList as never,

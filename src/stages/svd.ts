@@ -18,9 +18,13 @@ export async function spectrum(
   blocks: readonly Matrix[],
   unfolding: Unfolding,
   kernel: Kernel,
-  { signal, rank }: SvdOptions = {},
+  { signal, rank, subject }: SvdOptions = {},
 ): Promise<Spectrum> {
-  const options = { ...signal === undefined ? {} : { signal }, ...rank === undefined ? {} : { rank } };
+  const options = {
+    ...signal === undefined ? {} : { signal },
+    ...rank === undefined ? {} : { rank },
+    ...subject === undefined ? {} : { subject },
+  };
   // The blocks are gone afterwards. Where all singular values come, they say it too.
   const norms = rank === undefined ? [] : blocks.map(({ data }) => frobeniusNorm(data));
   const parts: Svd[] = [];

@@ -1,0 +1,70 @@
+/** A kernel that says what it has computed, and how long that took. */
+
+import type { CallOptions, Kernel, Subject } from "../kernels/kernel.ts";
+import { productFlops, svdFlops } from "../stages/flops.ts";
+
+/** A call that has ended well. */
+export interface KernelCall {
+  readonly flops: number;
+  /** From its turn to its end; waiting for a thread does not count. */
+  readonly seconds: number;
+  /** Whose decomposition it was; absent for products. */
+  readonly subject?: Subject;
+}
+
+/** Told of calls; must not throw. */
+export interface KernelWatch {
+  /** A decomposition has its turn. */
+  begun(subject: Subject): void;
+  ended(call: KernelCall): void;
+}
+
+/** The same kernel, watched. */
+export function watchedKernel(kernel: Kernel, watch: KernelWatch): Kernel {
+  const timed = async <T>(
+    flops: number,
+    options: CallOptions | undefined,
+    subject: Subject | undefined,
+    call: (options: CallOptions) => Promise<T>,
+  ): Promise<T> => {
+    let since = performance.now();
+    const started = () => {
+      since = performance.now();
+      if (subject !== undefined) watch.begun(subject);
+    };
+    const answer = await call({ ...options, started });
+    const seconds = (performance.now() - since) / 1000;
+    watch.ended({ flops, seconds, ...subject === undefined ? {} : { subject } });
+    return answer;
+  };
+  return {
+    get info() {
+      return kernel.info;
+    },
+    concurrency: kernel.concurrency,
+    // The shape is read first: the matrix may be given away.
+    svd: (matrix, options) =>
+      timed(
+        svdFlops(matrix.rows, matrix.cols, options?.rank),
+        options,
+        options?.subject,
+        (told) => kernel.svd(matrix, told),
+      ),
+    multiply: (a, b, options) =>
+      timed(
+        productFlops(a.rows, a.cols, options?.transposeB === true ? b.rows : b.cols),
+        options,
+        undefined,
+        (told) => kernel.multiply(a, b, told),
+      ),
+    overlap: (tested, other, positions, options) =>
+      timed(
+        productFlops(tested.rows, tested.cols, other.rows),
+        options,
+        undefined,
+        (told) => kernel.overlap(tested, other, positions, told),
+      ),
+    workspace: (rows, cols) => kernel.workspace(rows, cols),
+    dispose: () => kernel.dispose(),
+  };
+}
