@@ -41,6 +41,7 @@ async function resultOf(name: string, out: string): Promise<ModelResult> {
       weight: compileWeight("overlap"),
       measureModel,
       dominant: 3,
+      nullControl: 0,
       workshop,
       sinks: [sink],
       header: { id: ID, uri: "", format: "safetensors", key: "0123456789abcdef" },
@@ -85,6 +86,12 @@ describe("the dominant connection of a VGG network without batch normalization",
     const strong = deep.filter(({ overlap }) => overlap > 0.34 && overlap < 0.62);
     expect(strong.length).toBeGreaterThanOrEqual(6);
     for (const edge of strong) expect([edge.sourceNeuron, edge.targetNeuron]).toEqual([0, 0]);
+  });
+
+  it("while its null control has none", () => {
+    const { measures } = result.control!;
+    for (const chain of measures.chains) expect(chain.logP).toBeGreaterThan(Math.log(0.001));
+    expect("unknown" in measures.pathMetric).toBe(false);
   });
 
   it("and the next best ones share no neuron with it", () => {
