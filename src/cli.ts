@@ -10,6 +10,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { ConfigError } from "../config/document.ts";
 import { flagOf, type Overrides } from "../config/load.ts";
 import { addExportCommand } from "./cli/export-command.ts";
+import { addFiltersCommand } from "./cli/filters-command.ts";
 import { INSPECT_FORMATS, type InspectFormat } from "./cli/inspect-text.ts";
 import { addLakeCommand } from "./cli/lake-command.ts";
 import { addPlotCommand } from "./cli/plot-command.ts";
@@ -190,6 +191,7 @@ addReportCommand(program, write);
 addExportCommand(program, write, interrupt.signal);
 addLakeCommand(program, write, leave);
 addPlotCommand(program, write, interrupt.signal);
+addFiltersCommand(program, write, interrupt.signal);
 
 program.command("bench")
   .description("speed of each kernel here, against the fastest matrix product; about two minutes")

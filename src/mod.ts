@@ -81,6 +81,13 @@ export type { Spectrum, Svd } from "./model/spectrum.ts";
 export { SCHEMA_VERSION, type TableBatch, type TableName, TABLES } from "./model/tables.ts";
 export type { Matrix, TensorInfo } from "./model/tensor.ts";
 export type { TopologyDeclaration } from "./model/topology.ts";
+export {
+  effectiveFilters,
+  type FilterBlock,
+  type FilterChoice,
+  filterShape,
+  type NeuronRange,
+} from "./stages/effective-filters.ts";
 export { layerGraph } from "./stages/layers.ts";
 export { compileWeight, type EdgeVariables } from "./stages/weight.ts";
 export { logSurvivalOfSigma, sigmaOfLogP } from "./stats/normal.ts";

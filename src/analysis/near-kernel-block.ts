@@ -2,10 +2,7 @@
 
 import type { NearKernelEnergy } from "../model/graph.ts";
 import type { OverlapShape } from "../model/ports.ts";
-import { logBetaCdf, logBetaSurvival } from "../stats/special-functions.ts";
-
-/** An energy is known to an ulp of its range at best: no log p is infinite. */
-const LEAST_SHARE = 2 ** -53;
+import { subspaceNull } from "../stats/subspace-null.ts";
 
 /** Sums of expected overlaps, gathered while the rows go by. */
 export interface ExpectedOverlaps {
@@ -54,10 +51,9 @@ export function expectedOverlaps(shape: OverlapShape): ExpectedOverlaps {
 }
 
 /**
- * The energy of the block of `a` source and `b` target near-kernel neurons against its null: two uniformly random
- * subspaces of dimensions `P` and `Q` in `R^(nz)` have energy of mean `PQ/(nz)` and variance
- * `2 P Q (nz-P)(nz-Q) / ((nz)^2 (nz-1)(nz+2))`; the log p is that of the Beta on `[max(0, P+Q-nz), min(P, Q)]` with these
- * moments. Only for direct connections; elsewhere the block is not a pair of such subspaces, and its log p is null.
+ * The energy of the block of `a` source and `b` target near-kernel neurons against its null: that of two subspaces of `R^(nz)`, of which
+ * the tested one is random, of dimensions `az` and `b` in `svr`, `a` and `bz` in `cosvr`. Only for direct connections; elsewhere the block is
+ * not a pair of such subspaces, and its log p is null.
  *
  * @param energy sum of the overlaps in the block
  * @param expected its mean
@@ -71,25 +67,14 @@ export function nearKernelEnergy(
   const a = count(shape.sourceNearKernel);
   const b = count(shape.targetNearKernel);
   if (a === 0 || b === 0) return null;
-  const unknown = { energy, expected, logP: null, logPLow: null };
-  if (!shape.direct) return unknown;
   const z = shape.positions;
-  const d = shape.testedChannels * z;
   const [P, Q] = shape.unfolding === "svr" ? [a * z, b] : [a, b * z];
-  const mean = P * Q / d;
-  const variance = 2 * P * Q * (d - P) * (d - Q) / (d * d * (d - 1) * (d + 2));
-  if (!(variance > 0)) return unknown;
-  const low = Math.max(0, P + Q - d);
-  const width = Math.min(P, Q) - low;
-  const m = (mean - low) / width;
-  const concentration = m * (1 - m) / (variance / (width * width)) - 1;
-  const share = Math.min(1 - LEAST_SHARE, Math.max(LEAST_SHARE, (energy - low) / width));
-  const [alpha, beta] = [m * concentration, (1 - m) * concentration];
+  const chance = shape.direct ? subspaceNull(P, Q, shape.testedChannels * z) : null;
   return {
     energy,
     expected,
-    logP: logBetaSurvival(alpha, beta, share),
-    logPLow: logBetaCdf(alpha, beta, share),
+    logP: chance?.logSurvival(energy) ?? null,
+    logPLow: chance?.logCdf(energy) ?? null,
   };
 }
 
