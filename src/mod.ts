@@ -20,6 +20,14 @@ export { openSynthetic, type SyntheticSpec } from "../connectors/sources/synthet
 export { chainQuery, chainSumQuery } from "./analysis/chain-query.ts";
 export { measureModel } from "./analysis/model-measures.ts";
 export { measureOverlap } from "./analysis/overlap-measures.ts";
+export type {
+  Finding,
+  FindingKind,
+  FindingNumber,
+  FindingTable,
+  Query,
+} from "./analysis/findings/finding.ts";
+export type { ModelFigures } from "./analysis/findings/figures.ts";
 export type { ModelReport, ReportedEdge } from "./analysis/report.ts";
 export { type Exported, exportForNeo4jAdmin, type ExportOptions } from "./cli/export.ts";
 export { openModel } from "./cli/models.ts";
@@ -35,7 +43,10 @@ export {
   loadQuery,
   queryOf,
 } from "./cli/query-library.ts";
-export type { RunRecord, RunReport } from "./cli/records.ts";
+export type { RunRecord } from "./cli/records.ts";
+export type { RunReport } from "./cli/run-report.ts";
+export { readReport } from "./cli/report-file.ts";
+export { reportMarkdown } from "./cli/report-markdown.ts";
 export { run, type RunOptions, type RunOutcome, runPipeline } from "./cli/run-pipeline.ts";
 export { type OpenWorkshop, openWorkshop, type WorkshopOptions } from "./cli/workshop.ts";
 export type {

@@ -5,42 +5,14 @@ import { join } from "node:path";
 import { versions } from "node:process";
 import type { RunConfig } from "../../config/schema.ts";
 import { writeWhole } from "../../connectors/whole-files.ts";
-import { answerable, type Answering } from "../analysis/findings/asking.ts";
-import type { ComparedModel } from "../analysis/findings/comparison.ts";
-import type { TestReport } from "../analysis/findings/facts.ts";
-import { RANKING } from "../analysis/findings/finding.ts";
-import { type ModelReport, P_VALUE_MEANING } from "../analysis/report.ts";
 import type { KernelInfo } from "../kernels/kernel.ts";
 import type { Skipped } from "../model/layer.ts";
 import type { InputFile, WrittenFile } from "../model/ports.ts";
-import { SCHEMA_VERSION, TABLE_NAMES, type TableName } from "../model/tables.ts";
+import { SCHEMA_VERSION, type TableName } from "../model/tables.ts";
 import { VERSION } from "../version.ts";
 import { reportMarkdown } from "./report-markdown.ts";
+import type { FailedModel, RunReport } from "./run-report.ts";
 import type { WorkSummary } from "./run-work.ts";
-
-/** A model that could not be done. */
-export interface FailedModel {
-  readonly id: string;
-  readonly uri: string;
-  readonly error: string;
-}
-
-/** `report.json`. */
-export interface RunReport {
-  readonly schema_version: number;
-  readonly run_id: string;
-  readonly test: TestReport;
-  /** What a p-value says. */
-  readonly meaning: string;
-  /** How findings are ranked. */
-  readonly ranking: string;
-  /** Rows of each table over all models of this run. */
-  readonly rows: Readonly<Record<TableName, number>>;
-  /** The models side by side. */
-  readonly comparison: readonly ComparedModel[];
-  readonly models: readonly ModelReport[];
-  readonly failed: readonly FailedModel[];
-}
 
 /** How many spectra a run has decomposed weights for, and how many it had from earlier runs. */
 export interface SpectraCount {
@@ -93,38 +65,6 @@ export interface RunRecord {
     readonly skipped: readonly Skipped[];
   }[];
   readonly failed: readonly FailedModel[];
-}
-
-/** Rows per table, summed over models. */
-export function totalRows(models: readonly Pick<ModelReport, "rows">[]): Record<TableName, number> {
-  return Object.fromEntries(
-    TABLE_NAMES.map((table) => [table, models.reduce((sum, { rows }) => sum + rows[table], 0)]),
-  ) as Record<TableName, number>;
-}
-
-/** The report of a run. @param answering what of it can be asked: other queries are left out */
-export function runReport(
-  runId: string,
-  test: TestReport,
-  models: readonly ModelReport[],
-  failed: readonly FailedModel[],
-  answering: Answering,
-): RunReport {
-  const rows = totalRows(models);
-  return {
-    schema_version: SCHEMA_VERSION,
-    run_id: runId,
-    test,
-    meaning: P_VALUE_MEANING,
-    ranking: RANKING,
-    rows,
-    comparison: models.map(({ id, figures, null_control }) => ({ id, figures, null_control })),
-    models: models.map((model) => ({
-      ...model,
-      findings: model.findings.map((finding) => answerable(finding, answering)),
-    })),
-    failed,
-  };
 }
 
 /** The parts of a run's record that the machine answers. */

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { FINDING_KINDS } from "../analysis/findings/finding.ts";
 import { codeOf, messageOf, show } from "../model/errors.ts";
 import { SCHEMA_VERSION, TABLE_NAMES } from "../model/tables.ts";
-import type { RunReport } from "./records.ts";
+import type { RunReport } from "./run-report.ts";
 
 /** A text of JavaScript holds less than 2^29 characters. */
 const LARGEST = 2 ** 29 - 1024;

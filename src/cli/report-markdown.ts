@@ -5,7 +5,7 @@ import type { Finding, FindingTable, Query } from "../analysis/findings/finding.
 import { decimal } from "../analysis/findings/words.ts";
 import type { ModelReport } from "../analysis/report.ts";
 import { modelTables } from "../analysis/report-tables.ts";
-import type { RunReport } from "./records.ts";
+import type { RunReport } from "./run-report.ts";
 import { fencedBlock, markdownTable, markdownText } from "./text.ts";
 
 /** How the queries of a report are run. */

@@ -5,7 +5,7 @@ import { type Finding, ranked } from "../analysis/findings/finding.ts";
 import { pText } from "../analysis/findings/words.ts";
 import type { ModelReport } from "../analysis/report.ts";
 import { modelTables } from "../analysis/report-tables.ts";
-import type { RunReport } from "./records.ts";
+import type { RunReport } from "./run-report.ts";
 import { plainTable, printable } from "./text.ts";
 
 /** So many findings of a model are told. */

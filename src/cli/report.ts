@@ -2,7 +2,7 @@
 
 import { ConfigError } from "../../config/document.ts";
 import { show } from "../model/errors.ts";
-import type { RunReport } from "./records.ts";
+import type { RunReport } from "./run-report.ts";
 import { readReport } from "./report-file.ts";
 import type { ReportFormat } from "./report-formats.ts";
 import { reportMarkdown } from "./report-markdown.ts";

@@ -2,7 +2,7 @@
 
 import { messageOf } from "../model/errors.ts";
 import type { PlannedModel } from "./models.ts";
-import type { FailedModel } from "./records.ts";
+import type { FailedModel } from "./run-report.ts";
 import { type DoneModel, type ModelRun, runModel } from "./run-model.ts";
 
 /** What became of the models, in the order of the config. */

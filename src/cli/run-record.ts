@@ -2,7 +2,8 @@
 
 import type { RunConfig } from "../../config/schema.ts";
 import type { KernelInfo } from "../kernels/kernel.ts";
-import { hostRecord, type RunRecord, type SpectraCount, totalRows } from "./records.ts";
+import { hostRecord, type RunRecord, type SpectraCount } from "./records.ts";
+import { totalRows } from "./run-report.ts";
 import type { WorkSummary } from "./run-work.ts";
 import type { ModelsOutcome } from "./run-models.ts";
 import { nullControlSeed } from "./settings.ts";

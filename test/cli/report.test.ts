@@ -6,7 +6,7 @@ import type { TestReport } from "../../src/analysis/findings/facts.ts";
 import { modelReport } from "../../src/analysis/report.ts";
 import { reportMarkdown } from "../../src/cli/report-markdown.ts";
 import { reportOf } from "../../src/cli/report.ts";
-import { type RunReport, runReport } from "../../src/cli/records.ts";
+import { type RunReport, runReport } from "../../src/cli/run-report.ts";
 import type { Answering } from "../../src/analysis/findings/asking.ts";
 import { chainOf, connectionRow, layerRow, NO_MEASURES } from "../analysis/findings-facts.ts";
 import { layerOf } from "../layer-fixture.ts";

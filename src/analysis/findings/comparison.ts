@@ -74,7 +74,11 @@ export function comparisonSentences(models: readonly ComparedModel[]): string[] 
     }).sort((a, b) => a.value - b.value);
     const [low] = known;
     const high = known.at(-1);
-    if (low === undefined || high === undefined || low.value === high.value) return [];
+    if (low === undefined || high === undefined) return [];
+    if (low === high && models.length > 1) {
+      return [`${what}: ${say(low.value)} (${low.id}); no other model has any.`];
+    }
+    if (low.value === high.value) return [];
     return [`${what}: from ${say(low.value)} (${low.id}) to ${say(high.value)} (${high.id}).`];
   });
 }

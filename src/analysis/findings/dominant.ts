@@ -29,7 +29,9 @@ function isMore({ logP, edges }: Chain, { logAlpha }: Pick<ModelFacts, "logAlpha
 
 function bestInWords({ chains }: ModelMeasures): string {
   const [best] = chains;
-  if (best === undefined || best.edges.length === 0) return "no two edges follow one another";
+  if (best === undefined || best.edges.length === 0) {
+    return "no two edges that are strong enough for a chain follow one another";
+  }
   return `the best chain, through ${best.edges.length + 1} layers, has joint p = ${pText(best.logP)}`;
 }
 

@@ -52,9 +52,7 @@ export function excessEdges(facts: ModelFacts): Finding[] {
     ],
     queries,
     table: perConnection(facts, "Edges per connection", figures),
-    null_control: control === null
-      ? NO_CONTROL
-      : `the null control has ${decimal(control)} times the edges expected by chance`,
+    null_control: control === null ? NO_CONTROL : `${decimal(control)} times the edges expected by chance`,
     caveats: [P_CAVEAT, DEPENDENT, ...smallCaveat(facts, connections), ...facts.caveats],
   }];
 }

@@ -70,7 +70,7 @@ export function nearKernelBlock(facts: ModelFacts): Finding[] {
     ]),
     null_control: control === null
       ? NO_CONTROL
-      : `the null control has ${decimal(control.edges)} times the edges and ${
+      : `${decimal(control.edges)} times the edges and ${
         decimal(control.energy)
       } times the overlap expected by chance`,
     caveats: [

@@ -77,8 +77,7 @@ RETURN l.layer AS layer, l.name AS name, l.rank AS neurons, l.near_kernels AS ne
 FROM ${words.table("layers")} WHERE rank IS NOT NULL ORDER BY layer`,
       }),
     },
-    null_control:
-      "the same by construction: the null control keeps the singular values and turns the vectors",
+    null_control: "the same by construction: it keeps the singular values and turns the vectors",
     caveats: [DEEP_MEANING, "a description, without a p-value", ...facts.caveats],
   }];
 }

@@ -77,7 +77,7 @@ function finding(facts: ModelFacts, { layer, measure, value, median, deviation }
         `SELECT ${columns("")}\nFROM ${said.table("layers")}\nWHERE layer_index = ${layer.index}`,
     }),
     table: null,
-    null_control: "the same by construction: the null control keeps the singular values",
+    null_control: "the same by construction: it keeps the singular values",
     caveats: [
       "a description, without a p-value; layers of different shapes have different usual values",
       ...facts.caveats,
