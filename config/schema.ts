@@ -191,7 +191,7 @@ export const runConfigSchema = z.strictObject({
   message: "sigma or alpha, not both",
   path: ["alpha"],
 }).refine(({ lake, sinks }) => lake === undefined || sinks.includes("parquet"), {
-  message: "a lake needs parquet among the sinks",
+  message: "parquet among the sinks, which is what a lake is made of",
   path: ["lake"],
 });
 

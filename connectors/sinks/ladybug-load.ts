@@ -8,7 +8,7 @@
  */
 
 import { constants, existsSync } from "node:fs";
-import { copyFile, mkdtemp, open, rename, rm, symlink } from "node:fs/promises";
+import { copyFile, mkdtemp, open, rename, rm, stat, statfs, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { codeOf, messageOf, show } from "../../src/model/errors.ts";
@@ -62,6 +62,7 @@ export async function loadGraph(lbug: Ladybug, load: Load, signal?: AbortSignal)
   try {
     const kept = current === null ? 0 : await keptModels(current, load);
     if (kept > 0) await current?.run("CHECKPOINT");
+    await requireRoom(load, kept > 0 ? (await stat(load.path)).size : 0);
     for (const [attempt, pages] of PAGES.entries()) {
       await removeStore(work);
       if (kept > 0) await copyFile(load.path, work, constants.COPYFILE_FICLONE);
@@ -108,6 +109,28 @@ async function withStore<T>(
     return await work(store);
   } finally {
     await store.close();
+  }
+}
+
+/** A row in the store: measured are 124 bytes for an edge; and what an empty store and its logs take. */
+const ROW_BYTES = 140;
+const EMPTY_BYTES = 4 * 2 ** 20;
+
+/**
+ * Refuses a load for which the disk has no room: Ladybug 0.19.1 ends the whole process when it finds the disk full in a transaction.
+ *
+ * @param kept bytes of the store that is copied first
+ */
+async function requireRoom({ folder, tables }: Load, kept: number): Promise<void> {
+  const files = [...tables.values()].flat();
+  const rows = files.reduce((sum, file) => sum + file.rows, 0);
+  const needed = kept + EMPTY_BYTES + ROW_BYTES * rows;
+  const { bavail, bsize } = await statfs(folder);
+  if (bavail * bsize < needed) {
+    throw new Error(
+      `loading the graph: found ${bavail * bsize} bytes free at ${folder}, required ${needed}; ` +
+        "the tables are complete, and the same run with more room loads them",
+    );
   }
 }
 
