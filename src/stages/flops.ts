@@ -52,7 +52,7 @@ export function connectionFlops(source: Layer, target: Layer, unfolding: Unfoldi
   return 2 * pairs * vector;
 }
 
-/** Operations of a whole model: of its decompositions, and of its overlaps (once; a null control does them again). */
+/** Operations of a whole model: of its decompositions, and of its overlaps (once; a null control does them again, and makes its random frames besides, which are not counted). */
 export function graphFlops(
   { layers, connections }: LayerGraph,
   unfolding: Unfolding,
