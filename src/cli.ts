@@ -138,18 +138,28 @@ const run = program.command("run")
   )
   .argument("<what...>", 'pipeline.yaml, or model.safetensors, folder, "glob/**/*.safetensors"')
   .option("--json", "progress as JSON lines on stderr, the report as JSON on stdout")
-  .option("--quiet", "no progress, no tables; errors only");
+  .option("--quiet", "no progress, no tables; errors only")
+  .option("--dry-run", "only say what would be read, computed and written, and how long it would take");
 for (const [key, argument, description, parse] of SETTINGS) {
   const option = new Option(`--${flagOf(key)} ${argument}`, description);
   run.addOption(parse === undefined ? option : option.argParser(parse));
 }
 addServerOptions(run);
 run.action(
-  async (what: string[], { json, quiet, ...options }: Overrides & { json?: boolean; quiet?: boolean }) => {
+  async (
+    what: string[],
+    { json, quiet, dryRun, ...options }: Overrides & { json?: boolean; quiet?: boolean; dryRun?: boolean },
+  ) => {
     const overrides = withServer(options);
     const loaded = await configOfArguments(what, overrides);
     const { startHeartbeat } = await import("./cli/heartbeat.ts");
     const heartbeat = quiet === true ? null : startHeartbeat(stderr, json === true);
+    if (dryRun === true) {
+      const { dryRunCommand } = await import("./cli/dry-run-command.ts");
+      await leave(
+        await dryRunCommand(loaded, json === true, write, interrupt.signal).finally(() => heartbeat?.stop()),
+      );
+    }
     const { runCommand } = await import("./cli/run.ts");
     const progress = heartbeat?.progress ?? (() => undefined);
     const print = json === true || quiet === true ? () => undefined : write;

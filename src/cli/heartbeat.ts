@@ -62,7 +62,7 @@ export function startHeartbeat(
     columns: noted.columns,
     said,
   };
-  const thread = new Worker(WORKER, { workerData: plan });
+  const thread = new Worker(WORKER, { workerData: plan, execArgv: [] });
   thread.unref();
   // Without it the run goes on as well, in silence.
   thread.on("error", () => undefined);

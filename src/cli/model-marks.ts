@@ -49,12 +49,18 @@ export class ModelMarks {
 
   /** The mark of a model, where there is one of this key. */
   async find(id: string, key: string): Promise<ModelMark | null> {
+    const mark = await this.peek(id);
+    return mark?.key === key ? mark : null;
+  }
+
+  /** The mark of a model, whatever its key. */
+  async peek(id: string): Promise<ModelMark | null> {
     try {
       const file = await open(this.#path(id), "r");
       try {
         if ((await file.stat()).size > LARGEST) return null;
         const mark = JSON.parse(await file.readFile("utf8")) as ModelMark;
-        return mark.format === FORMAT && mark.key === key && mark.entry.id === id ? mark : null;
+        return mark.format === FORMAT && mark.entry.id === id ? mark : null;
       } finally {
         await file.close();
       }

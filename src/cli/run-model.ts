@@ -125,12 +125,15 @@ async function compute(
   const workshop = await opened();
   const { id, uri, key } = header;
   const graph = layerGraph(model, layers);
+  const { spectra, overlaps } = graphFlops(graph, config.unfolding, config.rank);
+  // A null control has overlaps of its own.
+  const rounds = config.nullControl === false ? 1 : 2;
   progress({
     event: "planned",
     model: id,
     layers: graph.layers.length,
     connections: graph.connections.length,
-    flops: graphFlops(graph, config.unfolding, config.rank),
+    flops: spectra + rounds * overlaps,
   });
   const result = await firstValueFrom(spectralGraph(model, {
     ...layers === undefined ? {} : { layers },
@@ -147,7 +150,7 @@ async function compute(
     progress({ ends: [first, second], ...step }) {
       const [kind, flops] = second === undefined
         ? ["layer" as const, layerFlops(first, config.unfolding, config.rank)]
-        : ["connection" as const, connectionFlops(first, second, config.unfolding, config.rank)];
+        : ["connection" as const, rounds * connectionFlops(first, second, config.unfolding, config.rank)];
       progress({ event: "step", ...step, kind, flops });
     },
   }));

@@ -4,6 +4,7 @@ import { concatMap, defer, from, map, mergeMap, type Observable, type OperatorFu
 import type { EdgeColumns, NearKernels } from "../model/graph.ts";
 import { release } from "../model/tensor.ts";
 import type { MeasureOverlap, ModelMeasurer } from "../model/ports.ts";
+import { BLOCK_BYTES } from "../stages/memory-needs.ts";
 import { overlapBlocks } from "../stages/overlap.ts";
 import { isDirect, overlapGeometry } from "../stages/overlap-geometry.ts";
 import { nearKernels, nearKernelTests } from "../stages/near-kernels.ts";
@@ -20,9 +21,6 @@ import {
 import type { EdgeVariables } from "../stages/weight.ts";
 import type { ConnectionEdges, ConnectionJob, EdgeJob, OverlapResult } from "./jobs.ts";
 import type { Workshop } from "./workshop.ts";
-
-/** Overlap blocks are this large at most: enough rows for the kernel to be efficient. */
-export const BLOCK_BYTES = 32 * 2 ** 20;
 
 type AnyConnection = ConnectionJob | ConnectionJob<"control">;
 type AnyEdges = EdgeJob | EdgeJob<"control">;

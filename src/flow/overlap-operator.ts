@@ -3,8 +3,8 @@
 import { defer, mergeMap, of, type OperatorFunction } from "rxjs";
 import type { Connection, Layer } from "../model/layer.ts";
 import { controlledEnds } from "../stages/null-control.ts";
+import { connectionWorkspace } from "../stages/memory-needs.ts";
 import { ConnectionQueue } from "./connection-queue.ts";
-import { BLOCK_BYTES } from "./edge-operators.ts";
 import type { ConnectionJob, ConnectionKind, SkippedConnection, SpectrumJob } from "./jobs.ts";
 import type { SpectrumHandle, SpectrumStore } from "./spectrum-store.ts";
 import type { Workshop } from "./workshop.ts";
@@ -90,11 +90,7 @@ function connectionJob<Kind extends ConnectionKind>(
   signal?: AbortSignal,
 ): ConnectionJob<Kind> {
   store.announce(a);
-  // One block of inner products with its operands and results, and the candidates of a whole matrix at the worst.
-  const workspace = Math.min(
-    3 * BLOCK_BYTES,
-    64 * a.singularValues.length * b.singularValues.length * target.positions,
-  ) + 2 ** 20;
+  const workspace = connectionWorkspace(a.singularValues.length, b.singularValues.length, target.positions);
   return {
     kind,
     connection,

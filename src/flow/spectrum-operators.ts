@@ -7,6 +7,7 @@ import type { Model } from "../model/ports.ts";
 import type { Spectrum } from "../model/spectrum.ts";
 import { type Matrix, release } from "../model/tensor.ts";
 import { channelFactors, scale } from "../stages/fold.ts";
+import { layerNeed } from "../stages/memory-needs.ts";
 import { layerGraph, type LayerSettings } from "../stages/layers.ts";
 import { spectrum as decompose } from "../stages/svd.ts";
 import { unfold as unfoldWeight } from "../stages/unfold.ts";
@@ -76,12 +77,9 @@ export function svd(
     return { ...spectrum, layer, unfolding };
   };
   const spectrumOf = async (job: MatrixJob, signal: AbortSignal): Promise<SpectrumJob> => {
-    const { layer, graph, model, shape } = job;
-    const weightBytes = 8 * layer.groups * shape.rows * shape.cols;
+    const { layer, graph, model } = job;
     const rank = Math.min(rankOf(layer, unfolding), most * layer.groups);
-    const spectrumSize = rank * (8 * (shape.rows + shape.cols) + 12);
-    // The weight as read and as unfolded, the kernel's own memory, and the result.
-    const need = 2 * weightBytes + kernel.workspace(shape.rows, shape.cols) + spectrumSize;
+    const need = layerNeed(layer, unfolding, most, (rows, cols) => kernel.workspace(rows, cols)).bytes;
     await store.caughtUp(model, kernel.concurrency);
     const grant = await budget.acquire(need, `layer ${layer.name}`, { signal });
     try {

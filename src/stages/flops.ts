@@ -52,14 +52,16 @@ export function connectionFlops(source: Layer, target: Layer, unfolding: Unfoldi
   return 2 * pairs * vector;
 }
 
-/** Operations of a whole model. */
+/** Operations of a whole model: of its decompositions, and of its overlaps (once; a null control does them again, and makes its random frames besides, which are not counted). */
 export function graphFlops(
   { layers, connections }: LayerGraph,
   unfolding: Unfolding,
   rank = Infinity,
-): number {
-  const spectra = layers.reduce((sum, layer) => sum + layerFlops(layer, unfolding, rank), 0);
+): { readonly spectra: number; readonly overlaps: number } {
   const between = ({ source, target }: Connection) =>
     connectionFlops(layers[source]!, layers[target]!, unfolding, rank);
-  return connections.reduce((sum, connection) => sum + between(connection), spectra);
+  return {
+    spectra: layers.reduce((sum, layer) => sum + layerFlops(layer, unfolding, rank), 0),
+    overlaps: connections.reduce((sum, connection) => sum + between(connection), 0),
+  };
 }

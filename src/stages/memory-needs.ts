@@ -1,0 +1,37 @@
+/** Bytes that the jobs of a run need at a time, of its byte budget. */
+
+import { type Layer, rankOf, unfoldedShape, type Unfolding } from "../model/layer.ts";
+
+/** Overlap blocks are this large at most: enough rows for the kernel to be efficient. */
+export const BLOCK_BYTES = 32 * 2 ** 20;
+
+/** A layer's decomposition. */
+export interface LayerNeed {
+  /** While it is decomposed. */
+  readonly bytes: number;
+  /** Of its spectrum, as long as a connection needs it. */
+  readonly spectrum: number;
+}
+
+/**
+ * What a layer needs: the weight as read and as unfolded, the kernel's own memory, and the result.
+ *
+ * @param rank as for `Kernel.svd`
+ * @param workspace see `Kernel.workspace`
+ */
+export function layerNeed(
+  layer: Layer,
+  unfolding: Unfolding,
+  rank: number,
+  workspace: (rows: number, cols: number) => number,
+): LayerNeed {
+  const { rows, cols } = unfoldedShape(layer, unfolding);
+  const weight = 8 * layer.groups * rows * cols;
+  const spectrum = Math.min(rankOf(layer, unfolding), rank * layer.groups) * (8 * (rows + cols) + 12);
+  return { bytes: 2 * weight + workspace(rows, cols) + spectrum, spectrum };
+}
+
+/** What a connection needs beside both spectra: one block of inner products with its operands and results, and the candidates of a whole matrix at the worst. */
+export function connectionWorkspace(sources: number, targets: number, positions: number): number {
+  return Math.min(3 * BLOCK_BYTES, 64 * sources * targets * positions) + 2 ** 20;
+}
