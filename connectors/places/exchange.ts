@@ -76,7 +76,7 @@ async function ask(question: Question, signal: AbortSignal): Promise<Response> {
     const location = response.headers.get("location");
     if (![301, 302, 303, 307, 308].includes(response.status) || location === null) return response;
     await response.body?.cancel().catch(() => {});
-    const next = URL.parse(location, url);
+    const next = URL.parse(location, url.href);
     const allowed = next !== null && (next.protocol === "https:" || next.protocol === url.protocol);
     if (
       !allowed || !/^https?:$/.test(next.protocol) || next.username !== "" || redirects === MOST_REDIRECTS
