@@ -131,8 +131,9 @@ class Reader {
         jobs.push(pending.done.catch(() => {}));
         at = pending.end;
       } else {
-        const to = this.#endOfFetch(at, end);
-        jobs.push(this.#fetch(at, to, signal).then((bytes) => put(at, bytes)));
+        const from = at;
+        const to = this.#endOfFetch(from, end);
+        jobs.push(this.#fetch(from, to, signal).then((bytes) => put(from, bytes)));
         at = to;
       }
     }
