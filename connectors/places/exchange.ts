@@ -123,7 +123,7 @@ function lost(host: string, cause: unknown, signal: AbortSignal): Error {
 export function lostConnection(host: string, cause: unknown): Hiccup {
   const inner = cause instanceof Error && cause.cause !== undefined ? cause.cause : cause;
   const code = codeOf(inner) ?? (inner instanceof AggregateError ? codeOf(inner.errors[0]) : undefined);
-  const message = messageOf(cause).replaceAll(/\(?https?:\/\/[^\s)]*\)?/g, "").trim();
+  const message = messageOf(inner).replaceAll(/\(?https?:\/\/[^\s)]*\)?/g, "").trim();
   const unreachable = code === undefined
     ? /dns|tcp connect|connection refused|not known/i.test(message)
     : ["ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH"].includes(code);

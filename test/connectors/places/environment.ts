@@ -35,6 +35,6 @@ export class Environment {
       if (value === undefined) delete env[name];
       else env[name] = value;
     }
-    await rm(this.folder, { recursive: true, force: true });
+    if (this.folder !== "") await rm(this.folder, { recursive: true, force: true });
   }
 }

@@ -131,17 +131,20 @@ describe("a run of models on the web", async () => {
   });
 
   it("fails for one model and goes on with the others", async () => {
+    const gone = await FileServer.start();
+    const dead = `${gone.origin}/other.pt`;
+    await gone.stop();
     const places = [
       `${server.origin}/pt/gone.pt`,
       `${server.origin}/pt/net.pt`,
-      "http://127.0.0.1:1/other.pt",
+      dead,
     ];
     const { record } = await run({ ...settings, models: places, out: join(environment.folder, "some") });
     expect(record.models.map(({ uri }) => uri)).toEqual([places[1]]);
     expect(record.failed.map(({ error }) => error)).toEqual([
       expect.stringMatching(/gone\.pt: found no such file \(404\), required a file that can be read$/),
       expect.stringMatching(
-        /other\.[^:]*: found no connection to 127\.0\.0\.1:1 \(.*\), after 3 attempts in .* s, required a host that can be reached \(offline\?\)$/,
+        /other\.[^:]*: found no connection to 127\.0\.0\.1:\d+ \(ECONNREFUSED\), after 3 attempts in .* s, required a host that can be reached \(offline\?\)$/,
       ),
     ]);
   });
