@@ -3,7 +3,7 @@
 import type { ByteSource } from "../bytes.ts";
 import { openFile } from "../sources/file.ts";
 import { stat } from "node:fs/promises";
-import { type Scheme, schemeOf } from "./place.ts";
+import { placeOf, type Scheme, schemeOf } from "./place.ts";
 import type { Listing, RemotePlaces } from "./remote-places.ts";
 
 const REMOTE: Readonly<Record<Scheme, () => Promise<RemotePlaces>>> = {
@@ -22,8 +22,8 @@ const REMOTE: Readonly<Record<Scheme, () => Promise<RemotePlaces>>> = {
 export async function openPlace(place: string, signal?: AbortSignal): Promise<ByteSource> {
   const scheme = schemeOf(place);
   if (scheme === null) return await openFile(place);
-  const source = await (await REMOTE[scheme]()).open(place, "is an error", signal);
-  if (source === null) throw new RangeError(`${place}: found no such file, required one`);
+  const source = await (await REMOTE[scheme]()).open(placeOf(place), "is an error", signal);
+  if (source === null) throw new RangeError(`${placeOf(place)}: found no such file, required one`);
   return source;
 }
 
@@ -35,7 +35,7 @@ export async function openPlace(place: string, signal?: AbortSignal): Promise<By
  */
 export async function openIfThere(place: string, signal?: AbortSignal): Promise<ByteSource | null> {
   const scheme = schemeOf(place);
-  if (scheme !== null) return await (await REMOTE[scheme]()).open(place, "is null", signal);
+  if (scheme !== null) return await (await REMOTE[scheme]()).open(placeOf(place), "is null", signal);
   return (await stat(place).catch(() => null))?.isFile() === true ? await openFile(place) : null;
 }
 
@@ -43,5 +43,5 @@ export async function openIfThere(place: string, signal?: AbortSignal): Promise<
 export async function listPlace(place: string, signal?: AbortSignal): Promise<Listing> {
   const scheme = schemeOf(place);
   if (scheme === null) throw new TypeError(`${place}: found a path, required a remote place`);
-  return await (await REMOTE[scheme]()).list(place, signal);
+  return await (await REMOTE[scheme]()).list(placeOf(place), signal);
 }

@@ -1,7 +1,7 @@
 /** Which formats there are. A new one is a file and a line here. */
 
 import { extname } from "node:path";
-import { isRemote, nameOf } from "../places/place.ts";
+import { isRemote, nameOf, placeOf } from "../places/place.ts";
 import { show } from "../../src/model/errors.ts";
 import type { SourceFormat } from "../../src/model/ports.ts";
 import { withConfig } from "./model-config.ts";
@@ -61,6 +61,12 @@ export function withoutExtension(path: string): string {
  * @throws {TypeError} when the file has no format that can be read; says which it has and how to convert it, or lists those that can
  */
 export async function formatOf(path: string, signal?: AbortSignal): Promise<SourceFormat> {
+  const format = await knownFormat(placeOf(path), signal);
+  // What is secret in an address gets no further than here.
+  return { ...format, open: (path, id, signal) => format.open(placeOf(path), id, signal) };
+}
+
+async function knownFormat(path: string, signal?: AbortSignal): Promise<SourceFormat> {
   const extension = extensionOf(path);
   const load = FORMATS.get(extension);
   if (load !== undefined && !SHARED_EXTENSIONS.includes(extension)) {
