@@ -18,10 +18,17 @@ const MOST_KEYS = 100_000;
 
 const PAGE = 1000;
 
+/** Milliseconds for which a listing says what there is not: a run asks for files beside its models right after it. */
+const LISTED_FOR = 60_000;
+
+/** Listings by address of their prefix. */
+const listed = new Map<string, { readonly keys: ReadonlySet<string>; readonly until: number }>();
+
 /** `s3://bucket/key`, `s3://bucket/prefix/` and `s3://bucket/prefix/**` with wildcards. */
 export const s3Places: RemotePlaces = {
   async open(place, missing, signal) {
     const bucket = await openBucket(place);
+    if (missing === "is null" && isKnownMissing(addressOf(bucket), bucket.key)) return null;
     const object = { place, ask: () => signed(place, bucket) };
     return await openRemote(object, { address: addressOf(bucket), missing }, signal);
   },
@@ -32,6 +39,7 @@ export const s3Places: RemotePlaces = {
     if (!isGlob(key) && /\.[a-z][a-z0-9]*$/i.test(key)) return only(place);
     const base = isGlob(key) ? globBase(key) : key;
     const keys = await keysBelow(place, bucket, base, signal);
+    listed.set(addressOf({ ...bucket, key: base }), { keys: new Set(keys), until: Date.now() + LISTED_FOR });
     if (!isGlob(key) && keys.includes(key) && !key.endsWith("/")) return only(place);
     const folder = isGlob(key) || base === "" || base.endsWith("/") ? base : `${base}/`;
     const pattern = isGlob(key) ? globPattern(key) : null;
@@ -43,7 +51,18 @@ export const s3Places: RemotePlaces = {
   },
 };
 
+/** Whether a listing that is still good has all that begins like this address, and not this. */
+function isKnownMissing(address: string, key: string): boolean {
+  for (const [prefix, { keys, until }] of listed) {
+    if (until < Date.now()) listed.delete(prefix);
+    else if (address.startsWith(prefix) && !keys.has(key)) return true;
+  }
+  return false;
+}
+
+/** One object; files may have been put beside it since a listing. */
 function only(place: string): Listing {
+  listed.clear();
   return { root: place, name: folderNameOf(place), files: [{ place, inside: "" }], single: true };
 }
 
