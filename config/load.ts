@@ -41,7 +41,20 @@ export function runConfigOf(settings: Overrides): LoadedConfig {
  * @throws {ConfigError} when it cannot be read or parsed, or is not valid
  */
 export async function loadTopology(path: string): Promise<PlacedTopology> {
-  const document = await readDocument(path);
+  return topologyOf(await readDocument(path));
+}
+
+/**
+ * A topology from the text of a file that was read elsewhere.
+ *
+ * @param path named in messages
+ * @throws {ConfigError} when it cannot be parsed, or is not valid
+ */
+export function parseTopology(path: string, text: string): PlacedTopology {
+  return topologyOf(parseConfigDocument(path, text));
+}
+
+function topologyOf(document: ConfigDocument): PlacedTopology {
   const topology = check(topologySchema, document, document.value, (keys) => document.place(keys));
   return placed(topology, document, []);
 }

@@ -48,7 +48,9 @@ const exclude = globsSchema.optional();
 
 /** Files among `models`, in a config or in a manifest. */
 export const fileEntrySchema = z.strictObject({
-  path: text.describe("A file, a folder or a glob."),
+  path: text.describe(
+    "A file, a folder, a glob, or a remote place: https://…, s3://bucket/key-or-prefix/, hub:org/name@revision/path.",
+  ),
   id: text.optional().describe("The model's id; only for a single file."),
   topology: topology.optional(),
   include,
@@ -74,7 +76,7 @@ const modelSchema = z.union([
     exclude,
   }),
 ]).describe(
-  "A model file, a folder, a glob, a manifest or a generated model. Paths are relative to the config file.",
+  "A model file, a folder, a glob, a remote place, a manifest or a generated model. Paths are relative to the config file.",
 );
 
 const edgesSchema = z.union([

@@ -1,9 +1,27 @@
 /** Bytes by position, wherever they lie. */
 
+/** Bytes of a file, end exclusive. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What is known of a file that is not on this machine. */
+export interface RemoteFile {
+  /** The server's name for this content, to which the source is pinned; absent where it gives none. */
+  readonly etag?: string;
+  /** The commit, where the place has such a thing. */
+  readonly revision?: string;
+  /** All that was asked of it so far: in order, apart, none of it read ahead. */
+  touched(): readonly ByteRange[];
+}
+
 /** A readable run of bytes. Its size does not change while it is open. */
 export interface ByteSource {
   /** In bytes. */
   readonly size: number;
+  /** Where every byte costs: present for files that are fetched. */
+  readonly remote?: RemoteFile;
   /**
    * Reads `[start, end)`.
    *

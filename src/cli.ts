@@ -136,7 +136,10 @@ const run = program.command("run")
   .description(
     "compute the spectral graph of models: a config file (.yaml), or model files, folders, globs and manifests (.csv)",
   )
-  .argument("<what...>", 'pipeline.yaml, or model.safetensors, folder, "glob/**/*.safetensors"')
+  .argument(
+    "<what...>",
+    'pipeline.yaml, or model.safetensors, folder, "glob/**/*.safetensors", https://…, s3://bucket/prefix/, hub:org/name@revision',
+  )
   .option("--json", "progress as JSON lines on stderr, the report as JSON on stdout")
   .option("--quiet", "no progress, no tables; errors only")
   .option("--dry-run", "only say what would be read, computed and written, and how long it would take");

@@ -4,23 +4,15 @@ import { stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, relative, resolve, sep } from "node:path";
 import { glob, isDynamicPattern } from "tinyglobby";
 import { messageOf } from "../../src/model/errors.ts";
-import { FOLDER_EXTENSIONS, modelsAmong } from "./listing.ts";
-import { extensionOf, EXTENSIONS, formatOf, withoutExtension } from "./registry.ts";
+import { listPlace } from "../places/open.ts";
+import { isRemote, nameOf, placeOf, schemeOf } from "../places/place.ts";
+import { FOLDER_EXTENSIONS, modelsAmong, withoutTwins } from "./listing.ts";
+import { collectionIds, type ModelFile, plainId } from "./model-ids.ts";
+import { extensionOf, EXTENSIONS, formatOf } from "./registry.ts";
 import { UNSUPPORTED_EXTENSIONS } from "./unsupported.ts";
 
-/** A model file and the id it gets. */
-export interface ModelFile {
-  readonly path: string;
-  readonly id: string;
-  /** Its path below the folder or the folders that a glob searches, with `/`; a single file's own name. */
-  readonly name: string;
-}
-
-/** File names that say nothing about the model; its folder's name does. */
-const GENERIC = /^(model|final|weights|checkpoint|pytorch_model|epoch-?\d*(\..*)?|step-?\d*(\..*)?)$/i;
-
 /**
- * The models that a path, folder or glob stands for, naturally sorted.
+ * The models that a path, folder, glob or remote place stands for, naturally sorted.
  *
  * Ids: a single file gets its name without extension (with its folder's name before it where the file's own is generic, such
  * as `model` or `epoch-003`); files of a folder or glob get their path relative to it, likewise. Files that differ in nothing but
@@ -29,7 +21,12 @@ const GENERIC = /^(model|final|weights|checkpoint|pytorch_model|epoch-?\d*(\..*)
  * @param baseDir where relative patterns start
  * @throws {RangeError} when nothing is found; names the pattern
  */
-export async function resolveModels(pattern: string, baseDir: string): Promise<ModelFile[]> {
+export async function resolveModels(
+  pattern: string,
+  baseDir: string,
+  signal?: AbortSignal,
+): Promise<ModelFile[]> {
+  if (isRemote(pattern)) return await remoteModels(placeOf(pattern), signal);
   const path = isAbsolute(pattern) ? pattern : resolve(baseDir, pattern);
   const found = await stat(path).catch(() => null);
   if (found?.isDirectory()) {
@@ -37,7 +34,7 @@ export async function resolveModels(pattern: string, baseDir: string): Promise<M
     return await named(await modelsAmong(files), path, path, `the folder ${path}`, () => refusedIn(path));
   }
   if (found !== null || !isDynamicPattern(pattern)) {
-    return [{ path, id: plainId(path, dirname(dirname(path))), name: basename(path) }];
+    return [{ path, id: plainId(path), name: basename(path) }];
   }
   const files = await glob(pattern.split(sep).join("/"), {
     cwd: baseDir,
@@ -48,6 +45,23 @@ export async function resolveModels(pattern: string, baseDir: string): Promise<M
   const refused = () => refusalOf(files);
   const common = commonFolder(known);
   return await named(known, dirname(common), common, `the pattern ${pattern} in ${baseDir}`, refused);
+}
+
+/** The models among the files of a remote place. */
+async function remoteModels(place: string, signal?: AbortSignal): Promise<ModelFile[]> {
+  const { files, name, root, single } = await listPlace(place, signal);
+  if (single) {
+    return files.map(({ place }) => ({ path: place, id: plainId(place, name), name: nameOf(place) }));
+  }
+  const inside = new Map(files.map((file) => [file.place, file.inside]));
+  const all = [...inside.keys()];
+  const wanted = new Set(FOLDER_EXTENSIONS);
+  const candidates = all.filter((each) => wanted.has(extensionOf(each)));
+  const found = await modelsAmong(candidates, all, signal);
+  const models = schemeOf(place) === "hub" ? withoutTwins(found) : found;
+  if (models.length === 0) throw nothingIn(root, await refusalOf(all));
+  const below = (each: string) => ({ place: each, inside: inside.get(each)!, name: inside.get(each)! });
+  return collectionIds(models.map(below), name);
 }
 
 /** Files with one of these extensions below a folder, whatever their case. */
@@ -67,7 +81,7 @@ async function refusedIn(folder: string): Promise<string> {
 
 async function refusalOf(files: readonly string[]): Promise<string> {
   const first = [...files].sort().find((file) => UNSUPPORTED_EXTENSIONS.includes(extensionOf(file))) ??
-    files.find((file) => basename(file) === "model.json");
+    files.find((file) => nameOf(file) === "model.json");
   if (first === undefined) return "";
   return await formatOf(first).then(() => "", (failure: unknown) => `; ${messageOf(failure)}`);
 }
@@ -79,30 +93,20 @@ async function named(
   what: string,
   refused: () => Promise<string>,
 ): Promise<ModelFile[]> {
-  if (files.length === 0) {
-    throw new RangeError(
-      `${what}: found no model, required at least one file with extension ${
-        EXTENSIONS.join(" or ")
-      }${await refused()}`,
-    );
-  }
-  const order = new Intl.Collator("en", { numeric: true });
-  // Where a name right under the root says nothing (`epoch-003`), all ids begin with the root's own name.
-  const generic = files.some((path) =>
-    dirname(path) === root && GENERIC.test(withoutExtension(basename(path)))
+  if (files.length === 0) throw nothingIn(what, await refused());
+  const below = (folder: string, path: string) => relative(folder, path).split(sep).join("/");
+  const listed = files.map((path) => ({
+    place: path,
+    inside: below(root, path),
+    name: below(searched, path),
+  }));
+  return collectionIds(listed, basename(root));
+}
+
+function nothingIn(what: string, refused: string): RangeError {
+  return new RangeError(
+    `${what}: found no model, required at least one file with extension ${EXTENSIONS.join(" or ")}${refused}`,
   );
-  const start = generic ? dirname(root) : root;
-  const sorted = [...files].sort((a, b) => order.compare(a, b));
-  const ids = sorted.map((path) => relativeId(path, start));
-  return sorted.map((path, at) => {
-    const id = ids[at]!;
-    const name = relative(searched, path).split(sep).join("/");
-    return {
-      path,
-      id: ids.filter((other) => other === id).length > 1 ? `${id}${extensionOf(path)}` : id,
-      name,
-    };
-  });
 }
 
 function commonFolder(files: readonly string[]): string {
@@ -111,13 +115,4 @@ function commonFolder(files: readonly string[]): string {
     while (folder !== shared && !folder.startsWith(shared + sep)) shared = dirname(shared);
     return shared;
   }, files[0] === undefined ? "." : dirname(files[0]));
-}
-
-function relativeId(path: string, root: string): string {
-  return withoutExtension(relative(root, path)).split(sep).join("/");
-}
-
-function plainId(path: string, root: string): string {
-  const name = withoutExtension(basename(path));
-  return GENERIC.test(name) ? relativeId(path, root) : name;
 }

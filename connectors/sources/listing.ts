@@ -1,9 +1,11 @@
 /** Which of the files of a folder or glob are models. */
 
 import { readdir } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
+import { isRemote, nameOf } from "../places/place.ts";
+import { RemoteError } from "../places/remote-error.ts";
 import { recognize } from "./recognize.ts";
-import { extensionOf, FORMATS, SHARED_EXTENSIONS } from "./registry.ts";
+import { extensionOf, FORMATS, SHARED_EXTENSIONS, withoutExtension } from "./registry.ts";
 import { INDEX_ENDING, weightMap } from "./sharded.ts";
 
 /** What trainers leave beside a model, under extensions of models. */
@@ -21,38 +23,83 @@ export const FOLDER_EXTENSIONS: readonly string[] = [...FORMATS.keys()].filter((
 /**
  * The files that are models: those of a known extension, less what trainers leave; files under extensions that others use too
  * only where their content is a model's; and in place of the shards of an index, the index, once.
+ *
+ * @param all of remote files, everything that is listed: their folders cannot be asked
  */
-export async function modelsAmong(files: readonly string[]): Promise<string[]> {
+export async function modelsAmong(
+  files: readonly string[],
+  all: readonly string[] = files,
+  signal?: AbortSignal,
+): Promise<string[]> {
   const indices = new Map<string, ReadonlyMap<string, string>>();
   const found = new Set<string>();
   for (const file of files) {
     const extension = extensionOf(file);
-    if (!FORMATS.has(extension) || NO_MODEL.test(basename(file))) continue;
-    const folder = dirname(file);
-    const shards = indices.get(folder) ?? await shardsIn(folder);
+    if (!FORMATS.has(extension) || NO_MODEL.test(nameOf(file))) continue;
+    const folder = folderOf(file);
+    const shards = indices.get(folder) ?? await shardsIn(await indicesIn(folder, all), signal);
     indices.set(folder, shards);
-    const index = shards.get(basename(file));
+    const index = shards.get(nameOf(file));
     if (index !== undefined) found.add(index);
-    else if (!SHARED_EXTENSIONS.includes(extension) || await isModel(file)) found.add(file);
+    else if (!SHARED_EXTENSIONS.includes(extension) || await isModel(file, signal)) found.add(file);
   }
   return [...found];
 }
 
-/** Shards in a folder, by name, and the path of their index. */
-async function shardsIn(folder: string): Promise<ReadonlyMap<string, string>> {
+function folderOf(file: string): string {
+  return isRemote(file) ? file.slice(0, file.lastIndexOf("/")) : dirname(file);
+}
+
+/** The indices in a folder. */
+async function indicesIn(folder: string, all: readonly string[]): Promise<string[]> {
+  const files = isRemote(folder)
+    ? all.filter((file) => folderOf(file) === folder)
+    : (await readdir(folder)).map((name) => join(folder, name));
+  return files.filter((file) => file.endsWith(INDEX_ENDING) && FORMATS.has(extensionOf(file))).sort();
+}
+
+/** Shards of some indices, by name, and the path of their index. */
+async function shardsIn(
+  indices: readonly string[],
+  signal?: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
   const shards = new Map<string, string>();
-  for (const name of (await readdir(folder)).sort()) {
-    if (!name.endsWith(INDEX_ENDING) || !FORMATS.has(extensionOf(name))) continue;
-    const index = join(folder, name);
+  for (const index of indices) {
     // A damaged index is found by whoever opens it.
-    const map = await weightMap(index).catch(() => new Map<string, string>());
+    const map = await weightMap(index, signal).catch((failure: unknown) =>
+      unlessLost(failure, signal, new Map<string, string>())
+    );
     for (const file of map.values()) if (!shards.has(file)) shards.set(file, index);
   }
   return shards;
 }
 
+/** What the twins of `model` are called in other formats. */
+const OTHER_NAMES = /^(pytorch|tf|flax)_model$/;
+
+/** Leaves out whatever stands beside the same model in safetensors, as repositories carry it for older programs. */
+export function withoutTwins(models: readonly string[]): string[] {
+  const stemOf = (file: string) =>
+    `${folderOf(file)}/${withoutExtension(nameOf(file)).replace(OTHER_NAMES, "model")}`;
+  const safe = (file: string) => extensionOf(file).startsWith(".safetensors");
+  const stems = new Set(models.filter(safe).map(stemOf));
+  return models.filter((file) =>
+    safe(file) || !TWINS.includes(extensionOf(file)) || !stems.has(stemOf(file))
+  );
+}
+
+/** Extensions of twins. An ONNX file is none: it knows the graph. */
+const TWINS: readonly string[] = [".bin", ".bin.index.json", ".pt", ".pth", ".ckpt", ".h5"];
+
 /** A damaged archive is one, so that it is not passed over in silence, except where anybody's archives have the extension. */
-async function isModel(file: string): Promise<boolean> {
-  const found = await recognize(file).catch(() => null);
+async function isModel(file: string, signal?: AbortSignal): Promise<boolean> {
+  const found = await recognize(file, signal).catch((failure: unknown) => unlessLost(failure, signal, null));
   return found === null ? extensionOf(file) !== ".zip" : found.extension !== null;
+}
+
+/** A file that cannot be had says nothing about what it is. */
+function unlessLost<T>(failure: unknown, signal: AbortSignal | undefined, otherwise: T): T {
+  signal?.throwIfAborted();
+  if (failure instanceof RemoteError) throw failure;
+  return otherwise;
 }

@@ -1,9 +1,10 @@
 /** The `config.json` that Hugging Face writes beside weights, whatever their format. */
 
-import { stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
 import type { Model, SourceFormat } from "../../src/model/ports.ts";
-import { digestFile, openFile } from "./file.ts";
+import type { ByteSource } from "../bytes.ts";
+import { openIfThere } from "../places/open.ts";
+import { beside } from "../places/place.ts";
+import { digestFile } from "./digest.ts";
 import { readJson } from "./json-file.ts";
 
 /** Configs have some kilobytes; those that list ten thousand labels have half a megabyte. */
@@ -14,13 +15,10 @@ export function withConfig(format: SourceFormat): SourceFormat {
   return {
     ...format,
     async open(path, id, signal) {
-      const config = join(dirname(path), "config.json");
-      if (config === path || !(await stat(config).catch(() => null))?.isFile()) {
-        return await format.open(path, id, signal);
-      }
+      const config = beside(path, "config.json");
       const model = await format.open(path, id, signal);
       try {
-        return await configured(model, config, signal);
+        return config === path ? model : await configured(model, config, signal);
       } catch (failure) {
         await model.close();
         throw failure;
@@ -32,7 +30,16 @@ export function withConfig(format: SourceFormat): SourceFormat {
 async function configured(model: Model, path: string, signal?: AbortSignal): Promise<Model> {
   // A format that has read a config of its own knows better.
   if (model.config !== undefined) return model;
-  const source = await openFile(path);
+  const source = await openIfThere(path, signal);
+  return source === null ? model : await withConfigOf(model, path, source, signal);
+}
+
+async function withConfigOf(
+  model: Model,
+  path: string,
+  source: ByteSource,
+  signal?: AbortSignal,
+): Promise<Model> {
   try {
     const config = await readJson(path, source, LONGEST_CONFIG, signal);
     const digest = await digestFile(path, source, signal);

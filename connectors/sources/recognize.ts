@@ -1,7 +1,7 @@
 /** What a file is by its content, for extensions that several formats share. */
 
 import type { ByteSource } from "../bytes.ts";
-import { openFile } from "./file.ts";
+import { openPlace } from "../places/open.ts";
 import { isNpy } from "./numpy/npy-header.ts";
 import { isLegacyTorch, pickleEntry } from "./pytorch/containers.ts";
 import { isZip, openZip } from "./zip/zip.ts";
@@ -22,7 +22,7 @@ export interface Recognized {
  * @throws {RangeError} when there is no such file
  */
 export async function recognize(path: string, signal?: AbortSignal): Promise<Recognized> {
-  const source = await openFile(path);
+  const source = await openPlace(path, signal);
   try {
     const head = await source.slice(0, Math.min(HEAD, source.size), signal);
     return { extension: await extensionFor(path, source, head, signal), head };

@@ -1,9 +1,11 @@
 /** Which formats there are. A new one is a file and a line here. */
 
 import { extname } from "node:path";
+import { isRemote, nameOf, placeOf } from "../places/place.ts";
 import { show } from "../../src/model/errors.ts";
 import type { SourceFormat } from "../../src/model/ports.ts";
 import { withConfig } from "./model-config.ts";
+import { fetched } from "./fetched.ts";
 import { recognize } from "./recognize.ts";
 import { refusal, unsupportedFormat } from "./unsupported.ts";
 
@@ -40,14 +42,14 @@ export const SHARED_EXTENSIONS: readonly string[] = [".bin", ".ckpt", ".tar", ".
 
 /** A file's extension, lower case: the longest that is known, else whatever follows its last dot. */
 export function extensionOf(path: string): string {
-  const lower = path.toLowerCase();
+  const lower = (isRemote(path) ? nameOf(path) : path).toLowerCase();
   const known = EXTENSIONS.filter((extension) =>
     lower.endsWith(extension) && lower.length > extension.length
   );
   return known.reduce((longest, each) => each.length > longest.length ? each : longest, extname(lower));
 }
 
-/** A path without its extension. */
+/** A path or name without its extension. */
 export function withoutExtension(path: string): string {
   return path.slice(0, path.length - extensionOf(path).length);
 }
@@ -58,13 +60,21 @@ export function withoutExtension(path: string): string {
  *
  * @throws {TypeError} when the file has no format that can be read; says which it has and how to convert it, or lists those that can
  */
-export async function formatOf(path: string): Promise<SourceFormat> {
+export async function formatOf(path: string, signal?: AbortSignal): Promise<SourceFormat> {
+  const format = await knownFormat(placeOf(path), signal);
+  // What is secret in an address gets no further than here.
+  return { ...format, open: (path, id, signal) => format.open(placeOf(path), id, signal) };
+}
+
+async function knownFormat(path: string, signal?: AbortSignal): Promise<SourceFormat> {
   const extension = extensionOf(path);
   const load = FORMATS.get(extension);
-  if (load !== undefined && !SHARED_EXTENSIONS.includes(extension)) return withConfig(await load());
-  const found = await recognize(path);
+  if (load !== undefined && !SHARED_EXTENSIONS.includes(extension)) {
+    return withConfig(fetched(path, await load()));
+  }
+  const found = await recognize(path, signal);
   const byContent = load === undefined || found.extension === null ? undefined : FORMATS.get(found.extension);
-  if (byContent !== undefined) return withConfig(await byContent());
+  if (byContent !== undefined) return withConfig(fetched(path, await byContent()));
   const unsupported = unsupportedFormat(extension, found.head);
   if (unsupported !== undefined) throw refusal(path, unsupported);
   if (load !== undefined) {

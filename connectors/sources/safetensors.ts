@@ -7,7 +7,8 @@ import { messageOf, show } from "../../src/model/errors.ts";
 import type { Model, SourceFormat } from "../../src/model/ports.ts";
 import { elementCount, type TensorInfo } from "../../src/model/tensor.ts";
 import type { ByteSource } from "../bytes.ts";
-import { digestFile, openFile } from "./file.ts";
+import { openPlace } from "../places/open.ts";
+import { digestFile } from "./digest.ts";
 import { DTYPE_BYTES, toFloat64, unreadable } from "./floats.ts";
 
 /** The format's own limit on its header: a hundred megabytes of JSON describe a million tensors. */
@@ -34,7 +35,7 @@ export const safetensors: SourceFormat = {
   name: "safetensors",
   extensions: [".safetensors"],
   async open(path, id, signal) {
-    const source = await openFile(path);
+    const source = await openPlace(path, signal);
     try {
       return modelOf(path, id, source, await readHeader(path, source, signal));
     } catch (failure) {

@@ -3,11 +3,13 @@
  * which tensor is in which file. All files are opened by their headers; each tensor is read from its own.
  */
 
-import { basename, dirname, extname, join } from "node:path";
+import { basename, extname } from "node:path";
 import { show } from "../../src/model/errors.ts";
 import type { Model, SourceFormat } from "../../src/model/ports.ts";
 import type { TensorInfo } from "../../src/model/tensor.ts";
-import { digestFile, openFile } from "./file.ts";
+import { openPlace } from "../places/open.ts";
+import { beside } from "../places/place.ts";
+import { digestFile } from "./digest.ts";
 import { readJson } from "./json-file.ts";
 import { pytorch } from "./pytorch/pytorch.ts";
 import { safetensors } from "./safetensors.ts";
@@ -33,7 +35,7 @@ export const sharded: SourceFormat = {
     const open: { readonly model: Model; readonly file: string }[] = [];
     try {
       for (const file of new Set(files.values())) {
-        const shard = join(dirname(path), file);
+        const shard = beside(path, file);
         open.push({ file, model: await SHARDS.get(extname(file))!.open(shard, id, signal) });
       }
       return modelOf(path, id, files, new Map(open.map(({ file, model }) => [file, model])));
@@ -51,7 +53,7 @@ export const sharded: SourceFormat = {
  * @throws {SyntaxError} when it is no index, or names a file that is not in its folder
  */
 export async function weightMap(path: string, signal?: AbortSignal): Promise<ReadonlyMap<string, string>> {
-  const source = await openFile(path);
+  const source = await openPlace(path, signal);
   try {
     const index = await readJson(path, source, LONGEST_INDEX, signal);
     const entries = objectOf(objectOf(index)?.["weight_map"]);
@@ -134,7 +136,7 @@ function modelOf(
       return await shard.read(name, signal);
     },
     async inputs(signal, tensors) {
-      const source = await openFile(path);
+      const source = await openPlace(path, signal);
       try {
         const digests = [await digestFile(path, source, signal)];
         for (const shard of shards.values()) digests.push(...await shard.inputs(signal, tensors));

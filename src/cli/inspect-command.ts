@@ -32,7 +32,7 @@ export async function inspectCommand(
 ): Promise<0 | 3> {
   const found: Inspection[] = [];
   const failures: unknown[] = [];
-  const planned = await planModels(config, baseDir);
+  const planned = await planModels(config, baseDir, signal);
   let said = performance.now();
   for (const [at, model] of planned.entries()) {
     if (performance.now() - said > SILENCE_MS) {

@@ -2,6 +2,7 @@
 
 import { extname } from "node:path";
 import { ConfigError } from "../../config/document.ts";
+import { isRemote } from "../../connectors/places/place.ts";
 import { type LoadedConfig, loadRunConfig, type Overrides, runConfigOf } from "../../config/load.ts";
 
 const CONFIG_EXTENSIONS = [".yaml", ".yml", ".json"];
@@ -19,7 +20,7 @@ export async function configOfArguments(
   overrides: Overrides,
 ): Promise<LoadedConfig> {
   const configs = what.filter((each) =>
-    CONFIG_EXTENSIONS.includes(extname(each).toLowerCase()) && !MODEL_JSON.test(each)
+    CONFIG_EXTENSIONS.includes(extname(each).toLowerCase()) && !MODEL_JSON.test(each) && !isRemote(each)
   );
   const [config] = configs;
   if (config === undefined) {

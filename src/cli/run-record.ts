@@ -2,6 +2,7 @@
 
 import type { RunConfig } from "../../config/schema.ts";
 import type { KernelInfo } from "../kernels/kernel.ts";
+import { recorded } from "./models.ts";
 import { hostRecord, type RunRecord, type SpectraCount } from "./records.ts";
 import { totalRows } from "./run-report.ts";
 import type { WorkSummary } from "./run-work.ts";
@@ -29,7 +30,7 @@ export function runRecord(
     kernel,
     seeds: seedsOf(config),
     null_control_seed: nullControlSeed(config),
-    config,
+    config: recorded(config),
     started: started.toISOString(),
     ended: new Date().toISOString(),
     counts: {

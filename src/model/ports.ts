@@ -12,6 +12,7 @@ import type { TensorInfo } from "./tensor.ts";
 
 /** A file that was read, for the record. */
 export interface InputFile {
+  /** A path, or an address without what may be secret in it. */
   readonly path: string;
   readonly bytes: number;
   /** Hex; of the whole file unless `digested` says otherwise. */
@@ -20,6 +21,10 @@ export interface InputFile {
    * Where a run needs little of a large file: bytes that `sha256` is of, the header and the tensors that are read, in the file's order.
    */
   readonly digested?: number;
+  /** What the server called this content, where the file was fetched. */
+  readonly etag?: string;
+  /** The commit that it was fetched from. */
+  readonly revision?: string;
 }
 
 /** A model that has been opened: its header is known, its data is still on disk. */

@@ -1,8 +1,9 @@
-import { cp, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { FileServer } from "../connectors/places/server.ts";
 import { VERSION } from "../../src/version.ts";
 import { execute, ROOT, svr } from "./svr.ts";
 
@@ -15,8 +16,8 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-const onDeno = (args: readonly string[]) =>
-  execute(join(ROOT, "node_modules/.bin/deno"), ["run", "-A", join(ROOT, "src/cli.ts"), ...args]);
+const onDeno = (args: readonly string[], options: Parameters<typeof execute>[2] = {}) =>
+  execute(join(ROOT, "node_modules/.bin/deno"), ["run", "-A", join(ROOT, "src/cli.ts"), ...args], options);
 
 describe("Deno", () => {
   it("has its tasks: `npx deno task svr` runs on Deno", async () => {
@@ -52,6 +53,47 @@ describe("Deno", () => {
     expect([here, there]).toEqual([all, all]);
     expect(difference).toBeLessThanOrEqual(TOLERANCE);
     expect(verdicts).toBe(0);
+  });
+
+  it("fetches a model, what Node has fetched too", async () => {
+    const server = await FileServer.start(join(ROOT, "pipelines/models"));
+    try {
+      const place = `${server.origin}/mnist-mlp/epoch-010.safetensors`;
+      const options = { env: { SVRFLOW_CACHE: join(folder, "cache") } };
+      const args = [
+        "run",
+        place,
+        "--quiet",
+        "--graph",
+        "none",
+        "--edges",
+        "top:200",
+        "--kernel",
+        "wasm",
+        "--out",
+      ];
+      expect(await onDeno([...args, join(folder, "fetched-deno")], options)).toMatchObject({
+        code: 0,
+        stderr: "",
+      });
+      const { size } = await stat(join(ROOT, "pipelines/models/mnist-mlp/epoch-010.safetensors"));
+      expect(server.bytes()).toBe(size);
+      expect((await svr([...args, join(folder, "fetched-node")], options)).code).toBe(0);
+      expect(server.bytes()).toBe(size);
+      const files = (out: string) => readdir(join(folder, out, "edges"), { recursive: true });
+      expect(await files("fetched-deno")).toEqual(await files("fetched-node"));
+      server.misbehave = ({ response }) => {
+        response.writeHead(503, { "retry-after": "7200" }).end();
+        return true;
+      };
+      const { code, stderr } = await onDeno([...args, join(folder, "refused")], options);
+      expect([code, stderr]).toEqual([
+        1,
+        expect.stringMatching(/found an answer of 503, asked to wait 7200 s/),
+      ]);
+    } finally {
+      await server.stop();
+    }
   });
 
   it("answers Cypher about a graph that Node wrote", async () => {

@@ -7,7 +7,9 @@ import { messageOf, show } from "../../../src/model/errors.ts";
 import type { OperatorGraph } from "../../../src/model/operators.ts";
 import type { Model, SourceFormat } from "../../../src/model/ports.ts";
 import type { ByteSource } from "../../bytes.ts";
-import { digestFile, openFile } from "../file.ts";
+import { openPlace } from "../../places/open.ts";
+import { nameOf } from "../../places/place.ts";
+import { digestFile } from "../digest.ts";
 import { toFloat64 } from "../floats.ts";
 import { openHdf5 } from "../hdf5/hdf5.ts";
 import { isObject, own } from "./config.ts";
@@ -30,9 +32,9 @@ export const keras: SourceFormat = {
   name: "keras",
   extensions: [".h5", ".hdf5", ".keras"],
   async open(path, id, signal) {
-    const source = await openFile(path);
+    const source = await openPlace(path, signal);
     try {
-      return await (path.toLowerCase().endsWith(".keras") ? openArchive : openWeights)(
+      return await (nameOf(path).toLowerCase().endsWith(".keras") ? openArchive : openWeights)(
         path,
         id,
         source,

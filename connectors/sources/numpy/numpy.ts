@@ -1,11 +1,12 @@
 /** NumPy's files: `.npy`, one array, and `.npz`, a zip archive of them. Headers are read first; an array is read as a whole. */
 
-import { basename } from "node:path";
 import { messageOf, show } from "../../../src/model/errors.ts";
 import type { Model, SourceFormat } from "../../../src/model/ports.ts";
 import { elementCount, type TensorInfo } from "../../../src/model/tensor.ts";
 import type { ByteSource } from "../../bytes.ts";
-import { digestFile, openFile } from "../file.ts";
+import { openPlace } from "../../places/open.ts";
+import { nameOf } from "../../places/place.ts";
+import { digestFile } from "../digest.ts";
 import { toFloat64 } from "../floats.ts";
 import { isNpy, NPY_HEAD, type NpyHeader, npyHeader } from "./npy-header.ts";
 import { columnMajor, gather, swapBytes } from "../strided.ts";
@@ -23,7 +24,7 @@ export const numpy: SourceFormat = {
   name: "numpy",
   extensions: [".npz", ".npy"],
   async open(path, id, signal) {
-    const source = await openFile(path);
+    const source = await openPlace(path, signal);
     try {
       const head = await source.slice(0, Math.min(NPY_HEAD, source.size), signal);
       return modelOf(path, id, source, await arraysOf(path, source, head, signal));
@@ -48,7 +49,7 @@ async function arraysOf(
       } at byte 0, required a NumPy array or a zip archive of them`,
     );
   }
-  const name = basename(path).replace(/\.npy$/i, "");
+  const name = nameOf(path).replace(/\.npy$/i, "");
   const header = npyHeader(`${path}: array ${show(name)}`, head, source.size);
   return new Map([[name, { header, bytes: (signal) => source.slice(0, source.size, signal) }]]);
 }

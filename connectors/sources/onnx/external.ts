@@ -4,7 +4,8 @@ import { realpath } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative, sep } from "node:path";
 import { codeOf, messageOf, show } from "../../../src/model/errors.ts";
 import type { ByteSource } from "../../bytes.ts";
-import { openFile } from "../file.ts";
+import { openPlace } from "../../places/open.ts";
+import { beside, isRemote } from "../../places/place.ts";
 import { type OnnxTensor, rawBytes } from "./tensor.ts";
 
 /** One file of an exporter holds all weights, or each weight has its own; open files are a scarce thing. */
@@ -35,7 +36,11 @@ export class ExternalFiles {
    *
    * @throws {SyntaxError} when the place is not within a file in the model's own folder, or not within that file; names the tensor
    */
-  async place(tensor: OnnxTensor, entries: ReadonlyMap<string, string>): Promise<ExternalPlace> {
+  async place(
+    tensor: OnnxTensor,
+    entries: ReadonlyMap<string, string>,
+    signal?: AbortSignal,
+  ): Promise<ExternalPlace> {
     const location = entries.get("location") ?? "";
     const refuse = (what: string, found: string, required: string, cause?: unknown): never => {
       const place = `${this.#path}: tensor ${show(tensor.name)}, external data, ${what}`;
@@ -45,20 +50,10 @@ export class ExternalFiles {
     if (location === "" || isAbsolute(location) || /[\\:\0]|(^|\/)\.\.(\/|$)/.test(location)) {
       refuse("location", show(location), inside);
     }
-    const folder = await realpath(dirname(this.#path));
-    const file = await realpath(join(folder, location)).catch((cause: unknown): string =>
-      refuse(
-        "location",
-        codeOf(cause) === "ENOENT" ? `no file ${show(location)}` : messageOf(cause),
-        inside,
-        cause,
-      )
-    );
-    const within = relative(folder, file);
-    if (within === "" || within === ".." || within.startsWith(`..${sep}`) || isAbsolute(within)) {
-      refuse("location", `${show(location)}, a link out of the folder`, inside);
-    }
-    const source = this.#open.get(file) ?? await this.#opened(file);
+    const file = isRemote(this.#path)
+      ? beside(this.#path, location)
+      : await realFile(this.#path, location, (found, cause) => refuse("location", found, inside, cause));
+    const source = this.#open.get(file) ?? await this.#opened(file, signal);
     const bytes = rawBytes(tensor);
     const number = (key: string, missing: number) => {
       const text = entries.get(key);
@@ -79,12 +74,29 @@ export class ExternalFiles {
     this.#open.clear();
   }
 
-  async #opened(file: string): Promise<ByteSource> {
+  async #opened(file: string, signal?: AbortSignal): Promise<ByteSource> {
     if (this.#open.size === MOST_FILES) {
       throw new SyntaxError(`${this.#path}: found over ${MOST_FILES} files of external data, required fewer`);
     }
-    const source = await openFile(file);
+    const source = await openPlace(file, signal);
     this.#open.set(file, source);
     return source;
   }
+}
+
+/** A file of this machine in the model's folder, links followed; one that leads out of the folder is refused. */
+async function realFile(
+  model: string,
+  location: string,
+  refuse: (found: string, cause?: unknown) => never,
+): Promise<string> {
+  const folder = await realpath(dirname(model));
+  const file = await realpath(join(folder, location)).catch((cause: unknown): string =>
+    refuse(codeOf(cause) === "ENOENT" ? `no file ${show(location)}` : messageOf(cause), cause)
+  );
+  const within = relative(folder, file);
+  if (within === "" || within === ".." || within.startsWith(`..${sep}`) || isAbsolute(within)) {
+    refuse(`${show(location)}, a link out of the folder`);
+  }
+  return file;
 }

@@ -6,7 +6,8 @@
 import { messageOf, show } from "../../../src/model/errors.ts";
 import type { Model, SourceFormat } from "../../../src/model/ports.ts";
 import type { ByteSource } from "../../bytes.ts";
-import { digestFile, openFile } from "../file.ts";
+import { openPlace } from "../../places/open.ts";
+import { digestFile } from "../digest.ts";
 import { ExternalFiles, type ExternalPlace } from "./external.ts";
 import { type OnnxFile, scanFile } from "./proto.ts";
 import { dequantize } from "./quantized.ts";
@@ -20,14 +21,14 @@ export const onnx: SourceFormat = {
   name: "onnx",
   extensions: [".onnx"],
   async open(path, id, signal) {
-    const source = await openFile(path);
+    const source = await openPlace(path, signal);
     const external = new ExternalFiles(path);
     try {
       signal?.throwIfAborted();
       const file = await scanFile(new WireScanner(path, source, signal), source.size);
       const table = tensorTable(path, file.graph);
       const reader = new TensorReader(path, source, external);
-      await reader.locate(table);
+      await reader.locate(table, signal);
       return await modelOf(id, file, table, reader, signal);
     } catch (failure) {
       await external.close();
@@ -114,13 +115,16 @@ class TensorReader {
   }
 
   /** Finds all external data, so that a file that lacks some is refused when it is opened. */
-  async locate({ entries }: TensorTable): Promise<void> {
-    for (const entry of entries.values()) if (entry.kind === "stored") await this.#locate(entry);
+  async locate({ entries }: TensorTable, signal?: AbortSignal): Promise<void> {
+    for (const entry of entries.values()) if (entry.kind === "stored") await this.#locate(entry, signal);
   }
 
-  async #locate({ tensor }: TableEntry & { kind: "stored" }): Promise<void> {
+  async #locate(
+    { tensor }: TableEntry & { kind: "stored" },
+    signal?: AbortSignal,
+  ): Promise<void> {
     if (tensor.data.kind !== "external" || !tensor.type.readable) return;
-    this.#places.set(tensor, await this.#external.place(tensor, tensor.data.entries));
+    this.#places.set(tensor, await this.#external.place(tensor, tensor.data.entries, signal));
   }
 
   async read(tensor: OnnxTensor, signal?: AbortSignal): Promise<Float64Array> {

@@ -7,7 +7,8 @@ import { show } from "../../../src/model/errors.ts";
 import type { Model, SourceFormat } from "../../../src/model/ports.ts";
 import { elementCount, type TensorInfo } from "../../../src/model/tensor.ts";
 import type { ByteSource } from "../../bytes.ts";
-import { digestFile, openFile } from "../file.ts";
+import { openPlace } from "../../places/open.ts";
+import { digestFile } from "../digest.ts";
 import { toFloat64 } from "../floats.ts";
 import { isKind } from "./pickle-values.ts";
 import { gather, isRowMajor, spanOf, swapBytes } from "../strided.ts";
@@ -39,7 +40,7 @@ export const pytorch: SourceFormat = {
   name: "pytorch",
   extensions: [".pt", ".pth", ".th", ".tar", ".bin", ".ckpt", ".zip"],
   async open(path, id, signal) {
-    const source = await openFile(path);
+    const source = await openPlace(path, signal);
     try {
       const head = await source.slice(0, Math.min(HEAD, source.size), signal);
       return modelOf(path, id, source, await contentsOf(path, source, head, signal));
