@@ -8,7 +8,7 @@ import { type ChainPlaces, dominantConnections } from "./dominant-connection.ts"
 import { PathSums } from "./path-metric.ts";
 
 /** Measures a model: its dominant connections, and its path metric. */
-export const measureModel: MeasureModel = ({ graph, logAlpha, floor, chains: most }) => {
+export const measureModel: MeasureModel = ({ graph, logAlpha, floor, chains: most, pathMetric }) => {
   const order = flowOrder(graph);
   const paths = new PathSums(order, graph.layers, floor);
   const store = new LinkStore();
@@ -19,7 +19,9 @@ export const measureModel: MeasureModel = ({ graph, logAlpha, floor, chains: mos
         const { source, target } = connection;
         counted.push({ source, target, sources: sourceValues.length, targets: targetValues.length });
       }
-      return paths.connection(connection, sourceValues, targetValues);
+      return pathMetric === undefined
+        ? paths.connection(connection, sourceValues, targetValues)
+        : { block: () => undefined };
     },
     links(connection, links) {
       if (isForward(order, connection)) store.add(connection, links);
@@ -28,7 +30,7 @@ export const measureModel: MeasureModel = ({ graph, logAlpha, floor, chains: mos
       const found = dominantConnections(store.all, logChainCount(counted), most);
       const beyondChance = found.filter(({ chain }) => chain.logP <= logAlpha);
       return {
-        measures: { chains: found.map(({ chain }) => chain), pathMetric: paths.finish() },
+        measures: { chains: found.map(({ chain }) => chain), pathMetric: pathMetric ?? paths.finish() },
         unwritten: unwritten(store, beyondChance.map(({ places }) => places)),
         approximations: store.approximations,
       };

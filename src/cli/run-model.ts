@@ -7,7 +7,10 @@ import { copyModel } from "../../connectors/sinks/copy-model.ts";
 import { encodeModelId, filesStand } from "../../connectors/sinks/staging.ts";
 import { measureModel } from "../analysis/model-measures.ts";
 import { type ModelReport, modelReport } from "../analysis/report.ts";
-import { spectralGraph } from "../flow/pipeline.ts";
+import type { OverlapCache } from "../flow/overlap-cache.ts";
+import { covers, RECORDED_LEVEL } from "../flow/overlap-record.ts";
+import { type PipelineSettings, spectralGraph, spectralGraphAgain } from "../flow/pipeline.ts";
+import type { SpectrumEvent } from "../flow/workshop.ts";
 import type { InputFile, Model, ModelHeader, Sink } from "../model/ports.ts";
 import { foldedTensors } from "../stages/fold.ts";
 import { connectionFlops, graphFlops, layerFlops } from "../stages/flops.ts";
@@ -18,7 +21,7 @@ import type { ModelMark, ModelMarks } from "./model-marks.ts";
 import type { PlannedModel } from "./models.ts";
 import type { Progress } from "./progress.ts";
 import type { RunRecord } from "./records.ts";
-import { keyOf, nullControlSeed, testReport, testSettings } from "./settings.ts";
+import { keyOf, nullControlSeed, overlapKeyOf, testReport, testSettings } from "./settings.ts";
 import type { OpenWorkshop } from "./workshop.ts";
 
 /** What every model of a run is done with. */
@@ -33,6 +36,10 @@ export interface ModelRun {
   readonly hopeless: () => Error | null;
   readonly sinks: readonly Sink[];
   readonly marks: ModelMarks;
+  /** What overlaps of earlier runs have shown; null where nothing is kept. */
+  readonly overlaps: OverlapCache | null;
+  /** Told of each spectrum of a model whose overlaps are known; of the others the workshop tells. */
+  readonly spectrumDone: (spectrum: SpectrumEvent) => void;
   readonly progress: Progress;
   readonly signal: AbortSignal | undefined;
 }
@@ -66,7 +73,7 @@ export async function runModel(planned: PlannedModel, run: ModelRun): Promise<Do
     const place = { ...series === undefined ? {} : { series }, ...step === undefined ? {} : { step } };
     const header = { id, uri, format, key: keyOf(inputs, planned.topology, config, place), ...place };
     const done = await withoutComputing(header, inputs, run) ??
-      await compute(model, header, inputs, layers, run);
+      await compute(model, planned, header, inputs, layers, run);
     const { report, work } = done;
     for (const warning of report.warnings) progress({ event: "warning", model: id, warning });
     const seconds = (Date.now() - before) / 1000;
@@ -117,15 +124,15 @@ async function withoutComputing(
 
 async function compute(
   model: Model,
+  { topology }: PlannedModel,
   header: ModelHeader,
   inputs: readonly InputFile[],
   layers: Parameters<typeof layerGraph>[1],
-  { runId, config, weight, workshop: opened, sinks, marks, progress }: ModelRun,
+  { runId, config, weight, workshop: opened, sinks, marks, overlaps, spectrumDone, progress }: ModelRun,
 ): Promise<DoneModel> {
-  const workshop = await opened();
   const { id, uri, key } = header;
   const graph = layerGraph(model, layers);
-  const { spectra, overlaps } = graphFlops(graph, config.unfolding, config.rank);
+  const flops = graphFlops(graph, config.unfolding, config.rank);
   // A null control has overlaps of its own.
   const rounds = config.nullControl === false ? 1 : 2;
   progress({
@@ -133,17 +140,16 @@ async function compute(
     model: id,
     layers: graph.layers.length,
     connections: graph.connections.length,
-    flops: spectra + rounds * overlaps,
+    flops: flops.spectra + rounds * flops.overlaps,
   });
-  const result = await firstValueFrom(spectralGraph(model, {
+  const settings: Omit<PipelineSettings, "workshop"> = {
     ...layers === undefined ? {} : { layers },
     unfolding: config.unfolding,
-    test: testSettings(config),
+    test: { ...testSettings(config), ...overlaps === null ? {} : { keep: RECORDED_LEVEL } },
     weight,
     measureModel,
     dominant: config.dominant,
     nullControl: nullControlSeed(config),
-    workshop,
     sinks,
     header,
     nearKernel: config.nearKernel.relative,
@@ -153,12 +159,37 @@ async function compute(
         : ["connection" as const, rounds * connectionFlops(first, second, config.unfolding, config.rank)];
       progress({ event: "step", ...step, kind, flops });
     },
-  }));
+  };
+  const overlapKey = overlapKeyOf(inputs, topology, config);
+  const known = await overlaps?.find(overlapKey) ?? null;
+  const again = known !== null && covers(known, settings.test);
+  const workshop = again ? null : await opened();
+  const result = await firstValueFrom(
+    workshop === null ? spectralGraphAgain(known!, model, settings) : spectralGraph(model, {
+      ...settings,
+      workshop,
+      ...overlaps === null
+        ? {}
+        : { record: async (record) => record === null ? undefined : await overlaps.put(overlapKey, record) },
+    }),
+  );
+  if (again) {
+    for (const { name } of graph.layers) spectrumDone({ model: id, layer: name, key: null, from: "cache" });
+  }
   const { files, skipped } = result;
   const mark = await marks.put({
     key,
     runIds: [runId],
-    entry: { id, uri, key, run_id: runId, kernel: workshop.kernel.info, inputs, files, skipped },
+    entry: {
+      id,
+      uri,
+      key,
+      run_id: runId,
+      kernel: workshop?.kernel.info ?? known!.kernel,
+      inputs,
+      files,
+      skipped,
+    },
     report: modelReport(header, result, testReport(config), encodeModelId(id)),
   });
   return doneOf(mark, { uri, inputs }, "computed");

@@ -5,6 +5,8 @@ import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type LoadedConfig, runConfigOf } from "../../config/load.ts";
 import type { RunConfigInput } from "../../config/schema.ts";
+import { OverlapCache } from "../flow/overlap-cache.ts";
+import type { SpectrumEvent } from "../flow/workshop.ts";
 import { VERSION } from "../version.ts";
 import { LazyWorkshop } from "./lazy-workshop.ts";
 import { ModelMarks } from "./model-marks.ts";
@@ -61,6 +63,10 @@ export async function runPipeline(
   const progress = work.tell;
   const sinks = new OpenSinks({ runId, version: VERSION, out });
   const spectra = { computed: 0, reused: 0 };
+  const spectrumDone = (spectrum: SpectrumEvent) => {
+    spectra[spectrum.from === "kernel" ? "computed" : "reused"]++;
+    progress({ event: "spectrum", ...spectrum, ...work.decomposed(spectrum) });
+  };
   const workshop = new LazyWorkshop({
     kernel: config.kernel,
     precision: config.precision,
@@ -68,13 +74,14 @@ export async function runPipeline(
     ...config.rank === undefined ? {} : { rank: config.rank },
     memory: memoryOf(config),
     spill: join(out, `.staging-${runId}`, "spectra"),
-    ...cache === null
-      ? {}
-      : { cache: { ...cache, full: (reason: string) => progress({ event: "cache-off", reason }) } },
-    spectrumDone(spectrum) {
-      spectra[spectrum.from === "kernel" ? "computed" : "reused"]++;
-      progress({ event: "spectrum", ...spectrum, ...work.decomposed(spectrum) });
+    ...cache === null ? {} : {
+      cache: {
+        ...cache.spectra,
+        alone: cache.alone,
+        full: (reason: string) => progress({ event: "cache-off", reason }),
+      },
     },
+    spectrumDone,
     watch: work,
     ...signal === undefined ? {} : { signal },
   }, (kernel) => progress({ event: "kernel", ...kernel }));
@@ -82,9 +89,11 @@ export async function runPipeline(
   try {
     const marks = new ModelMarks(out);
     await marks.tidy();
+    const overlaps = cache === null ? null : new OverlapCache(cache.overlaps);
+    if (cache?.alone === true) await overlaps?.tidy();
     await sinks.open(config);
     const outcome = await runModels(planned, modelsAtATime(config), {
-      ...{ runId, out, config, weight, sinks: sinks.all, marks, progress, signal },
+      ...{ runId, out, config, weight, sinks: sinks.all, marks, overlaps, spectrumDone, progress, signal },
       workshop: () => workshop.open(),
       hopeless: () => workshop.failure,
     }).finally(() => workshop.dispose());

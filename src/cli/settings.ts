@@ -73,20 +73,29 @@ export function modelsAtATime({ modelsAtATime: most, threads }: RunConfig): numb
   return most ?? Math.min(4, (threads ?? availableParallelism()) + 1);
 }
 
-/** Where the spectra of a run are kept, and within how many bytes; null where they are not. */
+/** A share of the cache is for what overlaps have shown, which takes little beside the spectra. */
+const RECORDS = 1 / 8;
+
+/** Where the spectra of a run are kept, and what their overlaps have shown, and within how many bytes; null where they are not. */
 export function cacheOf(
   { cache }: RunConfig,
   out: string,
-): { readonly folder: string; readonly limit: number; readonly alone: boolean } | null {
+): { readonly spectra: CachePlace; readonly overlaps: CachePlace; readonly alone: boolean } | null {
   if (cache === "off") return null;
   const limit = parseByteSize(cache.limit);
   if (limit === null) throw new ConfigError(`cache: found ${cache.limit}, required a size such as 4GiB`);
-  const own = join(out, ".cache", "spectra");
+  const folder = (name: string) => cache.dir === undefined ? join(out, ".cache", name) : resolve(cache.dir);
   return {
-    folder: cache.dir === undefined ? own : resolve(cache.dir),
-    limit,
+    spectra: { folder: folder("spectra"), limit: Math.ceil(limit * (1 - RECORDS)) },
+    overlaps: { folder: folder("overlaps"), limit: Math.floor(limit * RECORDS) },
     alone: cache.dir === undefined,
   };
+}
+
+/** A folder, and how many bytes of files it may hold. */
+interface CachePlace {
+  readonly folder: string;
+  readonly limit: number;
 }
 
 /** The settings that shape a model's tables. */
@@ -108,6 +117,34 @@ const SHAPING = [
   "residual",
 ] as const satisfies readonly (keyof RunConfig)[];
 
+/** Those of them that come into play when the overlaps are known. */
+const TESTING: readonly (keyof RunConfig)[] = [
+  "sigma",
+  "alpha",
+  "correction",
+  "correctionOver",
+  "weight",
+  "edges",
+  "dominant",
+];
+
+/**
+ * Names what a model's overlaps have shown: equal content and equal settings up to the test give equal keys.
+ *
+ * @returns 64 hex digits
+ */
+export function overlapKeyOf(
+  inputs: readonly InputFile[],
+  topology: TopologyDeclaration | undefined,
+  config: RunConfig,
+): string {
+  return digestOf({
+    ...Object.fromEntries(SHAPING.filter((key) => !TESTING.includes(key)).map((key) => [key, config[key]])),
+    ...contentOf(inputs, topology, config),
+    overlaps: true,
+  });
+}
+
 /**
  * Names a model's files: equal content and equal settings give equal keys.
  *
@@ -121,12 +158,25 @@ export function keyOf(
   config: RunConfig,
   place: Pick<ModelHeader, "series" | "step"> = {},
 ): string {
-  const settings = {
+  return digestOf({
     ...Object.fromEntries(SHAPING.map((key) => [key, config[key]])),
     ...place,
+    ...contentOf(inputs, topology, config),
+  });
+}
+
+function contentOf(
+  inputs: readonly InputFile[],
+  topology: TopologyDeclaration | undefined,
+  config: RunConfig,
+) {
+  return {
     // Nothing of it is in the tables, but it is in the report that is kept with them.
     nullControl: nullControlSeed(config),
     ...{ topology, version: VERSION, schema: SCHEMA_VERSION, inputs: inputs.map(({ sha256 }) => sha256) },
   };
+}
+
+function digestOf(settings: Readonly<Record<string, unknown>>): string {
   return createHash("sha256").update(JSON.stringify(settings)).digest("hex");
 }

@@ -19,10 +19,21 @@ import {
   type Verdicts,
 } from "../stages/significance.ts";
 import type { EdgeVariables } from "../stages/weight.ts";
-import type { ConnectionEdges, ConnectionJob, EdgeJob, OverlapResult } from "./jobs.ts";
+import type {
+  ConnectionEdges,
+  ConnectionEnds,
+  ConnectionJob,
+  EdgeJob,
+  OverlapResult,
+  SeenConnection,
+} from "./jobs.ts";
 import type { Workshop } from "./workshop.ts";
 
-type AnyConnection = ConnectionJob | ConnectionJob<"control">;
+type AnyConnection =
+  | ConnectionJob
+  | ConnectionJob<"control">
+  | SeenConnection
+  | SeenConnection<"control">;
 type AnyEdges = EdgeJob | EdgeJob<"control">;
 
 /** What the significance stage needs to know. */
@@ -37,17 +48,24 @@ export interface SignificanceSettings extends TestSettings {
 /**
  * Connection -> its edges, still uncomputed. With `over: model` a model's connections are tested before any is passed on.
  *
+ * @param workshop null where all connections have been seen before
  * @param model is shown the overlaps as they go by
  * @param control is shown those of the null control, whose connections are a family of their own
+ * @param seen told what was seen of each connection
  */
 export function significance<T extends { readonly kind: "layer" | "skipped" }>(
-  workshop: Workshop,
+  workshop: Pick<Workshop, "kernel" | "signal"> | null,
   settings: SignificanceSettings,
   model?: ModelMeasurer,
   control?: ModelMeasurer,
+  seen?: (job: AnyConnection, result: OverlapResult) => void,
 ): OperatorFunction<T | AnyConnection, T | AnyEdges> {
-  const computed = (job: AnyConnection) =>
-    overlapsOf(job, workshop, settingsFor(job, settings), job.kind === "control" ? control : model);
+  const computed = async (job: AnyConnection) => {
+    const measurer = job.kind === "control" ? control : model;
+    const result = await overlapsOf(job, workshop, settingsFor(job, settings), measurer);
+    seen?.(job, result);
+    return result;
+  };
   if (settings.over === "connection") {
     return map((item) =>
       isConnection(item)
@@ -62,7 +80,7 @@ export function significance<T extends { readonly kind: "layer" | "skipped" }>(
 }
 
 /** Of a control nothing is written but counts: it keeps no more candidates than these need. */
-function settingsFor(
+export function settingsFor(
   { kind }: Pick<AnyConnection, "kind">,
   settings: SignificanceSettings,
 ): SignificanceSettings {
@@ -118,10 +136,16 @@ function isConnection(item: { readonly kind: string }): item is AnyConnection {
 
 async function overlapsOf(
   job: AnyConnection,
-  { kernel, signal }: Workshop,
+  workshop: Pick<Workshop, "kernel" | "signal"> | null,
   settings: SignificanceSettings,
   model?: ModelMeasurer,
 ): Promise<OverlapResult> {
+  if ("overlaps" in job) {
+    model?.connection(job.connection, job.sourceValues, job.targetValues);
+    return job.overlaps;
+  }
+  if (workshop === null) throw new TypeError("significance: found a connection to compute, and no workshop");
+  const { kernel, signal } = workshop;
   return await job.withSpectra(async (source, target) => {
     const geometry = overlapGeometry(job.connection, source, target);
     const near = nearKernelsOf(job, settings);
@@ -147,7 +171,7 @@ async function overlapsOf(
 }
 
 function nearKernelsOf(
-  job: Pick<ConnectionJob, "sourceValues" | "targetValues">,
+  job: Pick<ConnectionEnds, "sourceValues" | "targetValues">,
   { nearKernel }: SignificanceSettings,
 ): NearKernels {
   return {

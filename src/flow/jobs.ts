@@ -11,7 +11,7 @@ import type { Matrix } from "../model/tensor.ts";
 import type { OverlapGeometry } from "../stages/overlap-geometry.ts";
 import type { Candidates } from "../stages/significance.ts";
 import type { OverlapMeasures } from "../model/graph.ts";
-import type { SpectrumHandle } from "./spectrum-store.ts";
+import type { SpectrumHandle, SpectrumValues } from "./spectrum-store.ts";
 
 /** A layer of a model, about to be read. */
 export interface LayerJob {
@@ -42,6 +42,12 @@ export interface ControlSpectrum {
   readonly random: SpectrumHandle | null;
 }
 
+/** A layer whose vectors are not needed any more, or could not be had. */
+export interface LayerResult extends LayerJob {
+  readonly kind: "layer";
+  readonly spectrum: SpectrumValues | { readonly skipped: string };
+}
+
 /** A connection that cannot be computed, because one of its ends was skipped. */
 export interface SkippedConnection {
   readonly kind: "skipped";
@@ -53,16 +59,25 @@ export interface SkippedConnection {
 /** A connection of the model, or the null control of one. */
 export type ConnectionKind = "connection" | "control";
 
-/** A connection whose two spectra are there; or its null control, with random vectors instead of those that are tested. */
-export interface ConnectionJob<Kind extends ConnectionKind = "connection"> {
+/** A connection, or its null control, and what is known of its two ends. */
+export interface ConnectionEnds<Kind extends ConnectionKind = "connection"> {
   readonly kind: Kind;
   readonly connection: Connection;
   readonly source: Layer;
   readonly target: Layer;
   readonly sourceValues: Float64Array;
   readonly targetValues: Float64Array;
+}
+
+/** A connection whose two spectra are there; or its null control, with random vectors instead of those that are tested. */
+export interface ConnectionJob<Kind extends ConnectionKind = "connection"> extends ConnectionEnds<Kind> {
   /** Does `work` while both spectra are in memory. May be called once. */
   withSpectra<T>(work: (source: Spectrum, target: Spectrum) => Promise<T>): Promise<T>;
+}
+
+/** A connection whose overlaps an earlier run has seen. */
+export interface SeenConnection<Kind extends ConnectionKind = "connection"> extends ConnectionEnds<Kind> {
+  readonly overlaps: OverlapResult;
 }
 
 /** A connection with its overlaps seen: candidates for edges, and figures of the whole matrix. */
@@ -73,13 +88,7 @@ export interface OverlapResult {
 }
 
 /** A connection, or its null control, whose edges can be computed; `weight` is 0 until the weight stage has been. */
-export interface EdgeJob<Kind extends ConnectionKind = "connection"> {
-  readonly kind: Kind;
-  readonly connection: Connection;
-  readonly source: Layer;
-  readonly target: Layer;
-  readonly sourceValues: Float64Array;
-  readonly targetValues: Float64Array;
+export interface EdgeJob<Kind extends ConnectionKind = "connection"> extends ConnectionEnds<Kind> {
   edges(): Promise<ConnectionEdges>;
 }
 

@@ -11,14 +11,14 @@ import {
   type TableName,
   TABLES,
 } from "../model/tables.ts";
-import type { ConnectionEdges, SkippedConnection, SpectrumJob } from "./jobs.ts";
+import type { ConnectionEdges, LayerResult, SkippedConnection } from "./jobs.ts";
 import { nearKernels } from "../stages/near-kernels.ts";
 
 /** Gathers the tables of one model; only edges are not kept. */
 export class ModelTables {
   readonly #graph: LayerGraph;
   readonly #nearKernel: number;
-  readonly #layers: SpectrumJob[] = [];
+  readonly #layers: LayerResult[] = [];
   readonly #intensity = new Map<number, Float64Array>();
   readonly summaries: ConnectionSummary[] = [];
   readonly skipped: Skipped[];
@@ -31,7 +31,7 @@ export class ModelTables {
     this.skipped = [...graph.skipped];
   }
 
-  layer(job: SpectrumJob): void {
+  layer(job: LayerResult): void {
     this.#layers.push(job);
     if ("skipped" in job.spectrum) {
       this.skipped.push({ subject: "layer", name: job.layer.name, reason: job.spectrum.skipped });
@@ -90,11 +90,11 @@ export class ModelTables {
     );
   }
 
-  #inOrder(): SpectrumJob[] {
+  #inOrder(): LayerResult[] {
     return [...this.#layers].sort((a, b) => a.layer.index - b.layer.index);
   }
 
-  #neuronRows({ layer, spectrum }: SpectrumJob): Row[] {
+  #neuronRows({ layer, spectrum }: LayerResult): Row[] {
     if ("skipped" in spectrum) return [];
     const s = spectrum.singularValues;
     const near = nearKernels(s, this.#nearKernel);
@@ -128,7 +128,7 @@ export function modelBatch(
   return batchOfRows(TABLES.models, [row]);
 }
 
-function layerRow({ layer, spectrum }: SpectrumJob, nearKernel: number): Row {
+function layerRow({ layer, spectrum }: LayerResult, nearKernel: number): Row {
   const s = "skipped" in spectrum ? null : spectrum.singularValues;
   const largest = s?.[0] ?? null;
   return {

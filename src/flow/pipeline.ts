@@ -1,6 +1,6 @@
 /** The whole pipeline: source -> layers -> unfold -> svd -> overlap -> significance -> weight -> sinks. */
 
-import { defer, finalize, identity, type Observable, of } from "rxjs";
+import { concatMap, defer, finalize, from, identity, type Observable, of } from "rxjs";
 import type { Unfolding } from "../model/layer.ts";
 import type { MeasureModel, Model } from "../model/ports.ts";
 import { layerGraph, type LayerSettings } from "../stages/layers.ts";
@@ -8,6 +8,7 @@ import type { EdgeVariables } from "../stages/weight.ts";
 import { nullControl } from "./control-operator.ts";
 import { significance, type SignificanceSettings, weight } from "./edge-operators.ts";
 import { overlap } from "./overlap-operator.ts";
+import { type OverlapRecord, OverlapRecorder, recordedItems } from "./overlap-record.ts";
 import { type ModelResult, sinks, type SinkSettings } from "./sinks.ts";
 import { layers, svd, unfold } from "./spectrum-operators.ts";
 import type { Workshop } from "./workshop.ts";
@@ -25,6 +26,8 @@ export interface PipelineSettings extends SinkSettings {
   /** The seed of a null control, which is computed beside the model; null for none. */
   readonly nullControl?: number | null;
   readonly workshop: Workshop;
+  /** Told what the overlaps have shown, once the model is committed; null where that is too much to keep. */
+  readonly record?: (record: OverlapRecord | null) => Promise<void>;
 }
 
 /**
@@ -40,16 +43,57 @@ export function spectralGraph(model: Model, settings: PipelineSettings): Observa
     const shape = { graph, logAlpha: test.logAlpha, floor: settings.nearKernel, chains: settings.dominant };
     const measurer = settings.measureModel(shape);
     const control = seed === null ? undefined : settings.measureModel(shape);
+    const recorder = settings.record === undefined ? null : new OverlapRecorder(graph, test);
     return of(model).pipe(
       layers(described), // which linear maps there are, who feeds whom
       unfold(unfolding, workshop.signal), // each weight as a matrix, not read yet
       svd(workshop, unfolding), // read, decomposed; the weight is let go
       seed === null ? identity : nullControl(workshop, unfolding, seed), // beside it, random vectors
       overlap(workshop), // connections, as soon as both ends are there
-      significance(workshop, test, measurer, control), // overlaps, and which of them are more than chance
+      recorder?.items() ?? identity, // what a later run need not compute
+      significance(workshop, test, measurer, control, recorder?.connection), // overlaps, and which are more than chance
       weight(settings.weight), // what each edge is worth
       sinks(model, graph, settings, measurer, control), // tables, whole or not at all
+    ).pipe(
+      concatMap((result) => recorded(result, recorder, settings)),
       finalize(() => workshop.store.forget(model)), // whatever an error left in memory
+    );
+  });
+}
+
+async function recorded(
+  result: ModelResult,
+  recorder: OverlapRecorder | null,
+  { record, workshop }: PipelineSettings,
+): Promise<ModelResult> {
+  const { measures, control } = result;
+  await record?.(recorder?.finish(workshop.kernel.info, measures, control?.measures ?? null) ?? null);
+  return result;
+}
+
+/**
+ * The same for a model whose overlaps an earlier run has recorded: tested, weighed and written anew. Nothing is read but the record.
+ *
+ * @param record of this model, unfolded and folded alike, that `covers` the test's settings
+ */
+export function spectralGraphAgain(
+  record: OverlapRecord,
+  model: Model,
+  settings: Omit<PipelineSettings, "workshop" | "record">,
+): Observable<ModelResult> {
+  return defer(() => {
+    const graph = layerGraph(model, { ...settings.layers, unfolding: settings.unfolding });
+    const { test, nearKernel: floor, dominant: chains } = settings;
+    const shape = { graph, logAlpha: test.logAlpha, floor, chains };
+    const { pathMetric, controlPathMetric } = record;
+    const measurer = settings.measureModel({ ...shape, pathMetric });
+    const control = controlPathMetric === null
+      ? undefined
+      : settings.measureModel({ ...shape, pathMetric: controlPathMetric });
+    return from(recordedItems(record, model, graph, test)).pipe(
+      significance(null, test, measurer, control),
+      weight(settings.weight),
+      sinks(model, graph, settings, measurer, control),
     );
   });
 }

@@ -17,7 +17,7 @@ import type { Connection, Layer, LayerGraph, Skipped } from "../model/layer.ts";
 import type { ModelMeasures } from "../model/measures.ts";
 import type { Model, ModelHeader, ModelMeasurer, ModelSink, Sink, WrittenFile } from "../model/ports.ts";
 import { type Row, TABLE_NAMES, type TableBatch, type TableName } from "../model/tables.ts";
-import type { ConnectionEdges, EdgeJob, SkippedConnection, SpectrumJob } from "./jobs.ts";
+import type { ConnectionEdges, EdgeJob, LayerResult, SkippedConnection } from "./jobs.ts";
 import { edgeBatch, modelBatch, ModelTables } from "./model-tables.ts";
 
 /** A strong edge, for the report. */
@@ -91,7 +91,7 @@ export function sinks(
   settings: SinkSettings,
   measurer: ModelMeasurer,
   control?: ModelMeasurer,
-): OperatorFunction<SpectrumJob | SkippedConnection | EdgeJob | EdgeJob<"control">, ModelResult> {
+): OperatorFunction<LayerResult | SkippedConnection | EdgeJob | EdgeJob<"control">, ModelResult> {
   return (items) =>
     defer(() => {
       const writer = new ModelWriter(model, graph, settings, measurer, control);
@@ -140,7 +140,7 @@ class ModelWriter {
     this.#control = control === undefined ? null : { measurer: control, tables };
   }
 
-  take(item: SpectrumJob | SkippedConnection | EdgeJob | EdgeJob<"control">): Promise<void> {
+  take(item: LayerResult | SkippedConnection | EdgeJob | EdgeJob<"control">): Promise<void> {
     return this.#alone(() => this.#take(item));
   }
 
@@ -163,7 +163,7 @@ class ModelWriter {
     return done;
   }
 
-  async #take(item: SpectrumJob | SkippedConnection | EdgeJob | EdgeJob<"control">): Promise<void> {
+  async #take(item: LayerResult | SkippedConnection | EdgeJob | EdgeJob<"control">): Promise<void> {
     switch (item.kind) {
       case "layer":
         this.#tables.layer(item);

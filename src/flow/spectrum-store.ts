@@ -234,13 +234,11 @@ export class SpectrumStore {
   }
 }
 
+/** All of a spectrum but its vectors. */
+export type SpectrumValues = Pick<Spectrum, "singularValues" | "group" | "norm" | "residual">;
+
 /** A spectrum in a store: what is always known of it. */
-export interface SpectrumHandle {
-  readonly singularValues: Float64Array;
-  readonly group: Int32Array;
-  /** As in `Spectrum`. */
-  readonly norm: number;
-  readonly residual?: number;
+export interface SpectrumHandle extends SpectrumValues {
   /** The store's own. */
   readonly entry: Entry;
 }

@@ -204,6 +204,8 @@ export interface ModelShape {
   readonly floor: number;
   /** How many chains are wanted, at least 1. */
   readonly chains: number;
+  /** Where an earlier run has seen the overlaps: then `connection` is told of each, and its overlaps do not go by. */
+  readonly pathMetric?: ModelMeasures["pathMetric"];
 }
 
 /** Pairs of neurons that may follow one another in a chain, with all that the edges table says of them. */

@@ -18,6 +18,23 @@ export interface TestSettings {
   readonly logAlpha: number;
   readonly correction: Correction;
   readonly edges: EdgeChoice;
+  /**
+   * `ln p` down to which candidates are kept at least, so that a later run at another level can be told without the overlaps; for
+   * connections of up to `MOST_KEPT_PAIRS` pairs. Default: the run's own level.
+   */
+  readonly keep?: number;
+}
+
+/** Of the pairs of larger connections the looser level would keep megabytes each, and a transformer has thousands of those. */
+const MOST_KEPT_PAIRS = 2 ** 18;
+
+/** `ln p` up to which a connection's candidates are complete: 0 where all pairs are. */
+export function keptLevel(
+  { sources, targets }: Pick<OverlapGeometry, "sources" | "targets">,
+  { edges, logAlpha, keep = logAlpha }: TestSettings,
+): number {
+  if (edges !== "significant") return 0;
+  return sources * targets <= MOST_KEPT_PAIRS ? Math.max(logAlpha, keep) : logAlpha;
 }
 
 /** The pairs of one connection that may become edges, with what its verdicts need. */
@@ -42,8 +59,8 @@ const LARGEST_RATIO = 1 - 2 ** -53;
 /**
  * Gathers the candidates of a connection from its overlap blocks.
  *
- * With `edges: significant` only pairs with unadjusted `p <= alpha` are kept: no correction makes a p-value smaller, and
- * `adjust` proves that their verdicts need no others. Their number is a small share of all, so a connection is tested in
+ * With `edges: significant` only pairs with unadjusted `p <= alpha` (or `keep`, where that is looser) are kept: no correction makes a
+ * p-value smaller, and `adjust` proves that their verdicts need no others. Their number is a small share of all, so a connection is tested in
  * little memory however large it is.
  *
  * @param near counts the tests between near-kernels; without it there are none
@@ -53,7 +70,8 @@ export function candidateCollector(geometry: OverlapGeometry, settings: TestSett
   // The least ratio that can matter; a hair lower, because the verdict itself is taken on the log p.
   // On a single channel the overlap is rho itself, and the null speaks of it as it is.
   const single = geometry.testedChannels === 1;
-  const least = settings.edges === "significant" ? leastRatio(distribution, settings.logAlpha) : -Infinity;
+  const level = keptLevel(geometry, settings);
+  const least = level < 0 ? leastRatio(distribution, level) : -Infinity;
   const sourceNeuron: number[] = [];
   const targetNeuron: number[] = [];
   const overlap: number[] = [];
@@ -82,7 +100,7 @@ export function candidateCollector(geometry: OverlapGeometry, settings: TestSett
           const ratio = single ? block.overlap[at]! : block.overlap[at]! / rho;
           if (!(ratio >= least)) continue;
           const p = distribution?.logSurvival(Math.min(LARGEST_RATIO, ratio)) ?? 0;
-          if (settings.edges === "significant" && p > settings.logAlpha) continue;
+          if (p > level) continue;
           sourceNeuron.push(source);
           targetNeuron.push(block.first + row);
           overlap.push(block.overlap[at]!);
@@ -104,6 +122,34 @@ export function candidateCollector(geometry: OverlapGeometry, settings: TestSett
         logP: Float64Array.from(logP),
       };
     },
+  };
+}
+
+/** Candidates as they can be kept: all but what follows from the connection and the settings. */
+export type KeptCandidates = Omit<Candidates, "geometry" | "distribution">;
+
+/**
+ * The candidates that a run with these settings would gather, from those that another has kept, which are no fewer: so that it
+ * makes no difference who saw the overlaps.
+ */
+export function candidatesAgain(
+  kept: KeptCandidates,
+  geometry: OverlapGeometry,
+  settings: TestSettings,
+): Candidates {
+  const level = keptLevel(geometry, settings);
+  const every = Uint32Array.from(kept.logP, (_, i) => i);
+  const at = every.filter((i) => kept.logP[i]! <= level);
+  const pick = (values: Float64Array) => Float64Array.from(at, (i) => values[i]!);
+  return {
+    ...kept,
+    geometry,
+    distribution: nullDistribution(settings.null, geometry),
+    sourceNeuron: Int32Array.from(at, (i) => kept.sourceNeuron[i]!),
+    targetNeuron: Int32Array.from(at, (i) => kept.targetNeuron[i]!),
+    overlap: pick(kept.overlap),
+    cosine: kept.cosine === null ? null : pick(kept.cosine),
+    logP: pick(kept.logP),
   };
 }
 
