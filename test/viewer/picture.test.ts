@@ -119,6 +119,17 @@ describe("edges", () => {
     }
   });
 
+  it("that are not significant are counted", async () => {
+    const data = await plain();
+    const edges = { ...data.edges, insignificant: 12_345 };
+    expect(texts(drawPicture({ ...data, edges }, LINEAR))[1]).toContain(
+      "none left out; 12,345 not significant, drawn in the dominant connection only",
+    );
+    expect(texts(drawPicture({ ...data, edges, chain: "none" }, LINEAR))[1]).toMatch(
+      /; 12,345 not significant, not drawn$/,
+    );
+  });
+
   it("whose weights are all equal, infinite or no numbers are drawn", async () => {
     const layers = [layer("a", 4), layer("b", 4)];
     for (const weights of [[1, 1, 1], [NaN, 1, 2], [-Infinity, Infinity, 0], [NaN, NaN, NaN], [-3, -2, -1]]) {
