@@ -18,6 +18,8 @@ execFileSync(execPath, [path("node_modules/typescript/bin/tsc"), "-p", path(".co
 // What the code reads beside itself, and what a reader of the package expects.
 const COPIED = [
   "pipelines/queries",
+  // The picture in the README.
+  "pipelines/models/vgg16s-wd/epoch-012.f16.svg",
   "config/run-config.schema.json",
   "connectors/sinks/parquetjs-lite.d.ts",
   "src/kernels/wasm",

@@ -4,14 +4,14 @@ import * as Plot from "@observablehq/plot";
 import type { Frame } from "./frame.ts";
 import { short } from "./label.ts";
 import { FONT } from "./layout.ts";
-import { BAND, GRID, INK, kindColour, QUIET } from "./palette.ts";
+import { BAND, BARS, GRID, INK, kindColour, QUIET } from "./palette.ts";
 import type { PictureData } from "./picture-data.ts";
 import { bandPath, bandReach, nearKernelShares, type Ticks } from "./spectrum-marks.ts";
 import type { SvgDocument, SvgElement } from "./svg.ts";
 
 /** A mark that draws one element of our own. */
-export function ownMark(element: SvgElement): Plot.RenderFunction {
-  return () => element as ReturnType<Plot.RenderFunction>;
+export function ownMark(element: SvgElement): () => SvgElement {
+  return () => element;
 }
 
 /** What lies below the edges. */
@@ -125,8 +125,8 @@ function stripElements(
     return height === 0 ? "" : `M${frame.x(layer) - reach},${base}v${-height}h${2 * reach}v${height}Z`;
   }).join("");
   return [
-    svg.element("path", { d: bars, fill: "#b9a77f", "aria-label": "share of near-kernels" }),
-    svg.element("path", { d: `M${left},${base}H${width - right}`, stroke: "#b9a77f", "stroke-width": 0.6 }),
+    svg.element("path", { d: bars, fill: BARS, "aria-label": "share of near-kernels" }),
+    svg.element("path", { d: `M${left},${base}H${width - right}`, stroke: BARS, "stroke-width": 0.6 }),
     text(left - 6, base - 8, "near-", { "text-anchor": "end" }),
     text(left - 6, base + 2, "kernels", { "text-anchor": "end" }),
     ...numbers

@@ -34,7 +34,9 @@ export function headLines(data: PictureData): readonly string[] {
     : `${count(edges.count)} of ${counted(edges.total, "edge")} drawn, ${
       left === 0 ? "none" : `the ${count(left)} weakest`
     } left out`;
-  const what = edges.insignificant === 0 ? "" : `; ${count(edges.insignificant)} not significant, not drawn`;
+  // Runs write the edges of dominant connections too, significant or not.
+  const shown = typeof chain === "string" ? "not drawn" : "drawn in the dominant connection only";
+  const what = edges.insignificant === 0 ? "" : `; ${count(edges.insignificant)} not significant, ${shown}`;
   return [
     `${counted(layers.length, "layer")}, ${counted(neurons, "spectral neuron")}; ${drawn}${what}`,
     test === null

@@ -11,12 +11,18 @@ const KINDS: Readonly<Record<string, string>> = {
 
 /** The dominant connection. */
 export const CHAIN = "#d55e00";
-/** Paper, text, its quieter sibling, lines of the grid, the band of near-kernels. */
+/** What is drawn on. */
 export const PAPER = "#ffffff";
+/** Text. */
 export const INK = "#1b1e23";
+/** Text that stands back. */
 export const QUIET = "#5b6470";
+/** Lines of the grid. */
 export const GRID = "#e4e7eb";
+/** Where near-kernels are. */
 export const BAND = "#ece6da";
+/** How many they are. */
+export const BARS = "#b9a77f";
 
 /** Colour of a kind of layer; one for all kinds that a newer version may know. */
 export function kindColour(kind: string): string {

@@ -2,10 +2,10 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
-import { DOMParser } from "linkedom";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { plotRun, run, type RunRecord } from "../../src/mod.ts";
 import { DENO } from "../../.config/checks.ts";
+import { parsed } from "../viewer/parsed-svg.ts";
 import { wellFormed } from "../viewer/well-formed.ts";
 import { execute, ROOT, svr } from "./svr.ts";
 
@@ -29,8 +29,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const file = (name: string) => join(folder, name);
-const parse = (svg: string) => new DOMParser().parseFromString(svg, "image/svg+xml");
-const drawn = (svg: string) => [...parse(svg).querySelectorAll('g[aria-description="edges"] path')].length;
+const drawn = (svg: string) => parsed(svg).all('g[aria-description="edges"] path').length;
 
 /** Rows of the table of edges, asked of another reader. */
 async function rows(where: string): Promise<number> {
@@ -92,8 +91,8 @@ describe("svr plot", () => {
     const draw = async () => {
       await plotRun(out, file("chain.svg"), { model: "planted" });
       const svg = await readFile(file("chain.svg"), "utf8");
-      const lines = parse(svg).querySelectorAll('g[aria-description="dominant connection"] path').length;
-      return [lines, /dominant connection: ([^<]*)</.exec(svg)?.[1]];
+      const lines = parsed(svg).all('g[aria-description="dominant connection"] path').length;
+      return [lines, /dominant connection: ([^<]*)</.exec(svg)?.[1]] as const;
     };
     await withChain(-200 * Math.LN10);
     expect(await draw()).toEqual([

@@ -1,11 +1,11 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { env } from "node:process";
-import { DOMParser } from "linkedom";
 import { beforeAll, describe, expect, it } from "vitest";
 import { EDGE_CLASSES, edgeStyle, INTENSITY_OPACITIES } from "../../src/viewer/palette.ts";
 import { drawPicture } from "../../src/viewer/picture.ts";
 import type { PictureData, PictureSettings } from "../../src/viewer/picture-data.ts";
 import { chainOf, deep, HOSTILE, layer, odd, plain, single, strongestOf, TEST } from "./pictured.ts";
+import { parsed } from "./parsed-svg.ts";
 import { wellFormed } from "./well-formed.ts";
 
 const LINEAR = { scale: "linear" } as const;
@@ -23,18 +23,16 @@ const PICTURES: readonly (readonly [name: string, data: () => Promise<PictureDat
   ["no-layers", async () => ({ ...await single(), layers: [] }), LOG],
 ];
 
-const parse = (svg: string) => new DOMParser().parseFromString(svg, "image/svg+xml");
-/** The drawn edges in document order: control points are left in. */
+/** The drawn edges in document order. */
 const edgesOf = (svg: string) =>
-  [...parse(svg).querySelectorAll('g[aria-description="edges"]')].flatMap((group) =>
-    [...group.querySelectorAll("path")].map((path) => ({
-      d: String(path.getAttribute("d")),
-      colour: String(group.getAttribute("stroke")),
-      width: Number(group.getAttribute("stroke-width")),
+  parsed(svg).all('g[aria-description="edges"]').flatMap((group) =>
+    group.all("path").map((path) => ({
+      d: path.attribute("d"),
+      colour: group.attribute("stroke"),
+      width: Number(group.attribute("stroke-width")),
     }))
   );
-const texts = (svg: string) =>
-  [...parse(svg).querySelectorAll("text")].map(({ textContent }) => textContent ?? "");
+const texts = (svg: string) => parsed(svg).all("text").map(({ text }) => text);
 
 describe("the picture", () => {
   it.each(PICTURES)("of %s is as it was when it was last looked at", async (name, data, settings) => {
@@ -121,6 +119,17 @@ describe("edges", () => {
     }
   });
 
+  it("that are not significant are counted", async () => {
+    const data = await plain();
+    const edges = { ...data.edges, insignificant: 12_345 };
+    expect(texts(drawPicture({ ...data, edges }, LINEAR))[1]).toContain(
+      "none left out; 12,345 not significant, drawn in the dominant connection only",
+    );
+    expect(texts(drawPicture({ ...data, edges, chain: "none" }, LINEAR))[1]).toMatch(
+      /; 12,345 not significant, not drawn$/,
+    );
+  });
+
   it("whose weights are all equal, infinite or no numbers are drawn", async () => {
     const layers = [layer("a", 4), layer("b", 4)];
     for (const weights of [[1, 1, 1], [NaN, 1, 2], [-Infinity, Infinity, 0], [NaN, NaN, NaN], [-3, -2, -1]]) {
@@ -162,27 +171,25 @@ function cut(edges: PictureData["edges"], most: number): PictureData["edges"] {
 describe("neurons", () => {
   it("of drawn edges are dots, one each, coloured by kind and paler with less intensity", async () => {
     const data = await plain();
-    const document = parse(drawPicture(data, LINEAR));
-    const groups = [...document.querySelectorAll('g[aria-label="dot"]')];
+    const document = parsed(drawPicture(data, LINEAR));
+    const groups = document.all('g[aria-label="dot"]');
     const ends = new Set<string>();
     for (let at = 0; at < data.edges.count; at++) {
       ends.add(`${data.edges.sourceLayer[at]} ${data.edges.sourceNeuron[at]}`);
       ends.add(`${data.edges.targetLayer[at]} ${data.edges.targetNeuron[at]}`);
     }
-    expect(groups.flatMap((group) => [...group.querySelectorAll("circle")])).toHaveLength(ends.size);
-    const blues = groups.map((group) => String(group.getAttribute("fill"))).filter((fill) =>
-      fill === "#0072b2"
-    );
+    expect(groups.flatMap((group) => group.all("circle"))).toHaveLength(ends.size);
+    const blues = groups.map((group) => group.attribute("fill")).filter((fill) => fill === "#0072b2");
     expect(blues).toHaveLength(1);
     expect(groups.length).toBeGreaterThan(INTENSITY_OPACITIES.length);
   });
 
   it("that are near-kernels are hollow, and stand in a band up to the threshold", async () => {
     const svg = drawPicture(await plain(), LINEAR);
-    const hollow = [...parse(svg).querySelectorAll('g[aria-description="near-kernels with edges"]')];
+    const hollow = parsed(svg).all('g[aria-description="near-kernels with edges"]');
     expect(hollow.length).toBeGreaterThan(0);
-    expect(hollow.map((group) => group.getAttribute("fill"))).toEqual(hollow.map(() => "#ffffff"));
-    const band = String(parse(svg).querySelector('path[aria-label="near-kernels"]')?.getAttribute("d"));
+    expect(hollow.map((group) => group.attribute("fill"))).toEqual(hollow.map(() => "#ffffff"));
+    const band = parsed(svg).all('path[aria-label="near-kernels"]')[0]!.attribute("d");
     const data = await plain();
     expect(band.match(/M/g)).toHaveLength(
       data.layers.filter(({ nearKernel }) => nearKernel.includes(1)).length,
@@ -192,8 +199,8 @@ describe("neurons", () => {
   it("all have a tick, and the legend counts those that share one", async () => {
     const data = await plain();
     const svg = drawPicture(data, LINEAR);
-    const ticks = [...parse(svg).querySelectorAll('g[aria-label="neurons"] path')]
-      .reduce((sum, path) => sum + (String(path.getAttribute("d")).match(/h/g)?.length ?? 0), 0);
+    const ticks = parsed(svg).all('g[aria-label="neurons"] path')
+      .reduce((sum, path) => sum + (path.attribute("d").match(/h/g)?.length ?? 0), 0);
     const shared = Number(/every neuron \((\d+) share/.exec(svg)?.[1] ?? 0);
     expect(shared).toBeGreaterThan(0);
     expect(ticks + shared).toBe(
@@ -211,7 +218,7 @@ describe("neurons", () => {
 describe("the dominant connection", () => {
   it("is drawn last, with its direction and its neurons, and told in words", async () => {
     const svg = drawPicture(await plain(), LINEAR);
-    const lines = [...parse(svg).querySelectorAll('g[aria-description="dominant connection"] path')];
+    const lines = parsed(svg).all('g[aria-description="dominant connection"] path');
     expect(lines).toHaveLength(4);
     expect(svg.lastIndexOf('aria-description="edges"')).toBeLessThan(
       svg.indexOf('aria-description="dominant connection"'),
@@ -226,7 +233,7 @@ describe("the dominant connection", () => {
     "is not drawn where it is %s",
     async (chain, words) => {
       const svg = drawPicture({ ...await plain(), chain }, LINEAR);
-      expect(parse(svg).querySelectorAll('g[aria-description="dominant connection"]')).toHaveLength(0);
+      expect(parsed(svg).all('g[aria-description="dominant connection"]')).toHaveLength(0);
       expect(texts(svg)).toContain(`dominant connection: ${words}`);
       expect(svg).not.toContain("#d55e00");
     },
@@ -275,11 +282,9 @@ describe("size", () => {
   });
 
   it("leaves room between the names of layers", () => {
-    const names = [...parse(drawPicture(large, LINEAR)).querySelectorAll('g[aria-label="layers"] text')];
+    const names = parsed(drawPicture(large, LINEAR)).all('g[aria-label="layers"] text');
     expect(names).toHaveLength(120);
-    const x = names.map((name) =>
-      Number(/translate\(([\d.]+)/.exec(String(name.getAttribute("transform")))?.[1])
-    );
+    const x = names.map((name) => Number(/translate\(([\d.]+)/.exec(name.attribute("transform"))?.[1]));
     const gaps = x.slice(1).map((value, at) => value - x[at]!);
     expect(Math.min(...gaps)).toBeGreaterThanOrEqual(12);
   });

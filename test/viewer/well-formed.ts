@@ -1,13 +1,15 @@
 /** A strict check of the XML that we write, independent of the library that wrote it. */
 
 const NAME = /[A-Za-z_][\w.:-]*/y;
-const TEXT = /(?:[^<&>\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|&(?:amp|lt|gt|quot|apos|#\d+);)*/y;
-const ATTRIBUTE =
-  /\s+([A-Za-z_][\w.:-]*)="((?:[^<&"\u0000-\u001f\ufffe\uffff]|&(?:amp|lt|gt|quot|apos|#\d+);)*)"/y;
+const TEXT = /(?:[^<&>]|&(?:amp|lt|gt|quot|apos|#\d+);)*/y;
+const ATTRIBUTE = /\s+([A-Za-z_][\w.:-]*)="((?:[^<&"\n]|&(?:amp|lt|gt|quot|apos|#\d+);)*)"/y;
+/** Controls but tab and line breaks, and what is no character. */
+const FORBIDDEN = /(?![\t\n\r])\p{Cc}|[\ufffe\uffff]/u;
 
 /** What is wrong with a document of elements, attributes and text: at most one thing, with its place. */
 export function wellFormed(xml: string): string[] {
   if (!xml.isWellFormed()) return ["half a surrogate pair"];
+  if (FORBIDDEN.test(xml)) return [`a character that XML forbids at ${xml.search(FORBIDDEN)}`];
   const open: string[] = [];
   let at = 0;
   let roots = 0;
