@@ -34,7 +34,7 @@ describeWithServer("the Cypher of a report, in Neo4j", (server) => {
       ...{ out, sinks: [], graph: "neo4j", nearKernel: { relative: 0.3 }, edges: "all" },
       neo4j: { uri, database, labelPrefix },
     }));
-  });
+  }, 300_000);
   afterAll(() => rm(out, { recursive: true, force: true }));
 
   it("gives the numbers beside it, under the labels of the run", async () => {
