@@ -4,61 +4,14 @@ import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openLadybugReader, run, type RunReport } from "../../src/mod.ts";
-import { ROOT } from "./svr.ts";
+import { expectations, expectRows } from "../queries/report-queries.ts";
+import { ROOT, svr } from "./svr.ts";
 
 /** An id that means something to Cypher, SQL, Markdown, a shell and a terminal, and names that do. */
 const HOSTILE = "it's \"quoted\" `ticked` \\back\\\n| <b> ]( $x' OR 1=1 -- 🧠";
 const NAMES = ["a'b", "`;| <script>", "c\nd", "}) DELETE n //", 'e"f', "🧠", "x".repeat(300)];
 
-type Finding = RunReport["models"][number]["findings"][number];
 type Ask = (text: string) => Promise<{ columns: readonly string[]; rows: readonly (readonly unknown[])[] }>;
-
-/** What a query of a report must answer. */
-interface Expectation {
-  readonly where: string;
-  readonly language: string;
-  readonly text: string;
-  readonly columns: readonly string[];
-  readonly rows: readonly (readonly unknown[])[];
-}
-
-function expectations(id: string, finding: Finding): Expectation[] {
-  const asked = finding.numbers.filter(({ derived }) => derived === null);
-  const { table } = finding;
-  const where = `${id}: ${finding.kind}`;
-  return [
-    ...finding.queries.map((query) => ({
-      ...query,
-      where,
-      columns: asked.map(({ name }) => name),
-      rows: [asked.map(({ value }) => value)],
-    })),
-    ...table === null
-      ? []
-      : table.queries.map((query) => ({ ...query, where, columns: table.columns, rows: table.rows })),
-  ];
-}
-
-function plain(value: unknown): unknown {
-  return typeof value === "bigint" ? Number(value) : value;
-}
-
-/** Equal, numbers to 1e-9 relative. */
-function expectRows(found: readonly (readonly unknown[])[], { rows, where, text }: Expectation): void {
-  expect(found.length, `${where}\n${text}`).toBe(rows.length);
-  rows.forEach((row, i) =>
-    row.forEach((value, j) => {
-      const other = plain(found[i]![j]);
-      if (typeof value === "number" && typeof other === "number") {
-        const error = Math.abs(value - other) / Math.max(Math.abs(value), Math.abs(other), 1e-300);
-        expect(value === other ? 0 : error, `${where}, row ${i}, column ${j}: ${value} and ${other}\n${text}`)
-          .toBeLessThan(1e-9);
-      } else {
-        expect(other, `${where}, row ${i}, column ${j}\n${text}`).toEqual(value);
-      }
-    })
-  );
-}
 
 let folder = "";
 let out = "";
@@ -130,6 +83,17 @@ describe("every query of a report, run as printed", () => {
       const kinds = report.models.find((model) => model.id === id)!.findings.map(({ kind }) => kind);
       expect(kinds).toContain("dominant-connection");
     }
+  });
+
+  it("is answered by svr query", async () => {
+    const { findings } = report.models.find(({ id }) => id === HOSTILE)!;
+    const found = findings.find(({ kind }) => kind === "dominant-connection")!;
+    const [query] = found.queries;
+    const ended = await svr(["query", "--out", out, "--format", "json", query!.text]);
+    const [row] = JSON.parse(ended.stdout) as Record<string, unknown>[];
+    const asked = found.numbers.filter(({ derived }) => derived === null);
+    expect(Object.keys(row ?? {})).toEqual(asked.map(({ name }) => name));
+    expect(row!["edges"]).toBe(found.numbers[0]!.value);
   });
 
   it("stands in report.md, within a fence, as it is in report.json", async () => {

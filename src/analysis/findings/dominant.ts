@@ -105,10 +105,9 @@ function controlInWords(facts: ModelFacts): string {
   const measures = facts.control.measures;
   if (measures === null) return "not measured";
   const found = measures.chains.filter((chain) => isMore(chain, facts)).length;
-  const says = found === 0 ? "reports none" : `reports ${found}`;
-  return `the null control of the same model ${says} at alpha ${decimal(facts.test.alpha)}: ${
-    bestInWords(measures)
-  }`;
+  return `${found === 0 ? "none" : found} at alpha ${
+    decimal(facts.test.alpha)
+  } in the same model with random vectors: ${bestInWords(measures)}`;
 }
 
 function numbersOf(facts: ModelFacts, chain: Chain, at: number): FindingNumber[] {
