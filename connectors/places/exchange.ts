@@ -98,7 +98,7 @@ async function* pieces(
   wind: () => void,
   failed: (cause: unknown) => Error,
 ): AsyncGenerator<Uint8Array> {
-  const reader = response.body?.getReader();
+  const reader: ReadableStreamDefaultReader<Uint8Array> | undefined = response.body?.getReader();
   if (reader === undefined) return;
   try {
     for (;;) {

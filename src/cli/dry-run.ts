@@ -78,7 +78,7 @@ export async function forecast({ config, baseDir }: LoadedConfig, signal?: Abort
   weightOf(config);
   if (config.graph === "neo4j") serverChoices(config.neo4j);
   const budget = memoryOf(config);
-  const planned = await planModels(config, baseDir);
+  const planned = await planModels(config, baseDir, signal);
   const marks = new ModelMarks(resolve(config.out));
   const { kernel } = await openKernel(config.kernel, {
     memory: budget,

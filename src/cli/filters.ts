@@ -54,7 +54,7 @@ export async function writeFilters(
   request: FiltersRequest,
   signal?: AbortSignal,
 ): Promise<readonly number[]> {
-  const planned = await planModels(config, baseDir);
+  const planned = await planModels(config, baseDir, signal);
   const [only] = planned;
   if (only === undefined || planned.length > 1) {
     throw new ConfigError(`svr filters: found ${planned.length} models, required one`);
