@@ -11,7 +11,8 @@ import { parseManifest } from "../../connectors/lake/manifest.ts";
 import { parquetSink } from "../../connectors/sinks/parquet.ts";
 import { readTable, storedModels } from "../../connectors/sinks/run-tables.ts";
 import { batchOfRows, TABLE_NAMES, TABLES } from "../../src/model/tables.ts";
-import { filesIn, header, runInto, writeModel } from "../contract/sink/contract.ts";
+import { header, runInto, writeModel } from "../contract/sink/contract.ts";
+import { filesIn } from "../contract/sink/left.ts";
 import { bigEdges, fixture } from "../contract/sink/fixture.ts";
 
 const duckdb = await (await DuckDBInstance.create()).connect();

@@ -3,7 +3,8 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { getuid, platform } from "node:process";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { describeUnless } from "../shared.ts";
 import { pathsIn, rowsIn } from "./left-behind.ts";
 import { svr } from "./svr.ts";
 
@@ -21,7 +22,9 @@ function canMount(): boolean {
   }
 }
 
-describe.skipIf(!canMount())("a disk that is full or read-only (needs root, to mount one)", () => {
+const missing = canMount() ? null : "needs root, to mount a disk of its own";
+
+describeUnless(missing, "a disk that is full or read-only", () => {
   let folder = "";
   let disk = "";
   let out = "";
