@@ -28,6 +28,7 @@ export type {
   Query,
 } from "./analysis/findings/finding.ts";
 export type { ModelFigures } from "./analysis/findings/figures.ts";
+export { type LayerSparsification, type Sparsification, sparsification } from "./analysis/sparsification.ts";
 export type { ModelReport, ReportedEdge } from "./analysis/report.ts";
 export { type Exported, exportForNeo4jAdmin, type ExportOptions } from "./cli/export.ts";
 export { openModel } from "./cli/models.ts";
