@@ -165,7 +165,7 @@ describe("the measures of a model", () => {
       },
     };
     const { chains, pathMetric } = await flowed(spoiled);
-    expect(pathMetric).toEqual({ unknown: expect.stringContaining("1 of 5 connections") });
+    expect(pathMetric).toHaveProperty("unknown", expect.stringContaining("1 of 5 connections"));
     expect(chains[0]!.edges).toHaveLength(2);
   });
 });
