@@ -14,6 +14,8 @@ import {
   TABLES,
 } from "../../../src/model/tables.ts";
 import { bigEdges, bigNodes, fixture, type Tables } from "./fixture.ts";
+import { sorted } from "./sorted-rows.ts";
+import { WEIRD_IDS } from "./weird-ids.ts";
 
 /** Reads a model's rows back, by means that share no code with the sink. int64 as bigint; no rows where there is no model. */
 export type ReadBack = (out: string, model: string) => Promise<Partial<Record<TableName, readonly Row[]>>>;
@@ -38,31 +40,6 @@ export interface SinkTraits {
   /** Only that rows come back as they went and that a model is replaced. */
   readonly smoke?: boolean;
 }
-
-/** Ids that a careless sink takes for paths, patterns, queries or objects. */
-const WEIRD_IDS = [
-  "../../escape",
-  "a/b",
-  "..",
-  ".",
-  ".hidden",
-  "model=x",
-  "100%2F",
-  'it\'s "quoted" `ticked`',
-  "}) DETACH DELETE (n",
-  "line\nbreak\ttab",
-  "naïve 模型 🧠",
-  "__proto__",
-  "constructor",
-  "back\\slash",
-  "*?[a]{b}",
-  "~$HOME;#&|<>",
-  "NULL",
-  "007",
-  "trailing space ",
-  "🧠 `}\"\n'".repeat(1000),
-  "🧠 `}\"\n'".repeat(1001),
-];
 
 let runs = 0;
 
@@ -97,15 +74,6 @@ export async function filesIn(out: string): Promise<string[]> {
   const entries = await readdir(out, { recursive: true, withFileTypes: true });
   return entries.filter((entry) => !entry.isDirectory() && entry.name !== "_manifest.json")
     .map((entry) => relative(out, join(entry.parentPath, entry.name)).split(sep).join("/")).sort();
-}
-
-/** Rows in one order, whatever order the sink keeps. */
-function sorted(rows: readonly Row[]): Row[] {
-  const key = (row: Row) =>
-    JSON.stringify(Object.values(row), (_, v: unknown) => typeof v === "bigint" ? `${v}n` : v);
-  return rows.map((row) => ({ row, key: key(row) })).sort((a, b) => a.key < b.key ? -1 : 1).map(({ row }) =>
-    row
-  );
 }
 
 /** Runs the suite. `open` is the sink as the registry hands it out. */
