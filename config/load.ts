@@ -105,9 +105,10 @@ function checkRun(document: ConfigDocument, overrides: Overrides): RunConfig {
       (Object.hasOwn(given, "sigma") || Object.hasOwn(given, "alpha")))
   );
   const settings = Object.fromEntries([...fromFile, ...Object.entries(given)]);
-  // Settings of one server, from the file and the command line together.
-  if (isObject(document.value["neo4j"]) && isObject(given["neo4j"])) {
-    settings["neo4j"] = { ...document.value["neo4j"], ...given["neo4j"] };
+  // Settings of one server, or one cache, from the file and the command line together.
+  for (const key of ["neo4j", "cache"]) {
+    const [written, said] = [document.value[key], given[key]];
+    if (isObject(written) && isObject(said)) settings[key] = { ...written, ...said };
   }
   return check(
     runConfigSchema,

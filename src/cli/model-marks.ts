@@ -79,14 +79,19 @@ export class ModelMarks {
     const path = this.#path(mark.entry.id);
     await mkdir(this.#folder, { recursive: true });
     const beside = `${path}.${randomBytes(6).toString("hex")}.partial`;
-    const file = await open(beside, "wx");
     try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
+      const file = await open(beside, "wx");
+      try {
+        await file.writeFile(text);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(beside, path);
+    } catch (failure) {
+      await rm(beside, { force: true });
+      throw failure;
     }
-    await rename(beside, path);
     return JSON.parse(text) as ModelMark;
   }
 

@@ -1,9 +1,8 @@
 /** What a run says while it works: on stderr, for people or for programs. */
 
 import type { WriteStream } from "node:tty";
-import type { SpectrumEvent } from "../flow/workshop.ts";
+import type { SpectraCount, SpectrumEvent } from "../flow/workshop.ts";
 import { type RunStatus, statusText } from "./progress-line.ts";
-import type { SpectraCount } from "./records.ts";
 import type { LayerTime, WorkSummary } from "./run-work.ts";
 import { plainTable, printable } from "./text.ts";
 

@@ -14,12 +14,6 @@ import { reportMarkdown } from "./report-markdown.ts";
 import type { FailedModel, RunReport } from "./run-report.ts";
 import type { WorkSummary } from "./run-work.ts";
 
-/** How many spectra a run has decomposed weights for, and how many it had from earlier runs. */
-export interface SpectraCount {
-  readonly computed: number;
-  readonly reused: number;
-}
-
 /** `run.json`: what is needed to do the run again, and to trust it. */
 export interface RunRecord {
   readonly schema_version: number;

@@ -1,9 +1,10 @@
 /** What a run says of itself when it is over. */
 
 import type { RunConfig } from "../../config/schema.ts";
+import type { SpectraCount } from "../flow/workshop.ts";
 import type { KernelInfo } from "../kernels/kernel.ts";
 import { recorded } from "./models.ts";
-import { hostRecord, type RunRecord, type SpectraCount } from "./records.ts";
+import { hostRecord, type RunRecord } from "./records.ts";
 import { totalRows } from "./run-report.ts";
 import type { WorkSummary } from "./run-work.ts";
 import type { ModelsOutcome } from "./run-models.ts";

@@ -14,6 +14,12 @@ export interface SpectrumEvent {
   readonly from: "kernel" | "cache";
 }
 
+/** How many spectra a run has decomposed weights for, and how many it had from earlier runs. */
+export interface SpectraCount {
+  readonly computed: number;
+  readonly reused: number;
+}
+
 /** What the computing stages share. */
 export interface Workshop {
   readonly kernel: Kernel;

@@ -54,6 +54,15 @@ describe("a run config", () => {
     expect(baseDir).toBe(folder);
   });
 
+  it("takes a cache's folder from the file and its limit from the command line", async () => {
+    const path = await file("cache.yaml", "models: m\ncache: {limit: 1GiB, dir: shared}\n");
+    const cache = async (given?: unknown) => (await loadRunConfig(path, { cache: given })).config.cache;
+    expect(await cache()).toEqual({ limit: "1GiB", dir: "shared" });
+    expect(await cache({ limit: "2GiB" })).toEqual({ limit: "2GiB", dir: "shared" });
+    expect(await cache("off")).toBe("off");
+    await expect(cache({ limit: "much" })).rejects.toThrow(/^--cache: .*a size such as/);
+  });
+
   it("lets options replace settings, and a level replace a level however it is spelled", async () => {
     const path = await file("level.yaml", "models: m\nsigma: 4\nout: there\n");
     expect((await loadRunConfig(path, { alpha: 0.01, out: "here", sinks: undefined })).config)

@@ -78,10 +78,8 @@ const computed = ({ events }: Outcome) =>
   events.flatMap((event) => event.event === "spectrum" && event.from === "kernel" ? [event.key] : []);
 const works = ({ events }: Outcome) =>
   events.flatMap((event) => event.event === "model-done" ? [event.work] : []);
-const last = ({ events }: Outcome) => {
-  const event = events.at(-1);
-  return event?.event === "done" ? event : null;
-};
+// Behind it come signs of life while the findings are printed.
+const last = ({ events }: Outcome) => events.find((event) => event.event === "done") ?? null;
 const record = async (out: string) => JSON.parse(await readFile(join(out, "run.json"), "utf8")) as RunRecord;
 const report = async (out: string) =>
   JSON.parse(await readFile(join(out, "report.json"), "utf8")) as RunReport;
