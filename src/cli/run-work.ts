@@ -32,7 +32,7 @@ const SLOWEST = 5;
 const INTERVAL = 1000;
 
 /** Events with which another phase begins. */
-const PHASES: ReadonlySet<string> = new Set(["run", "graph", "done"]);
+const PHASES: ReadonlySet<string> = new Set(["run", "graph"]);
 
 /** A model that is being worked on. */
 interface OpenModel {
