@@ -12,7 +12,7 @@ import { SCHEMA_VERSION, type TableName } from "../model/tables.ts";
 import { VERSION } from "../version.ts";
 import { reportMarkdown } from "./report-markdown.ts";
 import type { FailedModel, RunReport } from "./run-report.ts";
-import type { WorkSummary } from "./run-work.ts";
+import type { WorkSummary } from "./work-summary.ts";
 
 /** How many spectra a run has decomposed weights for, and how many it had from earlier runs. */
 export interface SpectraCount {
