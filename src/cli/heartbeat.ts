@@ -2,6 +2,7 @@
 
 import type { WriteStream } from "node:tty";
 import { Worker } from "node:worker_threads";
+import { BEGINNING, type RunStatus } from "./progress-line.ts";
 import { humanProgress, jsonProgress, type Progress } from "./progress.ts";
 
 /** What the heartbeat's thread is told. */
@@ -66,10 +67,12 @@ export function startHeartbeat(
   thread.unref();
   // Without it the run goes on as well, in silence.
   thread.on("error", () => undefined);
+  let last: RunStatus = BEGINNING;
   const speak = json ? jsonProgress(noted) : humanProgress(noted);
   return {
     progress(event) {
-      if (event.event === "progress") thread.postMessage(event);
+      if (event.event === "progress") thread.postMessage(last = event);
+      else if (event.event === "done") thread.postMessage({ ...last, phase: "report", what: "" });
       speak(event);
     },
     async stop() {

@@ -3,7 +3,7 @@
 import type { WriteStream } from "node:tty";
 import type { SpectraCount, SpectrumEvent } from "../flow/workshop.ts";
 import { type RunStatus, statusText } from "./progress-line.ts";
-import type { LayerTime, WorkSummary } from "./run-work.ts";
+import type { LayerTime, WorkSummary } from "./work-summary.ts";
 import { plainTable, printable } from "./text.ts";
 
 /** What happens during a run. */

@@ -12,7 +12,7 @@ import { SCHEMA_VERSION, type TableName } from "../model/tables.ts";
 import { VERSION } from "../version.ts";
 import { reportMarkdown } from "./report-markdown.ts";
 import type { FailedModel, RunReport } from "./run-report.ts";
-import type { WorkSummary } from "./run-work.ts";
+import type { WorkSummary } from "./work-summary.ts";
 
 /** `run.json`: what is needed to do the run again, and to trust it. */
 export interface RunRecord {

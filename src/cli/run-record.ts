@@ -6,7 +6,7 @@ import type { KernelInfo } from "../kernels/kernel.ts";
 import { recorded } from "./models.ts";
 import { hostRecord, type RunRecord } from "./records.ts";
 import { totalRows } from "./run-report.ts";
-import type { WorkSummary } from "./run-work.ts";
+import type { WorkSummary } from "./work-summary.ts";
 import type { ModelsOutcome } from "./run-models.ts";
 import { nullControlSeed } from "./settings.ts";
 

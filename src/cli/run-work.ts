@@ -5,25 +5,7 @@ import type { Subject } from "../kernels/kernel.ts";
 import type { Progress, ProgressEvent } from "./progress.ts";
 import { rates, type RunStatus } from "./progress-line.ts";
 import type { KernelCall, KernelWatch } from "./watched-kernel.ts";
-
-/** A decomposition and how long it took. */
-export interface LayerTime {
-  readonly model: string;
-  readonly layer: string;
-  readonly flops: number;
-  /** Of one thread, all groups together. */
-  readonly seconds: number;
-  readonly gflops: number;
-}
-
-/** The work of a run when it is over. */
-export interface WorkSummary {
-  readonly flops: number;
-  /** From the kernel's first call to its last, by the clock. */
-  readonly seconds: number;
-  readonly gflops: number;
-  readonly slowest: readonly LayerTime[];
-}
+import type { LayerTime, WorkSummary } from "./work-summary.ts";
 
 /** How many of the slowest layers are named. */
 const SLOWEST = 5;
@@ -32,7 +14,7 @@ const SLOWEST = 5;
 const INTERVAL = 1000;
 
 /** Events with which another phase begins. */
-const PHASES: ReadonlySet<string> = new Set(["run", "graph", "done"]);
+const PHASES: ReadonlySet<string> = new Set(["run", "graph"]);
 
 /** A model that is being worked on. */
 interface OpenModel {

@@ -165,7 +165,9 @@ describe("the ends of svr run", () => {
       "none",
     ]);
     expect(code).toBe(0);
-    const events = stderr.trimEnd().split("\n").map((line) => JSON.parse(line) as { event: string });
+    const events = stderr.trimEnd().split("\n").map((line) => JSON.parse(line) as { event: string })
+      // How many of these there are is a matter of time.
+      .filter(({ event }) => event !== "progress");
     expect(events[0]?.event).toBe("run");
     expect(events.at(-1)?.event).toBe("done");
     expect(events.filter(({ event }) => event === "step")).toHaveLength(5);

@@ -47,8 +47,16 @@ export function execute(
   });
 }
 
-/** `svr <args>` on the runtime of the tests. */
-export function svr(args: readonly string[], options: Parameters<typeof execute>[2] = {}): Promise<Ended> {
+/** What a log is told when nothing else was said for a while: how often depends on the machine. */
+const HEARTBEAT =
+  /^\d+ (?:s|min|h)(?: \d+ (?:s|min))?, (?:looking for models|models \d|loading the graph|writing the report).*\n/gm;
+
+/** `svr <args>` on the runtime of the tests; stderr without the lines that only say that it is still at work. */
+export async function svr(
+  args: readonly string[],
+  options: Parameters<typeof execute>[2] = {},
+): Promise<Ended> {
   const flags = "Deno" in globalThis ? ["run", "-A"] : [];
-  return execute(execPath, [...flags, `${ROOT}src/cli.ts`, ...args], options);
+  const ended = await execute(execPath, [...flags, `${ROOT}src/cli.ts`, ...args], options);
+  return { ...ended, stderr: ended.stderr.replaceAll(HEARTBEAT, "") };
 }
