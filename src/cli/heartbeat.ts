@@ -4,6 +4,7 @@ import type { WriteStream } from "node:tty";
 import { Worker } from "node:worker_threads";
 import { BEGINNING, type RunStatus } from "./progress-line.ts";
 import { humanProgress, jsonProgress, type Progress } from "./progress.ts";
+import { eventsOf } from "./thread-events.ts";
 
 /** What the heartbeat's thread is told. */
 export interface HeartbeatPlan {
@@ -66,7 +67,7 @@ export function startHeartbeat(
   const thread = new Worker(WORKER, { workerData: plan, execArgv: [] });
   thread.unref();
   // Without it the run goes on as well, in silence.
-  thread.on("error", () => undefined);
+  eventsOf(thread).on("error", () => undefined);
   let last: RunStatus = BEGINNING;
   const speak = json ? jsonProgress(noted) : humanProgress(noted);
   return {

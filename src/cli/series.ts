@@ -4,6 +4,7 @@ import { Worker } from "node:worker_threads";
 import { ConfigError } from "../../config/document.ts";
 import type { SeriesRule } from "../../config/series.ts";
 import { show } from "../model/errors.ts";
+import { eventsOf } from "./thread-events.ts";
 
 /** A model's place in its series. */
 export interface Place {
@@ -120,8 +121,9 @@ async function matched(pattern: string, names: readonly string[]): Promise<reado
             } s for ${names.length} names, required one that does not backtrack so much`,
           ),
         ), PATTERN_MS);
-      thread.once("message", resolve);
-      thread.once("error", reject);
+      const events = eventsOf(thread);
+      events.once("message", resolve);
+      events.once("error", reject);
     });
   } finally {
     clearTimeout(timer);

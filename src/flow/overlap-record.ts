@@ -164,7 +164,7 @@ export function recordedItems(
         measures: each.measures,
         candidates: candidatesAgain(each.candidates, each.geometry, settingsFor(each, settings)),
       },
-    } as SeenConnection;
+    };
   });
   return [...layers, ...skipped, ...seen];
 }
