@@ -31,10 +31,15 @@ export function cannotWrite(path: string, cause: unknown): Error {
   );
 }
 
-/** A file that is being made. Await each call before the next. */
+/** Small pieces go to the disk so many bytes at a time: table files are made of thousands of them, and each call has its price. */
+const GATHERED = 64 * 1024;
+
+/** A file that is being made. Await each call before the next. What fails may show with a later call, at the latest with `close`. */
 export class NewFile {
   readonly path: string;
   bytes = 0;
+  #gathered: Uint8Array | null = null;
+  #filled = 0;
   readonly #handle: FileHandle;
   readonly #hash: Hash | null;
 
@@ -58,6 +63,26 @@ export class NewFile {
 
   /** Appends. @throws {Error} when the disk is full, or fails */
   async write(piece: Uint8Array): Promise<void> {
+    if (this.#filled + piece.length > GATHERED) await this.#flush();
+    if (piece.length > GATHERED / 4) {
+      await this.#flush();
+      await this.#append(piece);
+    } else {
+      this.#gathered ??= new Uint8Array(GATHERED);
+      this.#gathered.set(piece, this.#filled);
+      this.#filled += piece.length;
+    }
+    this.#hash?.update(piece);
+    this.bytes += piece.length;
+  }
+
+  async #flush(): Promise<void> {
+    const gathered = this.#gathered?.subarray(0, this.#filled) ?? new Uint8Array();
+    this.#filled = 0;
+    await this.#append(gathered);
+  }
+
+  async #append(piece: Uint8Array): Promise<void> {
     try {
       for (let done = 0; done < piece.length;) {
         done += (await this.#handle.write(piece, done, piece.length - done)).bytesWritten;
@@ -65,12 +90,11 @@ export class NewFile {
     } catch (cause) {
       throw cannotWrite(this.path, cause);
     }
-    this.#hash?.update(piece);
-    this.bytes += piece.length;
   }
 
   /** Fills `piece` with what has been written from `offset` on. */
   async read(piece: Uint8Array, offset: number): Promise<void> {
+    await this.#flush();
     for (let done = 0; done < piece.length;) {
       const { bytesRead } = await this.#handle.read(piece, done, piece.length - done, offset + done);
       if (bytesRead === 0) throw new Error(`${this.path}: it has lost its end while it was read`);
@@ -81,10 +105,11 @@ export class NewFile {
   /** Flushes to the disk and closes, whatever happens. */
   async close(): Promise<FileDigest> {
     try {
+      await this.#flush();
       // Some file systems find out only now that there is no room.
-      await this.#handle.sync();
-    } catch (cause) {
-      throw cannotWrite(this.path, cause);
+      await this.#handle.sync().catch((cause: unknown) => {
+        throw cannotWrite(this.path, cause);
+      });
     } finally {
       await this.#handle.close();
     }
