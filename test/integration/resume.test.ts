@@ -197,7 +197,10 @@ describe("a run that is repeated", () => {
   it("keeps to the limit of its cache", async () => {
     const limited = join(folder, "limited");
     // A spectrum of 40 x 40 has 26 kB.
-    expect(last(await runInto(limited, ["--cache", "100kB"]))).toMatchObject({ computed: SPECTRA });
+    const { computed: count } = last(await runInto(limited, ["--cache", "100kB"])) as { computed: number };
+    // The two with the same weights may come too far apart for one to find what the other has kept.
+    expect(count).toBeGreaterThanOrEqual(SPECTRA);
+    expect(count).toBeLessThanOrEqual(MODELS * LAYERS);
     const names = await readdir(join(limited, ".cache/spectra"));
     expect(names).toHaveLength(3);
   });
