@@ -138,18 +138,25 @@ export function candidatesAgain(
   settings: TestSettings,
 ): Candidates {
   const level = keptLevel(geometry, settings);
-  const every = Uint32Array.from(kept.logP, (_, i) => i);
-  const at = every.filter((i) => kept.logP[i]! <= level);
-  const pick = (values: Float64Array) => Float64Array.from(at, (i) => values[i]!);
+  const { logP } = kept;
+  const at = new Uint32Array(logP.length);
+  let count = 0;
+  for (let i = 0; i < logP.length; i++) if (logP[i]! <= level) at[count++] = i;
+  const picked = <T extends Float64Array | Int32Array>(values: T, into: T): T => {
+    for (let i = 0; i < count; i++) into[i] = values[at[i]!]!;
+    return into;
+  };
+  const float64 = (values: Float64Array) => picked(values, new Float64Array(count));
+  const int32 = (values: Int32Array) => picked(values, new Int32Array(count));
   return {
     ...kept,
     geometry,
     distribution: nullDistribution(settings.null, geometry),
-    sourceNeuron: Int32Array.from(at, (i) => kept.sourceNeuron[i]!),
-    targetNeuron: Int32Array.from(at, (i) => kept.targetNeuron[i]!),
-    overlap: pick(kept.overlap),
-    cosine: kept.cosine === null ? null : pick(kept.cosine),
-    logP: pick(kept.logP),
+    sourceNeuron: int32(kept.sourceNeuron),
+    targetNeuron: int32(kept.targetNeuron),
+    overlap: float64(kept.overlap),
+    cosine: kept.cosine === null ? null : float64(kept.cosine),
+    logP: float64(logP),
   };
 }
 
