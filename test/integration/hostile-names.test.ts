@@ -116,11 +116,15 @@ describe("names that mean something elsewhere", () => {
     expect(await readdir(folder)).toEqual(["a 'quoted' out {x}"]);
     expect((await readdir(out)).sort()).toEqual([
       ...[
+        ".cache",
+        ".state",
+        "_manifest.json",
         "arrow",
         "connections",
         "edges",
         "graph.lbug",
         "layers",
+        "models",
         "neurons",
         "report.json",
         "report.md",
