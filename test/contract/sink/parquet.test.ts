@@ -1,6 +1,11 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, it } from "vitest";
 import { SINKS } from "../../../connectors/sinks/registry.ts";
-import { TABLE_NAMES } from "../../../src/model/tables.ts";
+import { batchOfRows, TABLE_NAMES, TABLES } from "../../../src/model/tables.ts";
 import { sinkContract } from "./contract.ts";
+import { fixture } from "./fixture.ts";
 import { readParquet } from "./parquet-read-back.ts";
 
 sinkContract("parquet", await SINKS.parquet(), readParquet, {
@@ -8,4 +13,21 @@ sinkContract("parquet", await SINKS.parquet(), readParquet, {
   files: "one per model and table",
   nan: "kept",
   many: 300_000,
+});
+
+it("parquet keeps the ends of the range of int64", async () => {
+  const out = await mkdtemp(join(tmpdir(), "svr-int64-"));
+  try {
+    const ends = [2n ** 63n - 1n, -(2n ** 63n), 0n];
+    const rows = fixture(1).connections.slice(0, 3).map((row, at) => ({ ...row, tests: ends[at]! }));
+    const sink = await (await SINKS.parquet())({ runId: "run", version: "0", out });
+    const model = await sink.begin({ id: "m", uri: "m", format: "synthetic", key: "0".repeat(64) });
+    await model.write("connections", batchOfRows(TABLES.connections, rows));
+    await model.commit();
+    await sink.finish();
+    const { connections } = await readParquet(out, "m");
+    expect(connections?.map(({ tests }) => tests)).toEqual(ends);
+  } finally {
+    await rm(out, { recursive: true, force: true });
+  }
 });
