@@ -1,5 +1,6 @@
 /** A kernel over threads: one matrix per thread, so that the thread that reads and writes never waits for arithmetic. */
 
+import { versions } from "node:process";
 import { Piscina } from "piscina";
 import type { Svd } from "../model/spectrum.ts";
 import { type Matrix, matrix } from "../model/tensor.ts";
@@ -28,6 +29,12 @@ export interface PoolOptions extends ThreadOptions {
 const WORKER = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
 
 /**
+ * Piscina would `require` the worker first. A thread that is ended while it does so takes the whole process with it (Node 24 aborts in
+ * `CreateRequiredModuleFacade`): so modules are only imported there. Deno knows no such option, and needs none.
+ */
+const NOT_REQUIRED = "deno" in versions ? {} : { execArgv: ["--no-experimental-require-module"] };
+
+/**
  * Opens a kernel in as many threads as asked for. A thread that dies is replaced; a product or overlap that died with it is
  * computed once more, a matrix whose SVD died is lost with its thread's memory (`KernelCrash`).
  *
@@ -46,6 +53,7 @@ export async function openPool(
       idleTimeout: Infinity,
       // Calls are long: waking a thread up costs nothing against them, and Atomics.wait would keep it from its own events.
       atomics: "disabled",
+      ...NOT_REQUIRED,
       workerData: { name, precision } satisfies ThreadOptions,
     }),
     threads,

@@ -1,7 +1,10 @@
+import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { env } from "node:process";
+import { env, execPath } from "node:process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { lastValueFrom, of, toArray } from "rxjs";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { openSynthetic } from "../../connectors/sources/synthetic.ts";
@@ -89,6 +92,12 @@ describe("a pool of threads", () => {
       // Stopped, not waited for; the same work takes far longer.
       expect(stopped).toBeLessThan((performance.now() - started) / 2);
     }));
+
+  it("may be ended while its threads are still loading, and the process goes on", async () => {
+    const script = fileURLToPath(new URL("./short-lived-pools.ts", import.meta.url));
+    const { stdout } = await promisify(execFile)(execPath, [script]);
+    expect(stdout).toBe("done\n");
+  });
 
   it("replaces a thread that dies; its matrix is lost and the caller told", () =>
     using(open(1, CRASHING), async (kernel) => {
