@@ -3,7 +3,7 @@
 import type { Skipped } from "../model/layer.ts";
 import type { Row } from "../model/tables.ts";
 import type { TestReport } from "./findings/facts.ts";
-import { decimal } from "./findings/words.ts";
+import { decimal, percent } from "./findings/words.ts";
 import type { ModelReport } from "./report.ts";
 
 /** A table of text; columns of numbers are marked, so that a renderer can align them. */
@@ -21,8 +21,14 @@ export function modelTables(report: ModelReport, test: TestReport): ReportTable[
   return tables;
 }
 
-function layerTable({ layers }: ModelReport): ReportTable {
-  return table("Layers", [
+/** Of the overlap that comes into a layer, or of all of the model's: what lies between near-kernels. */
+const share = (value: unknown) => typeof value === "number" ? percent(value) : "";
+
+function layerTable({ layers, sparsification, sparsification_expected: expected }: ModelReport): ReportTable {
+  const model = typeof sparsification === "number"
+    ? ` (of all overlap ${share(sparsification)} lies between near-kernels, by chance ${share(expected)})`
+    : "";
+  return table(`Layers${model}`, [
     ["#", (row) => text(row["layer_index"]), true],
     ["name", (row) => text(row["name"]), false],
     ["kind", (row) => text(row["kind"]), false],
@@ -33,6 +39,8 @@ function layerTable({ layers }: ModelReport): ReportTable {
     ],
     ["neurons", (row) => text(row["rank"]), true],
     ["near-kernel", (row) => text(row["near_kernels"]), true],
+    ["overlap there", (row) => share(row["sparsification"]), true],
+    ["by chance", (row) => share(row["sparsification_expected"]), true],
     ["s_1", (row) => decimal(row["spectral_norm"]), true],
     ["stable rank", (row) => decimal(row["stable_rank"]), true],
     ["batch norm", (row) => text(row["batch_norm"]), false],

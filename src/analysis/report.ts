@@ -7,6 +7,7 @@ import { modelFacts, type TestReport } from "./findings/facts.ts";
 import { type ModelFigures, modelFigures } from "./findings/figures.ts";
 import type { Finding } from "./findings/finding.ts";
 import { findings, remarks } from "./findings/findings.ts";
+import { sparsification } from "./sparsification.ts";
 
 /** A strong edge, with the names of its layers. */
 export interface ReportedEdge {
@@ -54,7 +55,10 @@ export interface ModelReport {
   /** The same of the null control; null where the run had none. */
   readonly null_control: ModelFigures | null;
   readonly measures: ReportedMeasures;
-  /** Rows of the layers table, each with its number of near-kernel neurons. */
+  /** The share of all overlap of the model that lies between near-kernels, in [0, 1], beside its expected share; null where there is none. */
+  readonly sparsification: number | null;
+  readonly sparsification_expected: number | null;
+  /** Rows of the layers table, each with the same two of the connections into it. */
   readonly layers: readonly Row[];
   /** Rows of the connections table, with the names of both layers. */
   readonly connections: readonly Row[];
@@ -73,7 +77,6 @@ export interface ModelFindings {
   readonly rows: Readonly<Record<TableName, number>>;
   readonly layers: readonly Row[];
   readonly connections: readonly Row[];
-  readonly nearKernelCounts: readonly number[];
   readonly measures: ModelMeasures;
   /** The null control; absent or null where the run had none. */
   readonly control?: { readonly connections: readonly Row[]; readonly measures: ModelMeasures } | null;
@@ -102,7 +105,14 @@ export function modelReport(
   partition: string,
 ): ModelReport {
   const name = (index: unknown) => found.graph.layers[Number(index)]?.name ?? String(index);
-  const layers = found.layers.map((row, at) => ({ ...row, near_kernels: found.nearKernelCounts[at] ?? 0 }));
+  const between = sparsification(found.connections);
+  const shares = new Map(
+    between.layers.map(({ layer, share, shareExpected }) => [layer, { share, shareExpected }]),
+  );
+  const layers = found.layers.map((row) => {
+    const { share = null, shareExpected = null } = shares.get(Number(row["layer_index"])) ?? {};
+    return { ...row, sparsification: share, sparsification_expected: shareExpected };
+  });
   const warnings = [...found.graph.warnings, ...found.approximations];
   const facts = modelFacts({
     ...found,
@@ -123,6 +133,8 @@ export function modelReport(
     figures: modelFigures(facts),
     null_control: facts.control === null ? null : modelFigures(facts, facts.control),
     measures: reportedMeasures(found.measures, name),
+    sparsification: between.model.share,
+    sparsification_expected: between.model.shareExpected,
     layers,
     connections: found.connections.map((row) => ({
       ...row,

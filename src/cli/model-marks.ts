@@ -3,16 +3,16 @@
  * final names. A run that finds it, and the files that it names, has nothing to do for that model.
  */
 
-import { randomBytes } from "node:crypto";
-import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { mkdir, open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { encodeModelId } from "../../connectors/sinks/staging.ts";
+import { writeWhole } from "../../connectors/whole-files.ts";
 import type { ModelReport } from "../analysis/report.ts";
 import { codeOf } from "../model/errors.ts";
 import type { RunRecord } from "./records.ts";
 
 /** Raised when what a mark holds changes, the report's content too: marks of another format count as none. */
-const FORMAT = 2;
+const FORMAT = 3;
 
 /** The folder of the marks within an output folder. */
 export const STATE_FOLDER = ".state";
@@ -78,20 +78,7 @@ export class ModelMarks {
     const text = JSON.stringify({ format: FORMAT, ...mark } satisfies ModelMark);
     const path = this.#path(mark.entry.id);
     await mkdir(this.#folder, { recursive: true });
-    const beside = `${path}.${randomBytes(6).toString("hex")}.partial`;
-    try {
-      const file = await open(beside, "wx");
-      try {
-        await file.writeFile(text);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(beside, path);
-    } catch (failure) {
-      await rm(beside, { force: true });
-      throw failure;
-    }
+    await writeWhole([path, text]);
     return JSON.parse(text) as ModelMark;
   }
 

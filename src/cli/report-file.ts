@@ -87,6 +87,8 @@ const model = z.looseObject({
   figures,
   null_control: figures.nullable(),
   measures,
+  sparsification: number.nullable(),
+  sparsification_expected: number.nullable(),
   layers: z.array(row),
   connections: z.array(row),
   skipped: z.array(

@@ -83,13 +83,6 @@ export class ModelTables {
     ];
   }
 
-  /** How many near-kernel neurons each layer has, by layer index; layers without a spectrum have none. */
-  nearKernelCounts(): number[] {
-    return this.#inOrder().map(({ spectrum }) =>
-      "skipped" in spectrum ? 0 : nearKernelCount(spectrum.singularValues, this.#nearKernel)
-    );
-  }
-
   #inOrder(): LayerResult[] {
     return [...this.#layers].sort((a, b) => a.layer.index - b.layer.index);
   }

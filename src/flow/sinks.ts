@@ -39,10 +39,9 @@ export interface ModelResult {
   readonly rows: Readonly<Record<TableName, number>>;
   readonly summaries: readonly ConnectionSummary[];
   readonly measures: ModelMeasures;
-  /** Rows of the layers and connections tables, and how many near-kernel neurons each layer has. */
+  /** Rows of the layers and connections tables. */
   readonly layers: readonly Row[];
   readonly connections: readonly Row[];
-  readonly nearKernelCounts: readonly number[];
   readonly skipped: readonly Skipped[];
   readonly approximations: readonly string[];
   readonly strongest: readonly StrongEdge[];
@@ -212,7 +211,6 @@ class ModelWriter {
       measures,
       layers: this.#tables.layerRows(),
       connections: this.#tables.connectionRows(),
-      nearKernelCounts: this.#tables.nearKernelCounts(),
       skipped: this.#tables.skipped,
       approximations: [...this.#tables.approximations, ...approximations, ...control?.approximations ?? []],
       strongest: this.#strongest,

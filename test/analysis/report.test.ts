@@ -27,12 +27,12 @@ const findings: ModelFindings = {
     warnings: ["guessed"],
   },
   rows: { models: 1, layers: 2, neurons: 8, connections: 1, edges: 3, skipped: 11 },
-  layers: [layer(0, "layer0"), layer(1, "layer1")],
+  layers: [{ ...layer(0, "layer0"), near_kernels: 3 }, { ...layer(1, "layer1"), near_kernels: 0 }],
   connections: [{
     ...{ source_layer: 0, target_layer: 1, via: "direct", evidence: "guessed", tests: 10_000 },
     ...{ nominal: 27, significant: 5, expected_by_chance: 0.0000321, max_overlap: 0.5 },
+    ...{ total_overlap: 3, sparsification: 0.25, sparsification_expected: 0.375 },
   }],
-  nearKernelCounts: [3, 0],
   measures: { chains: [], pathMetric: { unknown: "not asked for" } },
   control: null,
   approximations: ["layer1: only some"],
@@ -71,7 +71,11 @@ describe("report of a model", () => {
 
   it("writes four digits, and nothing where there is nothing", () => {
     const [layers, , edges] = modelTables(report, TEST);
-    expect(layers!.rows[0]).toEqual(["0", "layer0", "linear", "8 x 4 x 1", "4", "3", "12.35", "", "none"]);
+    expect(layers!.rows[0]).toEqual([
+      ...["0", "layer0", "linear", "8 x 4 x 1", "4", "3", "", "", "12.35", "", "none"],
+    ]);
+    expect(layers!.rows[1]!.slice(5, 8)).toEqual(["0", "25 %", "37.5 %"]);
+    expect(layers!.title).toBe("Layers (of all overlap 25 % lies between near-kernels, by chance 37.5 %)");
     expect(edges!.rows).toEqual([["layer0 #7", "layer1 #2", "0.9877", "6.36", "-10"]]);
   });
 

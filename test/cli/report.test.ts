@@ -30,7 +30,6 @@ function made(id: string, name: (index: number) => string = (index) => `layer${i
       rows: { models: 1, layers: 3, neurons: 192, connections: 2, edges: 3, skipped: 0 },
       layers,
       connections: [0, 1].map((at) => connectionRow(at, at + 1, { nominal: 400, max_overlap: 0.5 })),
-      nearKernelCounts: [5, 5, 5],
       measures: { ...NO_MEASURES, chains: [chainOf(0, 2, -200)] },
       control: null,
       skipped: [{ subject: "tensor", name: name(0), reason: "a bias" }],

@@ -50,7 +50,7 @@ async function flowed(unfolding: Unfolding) {
 
 describe.each(["svr", "cosvr"] as const)("layers of known spectra, in %s", (unfolding) => {
   it("have the norms, stable ranks and near-kernels of their singular values", async () => {
-    const { layers, nearKernelCounts } = await flowed(unfolding);
+    const { layers } = await flowed(unfolding);
     SPECTRA.forEach((s, at) => {
       const squares = s.reduce((sum, x) => sum + x * x, 0);
       const row = layers[at]!;
@@ -59,7 +59,6 @@ describe.each(["svr", "cosvr"] as const)("layers of known spectra, in %s", (unfo
       expect(row["stable_rank"]).toBeCloseTo(squares / s[0]! ** 2, 12);
     });
     expect(layers.map((row) => row["near_kernels"])).toEqual([2, 0, 5]);
-    expect(nearKernelCounts).toEqual([2, 0, 5]);
   });
 
   it("have overlaps that add up to the number of neurons, and blocks of their near-kernels", async () => {
