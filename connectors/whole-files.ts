@@ -1,24 +1,27 @@
-/** Small files that appear whole or not at all. */
+/** Files that appear whole or not at all. */
 
 import { open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { cannotWrite } from "./sinks/new-file.ts";
 
+/** What a file is to hold: a text, bytes, or bytes that are made piece by piece. */
+export type FileContent = string | Uint8Array | Iterable<Uint8Array>;
+
 /**
- * Replaces small files: all are written aside before the first appears, so that a disk that is full leaves those that were there.
+ * Replaces files: all are written aside before the first appears, so that a disk that is full leaves those that were there.
  *
- * @param files paths and texts, in the order in which they appear
+ * @param files paths and contents, in the order in which they appear
  * @throws {Error} that names the file and the reason
  */
 export async function writeWhole(
-  ...files: readonly (readonly [path: string, text: string])[]
+  ...files: readonly (readonly [path: string, content: FileContent])[]
 ): Promise<void> {
   const staged: string[] = [];
   try {
-    for (const [path, text] of files) {
+    for (const [path, content] of files) {
       const beside = join(dirname(path), `.${basename(path)}.partial`);
       staged.push(beside);
-      await writeDown(beside, text).catch((cause: unknown) => {
+      await writeDown(beside, content).catch((cause: unknown) => {
         throw cannotWrite(path, cause);
       });
     }
@@ -33,10 +36,11 @@ export async function writeWhole(
   }
 }
 
-async function writeDown(path: string, text: string): Promise<void> {
+async function writeDown(path: string, content: FileContent): Promise<void> {
   const file = await open(path, "w");
   try {
-    await file.writeFile(text);
+    const pieces = typeof content === "string" || content instanceof Uint8Array ? [content] : content;
+    for (const piece of pieces) await file.writeFile(piece);
     await file.sync();
   } finally {
     await file.close();

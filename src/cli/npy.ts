@@ -1,8 +1,6 @@
 /** NumPy's `.npy` files, as far as we write them. */
 
-import { randomBytes } from "node:crypto";
-import { open, rename, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { writeWhole } from "../../connectors/whole-files.ts";
 
 /** Data begins at a multiple of this. */
 const ALIGNMENT = 64;
@@ -30,21 +28,12 @@ export async function writeNpy(
   shape: readonly number[],
   parts: Iterable<Float64Array>,
 ): Promise<void> {
-  const beside = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.partial`);
-  const file = await open(beside, "wx");
-  try {
-    try {
-      await file.writeFile(npyHeader(shape));
-      for (const { buffer, byteOffset, byteLength } of parts) {
-        await file.writeFile(new Uint8Array(buffer, byteOffset, byteLength));
-      }
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(beside, path);
-  } catch (failure) {
-    await rm(beside, { force: true });
-    throw failure;
+  await writeWhole([path, pieces(shape, parts)]);
+}
+
+function* pieces(shape: readonly number[], parts: Iterable<Float64Array>): Generator<Uint8Array> {
+  yield npyHeader(shape);
+  for (const { buffer, byteOffset, byteLength } of parts) {
+    yield new Uint8Array(buffer, byteOffset, byteLength);
   }
 }

@@ -1,13 +1,11 @@
 /** The picture of a model of a run, from its Parquet tables. */
 
-import { randomBytes } from "node:crypto";
-import { rename, rm, writeFile } from "node:fs/promises";
-import { basename, dirname, extname, join, resolve } from "node:path";
+import { extname, resolve } from "node:path";
 import { readTable, type StoredModel, storedModels } from "../../connectors/sinks/run-tables.ts";
+import { writeWhole } from "../../connectors/whole-files.ts";
 import { show } from "../model/errors.ts";
 import type { TableBatch } from "../model/tables.ts";
-import { drawPicture, MOST_EDGES } from "../viewer/picture.ts";
-import type { PicturedLayer, PictureSettings } from "../viewer/picture-data.ts";
+import { MOST_EDGES, type PicturedLayer, type PictureSettings } from "../viewer/picture-data.ts";
 import { column, strongestEdges } from "../viewer/strongest-edges.ts";
 import { pictureRecord } from "./plot-record.ts";
 
@@ -69,9 +67,11 @@ export async function plotRun(run: string, output: string, options: PlotOptions 
   const edges = await strongestEdges(interruptible(readTable(run, model, "edges"), signal), maxEdges, all);
   const { header } = model;
   const record = await pictureRecord(run, model);
+  // Plot and its document are half a second and 10 MB to load: not for those who only import the library.
+  const { drawPicture } = await import("../viewer/picture.ts");
   const svg = drawPicture({ model: header.id, layers, edges, ...record }, { scale });
   const path = resolve(output);
-  await writeWhole(path, toPng === null ? svg : toPng(svg));
+  await writeWhole([path, toPng === null ? svg : toPng(svg)]);
   return { path, model: header.id, edges: edges.count, leftOut: edges.total - edges.count };
 }
 
@@ -152,16 +152,5 @@ async function* interruptible(
   for await (const batch of batches) {
     signal?.throwIfAborted();
     yield batch;
-  }
-}
-
-async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
-  const beside = join(dirname(path), `.${basename(path)}-${randomBytes(4).toString("hex")}.partial`);
-  try {
-    await writeFile(beside, content);
-    await rename(beside, path);
-  } catch (failure) {
-    await rm(beside, { force: true });
-    throw failure;
   }
 }

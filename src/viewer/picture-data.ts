@@ -3,6 +3,9 @@
 import type { Chain } from "../model/measures.ts";
 import type { StrongestEdges } from "./strongest-edges.ts";
 
+/** The most edges that a picture can show: more would pass 2 MB, and are a grey area to any eye. */
+export const MOST_EDGES = 8_000;
+
 /** A layer and its spectral neurons; the arrays have one entry per neuron and are empty where the layer was skipped. */
 export interface PicturedLayer {
   readonly name: string;

@@ -11,12 +11,9 @@ import { drawHead } from "./head.ts";
 import { label } from "./label.ts";
 import { layoutOf } from "./layout.ts";
 import { INK, PAPER } from "./palette.ts";
-import type { PictureData, PictureSettings } from "./picture-data.ts";
+import { MOST_EDGES, type PictureData, type PictureSettings } from "./picture-data.ts";
 import { tickPaths } from "./spectrum-marks.ts";
 import { svgDocument, type SvgElement, svgText } from "./svg.ts";
-
-/** The most edges that a picture can show: more would pass 2 MB, and are a grey area to any eye. */
-export const MOST_EDGES = 8_000;
 
 /**
  * Draws a model.
