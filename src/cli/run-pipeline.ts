@@ -89,8 +89,9 @@ export async function runPipeline(
   try {
     const marks = new ModelMarks(out);
     await marks.tidy();
-    const overlaps = cache === null ? null : new OverlapCache(cache.overlaps);
-    if (cache?.alone === true) await overlaps?.tidy();
+    const overlaps = cache === null
+      ? null
+      : await OverlapCache.open({ ...cache.overlaps, alone: cache.alone });
     await sinks.open(config);
     const outcome = await runModels(planned, modelsAtATime(config), {
       ...{ runId, out, config, weight, sinks: sinks.all, marks, overlaps, spectrumDone, progress, signal },
