@@ -8,7 +8,7 @@ import { openKernel } from "../kernels/select.ts";
 import { messageOf } from "../model/errors.ts";
 import type { Layer, LayerGraph } from "../model/layer.ts";
 import type { Model } from "../model/ports.ts";
-import { foldedTensors } from "../stages/fold.ts";
+import { tensorsRead } from "../stages/fold.ts";
 import { graphFlops, neuronsOf } from "../stages/flops.ts";
 import { layerGraph } from "../stages/layers.ts";
 import { connectionWorkspace, layerNeed } from "../stages/memory-needs.ts";
@@ -152,8 +152,8 @@ async function forecastModel(
 }
 
 /** A run digests a file whole where half of it or more matters, and reads the weights after that. */
-function readingOf({ tensors }: Model, { layers }: LayerGraph, file: number) {
-  const wanted = new Set(layers.flatMap((layer) => [layer.weight.tensor, ...foldedTensors(layer)]));
+function readingOf({ tensors }: Model, graph: LayerGraph, file: number) {
+  const wanted = tensorsRead(graph);
   const weights = sum(tensors.filter(({ name }) => wanted.has(name)).map(({ byteLength }) => byteLength));
   // A model in several files is named by its index, which is small.
   const all = Math.max(file, sum(tensors.map(({ byteLength }) => byteLength)));

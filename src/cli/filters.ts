@@ -7,7 +7,7 @@ import type { RunConfig } from "../../config/schema.ts";
 import { unfold } from "../flow/spectrum-operators.ts";
 import type { Kernel } from "../kernels/kernel.ts";
 import { show } from "../model/errors.ts";
-import { type Connection, type Layer, type LayerGraph, rankOf, unfoldedShape } from "../model/layer.ts";
+import type { Connection, LayerGraph } from "../model/layer.ts";
 import type { Model } from "../model/ports.ts";
 import type { Spectrum } from "../model/spectrum.ts";
 import {
@@ -16,7 +16,9 @@ import {
   filterShape,
   type NeuronRange,
 } from "../stages/effective-filters.ts";
+import { neuronsOf } from "../stages/flops.ts";
 import { layerGraph } from "../stages/layers.ts";
+import { BLOCK_BYTES, type LayerNeed, layerNeed } from "../stages/memory-needs.ts";
 import { spectrum } from "../stages/svd.ts";
 import { layerSettings } from "./layer-settings.ts";
 import { planModels } from "./models.ts";
@@ -35,9 +37,6 @@ export interface FiltersRequest {
   /** The file to write. */
   readonly output: string;
 }
-
-/** Blocks of the tensor are made and written one after another. */
-const BLOCK_BYTES = 32 * 2 ** 20;
 
 /** Names listed in an error. */
 const MOST_NAMES = 20;
@@ -63,7 +62,6 @@ export async function writeFilters(
   try {
     const graph = layerGraph(model, { ...layerSettings(config), topology: only.topology });
     const connection = connectionOf(graph, request);
-    checkMemory(graph, connection, config);
     const workshop = await openWorkshop({
       kernel: config.kernel,
       precision: config.precision,
@@ -72,6 +70,7 @@ export async function writeFilters(
       ...signal === undefined ? {} : { signal },
     });
     try {
+      checkMemory(graph, connection, config, workshop.kernel);
       const decomposed = (index: number) => spectrumOf(model, graph, index, config, workshop.kernel, signal);
       const source = await decomposed(connection.source);
       const target = connection.target === connection.source ? source : await decomposed(connection.target);
@@ -149,16 +148,24 @@ function listed(names: readonly string[]): string {
 }
 
 /** Both spectra, the larger decomposition, a block, and what arrives in each channel. */
-function checkMemory(graph: LayerGraph, { source, target }: Connection, config: RunConfig): void {
-  const { unfolding } = config;
-  const bytes = (layer: Layer) => {
-    const { rows, cols } = unfoldedShape(layer, unfolding);
-    return { weight: 8 * layer.groups * rows * cols, spectrum: 8 * rankOf(layer, unfolding) * (rows + cols) };
-  };
+function checkMemory(
+  graph: LayerGraph,
+  { source, target }: Connection,
+  config: RunConfig,
+  kernel: Kernel,
+): void {
+  const { unfolding, rank = Infinity } = config;
   const [from, to] = [graph.layers[source]!, graph.layers[target]!];
-  const [a, b] = [bytes(from), bytes(to)];
-  const arriving = 8 * to.inChannels * rankOf(from, unfolding) * (unfolding === "svr" ? 1 : from.positions);
-  const need = a.spectrum + b.spectrum + Math.max(3 * Math.max(a.weight, b.weight), arriving + BLOCK_BYTES);
+  const [a, b] = [from, to].map((layer) =>
+    layerNeed(layer, unfolding, rank, (rows, cols) => kernel.workspace(rows, cols))
+  ) as [LayerNeed, LayerNeed];
+  const arriving = 8 * to.inChannels * neuronsOf(from, unfolding, rank) *
+    (unfolding === "svr" ? 1 : from.positions);
+  const need = Math.max(
+    a.bytes + b.spectrum,
+    b.bytes + a.spectrum,
+    a.spectrum + b.spectrum + arriving + BLOCK_BYTES,
+  );
   const budget = memoryOf(config);
   if (need > budget) {
     throw new RangeError(

@@ -11,8 +11,9 @@ import type { OverlapCache } from "../flow/overlap-cache.ts";
 import { covers, RECORDED_LEVEL } from "../flow/overlap-record.ts";
 import { type PipelineSettings, spectralGraph, spectralGraphAgain } from "../flow/pipeline.ts";
 import type { SpectrumEvent } from "../flow/workshop.ts";
+import type { LayerGraph } from "../model/layer.ts";
 import type { InputFile, Model, ModelHeader, Sink } from "../model/ports.ts";
-import { foldedTensors } from "../stages/fold.ts";
+import { tensorsRead } from "../stages/fold.ts";
 import { connectionFlops, graphFlops, layerFlops } from "../stages/flops.ts";
 import { layerGraph } from "../stages/layers.ts";
 import type { EdgeVariables } from "../stages/weight.ts";
@@ -62,18 +63,14 @@ export async function runModel(planned: PlannedModel, run: ModelRun): Promise<Do
   const before = Date.now();
   const model = await planned.open(signal);
   try {
-    const layers = { ...layerSettings(config), topology: planned.topology };
-    const read = layerGraph(model, layers).layers.flatMap((layer) => [
-      layer.weight.tensor,
-      ...foldedTensors(layer),
-    ]);
-    const inputs = await model.inputs(signal, new Set(read));
+    const graph = layerGraph(model, { ...layerSettings(config), topology: planned.topology });
+    const inputs = await model.inputs(signal, tensorsRead(graph));
     const { id, uri, format } = model;
     const { series, step } = planned;
     const place = { ...series === undefined ? {} : { series }, ...step === undefined ? {} : { step } };
     const header = { id, uri, format, key: keyOf(inputs, planned.topology, config, place), ...place };
     const done = await withoutComputing(header, inputs, run) ??
-      await compute(model, planned, header, inputs, layers, run);
+      await compute(model, planned, header, inputs, graph, run);
     const { report, work } = done;
     for (const warning of report.warnings) progress({ event: "warning", model: id, warning });
     const seconds = (Date.now() - before) / 1000;
@@ -127,11 +124,10 @@ async function compute(
   { topology }: PlannedModel,
   header: ModelHeader,
   inputs: readonly InputFile[],
-  layers: Parameters<typeof layerGraph>[1],
+  graph: LayerGraph,
   { runId, config, weight, workshop: opened, sinks, marks, overlaps, spectrumDone, progress }: ModelRun,
 ): Promise<DoneModel> {
   const { id, uri, key } = header;
-  const graph = layerGraph(model, layers);
   const flops = graphFlops(graph, config.unfolding, config.rank);
   // A null control has overlaps of its own.
   const rounds = config.nullControl === false ? 1 : 2;
@@ -143,7 +139,7 @@ async function compute(
     flops: flops.spectra + rounds * flops.overlaps,
   });
   const settings: Omit<PipelineSettings, "workshop"> = {
-    ...layers === undefined ? {} : { layers },
+    graph,
     unfolding: config.unfolding,
     test: { ...testSettings(config), ...overlaps === null ? {} : { keep: RECORDED_LEVEL } },
     weight,

@@ -1,7 +1,7 @@
 /** The whole pipeline: source -> layers -> unfold -> svd -> overlap -> significance -> weight -> sinks. */
 
 import { concatMap, defer, finalize, from, identity, type Observable, of } from "rxjs";
-import type { Unfolding } from "../model/layer.ts";
+import type { LayerGraph, Unfolding } from "../model/layer.ts";
 import type { MeasureModel, Model } from "../model/ports.ts";
 import { layerGraph, type LayerSettings } from "../stages/layers.ts";
 import type { EdgeVariables } from "../stages/weight.ts";
@@ -16,6 +16,8 @@ import type { Workshop } from "./workshop.ts";
 /** Everything that a model's way through the pipeline depends on. */
 export interface PipelineSettings extends SinkSettings {
   readonly layers?: LayerSettings;
+  /** The model's layer graph by these settings, where it is known already: tracing a large model takes time. */
+  readonly graph?: LayerGraph;
   readonly unfolding: Unfolding;
   readonly test: SignificanceSettings;
   readonly weight: (edge: EdgeVariables) => number;
@@ -37,15 +39,14 @@ export interface PipelineSettings extends SinkSettings {
  */
 export function spectralGraph(model: Model, settings: PipelineSettings): Observable<ModelResult> {
   const { unfolding, test, workshop, nullControl: seed = null } = settings;
-  const described = { ...settings.layers, unfolding };
   return defer(() => {
-    const graph = layerGraph(model, described);
+    const graph = graphOf(model, settings);
     const shape = { graph, logAlpha: test.logAlpha, floor: settings.nearKernel, chains: settings.dominant };
     const measurer = settings.measureModel(shape);
     const control = seed === null ? undefined : settings.measureModel(shape);
     const recorder = settings.record === undefined ? null : new OverlapRecorder(graph, test);
     return of(model).pipe(
-      layers(described), // which linear maps there are, who feeds whom
+      layers({ graph }), // which linear maps there are, who feeds whom
       unfold(unfolding, workshop.signal), // each weight as a matrix, not read yet
       svd(workshop, unfolding), // read, decomposed; the weight is let go
       seed === null ? identity : nullControl(workshop, unfolding, seed), // beside it, random vectors
@@ -59,6 +60,13 @@ export function spectralGraph(model: Model, settings: PipelineSettings): Observa
       finalize(() => workshop.store.forget(model)), // whatever an error left in memory
     );
   });
+}
+
+function graphOf(
+  model: Model,
+  { graph, layers, unfolding }: Pick<PipelineSettings, "graph" | "layers" | "unfolding">,
+): LayerGraph {
+  return graph ?? layerGraph(model, { ...layers, unfolding });
 }
 
 async function recorded(
@@ -82,7 +90,7 @@ export function spectralGraphAgain(
   settings: Omit<PipelineSettings, "workshop" | "record">,
 ): Observable<ModelResult> {
   return defer(() => {
-    const graph = layerGraph(model, { ...settings.layers, unfolding: settings.unfolding });
+    const graph = graphOf(model, settings);
     const { test, nearKernel: floor, dominant: chains } = settings;
     const shape = { graph, logAlpha: test.logAlpha, floor, chains };
     const { pathMetric, controlPathMetric } = record;

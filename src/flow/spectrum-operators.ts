@@ -2,7 +2,7 @@
 
 import { concatMap, defer, finalize, from, map, mergeMap, type OperatorFunction } from "rxjs";
 import { messageOf } from "../model/errors.ts";
-import { rankOf, unfoldedShape, type Unfolding } from "../model/layer.ts";
+import { type LayerGraph, rankOf, unfoldedShape, type Unfolding } from "../model/layer.ts";
 import type { Model } from "../model/ports.ts";
 import type { Spectrum } from "../model/spectrum.ts";
 import { type Matrix, release } from "../model/tensor.ts";
@@ -15,10 +15,12 @@ import type { LayerJob, MatrixJob, SpectrumJob } from "./jobs.ts";
 import { spectrumKey } from "./spectrum-key.ts";
 import type { Workshop } from "./workshop.ts";
 
-/** Model -> its layers, in order. */
-export function layers(settings: LayerSettings = {}): OperatorFunction<Model, LayerJob> {
+/** Model -> its layers, in order. @param settings or the model's layer graph, where it is known already */
+export function layers(
+  settings: LayerSettings | { readonly graph: LayerGraph } = {},
+): OperatorFunction<Model, LayerJob> {
   return concatMap((model) => {
-    const graph = layerGraph(model, settings);
+    const graph = "graph" in settings ? settings.graph : layerGraph(model, settings);
     return from(graph.layers).pipe(map((layer) => ({ model, graph, layer })));
   });
 }

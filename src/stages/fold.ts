@@ -27,6 +27,11 @@ export function fold(graph: LayerGraph, settings: FoldSettings): LayerGraph {
   };
 }
 
+/** The tensors that a run reads: the weights of all layers, and what is folded into them. */
+export function tensorsRead({ layers }: Pick<LayerGraph, "layers">): ReadonlySet<string> {
+  return new Set(layers.flatMap((layer) => [layer.weight.tensor, ...foldedTensors(layer)]));
+}
+
 /** Tensors of normalizations that a layer takes in. */
 export function foldedTensors({ folding }: Layer): readonly string[] {
   const { batchNorm, gain } = folding ?? {};
