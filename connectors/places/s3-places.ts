@@ -3,7 +3,7 @@
 import { show } from "../../src/model/errors.ts";
 import { type Bucket, openBucket } from "../s3.ts";
 import { lostConnection } from "./exchange.ts";
-import { globBase, globPattern, isGlob } from "./glob.ts";
+import { globBase, globMatcher, isGlob } from "../glob.ts";
 import { Hiccup, persevere } from "./persevere.ts";
 import { folderNameOf } from "./place.ts";
 import { RemoteError } from "./remote-error.ts";
@@ -42,10 +42,10 @@ export const s3Places: RemotePlaces = {
     listed.set(addressOf({ ...bucket, key: base }), { keys: new Set(keys), until: Date.now() + LISTED_FOR });
     if (!isGlob(key) && keys.includes(key) && !key.endsWith("/")) return only(place);
     const folder = isGlob(key) || base === "" || base.endsWith("/") ? base : `${base}/`;
-    const pattern = isGlob(key) ? globPattern(key) : null;
+    const matches = isGlob(key) ? globMatcher(key, { classes: true }) : null;
     const root = `s3://${bucket.bucket}/${folder}`;
     const files = keys.filter((each) =>
-      each.startsWith(folder) && !each.endsWith("/") && (pattern === null || pattern.test(each))
+      each.startsWith(folder) && !each.endsWith("/") && (matches === null || matches(each))
     ).map((each) => ({ place: `s3://${bucket.bucket}/${each}`, inside: each.slice(folder.length) }));
     return { root, name: folderNameOf(root), files, single: false };
   },

@@ -21,6 +21,7 @@ describe("a glob over names", () => {
     ["epoch-{000,01?}*", "epoch-013.f16.pt", true],
     ["epoch-{000,01?}*", "epoch-003.pt", false],
     ["{a,b{c,d}}", "bd", true],
+    ["{a/b,c}", "x/c", true],
     ["[x]", "[x]", true],
     ["a.c", "abc", false],
     ["??", "🧠x", true],

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { globBase, globPattern } from "../../../connectors/places/glob.ts";
+import { globBase, globMatcher } from "../../../connectors/glob.ts";
 import {
   addressOf,
   beside,
@@ -95,12 +95,14 @@ describe("wildcards", () => {
     ["m[!0-3]+(1).pt", "", ["m4+(1).pt"], ["m2+(1).pt", "m/+(1).pt"]],
   ])("%s", (pattern, base, match, miss) => {
     expect(globBase(pattern)).toBe(base);
-    expect(match.filter((key) => !globPattern(pattern).test(key))).toEqual([]);
-    expect(miss.filter((key) => globPattern(pattern).test(key))).toEqual([]);
+    const matches = globMatcher(pattern, { classes: true });
+    expect(match.filter((key) => !matches(key))).toEqual([]);
+    expect(miss.filter(matches)).toEqual([]);
   });
 
   it("must end", () => {
-    expect(() => globPattern("a[b")).toThrow(/found \[ without its end/);
+    expect(() => globMatcher("a[b", { classes: true })).toThrow(/found \[ without its end/);
+    expect(() => globMatcher("a{b", { classes: true })).toThrow(/found \{ without its end/);
   });
 });
 
