@@ -17,7 +17,6 @@ export type { Neo4jChoices } from "../connectors/sinks/neo4j-settings.ts";
 export { type SinkChoices, type SinkName, SINKS } from "../connectors/sinks/registry.ts";
 export { resolveModels } from "../connectors/sources/collection.ts";
 export { openSynthetic, type SyntheticSpec } from "../connectors/sources/synthetic.ts";
-export { chainQuery, chainSumQuery } from "./analysis/chain-query.ts";
 export { measureModel } from "./analysis/model-measures.ts";
 export { measureOverlap } from "./analysis/overlap-measures.ts";
 export type {

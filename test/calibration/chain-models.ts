@@ -6,13 +6,11 @@ import {
   type SyntheticLayer,
   type SyntheticSpec,
 } from "../../connectors/sources/synthetic.ts";
-import { measureModel } from "../../src/analysis/model-measures.ts";
-import { measureOverlap } from "../../src/analysis/overlap-measures.ts";
 import { spectralGraph } from "../../src/flow/pipeline.ts";
 import type { Workshop } from "../../src/flow/workshop.ts";
 import type { Unfolding } from "../../src/model/layer.ts";
 import type { Chain } from "../../src/model/measures.ts";
-import { compileWeight } from "../../src/stages/weight.ts";
+import { pipelineSettings } from "../pipeline-settings.ts";
 
 /** A kind of model, of any number of layers. */
 export interface ChainKind {
@@ -56,23 +54,8 @@ export async function chainsOf(
   dominant = 1,
 ): Promise<readonly Chain[]> {
   const { measures } = await lastValueFrom(spectralGraph(openSynthetic(spec, "generated"), {
-    unfolding,
-    test: {
-      null: "beta",
-      logAlpha,
-      correction: "bh",
-      over: "connection",
-      edges: "significant",
-      measure: measureOverlap,
-      nearKernel: 0.1,
-    },
-    weight: compileWeight("overlap"),
-    measureModel,
-    dominant,
-    workshop,
-    sinks: [],
-    header: { id: "generated", uri: "", format: "synthetic", key: "" },
-    nearKernel: 0.1,
+    ...pipelineSettings(workshop, logAlpha),
+    ...{ unfolding, dominant },
   }));
   return measures.chains;
 }

@@ -3,8 +3,6 @@
 import { lastValueFrom } from "rxjs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openSynthetic, type SyntheticSpec } from "../../connectors/sources/synthetic.ts";
-import { measureModel } from "../../src/analysis/model-measures.ts";
-import { measureOverlap } from "../../src/analysis/overlap-measures.ts";
 import { openWorkshop } from "../../src/cli/workshop.ts";
 import { ConnectionQueue } from "../../src/flow/connection-queue.ts";
 import { type PipelineSettings, spectralGraph } from "../../src/flow/pipeline.ts";
@@ -14,6 +12,7 @@ import type { PathMetric } from "../../src/model/measures.ts";
 import type { Model } from "../../src/model/ports.ts";
 import { compileWeight } from "../../src/stages/weight.ts";
 import { memorySink } from "../memory-sink.ts";
+import { pipelineSettings } from "../pipeline-settings.ts";
 import { randomFlow } from "../random-flow.ts";
 
 const names = ["a", "b", "c", "d", "e"];
@@ -37,25 +36,11 @@ afterAll(() => workshop.dispose());
 
 async function flowed(model: Model, test: Test = {}, dominant = 1) {
   const { sink, models } = memorySink();
+  const settings = pipelineSettings(workshop, Math.log(0.001));
   const result = await lastValueFrom(spectralGraph(model, {
-    unfolding: "svr",
-    test: {
-      null: "beta",
-      logAlpha: Math.log(0.001),
-      correction: "bh",
-      over: "connection",
-      edges: "significant",
-      measure: measureOverlap,
-      nearKernel: 0.1,
-      ...test,
-    },
+    ...settings,
+    ...{ test: { ...settings.test, ...test }, dominant, sinks: [sink] },
     weight: compileWeight("overlap * sourceSingularValue + q"),
-    measureModel,
-    dominant,
-    workshop,
-    sinks: [sink],
-    header: { id: "model", uri: "here", format: "synthetic", key: "0123456789abcdef" },
-    nearKernel: 0.1,
   }));
   return { ...result.measures, result, edges: models[0]!.tables.get("edges") ?? [] };
 }

@@ -6,20 +6,19 @@ import { join } from "node:path";
 import { lastValueFrom } from "rxjs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SINKS } from "../../connectors/sinks/registry.ts";
-import { chainQuery } from "../../src/analysis/chain-query.ts";
-import { measureModel } from "../../src/analysis/model-measures.ts";
-import { measureOverlap } from "../../src/analysis/overlap-measures.ts";
+import { modelReport } from "../../src/analysis/report.ts";
 import { spectralGraph } from "../../src/flow/pipeline.ts";
-import {
-  compileWeight,
-  type ModelResult,
-  openLadybugReader,
-  openModel,
-  openWorkshop,
-} from "../../src/mod.ts";
+import { type ModelResult, openLadybugReader, openModel, openWorkshop } from "../../src/mod.ts";
+import { pipelineSettings } from "../pipeline-settings.ts";
 import { ROOT } from "./svr.ts";
 
 const ID = "vgg16s-wd";
+
+/** As the settings below test. */
+const TEST = {
+  ...{ null: "beta", alpha: 0.001, sigma: 3.09, correction: "bh", correction_over: "connection" },
+  ...{ unfolding: "svr", near_kernel: 0.1 },
+} as const;
 
 /** With a chain of 13 edges at level 0.001 and three chains asked for. */
 async function resultOf(name: string, out: string): Promise<ModelResult> {
@@ -28,24 +27,9 @@ async function resultOf(name: string, out: string): Promise<ModelResult> {
   try {
     const sink = await (await SINKS.ladybug({}))({ runId: "run", version: "0", out });
     const result = await lastValueFrom(spectralGraph(model, {
-      unfolding: "svr",
-      test: {
-        null: "beta",
-        logAlpha: Math.log(0.001),
-        correction: "bh",
-        over: "connection",
-        edges: "significant",
-        measure: measureOverlap,
-        nearKernel: 0.1,
-      },
-      weight: compileWeight("overlap"),
-      measureModel,
-      dominant: 3,
-      nullControl: 0,
-      workshop,
-      sinks: [sink],
+      ...pipelineSettings(workshop, Math.log(0.001)),
+      ...{ dominant: 3, nullControl: 0, sinks: [sink] },
       header: { id: ID, uri: "", format: "safetensors", key: "0123456789abcdef" },
-      nearKernel: 0.1,
     }));
     await sink.finish();
     return result;
@@ -114,16 +98,24 @@ describe("the dominant connection of a VGG network without batch normalization",
   it("are in the graph, where their Cypher finds them", async () => {
     const graph = await openLadybugReader(join(out, "graph.lbug"));
     try {
-      for (const chain of result.measures.chains) {
-        const { rows } = await graph.query(chainQuery(chain, ID));
-        expect(rows.map((row) => row.slice(0, 6).map(Number))).toEqual(
-          chain.edges.map((edge, at) => [
-            ...[at + 1, edge.sourceLayer, edge.sourceNeuron, edge.targetLayer, edge.targetNeuron, edge.part],
-          ]),
-        );
-        for (const [at, row] of rows.entries()) {
-          expect(Number(row[6])).toBeCloseTo(chain.edges[at]!.overlap, 12);
-        }
+      const { findings } = modelReport({ id: ID, uri: "", format: "" }, result, TEST, ID);
+      const chains = findings.filter(({ kind }) => kind === "dominant-connection");
+      expect(chains).toHaveLength(3);
+      const name = (layer: number) => result.graph.layers[layer]!.name;
+      for (const [which, { edges }] of result.measures.chains.entries()) {
+        const [cypher] = chains[which]!.table!.queries.filter(({ language }) => language === "cypher");
+        const { rows } = await graph.query(cypher!.text);
+        expect(rows.map((row) => row.slice(0, 6))).toEqual(edges.map((edge, at) => [
+          ...[
+            at + 1,
+            name(edge.sourceLayer),
+            edge.sourceNeuron,
+            name(edge.targetLayer),
+            edge.targetNeuron,
+            edge.part,
+          ],
+        ]));
+        for (const [at, row] of rows.entries()) expect(Number(row[6])).toBeCloseTo(edges[at]!.overlap, 12);
       }
     } finally {
       await graph.close();
