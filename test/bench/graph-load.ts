@@ -46,11 +46,8 @@ const LABELS = {
 type Way = keyof typeof LABELS;
 const isWay = (text: string | undefined): text is Way => text !== undefined && text in LABELS;
 
-/**
- * Where a machine has much memory, V8 lets garbage lie until it has taken its share of that: so its heap has a bound here. Twice as
- * much as the load holds at its most: at 192 MB, which V8 fills with half-empty pages, collecting garbage took four fifths of the time.
- */
-const HEAP = "--max-old-space-size=384";
+/** Where a machine has much memory, V8 lets garbage lie until it has taken its share of that: so its heap has a bound here. */
+const HEAP = "--max-old-space-size=192";
 
 /** Rows of one transaction of the bare loop. */
 const BARE_ROWS = 5000;
