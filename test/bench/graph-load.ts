@@ -49,6 +49,9 @@ const isWay = (text: string | undefined): text is Way => text !== undefined && t
 /** Where a machine has much memory, V8 lets garbage lie until it has taken its share of that: so its heap has a bound here. */
 const HEAP = "--max-old-space-size=192";
 
+/** What the launcher of `svr` sets too (`.config/link-svr.mjs`). */
+const LAUNCHED = { MALLOC_ARENA_MAX: "1" };
+
 /** Rows of one transaction of the bare loop. */
 const BARE_ROWS = 5000;
 
@@ -94,9 +97,6 @@ async function compare(): Promise<void> {
   }
 }
 
-/** What the launcher of `svr` sets too (`.config/link-svr.mjs`). */
-const LAUNCHED = { MALLOC_ARENA_MAX: "1" };
-
 /** In a process of its own. */
 async function apart(way: Way, server: TestServer | null, part = 1): Promise<Measured> {
   const access = server === null
@@ -133,7 +133,8 @@ async function stage(way: Exclude<Way, "bare">, out: string): Promise<() => Prom
   const sink = await (await SINKS[way === "import" ? "parquet" : way]())({
     ...{ runId: "bench", version: "0.0.0", out },
   });
-  const model = await sink.begin({ id: "bench", uri: "bench", format: "synthetic", key: "0".repeat(64) });
+  // Of another size, another model: what has warmed the server is not replaced.
+  const model = await sink.begin({ id: `bench ${edges}`, uri: "bench", format: "synthetic", key: "0".repeat(64) });
   for (let layer = 0; layer + 1 < LAYERS; layer++) {
     await model.write("edges", columnsOf(TABLES.edges, rowsOf(layer), edgeEnds(layer)));
   }
