@@ -53,7 +53,7 @@ const HEAP = "--max-old-space-size=192";
 const LAUNCHED = { MALLOC_ARENA_MAX: "1" };
 
 /** Rows of one transaction of the bare loop. */
-const BARE_ROWS = 5000;
+const BARE_ROWS = 2500;
 
 const [first] = argv.slice(2);
 const [neuronsText = "100000", edgesText = "2000000", home = ""] = argv.slice(isWay(first) ? 3 : 2);
