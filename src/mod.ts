@@ -100,7 +100,7 @@ export {
   type NeuronRange,
 } from "./stages/effective-filters.ts";
 export { layerGraph } from "./stages/layers.ts";
-export { compileWeight, type EdgeVariables } from "./stages/weight.ts";
+export { compileWeight, type EdgeVariables, type EdgeWeight } from "./stages/weight.ts";
 export { logSurvivalOfSigma, sigmaOfLogP } from "./stats/normal.ts";
 export { type NullDistribution, nullDistribution } from "./stats/null-distribution.ts";
 export { VERSION } from "./version.ts";

@@ -3,7 +3,6 @@
 import { measureModel } from "../src/analysis/model-measures.ts";
 import { measureOverlap } from "../src/analysis/overlap-measures.ts";
 import type { PipelineSettings } from "../src/flow/pipeline.ts";
-import { compileWeight } from "../src/mod.ts";
 
 /** Significant edges by the exact null at a level, adjusted by `bh` over each connection; one chain; nothing is written. */
 export function pipelineSettings(workshop: PipelineSettings["workshop"], logAlpha: number): PipelineSettings {
@@ -18,7 +17,7 @@ export function pipelineSettings(workshop: PipelineSettings["workshop"], logAlph
       measure: measureOverlap,
       nearKernel: 0.1,
     },
-    weight: compileWeight("overlap"),
+    weight: ({ overlap }) => overlap,
     measureModel,
     dominant: 1,
     workshop,

@@ -75,7 +75,7 @@ export interface Forecast {
  * @throws {Error} when the kernel asked for cannot be had on this machine
  */
 export async function forecast({ config, baseDir }: LoadedConfig, signal?: AbortSignal): Promise<Forecast> {
-  weightOf(config);
+  await weightOf(config);
   if (config.graph === "neo4j") serverChoices(config.neo4j);
   const budget = memoryOf(config);
   const planned = await planModels(config, baseDir, signal);

@@ -16,7 +16,7 @@ import type { InputFile, Model, ModelHeader, Sink } from "../model/ports.ts";
 import { tensorsRead } from "../stages/fold.ts";
 import { connectionFlops, graphFlops, layerFlops } from "../stages/flops.ts";
 import { layerGraph } from "../stages/layers.ts";
-import type { EdgeVariables } from "../stages/weight.ts";
+import type { EdgeWeight } from "../stages/weight.ts";
 import { layerSettings } from "./layer-settings.ts";
 import type { ModelMark, ModelMarks } from "./model-marks.ts";
 import type { PlannedModel } from "./models.ts";
@@ -30,7 +30,7 @@ export interface ModelRun {
   readonly runId: string;
   readonly out: string;
   readonly config: RunConfig;
-  readonly weight: (edge: EdgeVariables) => number;
+  readonly weight: EdgeWeight;
   /** Opened when the first model needs it: where all is done, no kernel is loaded. */
   readonly workshop: () => Promise<OpenWorkshop>;
   /** Why no model can be computed; null as long as that is not so. */

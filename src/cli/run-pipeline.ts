@@ -51,7 +51,7 @@ export async function runPipeline(
   { progress: heard = () => undefined, signal }: RunOptions = {},
 ): Promise<RunOutcome> {
   // Everything that can be wrong with the config shows before a file is made.
-  const weight = weightOf(config);
+  const weight = await weightOf(config);
   if (config.graph === "neo4j") serverChoices(config.neo4j);
   const planned = await planModels(config, baseDir, signal);
   const out = resolve(config.out);

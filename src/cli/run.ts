@@ -5,7 +5,6 @@ import type { LoadedConfig } from "../../config/load.ts";
 import type { RunConfig } from "../../config/schema.ts";
 import { GRAPH_FILE } from "../../connectors/sinks/ladybug.ts";
 import { openLadybugReader } from "../../connectors/sinks/ladybug-reader.ts";
-import { openNeo4jReader } from "../../connectors/sinks/neo4j-reader.ts";
 import { P_VALUE_MEANING } from "../analysis/report.ts";
 import { formatAnswer } from "./answer.ts";
 import type { Progress } from "./progress.ts";
@@ -56,7 +55,9 @@ async function sampleQuery(
   const query = await loadQuery(SAMPLE_QUERY);
   return async (model) => {
     const reader = config.graph === "neo4j"
-      ? await openNeo4jReader(serverChoices(config.neo4j))
+      ? await (await import("../../connectors/sinks/neo4j-reader.ts")).openNeo4jReader(
+        serverChoices(config.neo4j),
+      )
       : await openLadybugReader(join(out, GRAPH_FILE));
     try {
       const answer = new TextDecoder().decode(

@@ -15,7 +15,7 @@ import type { InputFile, ModelHeader } from "../model/ports.ts";
 import { SCHEMA_VERSION } from "../model/tables.ts";
 import type { TopologyDeclaration } from "../model/topology.ts";
 import { logSurvivalOfSigma, sigmaOfLogP } from "../stats/normal.ts";
-import { compileWeight, type EdgeVariables } from "../stages/weight.ts";
+import { compileWeight, type EdgeWeight } from "../stages/weight.ts";
 import { VERSION } from "../version.ts";
 
 /** How the edges of a run are tested. */
@@ -48,9 +48,9 @@ export function testReport(config: RunConfig): TestReport {
 }
 
 /** The run's weight. @throws {ConfigError} when the expression does not parse, or uses what is not allowed */
-export function weightOf(config: RunConfig): (edge: EdgeVariables) => number {
+export async function weightOf(config: RunConfig): Promise<EdgeWeight> {
   try {
-    return compileWeight(config.weight);
+    return await compileWeight(config.weight);
   } catch (cause) {
     throw new ConfigError(messageOf(cause), { cause });
   }

@@ -18,7 +18,7 @@ import {
   type TestSettings,
   type Verdicts,
 } from "../stages/significance.ts";
-import type { EdgeVariables } from "../stages/weight.ts";
+import type { EdgeWeight } from "../stages/weight.ts";
 import type {
   ConnectionEdges,
   ConnectionEnds,
@@ -243,7 +243,7 @@ function columnsAt(at: Uint32Array, candidates: Candidates, verdicts: Verdicts):
 
 /** Edges -> the same with the run's weight on each; those of a null control have none. */
 export function weight<T extends { readonly kind: "layer" | "skipped" }>(
-  expression: (edge: EdgeVariables) => number,
+  expression: EdgeWeight,
 ): OperatorFunction<T | AnyEdges, T | AnyEdges> {
   return map((item) =>
     isEdgeJob(item) ? { ...item, edges: async () => weighed(item, await item.edges(), expression) } : item
@@ -257,7 +257,7 @@ function isEdgeJob(item: { readonly kind: string }): item is EdgeJob {
 function weighed(
   job: EdgeJob,
   { edges, links, summary }: ConnectionEdges,
-  expression: (edge: EdgeVariables) => number,
+  expression: EdgeWeight,
 ): ConnectionEdges {
   const weights = (edges: EdgeColumns) =>
     Float64Array.from({ length: edges.count }, (_, i) =>

@@ -4,7 +4,7 @@ import { concatMap, defer, finalize, from, identity, type Observable, of } from 
 import type { LayerGraph, Unfolding } from "../model/layer.ts";
 import type { MeasureModel, Model } from "../model/ports.ts";
 import { layerGraph, type LayerSettings } from "../stages/layers.ts";
-import type { EdgeVariables } from "../stages/weight.ts";
+import type { EdgeWeight } from "../stages/weight.ts";
 import { nullControl } from "./control-operator.ts";
 import { significance, type SignificanceSettings, weight } from "./edge-operators.ts";
 import { overlap } from "./overlap-operator.ts";
@@ -20,7 +20,7 @@ export interface PipelineSettings extends SinkSettings {
   readonly graph?: LayerGraph;
   readonly unfolding: Unfolding;
   readonly test: SignificanceSettings;
-  readonly weight: (edge: EdgeVariables) => number;
+  readonly weight: EdgeWeight;
   /** Figures of the whole model. */
   readonly measureModel: MeasureModel;
   /** How many of the strongest disjoint chains are wanted, at least 1. */

@@ -1,7 +1,4 @@
-/** Stage 6: the weight of an edge, by the user's expression. */
-
-import { all as everything, create, type MathNode } from "mathjs";
-import { messageOf, show } from "../model/errors.ts";
+/** Stage 6: the weight of an edge, by one of the presets or by the user's expression. */
 
 /** What an expression may speak of: one number per edge each. */
 export const WEIGHT_VARIABLES = [
@@ -20,82 +17,21 @@ export const WEIGHT_VARIABLES = [
 /** The values of one edge. */
 export type EdgeVariables = Record<typeof WEIGHT_VARIABLES[number], number>;
 
+/** The weight of one edge. */
+export type EdgeWeight = (edge: EdgeVariables) => number;
+
 /** Names that stand for an expression. */
-export const WEIGHT_PRESETS: ReadonlyMap<string, string> = new Map([
-  ["amplitude", "sqrt(overlap)"],
-  ["gain", "sourceSingularValue * sqrt(overlap) * targetSingularValue"],
+export const WEIGHT_PRESETS: ReadonlyMap<
+  string,
+  { readonly expression: string; readonly weight: EdgeWeight }
+> = new Map([
+  ["amplitude", { expression: "sqrt(overlap)", weight: ({ overlap }) => Math.sqrt(overlap) }],
+  ["gain", {
+    expression: "sourceSingularValue * sqrt(overlap) * targetSingularValue",
+    weight: ({ sourceSingularValue, overlap, targetSingularValue }) =>
+      sourceSingularValue * Math.sqrt(overlap) * targetSingularValue,
+  }],
 ]);
-
-/** Functions of numbers, and nothing that parses, imports, builds or loops. */
-const FUNCTIONS = new Set([
-  "abs",
-  "sqrt",
-  "cbrt",
-  "square",
-  "cube",
-  "exp",
-  "expm1",
-  "log",
-  "log2",
-  "log10",
-  "log1p",
-  "pow",
-  "min",
-  "max",
-  "sign",
-  "floor",
-  "ceil",
-  "round",
-  "sin",
-  "cos",
-  "tan",
-  "asin",
-  "acos",
-  "atan",
-  "sinh",
-  "cosh",
-  "tanh",
-  "hypot",
-]);
-
-/** Constants of mathjs that are numbers. */
-const CONSTANTS = new Set(["pi", "e", "true", "false"]);
-
-/** Kinds of syntax that cannot do more than compute one number. */
-const ALLOWED_NODES = new Set([
-  "OperatorNode",
-  "ConstantNode",
-  "SymbolNode",
-  "FunctionNode",
-  "ParenthesisNode",
-  "ConditionalNode",
-  "RelationalNode",
-]);
-
-/** Operators between numbers; `!` (factorial) may run for long, units and matrices are not numbers. */
-const OPERATORS = new Set([
-  "+",
-  "-",
-  "*",
-  "/",
-  "^",
-  "%",
-  "<",
-  ">",
-  "<=",
-  ">=",
-  "==",
-  "!=",
-  "and",
-  "or",
-  "not",
-  "xor",
-]);
-
-/** Longer than any weight that a person writes, short enough to parse at once. */
-const LONGEST = 1000;
-
-const math = create(everything ?? {}, { predictable: true });
 
 /**
  * Compiles a weight expression (mathjs syntax), or the name of a preset.
@@ -106,55 +42,12 @@ const math = create(everything ?? {}, { predictable: true });
  * @returns the weight of an edge
  * @throws {SyntaxError} when the expression does not parse, or uses what is not allowed; names it
  */
-export function compileWeight(expression: string): (edge: EdgeVariables) => number {
-  const text = WEIGHT_PRESETS.get(expression) ?? expression;
-  if (text.length > LONGEST) {
-    throw new SyntaxError(`weight: found ${text.length} characters, required at most ${LONGEST}`);
-  }
-  const node = parse(text);
-  node.traverse((each) => check(each, text));
-  const compiled = node.compile();
-  return (edge) => {
-    const value: unknown = compiled.evaluate(new Map(Object.entries(edge)));
-    const number = typeof value === "boolean" ? Number(value) : value;
-    if (typeof number !== "number") {
-      throw new TypeError(`weight ${show(text)}: found ${show(value)}, required a real number`);
-    }
-    return number;
-  };
-}
-
-function parse(text: string): MathNode {
-  try {
-    return math.parse(text);
-  } catch (cause) {
-    throw new SyntaxError(`weight ${show(text)}: ${messageOf(cause)}`, { cause });
-  }
-}
-
-function check(node: MathNode, text: string): void {
-  const refuse = (found: string, required: string): never => {
-    throw new SyntaxError(`weight ${show(text)}: found ${found}, required ${required}`);
-  };
-  if (!ALLOWED_NODES.has(node.type)) {
-    refuse(
-      `${show(node.toString())} (${node.type})`,
-      "arithmetic on one edge's values, without assignments, definitions or matrices",
-    );
-  }
-  if (math.isOperatorNode(node) && !OPERATORS.has(node.op)) {
-    refuse(`operator ${show(node.op)}`, `one of ${[...OPERATORS].join(" ")}`);
-  }
-  if (math.isConstantNode(node) && typeof node.value !== "number" && typeof node.value !== "boolean") {
-    refuse(show(node.value), "a number");
-  }
-  if (math.isFunctionNode(node) && !(math.isSymbolNode(node.fn) && FUNCTIONS.has(node.fn.name))) {
-    refuse(`function ${show(node.fn.toString())}`, `one of ${[...FUNCTIONS].join(", ")}`);
-  }
-  if (math.isSymbolNode(node)) {
-    const known = [...WEIGHT_VARIABLES, ...CONSTANTS, ...FUNCTIONS] as string[];
-    if (!known.includes(node.name)) {
-      refuse(`name ${show(node.name)}`, `one of ${[...WEIGHT_VARIABLES].join(", ")}`);
-    }
-  }
+export async function compileWeight(expression: string): Promise<EdgeWeight> {
+  const preset = WEIGHT_PRESETS.get(expression);
+  if (preset !== undefined) return preset.weight;
+  const variable = WEIGHT_VARIABLES.find((name) => name === expression);
+  if (variable !== undefined) return (edge) => edge[variable];
+  // Most runs need no expressions, whose library is the largest part of a start.
+  const { compileExpression } = await import("./weight-expression.ts");
+  return compileExpression(expression);
 }

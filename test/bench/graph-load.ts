@@ -134,7 +134,12 @@ async function stage(way: Exclude<Way, "bare">, out: string): Promise<() => Prom
     ...{ runId: "bench", version: "0.0.0", out },
   });
   // Of another size, another model: what has warmed the server is not replaced.
-  const model = await sink.begin({ id: `bench ${edges}`, uri: "bench", format: "synthetic", key: "0".repeat(64) });
+  const model = await sink.begin({
+    id: `bench ${edges}`,
+    uri: "bench",
+    format: "synthetic",
+    key: "0".repeat(64),
+  });
   for (let layer = 0; layer + 1 < LAYERS; layer++) {
     await model.write("edges", columnsOf(TABLES.edges, rowsOf(layer), edgeEnds(layer)));
   }

@@ -10,7 +10,6 @@ import { flowOrder } from "../../src/model/flow-order.ts";
 import type { Connection, LayerGraph } from "../../src/model/layer.ts";
 import type { PathMetric } from "../../src/model/measures.ts";
 import type { Model } from "../../src/model/ports.ts";
-import { compileWeight } from "../../src/stages/weight.ts";
 import { memorySink } from "../memory-sink.ts";
 import { pipelineSettings } from "../pipeline-settings.ts";
 import { randomFlow } from "../random-flow.ts";
@@ -40,7 +39,7 @@ async function flowed(model: Model, test: Test = {}, dominant = 1) {
   const result = await lastValueFrom(spectralGraph(model, {
     ...settings,
     ...{ test: { ...settings.test, ...test }, dominant, sinks: [sink] },
-    weight: compileWeight("overlap * sourceSingularValue + q"),
+    weight: ({ overlap, sourceSingularValue, q }) => overlap * sourceSingularValue + q,
   }));
   return { ...result.measures, result, edges: models[0]!.tables.get("edges") ?? [] };
 }

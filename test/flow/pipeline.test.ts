@@ -12,7 +12,6 @@ import { measureOverlap } from "../../src/analysis/overlap-measures.ts";
 import { openWorkshop } from "../../src/cli/workshop.ts";
 import { type PipelineSettings, spectralGraph } from "../../src/flow/pipeline.ts";
 import type { Model } from "../../src/model/ports.ts";
-import { compileWeight } from "../../src/stages/weight.ts";
 import { logSurvivalOfSigma } from "../../src/stats/normal.ts";
 import { type Kept, memorySink, type Rows } from "../memory-sink.ts";
 
@@ -78,7 +77,7 @@ async function prepared(
       measure: measureOverlap,
       nearKernel: 0.1,
     },
-    weight: compileWeight("overlap"),
+    weight: ({ overlap }) => overlap,
     measureModel,
     dominant: 1,
     nullControl,

@@ -86,7 +86,7 @@ describe("from code", () => {
             measure: measureOverlap,
             nearKernel: 0.1,
           }),
-          weight(compileWeight("amplitude")),
+          weight(await compileWeight("amplitude")),
           filter((item) => item.kind === "connection"),
           mergeMap((connection) => from(connection.edges())),
           toArray(),
