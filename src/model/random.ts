@@ -21,26 +21,29 @@ function hash(text: string): number {
  * @param seed any integer
  */
 export function random(seed: number, name: string): Random {
-  let a = hash(`${seed}/${name}`), b = hash(`${name}/${seed}`), c = seed >>> 0, counter = 1;
+  // a, b, c and the counter: in an array, because an engine would allocate each number that a closure keeps.
+  const state = Int32Array.of(hash(`${seed}/${name}`), hash(`${name}/${seed}`), seed >>> 0, 1);
   const next = () => {
-    const sum = (a + b + counter++) | 0;
-    a = b ^ (b >>> 9);
-    b = (c + (c << 3)) | 0;
-    c = (((c << 21) | (c >>> 11)) + sum) | 0;
+    const b = state[1]!;
+    const c = state[2]!;
+    const counter = state[3]!;
+    const sum = (state[0]! + b + counter) | 0;
+    state[0] = b ^ (b >>> 9);
+    state[1] = (c + (c << 3)) | 0;
+    state[2] = (((c << 21) | (c >>> 11)) + sum) | 0;
+    state[3] = counter + 1;
     return (sum >>> 0);
   };
   for (let i = 0; i < 20; i++) next();
   const uniform = () => (next() + 0.5) / 2 ** 32;
-  let spare: number | null = null;
+  const spare = new Float64Array(1);
+  let isSpare = false;
   const normal = () => {
-    if (spare !== null) {
-      const value = spare;
-      spare = null;
-      return value;
-    }
+    isSpare = !isSpare;
+    if (!isSpare) return spare[0]!;
     const radius = Math.sqrt(-2 * Math.log(uniform()));
     const angle = 2 * Math.PI * uniform();
-    spare = radius * Math.sin(angle);
+    spare[0] = radius * Math.sin(angle);
     return radius * Math.cos(angle);
   };
   return { uniform, normal };

@@ -111,13 +111,17 @@ function finishBlock(
   z: number,
 ): OverlapBlock {
   const rho = unit ? null : raw.rho();
-  const most = rho === null ? 1 : Infinity;
-  for (let at = 0; at < rows * sources; at++) {
-    const bound = rho === null ? most : rho[at]! <= NO_OVERLAP ? 0 : rho[at]!;
-    if (rho !== null) rho[at] = bound;
-    if (raw.overlap[at]! > bound) raw.overlap[at] = bound;
+  const { overlap } = raw;
+  if (rho === null) {
+    for (let at = 0; at < overlap.length; at++) if (overlap[at]! > 1) overlap[at] = 1;
+  } else {
+    for (let at = 0; at < rows * sources; at++) {
+      const bound = rho[at]! <= NO_OVERLAP ? 0 : rho[at]!;
+      rho[at] = bound;
+      if (overlap[at]! > bound) overlap[at] = bound;
+    }
   }
-  return { first, rows, overlap: raw.overlap, cosine: z === 1 ? raw.inner : null, rho };
+  return { first, rows, overlap, cosine: z === 1 ? raw.inner : null, rho };
 }
 
 /** Every neuron's vector on all channels of the other side, `neurons x channels`, zeros where nothing arrives. */
@@ -243,7 +247,9 @@ async function overlapOf(
   const options = signal === undefined ? {} : { signal };
   if (z > 1) return { overlap: (await kernel.overlap(tested, other, z, options)).data, inner: null };
   const inner = (await kernel.multiply(tested, other, { transposeB: true, ...options })).data;
-  return { overlap: inner.map((value) => value * value), inner };
+  const overlap = new Float64Array(inner.length);
+  for (let at = 0; at < inner.length; at++) overlap[at] = inner[at]! * inner[at]!;
+  return { overlap, inner };
 }
 
 /** Some rows of a matrix; consecutive ones share its memory. */

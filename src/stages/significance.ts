@@ -80,34 +80,41 @@ export function candidateCollector(geometry: OverlapGeometry, settings: TestSett
   let tests = 0;
   let nearTests = 0;
   const nearSources = near?.source.reduce((sum, flag) => sum + flag, 0) ?? 0;
+  const consider = (block: OverlapBlock, at: number, ratio: number) => {
+    if (!(ratio >= least)) return;
+    const p = distribution?.logSurvival(Math.min(LARGEST_RATIO, ratio)) ?? 0;
+    if (p > level) return;
+    sourceNeuron.push(at % geometry.sources);
+    targetNeuron.push(block.first + Math.floor(at / geometry.sources));
+    overlap.push(block.overlap[at]!);
+    if (block.cosine !== null) cosine.push(block.cosine[at]!);
+    logP.push(p);
+  };
+  /** Where `rho` is 1 for all, which is the rule: most pairs are done after one comparison. */
+  const addUnit = (block: OverlapBlock, values: Float64Array) => {
+    if (distribution !== null) {
+      tests += values.length;
+      const rows = near?.target.subarray(block.first, block.first + block.rows) ?? [];
+      for (const flag of rows) nearTests += flag * nearSources;
+    }
+    for (let at = 0; at < values.length; at++) if (values[at]! >= least) consider(block, at, values[at]!);
+  };
+  const addVaried = (block: OverlapBlock, rho: Float64Array) => {
+    for (let row = 0, at = 0; row < block.rows; row++) {
+      for (let source = 0; source < geometry.sources; source++, at++) {
+        if (rho[at] === 0) continue;
+        if (distribution !== null) {
+          tests++;
+          if (near?.target[block.first + row] === 1) nearTests += near.source[source]!;
+        }
+        consider(block, at, single ? block.overlap[at]! : block.overlap[at]! / rho[at]!);
+      }
+    }
+  };
   return {
     add(block: OverlapBlock): void {
-      if (block.rho === null && distribution !== null) {
-        tests += block.overlap.length;
-        const rows = near?.target.subarray(block.first, block.first + block.rows) ?? [];
-        for (const flag of rows) nearTests += flag * nearSources;
-      }
-      for (let row = 0, at = 0; row < block.rows; row++) {
-        for (let source = 0; source < geometry.sources; source++, at++) {
-          // Where all of them are 1, which is the rule, most pairs are done after one comparison.
-          if (block.rho === null && !(block.overlap[at]! >= least)) continue;
-          const rho = block.rho === null ? 1 : block.rho[at]!;
-          if (rho === 0) continue;
-          if (block.rho !== null && distribution !== null) {
-            tests++;
-            if (near?.target[block.first + row] === 1) nearTests += near.source[source]!;
-          }
-          const ratio = single ? block.overlap[at]! : block.overlap[at]! / rho;
-          if (!(ratio >= least)) continue;
-          const p = distribution?.logSurvival(Math.min(LARGEST_RATIO, ratio)) ?? 0;
-          if (p > level) continue;
-          sourceNeuron.push(source);
-          targetNeuron.push(block.first + row);
-          overlap.push(block.overlap[at]!);
-          if (block.cosine !== null) cosine.push(block.cosine[at]!);
-          logP.push(p);
-        }
-      }
+      if (block.rho === null) addUnit(block, block.overlap.subarray(0, block.rows * geometry.sources));
+      else addVaried(block, block.rho);
     },
     finish(): Candidates {
       return {
