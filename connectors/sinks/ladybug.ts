@@ -1,9 +1,10 @@
 /** The embedded property graph at `<out>/graph.lbug`. */
 
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { ModelHeader, ModelSink, OpenSink, WrittenFile } from "../../src/model/ports.ts";
-import type { TableBatch, TableName } from "../../src/model/tables.ts";
+import type { ModelHeader, OpenSink } from "../../src/model/ports.ts";
+import { type TableName, TABLES } from "../../src/model/tables.ts";
+import { BatchSpool, type Spooled } from "./batch-spool.ts";
 import { GRAPH_TABLES, type GraphRows, graphRows, type GraphTable, modelRow } from "./graph-schema.ts";
 import { loadGraph, MOST_ROWS, probeStore, type StagedFile } from "./ladybug-load.ts";
 import { loadLadybug } from "./ladybug-store.ts";
@@ -31,51 +32,68 @@ export const openLadybugSink: OpenSink = async (run) => {
   const path = join(run.out, GRAPH_FILE);
   const lbug = loadLadybug();
   const held = await probeStore(lbug, path);
+  const spool = new BatchSpool(join(staging, "rows"));
   const committed = new Map<string, StagedModel>();
-  let folders = 0;
-  const newFolder = async () => {
-    const folder = join(staging, String(folders++));
-    await mkdir(folder, { recursive: true });
-    return folder;
+  const end = async () => {
+    await spool.remove();
+    await removeStaging(staging);
   };
   return {
     name: "ladybug",
     async begin(model) {
       encodeModelId(model.id);
-      const staged = new StagedModel(model, run.runId, await newFolder());
+      await mkdir(staging, { recursive: true });
+      const staged: StagedBatch[] = [];
       return {
-        write: (table, batch) => staged.write(table, batch),
-        async commit() {
-          await staged.commit();
-          await committed.get(model.id)?.abort();
-          committed.set(model.id, staged);
-          return [];
+        async write(table, batch) {
+          // The model's own row is made when it is loaded; what was skipped has no place in the graph.
+          if (batch.rows === 0 || table === "models" || table === "skipped") return;
+          staged.push({ table, rows: batch.rows, ...await spool.write(batch.columns) });
         },
-        abort: () => staged.abort(),
+        commit() {
+          committed.set(model.id, { model, staged });
+          return Promise.resolve([]);
+        },
+        abort: () => Promise.resolve(),
       };
     },
     holds: ({ id, runIds }) => Promise.resolve(runIds.includes(held.get(id) ?? "")),
     async finish(signal) {
       try {
         if (committed.size === 0) return;
-        const tables = mergeTables([...committed.values()]);
+        const tables = new GraphFiles(join(staging, "tables"));
+        const folder = join(staging, "store");
+        await mkdir(folder);
+        for (const { model, staged } of committed.values()) {
+          signal?.throwIfAborted();
+          await tables.add(modelRow(model, run.runId));
+          for (const { table, rows, ...place } of staged) {
+            const batch = { schema: TABLES[table], rows, columns: await spool.read(place) };
+            for (const each of graphRows(model, table, batch)) await tables.add(each);
+          }
+        }
         await loadGraph(
           lbug,
-          { path, folder: await newFolder(), models: [...committed.keys()], tables },
+          { path, folder, models: [...committed.keys()], tables: await tables.close() },
           signal,
         );
       } finally {
-        await removeStaging(staging);
+        await end();
       }
     },
-    abort: () => removeStaging(staging),
+    abort: end,
   };
 };
 
-function mergeTables(models: readonly StagedModel[]): ReadonlyMap<string, readonly StagedFile[]> {
-  return new Map(
-    GRAPH_TABLES.map(({ name }) => [name, models.flatMap((model) => model.files.get(name) ?? [])]),
-  );
+/** A model's rows in the spool. */
+interface StagedModel {
+  readonly model: ModelHeader;
+  readonly staged: readonly StagedBatch[];
+}
+
+interface StagedBatch extends Spooled {
+  readonly table: TableName;
+  readonly rows: number;
 }
 
 /** A file that rows are being written to. */
@@ -87,46 +105,35 @@ interface OpenFile {
 /** Rows per row group of staged files, which are read once and whole. */
 const ROW_GROUP = 16 * 1024;
 
-/** The nodes and relations of one model, as Parquet files in a folder of its own. */
-class StagedModel implements ModelSink {
-  /** By name of the graph's table; complete once committed. */
-  readonly files = new Map<string, readonly StagedFile[]>();
-  readonly #model: ModelHeader;
-  readonly #runId: string;
+/** The nodes and relations of all models, as Parquet files that the store copies its tables from. */
+class GraphFiles {
   readonly #folder: string;
+  /** By name of the graph's table. */
+  readonly #files = new Map<string, StagedFile[]>(GRAPH_TABLES.map(({ name }) => [name, []]));
   readonly #open = new Map<string, OpenFile>();
 
-  constructor(model: ModelHeader, runId: string, folder: string) {
-    this.#model = model;
-    this.#runId = runId;
+  constructor(folder: string) {
     this.#folder = folder;
   }
 
-  async write(table: TableName, batch: TableBatch): Promise<void> {
-    for (const rows of graphRows(this.#model, table, batch)) await this.#add(rows);
-  }
-
-  async commit(): Promise<readonly WrittenFile[]> {
-    await this.#add(modelRow(this.#model, this.#runId));
-    for (const [name, open] of this.#open) await this.#close(name, open);
-    return [];
-  }
-
-  async abort(): Promise<void> {
-    await Promise.allSettled([...this.#open.values()].map(({ writer }) => writer.abandon()));
-    this.#open.clear();
-    await rm(this.#folder, { recursive: true, force: true });
-  }
-
-  async #add({ table, batch }: GraphRows): Promise<void> {
+  async add({ table, batch }: GraphRows): Promise<void> {
     const open = this.#open.get(table.name) ?? await this.#next(table);
     await open.writer.write(batch);
     if (open.writer.rows >= MOST_ROWS) await this.#close(table.name, open);
   }
 
+  async close(): Promise<ReadonlyMap<string, readonly StagedFile[]>> {
+    for (const [name, open] of this.#open) await this.#close(name, open);
+    return this.#files;
+  }
+
   async #next({ name, columns }: GraphTable): Promise<OpenFile> {
-    const path = join(this.#folder, `${name}-${this.files.get(name)?.length ?? 0}.parquet`);
-    const open = { path, writer: await createParquet(path, columns, {}, ROW_GROUP) };
+    await mkdir(this.#folder, { recursive: true });
+    const path = join(this.#folder, `${name}-${this.#files.get(name)?.length ?? 0}.parquet`);
+    const open = {
+      path,
+      writer: await createParquet(path, columns, {}, { rowGroup: ROW_GROUP, kept: false }),
+    };
     this.#open.set(name, open);
     return open;
   }
@@ -134,6 +141,6 @@ class StagedModel implements ModelSink {
   async #close(table: string, { path, writer }: OpenFile): Promise<void> {
     await writer.close();
     this.#open.delete(table);
-    this.files.set(table, [...this.files.get(table) ?? [], { path, rows: writer.rows }]);
+    this.#files.get(table)?.push({ path, rows: writer.rows });
   }
 }

@@ -1,26 +1,22 @@
 /**
  * Rows on disk, in the batches in which they will go to the graph server: a run's edges come before the nodes that
- * they join, a batch may have to be sent again, and memory must not follow the size of a model.
+ * they join, and a batch may have to be sent again.
  */
 
-import { type FileHandle, open, rm } from "node:fs/promises";
-import { deserialize, serialize } from "node:v8";
 import type { ModelHeader } from "../../src/model/ports.ts";
 import type { ColumnData, ColumnSchema, TableBatch, TableName } from "../../src/model/tables.ts";
+import type { BatchSpool, Spooled } from "./batch-spool.ts";
 import { columnOf, graphRows, NODES, RELATIONS, withoutNaN } from "./graph-schema.ts";
 
 /** The tables that have a place in the graph. */
 export type GraphTableName = keyof typeof NODES | keyof typeof RELATIONS;
 
 /** Rows of one kind that touch the nodes of these layers only. */
-export interface StagedBatch {
+export interface StagedBatch extends Spooled {
   readonly table: GraphTableName;
   /** The layer of neurons; both layers of edges, source first; none for what is loaded one batch after another. */
   readonly layers: readonly number[];
   readonly rows: number;
-  /** Place in the file. */
-  readonly offset: number;
-  readonly length: number;
 }
 
 /**
@@ -40,17 +36,15 @@ export const PROPERTIES: Readonly<Record<GraphTableName, readonly ColumnSchema[]
   edges: RELATIONS.edges.properties,
 };
 
-/** The staged rows of one model, in one file that is made with the first of them. */
+/** The staged rows of one model. */
 export class StagedRows {
   readonly batches: StagedBatch[] = [];
   readonly header: ModelHeader;
-  readonly #path: string;
-  #file: FileHandle | null = null;
-  #end = 0;
+  readonly #spool: BatchSpool;
 
-  constructor(header: ModelHeader, path: string) {
+  constructor(header: ModelHeader, spool: BatchSpool) {
     this.header = header;
-    this.#path = path;
+    this.#spool = spool;
   }
 
   async write(table: TableName, batch: TableBatch): Promise<void> {
@@ -75,24 +69,8 @@ export class StagedRows {
   }
 
   /** The columns of one batch: keys, then properties. */
-  async read({ offset, length }: StagedBatch): Promise<readonly ColumnData[]> {
-    // In memory of its own: Deno 2.9 loses arrays from a slice of a pool.
-    const bytes = Buffer.allocUnsafeSlow(length);
-    const file = this.#file;
-    if (file === null) throw new Error("reading staged rows: there are none");
-    for (let done = 0; done < length;) {
-      const { bytesRead } = await file.read(bytes, done, length - done, offset + done);
-      if (bytesRead === 0) throw new Error(`reading staged rows: the file ${this.#path} has lost its end`);
-      done += bytesRead;
-    }
-    return deserialize(bytes) as readonly ColumnData[];
-  }
-
-  async remove(): Promise<void> {
-    const file = this.#file;
-    this.#file = null;
-    await file?.close();
-    await rm(this.#path, { force: true });
+  async read(batch: StagedBatch): Promise<readonly ColumnData[]> {
+    return await this.#spool.read(batch);
   }
 
   async #append(
@@ -101,13 +79,8 @@ export class StagedRows {
     columns: readonly ColumnData[],
     rows: readonly number[],
   ): Promise<void> {
-    const bytes = serialize(columns.map((column) => picked(column, rows)));
-    const file = this.#file ??= await open(this.#path, "wx+");
-    for (let done = 0; done < bytes.length;) {
-      done += (await file.write(bytes, done, bytes.length - done, this.#end + done)).bytesWritten;
-    }
-    this.batches.push({ table, layers, rows: rows.length, offset: this.#end, length: bytes.length });
-    this.#end += bytes.length;
+    const spooled = await this.#spool.write(columns.map((column) => picked(column, rows)));
+    this.batches.push({ table, layers, rows: rows.length, ...spooled });
   }
 }
 

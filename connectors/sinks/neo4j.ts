@@ -1,10 +1,10 @@
 /** The property graph on a graph server (Neo4j, or what speaks its protocol and language). */
 
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf, show } from "../../src/model/errors.ts";
 import type { OpenSink } from "../../src/model/ports.ts";
 import { SCHEMA_VERSION } from "../../src/model/tables.ts";
+import { BatchSpool } from "./batch-spool.ts";
 import { loadModel } from "./neo4j-load.ts";
 import { removeAbandoned } from "./neo4j-progress.ts";
 import { connectServer, type GraphServer } from "./neo4j-server.ts";
@@ -36,9 +36,9 @@ export function neo4jSink(choices: Neo4jChoices = {}): OpenSink {
       throw failure;
     }
     const committed = new Map<string, StagedRows>();
-    let files = 0;
+    const spool = new BatchSpool(join(staging, "rows"));
     const end = async () => {
-      for (const rows of committed.values()) await rows.remove();
+      await spool.remove();
       await removeStaging(staging);
       await server.close();
     };
@@ -46,16 +46,14 @@ export function neo4jSink(choices: Neo4jChoices = {}): OpenSink {
       name: "neo4j",
       async begin(model) {
         encodeModelId(model.id);
-        await mkdir(staging, { recursive: true });
-        const rows = new StagedRows(model, join(staging, `${files++}.rows`));
+        const rows = new StagedRows(model, spool);
         return {
           write: (table, batch) => rows.write(table, batch),
-          async commit() {
-            await committed.get(model.id)?.remove();
+          commit() {
             committed.set(model.id, rows);
-            return [];
+            return Promise.resolve([]);
           },
-          abort: () => rows.remove(),
+          abort: () => Promise.resolve(),
         };
       },
       async holds({ id, runIds }) {
@@ -75,7 +73,6 @@ export function neo4jSink(choices: Neo4jChoices = {}): OpenSink {
               signal?.throwIfAborted();
               throw new Error(`loading model ${show(id)} into the graph: ${messageOf(cause)}`, { cause });
             }
-            await rows.remove();
           }
         } finally {
           await end();

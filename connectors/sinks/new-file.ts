@@ -43,19 +43,19 @@ export class NewFile {
   readonly #handle: FileHandle;
   readonly #hash: Hash | null;
 
-  private constructor(path: string, handle: FileHandle, digested: boolean) {
+  private constructor(path: string, handle: FileHandle, kept: boolean) {
     this.path = path;
     this.#handle = handle;
-    this.#hash = digested ? createHash("sha256") : null;
+    this.#hash = kept ? createHash("sha256") : null;
   }
 
   /**
-   * @param digested whether `close` shall tell the digest
+   * @param kept whether it shall outlive the process: then `close` flushes it to the disk, and tells its digest
    * @throws {Error} when the file exists, or its folder cannot be written to
    */
-  static async create(path: string, digested = true): Promise<NewFile> {
+  static async create(path: string, kept = true): Promise<NewFile> {
     try {
-      return new NewFile(path, await open(path, "wx+"), digested);
+      return new NewFile(path, await open(path, "wx+"), kept);
     } catch (cause) {
       throw cannotWrite(path, cause);
     }
@@ -102,14 +102,16 @@ export class NewFile {
     }
   }
 
-  /** Flushes to the disk and closes, whatever happens. */
+  /** Completes and closes it, whatever happens. */
   async close(): Promise<FileDigest> {
     try {
       await this.#flush();
       // Some file systems find out only now that there is no room.
-      await this.#handle.sync().catch((cause: unknown) => {
-        throw cannotWrite(this.path, cause);
-      });
+      if (this.#hash !== null) {
+        await this.#handle.sync().catch((cause: unknown) => {
+          throw cannotWrite(this.path, cause);
+        });
+      }
     } finally {
       await this.#handle.close();
     }

@@ -23,6 +23,14 @@ const TYPES: Readonly<Record<ColumnType, ParquetField>> = {
   float64: { type: "DOUBLE" },
 };
 
+/** What may be chosen of a Parquet file. */
+export interface ParquetChoices {
+  /** Rows per row group, which are held in memory several times over. */
+  readonly rowGroup?: number;
+  /** Whether it shall outlive the process (see `NewFile.create`). */
+  readonly kept?: boolean;
+}
+
 /** A Parquet file that is being written. Await each call before the next. */
 export interface ParquetFile {
   readonly rows: number;
@@ -40,16 +48,15 @@ export interface ParquetFile {
  * Creates a Parquet file (snappy, data pages v1, exact int64, min and max of numbers per row group).
  *
  * @param metadata key-value metadata of the file
- * @param rowGroup rows per row group, which are held in memory several times over
  * @throws when the file exists, or its folder cannot be written to
  */
 export async function createParquet(
   path: string,
   schema: readonly ColumnSchema[],
   metadata: Readonly<Record<string, string>>,
-  rowGroup = ROW_GROUP,
+  { rowGroup = ROW_GROUP, kept = true }: ParquetChoices = {},
 ): Promise<ParquetFile> {
-  const out = await NewFile.create(path);
+  const out = await NewFile.create(path, kept);
   const fields = Object.fromEntries(
     schema.map((
       { name, type, nullable },

@@ -323,10 +323,13 @@ export function sinkContract(name: string, open: OpenSink, readBack: ReadBack, t
       const run = runInto(out);
       const sink = await open(run);
       const model = await sink.begin(header("a"));
-      // The staging folder vanishes, so that the next file cannot be made.
-      await rm(join(out, `.staging-${run.runId}`), { recursive: true });
+      // A file takes the staging folder's place, so that the next file cannot be made.
+      const staging = join(out, `.staging-${run.runId}`);
+      await rm(staging, { recursive: true, force: true });
+      await writeFile(staging, "");
       await expect(model.write("layers", batchOfRows(TABLES.layers, fixture(1).layers))).rejects.toThrow();
       await expect(model.commit()).rejects.toThrow(/failed/);
+      await rm(staging);
       await model.abort();
       await sink.abort();
       expect(await filesIn(out)).toEqual([]);
