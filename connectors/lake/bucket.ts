@@ -4,6 +4,7 @@ import { open } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { messageOf } from "../../src/model/errors.ts";
 import { type Bucket, openBucket } from "../s3.ts";
+import { settled } from "../settled.ts";
 import { type LakeFile, type LakePlace, LARGEST_TEXT, PIECE } from "./place.ts";
 
 /** Parts of an upload that are on their way at once; each is in memory. */
@@ -139,7 +140,7 @@ class BucketLake implements LakePlace {
           tags[at] = sent.headers.get("etag") ?? "";
         }
       };
-      await allOrFirst(Array.from({ length: LANES }, lane));
+      await settled(Array.from({ length: LANES }, lane));
       const parts = tags.map((tag, at) =>
         `<Part><PartNumber>${at + 1}</PartNumber><ETag>${tag}</ETag></Part>`
       );
@@ -220,11 +221,6 @@ class BucketLake implements LakePlace {
       throw new Error(`${this.name}: cannot be read: ${messageOf(failure)}`, { cause: failure });
     }
   }
-}
-
-/** Waits for all, even when one fails: none goes on unseen. @throws what the first that failed threw */
-async function allOrFirst(work: readonly Promise<void>[]): Promise<void> {
-  for (const each of await Promise.allSettled(work)) if (each.status === "rejected") throw each.reason;
 }
 
 /** Repeats what failed because of the network or the server's own trouble. */

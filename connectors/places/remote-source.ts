@@ -5,6 +5,7 @@ import { lastPin, type OpenStore, openStore } from "./disk-cache.ts";
 import { RangeSet } from "./range-set.ts";
 import { beginning, fetchRange, FIRST_BYTES, type Pin, type RemoteObject } from "./ranges.ts";
 import { RemoteError } from "./remote-error.ts";
+import { settled } from "../settled.ts";
 
 /** Fetched in one request, and kept as one block. */
 const BLOCK = 4 * 2 ** 20;
@@ -101,9 +102,7 @@ class Reader {
     };
     while (filled.total < out.length) {
       signal?.throwIfAborted();
-      const jobs = this.#jobs(start, end, filled, put, signal);
-      const failed = (await Promise.allSettled(jobs)).find(({ status }) => status === "rejected");
-      if (failed?.status === "rejected") throw failed.reason;
+      await settled(this.#jobs(start, end, filled, put, signal));
     }
     return out;
   }

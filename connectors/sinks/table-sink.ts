@@ -4,6 +4,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { ModelHeader, ModelSink, RunHeader, Sink, WrittenFile } from "../../src/model/ports.ts";
 import { TABLE_NAMES, type TableBatch, type TableName, TABLES } from "../../src/model/tables.ts";
+import { settled } from "../settled.ts";
 import { FILE_NAME, readManifest, recordModel } from "../lake/manifest.ts";
 import type { LakePlace } from "../lake/place.ts";
 import { cannotWrite, type FileDigest } from "./new-file.ts";
@@ -126,9 +127,11 @@ class TableModel implements ModelSink {
     for await (const batch of this.#edges?.read() ?? []) await this.#append("edges", batch);
     await this.#edges?.remove();
     // All files are complete before the first appears. A table without rows leaves a file too, so that globs find it.
-    for (const table of TABLE_NAMES) {
-      if (this.#open.has(table) || this.#staged.get(table)?.length === 0) await this.#close(table);
-    }
+    const unfinished = TABLE_NAMES.filter((table) =>
+      this.#open.has(table) || this.#staged.get(table)?.length === 0
+    );
+    // Side by side: each waits for the disk.
+    await settled(unfinished.map((table) => this.#close(table)));
     const written = await this.#publish();
     await rm(this.#folder, { recursive: true, force: true });
     return written;
