@@ -59,7 +59,8 @@ export class BatchSpool {
   }
 
   async remove(): Promise<void> {
-    const file = await this.#file?.catch(() => null);
+    if (this.#file === null) return;
+    const file = await this.#file.catch(() => null);
     this.#file = null;
     await file?.close();
     await rm(this.#path, { force: true });

@@ -2,14 +2,14 @@
 
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { ModelHeader, OpenSink } from "../../src/model/ports.ts";
+import type { ModelHeader, OpenSink, RunHeader } from "../../src/model/ports.ts";
 import { type TableName, TABLES } from "../../src/model/tables.ts";
 import { BatchSpool, type Spooled } from "./batch-spool.ts";
 import { GRAPH_TABLES, type GraphRows, graphRows, type GraphTable, modelRow } from "./graph-schema.ts";
 import { loadGraph, MOST_ROWS, probeStore, type StagedFile } from "./ladybug-load.ts";
 import { loadLadybug } from "./ladybug-store.ts";
-import { createParquet, type ParquetFile } from "./parquet-writer.ts";
 import { encodeModelId, removeStaging, stagingFolder } from "./staging.ts";
+import { newTableFile, type TableFile } from "./table-file.ts";
 
 /** The store's file inside an output folder. */
 export const GRAPH_FILE = "graph.lbug";
@@ -34,7 +34,14 @@ export const openLadybugSink: OpenSink = async (run) => {
   const held = await probeStore(lbug, path);
   const spool = new BatchSpool(join(staging, "rows"));
   const committed = new Map<string, StagedModel>();
+  /** Of the models that have been committed; null where it has to be made anew. */
+  let tables: GraphFiles | null = new GraphFiles(join(staging, "tables"), spool, run);
+  const forget = async () => {
+    await tables?.abandon();
+    tables = null;
+  };
   const end = async () => {
+    await forget();
     await spool.remove();
     await removeStaging(staging);
   };
@@ -50,9 +57,17 @@ export const openLadybugSink: OpenSink = async (run) => {
           if (batch.rows === 0 || table === "models" || table === "skipped") return;
           staged.push({ table, rows: batch.rows, ...await spool.write(batch.columns) });
         },
-        commit() {
+        async commit() {
+          // Encoded while other models are computed. Of a model that comes again its older rows must not be there.
+          if (committed.has(model.id)) await forget();
+          try {
+            await tables?.addModel(model, staged);
+          } catch (failure) {
+            await forget();
+            throw failure;
+          }
           committed.set(model.id, { model, staged });
-          return Promise.resolve([]);
+          return [];
         },
         abort: () => Promise.resolve(),
       };
@@ -61,17 +76,15 @@ export const openLadybugSink: OpenSink = async (run) => {
     async finish(signal) {
       try {
         if (committed.size === 0) return;
-        const tables = new GraphFiles(join(staging, "tables"));
-        const folder = join(staging, "store");
-        await mkdir(folder);
-        for (const { model, staged } of committed.values()) {
-          signal?.throwIfAborted();
-          await tables.add(modelRow(model, run.runId));
-          for (const { table, rows, ...place } of staged) {
-            const batch = { schema: TABLES[table], rows, columns: await spool.read(place) };
-            for (const each of graphRows(model, table, batch)) await tables.add(each);
+        if (tables === null) {
+          tables = new GraphFiles(join(staging, "tables-again"), spool, run);
+          for (const { model, staged } of committed.values()) {
+            signal?.throwIfAborted();
+            await tables.addModel(model, staged);
           }
         }
+        const folder = join(staging, "store");
+        await mkdir(folder);
         await loadGraph(
           lbug,
           { path, folder, models: [...committed.keys()], tables: await tables.close() },
@@ -99,7 +112,7 @@ interface StagedBatch extends Spooled {
 /** A file that rows are being written to. */
 interface OpenFile {
   readonly path: string;
-  readonly writer: ParquetFile;
+  readonly writer: TableFile;
 }
 
 /** Rows per row group of staged files, which are read once and whole. */
@@ -111,18 +124,44 @@ class GraphFiles {
   /** By name of the graph's table. */
   readonly #files = new Map<string, StagedFile[]>(GRAPH_TABLES.map(({ name }) => [name, []]));
   readonly #open = new Map<string, OpenFile>();
+  readonly #spool: BatchSpool;
+  readonly #run: RunHeader;
+  /** One model at a time. */
+  #last: Promise<void> = Promise.resolve();
 
-  constructor(folder: string) {
+  constructor(folder: string, spool: BatchSpool, run: RunHeader) {
     this.#folder = folder;
+    this.#spool = spool;
+    this.#run = run;
   }
 
-  async add({ table, batch }: GraphRows): Promise<void> {
+  /** @throws {Error} when they cannot be written, or those of a model before could not: then nothing of it can be used */
+  addModel(model: ModelHeader, staged: readonly StagedBatch[]): Promise<void> {
+    return this.#last = this.#last.then(async () => {
+      await this.#add(modelRow(model, this.#run.runId));
+      for (const { table, rows, ...place } of staged) {
+        const batch = { schema: TABLES[table], rows, columns: await this.#spool.read(place) };
+        for (const each of graphRows(model, table, batch)) await this.#add(each);
+      }
+    });
+  }
+
+  async #add({ table, batch }: GraphRows): Promise<void> {
     const open = this.#open.get(table.name) ?? await this.#next(table);
     await open.writer.write(batch);
     if (open.writer.rows >= MOST_ROWS) await this.#close(table.name, open);
   }
 
+  /** Closes what is open. */
+  async abandon(): Promise<void> {
+    await this.#last.catch(() => undefined);
+    const open = [...this.#open.values()];
+    this.#open.clear();
+    await Promise.allSettled(open.map(({ writer }) => writer.abandon()));
+  }
+
   async close(): Promise<ReadonlyMap<string, readonly StagedFile[]>> {
+    await this.#last;
     for (const [name, open] of this.#open) await this.#close(name, open);
     return this.#files;
   }
@@ -130,10 +169,8 @@ class GraphFiles {
   async #next({ name, columns }: GraphTable): Promise<OpenFile> {
     await mkdir(this.#folder, { recursive: true });
     const path = join(this.#folder, `${name}-${this.#files.get(name)?.length ?? 0}.parquet`);
-    const open = {
-      path,
-      writer: await createParquet(path, columns, {}, { rowGroup: ROW_GROUP, kept: false }),
-    };
+    const choices = { rowGroup: ROW_GROUP, kept: false };
+    const open = { path, writer: newTableFile({ format: "parquet", path, columns, metadata: {}, choices }) };
     this.#open.set(name, open);
     return open;
   }

@@ -8,8 +8,9 @@
 // @ts-types="./parquetjs-lite.d.ts"
 import parquet from "parquetjs-lite";
 import type { ColumnData, ColumnSchema, ColumnType, TableBatch } from "../../src/model/tables.ts";
-import { type FileDigest, NewFile } from "./new-file.ts";
+import { NewFile } from "./new-file.ts";
 import type { ParquetEnvelopeWriter, ParquetField, RowBuffer } from "./parquetjs-lite.d.ts";
+import type { TableFile } from "./table-file.ts";
 
 /** Rows per row group unless said otherwise: large enough to compress and to scan fast, small enough to prune. */
 const ROW_GROUP = 128 * 1024;
@@ -31,19 +32,6 @@ export interface ParquetChoices {
   readonly kept?: boolean;
 }
 
-/** A Parquet file that is being written. Await each call before the next. */
-export interface ParquetFile {
-  readonly rows: number;
-  /** So far; rows that wait for their row group to be full are not among them. */
-  readonly bytes: number;
-  /** @throws {TypeError} when the batch has other columns than the file */
-  write(batch: TableBatch): Promise<void>;
-  /** Writes the footer, flushes to the disk and closes. */
-  close(): Promise<FileDigest>;
-  /** Closes without a footer: what is on disk is no Parquet file. */
-  abandon(): Promise<void>;
-}
-
 /**
  * Creates a Parquet file (snappy, data pages v1, exact int64, min and max of numbers per row group).
  *
@@ -55,7 +43,7 @@ export async function createParquet(
   schema: readonly ColumnSchema[],
   metadata: Readonly<Record<string, string>>,
   { rowGroup = ROW_GROUP, kept = true }: ParquetChoices = {},
-): Promise<ParquetFile> {
+): Promise<TableFile> {
   const out = await NewFile.create(path, kept);
   const fields = Object.fromEntries(
     schema.map((

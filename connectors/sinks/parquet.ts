@@ -1,9 +1,7 @@
 /** The Parquet sink: the lake. */
 
 import type { OpenSink } from "../../src/model/ports.ts";
-import { TABLES } from "../../src/model/tables.ts";
 import { openLake } from "../lake/open.ts";
-import { createParquet } from "./parquet-writer.ts";
 import { openTableSink } from "./table-sink.ts";
 
 /** What the Parquet sink may be told beside the run. */
@@ -27,7 +25,6 @@ export function parquetSink({ lake, mostBytes = 512 * 2 ** 20 }: ParquetChoices 
         root: ".",
         mostBytes,
         lake: true,
-        create: (path, table, metadata) => createParquet(path, TABLES[table], metadata),
       },
       run,
       await openLake(lake ?? run.out),

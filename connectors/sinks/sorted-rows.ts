@@ -66,7 +66,8 @@ export class SortedRows {
 
   /** Removes the spool. */
   async remove(): Promise<void> {
-    await this.#spool?.abandon();
+    if (this.#spool === null) return;
+    await this.#spool.abandon();
     await rm(this.#path, { force: true });
   }
 

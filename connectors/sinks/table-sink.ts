@@ -9,22 +9,12 @@ import { FILE_NAME, readManifest, recordModel } from "../lake/manifest.ts";
 import type { LakePlace } from "../lake/place.ts";
 import { cannotWrite, type FileDigest } from "./new-file.ts";
 import { SortedRows } from "./sorted-rows.ts";
+import { newTableFile, prepareTableFiles, type TableFile, type TableFilePlan } from "./table-file.ts";
 import { encodeModelId, removeStaging, stagingFolder, tableMetadata } from "./staging.ts";
-
-/** A table file that is being written. */
-export interface TableFile {
-  readonly rows: number;
-  /** So far. */
-  readonly bytes: number;
-  write(batch: TableBatch): Promise<void>;
-  /** Completes the file. */
-  close(): Promise<FileDigest>;
-  abandon(): Promise<void>;
-}
 
 /** How a format writes table files. */
 export interface TableFormat {
-  readonly name: string;
+  readonly name: TableFilePlan["format"];
   /** With the dot. */
   readonly extension: string;
   /** Folder of the tables within the place, `.` for the place itself. */
@@ -33,7 +23,6 @@ export interface TableFormat {
   readonly mostBytes: number;
   /** Whether edges are sorted, and a manifest says which files there are. */
   readonly lake: boolean;
-  create(path: string, table: TableName, metadata: Readonly<Record<string, string>>): Promise<TableFile>;
 }
 
 /** Edges ascend by source layer, source neuron, target layer, target neuron and part: their first columns. */
@@ -42,6 +31,7 @@ const EDGE_KEYS = 5;
 /** A sink of `<root>/<table>/model=<id>/part-<key><extension>` in a place. */
 export async function openTableSink(format: TableFormat, run: RunHeader, place: LakePlace): Promise<Sink> {
   const staging = stagingFolder(run, format.name);
+  prepareTableFiles();
   await makeFolder(staging);
   try {
     await place.prepare();
@@ -155,7 +145,8 @@ class TableModel implements ModelSink {
     if (open !== undefined) return open;
     const number = this.#staged.get(table)?.length ?? 0;
     const path = join(this.#folder, `${table}-${number}${this.#format.extension}`);
-    const file = await this.#format.create(path, table, tableMetadata(this.#run, this.#model, table));
+    const metadata = tableMetadata(this.#run, this.#model, table);
+    const file = newTableFile({ format: this.#format.name, path, columns: TABLES[table], metadata });
     const made = { path, file };
     this.#open.set(table, made);
     return made;

@@ -4,7 +4,7 @@ import type { WriteStream } from "node:tty";
 import { Worker } from "node:worker_threads";
 import { BEGINNING, type RunStatus } from "./progress-line.ts";
 import { humanProgress, jsonProgress, type Progress } from "./progress.ts";
-import { eventsOf } from "./thread-events.ts";
+import { eventsOf } from "../../connectors/thread-events.ts";
 
 /** What the heartbeat's thread is told. */
 export interface HeartbeatPlan {

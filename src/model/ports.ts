@@ -109,7 +109,10 @@ export interface WrittenFile {
 
 /** The output of one model. Its calls never overlap; the caller awaits each. */
 export interface ModelSink {
-  /** Takes the next rows of a table. May be called any number of times per table, in any order of tables. */
+  /**
+   * Takes the next rows of a table. May be called any number of times per table, in any order of tables. What fails may show with a later
+   * call, at the latest with `commit`.
+   */
   write(table: TableName, batch: TableBatch): Promise<void>;
   /** Makes all rows visible under their final names at once, in place of what an earlier run of this model left. */
   commit(): Promise<readonly WrittenFile[]>;
