@@ -225,19 +225,23 @@ function edgesOf(
 
 /** Some candidates as edges, without their weight. */
 function columnsAt(at: Uint32Array, candidates: Candidates, verdicts: Verdicts): EdgeColumns {
-  const pick = (values: Float64Array) => Float64Array.from(at, (i) => values[i]!);
+  const picked = <T extends Float64Array | Int32Array | Uint8Array>(values: T, into: T): T => {
+    for (let i = 0; i < at.length; i++) into[i] = values[at[i]!]!;
+    return into;
+  };
+  const pick = (values: Float64Array) => picked(values, new Float64Array(at.length));
   const logP = pick(candidates.logP);
   return {
     count: at.length,
-    sourceNeuron: Int32Array.from(at, (i) => candidates.sourceNeuron[i]!),
-    targetNeuron: Int32Array.from(at, (i) => candidates.targetNeuron[i]!),
+    sourceNeuron: picked(candidates.sourceNeuron, new Int32Array(at.length)),
+    targetNeuron: picked(candidates.targetNeuron, new Int32Array(at.length)),
     overlap: pick(candidates.overlap),
     cosine: candidates.cosine === null ? null : pick(candidates.cosine),
     logP,
     qValue: pick(verdicts.logQ).map(Math.exp),
     sigma: sigmas(logP),
     weight: new Float64Array(at.length),
-    significant: Uint8Array.from(at, (i) => verdicts.significant[i]!),
+    significant: picked(verdicts.significant, new Uint8Array(at.length)),
   };
 }
 

@@ -5,7 +5,10 @@ import type { Candidates, Verdicts } from "./significance.ts";
 
 /** 1 for each singular value up to `relative` of the largest. */
 export function nearKernels(values: Float64Array, relative: number): Uint8Array {
-  return Uint8Array.from(values, (s) => s <= relative * values[0]! ? 1 : 0);
+  const found = new Uint8Array(values.length);
+  const most = relative * values[0]!;
+  for (let at = 0; at < values.length; at++) if (values[at]! <= most) found[at] = 1;
+  return found;
 }
 
 /**

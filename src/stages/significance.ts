@@ -174,7 +174,7 @@ function leastRatio(distribution: NullDistribution | null, logAlpha: number): nu
 
 /** The verdicts on one connection's candidates. */
 export interface Verdicts {
-  /** `ln q` per candidate. */
+  /** `ln q` per candidate; 0 where no correction looks at it. */
   readonly logQ: Float64Array;
   /** 1 where the adjusted p is at most alpha. */
   readonly significant: Uint8Array;
@@ -196,39 +196,61 @@ export interface Verdicts {
 export function decide(family: readonly Candidates[], settings: TestSettings): Verdicts[] {
   const { correction, logAlpha } = settings;
   const tests = family.reduce((sum, each) => sum + each.tests, 0);
-  const all = new Float64Array(
-    family.reduce((sum, each) => sum + (each.distribution === null ? 0 : each.logP.length), 0),
-  );
-  let at = 0;
-  const place = family.map((each) => {
-    if (each.distribution === null) return -1;
-    all.set(each.logP, at);
-    return (at += each.logP.length) - each.logP.length;
-  });
+  const counted = family.map((each) => countedIn(each, settings));
+  const all = new Float64Array(counted.reduce((sum, { length }) => sum + length, 0));
+  let end = 0;
+  family.forEach(({ logP }, i) => counted[i]!.forEach((at) => all[end++] = logP[at]!));
   const adjusted = adjust(all, tests, correction);
-  const rejected = adjusted.reduce((count, q) => count + (q <= logAlpha ? 1 : 0), 0);
+  let rejected = 0;
+  for (const q of adjusted) if (q <= logAlpha) rejected++;
   const level = tests === 0 ? null : criticalLogP(correction, logAlpha, tests, rejected);
   const expected = expectedByChance(correction, tests, Math.exp(logAlpha));
+  let next = 0;
   return family.map((each, i) => {
-    const count = each.logP.length;
-    const logQ = place[i]! < 0 ? new Float64Array(count) : adjusted.slice(place[i], place[i]! + count);
-    const significant = Uint8Array.from(logQ, (q) => q <= logAlpha && place[i]! >= 0 ? 1 : 0);
+    const logQ = new Float64Array(each.logP.length);
+    const significant = new Uint8Array(each.logP.length);
+    let significantCount = 0;
+    let nominal = 0;
+    for (const at of counted[i]!) {
+      const q = adjusted[next++]!;
+      logQ[at] = q;
+      if (each.logP[at]! <= logAlpha) nominal++;
+      if (q > logAlpha) continue;
+      significant[at] = 1;
+      significantCount++;
+    }
     return {
       logQ,
       significant,
-      significantCount: significant.reduce((sum, one) => sum + one, 0),
-      nominal: place[i]! < 0 ? 0 : each.logP.reduce((sum, p) => sum + (p <= logAlpha ? 1 : 0), 0),
+      significantCount,
+      nominal,
       threshold: level === null || !each.geometry.unit ? null : each.distribution?.threshold(level) ?? null,
       expectedByChance: tests === 0 ? 0 : expected * each.tests / tests,
     };
   });
 }
 
+/**
+ * Positions of the candidates that a correction looks at. Where only significant edges are wanted, those above alpha are not: they change
+ * no verdict, and whether they were kept for another run must not show in any figure of this one.
+ */
+function countedIn({ logP, distribution }: Candidates, { edges, logAlpha }: TestSettings): Uint32Array {
+  const at = new Uint32Array(distribution === null ? 0 : logP.length);
+  let count = 0;
+  const most = edges === "significant" ? logAlpha : 0;
+  for (let i = 0; i < at.length; i++) if (logP[i]! <= most) at[count++] = i;
+  return at.subarray(0, count);
+}
+
 /** Positions of the candidates that become edges: all kept, or the `top` largest overlaps, in order of candidates. */
 export function chosen(candidates: Candidates, verdicts: Verdicts, edges: EdgeChoice): Uint32Array {
-  const every = Uint32Array.from(candidates.overlap, (_, at) => at);
-  if (edges === "all") return every;
-  if (edges === "significant") return every.filter((at) => verdicts.significant[at] === 1);
+  const every = new Uint32Array(
+    edges === "significant" ? verdicts.significantCount : candidates.overlap.length,
+  );
+  for (let at = 0, next = 0; next < every.length; at++) {
+    if (edges !== "significant" || verdicts.significant[at] === 1) every[next++] = at;
+  }
+  if (edges === "all" || edges === "significant") return every;
   if (!(edges.top >= 1)) throw new RangeError(`edges: found top ${show(edges.top)}, required at least 1`);
   return every.sort((a, b) => candidates.overlap[b]! - candidates.overlap[a]! || a - b).slice(0, edges.top)
     .sort();
