@@ -77,7 +77,7 @@ export class ModelTables {
   batches(): [TableName, TableBatch][] {
     return [
       ["layers", batchOfRows(TABLES.layers, this.layerRows())],
-      ["neurons", batchOfRows(TABLES.neurons, this.#inOrder().flatMap((job) => this.#neuronRows(job)))],
+      ["neurons", this.#neurons()],
       ["connections", batchOfRows(TABLES.connections, this.connectionRows())],
       ["skipped", batchOfRows(TABLES.skipped, this.skipped.map((each): Row => ({ ...each })))],
     ];
@@ -87,24 +87,52 @@ export class ModelTables {
     return [...this.#layers].sort((a, b) => a.layer.index - b.layer.index);
   }
 
-  #neuronRows({ layer, spectrum }: LayerResult): Row[] {
-    if ("skipped" in spectrum) return [];
-    const s = spectrum.singularValues;
-    const near = nearKernels(s, this.#nearKernel);
-    // The last layers feed nobody: their neurons count in full.
-    const feeds = this.#graph.connections.some(({ source }) => source === layer.index);
-    const intensity = this.#intensity.get(layer.index);
-    return Array.from(s, (value, neuron): Row => ({
-      layer_index: layer.index,
-      neuron,
-      group: spectrum.group[neuron]!,
-      singular_value: value,
-      relative: s[0]! > 0 ? value / s[0]! : 0,
-      energy: spectrum.norm > 0 ? (value / spectrum.norm) ** 2 : 0,
-      intensity: intensity?.[neuron] ?? (feeds ? 0 : 1),
-      near_kernel: near[neuron] === 1,
-    }));
+  /** By column: a model has as many neurons as all other rows together. */
+  #neurons(): TableBatch {
+    const jobs = this.#inOrder();
+    const rows = jobs.reduce((sum, { spectrum }) => sum + ranksOf(spectrum), 0);
+    const [layers, neurons, groups] = [new Int32Array(rows), new Int32Array(rows), new Int32Array(rows)];
+    const [values, relative] = [new Float64Array(rows), new Float64Array(rows)];
+    const [energy, intensity] = [new Float64Array(rows), new Float64Array(rows)];
+    const near = new Uint8Array(rows);
+    let at = 0;
+    for (const { layer, spectrum } of jobs) {
+      if ("skipped" in spectrum) continue;
+      const { singularValues: s, group, norm } = spectrum;
+      near.set(nearKernels(s, this.#nearKernel), at);
+      // The last layers feed nobody: their neurons count in full.
+      const feeds = this.#graph.connections.some(({ source }) => source === layer.index);
+      const found = this.#intensity.get(layer.index);
+      for (let neuron = 0; neuron < s.length; neuron++, at++) {
+        const value = s[neuron]!;
+        layers[at] = layer.index;
+        neurons[at] = neuron;
+        groups[at] = group[neuron]!;
+        values[at] = value;
+        relative[at] = s[0]! > 0 ? value / s[0]! : 0;
+        energy[at] = norm > 0 ? (value / norm) ** 2 : 0;
+        intensity[at] = found?.[neuron] ?? (feeds ? 0 : 1);
+      }
+    }
+    return {
+      schema: TABLES.neurons,
+      rows,
+      columns: [
+        { type: "int32", values: layers },
+        { type: "int32", values: neurons },
+        { type: "int32", values: groups },
+        { type: "float64", values },
+        { type: "float64", values: relative },
+        { type: "float64", values: energy },
+        { type: "float64", values: intensity },
+        { type: "bool", values: near },
+      ],
+    };
   }
+}
+
+function ranksOf(spectrum: LayerResult["spectrum"]): number {
+  return "skipped" in spectrum ? 0 : spectrum.singularValues.length;
 }
 
 function nearKernelCount(values: Float64Array, relative: number): number {
