@@ -24,6 +24,8 @@ interface Entry {
   spectrum: Spectrum | null;
   grant: Grant | null;
   onDisk: boolean;
+  /** Its vectors are on their way to the disk: their memory must stay. */
+  writing: boolean;
   pins: number;
   uses: number;
 }
@@ -44,6 +46,7 @@ export class SpectrumStore {
   readonly #folder: string;
   readonly #entries = new Set<Entry>();
   #turn: Promise<unknown> = Promise.resolve();
+  #spilling: Promise<unknown> = Promise.resolve();
   #count = 0;
   /** Connections whose two spectra are there and have not been worked with, by owner. */
   readonly #ready = new WeakMap<object, number>();
@@ -59,7 +62,7 @@ export class SpectrumStore {
   constructor(budget: ByteBudget, folder: string) {
     this.#budget = budget;
     this.#folder = folder;
-    budget.reclaimWith((bytes) => this.#spill(bytes));
+    budget.reclaimWith((bytes) => this.#spilling = this.#spill(bytes));
   }
 
   /**
@@ -79,6 +82,7 @@ export class SpectrumStore {
       spectrum,
       grant,
       onDisk: false,
+      writing: false,
       pins: 0,
       uses,
     };
@@ -157,6 +161,7 @@ export class SpectrumStore {
   /** Forgets every spectrum and removes the spill folder. */
   async dispose(): Promise<void> {
     for (const entry of this.#entries) this.#forget(entry);
+    await this.#spilling.catch(() => undefined); // whoever waited for the bytes knows
     await rm(this.#folder, { recursive: true, force: true });
   }
 
@@ -200,12 +205,17 @@ export class SpectrumStore {
   }
 
   #forget(entry: Entry): void {
+    this.#entries.delete(entry);
+    // One that is being written goes when it is written.
+    if (!entry.writing) this.#free(entry);
+  }
+
+  #free(entry: Entry): void {
     // What a job still works with goes when it is done, by the garbage collector.
     if (entry.spectrum !== null && entry.pins === 0) releaseVectors(entry.spectrum);
     entry.spectrum = null;
     entry.grant?.release();
     entry.grant = null;
-    this.#entries.delete(entry);
     if (entry.onDisk) void rm(entry.path, { force: true });
   }
 
@@ -216,12 +226,18 @@ export class SpectrumStore {
       if (entry.pins > 0 || entry.spectrum === null) continue;
       const spectrum = entry.spectrum;
       if (!entry.onDisk) {
-        await mkdir(this.#folder, { recursive: true });
-        await writeSpectrum(entry.path, spectrum);
-        entry.onDisk = true;
-        this.spilled++;
+        entry.writing = true;
+        try {
+          await mkdir(this.#folder, { recursive: true });
+          await writeSpectrum(entry.path, spectrum);
+          entry.onDisk = true;
+          this.spilled++;
+        } finally {
+          entry.writing = false;
+          if (!this.#entries.has(entry)) this.#free(entry);
+        }
       }
-      // A connection may have asked for it while it was being written.
+      // A connection may have asked for it while it was being written, and may even be done with it.
       if (entry.pins > 0 || !this.#entries.has(entry)) continue;
       releaseVectors(spectrum);
       entry.spectrum = null;

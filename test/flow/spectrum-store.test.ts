@@ -183,6 +183,24 @@ describe("spectrum store", () => {
     expect(await readdir(spill)).toEqual(["1.f64"]);
   });
 
+  it("lets what is forgotten while it is written to the disk stay until it is written", async () => {
+    for (const how of ["its last use", "its model's end"]) {
+      const large = spectrumOf(layerOf(0, 2000, 1000), "svr", 300, 1);
+      const { budget, store, spill, put } = opened(spectrumBytes(large));
+      const handle = await put(large, 1);
+      const more = budget.acquire(1000, "what does not fit beside it");
+      // The file is there, so its rows are on their way.
+      while (!existsSync(join(spill, "0.f64"))) await new Promise((resolve) => setImmediate(resolve));
+      if (how === "its last use") store.skipUse(handle);
+      else store.forget(nobody);
+      await more;
+      expect(large.left.data.byteLength).toBe(0);
+      expect(budget.used).toBe(1000);
+      await store.dispose();
+      expect(existsSync(spill)).toBe(false);
+    }
+  });
+
   it("leaves no file and no byte behind", async () => {
     const all = spectra(4);
     const { budget, store, spill, put } = opened(2.1 * spectrumBytes(all[3]!));
