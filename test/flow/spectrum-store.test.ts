@@ -185,17 +185,23 @@ describe("spectrum store", () => {
 
   it("lets what is forgotten while it is written to the disk stay until it is written", async () => {
     for (const how of ["its last use", "its model's end"]) {
-      const large = spectrumOf(layerOf(0, 2000, 1000), "svr", 300, 1);
-      const { budget, store, spill, put } = opened(spectrumBytes(large));
+      const [small, large] = [spectra(1)[0]!, spectrumOf(layerOf(1, 2000, 1000), "svr", 300, 1)];
+      const size = spectrumBytes(large);
+      const { budget, store, spill, put } = opened(spectrumBytes(small) + size);
+      const inUse = await put(small, 1, {});
       const handle = await put(large, 1);
-      const more = budget.acquire(1000, "what does not fit beside it");
+      const { promise: end, resolve: finish } = Promise.withResolvers<void>();
+      const use = store.use(inUse, inUse, 0, () => end);
+      const more = budget.acquire(size + 1000, "what needs the place of both");
       // The file is there, so its rows are on their way.
-      while (!existsSync(join(spill, "0.f64"))) await new Promise((resolve) => setImmediate(resolve));
+      while (!existsSync(join(spill, "1.f64"))) await new Promise((resolve) => setImmediate(resolve));
       if (how === "its last use") store.skipUse(handle);
       else store.forget(nobody);
+      while (large.left.data.byteLength > 0) await new Promise((resolve) => setImmediate(resolve));
+      finish();
+      await use;
       await more;
-      expect(large.left.data.byteLength).toBe(0);
-      expect(budget.used).toBe(1000);
+      expect(budget.used).toBe(size + 1000);
       await store.dispose();
       expect(existsSync(spill)).toBe(false);
     }
