@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, readdir, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ByteBudget } from "../../src/flow/budget.ts";
 import { type SpectrumHandle, SpectrumStore } from "../../src/flow/spectrum-store.ts";
@@ -198,6 +199,8 @@ describe("spectrum store", () => {
       if (how === "its last use") store.skipUse(handle);
       else store.forget(nobody);
       while (large.left.data.byteLength > 0) await new Promise((resolve) => setImmediate(resolve));
+      // Whoever waits goes on waiting.
+      expect(await Promise.race([more, pause(100, "still waiting")])).toBe("still waiting");
       finish();
       await use;
       await more;
