@@ -18,7 +18,8 @@ bin=$(dirname -- "$(readlink -f -- "$0")")
 export NODE_COMPILE_CACHE="\${NODE_COMPILE_CACHE-$bin/../.cache/svr}"
 # glibc gives every thread a heap of its own and takes none back: a third of the memory of a large load.
 export MALLOC_ARENA_MAX="\${MALLOC_ARENA_MAX-1}"
-exec "$bin/node" "$bin/../../src/cli.ts" "$@"
+# Young garbage is looked through at 12 MB and not at 48: what a run keeps lies outside of the heap.
+exec "$bin/node" --max-semi-space-size=4 "$bin/../../src/cli.ts" "$@"
 `;
     writeFileSync(`${bin}svr`, launcher);
     chmodSync(`${bin}svr`, 0o755);

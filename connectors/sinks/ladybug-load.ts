@@ -67,7 +67,7 @@ export async function loadGraph(lbug: Ladybug, load: Load, signal?: AbortSignal)
       await removeStore(work);
       if (kept > 0) await copyFile(load.path, work, constants.COPYFILE_FICLONE);
       try {
-        await withStore(lbug, work, (store) => fillStore(store, load, kept > 0, signal), pages);
+        await fillStore(() => openStore(lbug, work, "write", pages), load, kept > 0, signal);
         break;
       } catch (failure) {
         const full = /buffer pool is full/i.test(messageOf(failure));
@@ -161,7 +161,52 @@ async function checkSchema(store: Store, path: string): Promise<void> {
   }
 }
 
-async function fillStore(store: Store, load: Load, copied: boolean, signal?: AbortSignal): Promise<void> {
+async function fillStore(
+  open: () => Promise<Store>,
+  load: Load,
+  copied: boolean,
+  signal?: AbortSignal,
+): Promise<void> {
+  const stores = new Stores(open);
+  try {
+    await prepareStore(await stores.take(0), load, copied);
+    for (const table of GRAPH_TABLES) {
+      signal?.throwIfAborted();
+      await copyTable(stores, table, load);
+    }
+    await (await stores.take(0)).run("CHECKPOINT");
+  } finally {
+    await stores.close();
+  }
+}
+
+/** The same store, opened anew after so many rows: Ladybug 0.19.1 keeps the memory of a COPY until it is closed. */
+class Stores {
+  readonly #open: () => Promise<Store>;
+  #store: Store | null = null;
+  #rows = 0;
+
+  constructor(open: () => Promise<Store>) {
+    this.#open = open;
+  }
+
+  /** @param rows that will be copied */
+  async take(rows: number): Promise<Store> {
+    if (this.#rows > 0 && this.#rows + rows > MOST_ROWS) await this.close();
+    this.#rows += rows;
+    return this.#store ??= await this.#open();
+  }
+
+  async close(): Promise<void> {
+    const store = this.#store;
+    this.#store = null;
+    this.#rows = 0;
+    await store?.close();
+  }
+}
+
+/** An empty store gets its tables; in one that was copied the models make room for their newer selves. */
+async function prepareStore(store: Store, load: Load, copied: boolean): Promise<void> {
   if (copied) {
     const models = [...load.models];
     await store.run("MATCH (n:SpectralNeuron) WHERE n.model IN $models DETACH DELETE n", { models });
@@ -171,26 +216,22 @@ async function fillStore(store: Store, load: Load, copied: boolean, signal?: Abo
     for (const table of GRAPH_TABLES) await store.run(createStatement(table));
     await store.run(`COMMENT ON TABLE Model IS '${SCHEMA_COMMENT}${SCHEMA_VERSION}'`);
   }
-  for (const table of GRAPH_TABLES) {
-    signal?.throwIfAborted();
-    await copyTable(store, table, load);
-  }
-  await store.run("CHECKPOINT");
 }
 
 /** Copies one table's rows and counts them, because a graph that lacks rows must not take a whole one's place. */
-async function copyTable(store: Store, table: GraphTable, load: Load): Promise<void> {
+async function copyTable(stores: Stores, table: GraphTable, load: Load): Promise<void> {
   const staged = load.tables.get(table.name) ?? [];
   if (staged.length === 0) return;
   const rows = staged.reduce((sum, file) => sum + file.rows, 0);
-  const before = await countRows(store, table);
+  const before = await countRows(await stores.take(0), table);
   await withPlainPath(load.folder, async (plain) => {
     for (const group of groups(staged)) {
+      const store = await stores.take(group.reduce((sum, file) => sum + file.rows, 0));
       const files = group.map(({ path }) => quote(plain(path)));
       await store.run(`COPY ${table.name} FROM [${files.join(", ")}]`);
     }
   });
-  const after = await countRows(store, table);
+  const after = await countRows(await stores.take(0), table);
   if (after !== before + rows) {
     throw new Error(
       `loading ${table.name} into the graph: found ${after} rows, required ${before} + ${rows}`,

@@ -9,7 +9,7 @@ import { GRAPH_TABLES, type GraphRows, graphRows, type GraphTable, modelRow } fr
 import { loadGraph, MOST_ROWS, probeStore, type StagedFile } from "./ladybug-load.ts";
 import { loadLadybug } from "./ladybug-store.ts";
 import { encodeModelId, removeStaging, stagingFolder } from "./staging.ts";
-import { newTableFile, type TableFile } from "./table-file.ts";
+import { endTableFiles, newTableFile, type TableFile } from "./table-file.ts";
 
 /** The store's file inside an output folder. */
 export const GRAPH_FILE = "graph.lbug";
@@ -83,13 +83,15 @@ export const openLadybugSink: OpenSink = async (run) => {
             await tables.addModel(model, staged);
           }
         }
-        const folder = join(staging, "store");
-        await mkdir(folder);
-        await loadGraph(
-          lbug,
-          { path, folder, models: [...committed.keys()], tables: await tables.close() },
-          signal,
-        );
+        const load = {
+          path,
+          folder: join(staging, "store"),
+          models: [...committed.keys()],
+          tables: await tables.close(),
+        };
+        await mkdir(load.folder);
+        await endTableFiles();
+        await loadGraph(lbug, load, signal);
       } finally {
         await end();
       }

@@ -54,6 +54,14 @@ const WORKER = new URL(
 /** The thread, for all files of this process. */
 let running: FileThread | null = null;
 
+/** Ends the thread where no file is open: its memory may be wanted. It is started again for the next file. */
+export async function endTableFiles(): Promise<void> {
+  if (running === null || running.open.size > 0) return;
+  const ending = running;
+  running = null;
+  await ending.end();
+}
+
 /** Lets the thread start while there is nothing to write yet. */
 export function prepareTableFiles(): void {
   if (running === null || running.ended !== null) running = new FileThread();
@@ -80,6 +88,7 @@ class ThreadFile implements TableFile {
     this.#thread = thread;
     this.#plan = plan;
     this.#number = thread.files++;
+    thread.open.add(this.#number);
   }
 
   async write({ rows, columns }: TableBatch): Promise<void> {
@@ -90,7 +99,7 @@ class ThreadFile implements TableFile {
 
   async close(): Promise<FileDigest> {
     await this.#next({ kind: "close" });
-    const { bytes, sha256 = "" } = await this.#last!;
+    const { bytes, sha256 = "" } = await this.#last!.finally(() => this.#thread.open.delete(this.#number));
     return { bytes, sha256 };
   }
 
@@ -98,7 +107,7 @@ class ThreadFile implements TableFile {
     await this.#last?.catch(() => undefined);
     this.#last = null;
     await this.#next({ kind: "abandon" });
-    await this.#last;
+    await this.#last!.finally(() => this.#thread.open.delete(this.#number));
   }
 
   /** Asks when the last has been answered, and does not wait for the answer. */
@@ -112,8 +121,13 @@ class ThreadFile implements TableFile {
   }
 }
 
+/** What a thread's garbage may take before it is looked through: V8 would let it grow to six times that. */
+const YOUNG = { maxYoungGenerationSizeMb: 8 };
+
 class FileThread {
   files = 0;
+  /** Files that have been begun and not ended. */
+  readonly open = new Set<number>();
   /** Why it ended; null while it runs. */
   ended: Error | null = null;
   readonly #worker: Worker;
@@ -121,7 +135,7 @@ class FileThread {
   #asked = 0;
 
   constructor() {
-    this.#worker = new Worker(WORKER, { execArgv: [] });
+    this.#worker = new Worker(WORKER, { execArgv: [], resourceLimits: YOUNG });
     // The process may end while the thread has nothing to do.
     this.#worker.unref();
     const events = eventsOf(this.#worker);
@@ -145,6 +159,10 @@ class FileThread {
       new Error(failed.message),
       failed.code === undefined ? {} : { code: failed.code },
     );
+  }
+
+  async end(): Promise<void> {
+    await this.#worker.terminate();
   }
 
   #settle(id: number, answer: FileAnswer | Error): void {

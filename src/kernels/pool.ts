@@ -54,6 +54,8 @@ export async function openPool(
       // Calls are long: waking a thread up costs nothing against them, and Atomics.wait would keep it from its own events.
       atomics: "disabled",
       ...NOT_REQUIRED,
+      // Numbers lie outside of a thread's heap: what little garbage there is need not gather.
+      resourceLimits: { maxYoungGenerationSizeMb: 8 },
       workerData: { name, precision } satisfies ThreadOptions,
     }),
     threads,
