@@ -1,8 +1,7 @@
-/** Weights by an expression: arithmetic on the values of one edge, and nothing else. */
+/** Expressions: arithmetic on named numbers, and nothing else. */
 
 import { all as everything, create, type MathNode } from "mathjs/number";
 import { messageOf, show } from "../model/errors.ts";
-import { type EdgeWeight, WEIGHT_VARIABLES } from "./weight.ts";
 
 /** Functions of numbers, and nothing that parses, imports, builds or loops. */
 const FUNCTIONS = new Set([
@@ -75,16 +74,24 @@ const LONGEST = 1000;
 
 const math = create(everything ?? {}, { predictable: true });
 
-/** Compiles an expression that may come from a stranger. @throws {SyntaxError} as `compileWeight` does */
-export function compileExpression(text: string): EdgeWeight {
+/**
+ * Compiles an expression that may come from a stranger.
+ *
+ * @param variables what it may speak of
+ * @throws {SyntaxError} as `compileWeight` does
+ */
+export function compileExpression<Name extends string>(
+  text: string,
+  variables: readonly Name[],
+): (values: Readonly<Record<Name, number>>) => number {
   if (text.length > LONGEST) {
     throw new SyntaxError(`weight: found ${text.length} characters, required at most ${LONGEST}`);
   }
   const node = parse(text);
-  node.traverse((each) => check(each, text));
+  node.traverse((each) => check(each, text, variables));
   const compiled = node.compile();
-  return (edge) => {
-    const value: unknown = compiled.evaluate(new Map(Object.entries(edge)));
+  return (values) => {
+    const value: unknown = compiled.evaluate(new Map<string, unknown>(Object.entries(values)));
     const number = typeof value === "boolean" ? Number(value) : value;
     if (typeof number !== "number") {
       throw new TypeError(`weight ${show(text)}: found ${show(value)}, required a real number`);
@@ -101,7 +108,7 @@ function parse(text: string): MathNode {
   }
 }
 
-function check(node: MathNode, text: string): void {
+function check(node: MathNode, text: string, variables: readonly string[]): void {
   const refuse = (found: string, required: string): never => {
     throw new SyntaxError(`weight ${show(text)}: found ${found}, required ${required}`);
   };
@@ -121,9 +128,8 @@ function check(node: MathNode, text: string): void {
     refuse(`function ${show(node.fn.toString())}`, `one of ${[...FUNCTIONS].join(", ")}`);
   }
   if (math.isSymbolNode(node)) {
-    const known = [...WEIGHT_VARIABLES, ...CONSTANTS, ...FUNCTIONS] as string[];
-    if (!known.includes(node.name)) {
-      refuse(`name ${show(node.name)}`, `one of ${[...WEIGHT_VARIABLES].join(", ")}`);
+    if (!variables.includes(node.name) && !CONSTANTS.has(node.name) && !FUNCTIONS.has(node.name)) {
+      refuse(`name ${show(node.name)}`, `one of ${variables.join(", ")}`);
     }
   }
 }

@@ -49,5 +49,5 @@ export async function compileWeight(expression: string): Promise<EdgeWeight> {
   if (variable !== undefined) return (edge) => edge[variable];
   // Most runs need no expressions, whose library is the largest part of a start.
   const { compileExpression } = await import("./weight-expression.ts");
-  return compileExpression(expression);
+  return compileExpression(expression, WEIGHT_VARIABLES);
 }

@@ -49,7 +49,7 @@ describe("the weight of an edge", () => {
   it("of a preset is that of its expression", () => {
     expect([...WEIGHT_PRESETS.keys()]).toEqual(["amplitude", "gain"]);
     for (const { expression, weight } of WEIGHT_PRESETS.values()) {
-      const compiled = compileExpression(expression);
+      const compiled = compileExpression(expression, WEIGHT_VARIABLES);
       for (const overlap of [0, 1e-300, 0.3, 1]) {
         for (const sourceSingularValue of [0, 1e-9, 7e8]) {
           const edge = { ...EDGE, overlap, sourceSingularValue };
