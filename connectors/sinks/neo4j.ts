@@ -44,17 +44,17 @@ export function neo4jSink(choices: Neo4jChoices = {}): OpenSink {
     };
     return {
       name: "neo4j",
-      async begin(model) {
+      begin(model) {
         encodeModelId(model.id);
         const rows = new StagedRows(model, spool);
-        return {
+        return Promise.resolve({
           write: (table, batch) => rows.write(table, batch),
           commit() {
             committed.set(model.id, rows);
             return Promise.resolve([]);
           },
           abort: () => Promise.resolve(),
-        };
+        });
       },
       async holds({ id, runIds }) {
         const { model } = labelsOf(server.settings.labelPrefix);

@@ -135,12 +135,12 @@ class TableModel implements ModelSink {
   }
 
   async #append(table: TableName, batch: TableBatch): Promise<void> {
-    const { file } = await this.#fileOf(table);
+    const { file } = this.#fileOf(table);
     await file.write(batch);
     if (file.bytes >= this.#format.mostBytes) await this.#close(table);
   }
 
-  async #fileOf(table: TableName) {
+  #fileOf(table: TableName) {
     const open = this.#open.get(table);
     if (open !== undefined) return open;
     const number = this.#staged.get(table)?.length ?? 0;
@@ -153,7 +153,7 @@ class TableModel implements ModelSink {
   }
 
   async #close(table: TableName): Promise<void> {
-    const { path, file } = await this.#fileOf(table);
+    const { path, file } = this.#fileOf(table);
     const digest = await file.close();
     this.#open.delete(table);
     this.#staged.get(table)?.push({ path, rows: file.rows, ...digest });
