@@ -49,6 +49,9 @@ const isWay = (text: string | undefined): text is Way => text !== undefined && t
 /** Where a machine has much memory, V8 lets garbage lie until it has taken its share of that: so its heap has a bound here. */
 const HEAP = "--max-old-space-size=192";
 
+/** What the launcher of `svr` sets too. */
+const YOUNG = "--max-semi-space-size=4";
+
 /** What the launcher of `svr` sets too (`.config/link-svr.mjs`). */
 const LAUNCHED = { MALLOC_ARENA_MAX: "1" };
 
@@ -103,7 +106,7 @@ async function apart(way: Way, server: TestServer | null, part = 1): Promise<Mea
     ? {}
     : { NEO4J_URI: server.uri, NEO4J_USERNAME: server.username, NEO4J_PASSWORD: server.password };
   const size = [neurons, edges].map((count) => String(Math.round(count / part / LAYERS) * LAYERS));
-  const args = [HEAP, fileURLToPath(import.meta.url), way, ...size, server?.home ?? ""];
+  const args = [HEAP, YOUNG, fileURLToPath(import.meta.url), way, ...size, server?.home ?? ""];
   const { stdout } = await promisify(execFile)(execPath, args, { env: { ...LAUNCHED, ...env, ...access } });
   return JSON.parse(stdout) as Measured;
 }
