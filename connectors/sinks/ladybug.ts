@@ -4,6 +4,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { ModelHeader, OpenSink, RunHeader } from "../../src/model/ports.ts";
 import { type TableName, TABLES } from "../../src/model/tables.ts";
+import { piecesOf } from "./batch-pieces.ts";
 import { BatchSpool, type Spooled } from "./batch-spool.ts";
 import { GRAPH_TABLES, type GraphRows, graphRows, type GraphTable, modelRow } from "./graph-schema.ts";
 import { loadGraph, MOST_ROWS, probeStore, type StagedFile } from "./ladybug-load.ts";
@@ -54,8 +55,10 @@ export const openLadybugSink: OpenSink = async (run) => {
       return {
         async write(table, batch) {
           // The model's own row is made when it is loaded; what was skipped has no place in the graph.
-          if (batch.rows === 0 || table === "models" || table === "skipped") return;
-          staged.push({ table, rows: batch.rows, ...await spool.write(batch.columns) });
+          if (table === "models" || table === "skipped") return;
+          for (const { rows, columns } of piecesOf(batch)) {
+            staged.push({ table, rows, ...await spool.write(columns) });
+          }
         },
         async commit() {
           // Encoded while other models are computed. Of a model that comes again its older rows must not be there.

@@ -8,6 +8,7 @@
 // @ts-types="./parquetjs-lite.d.ts"
 import parquet from "parquetjs-lite";
 import type { ColumnData, ColumnSchema, ColumnType, TableBatch } from "../../src/model/tables.ts";
+import { copiedRows } from "./batch-pieces.ts";
 import { NewFile } from "./new-file.ts";
 import type { ParquetEnvelopeWriter, ParquetField, RowBuffer } from "./parquetjs-lite.d.ts";
 import type { TableFile } from "./table-file.ts";
@@ -79,7 +80,7 @@ export async function createParquet(
       file.rows += batch.rows;
       for (let from = 0; from < batch.rows;) {
         const to = Math.min(batch.rows, from + rowGroup - waiting);
-        pending.push(rowsOf(batch, from, to));
+        pending.push(from === 0 && to === batch.rows ? batch : copiedRows(batch, from, to));
         waiting += to - from;
         from = to;
         if (waiting === rowGroup) await flush();
@@ -124,18 +125,6 @@ async function writeRowGroup(
       meta_data.statistics.distinct_count = null;
     }
   }
-}
-
-function rowsOf(batch: TableBatch, from: number, to: number): TableBatch {
-  if (from === 0 && to === batch.rows) return batch;
-  const columns = batch.columns.map((column) =>
-    ({
-      ...column,
-      values: column.values.slice(from, to),
-      ...(column.valid === undefined ? {} : { valid: column.valid.slice(from, to) }),
-    }) as ColumnData
-  );
-  return { schema: batch.schema, rows: to - from, columns };
 }
 
 function rowBuffer(schema: readonly ColumnSchema[], batches: readonly TableBatch[], rows: number): RowBuffer {

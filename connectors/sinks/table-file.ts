@@ -3,6 +3,7 @@
 import { Worker } from "node:worker_threads";
 import type { ColumnData, ColumnSchema, TableBatch } from "../../src/model/tables.ts";
 import { eventsOf } from "../thread-events.ts";
+import { piecesOf } from "./batch-pieces.ts";
 import type { FileDigest } from "./new-file.ts";
 
 /** A table file that is being written. Await each call before the next. */
@@ -91,10 +92,12 @@ class ThreadFile implements TableFile {
     thread.open.add(this.#number);
   }
 
-  async write({ rows, columns }: TableBatch): Promise<void> {
-    this.rows += rows;
-    const own = columns.map(copyOf);
-    await this.#next({ kind: "write", rows, columns: own }, own.flatMap(buffersOf));
+  async write(batch: TableBatch): Promise<void> {
+    this.rows += batch.rows;
+    // Copies are given away: others write the same rows.
+    for (const { rows, columns } of piecesOf(batch)) {
+      await this.#next({ kind: "write", rows, columns }, columns.flatMap(buffersOf));
+    }
   }
 
   async close(): Promise<FileDigest> {
@@ -175,12 +178,6 @@ class FileThread {
     this.ended ??= new Error(`the thread that writes table files ended: ${why}`);
     for (const id of [...this.#waiting.keys()]) this.#settle(id, this.ended);
   }
-}
-
-/** A column in memory of its own, which can be given away: others write the same rows. */
-function copyOf(column: ColumnData): ColumnData {
-  const valid = column.valid === undefined ? {} : { valid: column.valid.slice() };
-  return { ...column, values: column.values.slice(), ...valid } as ColumnData;
 }
 
 function buffersOf({ type, values, valid }: ColumnData): ArrayBuffer[] {
