@@ -38,8 +38,10 @@ export const openLadybugSink: OpenSink = async (run) => {
   /** Of the models that have been committed; null where it has to be made anew. */
   let tables: GraphFiles | null = new GraphFiles(join(staging, "tables"), spool, run);
   const forget = async () => {
-    await tables?.abandon();
+    const unfinished = tables;
+    // First, so that no other model goes on with them.
     tables = null;
+    await unfinished?.abandon();
   };
   const end = async () => {
     await forget();
@@ -140,9 +142,9 @@ class GraphFiles {
     this.#run = run;
   }
 
-  /** @throws {Error} when they cannot be written, or those of a model before could not: then nothing of it can be used */
+  /** @throws {Error} when they cannot be written: then nothing of all that is here can be used, but no other model has failed */
   addModel(model: ModelHeader, staged: readonly StagedBatch[]): Promise<void> {
-    return this.#last = this.#last.then(async () => {
+    return this.#last = this.#last.catch(() => undefined).then(async () => {
       await this.#add(modelRow(model, this.#run.runId));
       for (const { table, rows, ...place } of staged) {
         const batch = { schema: TABLES[table], rows, columns: await this.#spool.read(place) };
