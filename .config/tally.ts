@@ -10,8 +10,16 @@ export interface VitestReport {
       readonly status: string;
       readonly ancestorTitles: readonly string[];
       readonly title: string;
+      readonly failureMessages?: readonly string[];
     }[];
   }[];
+}
+
+/** A test that failed, or a file that did not load. */
+export interface Failure {
+  /** File, suites and title, joined by ` > `. */
+  readonly name: string;
+  readonly message: string;
 }
 
 /** The counts of one or more reports. */
@@ -21,6 +29,7 @@ export interface Tally {
   readonly skipped: number;
   /** Suites of which no test ran, by name. */
   readonly skippedSuites: readonly string[];
+  readonly failures: readonly Failure[];
 }
 
 /** Marks the suites that need files which are not part of the project: their absence is no failure, even in CI. */
@@ -28,21 +37,26 @@ export const NEEDS_SHARED = "(needs ";
 
 /** Counts a report. A file that failed without a failed test (it did not load) counts as one failure. */
 export function tally(report: VitestReport): Tally {
-  const counts = { passed: 0, failed: 0, skipped: 0 };
+  const counts = { passed: 0, skipped: 0 };
   const skippedSuites = new Set<string>();
+  const failures: Failure[] = [];
   for (const file of report.testResults) {
-    let failedHere = 0;
-    for (const { status, ancestorTitles, title } of file.assertionResults) {
+    const before = failures.length;
+    for (const { status, ancestorTitles, title, failureMessages = [] } of file.assertionResults) {
       if (status === "passed") counts.passed++;
-      else if (status === "failed") failedHere++;
-      else {
+      else if (status === "failed") {
+        const name = [file.name, ...ancestorTitles, title].join(" > ");
+        failures.push({ name, message: failureMessages.join("\n") });
+      } else {
         counts.skipped++;
         skippedSuites.add(ancestorTitles[0] ?? title);
       }
     }
-    counts.failed += file.status === "failed" ? Math.max(1, failedHere) : failedHere;
+    if (file.status === "failed" && failures.length === before) {
+      failures.push({ name: file.name, message: file.message });
+    }
   }
-  return { ...counts, skippedSuites: [...skippedSuites] };
+  return { ...counts, failed: failures.length, skippedSuites: [...skippedSuites], failures };
 }
 
 /** The sum of tallies. */
@@ -53,6 +67,7 @@ export function sum(tallies: readonly Tally[]): Tally {
     failed: total(({ failed }) => failed),
     skipped: total(({ skipped }) => skipped),
     skippedSuites: [...new Set(tallies.flatMap(({ skippedSuites }) => skippedSuites))],
+    failures: tallies.flatMap(({ failures }) => failures),
   };
 }
 

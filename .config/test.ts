@@ -16,6 +16,9 @@ const VITEST = "node_modules/vitest/vitest.mjs";
 /** Suites that every runtime must pass. */
 const CONTRACTS = "test/contract";
 
+/** Characters of a failure's message that are repeated at the end. */
+const MOST_WORDS = 2_000;
+
 const folder = await mkdtemp(join(tmpdir(), "svrflow-test-"));
 const chosen = argv.slice(2);
 const tallies: Tally[] = [];
@@ -30,6 +33,8 @@ if (chosen.length === 0) {
 await rm(folder, { recursive: true, force: true });
 
 const all = sum(tallies);
+// Once more at the end: the first run's words are far above, and records of long outputs keep their end.
+for (const { name, message } of all.failures) console.log(`FAILED ${name}\n${message.slice(0, MOST_WORDS)}`);
 for (const name of all.skippedSuites) console.log(`skipped: ${name}`);
 const good = isGood(all, env["CI"] === "true");
 if (!good && all.failed === 0) console.log("failed: nothing ran, or a suite was skipped that CI must run");
@@ -41,12 +46,18 @@ async function suite(runtime: string, program: string, args: readonly string[]):
   const report = join(folder, `${runtime}.json`);
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
   const { code } = await execute(program, [...args, ...reporters], true);
-  const failure = { passed: 0, failed: 1, skipped: 0, skippedSuites: [] };
+  const said = (message: string): Tally => ({
+    passed: 0,
+    failed: 1,
+    skipped: 0,
+    skippedSuites: [],
+    failures: [{ name: runtime, message }],
+  });
   try {
     const counts = tally(JSON.parse(await readFile(report, "utf8")) as VitestReport);
-    return code !== 0 && counts.failed === 0 ? sum([counts, failure]) : counts;
+    const endedBadly = code !== 0 && counts.failed === 0;
+    return endedBadly ? sum([counts, said(`the run ended with ${code}, yet no test failed`)]) : counts;
   } catch {
-    console.log(`${runtime}: no report was written`);
-    return failure;
+    return said("no report was written");
   }
 }

@@ -25,6 +25,7 @@ describe("the tally of a test run", () => {
       failed: 1,
       skipped: 2,
       skippedSuites: ["real models (needs x in /shared)", "other"],
+      failures: [{ name: "1.test.ts > a suite > a test", message: "" }],
     });
     expect(lastLine(counted)).toBe("3 passed, 1 failed, 2 skipped");
   });
