@@ -92,20 +92,26 @@ function digest(text: string): string {
 /** What the cache held when it was last looked through by this process, and what came since. */
 let known: { readonly folder: string; bytes: number } | null = null;
 let sweeping: Promise<void> | null = null;
+/** Bytes that came since the last look through it began: it may have seen them, or not. */
+let arrived = 0;
 
 async function grown(bytes: number): Promise<void> {
   const { cache, cacheBytes } = remoteSettings();
   if (cache === null) return;
+  arrived += bytes;
   if (known?.folder === cache) known.bytes += bytes;
-  if (known?.folder === cache && known.bytes <= cacheBytes) return;
-  sweeping ??= sweep(cache, cacheBytes).finally(() => sweeping = null);
-  await sweeping;
+  // Again where so much came meanwhile that it is too large as soon as it has been made small.
+  while (known?.folder !== cache || known.bytes > cacheBytes) {
+    sweeping ??= sweep(cache, cacheBytes).finally(() => sweeping = null);
+    await sweeping;
+  }
 }
 
 /** Counts the cache, and removes what was used least where it is too large. */
 async function sweep(folder: string, most: number): Promise<void> {
   const files: { readonly path: string; readonly bytes: number; readonly used: number }[] = [];
   const root = join(folder, "objects");
+  arrived = 0;
   for (const entry of await readdir(root, { recursive: true, withFileTypes: true }).catch(() => [])) {
     if (!entry.isFile() || entry.name === PIN_FILE) continue;
     const path = join(entry.parentPath, entry.name);
@@ -127,5 +133,5 @@ async function sweep(folder: string, most: number): Promise<void> {
       bytes -= file.bytes;
     }
   }
-  known = { folder, bytes };
+  known = { folder, bytes: bytes + arrived };
 }

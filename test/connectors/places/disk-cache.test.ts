@@ -2,6 +2,7 @@ import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openStore } from "../../../connectors/places/disk-cache.ts";
 import { openPlace } from "../../../connectors/places/open.ts";
 import { noise } from "../../safetensors-file.ts";
 import { Environment } from "./environment.ts";
@@ -85,6 +86,22 @@ describe("the disk cache", () => {
     server.served.length = 0;
     await read("/c");
     expect(server.bytes()).toBeLessThan(FILE.length / 2);
+  });
+
+  it("ends there too when blocks come while it is being looked through", async () => {
+    environment.set("SVRFLOW_CACHE_SIZE", "4MiB");
+    for (let round = 0; round < 3; round++) {
+      const { store } = await openStore(`somewhere/${round}`, { size: 16 * MIB, etag: '"one"' });
+      const blocks = Array.from(
+        { length: 32 },
+        (_, at) => store.write(at * MIB / 2, FILE.subarray(0, MIB / 2)),
+      );
+      await Promise.all(blocks);
+      const sizes = await Promise.all((await kept()).map(async (path) => (await stat(path)).size));
+      const total = sizes.reduce((sum, size) => sum + size, 0);
+      expect(total).toBeGreaterThan(2 * MIB);
+      expect(total).toBeLessThanOrEqual(4 * MIB);
+    }
   });
 
   it("names no address, and lets nobody else in", async () => {
