@@ -114,7 +114,7 @@ export function columnsOf(links: readonly Link[]): ChainLinks {
   };
 }
 
-/** Shows a flow to a measure, overlaps in blocks of one and two rows. */
+/** Shows a flow to a measure. */
 export function measured(
   measure: MeasureModel,
   flow: Flow,
@@ -126,13 +126,18 @@ export function measured(
     const [from, to] = [flow.values[connection.source]!, flow.values[connection.target]!];
     // Connections are told apart by what they say, not by who they are.
     const taken = model.connection({ ...connection }, from, to);
-    for (let row = 0; row < to.length; row += 2) {
-      const rows = Math.min(2, to.length - row);
-      taken.block(rows, overlap.slice(row * from.length, (row + rows) * from.length));
-    }
+    taken.take(taken.vectors.map((vector) => productOf(overlap, vector, to.length)));
     model.links({ ...connection }, columnsOf(flow.links.filter((link) => link.connection === connection)));
   }
   return model.finish();
+}
+
+/** `A x`, `A` of so many rows. */
+export function productOf(overlap: Float64Array, vector: Float64Array, rows: number): Float64Array {
+  return Float64Array.from(
+    { length: rows },
+    (_, i) => vector.reduce((sum, x, j) => sum + overlap[i * vector.length + j]! * x, 0),
+  );
 }
 
 const isBack = ({ via }: Connection) => via === "recurrent" || via === "tied";

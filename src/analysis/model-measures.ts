@@ -5,7 +5,7 @@ import type { MeasureModel } from "../model/ports.ts";
 import { type CountedConnection, logChainCount } from "./chain-count.ts";
 import { edgesAt, LinkStore } from "./chain-links.ts";
 import { type ChainPlaces, dominantConnections } from "./dominant-connection.ts";
-import { PathSums } from "./path-metric.ts";
+import { NO_PRODUCTS, PathSums } from "./path-metric.ts";
 
 /** Measures a model: its dominant connections, and its path metric. */
 export const measureModel: MeasureModel = ({ graph, logAlpha, floor, chains: most, pathMetric }) => {
@@ -21,7 +21,7 @@ export const measureModel: MeasureModel = ({ graph, logAlpha, floor, chains: mos
       }
       return pathMetric === undefined
         ? paths.connection(connection, sourceValues, targetValues)
-        : { block: () => undefined };
+        : NO_PRODUCTS;
     },
     links(connection, links) {
       if (isForward(order, connection)) store.add(connection, links);

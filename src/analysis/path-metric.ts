@@ -3,6 +3,7 @@
 import { type FlowOrder, isForward } from "../model/flow-order.ts";
 import type { Connection, Layer } from "../model/layer.ts";
 import type { ModelMeasures, PathMetric } from "../model/measures.ts";
+import type { WantedProducts } from "../model/ports.ts";
 
 /**
  * Non-negative numbers `values[i] * 2^exponent`, the largest of `values` in [1, 2) unless all are 0. Sums over paths leave the range of a
@@ -20,6 +21,9 @@ interface Sum {
   /** Paths lead through neurons with `s_j > floor * s_1` only; null for all. */
   readonly floor: number | null;
 }
+
+/** Where nothing has to be known of the overlaps. */
+export const NO_PRODUCTS: WantedProducts = { vectors: [], take: () => undefined };
 
 /**
  * Sums `prod(overlap) * prod(singular values)` over all ways from layers without incoming connections to layers without outgoing ones,
@@ -58,19 +62,19 @@ export class PathSums {
     this.#missing = order.forward.length;
   }
 
-  /** Takes the overlaps of a connection, rows from the first to the last. All connections into its source have been taken. */
-  connection(connection: Connection, sourceValues: Float64Array, targetValues: Float64Array) {
-    if (!isForward(this.#order, connection)) return { block: () => undefined };
+  /** Asks for the products of a connection's overlaps with what leaves its source. All connections into its source have been taken. */
+  connection(
+    connection: Connection,
+    sourceValues: Float64Array,
+    targetValues: Float64Array,
+  ): WantedProducts {
+    if (!isForward(this.#order, connection)) return NO_PRODUCTS;
     const { source, target } = connection;
     const leaving = this.#sums.map((_, which) => this.#leavingOf(source, which, sourceValues));
-    const arriving = this.#sums.map(() => new Float64Array(targetValues.length));
-    let row = 0;
     return {
-      block: (rows: number, overlaps: Float64Array): void => {
-        multiply(overlaps, rows, row, leaving.map(({ values }) => values), arriving);
-        row += rows;
-        if (row < targetValues.length) return;
-        const now = arriving.map((values, which) => scaled(values, leaving[which]!.exponent));
+      vectors: leaving.map(({ values }) => values),
+      take: (arriving): void => {
+        const now = arriving.map((values, which) => scaled(values.slice(), leaving[which]!.exponent));
         const before = this.#arrived.get(target);
         this.#arrived.set(target, before === undefined ? now : now.map((each, at) => sum(before[at]!, each)));
         this.#values.set(target, targetValues);
@@ -124,32 +128,6 @@ export class PathSums {
       total = sum(total, scaled(added, exponent));
     }
     return Math.log(total.values[0]!) + total.exponent * Math.LN2;
-  }
-}
-
-/** `to[k][first + i] = sum_j overlaps[i, j] from[k][j]` of three vectors at once: this sees every overlap of a run. */
-function multiply(
-  overlaps: Float64Array,
-  rows: number,
-  first: number,
-  from: readonly Float64Array[],
-  to: readonly Float64Array[],
-): void {
-  const [p, q, r] = from as [Float64Array, Float64Array, Float64Array];
-  const sources = p.length;
-  for (let i = 0, at = 0; i < rows; i++) {
-    let a = 0;
-    let b = 0;
-    let c = 0;
-    for (let j = 0; j < sources; j++, at++) {
-      const overlap = overlaps[at]!;
-      a += overlap * p[j]!;
-      b += overlap * q[j]!;
-      c += overlap * r[j]!;
-    }
-    to[0]![first + i] = a;
-    to[1]![first + i] = b;
-    to[2]![first + i] = c;
   }
 }
 

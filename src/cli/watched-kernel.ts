@@ -37,6 +37,7 @@ export function watchedKernel(kernel: Kernel, watch: KernelWatch): Kernel {
     watch.ended({ flops, seconds, ...subject === undefined ? {} : { subject } });
     return answer;
   };
+  const { within } = kernel;
   return {
     get info() {
       return kernel.info;
@@ -64,6 +65,10 @@ export function watchedKernel(kernel: Kernel, watch: KernelWatch): Kernel {
         undefined,
         (told) => kernel.overlap(tested, other, positions, told),
       ),
+    ...within === undefined ? {} : {
+      within: (module, argument, options) =>
+        timed(options?.flops ?? 0, options, undefined, (told) => within(module, argument, told)),
+    },
     workspace: (rows, cols) => kernel.workspace(rows, cols),
     dispose: () => kernel.dispose(),
   };

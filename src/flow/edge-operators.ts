@@ -2,14 +2,10 @@
 
 import { concatMap, defer, from, map, mergeMap, type Observable, type OperatorFunction } from "rxjs";
 import type { EdgeColumns, NearKernels } from "../model/graph.ts";
-import { release } from "../model/tensor.ts";
 import type { MeasureOverlap, ModelMeasurer } from "../model/ports.ts";
-import { BLOCK_BYTES } from "../stages/memory-needs.ts";
-import { overlapBlocks } from "../stages/overlap.ts";
-import { isDirect, overlapGeometry } from "../stages/overlap-geometry.ts";
+import { seeOverlaps } from "../stages/overlap-parts.ts";
 import { nearKernels, nearKernelTests } from "../stages/near-kernels.ts";
 import {
-  candidateCollector,
   type Candidates,
   chosen,
   decide,
@@ -147,26 +143,13 @@ async function overlapsOf(
   if (workshop === null) throw new TypeError("significance: found a connection to compute, and no workshop");
   const { kernel, signal } = workshop;
   return await job.withSpectra(async (source, target) => {
-    const geometry = overlapGeometry(job.connection, source, target);
-    const near = nearKernelsOf(job, settings);
-    const collector = candidateCollector(geometry, settings, near);
-    const measurer = settings.measure({
-      connection: job.connection,
-      unfolding: source.unfolding,
-      ...geometry,
-      direct: isDirect(job.connection, job.source, job.target),
-      sourceNearKernel: near.source,
-      targetNearKernel: near.target,
-    });
-    const ways = model?.connection(job.connection, job.sourceValues, job.targetValues);
-    for await (const block of overlapBlocks(job.connection, source, target, kernel, BLOCK_BYTES, signal)) {
-      collector.add(block);
-      measurer.block(block.rows, block.overlap, block.rho);
-      ways?.block(block.rows, block.overlap);
-      // A transformer has thousands of these; left to the garbage collector they keep it busier than the kernel.
-      release(block.overlap, ...[block.cosine, block.rho].filter((each) => each !== null));
-    }
-    return { geometry, candidates: collector.finish(), measures: measurer.finish() };
+    const { connection, sourceValues, targetValues } = job;
+    const question = {
+      ...{ connection, source, target, test: settings, measure: settings.measure },
+      near: nearKernelsOf(job, settings),
+      products: model?.connection(connection, sourceValues, targetValues) ?? null,
+    };
+    return await seeOverlaps(question, kernel, signal);
   });
 }
 

@@ -41,6 +41,23 @@ export interface MultiplyOptions extends CallOptions {
   readonly transposeB?: boolean;
 }
 
+/** An argument or an answer that goes from thread to thread. */
+export interface Handed<T> {
+  /** Plain data. */
+  readonly value: T;
+  /** Memory within it that is handed over, not copied: afterwards it is gone where it was. */
+  readonly given: readonly ArrayBufferLike[];
+}
+
+/** Work that is done where a kernel computes; the default export of a module. */
+export type ThreadWork<Argument, Answer> = (argument: Argument, kernel: Kernel) => Promise<Handed<Answer>>;
+
+/** How a thread's work is watched and stopped. */
+export interface WithinOptions extends CallOptions {
+  /** Of the products that it takes; for those who watch, kernels take no notice of it. */
+  readonly flops?: number;
+}
+
 /** A kernel must pass the contract suite in `test/contract/kernel`. Calls may overlap. */
 export interface Kernel {
   readonly info: KernelInfo;
@@ -71,6 +88,19 @@ export interface Kernel {
    * @throws {RangeError} when `tested.cols` is not `other.cols * positions`
    */
   overlap(tested: Matrix, other: Matrix, positions: number, options?: CallOptions): Promise<Matrix>;
+  /**
+   * Does a module's work in one of the kernel's threads, with the kernel of that thread: so that what is made of a product need not be
+   * carried out of it. Absent where the kernel computes in the thread that calls it: there the work can be called itself.
+   *
+   * @param module address of a module whose default export is a `ThreadWork`
+   * @param argument makes the argument; once more where a thread died with it
+   * @throws {RangeError|TypeError|Error} what the work throws; the error's name and message come across, nothing else of it
+   */
+  readonly within?: <Argument, Answer>(
+    module: string,
+    argument: () => Handed<Argument>,
+    options?: WithinOptions,
+  ) => Promise<Answer>;
   /** Bytes of working memory that `svd` needs beside the matrix and its result, for a matrix of this shape. */
   workspace(rows: number, cols: number): number;
   /** Releases threads and memory. The kernel is not used afterwards. */

@@ -9,10 +9,12 @@ import {
   type CallOptions,
   checkOverlap,
   checkProduct,
+  type Handed,
   type Kernel,
   KernelCrash,
   type MultiplyOptions,
   type SvdOptions,
+  type WithinOptions,
 } from "./kernel.ts";
 import { thinSvdBytes } from "./thin-svd.ts";
 import type { Answer, Call, ThreadOptions } from "./worker.ts";
@@ -132,6 +134,20 @@ class Pool implements Kernel {
     );
   }
 
+  readonly within = async <Argument, Value>(
+    module: string,
+    argument: () => Handed<Argument>,
+    { signal, started }: WithinOptions = {},
+  ): Promise<Value> => {
+    const answer = await this.#twice(() => {
+      const { value, given } = argument();
+      return this.#run({ kind: "within", module, argument: value }, given, { signal, started });
+    });
+    if (answer.kind !== "value") throw new TypeError(`within: found an answer of kind ${answer.kind}`);
+    // The module's own type, which the caller named with it.
+    return answer.value as Value;
+  };
+
   workspace(rows: number, cols: number): number {
     return thinSvdBytes(rows, cols, this.info.precision);
   }
@@ -146,16 +162,20 @@ class Pool implements Kernel {
     call: (copies: readonly [Matrix, Matrix]) => Call,
     heard: Heard,
   ): Promise<Matrix> {
-    const ask = () => {
+    const answer = await this.#twice(() => {
       const copies = [copyOf(factors[0]), copyOf(factors[1])] as const;
       return this.#run(call(copies), copies.map(({ data }) => data.buffer), heard);
-    };
-    const answer = await ask().catch((failure: unknown) => {
-      if (failure instanceof KernelCrash) return ask();
-      throw failure;
     });
     if (answer.kind !== "matrix") throw new TypeError(`product: found an answer of kind ${answer.kind}`);
     return answer.matrix;
+  }
+
+  /** Asks once more where the thread died. */
+  async #twice(ask: () => Promise<Answer>): Promise<Answer> {
+    return await ask().catch((failure: unknown) => {
+      if (failure instanceof KernelCrash) return ask();
+      throw failure;
+    });
   }
 
   async #run(

@@ -4,7 +4,7 @@ import { move, transferableSymbol, valueSymbol, workerData } from "piscina";
 import type { Svd } from "../model/spectrum.ts";
 import { type Matrix, release } from "../model/tensor.ts";
 import { type ComputingKernelName, openInThread, type Precision } from "./in-thread.ts";
-import type { Kernel } from "./kernel.ts";
+import type { Handed, Kernel, ThreadWork } from "./kernel.ts";
 
 /** How a thread is furnished. */
 export interface ThreadOptions {
@@ -17,13 +17,15 @@ export type Call =
   | { readonly kind: "open" }
   | { readonly kind: "svd"; readonly matrix: Matrix; readonly rank?: number }
   | { readonly kind: "multiply"; readonly a: Matrix; readonly b: Matrix; readonly transposeB: boolean }
-  | { readonly kind: "overlap"; readonly tested: Matrix; readonly other: Matrix; readonly positions: number };
+  | { readonly kind: "overlap"; readonly tested: Matrix; readonly other: Matrix; readonly positions: number }
+  | { readonly kind: "within"; readonly module: string; readonly argument: unknown };
 
 /** An answer. Errors that are the caller's are values, so that whatever is thrown is a crash. */
 export type Answer =
   | { readonly kind: "info"; readonly info: Kernel["info"] }
   | { readonly kind: "svd"; readonly svd: Svd }
   | { readonly kind: "matrix"; readonly matrix: Matrix }
+  | ({ readonly kind: "value" } & Handed<unknown>)
   | { readonly kind: "failed"; readonly error: string; readonly message: string };
 
 let opened: Promise<Kernel> | null = null;
@@ -52,6 +54,10 @@ async function compute(kernel: Kernel, call: Call): Promise<Answer> {
     }
     case "overlap":
       return { kind: "matrix", matrix: await kernel.overlap(call.tested, call.other, call.positions) };
+    case "within": {
+      const work = await import(call.module) as { readonly default: ThreadWork<unknown, unknown> };
+      return { kind: "value", ...await work.default(call.argument, kernel) };
+    }
   }
 }
 
@@ -80,6 +86,8 @@ function numbersOf(answer: Answer): ArrayBufferLike[] {
       return [answer.svd.left.data.buffer, answer.svd.singularValues.buffer, answer.svd.right.data.buffer];
     case "matrix":
       return [answer.matrix.data.buffer];
+    case "value":
+      return [...answer.given];
     default:
       return [];
   }

@@ -188,15 +188,50 @@ export interface OverlapShape {
   readonly sourceNearKernel: Uint8Array;
 }
 
-/** Measures an overlap matrix as its rows go by, first to last. */
+/** Figures of consecutive rows of an overlap matrix, from which those of the whole follow. Plain data, so that a thread can answer with it. */
+export interface OverlapPart {
+  readonly rows: number;
+  /** The largest overlap; sums of all, of `-A ln A`, and of those between near-kernels. */
+  readonly max: number;
+  readonly total: number;
+  readonly entropy: number;
+  readonly energy: number;
+  /** Expected sums: of all overlaps, and of those between near-kernels. */
+  readonly expected: number;
+  readonly expectedWithin: number;
+  /** Per column: its sum, and the largest `sum(n*A - 1)` on the way down. */
+  readonly column: Float64Array;
+  readonly peak: Float64Array;
+  /** Per column `j`: the largest `n * cumsum2d(A)[i, j] - i*j` (both from 1), and the first row `i` that has it. */
+  readonly score: Float64Array;
+  readonly scoreRow: Int32Array;
+}
+
+/** Measures an overlap matrix as its rows go by, first to last, singly or in parts that another measurer has seen. */
 export interface OverlapMeasurer {
   /** `rows` complete rows, row-major, `rows x sources`; and `rho` of each pair, where it is not 1 for all of the connection. */
   block(rows: number, overlaps: Float64Array, rho?: Float64Array | null): void;
+  /** The next rows, as a measurer of only those has found them. */
+  add(part: OverlapPart): void;
+  /** What the rows so far have shown. */
+  part(): OverlapPart;
   finish(): OverlapMeasures;
 }
 
-/** Starts measuring the overlap matrix of one connection. */
-export type MeasureOverlap = (shape: OverlapShape) => OverlapMeasurer;
+/** Starts measuring the overlap matrix of one connection, or consecutive rows of it. */
+export interface MeasureOverlap {
+  (shape: OverlapShape): OverlapMeasurer;
+  /** The address of the module that it is the default export of: so that threads can have it too. Absent: it is called where it is. */
+  readonly module?: string;
+}
+
+/** Products of an overlap matrix `A` that somebody asks for: `A x` for some vectors `x`. */
+export interface WantedProducts {
+  /** Each as long as `A` has columns. */
+  readonly vectors: readonly Float64Array[];
+  /** Takes the products, in the order of the vectors; each as long as `A` has rows. */
+  take(products: readonly Float64Array[]): void;
+}
 
 /** What the measure of a whole model is told before the first connection. */
 export interface ModelShape {
@@ -222,12 +257,12 @@ export interface ChainLinks extends EdgeColumns {
  * flow (`flowOrder`). Connections that are not, or that could not be computed, may be left out.
  */
 export interface ModelMeasurer {
-  /** Begins a connection; the result takes its overlaps in blocks of complete rows (`rows x sources`), first to last. */
+  /** Begins a connection; says what it has to know of the overlap matrix. */
   connection(
     connection: Connection,
     sourceValues: Float64Array,
     targetValues: Float64Array,
-  ): { block(rows: number, overlaps: Float64Array): void };
+  ): WantedProducts;
   /** Takes the links of a connection; once its overlaps have gone by, or those of all connections. */
   links(connection: Connection, links: ChainLinks): void;
   finish(): MeasuredModel;

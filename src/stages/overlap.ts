@@ -56,43 +56,16 @@ export async function* overlapBlocks(
   }
   const z = geometry.positions;
   const sources = geometry.sources;
-  // Overlaps, inner products or a transposed copy, and rho; blocks small enough that the kernel's threads share a connection.
-  const step = Math.max(
-    1,
-    Math.min(Math.floor(mostBytes / (24 * sources)), Math.ceil(geometry.targets / kernel.concurrency)),
-  );
+  // Overlaps, inner products or a transposed copy, and rho.
+  const step = Math.max(1, Math.floor(mostBytes / (24 * sources)));
   const carried = svr ? carry(source, origin, "source") : null;
-  const compute = async (first: number) => {
+  for (let first = 0; first < geometry.targets; first += step) {
+    signal?.throwIfAborted();
     const rows = Math.min(step, geometry.targets - first);
     const block = carried === null
       ? await cosvrBlock(target, origin, source, first, rows, z, kernel, signal)
       : await svrBlock(target, carried, first, rows, z, kernel, signal);
-    return finishBlock(block, geometry.unit, first, rows, sources, z);
-  };
-  yield* ahead(range(geometry.targets, step), kernel.concurrency, compute, signal);
-}
-
-function range(end: number, step: number): number[] {
-  return Array.from({ length: Math.ceil(end / step) }, (_, i) => i * step);
-}
-
-/** Results in order, of which up to `width` are being computed at a time. */
-async function* ahead<T>(
-  items: readonly number[],
-  width: number,
-  compute: (item: number) => Promise<T>,
-  signal?: AbortSignal,
-): AsyncGenerator<T> {
-  const running: Promise<T>[] = [];
-  try {
-    for (let next = 0; next < items.length || running.length > 0;) {
-      signal?.throwIfAborted();
-      while (next < items.length && running.length < width) running.push(compute(items[next++]!));
-      yield await running.shift()!;
-    }
-  } finally {
-    // After a failure nobody waits for the others; theirs must not go unhandled.
-    await Promise.allSettled(running);
+    yield finishBlock(block, geometry.unit, first, rows, sources, z);
   }
 }
 
@@ -160,7 +133,7 @@ async function svrBlock(
   const perGroup = layer.inChannels / layer.groups;
   const sources = w.rows;
   if (layer.groups === 1) {
-    const found = await overlapOf(slice(target, first, rows).right, w, z, kernel, signal);
+    const found = await overlapOf(neuronsOf(target, first, rows).right, w, z, kernel, signal);
     const rho = () => repeated(squaredNorms(w), rows);
     return { overlap: found.overlap, inner: found.inner ?? new Float64Array(0), rho };
   }
@@ -205,7 +178,7 @@ async function cosvrBlock(
   const channels = source.layer.outChannels;
   const perGroup = channels / source.layer.groups;
   const sources = source.singularValues.length;
-  const carried = widen(carry(slice(target, first, rows), origin, "target"), channels);
+  const carried = widen(carry(neuronsOf(target, first, rows), origin, "target"), channels);
   const overlap = new Float64Array(rows * sources);
   const inner = new Float64Array(z === 1 ? rows * sources : 0);
   for (const [group, members] of byGroup(source, 0, sources)) {
@@ -263,7 +236,8 @@ function rowsOf({ data, cols }: Matrix, rows: readonly number[]): Matrix {
   return out;
 }
 
-function slice(spectrum: Spectrum, first: number, rows: number): Spectrum {
+/** Consecutive neurons of a spectrum; they share its memory. */
+export function neuronsOf(spectrum: Spectrum, first: number, rows: number): Spectrum {
   const rowsOf = ({ data, cols }: Matrix) =>
     matrix(rows, cols, data.subarray(first * cols, (first + rows) * cols));
   return {

@@ -135,6 +135,36 @@ export function candidateCollector(geometry: OverlapGeometry, settings: TestSett
 /** Candidates as they can be kept: all but what follows from the connection and the settings. */
 export type KeptCandidates = Omit<Candidates, "geometry" | "distribution">;
 
+/** The candidates of a connection from those of its parts, in the order of their rows. */
+export function joinedCandidates(
+  parts: readonly KeptCandidates[],
+  geometry: OverlapGeometry,
+  settings: TestSettings,
+): Candidates {
+  const total = (count: (part: KeptCandidates) => number) =>
+    parts.reduce((sum, part) => sum + count(part), 0);
+  const length = total(({ logP }) => logP.length);
+  const joined = <T extends Float64Array | Int32Array>(into: T, values: (part: KeptCandidates) => T): T => {
+    let at = 0;
+    for (const part of parts) {
+      into.set(values(part), at);
+      at += values(part).length;
+    }
+    return into;
+  };
+  return {
+    geometry,
+    distribution: nullDistribution(settings.null, geometry),
+    tests: total(({ tests }) => tests),
+    nearKernelTests: total(({ nearKernelTests }) => nearKernelTests),
+    sourceNeuron: joined(new Int32Array(length), ({ sourceNeuron }) => sourceNeuron),
+    targetNeuron: joined(new Int32Array(length), ({ targetNeuron }) => targetNeuron),
+    overlap: joined(new Float64Array(length), ({ overlap }) => overlap),
+    cosine: geometry.positions === 1 ? joined(new Float64Array(length), ({ cosine }) => cosine!) : null,
+    logP: joined(new Float64Array(length), ({ logP }) => logP),
+  };
+}
+
 /**
  * The candidates that a run with these settings would gather, from those that another has kept, which are no fewer: so that it
  * makes no difference who saw the overlaps.

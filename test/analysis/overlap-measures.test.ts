@@ -85,6 +85,63 @@ describe("measures of an overlap matrix", () => {
     );
   });
 
+  it("follow from those of parts that others have seen", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 5 }),
+        fc.integer({ min: 1, max: 12 }),
+        fc.nat(1e6),
+        (heights, sources, seed) => {
+          const normal = gaussian(seed);
+          const targets = heights.reduce((sum, rows) => sum + rows, 0);
+          const near = (length: number) => Uint8Array.from({ length }, () => normal() > 0 ? 1 : 0);
+          const shape = shapeOf(targets, sources, {
+            ...{ unfolding: "cosvr", sourceNearKernel: near(sources), targetNearKernel: near(targets) },
+          });
+          const A = Float64Array.from({ length: targets * sources }, () => Math.min(1, normal() ** 2 / 8));
+          const rho = A.map((a) => Math.min(1, 2 * a));
+          const measurer = measureOverlap(shape);
+          let row = 0;
+          for (const rows of heights) {
+            const [from, to] = [row * sources, (row + rows) * sources];
+            const targetNearKernel = shape.targetNearKernel.subarray(row, row + rows);
+            const part = measureOverlap({ ...shape, targets: rows, targetNearKernel });
+            part.block(rows, A.slice(from, to), rho.slice(from, to));
+            measurer.add(structuredClone(part.part()));
+            row += rows;
+          }
+          const whole = measureOverlap(shape);
+          whole.block(targets, A, rho);
+          const [found, expected] = [measurer.finish(), whole.finish()];
+          expect([found.internalTarget, found.internalSource]).toEqual([
+            expected.internalTarget,
+            expected.internalSource,
+          ]);
+          for (
+            const figure of ["max", "entropy", "total", "sparsification", "sparsificationExpected"] as const
+          ) {
+            expect(found[figure]!).toBeCloseTo(expected[figure]!, 12);
+          }
+          expect(found.nearKernel?.energy ?? 0).toBeCloseTo(expected.nearKernel?.energy ?? 0, 12);
+          expect(found.nearKernel?.expected ?? 0).toBeCloseTo(expected.nearKernel?.expected ?? 0, 12);
+          found.sourceIntensity.forEach((value, j) => {
+            expect(value).toBeCloseTo(expected.sourceIntensity[j]!, 10);
+          });
+        },
+      ),
+      { seed: 32, numRuns: 200 },
+    );
+  });
+
+  it("of equal rectangles take the one whose last row comes first", () => {
+    // A = I, n = 3: the score 3*min(i,j) - i*j is 2 at (1, 1) and at (2, 2).
+    const identity = Float64Array.from({ length: 9 }, (_, at) => at % 4 === 0 ? 1 : 0);
+    for (const rows of [1, 2, 3]) {
+      const found = measured(shapeOf(3, 3, { sharedChannels: 3 }), identity, rows);
+      expect([found.internalTarget, found.internalSource]).toEqual([1, 1]);
+    }
+  });
+
   it("of a permutation-like matrix have closed forms", () => {
     // Each target neuron reads one source neuron: A = I, n = 8. The score n*min(i,j) - i*j is largest at i = j = 4.
     const identity = Float64Array.from({ length: 64 }, (_, at) => at % 9 === 0 ? 1 : 0);

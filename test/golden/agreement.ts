@@ -5,6 +5,7 @@ import { measureModel } from "../../src/analysis/model-measures.ts";
 import type { ComputingKernelName } from "../../src/kernels/in-thread.ts";
 import type { PathMetric } from "../../src/model/measures.ts";
 import { describeKernel, KERNELS, NO_BLAS } from "../kernels.ts";
+import { productOf } from "../random-flow.ts";
 import { describeWithShared } from "../shared.ts";
 import { type GoldenCase, type GoldenConnection, modelOf } from "./cases.ts";
 import { compute, type ComputedCase, type ComputedConnection, testName } from "./computed.ts";
@@ -204,10 +205,7 @@ function agreement(golden: GoldenCase, name: ComputingKernelName): void {
       for (const { connection, overlap } of computed.connections) {
         const [from, to] = [values[connection.source]!, values[connection.target]!];
         const taken = model.connection(connection, from, to);
-        // In two blocks, the second smaller.
-        const first = Math.ceil(to.length * 0.6);
-        taken.block(first, overlap.subarray(0, first * from.length));
-        taken.block(to.length - first, overlap.subarray(first * from.length));
+        taken.take(taken.vectors.map((vector) => productOf(overlap, vector, to.length)));
       }
       expect(model.finish().measures.pathMetric).toMatchObject({ floor: 0 });
       const { logWithSingularValues: metric } = model.finish().measures.pathMetric as PathMetric;

@@ -2,6 +2,7 @@
 
 import { existsSync, writeFileSync } from "node:fs";
 import { env, exit } from "node:process";
+import type { Matrix } from "../../src/model/tensor.ts";
 import answer, { type Call } from "../../src/kernels/worker.ts";
 
 /** Answers as a thread of the pool does, or dies. */
@@ -12,6 +13,8 @@ export default function answerOrDie(call: Call): Promise<unknown> {
     ? call.a.data
     : call.kind === "overlap"
     ? call.tested.data
+    : call.kind === "within"
+    ? (call.argument as { readonly a: Matrix }).a.data
     : [];
   const mark = env["SVRFLOW_TEST_CRASH"] ?? "";
   if (first === 666 && !existsSync(mark)) {

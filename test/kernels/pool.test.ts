@@ -29,6 +29,8 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 const open = (threads: number, worker?: URL) =>
   openPool({ name: "wasm", precision: "f64", threads, ...worker === undefined ? {} : { worker } });
 
+const WORK = new URL("./thread-work.ts", import.meta.url).href;
+
 const CRASHING = new URL("./crashing-worker.ts", import.meta.url);
 
 async function using(kernel: Promise<Kernel>, work: (kernel: Kernel) => Promise<void>): Promise<void> {
@@ -126,6 +128,35 @@ describe("a pool of threads", () => {
       });
     },
   );
+
+  it("does a module's work in a thread, with the kernel of that thread, and hands memory over", () =>
+    using(open(2), async (kernel) => {
+      const a = normalMatrix(6, 6, 1);
+      const argument = () => {
+        const given = copyOf(a);
+        return { value: { a: given, shift: 2 }, given: [given.data.buffer] };
+      };
+      const found = await kernel.within!<unknown, { sum: number; product: Float64Array }>(WORK, argument);
+      expect(found.product[1]! / rowDot(a, 0, a, 1)).toBeCloseTo(1, 10);
+      expect(found.sum).toBeCloseTo(2 + found.product.reduce((sum, value) => sum + value, 0), 10);
+      await expect(kernel.within!(WORK, () => ({ value: { a: null }, given: [] }))).rejects.toThrow(
+        new RangeError("work: found no matrix, required one"),
+      );
+      await expect(kernel.within!(`${WORK}.none`, argument)).rejects.toThrow(/Cannot find module/);
+    }));
+
+  it("does a module's work once more when its thread dies", async () => {
+    env["SVRFLOW_TEST_CRASH"] = join(folder, "within");
+    let asked = 0;
+    await using(open(1, CRASHING), async (kernel) => {
+      const found = await kernel.within!<unknown, { sum: number }>(WORK, () => {
+        asked++;
+        return { value: { a: matrix(1, 1, Float64Array.of(666)), shift: 0 }, given: [] };
+      });
+      expect(found.sum).toBe(666 ** 2);
+    });
+    expect(asked).toBe(2);
+  });
 
   it("reads a layer once more when the thread that had its weight dies", async () => {
     env["SVRFLOW_TEST_CRASH"] = join(folder, "layer");

@@ -1,0 +1,109 @@
+/**
+ * What is seen of consecutive rows of an overlap matrix: candidates for edges, figures, products. The matrix is made, looked through and
+ * let go in one place, which may be a thread of the kernel's: what comes out of it is small.
+ */
+
+import type { Handed, Kernel } from "../kernels/kernel.ts";
+import type { NearKernels } from "../model/graph.ts";
+import type { Connection } from "../model/layer.ts";
+import type { MeasureOverlap, OverlapPart, OverlapShape } from "../model/ports.ts";
+import type { Spectrum } from "../model/spectrum.ts";
+import { release } from "../model/tensor.ts";
+import { BLOCK_BYTES } from "./memory-needs.ts";
+import { overlapBlocks } from "./overlap.ts";
+import type { OverlapGeometry } from "./overlap-geometry.ts";
+import { candidateCollector, type KeptCandidates, type TestSettings } from "./significance.ts";
+
+/** Rows `first` to `first + rows` of a connection's overlap matrix, and what is asked of them. Plain data. */
+export interface PartQuestion {
+  readonly connection: Connection;
+  /** Its right vectors are not looked at. */
+  readonly source: Spectrum;
+  /** Of the neurons that are the rows, as if there were no others; its left vectors are not looked at. */
+  readonly target: Spectrum;
+  readonly first: number;
+  /** Of the whole connection, as are near-kernels. */
+  readonly geometry: OverlapGeometry;
+  readonly near: NearKernels;
+  readonly direct: boolean;
+  readonly test: TestSettings;
+  /** Each as long as there are sources. */
+  readonly vectors: readonly Float64Array[];
+}
+
+/** What they have shown. Plain data. */
+export interface PartSeen {
+  readonly candidates: KeptCandidates;
+  readonly measures: OverlapPart;
+  /** Products with the vectors, each as long as there are rows. */
+  readonly products: readonly Float64Array[];
+}
+
+/** Computes the overlaps of a part and looks through them. */
+export async function seePart(
+  question: PartQuestion,
+  kernel: Kernel,
+  measure: MeasureOverlap,
+  signal?: AbortSignal,
+): Promise<PartSeen> {
+  const { connection, source, target, first, geometry, near, test, vectors } = question;
+  const collector = candidateCollector(geometry, test, near);
+  const measurer = measure(shapeOf(question));
+  const products = vectors.map(() => new Float64Array(target.singularValues.length));
+  for await (const block of overlapBlocks(connection, source, target, kernel, BLOCK_BYTES, signal)) {
+    collector.add({ ...block, first: first + block.first });
+    measurer.block(block.rows, block.overlap, block.rho);
+    vectors.forEach((vector, at) => multiply(block.overlap, vector, products[at]!, block.first, block.rows));
+    // A transformer has thousands of these; left to the garbage collector they keep it busier than the kernel.
+    release(block.overlap, ...[block.cosine, block.rho].filter((each) => each !== null));
+  }
+  const { geometry: _, distribution: __, ...candidates } = collector.finish();
+  return { candidates, measures: measurer.part(), products };
+}
+
+/** The rows of a part as an overlap matrix of their own. */
+function shapeOf({ connection, source, target, first, geometry, near, direct }: PartQuestion): OverlapShape {
+  const targets = target.singularValues.length;
+  return {
+    ...geometry,
+    ...{ connection, unfolding: source.unfolding, direct, targets },
+    sourceNearKernel: near.source,
+    targetNearKernel: near.target.subarray(first, first + targets),
+  };
+}
+
+/** `product[first + i] = sum_j overlaps[i, j] vector[j]`. */
+function multiply(
+  overlaps: Float64Array,
+  vector: Float64Array,
+  product: Float64Array,
+  first: number,
+  rows: number,
+): void {
+  const sources = vector.length;
+  for (let i = 0, at = 0; i < rows; i++) {
+    let sum = 0;
+    for (let j = 0; j < sources; j++, at++) sum += overlaps[at]! * vector[j]!;
+    product[first + i] = sum;
+  }
+}
+
+/** A question for a thread, with the module that measures. */
+export interface HandedQuestion {
+  readonly question: PartQuestion;
+  /** See `MeasureOverlap.module`. */
+  readonly measure: string;
+}
+
+/** Answers in a thread of the kernel's: the work that its `within` is asked to do. */
+export default async function answer(
+  { question, measure }: HandedQuestion,
+  kernel: Kernel,
+): Promise<Handed<PartSeen>> {
+  const measures = await import(measure) as { readonly default: MeasureOverlap };
+  const value = await seePart(question, kernel, measures.default);
+  release(question.source.left.data, question.target.right.data);
+  const { candidates: { logP, overlap, cosine, sourceNeuron, targetNeuron } } = value;
+  const large = [logP, overlap, sourceNeuron, targetNeuron, ...cosine === null ? [] : [cosine]];
+  return { value, given: large.map(({ buffer }) => buffer) };
+}

@@ -1,0 +1,137 @@
+/** A whole overlap matrix, seen in parts: as many at a time as the kernel has threads. */
+
+import type { Handed, Kernel } from "../kernels/kernel.ts";
+import type { NearKernels, OverlapMeasures } from "../model/graph.ts";
+import type { Connection } from "../model/layer.ts";
+import type { MeasureOverlap, WantedProducts } from "../model/ports.ts";
+import type { Spectrum } from "../model/spectrum.ts";
+import { type Matrix, matrix } from "../model/tensor.ts";
+import { productFlops } from "./flops.ts";
+import { BLOCK_BYTES } from "./memory-needs.ts";
+import { neuronsOf } from "./overlap.ts";
+import { isDirect, type OverlapGeometry, overlapGeometry } from "./overlap-geometry.ts";
+import { type HandedQuestion, type PartQuestion, type PartSeen, seePart } from "./overlap-part.ts";
+import { type Candidates, joinedCandidates, type TestSettings } from "./significance.ts";
+
+/** What is asked of a connection's overlaps. */
+export interface OverlapQuestion {
+  readonly connection: Connection;
+  readonly source: Spectrum;
+  readonly target: Spectrum;
+  readonly near: NearKernels;
+  readonly test: TestSettings;
+  readonly measure: MeasureOverlap;
+  /** What else somebody has to know of the matrix. */
+  readonly products: WantedProducts | null;
+}
+
+/** Rows of a part: so many that computing them is far more work than handing the sources' vectors over once more. */
+const PART_ROWS = 512;
+
+/** Published, the file is JavaScript. */
+const ANSWERING =
+  new URL(import.meta.url.endsWith(".ts") ? "./overlap-part.ts" : "./overlap-part.js", import.meta.url).href;
+
+/**
+ * Computes the overlaps of a connection and looks through them. How they are cut into parts depends on their number alone, so that every
+ * sum is the same to the last bit whatever the kernel's threads.
+ *
+ * @throws {TypeError} when the spectra were unfolded differently
+ */
+export async function seeOverlaps(
+  { connection, source, target, near, test, measure, products }: OverlapQuestion,
+  kernel: Kernel,
+  signal?: AbortSignal,
+): Promise<{ geometry: OverlapGeometry; candidates: Candidates; measures: OverlapMeasures }> {
+  const geometry = overlapGeometry(connection, source, target);
+  const direct = isDirect(connection, source.layer, target.layer);
+  const vectors = products?.vectors ?? [];
+  const { null: name, logAlpha, correction, edges, keep } = test;
+  const asked = {
+    ...{ connection, source, geometry, near, direct, vectors },
+    // No more than can be handed over: settings carry functions.
+    test: { null: name, logAlpha, correction, edges, ...keep === undefined ? {} : { keep } },
+  };
+  const step = partRows(geometry);
+  const firsts = Array.from({ length: Math.ceil(geometry.targets / step) }, (_, at) => at * step);
+  const seen = async (first: number) => {
+    const rows = Math.min(step, geometry.targets - first);
+    const question = { ...asked, first, target: neuronsOf(target, first, rows) };
+    return { first, part: await answered(question, kernel, measure, signal) };
+  };
+  const candidates: PartSeen["candidates"][] = [];
+  const measurer = measure({
+    ...geometry,
+    ...{ connection, unfolding: source.unfolding, direct },
+    sourceNearKernel: near.source,
+    targetNearKernel: near.target,
+  });
+  const found = vectors.map(() => new Float64Array(geometry.targets));
+  for await (const { first, part } of ahead(firsts, kernel.concurrency, seen, signal)) {
+    candidates.push(part.candidates);
+    measurer.add(part.measures);
+    part.products.forEach((product, at) => found[at]!.set(product, first));
+  }
+  products?.take(found);
+  return { geometry, candidates: joinedCandidates(candidates, geometry, test), measures: measurer.finish() };
+}
+
+/** Rows of each part but the last: parts are about equal, and overlaps, inner products and `rho` of one fit into a block. */
+function partRows({ sources, targets }: OverlapGeometry): number {
+  const most = Math.max(1, Math.min(PART_ROWS, Math.floor(BLOCK_BYTES / (24 * sources))));
+  return Math.ceil(targets / Math.ceil(targets / most));
+}
+
+/** In a thread of the kernel's, where it has some and the measure can be had there. */
+async function answered(
+  question: PartQuestion,
+  kernel: Kernel,
+  measure: MeasureOverlap,
+  signal?: AbortSignal,
+): Promise<PartSeen> {
+  const { within } = kernel;
+  const { module } = measure;
+  if (within === undefined || module === undefined) return await seePart(question, kernel, measure, signal);
+  const { source, target } = question;
+  const tested = source.unfolding === "svr" ? target.right : source.left;
+  return await within<HandedQuestion, PartSeen>(ANSWERING, () => handed(question, module), {
+    flops: productFlops(target.singularValues.length, tested.cols, source.singularValues.length),
+    ...signal === undefined ? {} : { signal },
+  });
+}
+
+const NOTHING = matrix(0, 0);
+
+/** Copies of the vectors that matter are given away; the others stay. */
+function handed(question: PartQuestion, measure: string): Handed<HandedQuestion> {
+  const left = copyOf(question.source.left);
+  const right = copyOf(question.target.right);
+  const source = { ...question.source, left, right: NOTHING };
+  const target = { ...question.target, left: NOTHING, right };
+  return {
+    value: { question: { ...question, source, target }, measure },
+    given: [left.data.buffer, right.data.buffer],
+  };
+}
+
+const copyOf = ({ rows, cols, data }: Matrix): Matrix => matrix(rows, cols, data.slice());
+
+/** Results in order, of which up to `width` are being computed at a time. */
+async function* ahead<T>(
+  items: readonly number[],
+  width: number,
+  compute: (item: number) => Promise<T>,
+  signal?: AbortSignal,
+): AsyncGenerator<T> {
+  const running: Promise<T>[] = [];
+  try {
+    for (let next = 0; next < items.length || running.length > 0;) {
+      signal?.throwIfAborted();
+      while (next < items.length && running.length < width) running.push(compute(items[next++]!));
+      yield await running.shift()!;
+    }
+  } finally {
+    // After a failure nobody waits for the others; theirs must not go unhandled.
+    await Promise.allSettled(running);
+  }
+}
