@@ -67,7 +67,7 @@ export function watchedKernel(kernel: Kernel, watch: KernelWatch): Kernel {
       ),
     ...within === undefined ? {} : {
       within: (module, argument, options) =>
-        timed(options?.flops ?? 0, options, undefined, (told) => within(module, argument, told)),
+        timed(options?.flops ?? 0, options, options?.subject, (told) => within(module, argument, told)),
     },
     workspace: (rows, cols) => kernel.workspace(rows, cols),
     dispose: () => kernel.dispose(),

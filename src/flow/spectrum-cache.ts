@@ -3,7 +3,13 @@
 import { open } from "node:fs/promises";
 import { messageOf } from "../model/errors.ts";
 import { KeyedFiles, type KeyedFolder } from "./keyed-files.ts";
-import { type BareSpectrum, fileBytes, readSpectrumFile, writeSpectrumFile } from "./spectrum-file.ts";
+import {
+  type BareSpectrum,
+  type DigestedSpectrum,
+  fileBytes,
+  readSpectrumFile,
+  writeSpectrumFile,
+} from "./spectrum-file.ts";
 
 /** How a cache is kept. */
 export interface CacheOptions extends KeyedFolder {
@@ -44,7 +50,7 @@ export class SpectrumCache {
   async take(
     key: string,
     shape: Parameters<typeof readSpectrumFile>[2],
-    compute: () => Promise<BareSpectrum>,
+    compute: () => Promise<DigestedSpectrum>,
   ): Promise<{ readonly spectrum: BareSpectrum; readonly from: "kernel" | "cache" }> {
     for (let other = this.#underWay.get(key); other !== undefined; other = this.#underWay.get(key)) {
       await other;
@@ -54,8 +60,9 @@ export class SpectrumCache {
     try {
       const known = await this.#read(key, shape);
       if (known !== null) return { spectrum: known, from: "cache" };
-      const spectrum = await compute();
-      await this.#write(key, spectrum);
+      const computed = await compute();
+      await this.#write(key, computed);
+      const { digest: _, ...spectrum } = computed;
       return { spectrum, from: "kernel" };
     } finally {
       this.#underWay.delete(key);
@@ -85,7 +92,7 @@ export class SpectrumCache {
     }
   }
 
-  async #write(key: string, spectrum: BareSpectrum): Promise<void> {
+  async #write(key: string, spectrum: DigestedSpectrum): Promise<void> {
     const bytes = fileBytes(spectrum);
     if (this.#broken || bytes > this.#files.limit) return;
     try {

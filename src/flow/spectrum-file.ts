@@ -15,6 +15,12 @@ import { matrix } from "../model/tensor.ts";
 /** A spectrum without the layer that it belongs to: equal weights have equal ones. */
 export type BareSpectrum = Omit<Spectrum, "layer" | "unfolding">;
 
+/** A spectrum, and its digest where it has been taken already. */
+export interface DigestedSpectrum extends BareSpectrum {
+  /** As `spectrumDigest` returns it. */
+  readonly digest?: Uint8Array;
+}
+
 const MAGIC = "SVRSPEC1";
 const HEAD = 80;
 const DIGESTED = 48;
@@ -31,12 +37,23 @@ export function fileBytes({ left, singularValues, right }: BareSpectrum): number
 export async function writeSpectrumFile(
   file: FileHandle,
   key: string,
-  spectrum: BareSpectrum,
+  { digest, ...spectrum }: DigestedSpectrum,
 ): Promise<void> {
   if (!LITTLE) {
     throw new Error("writing a spectrum: found a big-endian machine, required a little-endian one");
   }
-  const { left, right, singularValues, group, norm, residual } = spectrum;
+  const head = headOf(spectrum);
+  head.set(digest ?? spectrumDigest(key, spectrum), DIGESTED);
+  for (const part of [head, ...partsOf(spectrum)]) await file.writeFile(part);
+}
+
+/** The SHA-256 that stands in a spectrum's file. */
+export function spectrumDigest(key: string, spectrum: BareSpectrum): Uint8Array {
+  return digestOf(key, headOf(spectrum), partsOf(spectrum));
+}
+
+/** A head without its digest. */
+function headOf({ left, right, singularValues, norm, residual }: BareSpectrum): Buffer {
   const head = Buffer.alloc(HEAD);
   head.write(MAGIC, 0, "latin1");
   [singularValues.length, left.cols, right.cols, residual === undefined ? 0 : 1].forEach((value, at) =>
@@ -44,10 +61,11 @@ export async function writeSpectrumFile(
   );
   head.writeDoubleLE(norm, 24);
   head.writeDoubleLE(residual ?? 0, 32);
-  const parts = [singularValues, left.data, right.data, group].map(bytesOf);
-  head.set(digest(key, head, parts), DIGESTED);
-  for (const part of [head, ...parts]) await file.writeFile(part);
+  return head;
 }
+
+const partsOf = ({ singularValues, left, right, group }: BareSpectrum): readonly Uint8Array[] =>
+  [singularValues, left.data, right.data, group].map(bytesOf);
 
 /**
  * Reads a spectrum.
@@ -73,18 +91,19 @@ export async function readSpectrumFile(
   const left = matrix(rank, shape.leftCols);
   const right = matrix(rank, shape.rightCols);
   const group = new Int32Array(rank);
-  const parts = [singularValues, left.data, right.data, group].map(bytesOf);
+  const bare = { singularValues, left, right, group, norm: head.readDoubleLE(24) };
+  const parts = partsOf(bare);
   let at = HEAD;
   for (const part of parts) {
     if (!await fill(file, part, at)) return null;
     at += part.length;
   }
-  if (!digest(key, head, parts).equals(head.subarray(DIGESTED))) return null;
+  if (!digestOf(key, head, parts).equals(head.subarray(DIGESTED))) return null;
   const residual = flags === 1 ? { residual: head.readDoubleLE(32) } : {};
-  return { left, right, singularValues, group, norm: head.readDoubleLE(24), ...residual };
+  return { ...bare, ...residual };
 }
 
-function digest(key: string, head: Uint8Array, parts: readonly Uint8Array[]): Buffer {
+function digestOf(key: string, head: Uint8Array, parts: readonly Uint8Array[]): Buffer {
   const hash = createHash("sha256").update(key).update(head.subarray(0, DIGESTED));
   for (const part of parts) hash.update(part);
   return hash.digest();

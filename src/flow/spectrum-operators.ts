@@ -9,9 +9,10 @@ import { type Matrix, release } from "../model/tensor.ts";
 import { channelFactors, scale } from "../stages/fold.ts";
 import { layerNeed } from "../stages/memory-needs.ts";
 import { layerGraph, type LayerSettings } from "../stages/layers.ts";
-import { spectrum as decompose } from "../stages/svd.ts";
 import { unfold as unfoldWeight } from "../stages/unfold.ts";
+import { decomposed } from "./decomposition.ts";
 import type { LayerJob, MatrixJob, SpectrumJob } from "./jobs.ts";
+import type { DigestedSpectrum } from "./spectrum-file.ts";
 import { spectrumKey } from "./spectrum-key.ts";
 import type { Workshop } from "./workshop.ts";
 
@@ -49,31 +50,34 @@ export function svd(
   { kernel, budget, store, signal: outer, rank: most = Infinity, cache, spectrumDone }: Workshop,
   unfolding: Unfolding,
 ): OperatorFunction<MatrixJob, SpectrumJob> {
-  const decomposed = async (
+  const computed = async (
     { model, layer, read }: MatrixJob,
     first: readonly Matrix[],
+    key: string | null,
     signal: AbortSignal,
-  ): Promise<Spectrum> => {
-    const subject = { model: model.id, layer: layer.name };
-    const options = { signal, subject, ...most === Infinity ? {} : { rank: most } };
-    // The matrix went with the thread that died; it is read again, once.
-    return await decompose(layer, first, unfolding, kernel, options).catch(async (failure: unknown) => {
-      if (!(failure instanceof Error && failure.name === "KernelCrash")) throw failure;
-      return await decompose(layer, await read(), unfolding, kernel, options);
-    });
+  ): Promise<DigestedSpectrum> => {
+    const how = { layer, unfolding, rank: most };
+    let unread: readonly Matrix[] | null = first;
+    const asked = async () => {
+      // The matrices went with the thread that died; they are read again, once.
+      const blocks = unread ?? await read();
+      unread = null;
+      return { ...how, blocks, key };
+    };
+    return await decomposed(asked, kernel, how, { signal, subject: { model: model.id, layer: layer.name } });
   };
   const found = async (job: MatrixJob, rank: number, signal: AbortSignal): Promise<Spectrum> => {
     const { layer, model, shape } = job;
     const done = { model: model.id, layer: layer.name };
     const blocks = await job.read();
     if (cache === undefined) {
-      const spectrum = await decomposed(job, blocks, signal);
+      const spectrum = await computed(job, blocks, null, signal);
       spectrumDone?.({ ...done, key: null, from: "kernel" });
-      return spectrum;
+      return { ...spectrum, layer, unfolding };
     }
     const key = spectrumKey(blocks, unfolding, kernel.info, most === Infinity ? undefined : most);
     const sides = { rank, leftCols: shape.rows, rightCols: shape.cols };
-    const { spectrum, from } = await cache.take(key, sides, () => decomposed(job, blocks, signal));
+    const { spectrum, from } = await cache.take(key, sides, () => computed(job, blocks, key, signal));
     if (from === "cache") release(...blocks.map(({ data }) => data));
     spectrumDone?.({ ...done, key, from });
     return { ...spectrum, layer, unfolding };

@@ -54,8 +54,11 @@ export type ThreadWork<Argument, Answer> = (argument: Argument, kernel: Kernel) 
 
 /** How a thread's work is watched and stopped. */
 export interface WithinOptions extends CallOptions {
-  /** Of the products that it takes; for those who watch, kernels take no notice of it. */
+  /** Default true: it goes before decompositions that wait, because it ends the life of vectors and they begin it. */
+  readonly urgent?: boolean;
+  /** What it takes, and whose decomposition it is, if it is one; for those who watch, kernels take no notice of them. */
   readonly flops?: number;
+  readonly subject?: Subject;
 }
 
 /** A kernel must pass the contract suite in `test/contract/kernel`. Calls may overlap. */
@@ -93,12 +96,12 @@ export interface Kernel {
    * carried out of it. Absent where the kernel computes in the thread that calls it: there the work can be called itself.
    *
    * @param module address of a module whose default export is a `ThreadWork`
-   * @param argument makes the argument; once more where a thread died with it
+   * @param argument makes the argument; is asked once more where a thread died with it
    * @throws {RangeError|TypeError|Error} what the work throws; the error's name and message come across, nothing else of it
    */
   readonly within?: <Argument, Answer>(
     module: string,
-    argument: () => Handed<Argument>,
+    argument: () => Handed<Argument> | Promise<Handed<Argument>>,
     options?: WithinOptions,
   ) => Promise<Answer>;
   /** Bytes of working memory that `svd` needs beside the matrix and its result, for a matrix of this shape. */

@@ -75,6 +75,7 @@ export async function openPool(
 interface Heard {
   readonly signal?: AbortSignal | undefined;
   readonly started?: (() => void) | undefined;
+  readonly urgent?: boolean | undefined;
 }
 
 class Pool implements Kernel {
@@ -136,12 +137,12 @@ class Pool implements Kernel {
 
   readonly within = async <Argument, Value>(
     module: string,
-    argument: () => Handed<Argument>,
-    { signal, started }: WithinOptions = {},
+    argument: () => Handed<Argument> | Promise<Handed<Argument>>,
+    { signal, started, urgent }: WithinOptions = {},
   ): Promise<Value> => {
-    const answer = await this.#twice(() => {
-      const { value, given } = argument();
-      return this.#run({ kind: "within", module, argument: value }, given, { signal, started });
+    const answer = await this.#twice(async () => {
+      const { value, given } = await argument();
+      return await this.#run({ kind: "within", module, argument: value }, given, { signal, started, urgent });
     });
     if (answer.kind !== "value") throw new TypeError(`within: found an answer of kind ${answer.kind}`);
     // The module's own type, which the caller named with it.
@@ -181,10 +182,10 @@ class Pool implements Kernel {
   async #run(
     call: Call,
     transferList: readonly ArrayBufferLike[],
-    { signal, started }: Heard,
-  ): Promise<Answer> {
     // A product ends the life of vectors, an SVD begins it: memory stays small when products go first.
-    const done = await this.#turns.take(call.kind !== "svd");
+    { signal, started, urgent = call.kind !== "svd" }: Heard,
+  ): Promise<Answer> {
+    const done = await this.#turns.take(urgent);
     let answer: Answer;
     try {
       signal?.throwIfAborted();

@@ -127,11 +127,15 @@ async function* ahead<T>(
   try {
     for (let next = 0; next < items.length || running.length > 0;) {
       signal?.throwIfAborted();
-      while (next < items.length && running.length < width) running.push(compute(items[next++]!));
+      while (next < items.length && running.length < width) {
+        const result = compute(items[next++]!);
+        result.catch(() => undefined); // told when its turn comes
+        running.push(result);
+      }
       yield await running.shift()!;
     }
   } finally {
-    // After a failure nobody waits for the others; theirs must not go unhandled.
+    // After a failure nothing may still be going on.
     await Promise.allSettled(running);
   }
 }

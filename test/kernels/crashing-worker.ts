@@ -5,6 +5,13 @@ import { env, exit } from "node:process";
 import type { Matrix } from "../../src/model/tensor.ts";
 import answer, { type Call } from "../../src/kernels/worker.ts";
 
+/** Of a test's own work, or of a decomposition. */
+type Argument = { readonly a: Matrix } | { readonly blocks: readonly [Matrix] };
+
+function numbersOf(argument: Argument): Float64Array {
+  return "a" in argument ? argument.a.data : argument.blocks[0].data;
+}
+
 /** Answers as a thread of the pool does, or dies. */
 export default function answerOrDie(call: Call): Promise<unknown> {
   const [first] = call.kind === "svd"
@@ -14,7 +21,7 @@ export default function answerOrDie(call: Call): Promise<unknown> {
     : call.kind === "overlap"
     ? call.tested.data
     : call.kind === "within"
-    ? (call.argument as { readonly a: Matrix }).a.data
+    ? numbersOf(call.argument as Argument)
     : [];
   const mark = env["SVRFLOW_TEST_CRASH"] ?? "";
   if (first === 666 && !existsSync(mark)) {

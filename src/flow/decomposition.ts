@@ -1,0 +1,78 @@
+/**
+ * A layer's decomposition as one piece of work: all its groups, their merging, and the digest that goes with it into the cache. Where the
+ * kernel has threads it is done in one of them, so that the thread that reads and writes sees nothing of it but its end.
+ */
+
+import type { Handed, Kernel, SvdOptions } from "../kernels/kernel.ts";
+import type { Layer, Unfolding } from "../model/layer.ts";
+import { type Matrix, matrix, release } from "../model/tensor.ts";
+import { layerFlops } from "../stages/flops.ts";
+import { spectrum } from "../stages/svd.ts";
+import { type BareSpectrum, type DigestedSpectrum, spectrumDigest } from "./spectrum-file.ts";
+
+/** What is to be decomposed, and how. Plain data. */
+export interface Decomposition {
+  readonly layer: Layer;
+  readonly unfolding: Unfolding;
+  /** As `unfold` returns them; given away. */
+  readonly blocks: readonly Matrix[];
+  /** As for `Kernel.svd`; Infinity for all triplets. */
+  readonly rank: number;
+  /** What the spectrum will be kept under; null where nothing is kept. */
+  readonly key: string | null;
+}
+
+/** Published, the file is JavaScript. */
+const MODULE =
+  new URL(import.meta.url.endsWith(".ts") ? "./decomposition.ts" : "./decomposition.js", import.meta.url)
+    .href;
+
+/**
+ * Decomposes.
+ *
+ * @param asked says what; once more where a thread died with it
+ * @throws {RangeError} when a weight is NaN or infinite, or the matrix is too large for the kernel
+ */
+export async function decomposed(
+  asked: () => Promise<Decomposition>,
+  kernel: Kernel,
+  { layer, unfolding, rank }: Pick<Decomposition, "layer" | "unfolding" | "rank">,
+  options: Pick<SvdOptions, "signal" | "subject">,
+): Promise<DigestedSpectrum> {
+  const { within } = kernel;
+  if (within === undefined) return (await answer(await asked(), kernel, options)).value;
+  const given = async (): Promise<Handed<Decomposition>> => {
+    const decomposition = await asked();
+    const blocks = decomposition.blocks.map(own);
+    return { value: { ...decomposition, blocks }, given: blocks.map(({ data }) => data.buffer) };
+  };
+  const flops = layerFlops(layer, unfolding, rank);
+  return await within<Decomposition, DigestedSpectrum>(MODULE, given, { ...options, flops, urgent: false });
+}
+
+/** A matrix that is alone in its memory, which can then be given away. */
+function own(block: Matrix): Matrix {
+  const { rows, cols, data } = block;
+  return data.byteLength === data.buffer.byteLength ? block : matrix(rows, cols, data.slice());
+}
+
+/** Answers where the kernel computes: the work that its `within` is asked to do. */
+export default async function answer(
+  { layer, unfolding, blocks, rank, key }: Decomposition,
+  kernel: Kernel,
+  options: Pick<SvdOptions, "signal" | "subject"> = {},
+): Promise<Handed<DigestedSpectrum>> {
+  const most = rank === Infinity ? {} : { rank };
+  const { layer: _, unfolding: __, ...bare } = await spectrum(layer, blocks, unfolding, kernel, {
+    ...options,
+    ...most,
+  });
+  const given = memoryOf(bare);
+  // Vectors may stand where the matrix was.
+  release(...blocks.map(({ data }) => data).filter(({ buffer }) => !given.includes(buffer)));
+  return { value: key === null ? bare : { ...bare, digest: spectrumDigest(key, bare) }, given };
+}
+
+function memoryOf({ left, right, singularValues, group }: BareSpectrum): readonly ArrayBufferLike[] {
+  return [left.data, right.data, singularValues, group].map(({ buffer }) => buffer);
+}
