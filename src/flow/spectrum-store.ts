@@ -95,8 +95,9 @@ export class SpectrumStore {
   }
 
   /**
-   * Works with the spectra of a connection's two ends; they are in memory meanwhile, and may be emptied afterwards. One connection at a time, so that two
-   * can never wait for each other's bytes. Afterwards each counts one use less, and after its last it is forgotten.
+   * Works with the spectra of a connection's two ends; they are in memory meanwhile, and may be emptied afterwards. Connections get their bytes one
+   * after another, all that they will need, so that two can never wait for each other's. Afterwards each spectrum counts one use less, and after
+   * its last it is forgotten.
    *
    * @param workspace bytes that the work itself needs
    * @throws {RangeError} when both spectra and the workspace exceed the whole budget; says which budget would do
@@ -108,11 +109,16 @@ export class SpectrumStore {
     work: (source: Spectrum, target: Spectrum) => Promise<T>,
     signal?: AbortSignal,
   ): Promise<T> {
-    const turn = this.#turn.then(() => this.#useAlone(source.entry, target.entry, workspace, work, signal));
+    const turn = this.#turn.then(() => this.#admit(source.entry, target.entry, workspace, signal));
     this.#turn = turn.catch(() => undefined); // the caller sees the failure; the next in line must not
     this.#using++;
     try {
-      return await turn;
+      const { spectra, end } = await turn;
+      try {
+        return await work(...spectra);
+      } finally {
+        end();
+      }
     } finally {
       this.#using--;
       this.#lastUse = performance.now();
@@ -165,13 +171,13 @@ export class SpectrumStore {
     await rm(this.#folder, { recursive: true, force: true });
   }
 
-  async #useAlone<T>(
+  /** Waits for a connection's bytes and brings its spectra into memory. `end` is to be called when they are not needed any more. */
+  async #admit(
     source: Entry,
     target: Entry,
     workspace: number,
-    work: (source: Spectrum, target: Spectrum) => Promise<T>,
     signal?: AbortSignal,
-  ): Promise<T> {
+  ): Promise<{ readonly spectra: readonly [Spectrum, Spectrum]; readonly end: () => void }> {
     const entries = source === target ? [source] : [source, target];
     const whole = entries.reduce((sum, entry) => sum + entry.bytes, workspace);
     const what = `the connection from ${source.outline.layer.name} to ${target.outline.layer.name}`;
@@ -185,6 +191,14 @@ export class SpectrumStore {
     }
     for (const entry of entries) entry.pins++;
     let grant: Grant | null = null;
+    const end = () => {
+      for (const entry of entries) {
+        entry.pins--;
+        if (--entry.uses <= 0) this.#forget(entry);
+      }
+      grant?.release();
+      this.#budget.review();
+    };
     const options = { urgent: true, ...(signal === undefined ? {} : { signal }) };
     try {
       for (const entry of entries) {
@@ -193,14 +207,10 @@ export class SpectrumStore {
         entry.spectrum = await readSpectrum(entry);
       }
       grant = await this.#budget.acquire(workspace, what, options);
-      return await work(source.spectrum!, target.spectrum!);
-    } finally {
-      for (const entry of entries) {
-        entry.pins--;
-        if (--entry.uses <= 0) this.#forget(entry);
-      }
-      grant?.release();
-      this.#budget.review();
+      return { spectra: [source.spectrum!, target.spectrum!], end };
+    } catch (failure) {
+      end();
+      throw failure;
     }
   }
 

@@ -90,6 +90,33 @@ describe("spectrum store", () => {
     expect(budget.used).toBe(0);
   });
 
+  it("lets as many connections work at a time as fit into the budget", async () => {
+    const all = spectra(6);
+    const { budget, store, put } = opened(4.5 * spectrumBytes(all[5]!));
+    const handles: SpectrumHandle[] = [];
+    for (const each of all) handles.push(await put(each, 5));
+    const pairs = all.flatMap((_, i) => all.slice(i + 1).map((_, j) => [i, i + 1 + j] as const));
+    let running = 0;
+    let atOnce = 0;
+    let most = 0;
+    await Promise.all(pairs.map(([i, j]) =>
+      store.use(handles[i]!, handles[j]!, 50, async (x, y) => {
+        atOnce = Math.max(atOnce, ++running);
+        for (let turn = 0; turn < 20; turn++) {
+          // In memory all the while, whatever the others do.
+          expect([x.layer.index, y.layer.index]).toEqual([i, j]);
+          expect(x.left.data.length * y.left.data.length).toBeGreaterThan(0);
+          most = Math.max(most, budget.used);
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+        running--;
+      })
+    ));
+    expect(atOnce).toBeGreaterThan(1);
+    expect(most).toBeLessThanOrEqual(budget.total);
+    expect(budget.used).toBe(0);
+  });
+
   it("holds new spectra back while ready connections are being worked on, and only then", async () => {
     const { store, put } = opened(1e6);
     const [owner, other] = [{}, {}];
