@@ -122,8 +122,8 @@ interface OpenFile {
   readonly writer: TableFile;
 }
 
-/** Rows per row group of staged files, which are read once and whole. */
-const ROW_GROUP = 16 * 1024;
+/** Rows per row group of staged files: the thread that writes them holds one of every table, as texts, and never gives back what that took. */
+const ROW_GROUP = 2048;
 
 /** The nodes and relations of all models, as Parquet files that the store copies its tables from. */
 class GraphFiles {
