@@ -30,10 +30,10 @@ export interface StagedFile {
 export const MOST_ROWS = 250_000;
 
 /**
- * Bytes for the store's pages while it loads, first little, then what a large model or one that is deleted whole
- * may need, at last (0) what there is. Left to itself the store takes all that it can get.
+ * Bytes for the store's pages while it loads: first what took two million edges at no loss of time, then what a larger model or one that
+ * is deleted whole may need, at last (0) what there is. Left to itself the store takes all that it can get.
  */
-const PAGES = [2 ** 28, 2 ** 30, 0];
+const PAGES = [2 ** 26, 2 ** 28, 2 ** 30, 0];
 
 /** What a load is about. */
 export interface Load {
