@@ -43,11 +43,10 @@ export function folderLake(folder: string): LakePlace {
     },
     async publish(from, path) {
       try {
-        // Most folders are there from an earlier run.
-        await put(from, at(path)).catch(async (cause: unknown) => {
-          if (codeOf(cause) !== "ENOENT") throw cause;
-          await mkdir(dirname(at(path)), { recursive: true });
-          await put(from, at(path));
+        await mkdir(dirname(at(path)), { recursive: true });
+        await rename(from, at(path)).catch(async (cause: unknown) => {
+          if (codeOf(cause) !== "EXDEV") throw cause;
+          await copyBeside(from, at(path));
         });
       } catch (cause) {
         throw cannotWrite(at(path), cause);
@@ -73,14 +72,6 @@ export function folderLake(folder: string): LakePlace {
       return handle === null ? null : await fileOf(handle, at(path));
     },
   };
-}
-
-/** Gives a file its final name, in a folder that exists. */
-async function put(from: string, to: string): Promise<void> {
-  await rename(from, to).catch(async (cause: unknown) => {
-    if (codeOf(cause) !== "EXDEV") throw cause;
-    await copyBeside(from, to);
-  });
 }
 
 /** Copies to another file system, where a rename cannot go: under a hidden name, which becomes the final one. */

@@ -220,13 +220,13 @@ class TableModel implements ModelSink {
   }
 
   async #removeOlder(kept: ReadonlySet<string>): Promise<void> {
-    await settled(TABLE_NAMES.map(async (table) => {
+    for (const table of TABLE_NAMES) {
       const folder = this.#partition(table);
       for (const path of await this.#place.list(folder)) {
         // Hidden ones are copies that a process died over.
         const name = path.slice(folder.length).replace(/^\.(.*)\.partial$/, "$1");
         if (FILE_NAME.test(name) && !kept.has(path)) await this.#place.remove(path);
       }
-    }));
+    }
   }
 }
