@@ -122,7 +122,7 @@ interface OpenFile {
   readonly writer: TableFile;
 }
 
-/** Rows per row group of staged files: the thread that writes them holds one of every table, as texts, and never gives back what that took. */
+/** Rows per row group of staged files: the thread that writes them holds one of every table as texts, and V8 gives back little of it. */
 const ROW_GROUP = 2048;
 
 /** The nodes and relations of all models, as Parquet files that the store copies its tables from. */
