@@ -16,7 +16,8 @@ import type { ConnectionSummary } from "../model/graph.ts";
 import type { Connection, Layer, LayerGraph, Skipped } from "../model/layer.ts";
 import type { ModelMeasures } from "../model/measures.ts";
 import type { Model, ModelHeader, ModelMeasurer, ModelSink, Sink, WrittenFile } from "../model/ports.ts";
-import { type Row, TABLE_NAMES, type TableBatch, type TableName } from "../model/tables.ts";
+import { type Row, TABLE_NAMES, type TableBatch, type TableName, TABLES } from "../model/tables.ts";
+import { GatheredRows } from "./gathered-rows.ts";
 import type { ConnectionEdges, EdgeJob, LayerResult, SkippedConnection } from "./jobs.ts";
 import { edgeBatch, modelBatch, ModelTables } from "./model-tables.ts";
 
@@ -117,6 +118,7 @@ class ModelWriter {
   readonly #tables: ModelTables;
   readonly #control: { readonly measurer: ModelMeasurer; readonly tables: ModelTables } | null;
   readonly #rows = Object.fromEntries(TABLE_NAMES.map((name) => [name, 0])) as Record<TableName, number>;
+  readonly #edges = new GatheredRows(TABLES.edges);
   #open: ModelSink[] | null = null;
   #strongest: StrongEdge[] = [];
   #done = 0;
@@ -177,7 +179,7 @@ class ModelWriter {
         this.#tables.connection(found);
         this.#measurer.links(item.connection, found.links);
         this.#remember(found);
-        await this.#write("edges", edgeBatch(item.connection, found.edges));
+        await this.#write("edges", this.#edges.add(edgeBatch(item.connection, found.edges)));
         this.#step(`${item.source.name} -> ${item.target.name}`, [item.source, item.target]);
         return;
       }
@@ -193,7 +195,10 @@ class ModelWriter {
     const { measures, unwritten, approximations } = this.#measurer.finish();
     const control = this.#controlled();
     // What a chain is made of must be in the graph that it is said to be in.
-    for (const { connection, edges } of unwritten) await this.#write("edges", edgeBatch(connection, edges));
+    for (const { connection, edges } of unwritten) {
+      await this.#write("edges", this.#edges.add(edgeBatch(connection, edges)));
+    }
+    await this.#write("edges", this.#edges.take());
     for (const [table, batch] of this.#tables.batches()) await this.#write(table, batch);
     await this.#write("models", modelBatch(this.#settings.header, this.#rows));
     const files: WrittenFile[] = [];
@@ -238,7 +243,8 @@ class ModelWriter {
     return this.#open;
   }
 
-  async #write(table: TableName, batch: TableBatch): Promise<void> {
+  async #write(table: TableName, batch: TableBatch | null): Promise<void> {
+    if (batch === null) return;
     for (const sink of await this.#sinks()) await sink.write(table, batch);
     this.#rows[table] += batch.rows;
   }

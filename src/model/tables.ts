@@ -198,3 +198,50 @@ function cell(column: ColumnSchema, row: Row, at: number): string | number | big
   }
   return value;
 }
+
+/** The rows of batches of one table, in their order, as one batch in memory of its own; a batch that is alone is returned as it is. */
+export function joinedBatches(schema: readonly ColumnSchema[], batches: readonly TableBatch[]): TableBatch {
+  const [first] = batches;
+  if (first !== undefined && batches.length === 1) return first;
+  const rows = batches.reduce((sum, batch) => sum + batch.rows, 0);
+  const columns = schema.map(({ type }, at) => {
+    const parts = batches.map((batch) => batch.columns[at]!);
+    const valid = parts.some((part) => part.valid !== undefined)
+      ? { valid: filled(new Uint8Array(rows).fill(1), parts.map((part) => part.valid ?? part.values.length)) }
+      : {};
+    return { type, values: joinedValues(type, rows, parts.map(({ values }) => values)), ...valid } as ColumnData;
+  });
+  return { schema, rows, columns };
+}
+
+function joinedValues(
+  type: ColumnType,
+  rows: number,
+  parts: readonly ColumnData["values"][],
+): ColumnData["values"] {
+  switch (type) {
+    case "utf8":
+      return (parts as readonly (readonly string[])[]).flat();
+    case "int32":
+      return filled(new Int32Array(rows), parts as readonly Int32Array[]);
+    case "int64":
+      return filled(new BigInt64Array(rows), parts as readonly BigInt64Array[]);
+    case "float64":
+      return filled(new Float64Array(rows), parts as readonly Float64Array[]);
+    case "bool":
+      return filled(new Uint8Array(rows), parts as readonly Uint8Array[]);
+  }
+}
+
+/** @param parts one behind the other; where a number stands, so many values stay what they are */
+function filled<T extends { set(part: T, at: number): void; readonly length: number }>(
+  all: T,
+  parts: readonly (T | number)[],
+): T {
+  let at = 0;
+  for (const part of parts) {
+    if (typeof part !== "number") all.set(part, at);
+    at += typeof part === "number" ? part : part.length;
+  }
+  return all;
+}
