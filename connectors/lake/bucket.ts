@@ -6,6 +6,7 @@ import { messageOf } from "../../src/model/errors.ts";
 import { type Bucket, openBucket } from "../s3.ts";
 import { settled } from "../settled.ts";
 import { type LakeFile, type LakePlace, LARGEST_TEXT, PIECE } from "./place.ts";
+import { TextChanges } from "./text-changes.ts";
 
 /** Parts of an upload that are on their way at once; each is in memory. */
 const LANES = 4;
@@ -28,8 +29,7 @@ class BucketLake implements LakePlace {
   readonly #bucket: Bucket;
   /** What the keys of all files begin with. */
   readonly #root: string;
-  /** Replacements of this process, one after another. */
-  #replacing: Promise<unknown> = Promise.resolve();
+  readonly #texts = new TextChanges((path, change) => this.#writing(path, () => this.#replace(path, change)));
 
   constructor(bucket: Bucket) {
     this.#bucket = bucket;
@@ -85,10 +85,8 @@ class BucketLake implements LakePlace {
     return (await this.#textOf(path)).text;
   }
 
-  async replaceText(path: string, change: (before: string | null) => string): Promise<void> {
-    const done = this.#replacing.then(() => this.#writing(path, () => this.#replace(path, change)));
-    this.#replacing = done.catch(() => undefined);
-    await done;
+  replaceText(path: string, change: (before: string | null) => string): Promise<void> {
+    return this.#texts.make(path, change);
   }
 
   async sizeOf(path: string): Promise<number | null> {

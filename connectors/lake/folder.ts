@@ -22,6 +22,7 @@ import { codeOf, messageOf } from "../../src/model/errors.ts";
 import { cannotWrite } from "../sinks/new-file.ts";
 import { writeWhole } from "../whole-files.ts";
 import { type LakeFile, type LakePlace, LARGEST_TEXT, PIECE } from "./place.ts";
+import { TextChanges } from "./text-changes.ts";
 
 /** A lock is held for as long as a small file takes to be replaced; an older one is left over from a machine that died. */
 const STALE_LOCK_MS = 30_000;
@@ -30,6 +31,9 @@ const STALE_LOCK_MS = 30_000;
 export function folderLake(folder: string): LakePlace {
   const root = resolve(folder);
   const at = (path: string) => join(root, path);
+  const texts = new TextChanges((path, change) =>
+    locked(at(path), async () => await writeWhole([at(path), change(await textOf(at(path)))]))
+  );
   return {
     name: folder,
     async prepare() {
@@ -61,11 +65,7 @@ export function folderLake(folder: string): LakePlace {
         .sort();
     },
     readText: (path) => textOf(at(path)),
-    replaceText: (path, change) =>
-      locked(at(path), async () => {
-        const text = change(await textOf(at(path)));
-        await writeWhole([at(path), text]);
-      }),
+    replaceText: (path, change) => texts.make(path, change),
     sizeOf: async (path) => (await unlessMissing(stat(at(path))))?.size ?? null,
     async open(path) {
       const handle = await unlessMissing(open(at(path), "r"));

@@ -106,10 +106,20 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The manifest of a lake; of one that has none yet, no models. @throws {SyntaxError} when it is not valid */
+/** What was parsed or written last: a run reads what it has just written, again for every model. */
+let known: { readonly text: string; readonly name: string; readonly manifest: Manifest } | null = null;
+
+function manifestOf(text: string, { name }: Pick<LakePlace, "name">): Manifest {
+  if (known?.text !== text || known.name !== name) {
+    known = { text, name, manifest: parseManifest(text, `${name}/${MANIFEST}`) };
+  }
+  return known.manifest;
+}
+
+/** The manifest of a lake; null where it has none yet. @throws {SyntaxError} when it is not valid */
 export async function readManifest(place: Pick<LakePlace, "name" | "readText">): Promise<Manifest | null> {
   const text = await place.readText(MANIFEST);
-  return text === null ? null : parseManifest(text, `${place.name}/${MANIFEST}`);
+  return text === null ? null : manifestOf(text, place);
 }
 
 /** Puts a model's files into the manifest, in place of those that it had. */
@@ -124,9 +134,11 @@ export async function recordModel(
     ...{ schema_version: SCHEMA_VERSION, partition: `model=${encodeModelId(id)}`, files },
   };
   await place.replaceText(MANIFEST, (before) => {
-    const models = before === null ? [] : parseManifest(before, `${place.name}/${MANIFEST}`).models;
-    const others = models.filter((model) => model.id !== id);
-    return manifestText([...others, entry].sort((a, b) => a.id < b.id ? -1 : 1));
+    const others = (before === null ? [] : manifestOf(before, place).models).filter((model) => model.id !== id);
+    const models = [...others, entry].sort((a, b) => a.id < b.id ? -1 : 1);
+    const text = manifestText(models);
+    known = { text, name: place.name, manifest: { manifest_version: MANIFEST_VERSION, models } };
+    return text;
   });
 }
 
