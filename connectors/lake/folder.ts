@@ -2,18 +2,16 @@
 
 import { randomBytes } from "node:crypto";
 import {
-  copyFile,
-  type FileHandle,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  rmdir,
-  stat,
-  writeFile,
-} from "node:fs/promises";
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { copyFile, type FileHandle, open, rename, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { kill, pid } from "node:process";
@@ -27,51 +25,69 @@ import { TextChanges } from "./text-changes.ts";
 /** A lock is held for as long as a small file takes to be replaced; an older one is left over from a machine that died. */
 const STALE_LOCK_MS = 30_000;
 
-/** A lake in a folder, which is made when it is missing. */
+/**
+ * A lake in a folder, which is made when it is missing. What changes only names is done at once: a model takes a hundred such calls, each
+ * of microseconds, and to send one to another thread and to wait for it takes ten times as long.
+ */
 export function folderLake(folder: string): LakePlace {
   const root = resolve(folder);
   const at = (path: string) => join(root, path);
   const texts = new TextChanges((path, change) =>
-    locked(at(path), async () => await writeWhole([at(path), change(await textOf(at(path)))]))
+    locked(at(path), async () => await writeWhole([at(path), change(textOf(at(path)))]))
   );
   return {
     name: folder,
-    async prepare() {
+    prepare: soon(() => {
       const probe = at(`.probe-${randomBytes(4).toString("hex")}`);
       try {
-        await mkdir(probe, { recursive: true });
-        await rmdir(probe);
+        mkdirSync(probe, { recursive: true });
+        rmdirSync(probe);
       } catch (cause) {
         throw cannotWrite(root, cause);
       }
-    },
+    }),
     async publish(from, path) {
       try {
-        await mkdir(dirname(at(path)), { recursive: true });
-        await rename(from, at(path)).catch(async (cause: unknown) => {
-          if (codeOf(cause) !== "EXDEV") throw cause;
-          await copyBeside(from, at(path));
-        });
+        mkdirSync(dirname(at(path)), { recursive: true });
+        if (!moved(from, at(path))) await copyBeside(from, at(path));
       } catch (cause) {
         throw cannotWrite(at(path), cause);
       }
     },
-    remove: (path) => rm(at(path), { force: true }),
-    async list(prefix) {
-      const entries = await unlessMissing(readdir(at(prefix), { recursive: true, withFileTypes: true })) ??
-        [];
-      return entries.filter((entry) => !entry.isDirectory())
+    remove: soon((path: string) => void unlessMissing(() => unlinkSync(at(path)))),
+    list: soon((prefix: string) => {
+      const entries = unlessMissing(() => readdirSync(at(prefix), { recursive: true, withFileTypes: true }));
+      return (entries ?? []).filter((entry) => !entry.isDirectory())
         .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1).replaceAll("\\", "/"))
         .sort();
-    },
-    readText: (path) => textOf(at(path)),
+    }),
+    readText: soon((path: string) => textOf(at(path))),
     replaceText: (path, change) => texts.make(path, change),
-    sizeOf: async (path) => (await unlessMissing(stat(at(path))))?.size ?? null,
+    sizeOf: soon((path: string) => unlessMissing(() => statSync(at(path)))?.size ?? null),
     async open(path) {
-      const handle = await unlessMissing(open(at(path), "r"));
+      const handle = await open(at(path), "r").catch((cause: unknown) => {
+        if (isMissing(cause)) return null;
+        throw new Error(messageOf(cause), { cause });
+      });
       return handle === null ? null : await fileOf(handle, at(path));
     },
   };
+}
+
+/** A promise of what is done at once. */
+function soon<A extends readonly unknown[], T>(work: (...args: A) => T): (...args: A) => Promise<T> {
+  return (...args) => new Promise((resolve) => resolve(work(...args)));
+}
+
+/** Renames. @returns false where a rename cannot go: to another file system */
+function moved(from: string, to: string): boolean {
+  try {
+    renameSync(from, to);
+    return true;
+  } catch (cause) {
+    if (codeOf(cause) === "EXDEV") return false;
+    throw cause;
+  }
 }
 
 /** Copies to another file system, where a rename cannot go: under a hidden name, which becomes the final one. */
@@ -93,24 +109,24 @@ async function locked(path: string, work: () => Promise<void>): Promise<void> {
   const lock = `${dirname(path)}/.${path.slice(dirname(path).length + 1)}.lock`;
   for (;;) {
     try {
-      await writeFile(lock, `${pid} ${hostname()}`, { flag: "wx" });
+      writeFileSync(lock, `${pid} ${hostname()}`, { flag: "wx" });
       break;
     } catch (cause) {
       if (codeOf(cause) !== "EEXIST") throw cannotWrite(path, cause);
-      if (await isStale(lock)) await rm(lock, { force: true });
+      if (isStale(lock)) unlessMissing(() => unlinkSync(lock));
       else await delay(5 + 20 * Math.random());
     }
   }
   try {
     await work();
   } finally {
-    await rm(lock, { force: true });
+    unlessMissing(() => unlinkSync(lock));
   }
 }
 
-async function isStale(lock: string): Promise<boolean> {
-  const held = await unlessMissing(stat(lock));
-  const [holder, host] = (await unlessMissing(readFile(lock, "utf8")) ?? "").split(" ");
+function isStale(lock: string): boolean {
+  const held = unlessMissing(() => statSync(lock));
+  const [holder, host] = (unlessMissing(() => readFileSync(lock, "utf8")) ?? "").split(" ");
   if (held === null) return false;
   if (host === hostname()) {
     try {
@@ -122,12 +138,12 @@ async function isStale(lock: string): Promise<boolean> {
   return Date.now() - held.mtimeMs > STALE_LOCK_MS;
 }
 
-async function textOf(path: string): Promise<string | null> {
-  const found = await unlessMissing(stat(path));
+function textOf(path: string): string | null {
+  const found = unlessMissing(() => statSync(path));
   if (found !== null && found.size > LARGEST_TEXT) {
     throw new SyntaxError(`${path}: found ${found.size} bytes, required at most ${LARGEST_TEXT}`);
   }
-  return await unlessMissing(readFile(path, "utf8"));
+  return unlessMissing(() => readFileSync(path, "utf8"));
 }
 
 async function fileOf(handle: FileHandle, path: string): Promise<LakeFile> {
@@ -154,11 +170,15 @@ async function fileOf(handle: FileHandle, path: string): Promise<LakeFile> {
 }
 
 /** null where there is no such file or folder. */
-async function unlessMissing<T>(found: Promise<T>): Promise<T | null> {
+function unlessMissing<T>(work: () => T): T | null {
   try {
-    return await found;
+    return work();
   } catch (cause) {
-    if (codeOf(cause) === "ENOENT" || codeOf(cause) === "ENOTDIR") return null;
+    if (isMissing(cause)) return null;
     throw new Error(messageOf(cause), { cause });
   }
+}
+
+function isMissing(cause: unknown): boolean {
+  return codeOf(cause) === "ENOENT" || codeOf(cause) === "ENOTDIR";
 }

@@ -134,7 +134,9 @@ export async function recordModel(
     ...{ schema_version: SCHEMA_VERSION, partition: `model=${encodeModelId(id)}`, files },
   };
   await place.replaceText(MANIFEST, (before) => {
-    const others = (before === null ? [] : manifestOf(before, place).models).filter((model) => model.id !== id);
+    const others = (before === null ? [] : manifestOf(before, place).models).filter((model) =>
+      model.id !== id
+    );
     const models = [...others, entry].sort((a, b) => a.id < b.id ? -1 : 1);
     const text = manifestText(models);
     known = { text, name: place.name, manifest: { manifest_version: MANIFEST_VERSION, models } };

@@ -18,11 +18,11 @@ export function inOrder(sink: Sink): Sink {
   let state: "open" | "finished" | "aborted" = "open";
   return {
     name: sink.name,
-    async begin(model) {
+    async begin(model, before) {
       if (state !== "open") {
         throw new Error(`beginning model ${show(model.id)}: the ${sink.name} sink is ${state}`);
       }
-      const guarded = new ModelInOrder(model, await sink.begin(model), (done) => open.delete(done));
+      const guarded = new ModelInOrder(model, await sink.begin(model, before), (done) => open.delete(done));
       open.add(guarded);
       return guarded;
     },

@@ -49,13 +49,16 @@ export async function storedModels(out: string): Promise<readonly StoredModel[]>
   }
   const manifest = await readManifest(folderLake(out));
   return await Promise.all(partitions.map(async (partition) => {
-    const files = manifest?.models.find((model) => model.partition === partition)?.files;
+    const named = manifest?.models.find((model) => model.partition === partition);
+    const files = named?.files;
     const [path = ""] = await pathsOf(out, "layers", partition, files);
     const metadata = await openMetadata(path, "layers");
     const said = new Map(metadata.key_value_metadata?.map(({ key, value }) => [key, value ?? ""]));
-    const [id = "", runId = "", uri = "", format = ""] = ["model", "run_id", "uri", "format"].map((name) =>
-      said.get(`svrflow.${name}`)
-    );
+    const [id = "", wroteLayers = "", uri = "", format = ""] = ["model", "run_id", "uri", "format"].map((
+      name,
+    ) => said.get(`svrflow.${name}`));
+    // A file that would have been the same again stands since an earlier run.
+    const runId = named?.run_id ?? wroteLayers;
     if (partition !== `model=${encodeModelId(id)}`) {
       throw new SyntaxError(`${path}: found model ${show(id)}, required that of its folder ${partition}`);
     }

@@ -1,6 +1,7 @@
 /**
  * Rows that come in any order and leave in ascending order of their first columns, by a merge sort on disk: a batch is sorted in
- * memory and spooled, and at the end the batches are merged. Memory follows a batch and the number of batches, not the rows.
+ * memory and spooled, and at the end the batches are merged. Memory follows a batch and the number of batches, not the rows. A small batch
+ * that stays alone is not spooled.
  */
 
 import { rm } from "node:fs/promises";
@@ -14,6 +15,9 @@ const BLOCK = 1024;
 
 /** Rows of a batch that comes out; a row group is a multiple of it. */
 const BATCH = 16 * 1024;
+
+/** Rows of a batch that may wait in memory for another one. */
+const FEW = 2 * BATCH;
 
 /** Sorted rows in the spool that share their first key: they lie one behind the other. */
 interface Run {
@@ -30,17 +34,31 @@ export class SortedRows {
   /** By first key: all batches of one value are merged, and then those of the next. */
   readonly #runs = new Map<number, Run[]>();
   #spool: NewFile | null = null;
+  /** The first batch, as long as it is alone. */
+  #alone: TableBatch | null = null;
 
-  /** @param path where the spool may be made, with the first row */
+  /** @param path where the spool may be made */
   constructor(schema: readonly ColumnSchema[], keys: number, path: string) {
     this.#schema = schema;
     this.#keys = keys;
     this.#path = path;
   }
 
-  /** Takes rows. @throws {Error} when they cannot be spooled */
+  /** Takes rows. @throws {TypeError} when they cannot be sorted. @throws {Error} when they cannot be spooled */
   async write(batch: TableBatch): Promise<void> {
+    keyColumns(batch, this.#keys);
+    rowBytes(batch.schema);
     if (batch.rows === 0) return;
+    const alone = this.#alone;
+    if (this.rows === 0 && batch.rows <= FEW) this.#alone = batch;
+    else {
+      this.#alone = null;
+      for (const each of [alone, batch]) if (each !== null) await this.#spoolSorted(each);
+    }
+    this.rows += batch.rows;
+  }
+
+  async #spoolSorted(batch: TableBatch): Promise<void> {
     const spool = this.#spool ??= await NewFile.create(this.#path, false);
     const keys = keyColumns(batch, this.#keys);
     const order = ascendingOrder(keys, batch.rows);
@@ -54,11 +72,14 @@ export class SortedRows {
         await spool.write(encodeRows(batch, order, at, Math.min(to, at + BLOCK)));
       }
     }
-    this.rows += batch.rows;
   }
 
   /** All rows, ascending. */
   async *read(): AsyncGenerator<TableBatch, void> {
+    if (this.#alone !== null) {
+      yield sorted(this.#alone, this.#keys);
+      return;
+    }
     const builder = new BatchBuilder(this.#schema, BATCH);
     for (const [, runs] of [...this.#runs].sort(([a], [b]) => a - b)) yield* this.#merged(runs, builder);
     if (builder.rows > 0) yield builder.take();
@@ -94,6 +115,14 @@ export class SortedRows {
       sink(heap, 0);
     }
   }
+}
+
+function sorted(batch: TableBatch, keys: number): TableBatch {
+  const { schema, rows } = batch;
+  const order = ascendingOrder(keyColumns(batch, keys), rows);
+  const builder = new BatchBuilder(schema, rows);
+  builder.append(decodeRows(schema, encodeRows(batch, order, 0, rows), rows), 0, rows);
+  return builder.take();
 }
 
 /** A place in a run. */

@@ -3,7 +3,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { ModelHeader, ModelSink, RunHeader, Sink, WrittenFile } from "../../src/model/ports.ts";
-import { TABLE_NAMES, type TableBatch, type TableName, TABLES } from "../../src/model/tables.ts";
+import { batchOfRows, TABLE_NAMES, type TableBatch, type TableName, TABLES } from "../../src/model/tables.ts";
 import { settled } from "../settled.ts";
 import { FILE_NAME, readManifest, recordModel } from "../lake/manifest.ts";
 import type { LakePlace } from "../lake/place.ts";
@@ -11,6 +11,7 @@ import { cannotWrite, type FileDigest } from "./new-file.ts";
 import { SortedRows } from "./sorted-rows.ts";
 import { newTableFile, prepareTableFiles, type TableFile, type TableFilePlan } from "./table-file.ts";
 import { encodeModelId, removeStaging, stagingFolder, tableMetadata } from "./staging.ts";
+import { contentKey, StandingFiles } from "./unchanged-tables.ts";
 
 /** How a format writes table files. */
 export interface TableFormat {
@@ -25,10 +26,16 @@ export interface TableFormat {
   readonly lake: boolean;
 }
 
+/** What names end with: a file that a manifest names is not replaced, so the next one has the other name. */
+const ENDS = ["", "-b"] as const;
+
 /** Edges ascend by source layer, source neuron, target layer, target neuron and part: their first columns. */
 const EDGE_KEYS = 5;
 
-/** A sink of `<root>/<table>/model=<id>/part-<key><extension>` in a place. */
+/**
+ * A sink of `<root>/<table>/model=<id>/part-<key><extension>` in a place. The key of edges is the model's; that of the other tables is of
+ * their content, so that a file that would be the same again is left as it stands.
+ */
 export async function openTableSink(format: TableFormat, run: RunHeader, place: LakePlace): Promise<Sink> {
   const staging = stagingFolder(run, format.name);
   prepareTableFiles();
@@ -42,12 +49,12 @@ export async function openTableSink(format: TableFormat, run: RunHeader, place: 
   let models = 0;
   return {
     name: format.name,
-    async begin(model) {
+    async begin(model, before = []) {
       encodeModelId(model.id);
       // A folder of its own: the same model may be begun again before the first is done.
       const folder = join(staging, String(models++));
       await makeFolder(folder);
-      return new TableModel(format, run, place, model, folder);
+      return new TableModel(format, run, place, model, folder, before);
     },
     holds: ({ id, files }) => holds(format, place, id, files),
     finish: () => removeStaging(staging),
@@ -98,8 +105,22 @@ class TableModel implements ModelSink {
   readonly #open = new Map<TableName, { readonly path: string; readonly file: TableFile }>();
   readonly #staged = new Map<TableName, Staged[]>(TABLE_NAMES.map((table) => [table, []]));
   readonly #edges: SortedRows | null;
+  readonly #before: readonly WrittenFile[];
+  /** The only batch so far of a table: all of it, perhaps. */
+  readonly #whole = new Map<TableName, TableBatch>();
+  /** Of tables that have come whole: the digests that name their files, and those files that stand already. */
+  readonly #keys = new Map<TableName, string>();
+  readonly #kept = new Map<TableName, WrittenFile>();
 
-  constructor(format: TableFormat, run: RunHeader, place: LakePlace, model: ModelHeader, folder: string) {
+  constructor(
+    format: TableFormat,
+    run: RunHeader,
+    place: LakePlace,
+    model: ModelHeader,
+    folder: string,
+    before: readonly WrittenFile[],
+  ) {
+    this.#before = before;
     this.#format = format;
     this.#run = run;
     this.#place = place;
@@ -109,20 +130,36 @@ class TableModel implements ModelSink {
   }
 
   async write(table: TableName, batch: TableBatch): Promise<void> {
-    if (table === "edges" && this.#edges !== null) await this.#edges.write(batch);
-    else await this.#append(table, batch);
+    if (table === "edges") return await (this.#edges?.write(batch) ?? this.#append(table, batch));
+    if (!this.#whole.has(table) && !this.#begun(table)) {
+      this.#whole.set(table, batch);
+      return;
+    }
+    for (const each of [this.#whole.get(table), batch]) {
+      if (each !== undefined) await this.#append(table, each);
+    }
+    this.#whole.delete(table);
+  }
+
+  #begun(table: TableName): boolean {
+    return this.#open.has(table) || (this.#staged.get(table)?.length ?? 0) > 0;
   }
 
   async commit(): Promise<readonly WrittenFile[]> {
     for await (const batch of this.#edges?.read() ?? []) await this.#append("edges", batch);
     await this.#edges?.remove();
+    const standing = new StandingFiles(
+      await this.#standingFiles(),
+      (path) => this.#place.sizeOf(path),
+    );
+    await settled(TABLE_NAMES.map((table) => this.#keepOrAppend(table, standing)));
     // All files are complete before the first appears. A table without rows leaves a file too, so that globs find it.
     const unfinished = TABLE_NAMES.filter((table) =>
-      this.#open.has(table) || this.#staged.get(table)?.length === 0
+      !this.#kept.has(table) && (this.#open.has(table) || !this.#begun(table))
     );
     // Side by side: each waits for the disk.
     await settled(unfinished.map((table) => this.#close(table)));
-    const written = await this.#publish();
+    const written = await this.#publish(standing);
     await rm(this.#folder, { recursive: true, force: true });
     return written;
   }
@@ -132,6 +169,17 @@ class TableModel implements ModelSink {
     this.#open.clear();
     await this.#edges?.remove();
     await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  /** A table that has come whole: its file stands already, or is to be written. */
+  async #keepOrAppend(table: TableName, standing: StandingFiles): Promise<void> {
+    if (table === "edges" || this.#begun(table)) return;
+    const whole = this.#whole.get(table) ?? batchOfRows(TABLES[table], []);
+    const key = contentKey(this.#run, this.#model, table, whole);
+    this.#keys.set(table, key);
+    const kept = await standing.find(ENDS.map((end) => this.#path(table, end)), whole.rows);
+    if (kept !== null) this.#kept.set(table, kept);
+    else if (whole.rows > 0) await this.#append(table, whole);
   }
 
   async #append(table: TableName, batch: TableBatch): Promise<void> {
@@ -159,20 +207,23 @@ class TableModel implements ModelSink {
     this.#staged.get(table)?.push({ path, rows: file.rows, ...digest });
   }
 
-  /** Puts all files in place, then names them in the manifest, then removes the model's older ones. */
-  async #publish(): Promise<readonly WrittenFile[]> {
-    const current = await this.#currentFiles();
-    const named = this.#named(current);
+  /** Puts new files in place, then names all in the manifest, then removes the model's older ones. */
+  async #publish(standing: StandingFiles): Promise<readonly WrittenFile[]> {
     const appeared: string[] = [];
     try {
-      for (const { from, path, bytes } of named) {
-        appeared.push(path);
-        await this.#place.publish(from, path, bytes);
+      const written: WrittenFile[] = [];
+      for (const table of TABLE_NAMES) {
+        const kept = this.#kept.get(table);
+        if (kept !== undefined) written.push(kept);
+        for (const { from, ...file } of this.#named(table, standing)) {
+          appeared.push(file.path);
+          await this.#place.publish(from, file.path, file.bytes);
+          written.push(file);
+        }
       }
-      const written = named.map(({ from: _, ...file }): WrittenFile => file);
       if (this.#format.lake) await recordModel(this.#place, this.#run, this.#model, written);
       // The model is committed. What cannot be removed now goes with its next commit, and `svr lake check` names it.
-      await this.#removeOlder(new Set(appeared)).catch(() => undefined);
+      await this.#removeOlder(new Set(written.map(({ path }) => path))).catch(() => undefined);
       return written;
     } catch (failure) {
       await this.#takeBack(appeared);
@@ -182,8 +233,9 @@ class TableModel implements ModelSink {
 
   /** Removes what has appeared, as far as it is certain that no manifest names it. */
   async #takeBack(appeared: readonly string[]): Promise<void> {
-    const current = this.#format.lake ? await this.#currentFiles().catch(() => null) : null;
-    const orphans = current === null ? [] : appeared.filter((path) => !current.has(path));
+    const current = this.#format.lake ? await this.#standingFiles().catch(() => null) : [];
+    const named = new Set(current?.map(({ path }) => path));
+    const orphans = current === null ? [] : appeared.filter((path) => !named.has(path));
     await Promise.allSettled(orphans.map((path) => this.#place.remove(path)));
   }
 
@@ -192,31 +244,29 @@ class TableModel implements ModelSink {
     return `${root === "." ? "" : `${root}/`}${table}/model=${encodeModelId(this.#model.id)}/`;
   }
 
-  /** Final names. A file that the manifest names is never replaced in place: then the new ones take the other name. */
-  #named(current: ReadonlySet<string>) {
-    const { extension } = this.#format;
-    const stem = `part-${this.#model.key.slice(0, 16)}`;
-    const names = (end: string) =>
-      TABLE_NAMES.flatMap((table) => {
-        const staged = this.#staged.get(table) ?? [];
-        return staged.map(({ path: from, ...file }, at) => {
-          const number = staged.length === 1 ? "" : `-${String(at + 1).padStart(4, "0")}`;
-          return {
-            from,
-            path: `${this.#partition(table)}${stem}${end}${number}${extension}`,
-            table,
-            ...file,
-          };
-        });
-      });
-    const plain = names("");
-    return plain.some(({ path }) => current.has(path)) ? names("-b") : plain;
+  #path(table: TableName, end: string): string {
+    const stem = this.#keys.get(table) ?? this.#model.key.slice(0, 16);
+    return `${this.#partition(table)}part-${stem}${end}${this.#format.extension}`;
   }
 
-  async #currentFiles(): Promise<ReadonlySet<string>> {
-    if (!this.#format.lake) return new Set();
+  /** Final names of a table's new files. A file that the manifest names is never replaced in place: they take the other name then. */
+  #named(table: TableName, standing: StandingFiles): (WrittenFile & { readonly from: string })[] {
+    const staged = this.#staged.get(table) ?? [];
+    const names = (end: string) =>
+      staged.map(({ path: from, ...file }, at) => {
+        const number = staged.length === 1 ? "" : `-${String(at + 1).padStart(4, "0")}`;
+        return { from, path: this.#path(table, `${end}${number}`), table, ...file };
+      });
+    const [plain, other] = ENDS;
+    const first = names(plain);
+    return this.#format.lake && first.some(({ path }) => standing.has(path)) ? names(other) : first;
+  }
+
+  /** What stands of the model: in a lake what its manifest says, else what the run was told. */
+  async #standingFiles(): Promise<readonly WrittenFile[]> {
+    if (!this.#format.lake) return this.#before;
     const models = (await readManifest(this.#place))?.models ?? [];
-    return new Set(models.find(({ id }) => id === this.#model.id)?.files.map(({ path }) => path));
+    return models.find(({ id }) => id === this.#model.id)?.files ?? [];
   }
 
   async #removeOlder(kept: ReadonlySet<string>): Promise<void> {

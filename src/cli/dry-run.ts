@@ -205,7 +205,7 @@ async function earlier(
   config: RunConfig,
   marks: ModelMarks,
 ): Promise<ModelForecast["earlier"]> {
-  const mark = await marks.peek(id);
+  const mark = await marks.find(id);
   if (mark === null) return "new";
   for (const { path, bytes } of mark.entry.inputs) {
     // A generated model has no file; its seed is in the settings.

@@ -47,14 +47,8 @@ export class ModelMarks {
     }
   }
 
-  /** The mark of a model, where there is one of this key. */
-  async find(id: string, key: string): Promise<ModelMark | null> {
-    const mark = await this.peek(id);
-    return mark?.key === key ? mark : null;
-  }
-
   /** The mark of a model, whatever its key. */
-  async peek(id: string): Promise<ModelMark | null> {
+  async find(id: string): Promise<ModelMark | null> {
     try {
       const file = await open(this.#path(id), "r");
       try {
@@ -73,7 +67,7 @@ export class ModelMarks {
     }
   }
 
-  /** Writes a mark, whole or not at all. @returns it as `find` would */
+  /** Writes a mark, whole or not at all. @returns it as `find` will */
   async put(mark: Omit<ModelMark, "format">): Promise<ModelMark> {
     const text = JSON.stringify({ format: FORMAT, ...mark } satisfies ModelMark);
     const path = this.#path(mark.entry.id);

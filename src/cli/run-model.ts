@@ -12,7 +12,7 @@ import { covers, RECORDED_LEVEL } from "../flow/overlap-record.ts";
 import { type PipelineSettings, spectralGraph, spectralGraphAgain } from "../flow/pipeline.ts";
 import type { SpectrumEvent } from "../flow/workshop.ts";
 import type { LayerGraph } from "../model/layer.ts";
-import type { InputFile, Model, ModelHeader, Sink } from "../model/ports.ts";
+import type { InputFile, Model, ModelHeader, Sink, WrittenFile } from "../model/ports.ts";
 import { tensorsRead } from "../stages/fold.ts";
 import { connectionFlops, graphFlops, layerFlops } from "../stages/flops.ts";
 import { layerGraph } from "../stages/layers.ts";
@@ -69,8 +69,9 @@ export async function runModel(planned: PlannedModel, run: ModelRun): Promise<Do
     const { series, step } = planned;
     const place = { ...series === undefined ? {} : { series }, ...step === undefined ? {} : { step } };
     const header = { id, uri, format, key: keyOf(inputs, planned.topology, config, place), ...place };
-    const done = await withoutComputing(header, inputs, run) ??
-      await compute(model, planned, header, inputs, graph, run);
+    const mark = await run.marks.find(id);
+    const done = await withoutComputing(mark, header, inputs, run) ??
+      await compute(model, planned, header, mark?.entry.files ?? [], inputs, graph, run);
     const { report, work } = done;
     for (const warning of report.warnings) progress({ event: "warning", model: id, warning });
     const seconds = (Date.now() - before) / 1000;
@@ -83,13 +84,13 @@ export async function runModel(planned: PlannedModel, run: ModelRun): Promise<Do
 
 /** What an earlier run has done, taken to the sinks that lack it; null where it has to be computed. */
 async function withoutComputing(
+  mark: ModelMark | null,
   header: ModelHeader,
   inputs: readonly InputFile[],
   run: ModelRun,
 ): Promise<DoneModel | null> {
   const { marks, sinks, out, config, runId, signal } = run;
-  const mark = await marks.find(header.id, header.key);
-  if (mark === null) return null;
+  if (mark?.key !== header.key) return null;
   const { id, files } = mark.entry;
   const { uri } = header;
   const lacking: Sink[] = [];
@@ -123,6 +124,7 @@ async function compute(
   model: Model,
   { topology }: PlannedModel,
   header: ModelHeader,
+  before: readonly WrittenFile[],
   inputs: readonly InputFile[],
   graph: LayerGraph,
   { runId, config, weight, workshop: opened, sinks, marks, overlaps, spectrumDone, progress }: ModelRun,
@@ -148,6 +150,7 @@ async function compute(
     nullControl: nullControlSeed(config),
     sinks,
     header,
+    before,
     nearKernel: config.nearKernel.relative,
     progress({ ends: [first, second], ...step }) {
       const [kind, flops] = second === undefined

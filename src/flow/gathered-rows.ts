@@ -2,8 +2,8 @@
 
 import { type ColumnSchema, joinedBatches, type TableBatch } from "../model/tables.ts";
 
-/** Rows after which they are handed on: half a megabyte of edges. */
-const ENOUGH = 4096;
+/** Rows after which they are handed on: a megabyte of edges. */
+const ENOUGH = 16 * 1024;
 
 /** Gathers the rows of one table, in their order. */
 export class GatheredRows {

@@ -73,6 +73,8 @@ export interface Step {
 export interface SinkSettings {
   readonly sinks: readonly Sink[];
   readonly header: ModelHeader;
+  /** Files that an earlier run has recorded of it. */
+  readonly before?: readonly WrittenFile[];
   readonly nearKernel: number;
   /** Called when a layer or a connection is done. */
   readonly progress?: (step: Step) => void;
@@ -238,7 +240,8 @@ class ModelWriter {
     if (this.#aborted) throw new Error(`model ${this.#model.id}: aborted`);
     if (this.#open === null) {
       this.#open = [];
-      for (const sink of this.#settings.sinks) this.#open.push(await sink.begin(this.#settings.header));
+      const { sinks, header, before } = this.#settings;
+      for (const sink of sinks) this.#open.push(await sink.begin(header, before));
     }
     return this.#open;
   }

@@ -132,8 +132,12 @@ export interface RecordedModel {
 /** A place where graphs go. */
 export interface Sink {
   readonly name: string;
-  /** Models may be open side by side; see `ModelSink` for the calls of one. */
-  begin(model: ModelHeader): Promise<ModelSink>;
+  /**
+   * Models may be open side by side; see `ModelSink` for the calls of one.
+   *
+   * @param before files of all sinks that an earlier run has recorded of the model: what stands as it is to be need not be written again
+   */
+  begin(model: ModelHeader, before?: readonly WrittenFile[]): Promise<ModelSink>;
   /** Whether the sink holds a model as it was recorded, so that it need not be given again. Absent: it cannot tell. */
   holds?(model: RecordedModel): Promise<boolean>;
   /** After the last model: brings to its end whatever is done once per run (a bulk load). */

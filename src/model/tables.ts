@@ -209,7 +209,11 @@ export function joinedBatches(schema: readonly ColumnSchema[], batches: readonly
     const valid = parts.some((part) => part.valid !== undefined)
       ? { valid: filled(new Uint8Array(rows).fill(1), parts.map((part) => part.valid ?? part.values.length)) }
       : {};
-    return { type, values: joinedValues(type, rows, parts.map(({ values }) => values)), ...valid } as ColumnData;
+    return {
+      type,
+      values: joinedValues(type, rows, parts.map(({ values }) => values)),
+      ...valid,
+    } as ColumnData;
   });
   return { schema, rows, columns };
 }
