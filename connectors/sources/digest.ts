@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto";
 import type { InputFile } from "../../src/model/ports.ts";
+import { release } from "../../src/model/tensor.ts";
 import type { ByteRange, ByteSource } from "../bytes.ts";
 import { openPlace } from "../places/open.ts";
 
@@ -32,7 +33,9 @@ export async function digestFile(
   const hash = createHash("sha256");
   for (const { start, end } of whole ? all : parts) {
     for (let at = start; at < end; at += piece) {
-      hash.update(await source.slice(at, Math.min(end, at + piece), signal));
+      const bytes = await source.slice(at, Math.min(end, at + piece), signal);
+      hash.update(bytes);
+      release(bytes);
     }
   }
   return {

@@ -23,8 +23,16 @@ export const DTYPE_BYTES: ReadonlyMap<string, number> = new Map([
 ]);
 
 const READERS: ReadonlyMap<string, (view: DataView, count: number) => Float64Array> = new Map([
-  ["F64", (view: DataView, count: number) => each(count, (i) => view.getFloat64(i * 8, true))],
-  ["F32", (view: DataView, count: number) => each(count, (i) => view.getFloat32(i * 4, true))],
+  [
+    "F64",
+    (view: DataView, count: number) =>
+      stored(Float64Array, view, count) ?? each(count, (i) => view.getFloat64(i * 8, true)),
+  ],
+  [
+    "F32",
+    (view: DataView, count: number) =>
+      stored(Float32Array, view, count) ?? each(count, (i) => view.getFloat32(i * 4, true)),
+  ],
   ["F16", (view: DataView, count: number) => each(count, (i) => HALF[view.getUint16(i * 2, true)]!)],
   // bfloat16 is the upper half of a float32.
   ["BF16", (view: DataView, count: number) => {
@@ -65,6 +73,18 @@ function each(count: number, value: (index: number) => number): Float64Array {
   const out = new Float64Array(count);
   for (let i = 0; i < count; i++) out[i] = value(i);
   return out;
+}
+
+const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
+/** Copied at once, where the elements lie as this machine has them; else null. */
+function stored(
+  type: typeof Float64Array | typeof Float32Array,
+  { buffer, byteOffset }: DataView,
+  count: number,
+): Float64Array | null {
+  if (!LITTLE_ENDIAN || byteOffset % type.BYTES_PER_ELEMENT !== 0) return null;
+  return new Float64Array(new type(buffer as ArrayBuffer, byteOffset, count));
 }
 
 /** Whether elements of this dtype are real numbers that can be read. */

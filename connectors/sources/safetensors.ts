@@ -5,7 +5,7 @@
 
 import { messageOf, show } from "../../src/model/errors.ts";
 import type { Model, SourceFormat } from "../../src/model/ports.ts";
-import { elementCount, type TensorInfo } from "../../src/model/tensor.ts";
+import { elementCount, release, type TensorInfo } from "../../src/model/tensor.ts";
 import type { ByteSource } from "../bytes.ts";
 import { openPlace } from "../places/open.ts";
 import { digestFile } from "./digest.ts";
@@ -61,10 +61,10 @@ function modelOf(path: string, id: string, source: ByteSource, header: Header): 
       if (entry.unreadable !== undefined) {
         throw new RangeError(`${path}: tensor ${show(name)}: ${entry.unreadable}`);
       }
-      return toFloat64(
-        entry.dtype,
-        await source.slice(header.data + entry.begin, header.data + entry.end, signal),
-      );
+      const bytes = await source.slice(header.data + entry.begin, header.data + entry.end, signal);
+      const values = toFloat64(entry.dtype, bytes);
+      release(bytes);
+      return values;
     },
     async inputs(signal, tensors) {
       if (tensors === undefined) return [await digestFile(path, source, signal)];

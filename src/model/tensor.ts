@@ -59,6 +59,6 @@ export function matrix(
  * Gives the memory of large arrays back at once: the garbage collector, which sees how little it has to do and not how much memory
  * hangs on it, would take its time. They, and whatever shares their memory, are empty afterwards.
  */
-export function release(...arrays: readonly Float64Array[]): void {
+export function release(...arrays: readonly ArrayBufferView[]): void {
   for (const { buffer } of arrays) if (buffer instanceof ArrayBuffer && !buffer.detached) buffer.transfer(0);
 }
