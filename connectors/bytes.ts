@@ -1,5 +1,7 @@
 /** Bytes by position, wherever they lie. */
 
+import { release } from "../src/model/tensor.ts";
+
 /** Bytes of a file, end exclusive. */
 export interface ByteRange {
   readonly start: number;
@@ -25,9 +27,14 @@ export interface ByteSource {
   /**
    * Reads `[start, end)`.
    *
-   * @returns exactly `end - start` bytes, in memory of their own: whoever is done with them may `release` it
+   * @returns exactly `end - start` bytes, in memory of their own: whoever is done with them may `giveBack` it
    * @throws {RangeError} when the range leaves the source, or the source has become shorter
    */
   slice(start: number, end: number, signal?: AbortSignal): Promise<Uint8Array>;
   close(): Promise<void>;
+}
+
+/** Gives the memory of bytes back at once, as `release` does, where nothing else lies in it. */
+export function giveBack(...pieces: readonly Uint8Array[]): void {
+  release(...pieces.filter(({ buffer, byteLength }) => byteLength > 0 && byteLength === buffer.byteLength));
 }

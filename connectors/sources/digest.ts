@@ -2,8 +2,7 @@
 
 import { createHash } from "node:crypto";
 import type { InputFile } from "../../src/model/ports.ts";
-import { release } from "../../src/model/tensor.ts";
-import type { ByteRange, ByteSource } from "../bytes.ts";
+import { type ByteRange, type ByteSource, giveBack } from "../bytes.ts";
 import { openPlace } from "../places/open.ts";
 
 /** Pieces in which a file is digested; of one that is fetched larger ones, whose blocks are fetched side by side. */
@@ -35,7 +34,7 @@ export async function digestFile(
     for (let at = start; at < end; at += piece) {
       const bytes = await source.slice(at, Math.min(end, at + piece), signal);
       hash.update(bytes);
-      release(bytes);
+      giveBack(bytes);
     }
   }
   return {

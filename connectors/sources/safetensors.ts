@@ -5,8 +5,8 @@
 
 import { messageOf, show } from "../../src/model/errors.ts";
 import type { Model, SourceFormat } from "../../src/model/ports.ts";
-import { elementCount, release, type TensorInfo } from "../../src/model/tensor.ts";
-import type { ByteSource } from "../bytes.ts";
+import { elementCount, type TensorInfo } from "../../src/model/tensor.ts";
+import { type ByteSource, giveBack } from "../bytes.ts";
 import { openPlace } from "../places/open.ts";
 import { digestFile } from "./digest.ts";
 import { DTYPE_BYTES, toFloat64, unreadable } from "./floats.ts";
@@ -63,7 +63,7 @@ function modelOf(path: string, id: string, source: ByteSource, header: Header): 
       }
       const bytes = await source.slice(header.data + entry.begin, header.data + entry.end, signal);
       const values = toFloat64(entry.dtype, bytes);
-      release(bytes);
+      giveBack(bytes);
       return values;
     },
     async inputs(signal, tensors) {

@@ -30,7 +30,8 @@ export function bytesInMemory(bytes: Uint8Array, what: string): ByteSource {
       return new Promise((resolve) => {
         signal?.throwIfAborted();
         checkRange(what, from, to, bytes.length);
-        resolve(bytes.slice(from, to));
+        // Not `slice`, which of a Node buffer is no copy.
+        resolve(new Uint8Array(bytes.subarray(from, to)));
       });
     },
     close: () => Promise.resolve(),
