@@ -2,6 +2,7 @@
 
 import type { ModelHeader, ModelSink, Sink, WrittenFile } from "../../src/model/ports.ts";
 import { TABLE_NAMES } from "../../src/model/tables.ts";
+import type { LakePlace } from "../lake/place.ts";
 import { readTable } from "./run-tables.ts";
 import { encodeModelId } from "./staging.ts";
 
@@ -12,7 +13,7 @@ import { encodeModelId } from "./staging.ts";
  * @throws {SyntaxError} when a file is no such table
  */
 export async function copyModel(
-  out: string,
+  lake: LakePlace,
   header: ModelHeader,
   sinks: readonly Sink[],
   signal?: AbortSignal,
@@ -22,7 +23,7 @@ export async function copyModel(
   try {
     for (const sink of sinks) open.push(await sink.begin(header));
     for (const table of TABLE_NAMES) {
-      for await (const batch of readTable(out, stored, table)) {
+      for await (const batch of readTable(lake, stored, table)) {
         signal?.throwIfAborted();
         for (const sink of open) await sink.write(table, batch);
       }

@@ -1,9 +1,7 @@
-/** The Parquet tables of a run, read back a row group at a time. */
+/** Parquet tables in a lake, which is a run's own folder where it has no other: read back a row group at a time. */
 
-import { readdir } from "node:fs/promises";
-import { join } from "node:path";
-import { asyncBufferFromFile, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
-import { codeOf, messageOf, show } from "../../src/model/errors.ts";
+import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
+import { messageOf, show } from "../../src/model/errors.ts";
 import type { ModelHeader, WrittenFile } from "../../src/model/ports.ts";
 import {
   batchOfRows,
@@ -13,8 +11,8 @@ import {
   type TableName,
   TABLES,
 } from "../../src/model/tables.ts";
-import { folderLake } from "../lake/folder.ts";
 import { readManifest } from "../lake/manifest.ts";
+import type { LakePlace } from "../lake/place.ts";
 import { encodeModelId } from "./staging.ts";
 
 /** A model as its tables name it. */
@@ -34,43 +32,55 @@ const LARGEST_GROUP = 2 ** 20;
 const BATCH = 16 * 1024;
 
 /**
- * The models whose tables lie in an output folder, by name of their folders.
+ * The models whose tables lie in a lake, by name of their folders.
  *
+ * @param only the id of the one that is wanted: no file of the others is opened, and there may be none of it
  * @throws {Error} when there is no table, or a model has no file in one, or several of which no manifest tells which count
  * @throws {SyntaxError} when a file is no table of this version; names it
  */
-export async function storedModels(out: string): Promise<readonly StoredModel[]> {
-  const folders = await namesIn(join(out, "layers"));
-  const partitions = folders.filter((name) => name.startsWith("model=")).sort();
+export async function storedModels(place: LakePlace, only?: string): Promise<readonly StoredModel[]> {
+  const folders = (await place.list("layers/")).flatMap((path) =>
+    /^layers\/(model=[^/]+)\//.exec(path)?.[1] ?? []
+  );
+  const partitions = [...new Set(folders)].sort();
   if (partitions.length === 0) {
     throw new Error(
-      `${out}: found no Parquet tables, required the output folder of a run with the sink parquet`,
+      `${place.name}: found no Parquet tables, required the output folder of a run with the sink parquet (of one with a lake: --lake)`,
     );
   }
-  const manifest = await readManifest(folderLake(out));
-  return await Promise.all(partitions.map(async (partition) => {
-    const named = manifest?.models.find((model) => model.partition === partition);
-    const files = named?.files;
-    const [path = ""] = await pathsOf(out, "layers", partition, files);
-    const metadata = await openMetadata(path, "layers");
-    const said = new Map(metadata.key_value_metadata?.map(({ key, value }) => [key, value ?? ""]));
-    const [id = "", wroteLayers = "", uri = "", format = ""] = ["model", "run_id", "uri", "format"].map((
-      name,
-    ) => said.get(`svrflow.${name}`));
-    // A file that would have been the same again stands since an earlier run.
-    const runId = named?.run_id ?? wroteLayers;
-    if (partition !== `model=${encodeModelId(id)}`) {
-      throw new SyntaxError(`${path}: found model ${show(id)}, required that of its folder ${partition}`);
-    }
-    const series = said.get("svrflow.series");
-    const step = said.get("svrflow.step");
-    const place = {
-      ...series === undefined ? {} : { series },
-      ...step === undefined ? {} : { step: Number(step) },
-    };
-    const header = { id, uri, format, key: "", ...place };
-    return { header, runId, partition, files };
-  }));
+  const wanted = only === undefined ? null : `model=${encodeModelId(only)}`;
+  const manifest = await readManifest(place);
+  return await Promise.all(
+    partitions.filter((each) => wanted === null || each === wanted).map(async (partition) => {
+      const named = manifest?.models.find((model) => model.partition === partition);
+      const files = named?.files;
+      const [path = ""] = await pathsOf(place, "layers", partition, files);
+      const metadata = await withFile(
+        place,
+        path,
+        (file) => openMetadata(file, `${place.name}/${path}`, "layers"),
+      );
+      const said = new Map(metadata.key_value_metadata?.map(({ key, value }) => [key, value ?? ""]));
+      const [id = "", wroteLayers = "", uri = "", format = ""] = ["model", "run_id", "uri", "format"].map((
+        name,
+      ) => said.get(`svrflow.${name}`));
+      // A file that would have been the same again stands since an earlier run.
+      const runId = named?.run_id ?? wroteLayers;
+      if (partition !== `model=${encodeModelId(id)}`) {
+        throw new SyntaxError(
+          `${place.name}/${path}: found model ${show(id)}, required that of its folder ${partition}`,
+        );
+      }
+      const series = said.get("svrflow.series");
+      const step = said.get("svrflow.step");
+      const member = {
+        ...series === undefined ? {} : { series },
+        ...step === undefined ? {} : { step: Number(step) },
+      };
+      const header = { id, uri, format, key: "", ...member };
+      return { header, runId, partition, files };
+    }),
+  );
 }
 
 /**
@@ -79,16 +89,22 @@ export async function storedModels(out: string): Promise<readonly StoredModel[]>
  * @throws {SyntaxError} when the file is no such table; names the file
  */
 export async function* readTable(
-  out: string,
+  place: LakePlace,
   { partition, files }: StoredModel,
   table: TableName,
 ): AsyncGenerator<TableBatch, void> {
-  for (const path of await pathsOf(out, table, partition, files)) yield* readFileOf(path, table);
+  for (const path of await pathsOf(place, table, partition, files)) {
+    const file = await opened(place, path);
+    try {
+      yield* rowsOf(file.buffer, `${place.name}/${path}`, table);
+    } finally {
+      await file.close();
+    }
+  }
 }
 
-async function* readFileOf(path: string, table: TableName): AsyncGenerator<TableBatch, void> {
-  const metadata = await openMetadata(path, table);
-  const file = await asyncBufferFromFile(path);
+async function* rowsOf(file: AsyncBuffer, path: string, table: TableName): AsyncGenerator<TableBatch, void> {
+  const metadata = await openMetadata(file, path, table);
   let rowStart = 0;
   for (const [at, group] of metadata.row_groups.entries()) {
     const rows = Number(group.num_rows);
@@ -114,43 +130,69 @@ async function* readFileOf(path: string, table: TableName): AsyncGenerator<Table
 
 /** In the order of their rows. */
 async function pathsOf(
-  out: string,
+  place: LakePlace,
   table: TableName,
   partition: string,
   files: StoredModel["files"],
 ): Promise<readonly string[]> {
   const named = files ??
-    (await readManifest(folderLake(out)))?.models.find((model) => model.partition === partition)?.files;
-  if (named === undefined) return [await onlyFileOf(out, table, partition)];
-  return named.flatMap((file) => file.table === table ? [join(out, file.path)] : []);
+    (await readManifest(place))?.models.find((model) => model.partition === partition)?.files;
+  if (named === undefined) return [await onlyFileOf(place, table, partition)];
+  return named.flatMap((file) => file.table === table ? [file.path] : []);
 }
 
-async function onlyFileOf(out: string, table: TableName, partition: string): Promise<string> {
-  const folder = join(out, table, partition);
-  const files = (await namesIn(folder)).filter((name) => /^part-.*\.parquet$/.test(name));
+async function onlyFileOf(place: LakePlace, table: TableName, partition: string): Promise<string> {
+  const folder = `${table}/${partition}/`;
+  const files = (await place.list(folder)).filter((path) =>
+    /^part-[^/]*\.parquet$/.test(path.slice(folder.length))
+  );
   const [only] = files;
   if (only === undefined || files.length > 1) {
     throw new Error(
-      `${folder}: found ${files.length} Parquet files, required one, or a _manifest.json that names them`,
+      `${place.name}/${folder}: found ${files.length} Parquet files, required one, or a _manifest.json that names them`,
     );
   }
-  return join(folder, only);
+  return only;
 }
 
-async function namesIn(folder: string): Promise<readonly string[]> {
-  try {
-    return await readdir(folder);
-  } catch (cause) {
-    if (codeOf(cause) === "ENOENT") return [];
-    throw cause;
+/** Failures to read, which say nothing of what is in the file. */
+const unread = new WeakSet<Error>();
+
+/** A file of a lake as hyparquet reads it. */
+async function opened(
+  place: LakePlace,
+  path: string,
+): Promise<{ readonly buffer: AsyncBuffer; readonly close: () => Promise<void> }> {
+  const file = await place.open(path);
+  if (file === null) {
+    throw new Error(`${place.name}/${path}: found no such file, required the one that is recorded`);
   }
+  const { bytes } = file;
+  const buffer: AsyncBuffer = {
+    byteLength: bytes,
+    slice: async (start, end = bytes) => {
+      try {
+        return (await file.slice(start, end)).buffer;
+      } catch (cause) {
+        if (cause instanceof Error) unread.add(cause);
+        throw cause;
+      }
+    },
+  };
+  return { buffer, close: () => file.close() };
 }
 
-async function openMetadata(path: string, table: TableName): Promise<FileMetaData> {
-  const metadata = await inFile(
-    path,
-    async () => await parquetMetadataAsync(await asyncBufferFromFile(path)),
-  );
+async function withFile<T>(
+  place: LakePlace,
+  path: string,
+  work: (file: AsyncBuffer) => Promise<T>,
+): Promise<T> {
+  const { buffer, close } = await opened(place, path);
+  return await work(buffer).finally(close);
+}
+
+async function openMetadata(file: AsyncBuffer, path: string, table: TableName): Promise<FileMetaData> {
+  const metadata = await inFile(path, () => parquetMetadataAsync(file));
   const version = metadata.key_value_metadata?.find(({ key }) => key === "svrflow.schema_version")?.value;
   if (version !== String(SCHEMA_VERSION)) {
     throw new SyntaxError(
@@ -171,6 +213,7 @@ async function inFile<T>(path: string, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
+    if (cause instanceof Error && unread.has(cause)) throw cause;
     throw new SyntaxError(`${path}: ${messageOf(cause)}`, { cause });
   }
 }

@@ -12,6 +12,10 @@ export function addExportCommand(program: Command, write: (text: string) => void
     .addOption(
       new Option("--for <program>", "who is to load them").choices(["neo4j-admin"]).makeOptionMandatory(),
     )
+    .option(
+      "--lake <place>",
+      "where its tables lie, if not in the folder: another one, or s3://bucket/prefix",
+    )
     .option("--to <dir>", "folder to make (default: neo4j-admin in the run's folder)")
     .option("--database <name>", "the database to import into", "neo4j")
     .option("--label-prefix <text>", "stands before every label", "")

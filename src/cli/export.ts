@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
+import { openLake } from "../../connectors/lake/open.ts";
 import { graphRows } from "../../connectors/sinks/graph-schema.ts";
 import { importArguments, ImportCsv } from "../../connectors/sinks/import-csv.ts";
 import { readTable, storedModels } from "../../connectors/sinks/run-tables.ts";
@@ -18,6 +19,8 @@ export interface ExportOptions {
   readonly database?: string;
   /** Stands before every label; default: nothing. */
   readonly labelPrefix?: string;
+  /** Where the tables lie, a folder or `s3://bucket/prefix`. Default: the run's folder. */
+  readonly lake?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -36,7 +39,7 @@ const PREFIX = /^(?:[A-Za-z_][A-Za-z0-9_]{0,63})?$/;
 const DATABASE = /^[A-Za-z][A-Za-z0-9.-]{2,62}$/;
 
 /**
- * Writes a run's Parquet tables as CSV files for Neo4j's offline import, all models of the output folder. The folder appears whole or
+ * Writes a run's Parquet tables as CSV files for Neo4j's offline import, all models of the output folder, or of the lake. The folder appears whole or
  * not at all; memory does not follow the number of rows.
  *
  * @throws {RangeError} when the folder exists, or the database or the prefix has a name that Neo4j does not take
@@ -58,7 +61,8 @@ export async function exportForNeo4jAdmin(run: string, options: ExportOptions = 
       `exporting to ${folder}: found that it exists, required a folder that is yet to be made`,
     );
   }
-  const models = await storedModels(run);
+  const lake = await openLake(options.lake ?? run);
+  const models = await storedModels(lake);
   const staging = join(dirname(folder), `.${basename(folder)}-${randomBytes(4).toString("hex")}`);
   await mkdir(staging, { recursive: true });
   try {
@@ -68,7 +72,7 @@ export async function exportForNeo4jAdmin(run: string, options: ExportOptions = 
         await csv.writeModel(model);
         for (const table of TABLE_NAMES) {
           if (table === "skipped") continue;
-          for await (const batch of readTable(run, model, table)) {
+          for await (const batch of readTable(lake, model, table)) {
             signal?.throwIfAborted();
             for (const rows of graphRows(model.header, table, batch)) await csv.write(rows);
           }

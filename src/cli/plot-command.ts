@@ -22,6 +22,10 @@ export function addPlotCommand(program: Command, write: (text: string) => void, 
       edgesOf,
       2000,
     )
+    .option(
+      "--lake <place>",
+      "where its tables lie, if not in the folder: another one, or s3://bucket/prefix",
+    )
     .option("--all", "edges that are not significant too, where the run wrote them")
     .action(async (run: string, options: PlotOptions & { output: string }) => {
       const { plotRun } = await import("./plot.ts");

@@ -1,8 +1,9 @@
 /** What the files beside the tables, `run.json` and `report.json`, say of one model of a run. */
 
-import { access, open } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import type { LakePlace } from "../../connectors/lake/place.ts";
 import type { StoredModel } from "../../connectors/sinks/run-tables.ts";
 import { codeOf, messageOf } from "../model/errors.ts";
 import type { PictureData, PicturedTest } from "../viewer/picture-data.ts";
@@ -68,6 +69,7 @@ const reportSchema = z.object({
  */
 export async function pictureRecord(
   out: string,
+  lake: LakePlace,
   { header: { id }, partition }: StoredModel,
 ): Promise<Pick<PictureData, "test" | "chain">> {
   const run = await recordOf(join(out, "run.json"), runSchema);
@@ -75,7 +77,7 @@ export async function pictureRecord(
   const recorded = run?.models.find((model) => model.id === id);
   // Names of files are made of the content and the settings that shape it, and a model has one: where it stands, it was meant.
   const path = recorded?.files.map((file) => file.path).find((file) => isEdgeTable(file, partition));
-  const stands = path !== undefined && await access(join(out, path)).then(() => true, () => false);
+  const stands = path !== undefined && await lake.sizeOf(path) !== null;
   if (run === null || report === null || run.run_id !== report.run_id || !stands) {
     return { test: null, chain: "unknown" };
   }

@@ -1,6 +1,8 @@
 /** The picture of a model of a run, from its Parquet tables. */
 
 import { extname, resolve } from "node:path";
+import { openLake } from "../../connectors/lake/open.ts";
+import type { LakePlace } from "../../connectors/lake/place.ts";
 import { readTable, type StoredModel, storedModels } from "../../connectors/sinks/run-tables.ts";
 import { writeWhole } from "../../connectors/whole-files.ts";
 import { show } from "../model/errors.ts";
@@ -19,6 +21,8 @@ export interface PlotOptions {
   readonly maxEdges?: number;
   /** Whether edges that are not significant are drawn too. */
   readonly all?: boolean;
+  /** Where the tables lie, a folder or `s3://bucket/prefix`. Default: the run's folder. */
+  readonly lake?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -62,11 +66,12 @@ export async function plotRun(run: string, output: string, options: PlotOptions 
   }
   // Before the work, so that it is not in vain.
   const toPng = extension === ".png" ? await (await import("../viewer/png.ts")).openPngWriter() : null;
-  const model = modelOf(run, await storedModels(run), options.model);
-  const layers = await layersOf(run, model, signal);
-  const edges = await strongestEdges(interruptible(readTable(run, model, "edges"), signal), maxEdges, all);
+  const lake = await openLake(options.lake ?? run);
+  const model = await modelOf(lake, options.model);
+  const layers = await layersOf(lake, model, signal);
+  const edges = await strongestEdges(interruptible(readTable(lake, model, "edges"), signal), maxEdges, all);
   const { header } = model;
-  const record = await pictureRecord(run, model);
+  const record = await pictureRecord(run, lake, model);
   // Plot and its document are half a second and 10 MB to load: not for those who only import the library.
   const { drawPicture } = await import("../viewer/picture.ts");
   const svg = drawPicture({ model: header.id, layers, edges, ...record }, { scale });
@@ -75,11 +80,15 @@ export async function plotRun(run: string, output: string, options: PlotOptions 
   return { path, model: header.id, edges: edges.count, leftOut: edges.total - edges.count };
 }
 
-function modelOf(run: string, models: readonly StoredModel[], id: string | undefined): StoredModel {
-  const found = id === undefined
-    ? models.length === 1 ? models[0] : undefined
-    : models.find(({ header }) => header.id === id);
-  if (found !== undefined) return found;
+async function modelOf(lake: LakePlace, id: string | undefined): Promise<StoredModel> {
+  if (id !== undefined) {
+    const [found] = await storedModels(lake, id);
+    if (found !== undefined) return found;
+  }
+  const run = lake.name;
+  const models = await storedModels(lake);
+  const [only] = models;
+  if (only !== undefined && models.length === 1 && id === undefined) return only;
   const ids = models.slice(0, LISTED).map(({ header }) => show(header.id)).join(", ");
   const more = models.length > LISTED ? ` and ${models.length - LISTED} more` : "";
   throw new RangeError(
@@ -90,13 +99,13 @@ function modelOf(run: string, models: readonly StoredModel[], id: string | undef
 }
 
 async function layersOf(
-  run: string,
+  lake: LakePlace,
   model: StoredModel,
   signal: AbortSignal | undefined,
 ): Promise<readonly PicturedLayer[]> {
   const layers: PicturedLayer[] = [];
   let neurons = 0;
-  for await (const batch of interruptible(readTable(run, model, "layers"), signal)) {
+  for await (const batch of interruptible(readTable(lake, model, "layers"), signal)) {
     const names = column(batch, "name", "utf8");
     const kinds = column(batch, "kind", "utf8");
     // Null where the layer was skipped; what lies there then is 0.
@@ -106,7 +115,7 @@ async function layersOf(
       neurons += rank;
       if (index !== layers.length || rank < 0 || neurons > MOST_NEURONS || index >= MOST_LAYERS) {
         throw new RangeError(
-          `${run}, layers of ${
+          `${lake.name}, layers of ${
             show(model.header.id)
           }: found layer ${index} of rank ${rank}, required layers in order, ` +
             `at most ${MOST_LAYERS} with ${MOST_NEURONS} neurons`,
@@ -121,7 +130,7 @@ async function layersOf(
       });
     }
   }
-  for await (const batch of interruptible(readTable(run, model, "neurons"), signal)) {
+  for await (const batch of interruptible(readTable(lake, model, "neurons"), signal)) {
     const index = column(batch, "layer_index", "int32");
     const values = column(batch, "singular_value", "float64");
     const intensities = column(batch, "intensity", "float64");
@@ -131,7 +140,7 @@ async function layersOf(
       const value = values[at]!;
       if (layer === undefined || !(neuron in layer.singularValues) || !(value >= 0 && value < Infinity)) {
         throw new RangeError(
-          `${run}, neurons of ${show(model.header.id)}: found neuron ${neuron} of layer ${
+          `${lake.name}, neurons of ${show(model.header.id)}: found neuron ${neuron} of layer ${
             index[at]
           } with singular value ` +
             `${value}, required one that its layer has, finite and at least 0`,

@@ -102,9 +102,9 @@ describe("the files of a lake", () => {
     expect(names.sort()).toEqual(
       names.map((_, at) => `part-0123456789abcdef-${String(at + 1).padStart(4, "0")}.parquet`),
     );
-    const [model] = await storedModels(out);
+    const [model] = await storedModels(folderLake(out));
     const neurons: number[] = [];
-    for await (const batch of readTable(out, model!, "edges")) {
+    for await (const batch of readTable(folderLake(out), model!, "edges")) {
       neurons.push(...batch.columns[1]!.values as Int32Array);
     }
     expect(neurons).toHaveLength(300_001);
@@ -162,7 +162,7 @@ describe("the files of a lake", () => {
       const written = await model.commit();
       await sink.finish();
       expect((await checkLake(folderLake(out))).defects).toEqual([]);
-      expect((await storedModels(out))[0]?.runId).toBe(run);
+      expect((await storedModels(folderLake(out)))[0]?.runId).toBe(run);
       expect(written.map(({ path }) => path).sort()).toEqual(await filesIn(out));
       const nodes = await Promise.all(written.map(async ({ path, table }) => {
         const { ino } = await stat(join(out, path));
@@ -186,9 +186,9 @@ describe("the files of a lake", () => {
       second.skipped,
       second.connections,
     ]);
-    const [model] = await storedModels(out);
+    const [model] = await storedModels(folderLake(out));
     const rows: number[] = [];
-    for await (const batch of readTable(out, model!, "neurons")) rows.push(batch.rows);
+    for await (const batch of readTable(folderLake(out), model!, "neurons")) rows.push(batch.rows);
     expect(rows).toEqual([fixture(1).neurons.length]);
     // The damaged file had the plain name; the one that took its place stands as well.
     expect((await once("r4", "4", 2)).neurons).toEqual(third.neurons);

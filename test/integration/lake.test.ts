@@ -111,6 +111,51 @@ describe("a lake in a bucket", () => {
     expect(found).toEqual(expected);
   });
 
+  it("is drawn and exported as the local one is, by --lake", async () => {
+    const out = join(folder, "to-bucket");
+    const env = { env: server.environment };
+    const record = async (of: string) =>
+      JSON.parse(await readFile(join(of, "run.json"), "utf8")) as {
+        readonly run_id: string;
+        readonly models: readonly { readonly id: string }[];
+      };
+    const [near, far] = [await record(local), await record(out)];
+    const { id } = near.models[1]!;
+    const picture = async (run: string, ...args: readonly string[]) => {
+      const path = join(folder, "picture.svg");
+      const { code, stderr } = await svr(["plot", run, "-o", path, ...args], env);
+      expect([code, stderr]).toEqual([0, ""]);
+      return await readFile(path, "utf8");
+    };
+    const drawn = await picture(local, "--model", id);
+    expect(drawn).toContain("sigma");
+    expect(await picture(out, "--lake", place, "--model", id)).toBe(drawn);
+    expect(await picture(out, "--lake", local, "--model", id)).toBe(drawn);
+    const exported = async (run: string, to: string, runId: string, ...args: readonly string[]) => {
+      const target = join(folder, to);
+      const { code } = await svr(["export", "--for", "neo4j-admin", run, "--to", target, ...args], env);
+      expect(code).toBe(0);
+      const names = (await readdir(target)).sort();
+      const texts = names.map(async (name) => {
+        return [name, (await readFile(join(target, name), "utf8")).replaceAll(runId, "the run")] as const;
+      });
+      return await Promise.all(texts);
+    };
+    const local4 = await exported(local, "import-local", near.run_id);
+    expect(local4.map(([, text]) => text.length).reduce((a, b) => a + b)).toBeGreaterThan(10_000);
+    expect(await exported(out, "import-bucket", far.run_id, "--lake", place)).toEqual(local4);
+    // Without it there is nothing to draw.
+    const { code, stderr } = await svr(["plot", out, "-o", join(folder, "no.svg")], env);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`${out}: found no Parquet tables`);
+    expect(stderr).toContain("--lake");
+    const other = await svr(
+      ["plot", out, "-o", join(folder, "no.svg"), "--lake", place, "--model", "nobody"],
+      env,
+    );
+    expect([other.code, other.stderr]).toEqual([2, expect.stringContaining(`found no model "nobody"`)]);
+  });
+
   it("shows a missing, a truncated, an altered and an unknown object", async () => {
     const keys = await keysIn(server, prefix);
     const [gone, short, other] = keys.filter((key) => key.startsWith("edges/")) as [string, string, string];

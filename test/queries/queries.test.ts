@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { folderLake } from "../../connectors/lake/folder.ts";
 import { openNeo4jReader } from "../../connectors/sinks/neo4j-reader.ts";
 import { SINKS } from "../../connectors/sinks/registry.ts";
 import { readTable, storedModels } from "../../connectors/sinks/run-tables.ts";
@@ -185,13 +186,13 @@ const STORES: Readonly<Record<string, (out: string) => Promise<GraphReader>>> = 
 async function loadIntoServer(access: Access, out: string): Promise<GraphReader> {
   asUser(access);
   const choices = choicesFor(access);
-  const models = await storedModels(out);
+  const models = await storedModels(folderLake(out));
   const header = { runId: models[0]?.runId ?? "", version: "0.0.0-test", out };
   const sink = await (await SINKS.neo4j({ neo4j: choices }))(header);
   for (const model of models) {
     const rows = await sink.begin(model.header);
     for (const table of TABLE_NAMES) {
-      for await (const batch of readTable(out, model, table)) await rows.write(table, batch);
+      for await (const batch of readTable(folderLake(out), model, table)) await rows.write(table, batch);
     }
     await rows.commit();
   }
