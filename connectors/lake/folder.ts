@@ -54,7 +54,7 @@ export function folderLake(folder: string): LakePlace {
         throw cannotWrite(at(path), cause);
       }
     },
-    remove: soon((path: string) => void unlessMissing(() => unlinkSync(at(path)))),
+    remove: soon((path: string) => removeFile(at(path))),
     list: soon((prefix: string) => {
       const entries = unlessMissing(() => readdirSync(at(prefix), { recursive: true, withFileTypes: true }));
       return (entries ?? []).filter((entry) => !entry.isDirectory())
@@ -107,27 +107,45 @@ async function copyBeside(from: string, to: string): Promise<void> {
 /** Does `work` while no other process replaces the file. */
 async function locked(path: string, work: () => Promise<void>): Promise<void> {
   const lock = `${dirname(path)}/.${path.slice(dirname(path).length + 1)}.lock`;
+  const mine = `${pid} ${hostname()} ${randomBytes(6).toString("hex")}`;
   for (;;) {
     try {
-      writeFileSync(lock, `${pid} ${hostname()}`, { flag: "wx" });
+      writeFileSync(lock, mine, { flag: "wx" });
       break;
     } catch (cause) {
       if (codeOf(cause) !== "EEXIST") throw cannotWrite(path, cause);
-      if (isStale(lock)) unlessMissing(() => unlinkSync(lock));
-      else await delay(5 + 20 * Math.random());
+      if (!freed(lock, mine)) await delay(5 + 20 * Math.random());
     }
   }
   try {
     await work();
   } finally {
-    unlessMissing(() => unlinkSync(lock));
+    // Whoever took it for that of a dead process has it now.
+    if (contentOf(lock) === mine) removeFile(lock);
   }
 }
 
-function isStale(lock: string): boolean {
-  const held = unlessMissing(() => statSync(lock));
-  const [holder, host] = (unlessMissing(() => readFileSync(lock, "utf8")) ?? "").split(" ");
-  if (held === null) return false;
+/** Removes the lock of a process that died. @returns whether it may be tried again at once */
+function freed(lock: string, mine: string): boolean {
+  const found = contentOf(lock);
+  if (found === null) return true;
+  if (!isStale(lock, found)) return false;
+  // Two that find the same dead lock must not both remove it: the second would remove the first one's.
+  const turn = `${lock}-next`;
+  try {
+    writeFileSync(turn, mine, { flag: "wx" });
+  } catch (cause) {
+    if (codeOf(cause) !== "EEXIST") throw cannotWrite(lock, cause);
+    if (isOld(turn)) removeFile(turn);
+    return false;
+  }
+  if (contentOf(lock) === found) removeFile(lock);
+  removeFile(turn);
+  return true;
+}
+
+function isStale(lock: string, held: string): boolean {
+  const [holder, host] = held.split(" ");
   if (host === hostname()) {
     try {
       kill(Number(holder), 0);
@@ -135,15 +153,24 @@ function isStale(lock: string): boolean {
       return codeOf(cause) === "ESRCH";
     }
   }
-  return Date.now() - held.mtimeMs > STALE_LOCK_MS;
+  return isOld(lock);
 }
+
+function isOld(lock: string): boolean {
+  const found = unlessMissing(() => statSync(lock));
+  return found !== null && Date.now() - found.mtimeMs > STALE_LOCK_MS;
+}
+
+const contentOf = (path: string) => unlessMissing(() => readFileSync(path, "utf8"));
+
+const removeFile = (path: string) => void unlessMissing(() => unlinkSync(path));
 
 function textOf(path: string): string | null {
   const found = unlessMissing(() => statSync(path));
   if (found !== null && found.size > LARGEST_TEXT) {
     throw new SyntaxError(`${path}: found ${found.size} bytes, required at most ${LARGEST_TEXT}`);
   }
-  return unlessMissing(() => readFileSync(path, "utf8"));
+  return contentOf(path);
 }
 
 async function fileOf(handle: FileHandle, path: string): Promise<LakeFile> {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
@@ -227,6 +227,22 @@ describe("the files of a lake", () => {
     const { hostname } = await import("node:os");
     await writeFile(join(out, "._manifest.json.lock"), `4194999 ${hostname()}`);
     await writeFile(join(out, "._manifest.json.partial"), '{"manif');
+    // Of many that find it, one removes it: none removes another's.
+    const ids = Array.from({ length: 8 }, (_, at) => `model-${at}`);
+    const sinks = await Promise.all(ids.map(() => parquetSink()(runInto(out))));
+    await Promise.all(ids.map((id, at) => writeModel(sinks[at]!, header(id), fixture(at))));
+    for (const sink of sinks) await sink.finish();
+    const { models, defects } = await checkLake(folderLake(out));
+    expect([models, defects]).toEqual([ids.length, []]);
+    expect((await readdir(out)).filter((name) => name.startsWith("."))).toEqual([]);
+  });
+
+  it("survive one that died while it took the lock of a dead one over, once that is old", async () => {
+    const { hostname } = await import("node:os");
+    const lock = join(out, "._manifest.json.lock");
+    for (const path of [lock, `${lock}-next`]) await writeFile(path, `4194999 ${hostname()} x`);
+    const old = new Date(Date.now() - 60_000);
+    await utimes(`${lock}-next`, old, old);
     const sink = await parquetSink()(runInto(out));
     await writeModel(sink, header("a"), fixture(1));
     await sink.finish();
