@@ -26,8 +26,8 @@ import { TextChanges } from "./text-changes.ts";
 const STALE_LOCK_MS = 30_000;
 
 /**
- * A lake in a folder, which is made when it is missing. What changes only names is done at once: a model takes a hundred such calls, each
- * of microseconds, and to send one to another thread and to wait for it takes ten times as long.
+ * A lake in a folder, which is made when it is missing. What changes only names is done at once: a model takes some forty such calls,
+ * and to send one to another thread and to wait for it takes three times its 17 microseconds.
  */
 export function folderLake(folder: string): LakePlace {
   const root = resolve(folder);

@@ -7,7 +7,13 @@
 
 // @ts-types="./parquetjs-lite.d.ts"
 import parquet from "parquetjs-lite";
-import type { ColumnData, ColumnSchema, ColumnType, TableBatch } from "../../src/model/tables.ts";
+import {
+  type ColumnData,
+  type ColumnSchema,
+  type ColumnType,
+  filled,
+  type TableBatch,
+} from "../../src/model/tables.ts";
 import { copiedRows } from "./batch-pieces.ts";
 import { NewFile } from "./new-file.ts";
 import type { ParquetEnvelopeWriter, ParquetField, RowBuffer } from "./parquetjs-lite.d.ts";
@@ -163,15 +169,6 @@ function joined(parts: readonly Values[]): Values {
   if (first instanceof Float64Array) return filled(new Float64Array(rows), parts as Float64Array[]);
   if (first instanceof Int32Array) return filled(new Int32Array(rows), parts as Int32Array[]);
   return parts.flatMap((part) => Array.from(part));
-}
-
-function filled<T extends Float64Array | Int32Array>(all: T, parts: readonly T[]): T {
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 type Values = ArrayLike<number | bigint | string> & Iterable<number | bigint | string>;

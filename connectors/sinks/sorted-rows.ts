@@ -120,9 +120,7 @@ export class SortedRows {
 function sorted(batch: TableBatch, keys: number): TableBatch {
   const { schema, rows } = batch;
   const order = ascendingOrder(keyColumns(batch, keys), rows);
-  const builder = new BatchBuilder(schema, rows);
-  builder.append(decodeRows(schema, encodeRows(batch, order, 0, rows), rows), 0, rows);
-  return builder.take();
+  return { schema, rows, columns: decodeRows(schema, encodeRows(batch, order, 0, rows), rows) };
 }
 
 /** A place in a run. */

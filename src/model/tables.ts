@@ -207,7 +207,7 @@ export function joinedBatches(schema: readonly ColumnSchema[], batches: readonly
   const columns = schema.map(({ type }, at) => {
     const parts = batches.map((batch) => batch.columns[at]!);
     const valid = parts.some((part) => part.valid !== undefined)
-      ? { valid: filled(new Uint8Array(rows).fill(1), parts.map((part) => part.valid ?? part.values.length)) }
+      ? { valid: filled(new Uint8Array(rows), parts.map((part) => part.valid ?? present(part))) }
       : {};
     return {
       type,
@@ -237,15 +237,17 @@ function joinedValues(
   }
 }
 
-/** @param parts one behind the other; where a number stands, so many values stay what they are */
-function filled<T extends { set(part: T, at: number): void; readonly length: number }>(
+const present = ({ values }: ColumnData) => new Uint8Array(values.length).fill(1);
+
+/** Fills an array with others, one behind the other; together they are as long. */
+export function filled<T extends { set(part: T, at: number): void; readonly length: number }>(
   all: T,
-  parts: readonly (T | number)[],
+  parts: readonly T[],
 ): T {
   let at = 0;
   for (const part of parts) {
-    if (typeof part !== "number") all.set(part, at);
-    at += typeof part === "number" ? part : part.length;
+    all.set(part, at);
+    at += part.length;
   }
   return all;
 }

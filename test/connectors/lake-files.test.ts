@@ -7,6 +7,7 @@ import { asyncBufferFromFile, type ParquetQueryFilter, parquetReadObjects } from
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { checkLake } from "../../connectors/lake/check.ts";
 import { folderLake } from "../../connectors/lake/folder.ts";
+import type { LakePlace } from "../../connectors/lake/place.ts";
 import { parseManifest } from "../../connectors/lake/manifest.ts";
 import { parquetSink } from "../../connectors/sinks/parquet.ts";
 import { readTable, storedModels } from "../../connectors/sinks/run-tables.ts";
@@ -194,6 +195,30 @@ describe("the files of a lake", () => {
     expect((await once("r4", "4", 2)).neurons).toEqual(third.neurons);
     // What a file says of its model is part of what it holds.
     expect((await once("r5", "4", 2, "elsewhere")).layers.path).not.toBe(third.layers.path);
+  });
+
+  it("are not said to be damaged where they cannot be read", async () => {
+    const sink = await parquetSink()(runInto(out));
+    await writeModel(sink, header("a"), fixture(1));
+    await sink.finish();
+    const lake = folderLake(out);
+    const [model] = await storedModels(lake);
+    const failure = new Error("the line is down");
+    let closed = 0;
+    const broken: LakePlace = {
+      ...lake,
+      open: async (path) => ({
+        ...(await lake.open(path))!,
+        slice: () => Promise.reject(failure),
+        close: () => Promise.resolve(void closed++),
+      }),
+    };
+    await expect(storedModels(broken)).rejects.toBe(failure);
+    await expect(readTable(broken, model!, "edges").next()).rejects.toBe(failure);
+    expect(closed).toBe(2);
+    // What is damaged is.
+    await truncate(join(out, model!.files!.find(({ table }) => table === "edges")!.path), 30);
+    await expect(readTable(lake, model!, "edges").next()).rejects.toThrow(SyntaxError);
   });
 
   it("stand as they were when the manifest cannot be written, and nothing else does", async () => {

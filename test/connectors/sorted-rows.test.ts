@@ -6,7 +6,8 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ascendingOrder } from "../../connectors/sinks/row-order.ts";
 import { SortedRows } from "../../connectors/sinks/sorted-rows.ts";
-import { batchOfRows, type ColumnSchema, type Row, type TableBatch } from "../../src/model/tables.ts";
+import { batchOfRows, type ColumnSchema, type Row } from "../../src/model/tables.ts";
+import { rowsOf } from "../batch-rows.ts";
 
 const SCHEMA: readonly ColumnSchema[] = [
   { name: "a", type: "int32", nullable: false },
@@ -24,17 +25,6 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 let spools = 0;
 const spoolPath = () => join(folder, `${spools++}.spool`);
-
-function rowsOf({ rows, schema, columns }: TableBatch): Row[] {
-  return Array.from(
-    { length: rows },
-    (_, row) =>
-      Object.fromEntries(columns.map(({ type, values, valid }, at) => {
-        const value = valid?.[row] === 0 ? null : type === "bool" ? values[row] === 1 : values[row]!;
-        return [schema[at]!.name, value];
-      })) as Row,
-  );
-}
 
 async function sorted(batches: readonly (readonly Row[])[], path = spoolPath()): Promise<Row[]> {
   const rows = new SortedRows(SCHEMA, 2, path);

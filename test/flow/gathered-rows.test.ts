@@ -8,6 +8,7 @@ import {
   type Row,
   type TableBatch,
 } from "../../src/model/tables.ts";
+import { rowsOf } from "../batch-rows.ts";
 
 const SCHEMA: readonly ColumnSchema[] = [
   { name: "text", type: "utf8", nullable: true },
@@ -24,17 +25,6 @@ const row: fc.Arbitrary<Row> = fc.record({
   real: fc.option(fc.double()),
   flag: fc.boolean(),
 });
-
-function rowsOf({ rows, columns }: TableBatch): Row[] {
-  return Array.from(
-    { length: rows },
-    (_, at) =>
-      Object.fromEntries(columns.map(({ type, values, valid }, column) => {
-        const value = valid?.[at] === 0 ? null : type === "bool" ? values[at] === 1 : values[at]!;
-        return [SCHEMA[column]!.name, value];
-      })),
-  );
-}
 
 describe("batches that are joined", () => {
   it("are the rows of all, in their order, with and without nulls", () => {
