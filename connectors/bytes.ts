@@ -24,6 +24,8 @@ export interface ByteSource {
   readonly size: number;
   /** Where every byte costs: present for files that are fetched. */
   readonly remote?: RemoteFile;
+  /** Another text for any other content of the file; absent where the place cannot tell without reading it. */
+  readonly content?: string;
   /**
    * Reads `[start, end)`.
    *

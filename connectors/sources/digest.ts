@@ -1,7 +1,7 @@
 /** What a run has read of a file, as a digest. */
 
 import { createHash } from "node:crypto";
-import type { InputFile } from "../../src/model/ports.ts";
+import type { InputFile, KnownDigests } from "../../src/model/ports.ts";
 import { type ByteRange, type ByteSource, giveBack } from "../bytes.ts";
 import { openPlace } from "../places/open.ts";
 
@@ -11,40 +11,65 @@ const PIECE = 4 * 2 ** 20, FETCHED_PIECE = 16 * 2 ** 20;
 /** Of a file that is fetched, so much is digested whole: what is left out of it (norms, biases) costs less than another digest is worth. */
 const NEARLY_ALL = 0.97;
 
+/** How a file is digested. */
+export interface Digesting {
+  readonly signal?: AbortSignal | undefined;
+  /** What matters of the file, in order and apart. Default: all. */
+  readonly needed?: readonly ByteRange[];
+  /** Digests that need not be computed again; is told of those that were. */
+  readonly known?: KnownDigests | undefined;
+}
+
 /**
- * Digests a file, piece by piece.
- *
- * @param needed what matters of it, in order and apart; where that is less than half of the file, only that is digested. Default: all.
+ * Digests a file, piece by piece: whole, or only what is needed where that is less than half of it.
  * A file that is fetched is digested where it is needed, and where it has been read already, unless that is nearly all of it.
  */
 export async function digestFile(
   path: string,
   source: ByteSource,
-  signal?: AbortSignal,
-  needed?: readonly ByteRange[],
+  { signal, needed, known }: Digesting = {},
 ): Promise<InputFile> {
   const { remote, size } = source;
   const all = [{ start: 0, end: size }];
   const parts = needed ?? remote?.touched() ?? all;
   const digested = parts.reduce((sum, { start, end }) => sum + end - start, 0);
   const whole = digested >= size * (remote === undefined ? 0.5 : NEARLY_ALL);
-  const piece = remote === undefined ? PIECE : FETCHED_PIECE;
+  const ranges = whole ? all : parts;
+  const name = source.content === undefined ? null : `${source.content} ${nameOf(whole ? [] : parts)}`;
+  const before = name === null ? undefined : known?.find(name);
+  const sha256 = before ?? await digestOf(source, ranges, signal);
+  if (name !== null) known?.put(name, sha256);
+  return {
+    path,
+    bytes: size,
+    sha256,
+    ...whole ? {} : { digested },
+    ...remote?.etag === undefined ? {} : { etag: remote.etag },
+    ...remote?.revision === undefined ? {} : { revision: remote.revision },
+  };
+}
+
+async function digestOf(
+  source: ByteSource,
+  ranges: readonly ByteRange[],
+  signal?: AbortSignal,
+): Promise<string> {
+  const piece = source.remote === undefined ? PIECE : FETCHED_PIECE;
   const hash = createHash("sha256");
-  for (const { start, end } of whole ? all : parts) {
+  for (const { start, end } of ranges) {
     for (let at = start; at < end; at += piece) {
       const bytes = await source.slice(at, Math.min(end, at + piece), signal);
       hash.update(bytes);
       giveBack(bytes);
     }
   }
-  return {
-    path,
-    bytes: size,
-    sha256: hash.digest("hex"),
-    ...whole ? {} : { digested },
-    ...remote?.etag === undefined ? {} : { etag: remote.etag },
-    ...remote?.revision === undefined ? {} : { revision: remote.revision },
-  };
+  return hash.digest("hex");
+}
+
+/** A short name for parts of a file: a model has thousands. */
+function nameOf(parts: readonly ByteRange[]): string {
+  if (parts.length === 0) return "whole";
+  return createHash("sha256").update(JSON.stringify(parts)).digest("base64url");
 }
 
 /**
@@ -56,7 +81,10 @@ export async function digestFile(
 export async function checkDigest(place: string, required: string, signal?: AbortSignal): Promise<void> {
   const source = await openPlace(place, signal);
   try {
-    const { sha256 } = await digestFile(place, source, signal, [{ start: 0, end: source.size }]);
+    const { sha256 } = await digestFile(place, source, {
+      signal,
+      needed: [{ start: 0, end: source.size }],
+    });
     if (sha256 === required.toLowerCase()) return;
     throw new RangeError(`${place}: found sha256 ${sha256}, required ${required.toLowerCase()}`);
   } finally {

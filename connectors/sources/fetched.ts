@@ -19,12 +19,12 @@ export function fetched(place: string, format: SourceFormat): SourceFormat {
 function reading(model: Model): Model {
   return {
     ...model,
-    async inputs(signal, tensors) {
+    async inputs(signal, tensors, known) {
       const readable = model.tensors.filter(({ name, unreadable }) =>
         unreadable === undefined && (tensors === undefined || tensors.has(name))
       );
       for (const { name } of readable) await model.read(name, signal);
-      return await model.inputs(signal, tensors);
+      return await model.inputs(signal, tensors, known);
     },
   };
 }

@@ -1,12 +1,17 @@
 /** Local files, read by position: never more in memory than was asked for. */
 
-import type { Stats } from "node:fs";
+import type { BigIntStats, Stats } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { codeOf, messageOf } from "../../src/model/errors.ts";
 import type { ByteSource } from "../bytes.ts";
 
 /** Pieces in which a file is read. */
 const PIECE = 4 * 2 ** 20;
+
+/**
+ * Milliseconds for which a change may hide: one that follows another within a tick of the file system's clock (2 s on FAT) has the same time.
+ */
+const RECENT = 3000;
 
 /**
  * Opens a file for reading by position.
@@ -16,10 +21,14 @@ const PIECE = 4 * 2 ** 20;
  */
 export async function openFile(path: string): Promise<ByteSource> {
   // Before opening: to open a pipe is to wait for its writer.
-  const { size } = await checked(path);
+  await checked(path);
   const handle = await open(path, "r").catch((cause: unknown) => refuse(path, cause));
+  const stats = await handle.stat({ bigint: true });
+  const size = Number(stats.size);
+  const content = contentOf(stats);
   return {
     size,
+    ...content === null ? {} : { content },
     slice: (start, end, signal) => read(handle, path, size, start, end, signal),
     close: () => handle.close(),
   };
@@ -31,6 +40,13 @@ async function checked(path: string): Promise<Stats> {
   throw new TypeError(
     `${path}: found ${found.isDirectory() ? "a folder" : "a device or pipe"}, required a file`,
   );
+}
+
+/** Whoever changes a file changes its inode or the time of its last change, which no program can set. */
+function contentOf({ dev, ino, size, mtimeNs, ctimeNs, mtimeMs, ctimeMs }: BigIntStats): string | null {
+  const now = Date.now();
+  if (now - Number(ctimeMs) < RECENT || now - Number(mtimeMs) < RECENT) return null;
+  return [dev, ino, size, mtimeNs, ctimeNs].join(" ");
 }
 
 function refuse(path: string, cause: unknown): never {

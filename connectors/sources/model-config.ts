@@ -42,11 +42,11 @@ async function withConfigOf(
 ): Promise<Model> {
   try {
     const config = await readJson(path, source, LONGEST_CONFIG, signal);
-    const digest = await digestFile(path, source, signal);
+    const digest = await digestFile(path, source, { signal });
     return {
       ...model,
       config,
-      inputs: async (signal, tensors) => [...await model.inputs(signal, tensors), digest],
+      inputs: async (...wanted) => [...await model.inputs(...wanted), digest],
     };
   } finally {
     await source.close();

@@ -66,13 +66,19 @@ function modelOf(path: string, id: string, source: ByteSource, header: Header): 
       giveBack(bytes);
       return values;
     },
-    async inputs(signal, tensors) {
-      if (tensors === undefined) return [await digestFile(path, source, signal)];
+    async inputs(signal, tensors, known) {
+      if (tensors === undefined) return [await digestFile(path, source, { signal, known })];
       const needed = header.entries.filter(({ name }) => tensors.has(name)).map(({ begin, end }) => ({
         start: header.data + begin,
         end: header.data + end,
       }));
-      return [await digestFile(path, source, signal, [{ start: 0, end: header.data }, ...needed])];
+      return [
+        await digestFile(path, source, {
+          signal,
+          known,
+          needed: [{ start: 0, end: header.data }, ...needed],
+        }),
+      ];
     },
     close: () => source.close(),
   };

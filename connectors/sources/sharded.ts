@@ -135,11 +135,11 @@ function modelOf(
       }
       return await shard.read(name, signal);
     },
-    async inputs(signal, tensors) {
+    async inputs(signal, tensors, known) {
       const source = await openPlace(path, signal);
       try {
-        const digests = [await digestFile(path, source, signal)];
-        for (const shard of shards.values()) digests.push(...await shard.inputs(signal, tensors));
+        const digests = [await digestFile(path, source, { signal, known })];
+        for (const shard of shards.values()) digests.push(...await shard.inputs(signal, tensors, known));
         return digests;
       } finally {
         await source.close();

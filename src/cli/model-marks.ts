@@ -9,6 +9,7 @@ import { encodeModelId } from "../../connectors/sinks/staging.ts";
 import { writeWhole } from "../../connectors/whole-files.ts";
 import type { ModelReport } from "../analysis/report.ts";
 import { codeOf } from "../model/errors.ts";
+import type { DigestRecord } from "./file-digests.ts";
 import type { RunRecord } from "./records.ts";
 
 /** Raised when what a mark holds changes, the report's content too: marks of another format count as none. */
@@ -29,6 +30,8 @@ export interface ModelMark {
   readonly runIds: readonly string[];
   readonly entry: RunRecord["models"][number];
   readonly report: ModelReport;
+  /** Of its files. Absent in marks of older runs. */
+  readonly digests?: DigestRecord;
 }
 
 /** The marks in an output folder. */

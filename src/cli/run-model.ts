@@ -19,6 +19,7 @@ import { connectionFlops, graphFlops, layerFlops } from "../stages/flops.ts";
 import { layerGraph } from "../stages/layers.ts";
 import type { EdgeWeight } from "../stages/weight.ts";
 import { layerSettings } from "./layer-settings.ts";
+import { FileDigests } from "./file-digests.ts";
 import type { ModelMark, ModelMarks } from "./model-marks.ts";
 import type { PlannedModel } from "./models.ts";
 import type { Progress } from "./progress.ts";
@@ -65,14 +66,16 @@ export async function runModel(planned: PlannedModel, run: ModelRun): Promise<Do
   const model = await planned.open(signal);
   try {
     const graph = layerGraph(model, { ...layerSettings(config), topology: planned.topology });
-    const inputs = await model.inputs(signal, tensorsRead(graph));
     const { id, uri, format } = model;
+    const mark = await run.marks.find(id);
+    const digests = new FileDigests(mark?.digests);
+    const inputs = await model.inputs(signal, tensorsRead(graph), digests);
     const { series, step } = planned;
     const place = { ...series === undefined ? {} : { series }, ...step === undefined ? {} : { step } };
     const header = { id, uri, format, key: keyOf(inputs, planned.topology, config, place), ...place };
-    const mark = await run.marks.find(id);
-    const done = await withoutComputing(mark, header, inputs, run) ??
-      await compute(model, planned, header, mark?.entry.files ?? [], inputs, graph, run);
+    const files = { inputs, digests };
+    const done = await withoutComputing(mark, header, files, run) ??
+      await compute(model, planned, header, mark?.entry.files ?? [], files, graph, run);
     const { report, work } = done;
     for (const warning of report.warnings) progress({ event: "warning", model: id, warning });
     const seconds = (Date.now() - before) / 1000;
@@ -83,11 +86,17 @@ export async function runModel(planned: PlannedModel, run: ModelRun): Promise<Do
   }
 }
 
+/** The files behind a model. */
+interface ModelFiles {
+  readonly inputs: readonly InputFile[];
+  readonly digests: FileDigests;
+}
+
 /** What an earlier run has done, taken to the sinks that lack it; null where it has to be computed. */
 async function withoutComputing(
   mark: ModelMark | null,
   header: ModelHeader,
-  inputs: readonly InputFile[],
+  { inputs, digests }: ModelFiles,
   run: ModelRun,
 ): Promise<DoneModel | null> {
   const { marks, sinks, out, config, runId, signal } = run;
@@ -98,7 +107,10 @@ async function withoutComputing(
   for (const sink of sinks) {
     if (await sink.holds?.({ id, runIds: mark.runIds, files }) !== true) lacking.push(sink);
   }
-  if (lacking.length === 0) return doneOf(mark, { uri, inputs }, "none");
+  if (lacking.length === 0) {
+    if (digests.changed) await marks.put({ ...mark, digests: digests.record() });
+    return doneOf(mark, { uri, inputs }, "none");
+  }
   const tables = files.filter(({ path }) => path.endsWith(".parquet"));
   // Of a lake in a bucket nothing is copied: the model is computed again, from the spectra that are kept.
   const folder = config.lake === undefined ? out : resolve(config.lake);
@@ -112,7 +124,8 @@ async function withoutComputing(
       inputs,
       files: [...files.filter(({ path }) => !extensions.has(extname(path))), ...copied],
     };
-    const next = await marks.put({ ...mark, runIds: recent(mark.runIds, runId), entry });
+    const runIds = recent(mark.runIds, runId);
+    const next = await marks.put({ ...mark, runIds, entry, digests: digests.record() });
     return doneOf(next, { uri, inputs }, "copied");
   } catch {
     signal?.throwIfAborted();
@@ -126,7 +139,7 @@ async function compute(
   { topology }: PlannedModel,
   header: ModelHeader,
   before: readonly WrittenFile[],
-  inputs: readonly InputFile[],
+  { inputs, digests }: ModelFiles,
   graph: LayerGraph,
   { runId, config, weight, workshop: opened, sinks, marks, overlaps, spectrumDone, progress }: ModelRun,
 ): Promise<DoneModel> {
@@ -191,6 +204,7 @@ async function compute(
       skipped,
     },
     report: modelReport(header, result, testReport(config), encodeModelId(id)),
+    digests: digests.record(),
   });
   return doneOf(mark, { uri, inputs }, "computed");
 }

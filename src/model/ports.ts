@@ -27,6 +27,13 @@ export interface InputFile {
   readonly revision?: string;
 }
 
+/** Digests by what tells a file's content from any other without reading it. */
+export interface KnownDigests {
+  /** @returns hex; undefined where that content is not known */
+  find(content: string): string | undefined;
+  put(content: string, sha256: string): void;
+}
+
 /** A model that has been opened: its header is known, its data is still on disk. */
 export interface Model {
   /** Unique within a run; chosen by the user or derived from the path. Untrusted: encode it wherever it names a file. */
@@ -52,9 +59,13 @@ export interface Model {
   read(tensor: string, signal?: AbortSignal): Promise<Float64Array>;
   /**
    * The files behind the model, digested. Reads them in pieces: whole, unless `tensors` says that less than half of a file
-   * matters to the run and the format can tell where that is.
+   * matters to the run and the format can tell where that is; not at all where `known` has the digest of a file that has not changed since.
    */
-  inputs(signal?: AbortSignal, tensors?: ReadonlySet<string>): Promise<readonly InputFile[]>;
+  inputs(
+    signal?: AbortSignal,
+    tensors?: ReadonlySet<string>,
+    known?: KnownDigests,
+  ): Promise<readonly InputFile[]>;
   close(): Promise<void>;
 }
 

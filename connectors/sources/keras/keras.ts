@@ -131,7 +131,7 @@ async function modelOf(
       }
       return toFloat64(info.dtype, await dataset.read(signal));
     },
-    inputs: async (signal) => [await digestFile(path, source, signal)],
+    inputs: async (signal, _, known) => [await digestFile(path, source, { signal, known })],
     close: () => source.close(),
   };
 }

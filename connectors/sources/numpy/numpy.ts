@@ -119,7 +119,7 @@ function modelOf(
         throw new RangeError(`${place}: ${messageOf(cause)}`, { cause });
       }
     },
-    inputs: async (signal) => [await digestFile(path, source, signal)],
+    inputs: async (signal, _, known) => [await digestFile(path, source, { signal, known })],
     close: () => source.close(),
   };
 }

@@ -4,7 +4,7 @@
  */
 
 import { messageOf, show } from "../../../src/model/errors.ts";
-import type { Model, SourceFormat } from "../../../src/model/ports.ts";
+import type { KnownDigests, Model, SourceFormat } from "../../../src/model/ports.ts";
 import type { ByteSource } from "../../bytes.ts";
 import { openPlace } from "../../places/open.ts";
 import { digestFile } from "../digest.ts";
@@ -71,7 +71,7 @@ async function modelOf(
       if (entry.kind === "stored") return await reader.read(entry.tensor, each);
       return await dequantize(entry.made, (tensor) => reader.read(tensor, each));
     },
-    inputs: (each) => reader.digest(each),
+    inputs: (signal, _, known) => reader.digest(signal, known),
     close: () => reader.close(),
   };
 }
@@ -138,10 +138,10 @@ class TensorReader {
     }
   }
 
-  async digest(signal?: AbortSignal): ReturnType<Model["inputs"]> {
+  async digest(signal?: AbortSignal, known?: KnownDigests): ReturnType<Model["inputs"]> {
     const files = [...new Map([[this.path, this.#source], ...this.#external.files])];
     const digests = [];
-    for (const [path, source] of files) digests.push(await digestFile(path, source, signal));
+    for (const [path, source] of files) digests.push(await digestFile(path, source, { signal, known }));
     return digests;
   }
 

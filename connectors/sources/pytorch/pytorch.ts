@@ -138,7 +138,7 @@ function modelOf(path: string, id: string, source: ByteSource, { container, tens
       }
       return await readTensor(`${path}: tensor ${show(name)}`, container, tensor, signal);
     },
-    inputs: async (signal) => [await digestFile(path, source, signal)],
+    inputs: async (signal, _, known) => [await digestFile(path, source, { signal, known })],
     close: () => source.close(),
   };
 }
