@@ -35,22 +35,41 @@ export const MOST_ROWS = 250_000;
  */
 const PAGES = [2 ** 26, 2 ** 28, 2 ** 30, 0];
 
+/** Staged files by name of the graph's table. */
+export type StagedFiles = ReadonlyMap<string, readonly StagedFile[]>;
+
 /** What a load is about. */
 export interface Load {
   /** Final path of the store. */
   readonly path: string;
   /** An empty folder on the same file system. */
   readonly folder: string;
+  readonly run: string;
   /** Ids of the models that the staged rows replace. */
   readonly models: readonly string[];
-  /** By name of the graph's table. */
-  readonly tables: ReadonlyMap<string, readonly StagedFile[]>;
+  /** Digest of all that their nodes are made of, the run apart, and how many rows that is. */
+  readonly nodes: string;
+  readonly rows: { readonly layers: number; readonly neurons: number };
+  /**
+   * Completes the staged files.
+   *
+   * @param nodesStand whether only `LINKS` are needed
+   */
+  files(nodesStand: boolean): Promise<StagedFiles>;
 }
 
+/** The store's only rooms for free text are the comments of its tables. Model's says which schema it has, Layer's what nodes. */
 const SCHEMA_COMMENT = "svrflow schema ";
+const NODES_COMMENT = "svrflow nodes ";
+
+/** What a test has found; all other tables follow from the models alone. */
+const LINKS: ReadonlySet<GraphTable> = new Set(
+  GRAPH_TABLES.filter(({ name }) => name === "FEEDS" || name === "CONNECTS"),
+);
 
 /**
- * Replaces models in the store at `load.path`, which is made where there is none; other models stay as they are.
+ * Replaces models in the store at `load.path`, which is made where there is none; other models stay as they are. A store that has the same
+ * nodes keeps them: only its `LINKS` are replaced.
  *
  * @throws {Error} when another process has the store open for writing, it has another schema, a relation's end does not
  * exist, or the counts afterwards are not what they must be. The store is then what it was before.
@@ -60,14 +79,15 @@ export async function loadGraph(lbug: Ladybug, load: Load, signal?: AbortSignal)
   // Held open, and so locked, until the new store is ready to take its place.
   const current = existsSync(load.path) ? await openStore(lbug, load.path, "write") : null;
   try {
-    const kept = current === null ? 0 : await keptModels(current, load);
-    if (kept > 0) await current?.run("CHECKPOINT");
-    await requireRoom(load, kept > 0 ? (await stat(load.path)).size : 0);
+    const base = current === null ? "nothing" : await baseOf(current, load);
+    if (base !== "nothing") await current?.run("CHECKPOINT");
+    const files = await load.files(base === "nodes");
+    await requireRoom(load.folder, files, base === "nothing" ? 0 : (await stat(load.path)).size);
     for (const [attempt, pages] of PAGES.entries()) {
       await removeStore(work);
-      if (kept > 0) await copyFile(load.path, work, constants.COPYFILE_FICLONE);
+      if (base !== "nothing") await copyFile(load.path, work, constants.COPYFILE_FICLONE);
       try {
-        await fillStore(() => openStore(lbug, work, "write", pages), load, kept > 0, signal);
+        await fillStore(() => openStore(lbug, work, "write", pages), load, files, base, signal);
         break;
       } catch (failure) {
         const full = /buffer pool is full/i.test(messageOf(failure));
@@ -83,18 +103,28 @@ export async function loadGraph(lbug: Ladybug, load: Load, signal?: AbortSignal)
   await syncFolder(dirname(load.path));
 }
 
+/** What a store holds. */
+export interface Held {
+  /** The run that gave it each model, by the model's id. */
+  readonly runs: ReadonlyMap<string, string>;
+  /** Digest of the nodes of all models; null where it does not say. */
+  readonly nodes: string | null;
+}
+
 /**
  * Refuses a store that cannot take this run's rows.
  *
- * @returns the models that it holds, and which run gave it each
  * @throws {Error} when another process has it open for writing, it is no graph store or one of another schema
  */
-export async function probeStore(lbug: Ladybug, path: string): Promise<ReadonlyMap<string, string>> {
-  if (!existsSync(path)) return new Map();
+export async function probeStore(lbug: Ladybug, path: string): Promise<Held> {
+  if (!existsSync(path)) return { runs: new Map(), nodes: null };
   return await withStore(lbug, path, async (store) => {
     await checkSchema(store, path);
     const rows = await store.run("MATCH (m:Model) RETURN m.id AS id, m.run_id AS run");
-    return new Map(rows.map(({ id, run }) => [String(id), String(run)]));
+    return {
+      runs: new Map(rows.map(({ id, run }) => [String(id), String(run)])),
+      nodes: await nodesOf(store),
+    };
   });
 }
 
@@ -121,9 +151,8 @@ const EMPTY_BYTES = 4 * 2 ** 20;
  *
  * @param kept bytes of the store that is copied first
  */
-async function requireRoom({ folder, tables }: Load, kept: number): Promise<void> {
-  const files = [...tables.values()].flat();
-  const rows = files.reduce((sum, file) => sum + file.rows, 0);
+async function requireRoom(folder: string, files: StagedFiles, kept: number): Promise<void> {
+  const rows = [...files.values()].flat().reduce((sum, file) => sum + file.rows, 0);
   const needed = kept + EMPTY_BYTES + ROW_BYTES * rows;
   const { bavail, bsize } = await statfs(folder);
   if (bavail * bsize < needed) {
@@ -139,19 +168,49 @@ async function removeStore(path: string): Promise<void> {
   for (const end of ["", ".wal", ".shadow"]) await rm(path + end, { force: true });
 }
 
-/** The number of models in the store that the load leaves alone. With none, the new store starts empty and compact. */
-async function keptModels(store: Store, load: Load): Promise<number> {
+/** What a load begins with: the nodes that it would make, other models that it leaves alone, or an empty and compact store. */
+type Base = "nodes" | "others" | "nothing";
+
+async function baseOf(store: Store, load: Load): Promise<Base> {
   await checkSchema(store, load.path);
+  if (await nodesStand(store, load)) return "nodes";
   const rows = await store.run("MATCH (m:Model) WHERE NOT m.id IN $models RETURN count(*) AS n", {
     models: [...load.models],
   });
-  return Number(rows[0]?.["n"]);
+  return Number(rows[0]?.["n"]) > 0 ? "others" : "nothing";
 }
 
-/** The schema version stands in the comment of the Model table, the store's only room for free text. */
+/** Whether the store has the nodes of these models and no others, as it says itself and as they count. */
+async function nodesStand(
+  store: Store,
+  { nodes, models, rows: { layers, neurons } }: Load,
+): Promise<boolean> {
+  if (await nodesOf(store) !== nodes) return false;
+  const required = new Map([
+    ["Model", models.length],
+    ["Layer", layers],
+    ["HAS_LAYER", layers],
+    ["SpectralNeuron", neurons],
+    ["HAS_NEURON", neurons],
+  ]);
+  for (const table of GRAPH_TABLES) {
+    if (!LINKS.has(table) && await countRows(store, table) !== required.get(table.name)) return false;
+  }
+  return true;
+}
+
+async function nodesOf(store: Store): Promise<string | null> {
+  const comment = await commentOf(store, "Layer");
+  return comment?.startsWith(NODES_COMMENT) === true ? comment.slice(NODES_COMMENT.length) : null;
+}
+
+async function commentOf(store: Store, table: string): Promise<string | undefined> {
+  const rows = await store.run(`CALL show_tables() WHERE name = '${table}' RETURN comment`);
+  return rows[0]?.["comment"]?.toString();
+}
+
 async function checkSchema(store: Store, path: string): Promise<void> {
-  const rows = await store.run("CALL show_tables() WHERE name = 'Model' RETURN comment");
-  const found = rows[0]?.["comment"] ?? "no table Model";
+  const found = await commentOf(store, "Model") ?? "no table Model";
   const required = `${SCHEMA_COMMENT}${SCHEMA_VERSION}`;
   if (found !== required) {
     throw new Error(
@@ -164,15 +223,16 @@ async function checkSchema(store: Store, path: string): Promise<void> {
 async function fillStore(
   open: () => Promise<Store>,
   load: Load,
-  copied: boolean,
+  files: StagedFiles,
+  base: Base,
   signal?: AbortSignal,
 ): Promise<void> {
   const stores = new Stores(open);
   try {
-    await prepareStore(await stores.take(0), load, copied);
-    for (const table of GRAPH_TABLES) {
+    await prepareStore(await stores.take(0), load, base);
+    for (const table of base === "nodes" ? LINKS : GRAPH_TABLES) {
       signal?.throwIfAborted();
-      await copyTable(stores, table, load);
+      await copyTable(stores, table, files.get(table.name) ?? [], load.folder);
     }
     await (await stores.take(0)).run("CHECKPOINT");
   } finally {
@@ -205,26 +265,37 @@ class Stores {
   }
 }
 
-/** An empty store gets its tables; in one that was copied the models make room for their newer selves. */
-async function prepareStore(store: Store, load: Load, copied: boolean): Promise<void> {
-  if (copied) {
-    const models = [...load.models];
+/** An empty store gets its tables; in one that was copied the models, or their links alone, make room for their newer selves. */
+async function prepareStore(store: Store, load: Load, base: Base): Promise<void> {
+  const models = [...load.models];
+  if (base === "nodes") {
+    for (const { name } of LINKS) await store.run(`DROP TABLE ${name}`);
+    for (const table of LINKS) await store.run(createStatement(table));
+    await store.run("MATCH (m:Model) SET m.run_id = $run", { run: load.run });
+  } else if (base === "others") {
+    // Of the others it is not known.
+    await store.run("COMMENT ON TABLE Layer IS ''");
     await store.run("MATCH (n:SpectralNeuron) WHERE n.model IN $models DETACH DELETE n", { models });
     await store.run("MATCH (l:Layer) WHERE l.model IN $models DETACH DELETE l", { models });
     await store.run("MATCH (m:Model) WHERE m.id IN $models DETACH DELETE m", { models });
   } else {
     for (const table of GRAPH_TABLES) await store.run(createStatement(table));
     await store.run(`COMMENT ON TABLE Model IS '${SCHEMA_COMMENT}${SCHEMA_VERSION}'`);
+    await store.run(`COMMENT ON TABLE Layer IS '${NODES_COMMENT}${load.nodes}'`);
   }
 }
 
 /** Copies one table's rows and counts them, because a graph that lacks rows must not take a whole one's place. */
-async function copyTable(stores: Stores, table: GraphTable, load: Load): Promise<void> {
-  const staged = load.tables.get(table.name) ?? [];
+async function copyTable(
+  stores: Stores,
+  table: GraphTable,
+  staged: readonly StagedFile[],
+  folder: string,
+): Promise<void> {
   if (staged.length === 0) return;
   const rows = staged.reduce((sum, file) => sum + file.rows, 0);
   const before = await countRows(await stores.take(0), table);
-  await withPlainPath(load.folder, async (plain) => {
+  await withPlainPath(folder, async (plain) => {
     for (const group of groups(staged)) {
       const store = await stores.take(group.reduce((sum, file) => sum + file.rows, 0));
       const files = group.map(({ path }) => quote(plain(path)));

@@ -1,6 +1,6 @@
 /** Tables of a model that stand already as they are to be: a run with another `sigma` changes edges, and leaves spectra as they are. */
 
-import { createHash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
 import type { ModelHeader, RunHeader, WrittenFile } from "../../src/model/ports.ts";
 import type { TableBatch, TableName } from "../../src/model/tables.ts";
 import { tableMetadata } from "./staging.ts";
@@ -15,13 +15,19 @@ const DIGITS = 32;
  */
 export function contentKey(run: RunHeader, model: ModelHeader, table: TableName, batch: TableBatch): string {
   const { "svrflow.run_id": _, ...metadata } = tableMetadata(run, model, table);
-  const hash = createHash("sha256").update(JSON.stringify([metadata, batch.rows, batch.schema]));
-  for (const { type, values, valid } of batch.columns) {
+  const hash = createHash("sha256").update(JSON.stringify(metadata));
+  hashRows(hash, batch);
+  return hash.digest("hex").slice(0, DIGITS);
+}
+
+/** Takes a batch into a digest: its columns' names and types, and all rows. */
+export function hashRows(hash: Hash, { schema, rows, columns }: TableBatch): void {
+  hash.update(JSON.stringify([rows, schema]));
+  for (const { type, values, valid } of columns) {
     if (type === "utf8") hash.update(JSON.stringify(values));
     else hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
     if (valid !== undefined) hash.update(valid);
   }
-  return hash.digest("hex").slice(0, DIGITS);
 }
 
 /** Files of a model that an earlier run has left, as they were recorded. */

@@ -1,0 +1,138 @@
+/** Rows of models on their way into the embedded graph: in the spool as they come, then as the Parquet files that it copies its tables from. */
+
+import { createHash, type Hash } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { ModelHeader, RunHeader } from "../../src/model/ports.ts";
+import { type TableBatch, type TableName, TABLES } from "../../src/model/tables.ts";
+import type { BatchSpool, Spooled } from "./batch-spool.ts";
+import { GRAPH_TABLES, type GraphRows, graphRows, type GraphTable, modelRow } from "./graph-schema.ts";
+import { MOST_ROWS, type StagedFile } from "./ladybug-load.ts";
+import { newTableFile, type TableFile } from "./table-file.ts";
+import { hashRows } from "./unchanged-tables.ts";
+
+/** The two halves of a model: its nodes with what holds them together, and the relations that a test has found. */
+export type Half = "nodes" | "links";
+
+const HALVES: Readonly<Partial<Record<TableName, Half>>> = {
+  layers: "nodes",
+  neurons: "nodes",
+  connections: "links",
+  edges: "links",
+};
+
+/** A model's rows in the spool. */
+export class StagedModel {
+  readonly model: ModelHeader;
+  /** Of tables that become nodes. */
+  readonly rows = { layers: 0, neurons: 0 };
+  readonly #spool: BatchSpool;
+  readonly #batches: StagedBatch[] = [];
+  readonly #hash: Hash;
+
+  constructor(model: ModelHeader, spool: BatchSpool) {
+    this.model = model;
+    this.#spool = spool;
+    const { id, uri, format, series, step } = model;
+    this.#hash = createHash("sha256").update(JSON.stringify([id, uri, format, series, step]));
+  }
+
+  /** Takes rows; those of tables that have no place in the graph are dropped. */
+  async write(table: TableName, batch: TableBatch): Promise<void> {
+    const half = HALVES[table];
+    if (half === undefined) return;
+    if (table === "layers" || table === "neurons") {
+      hashRows(this.#hash.update(table), batch);
+      this.rows[table] += batch.rows;
+    }
+    this.#batches.push({ half, table, rows: batch.rows, ...await this.#spool.write(batch.columns) });
+  }
+
+  /** Digest of all that its nodes are made of, the run apart. Once, when all rows are there. */
+  nodes(): string {
+    return this.#hash.digest("hex");
+  }
+
+  async *read(half: Half): AsyncGenerator<{ readonly table: TableName; readonly batch: TableBatch }> {
+    for (const { half: its, table, rows, ...place } of this.#batches) {
+      if (its !== half) continue;
+      yield { table, batch: { schema: TABLES[table], rows, columns: await this.#spool.read(place) } };
+    }
+  }
+}
+
+interface StagedBatch extends Spooled {
+  readonly half: Half;
+  readonly table: TableName;
+  readonly rows: number;
+}
+
+/** A file that rows are being written to. */
+interface OpenFile {
+  readonly path: string;
+  readonly writer: TableFile;
+}
+
+/** Rows per row group of staged files: the thread that writes them holds one of every table as texts, and V8 gives back little of it. */
+const ROW_GROUP = 2048;
+
+/** The nodes and relations of all models, as Parquet files that the store copies its tables from. */
+export class GraphFiles {
+  readonly #folder: string;
+  /** By name of the graph's table. */
+  readonly #files = new Map<string, StagedFile[]>(GRAPH_TABLES.map(({ name }) => [name, []]));
+  readonly #open = new Map<string, OpenFile>();
+  readonly #run: RunHeader;
+  /** One model at a time. */
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(folder: string, run: RunHeader) {
+    this.#folder = folder;
+    this.#run = run;
+  }
+
+  /** @throws {Error} when they cannot be written: then nothing of all that is here can be used, but no other model has failed */
+  add(staged: StagedModel, half: Half): Promise<void> {
+    return this.#last = this.#last.catch(() => undefined).then(async () => {
+      if (half === "nodes") await this.#add(modelRow(staged.model, this.#run.runId));
+      for await (const { table, batch } of staged.read(half)) {
+        for (const each of graphRows(staged.model, table, batch)) await this.#add(each);
+      }
+    });
+  }
+
+  async #add({ table, batch }: GraphRows): Promise<void> {
+    const open = this.#open.get(table.name) ?? await this.#next(table);
+    await open.writer.write(batch);
+    if (open.writer.rows >= MOST_ROWS) await this.#close(table.name, open);
+  }
+
+  /** Closes what is open. */
+  async abandon(): Promise<void> {
+    await this.#last.catch(() => undefined);
+    const open = [...this.#open.values()];
+    this.#open.clear();
+    await Promise.allSettled(open.map(({ writer }) => writer.abandon()));
+  }
+
+  async close(): Promise<ReadonlyMap<string, readonly StagedFile[]>> {
+    await this.#last;
+    for (const [name, open] of this.#open) await this.#close(name, open);
+    return this.#files;
+  }
+
+  async #next({ name, columns }: GraphTable): Promise<OpenFile> {
+    await mkdir(this.#folder, { recursive: true });
+    const path = join(this.#folder, `${name}-${this.#files.get(name)?.length ?? 0}.parquet`);
+    const choices = { rowGroup: ROW_GROUP, kept: false };
+    const open = { path, writer: newTableFile({ format: "parquet", path, columns, metadata: {}, choices }) };
+    this.#open.set(name, open);
+    return open;
+  }
+
+  async #close(table: string, { path, writer }: OpenFile): Promise<void> {
+    await writer.close();
+    this.#open.delete(table);
+    this.#files.get(table)?.push({ path, rows: writer.rows });
+  }
+}
