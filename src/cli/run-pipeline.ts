@@ -5,6 +5,7 @@ import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type LoadedConfig, runConfigOf } from "../../config/load.ts";
 import type { RunConfigInput } from "../../config/schema.ts";
+import { settled } from "../../connectors/settled.ts";
 import { OverlapCache } from "../flow/overlap-cache.ts";
 import type { SpectrumEvent } from "../flow/workshop.ts";
 import { VERSION } from "../version.ts";
@@ -15,7 +16,7 @@ import { planModels } from "./models.ts";
 import { OpenSinks } from "./open-sinks.ts";
 import { openFolder } from "./output-folder.ts";
 import type { Progress } from "./progress.ts";
-import { type RunRecord, writeRecords } from "./records.ts";
+import { reportTexts, type RunRecord, writeRecords } from "./records.ts";
 import { type RunReport, runReport } from "./run-report.ts";
 import { runModels } from "./run-models.ts";
 import { runRecord } from "./run-record.ts";
@@ -88,11 +89,11 @@ export async function runPipeline(
   progress({ event: "run", run_id: runId, models: planned.length, out });
   try {
     const marks = new ModelMarks(out);
-    await marks.tidy();
-    const overlaps = cache === null
-      ? null
-      : await OverlapCache.open({ ...cache.overlaps, alone: cache.alone });
-    await sinks.open(config);
+    const opening = sinks.open(config);
+    const tidied = marks.tidy();
+    const kept = cache === null ? null : OverlapCache.open({ ...cache.overlaps, alone: cache.alone });
+    await settled([opening, tidied, ...kept === null ? [] : [kept]]);
+    const overlaps = await kept;
     const outcome = await runModels(planned, modelsAtATime(config), {
       ...{ runId, out, config, weight, sinks: sinks.all, marks, overlaps, spectrumDone, progress, signal },
       workshop: () => workshop.open(),
@@ -101,9 +102,11 @@ export async function runPipeline(
     if (outcome.done.some(({ work }) => work !== "none")) {
       progress({ event: "graph", models: outcome.done.length });
     }
-    await sinks.finish(signal);
     const reports = outcome.done.map(({ report }) => report);
     const report = runReport(runId, testReport(config), reports, outcome.failed, answeringOf(config));
+    // Put into words while the graph is loaded, which is not this thread's work.
+    const texts = Promise.resolve().then(() => reportTexts(report));
+    await settled([sinks.finish(signal), texts]);
     const record = runRecord({
       runId,
       config,
@@ -113,7 +116,7 @@ export async function runPipeline(
       outcome,
       work: work.summary(),
     });
-    await writeRecords(out, record, report);
+    await writeRecords(out, record, await texts);
     const seconds = (Date.parse(record.ended) - started.getTime()) / 1000;
     const { done, failed, up_to_date } = record.counts;
     progress({ event: "done", done, failed, up_to_date, ...spectra, seconds, work: record.work });
