@@ -24,8 +24,8 @@ const HALVES: Readonly<Partial<Record<TableName, Half>>> = {
 /** A model's rows in the spool. */
 export class StagedModel {
   readonly model: ModelHeader;
-  /** Of tables that become nodes. */
-  readonly rows = { layers: 0, neurons: 0 };
+  /** Rows per table. */
+  readonly rows = new Map<TableName, number>();
   readonly #spool: BatchSpool;
   readonly #batches: StagedBatch[] = [];
   readonly #hash: Hash;
@@ -41,10 +41,8 @@ export class StagedModel {
   async write(table: TableName, batch: TableBatch): Promise<void> {
     const half = HALVES[table];
     if (half === undefined) return;
-    if (table === "layers" || table === "neurons") {
-      hashRows(this.#hash.update(table), batch);
-      this.rows[table] += batch.rows;
-    }
+    if (half === "nodes") hashRows(this.#hash.update(table), batch);
+    this.rows.set(table, batch.rows + (this.rows.get(table) ?? 0));
     this.#batches.push({ half, table, rows: batch.rows, ...await this.#spool.write(batch.columns) });
   }
 

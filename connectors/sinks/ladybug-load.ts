@@ -11,9 +11,18 @@ import { constants, existsSync } from "node:fs";
 import { copyFile, mkdtemp, open, rename, rm, stat, statfs, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { codeOf, messageOf, show } from "../../src/model/errors.ts";
+import { codeOf, messageOf } from "../../src/model/errors.ts";
 import { SCHEMA_VERSION } from "../../src/model/tables.ts";
 import { GRAPH_TABLES, type GraphTable } from "./graph-schema.ts";
+import {
+  type Base,
+  baseOf,
+  countRows,
+  LINKS,
+  type LoadPlan,
+  NODES_COMMENT,
+  SCHEMA_COMMENT,
+} from "./ladybug-held.ts";
 import { createStatement } from "./ladybug-schema.ts";
 import { type Ladybug, openStore, type Store } from "./ladybug-store.ts";
 
@@ -38,56 +47,42 @@ const PAGES = [2 ** 26, 2 ** 28, 2 ** 30, 0];
 /** Staged files by name of the graph's table. */
 export type StagedFiles = ReadonlyMap<string, readonly StagedFile[]>;
 
-/** What a load is about. */
-export interface Load {
-  /** Final path of the store. */
-  readonly path: string;
-  /** An empty folder on the same file system. */
-  readonly folder: string;
-  readonly run: string;
-  /** Ids of the models that the staged rows replace. */
-  readonly models: readonly string[];
-  /** Digest of all that their nodes are made of, the run apart, and how many rows that is. */
-  readonly nodes: string;
-  readonly rows: { readonly layers: number; readonly neurons: number };
-  /**
-   * Completes the staged files.
-   *
-   * @param nodesStand whether only `LINKS` are needed
-   */
-  files(nodesStand: boolean): Promise<StagedFiles>;
-}
+/**
+ * Completes the staged files.
+ *
+ * @param nodesStand whether only `LINKS` are needed
+ */
+export type CompleteFiles = (nodesStand: boolean) => Promise<StagedFiles>;
 
-/** The store's only rooms for free text are the comments of its tables. Model's says which schema it has, Layer's what nodes. */
-const SCHEMA_COMMENT = "svrflow schema ";
-const NODES_COMMENT = "svrflow nodes ";
-
-/** What a test has found; all other tables follow from the models alone. */
-const LINKS: ReadonlySet<GraphTable> = new Set(
-  GRAPH_TABLES.filter(({ name }) => name === "FEEDS" || name === "CONNECTS"),
-);
+/** Where the new store is made. */
+const newStoreOf = ({ folder }: LoadPlan) => join(folder, "graph.lbug");
 
 /**
- * Replaces models in the store at `load.path`, which is made where there is none; other models stay as they are. A store that has the same
- * nodes keeps them: only its `LINKS` are replaced.
+ * Makes the store that is to take the place of the one at `plan.path`: with the staged models, and others that it has as they are. A store that
+ * has the same nodes keeps them: only its `LINKS` are replaced.
  *
  * @throws {Error} when another process has the store open for writing, it has another schema, a relation's end does not
- * exist, or the counts afterwards are not what they must be. The store is then what it was before.
+ * exist, or the counts afterwards are not what they must be
  */
-export async function loadGraph(lbug: Ladybug, load: Load, signal?: AbortSignal): Promise<void> {
-  const work = join(load.folder, "graph.lbug");
+export async function makeStore(
+  lbug: Ladybug,
+  plan: LoadPlan,
+  complete: CompleteFiles,
+  signal?: AbortSignal,
+): Promise<void> {
+  const work = newStoreOf(plan);
   // Held open, and so locked, until the new store is ready to take its place.
-  const current = existsSync(load.path) ? await openStore(lbug, load.path, "write") : null;
+  const current = existsSync(plan.path) ? await openStore(lbug, plan.path, "write") : null;
   try {
-    const base = current === null ? "nothing" : await baseOf(current, load);
+    const base = current === null ? "nothing" : await baseOf(current, plan);
     if (base !== "nothing") await current?.run("CHECKPOINT");
-    const files = await load.files(base === "nodes");
-    await requireRoom(load.folder, files, base === "nothing" ? 0 : (await stat(load.path)).size);
+    const files = await complete(base === "nodes");
+    await requireRoom(plan.folder, files, base === "nothing" ? 0 : (await stat(plan.path)).size);
     for (const [attempt, pages] of PAGES.entries()) {
       await removeStore(work);
-      if (base !== "nothing") await copyFile(load.path, work, constants.COPYFILE_FICLONE);
+      if (base !== "nothing") await copyFile(plan.path, work, constants.COPYFILE_FICLONE);
       try {
-        await fillStore(() => openStore(lbug, work, "write", pages), load, files, base, signal);
+        await fillStore(() => openStore(lbug, work, "write", pages), plan, files, base, signal);
         break;
       } catch (failure) {
         const full = /buffer pool is full/i.test(messageOf(failure));
@@ -99,47 +94,12 @@ export async function loadGraph(lbug: Ladybug, load: Load, signal?: AbortSignal)
   } finally {
     await current?.close();
   }
-  await rename(work, load.path);
-  await syncFolder(dirname(load.path));
 }
 
-/** What a store holds. */
-export interface Held {
-  /** The run that gave it each model, by the model's id. */
-  readonly runs: ReadonlyMap<string, string>;
-  /** Digest of the nodes of all models; null where it does not say. */
-  readonly nodes: string | null;
-}
-
-/**
- * Refuses a store that cannot take this run's rows.
- *
- * @throws {Error} when another process has it open for writing, it is no graph store or one of another schema
- */
-export async function probeStore(lbug: Ladybug, path: string): Promise<Held> {
-  if (!existsSync(path)) return { runs: new Map(), nodes: null };
-  return await withStore(lbug, path, async (store) => {
-    await checkSchema(store, path);
-    const rows = await store.run("MATCH (m:Model) RETURN m.id AS id, m.run_id AS run");
-    return {
-      runs: new Map(rows.map(({ id, run }) => [String(id), String(run)])),
-      nodes: await nodesOf(store),
-    };
-  });
-}
-
-async function withStore<T>(
-  lbug: Ladybug,
-  path: string,
-  work: (store: Store) => Promise<T>,
-  pages?: number,
-): Promise<T> {
-  const store = await openStore(lbug, path, "write", pages);
-  try {
-    return await work(store);
-  } finally {
-    await store.close();
-  }
+/** Puts the store that was made in its place, at once. */
+export async function placeStore(plan: LoadPlan): Promise<void> {
+  await rename(newStoreOf(plan), plan.path);
+  await syncFolder(dirname(plan.path));
 }
 
 /** A row in the store: measured are 124 bytes for an edge; and what an empty store and its logs take. */
@@ -168,71 +128,19 @@ async function removeStore(path: string): Promise<void> {
   for (const end of ["", ".wal", ".shadow"]) await rm(path + end, { force: true });
 }
 
-/** What a load begins with: the nodes that it would make, other models that it leaves alone, or an empty and compact store. */
-type Base = "nodes" | "others" | "nothing";
-
-async function baseOf(store: Store, load: Load): Promise<Base> {
-  await checkSchema(store, load.path);
-  if (await nodesStand(store, load)) return "nodes";
-  const rows = await store.run("MATCH (m:Model) WHERE NOT m.id IN $models RETURN count(*) AS n", {
-    models: [...load.models],
-  });
-  return Number(rows[0]?.["n"]) > 0 ? "others" : "nothing";
-}
-
-/** Whether the store has the nodes of these models and no others, as it says itself and as they count. */
-async function nodesStand(
-  store: Store,
-  { nodes, models, rows: { layers, neurons } }: Load,
-): Promise<boolean> {
-  if (await nodesOf(store) !== nodes) return false;
-  const required = new Map([
-    ["Model", models.length],
-    ["Layer", layers],
-    ["HAS_LAYER", layers],
-    ["SpectralNeuron", neurons],
-    ["HAS_NEURON", neurons],
-  ]);
-  for (const table of GRAPH_TABLES) {
-    if (!LINKS.has(table) && await countRows(store, table) !== required.get(table.name)) return false;
-  }
-  return true;
-}
-
-async function nodesOf(store: Store): Promise<string | null> {
-  const comment = await commentOf(store, "Layer");
-  return comment?.startsWith(NODES_COMMENT) === true ? comment.slice(NODES_COMMENT.length) : null;
-}
-
-async function commentOf(store: Store, table: string): Promise<string | undefined> {
-  const rows = await store.run(`CALL show_tables() WHERE name = '${table}' RETURN comment`);
-  return rows[0]?.["comment"]?.toString();
-}
-
-async function checkSchema(store: Store, path: string): Promise<void> {
-  const found = await commentOf(store, "Model") ?? "no table Model";
-  const required = `${SCHEMA_COMMENT}${SCHEMA_VERSION}`;
-  if (found !== required) {
-    throw new Error(
-      `opening graph store ${show(path)} to write: found ${show(found)}, required ${show(required)}; ` +
-        `move the file away or choose another output folder`,
-    );
-  }
-}
-
 async function fillStore(
   open: () => Promise<Store>,
-  load: Load,
+  plan: LoadPlan,
   files: StagedFiles,
   base: Base,
   signal?: AbortSignal,
 ): Promise<void> {
   const stores = new Stores(open);
   try {
-    await prepareStore(await stores.take(0), load, base);
+    await prepareStore(await stores.take(0), plan, base);
     for (const table of base === "nodes" ? LINKS : GRAPH_TABLES) {
       signal?.throwIfAborted();
-      await copyTable(stores, table, files.get(table.name) ?? [], load.folder);
+      await copyTable(stores, table, files.get(table.name) ?? [], plan.folder);
     }
     await (await stores.take(0)).run("CHECKPOINT");
   } finally {
@@ -266,12 +174,12 @@ class Stores {
 }
 
 /** An empty store gets its tables; in one that was copied the models, or their links alone, make room for their newer selves. */
-async function prepareStore(store: Store, load: Load, base: Base): Promise<void> {
-  const models = [...load.models];
+async function prepareStore(store: Store, plan: LoadPlan, base: Base): Promise<void> {
+  const models = [...plan.models];
   if (base === "nodes") {
     for (const { name } of LINKS) await store.run(`DROP TABLE ${name}`);
     for (const table of LINKS) await store.run(createStatement(table));
-    await store.run("MATCH (m:Model) SET m.run_id = $run", { run: load.run });
+    await store.run("MATCH (m:Model) SET m.run_id = $run", { run: plan.run });
   } else if (base === "others") {
     // Of the others it is not known.
     await store.run("COMMENT ON TABLE Layer IS ''");
@@ -281,7 +189,7 @@ async function prepareStore(store: Store, load: Load, base: Base): Promise<void>
   } else {
     for (const table of GRAPH_TABLES) await store.run(createStatement(table));
     await store.run(`COMMENT ON TABLE Model IS '${SCHEMA_COMMENT}${SCHEMA_VERSION}'`);
-    await store.run(`COMMENT ON TABLE Layer IS '${NODES_COMMENT}${load.nodes}'`);
+    await store.run(`COMMENT ON TABLE Layer IS '${NODES_COMMENT}${plan.nodes}'`);
   }
 }
 
@@ -323,12 +231,6 @@ function groups(files: readonly StagedFile[]): StagedFile[][] {
     room -= file.rows;
   }
   return found;
-}
-
-async function countRows(store: Store, { name, ends }: GraphTable): Promise<number> {
-  const pattern = ends === undefined ? `(n:${name})` : `(:${ends[0]})-[e:${name}]->(:${ends[1]})`;
-  const rows = await store.run(`MATCH ${pattern} RETURN count(*) AS n`);
-  return Number(rows[0]?.["n"]);
 }
 
 /**

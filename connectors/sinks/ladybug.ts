@@ -4,10 +4,13 @@ import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { OpenSink } from "../../src/model/ports.ts";
+import { TABLE_NAMES, type TableName } from "../../src/model/tables.ts";
 import { piecesOf } from "./batch-pieces.ts";
 import { BatchSpool } from "./batch-spool.ts";
 import { GraphFiles, StagedModel } from "./ladybug-files.ts";
-import { loadGraph, probeStore } from "./ladybug-load.ts";
+import { makeStoreApart } from "./ladybug-apart.ts";
+import { probeStore } from "./ladybug-held.ts";
+import { makeStore, MOST_ROWS, placeStore } from "./ladybug-load.ts";
 import { loadLadybug } from "./ladybug-store.ts";
 import { encodeModelId, removeStaging, stagingFolder } from "./staging.ts";
 import { endTableFiles } from "./table-file.ts";
@@ -83,36 +86,37 @@ export const openLadybugSink: OpenSink = async (run) => {
       try {
         if (committed.size === 0) return;
         const models = [...committed.values()].map(({ staged }) => staged);
-        const load = {
+        const plan = {
           path,
           folder: join(staging, "store"),
           run: run.runId,
           models: [...committed.keys()],
           nodes: digestOf([...committed].map(([id, { nodes }]): [string, string] => [id, nodes])),
-          rows: {
-            layers: models.reduce((sum, { rows }) => sum + rows.layers, 0),
-            neurons: models.reduce((sum, { rows }) => sum + rows.neurons, 0),
-          },
-          async files(nodesStand: boolean) {
-            if (tables === null) {
-              tables = new GraphFiles(join(staging, "tables-again"), run);
-              models.forEach((staged) => waiting.add(staged));
-              for (const staged of models) {
-                signal?.throwIfAborted();
-                await tables.add(staged, "links");
-              }
-            }
-            for (const staged of nodesStand ? [] : waiting) {
-              signal?.throwIfAborted();
-              await tables.add(staged, "nodes");
-            }
-            const files = await tables.close();
-            await endTableFiles();
-            return files;
-          },
+          rows: { layers: sum(models, "layers"), neurons: sum(models, "neurons") },
         };
-        await mkdir(load.folder);
-        await loadGraph(lbug, load, signal);
+        const complete = async (nodesStand: boolean) => {
+          if (tables === null) {
+            tables = new GraphFiles(join(staging, "tables-again"), run);
+            models.forEach((staged) => waiting.add(staged));
+            for (const staged of models) {
+              signal?.throwIfAborted();
+              await tables.add(staged, "links");
+            }
+          }
+          for (const staged of nodesStand ? [] : waiting) {
+            signal?.throwIfAborted();
+            await tables.add(staged, "nodes");
+          }
+          const files = await tables.close();
+          await endTableFiles();
+          return files;
+        };
+        await mkdir(plan.folder);
+        const rows = TABLE_NAMES.reduce((all, table) => all + sum(models, table), 0);
+        // A process of its own takes a tenth of a second.
+        if (rows > MOST_ROWS) await makeStoreApart(plan, complete, signal);
+        else await makeStore(lbug, plan, complete, signal);
+        await placeStore(plan);
       } finally {
         await end();
       }
@@ -120,6 +124,9 @@ export const openLadybugSink: OpenSink = async (run) => {
     abort: end,
   };
 };
+
+const sum = (models: readonly StagedModel[], table: TableName) =>
+  models.reduce((all, { rows }) => all + (rows.get(table) ?? 0), 0);
 
 /** Digest of the nodes of all models together, in whatever order they come. */
 function digestOf(models: readonly (readonly [id: string, nodes: string])[]): string {

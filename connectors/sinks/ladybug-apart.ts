@@ -1,0 +1,84 @@
+/**
+ * A load of the embedded graph store in a process of its own: what the store takes of memory while it loads, and does not give back, goes
+ * with that process; and where it ends its process, which it does when a disk fills in a transaction, the run goes on to say so.
+ */
+
+import { type ChildProcess, fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import type { LoadPlan } from "./ladybug-held.ts";
+import type { CompleteFiles, StagedFile } from "./ladybug-load.ts";
+
+const CHILD = fileURLToPath(
+  new URL(
+    import.meta.url.endsWith(".ts") ? "./ladybug-apart-process.ts" : "./ladybug-apart-process.js",
+    import.meta.url,
+  ),
+);
+
+/** What the process that loads is told: what to do, then which files, when it has asked. */
+export type Order = { readonly plan: LoadPlan } | {
+  readonly files: readonly (readonly [string, readonly StagedFile[]])[];
+};
+
+/** What it says. */
+export type Word =
+  | { readonly says: "files"; readonly nodesStand: boolean }
+  | { readonly says: "done" }
+  | { readonly says: "failed"; readonly message: string };
+
+/**
+ * As `makeStore`, in another process.
+ *
+ * @throws {Error} what went wrong there, or how that process ended; the signal's reason once it is ended
+ */
+export async function makeStoreApart(
+  plan: LoadPlan,
+  complete: CompleteFiles,
+  signal?: AbortSignal,
+): Promise<void> {
+  signal?.throwIfAborted();
+  const child = fork(CHILD, [], { execArgv: [], stdio: ["ignore", "ignore", "inherit", "ipc"] });
+  const stop = () => void child.kill("SIGKILL");
+  signal?.addEventListener("abort", stop, { once: true });
+  try {
+    await conversation(child, plan, complete);
+  } catch (failure) {
+    signal?.throwIfAborted();
+    throw failure;
+  } finally {
+    signal?.removeEventListener("abort", stop);
+    stop();
+  }
+}
+
+/** Ends when the process has: what it had open is closed then. */
+function conversation(child: ChildProcess, plan: LoadPlan, complete: CompleteFiles): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let end: { readonly failure: unknown } | "done" | null = null;
+    const failed = (failure: unknown) => {
+      end ??= { failure };
+      child.kill("SIGKILL");
+    };
+    // Where it has ended meanwhile, that is said when it is heard.
+    const tell = (order: Order) => child.connected && child.send(order, (): void => undefined);
+    child.on("message", (word: Word) => {
+      if (word.says === "done") end ??= "done";
+      else if (word.says === "failed") failed(new Error(word.message));
+      else complete(word.nodesStand).then((files) => tell({ files: [...files] }), failed);
+    });
+    child.on("error", (cause) => {
+      end ??= { failure: cause };
+      // A process that never began has no end.
+      if (child.pid === undefined) reject(cause);
+    });
+    child.on("exit", (code, killed) => {
+      if (end === "done") resolve();
+      else reject(end === null ? new Error(died(killed ?? `code ${String(code)}`)) : end.failure as Error);
+    });
+    tell({ plan });
+  });
+}
+
+const died = (how: string) =>
+  `loading the graph: the process that loads it ended with ${how}, required an answer; ` +
+  "the tables are complete, and the same run loads them";
