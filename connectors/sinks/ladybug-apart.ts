@@ -4,6 +4,7 @@
  */
 
 import { type ChildProcess, fork } from "node:child_process";
+import type { EventEmitter } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { LoadPlan } from "./ladybug-held.ts";
 import type { CompleteFiles, StagedFile } from "./ladybug-load.ts";
@@ -54,6 +55,8 @@ export async function makeStoreApart(
 /** Ends when the process has: what it had open is closed then. */
 function conversation(child: ChildProcess, plan: LoadPlan, complete: CompleteFiles): Promise<void> {
   return new Promise((resolve, reject) => {
+    // Deno's types leave out that it is one.
+    const events = child as unknown as EventEmitter;
     let end: { readonly failure: unknown } | "done" | null = null;
     const failed = (failure: unknown) => {
       end ??= { failure };
@@ -61,17 +64,17 @@ function conversation(child: ChildProcess, plan: LoadPlan, complete: CompleteFil
     };
     // Where it has ended meanwhile, that is said when it is heard.
     const tell = (order: Order) => child.connected && child.send(order, (): void => undefined);
-    child.on("message", (word: Word) => {
+    events.on("message", (word: Word) => {
       if (word.says === "done") end ??= "done";
       else if (word.says === "failed") failed(new Error(word.message));
       else complete(word.nodesStand).then((files) => tell({ files: [...files] }), failed);
     });
-    child.on("error", (cause) => {
+    events.on("error", (cause: Error) => {
       end ??= { failure: cause };
       // A process that never began has no end.
       if (child.pid === undefined) reject(cause);
     });
-    child.on("exit", (code, killed) => {
+    events.on("exit", (code: number | null, killed: string | null) => {
       if (end === "done") resolve();
       else reject(end === null ? new Error(died(killed ?? `code ${String(code)}`)) : end.failure as Error);
     });

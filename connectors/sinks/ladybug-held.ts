@@ -6,8 +6,9 @@ import { SCHEMA_VERSION } from "../../src/model/tables.ts";
 import { GRAPH_TABLES, type GraphTable } from "./graph-schema.ts";
 import { type Ladybug, openStore, type Store } from "./ladybug-store.ts";
 
-/** The store's only rooms for free text are the comments of its tables. Model's says which schema it has, Layer's what nodes. */
+/** Begins the comment of `Model`, which says what schema the store has: its only rooms for free text are the comments of its tables. */
 export const SCHEMA_COMMENT = "svrflow schema ";
+/** Begins the comment of `Layer`: the digest of all nodes follows. */
 export const NODES_COMMENT = "svrflow nodes ";
 
 /** What a test has found; all other tables follow from the models alone. */
@@ -60,6 +61,7 @@ export interface LoadPlan {
 /** What a load begins with: the nodes that it would make, other models that it leaves alone, or an empty and compact store. */
 export type Base = "nodes" | "others" | "nothing";
 
+/** Compares a store with what a load brings. @throws {Error} when it has another schema */
 export async function baseOf(store: Store, load: LoadPlan): Promise<Base> {
   await checkSchema(store, load.path);
   if (await nodesStand(store, load)) return "nodes";
@@ -109,6 +111,7 @@ async function checkSchema(store: Store, path: string): Promise<void> {
   }
 }
 
+/** Rows of a table. */
 export async function countRows(store: Store, { name, ends }: GraphTable): Promise<number> {
   const pattern = ends === undefined ? `(n:${name})` : `(:${ends[0]})-[e:${name}]->(:${ends[1]})`;
   const rows = await store.run(`MATCH ${pattern} RETURN count(*) AS n`);

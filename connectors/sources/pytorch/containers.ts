@@ -23,7 +23,7 @@ export interface TorchContainer {
 const LONGEST_PICKLE = 64 * 2 ** 20;
 
 /** The legacy container does not say how long its pickle is: this much is tried first, and eight times more each time. */
-const FIRST_TRY = 2 ** 20;
+const FIRST_TRY = 2 ** 16;
 
 /** What a legacy file begins with, pickled. */
 const MAGIC = 0x1950a86a20f9469cfc6cn;
