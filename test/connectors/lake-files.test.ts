@@ -207,11 +207,17 @@ describe("the files of a lake", () => {
     let closed = 0;
     const broken: LakePlace = {
       ...lake,
-      open: async (path) => ({
-        ...(await lake.open(path))!,
-        slice: () => Promise.reject(failure),
-        close: () => Promise.resolve(void closed++),
-      }),
+      async open(path) {
+        const file = (await lake.open(path))!;
+        return {
+          ...file,
+          slice: () => Promise.reject(failure),
+          async close() {
+            closed++;
+            await file.close();
+          },
+        };
+      },
     };
     await expect(storedModels(broken)).rejects.toBe(failure);
     await expect(readTable(broken, model!, "edges").next()).rejects.toBe(failure);
