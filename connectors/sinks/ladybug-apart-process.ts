@@ -37,4 +37,5 @@ if ("plan" in order) {
     await say({ says: "failed", message: messageOf(failure) });
   }
 }
-process.exit();
+// Until the run has heard that, and ends it.
+setInterval(() => undefined, 60_000);

@@ -52,7 +52,7 @@ export async function makeStoreApart(
   }
 }
 
-/** Ends when the process has: what it had open is closed then. */
+/** Ends when the process has, which waits for that: where it ended by itself, Deno could hear of that before it heard the last word. */
 function conversation(child: ChildProcess, plan: LoadPlan, complete: CompleteFiles): Promise<void> {
   return new Promise((resolve, reject) => {
     // Deno's types leave out that it is one.
@@ -65,8 +65,10 @@ function conversation(child: ChildProcess, plan: LoadPlan, complete: CompleteFil
     // Where it has ended meanwhile, that is said when it is heard.
     const tell = (order: Order) => child.connected && child.send(order, (): void => undefined);
     events.on("message", (word: Word) => {
-      if (word.says === "done") end ??= "done";
-      else if (word.says === "failed") failed(new Error(word.message));
+      if (word.says === "done") {
+        end ??= "done";
+        child.kill("SIGKILL");
+      } else if (word.says === "failed") failed(new Error(word.message));
       else complete(word.nodesStand).then((files) => tell({ files: [...files] }), failed);
     });
     events.on("error", (cause: Error) => {

@@ -30,11 +30,12 @@ export class StagedModel {
   readonly #batches: StagedBatch[] = [];
   readonly #hash: Hash;
 
-  constructor(model: ModelHeader, spool: BatchSpool) {
+  /** @param version of the program: another one may make other nodes of the same rows */
+  constructor(model: ModelHeader, spool: BatchSpool, version: string) {
     this.model = model;
     this.#spool = spool;
     const { id, uri, format, series, step } = model;
-    this.#hash = createHash("sha256").update(JSON.stringify([id, uri, format, series, step]));
+    this.#hash = createHash("sha256").update(JSON.stringify([version, id, uri, format, series, step]));
   }
 
   /** Takes rows; those of tables that have no place in the graph are dropped. */

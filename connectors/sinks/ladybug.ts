@@ -59,7 +59,7 @@ export const openLadybugSink: OpenSink = async (run) => {
     async begin(model) {
       encodeModelId(model.id);
       await mkdir(staging, { recursive: true });
-      const staged = new StagedModel(model, spool);
+      const staged = new StagedModel(model, spool, run.version);
       return {
         async write(table, batch) {
           for (const piece of piecesOf(batch)) await staged.write(table, piece);
@@ -97,6 +97,7 @@ export const openLadybugSink: OpenSink = async (run) => {
         const complete = async (nodesStand: boolean) => {
           if (tables === null) {
             tables = new GraphFiles(join(staging, "tables-again"), run);
+            waiting.clear();
             models.forEach((staged) => waiting.add(staged));
             for (const staged of models) {
               signal?.throwIfAborted();

@@ -35,7 +35,7 @@ export async function digestFile(
   const digested = parts.reduce((sum, { start, end }) => sum + end - start, 0);
   const whole = digested >= size * (remote === undefined ? 0.5 : NEARLY_ALL);
   const ranges = whole ? all : parts;
-  const name = source.content === undefined ? null : `${source.content} ${nameOf(whole ? [] : parts)}`;
+  const name = source.content === undefined ? null : `${source.content} ${whole ? "whole" : nameOf(parts)}`;
   const before = name === null ? undefined : known?.find(name);
   const sha256 = before ?? await digestOf(source, ranges, signal);
   if (name !== null) known?.put(name, sha256);
@@ -68,7 +68,6 @@ async function digestOf(
 
 /** A short name for parts of a file: a model has thousands. */
 function nameOf(parts: readonly ByteRange[]): string {
-  if (parts.length === 0) return "whole";
   return createHash("sha256").update(JSON.stringify(parts)).digest("base64url");
 }
 

@@ -23,7 +23,10 @@ export async function openFile(path: string): Promise<ByteSource> {
   // Before opening: to open a pipe is to wait for its writer.
   await checked(path);
   const handle = await open(path, "r").catch((cause: unknown) => refuse(path, cause));
-  const stats = await handle.stat({ bigint: true });
+  const stats = await handle.stat({ bigint: true }).catch(async (cause: unknown) => {
+    await handle.close();
+    return refuse(path, cause);
+  });
   const size = Number(stats.size);
   const content = contentOf(stats);
   return {
@@ -42,7 +45,10 @@ async function checked(path: string): Promise<Stats> {
   );
 }
 
-/** Whoever changes a file changes its inode or the time of its last change, which no program can set. */
+/**
+ * Whoever writes to a file changes its inode or the time of its last change, which no program can set on a Unix. (Only what is written again to
+ * a page in memory that has not gone to the disk yet does not show.)
+ */
 function contentOf({ dev, ino, size, mtimeNs, ctimeNs, mtimeMs, ctimeMs }: BigIntStats): string | null {
   const now = Date.now();
   if (now - Number(ctimeMs) < RECENT || now - Number(mtimeMs) < RECENT) return null;

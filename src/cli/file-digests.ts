@@ -13,8 +13,8 @@ export class FileDigests implements KnownDigests {
   readonly #now = new Map<string, string>();
 
   /** @param earlier untrusted: what is no digest is left out */
-  constructor(earlier: DigestRecord = {}) {
-    this.#earlier = new Map(Object.entries(earlier).filter(([, each]) => SHA256.test(each)));
+  constructor(earlier?: DigestRecord | null) {
+    this.#earlier = new Map(Object.entries(earlier ?? {}).filter(([, each]) => SHA256.test(each)));
   }
 
   find(content: string): string | undefined {

@@ -71,26 +71,11 @@ export function hostRecord(): Pick<RunRecord, "schema_version" | "versions" | "h
   };
 }
 
-/** `report.json` and `report.md`. */
-export interface ReportTexts {
-  readonly json: string;
-  readonly markdown: string;
-}
-
-/** A report in both forms: thousands of models take a while. */
-export function reportTexts(report: RunReport): ReportTexts {
-  return { json: `${JSON.stringify(report, null, 2)}\n`, markdown: reportMarkdown(report) };
-}
-
 /** Writes the three files, each whole or not at all. `run.json` comes last: where it stands, the run is complete. */
-export async function writeRecords(
-  out: string,
-  record: RunRecord,
-  { json, markdown }: ReportTexts,
-): Promise<void> {
+export async function writeRecords(out: string, record: RunRecord, report: RunReport): Promise<void> {
   await writeWhole(
-    [join(out, "report.json"), json],
-    [join(out, "report.md"), markdown],
+    [join(out, "report.json"), `${JSON.stringify(report, null, 2)}\n`],
+    [join(out, "report.md"), reportMarkdown(report)],
     [join(out, "run.json"), `${JSON.stringify(record, null, 2)}\n`],
   );
 }

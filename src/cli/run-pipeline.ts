@@ -16,7 +16,7 @@ import { planModels } from "./models.ts";
 import { OpenSinks } from "./open-sinks.ts";
 import { openFolder } from "./output-folder.ts";
 import type { Progress } from "./progress.ts";
-import { reportTexts, type RunRecord, writeRecords } from "./records.ts";
+import { type RunRecord, writeRecords } from "./records.ts";
 import { type RunReport, runReport } from "./run-report.ts";
 import { runModels } from "./run-models.ts";
 import { runRecord } from "./run-record.ts";
@@ -102,11 +102,9 @@ export async function runPipeline(
     if (outcome.done.some(({ work }) => work !== "none")) {
       progress({ event: "graph", models: outcome.done.length });
     }
+    await sinks.finish(signal);
     const reports = outcome.done.map(({ report }) => report);
     const report = runReport(runId, testReport(config), reports, outcome.failed, answeringOf(config));
-    // Put into words while the graph is loaded, which is not this thread's work.
-    const texts = Promise.resolve().then(() => reportTexts(report));
-    await settled([sinks.finish(signal), texts]);
     const record = runRecord({
       runId,
       config,
@@ -116,7 +114,7 @@ export async function runPipeline(
       outcome,
       work: work.summary(),
     });
-    await writeRecords(out, record, await texts);
+    await writeRecords(out, record, report);
     const seconds = (Date.parse(record.ended) - started.getTime()) / 1000;
     const { done, failed, up_to_date } = record.counts;
     progress({ event: "done", done, failed, up_to_date, ...spectra, seconds, work: record.work });

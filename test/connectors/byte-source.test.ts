@@ -136,11 +136,9 @@ describe("the digest of a file", () => {
     const first = new FileDigests();
     const { sha256 } = await digested(first);
     const [key = ""] = Object.keys(first.record());
-    for (const wrong of ["", "x".repeat(64), sha256.toUpperCase()]) {
-      expect(await digested(new FileDigests({ [key]: wrong }))).toMatchObject({
-        sha256,
-        read: CONTENT.length,
-      });
+    const wrong = ["", "x".repeat(64), sha256.toUpperCase(), null, 7].map((each) => ({ [key]: each }));
+    for (const record of [...wrong, null, [], "x"] as unknown as Record<string, string>[]) {
+      expect(await digested(new FileDigests(record))).toMatchObject({ sha256, read: CONTENT.length });
     }
   });
 });

@@ -118,6 +118,15 @@ describe("a graph that has the nodes of a run already", () => {
     expect(found).toEqual(await graphOf("a", "b", "c"));
   });
 
+  it("takes the later rows of a model that comes again in one run", async () => {
+    await runOnce(["a", fixture(5)]);
+    await runOnce(["a", fixture(5)], ["a", fixture(8)]);
+    const found = await graphOf("a");
+    await rm(join(out, "graph.lbug"));
+    await runOnce(["a", fixture(8)]);
+    expect(found).toEqual(await graphOf("a"));
+  });
+
   it("knows its nodes no longer when one model alone was replaced", async () => {
     await runOnce(["a", fixture(5)], ["b", fixture(6)]);
     await runOnce(["a", fixture(8)]);
@@ -137,7 +146,7 @@ describe("a load in a process of its own", () => {
   async function staged(tables: Tables): Promise<void> {
     const run = runInto(out);
     spool = new BatchSpool(join(out, "spool"));
-    const model = new StagedModel(header("a"), spool);
+    const model = new StagedModel(header("a"), spool, run.version);
     for (const table of TABLE_NAMES) {
       if (tables[table].length > 0) await model.write(table, batchOfRows(TABLES[table], tables[table]));
     }
@@ -169,6 +178,18 @@ describe("a load in a process of its own", () => {
     await makeStoreApart(plan, complete);
     await placeStore(plan);
     expect(await graphOf("a", "b", "c")).toEqual(here);
+  });
+
+  it("hears its last word though this process was busy when it came", async () => {
+    await staged(fixture(5));
+    const made = makeStoreApart(plan, async (nodesStand) => {
+      // The other process is done long before this one listens again.
+      setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2500), 20);
+      return await complete(nodesStand);
+    });
+    await made;
+    await placeStore(plan);
+    expect((await asked("MATCH (m:Model) RETURN m.id"))[0]).toEqual([["a"]]);
   });
 
   it("says what went wrong there, and leaves the store as it was", async () => {
