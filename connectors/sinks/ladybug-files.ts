@@ -7,7 +7,7 @@ import type { ModelHeader, RunHeader } from "../../src/model/ports.ts";
 import { type TableBatch, type TableName, TABLES } from "../../src/model/tables.ts";
 import type { BatchSpool, Spooled } from "./batch-spool.ts";
 import { GRAPH_TABLES, type GraphRows, graphRows, type GraphTable, modelRow } from "./graph-schema.ts";
-import { MOST_ROWS, type StagedFile } from "./ladybug-load.ts";
+import { MOST_ROWS, type StagedFile, type StagedFiles } from "./ladybug-load.ts";
 import { newTableFile, type TableFile } from "./table-file.ts";
 import { hashRows } from "./unchanged-tables.ts";
 
@@ -114,7 +114,7 @@ export class GraphFiles {
     await Promise.allSettled(open.map(({ writer }) => writer.abandon()));
   }
 
-  async close(): Promise<ReadonlyMap<string, readonly StagedFile[]>> {
+  async close(): Promise<StagedFiles> {
     await this.#last;
     for (const [name, open] of this.#open) await this.#close(name, open);
     return this.#files;

@@ -38,7 +38,7 @@ export const openLadybugSink: OpenSink = async (run) => {
   const lbug = loadLadybug();
   const held = await probeStore(lbug, path);
   const spool = new BatchSpool(join(staging, "rows"));
-  const committed = new Map<string, { readonly staged: StagedModel; readonly nodes: string }>();
+  const committed = new Map<string, StagedModel>();
   /** Committed models whose nodes are not in `tables`: the graph may have them as they are. */
   const waiting = new Set<StagedModel>();
   /** Of the models that have been committed; null where it has to be made anew. */
@@ -75,7 +75,7 @@ export const openLadybugSink: OpenSink = async (run) => {
             await forget();
             throw failure;
           }
-          committed.set(model.id, { staged, nodes: staged.nodes() });
+          committed.set(model.id, staged);
           return [];
         },
         abort: () => Promise.resolve(),
@@ -85,13 +85,13 @@ export const openLadybugSink: OpenSink = async (run) => {
     async finish(signal) {
       try {
         if (committed.size === 0) return;
-        const models = [...committed.values()].map(({ staged }) => staged);
+        const models = [...committed.values()];
         const plan = {
           path,
           folder: join(staging, "store"),
           run: run.runId,
           models: [...committed.keys()],
-          nodes: digestOf([...committed].map(([id, { nodes }]): [string, string] => [id, nodes])),
+          nodes: digestOf(models),
           rows: { layers: sum(models, "layers"), neurons: sum(models, "neurons") },
         };
         const complete = async (nodesStand: boolean) => {
@@ -130,7 +130,7 @@ const sum = (models: readonly StagedModel[], table: TableName) =>
   models.reduce((all, { rows }) => all + (rows.get(table) ?? 0), 0);
 
 /** Digest of the nodes of all models together, in whatever order they come. */
-function digestOf(models: readonly (readonly [id: string, nodes: string])[]): string {
-  const ordered = [...models].sort(([a], [b]) => a < b ? -1 : 1);
-  return createHash("sha256").update(JSON.stringify(ordered)).digest("hex");
+function digestOf(models: readonly StagedModel[]): string {
+  // Each is of its model's id as well.
+  return createHash("sha256").update(models.map((staged) => staged.nodes()).sort().join(" ")).digest("hex");
 }

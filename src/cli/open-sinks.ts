@@ -1,8 +1,7 @@
-/** The sinks of a run, opened and ended together. */
+/** The sinks of a run, opened one after another and ended together. */
 
 import type { RunConfig } from "../../config/schema.ts";
 import { type SinkName, SINKS } from "../../connectors/sinks/registry.ts";
-import { settled } from "../../connectors/settled.ts";
 import type { RunHeader, Sink } from "../model/ports.ts";
 import { serverChoices } from "./server-options.ts";
 
@@ -15,7 +14,7 @@ export class OpenSinks {
     this.#run = run;
   }
 
-  /** @throws what the first sink that cannot be opened throws; the others are to be aborted */
+  /** @throws what the first sink that cannot be opened throws; those before it are to be aborted */
   async open(config: RunConfig): Promise<void> {
     const graphs = { embedded: ["ladybug"], neo4j: ["neo4j"], none: [] } as const;
     const names: SinkName[] = [...config.sinks, ...graphs[config.graph]];
@@ -23,11 +22,7 @@ export class OpenSinks {
       ...config.graph === "neo4j" ? { neo4j: serverChoices(config.neo4j) } : {},
       ...config.lake === undefined ? {} : { parquet: { lake: config.lake } },
     };
-    const opening = [...new Set(names)].map(async (name) => await (await SINKS[name](choices))(this.#run));
-    for (const sink of await Promise.allSettled(opening)) {
-      if (sink.status === "fulfilled") this.all.push(sink.value);
-    }
-    await settled(opening);
+    for (const name of new Set(names)) this.all.push(await (await SINKS[name](choices))(this.#run));
   }
 
   async finish(signal?: AbortSignal): Promise<void> {

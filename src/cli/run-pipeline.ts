@@ -5,7 +5,6 @@ import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type LoadedConfig, runConfigOf } from "../../config/load.ts";
 import type { RunConfigInput } from "../../config/schema.ts";
-import { settled } from "../../connectors/settled.ts";
 import { OverlapCache } from "../flow/overlap-cache.ts";
 import type { SpectrumEvent } from "../flow/workshop.ts";
 import { VERSION } from "../version.ts";
@@ -89,11 +88,11 @@ export async function runPipeline(
   progress({ event: "run", run_id: runId, models: planned.length, out });
   try {
     const marks = new ModelMarks(out);
-    const opening = sinks.open(config);
-    const tidied = marks.tidy();
-    const kept = cache === null ? null : OverlapCache.open({ ...cache.overlaps, alone: cache.alone });
-    await settled([opening, tidied, ...kept === null ? [] : [kept]]);
-    const overlaps = await kept;
+    await marks.tidy();
+    const overlaps = cache === null
+      ? null
+      : await OverlapCache.open({ ...cache.overlaps, alone: cache.alone });
+    await sinks.open(config);
     const outcome = await runModels(planned, modelsAtATime(config), {
       ...{ runId, out, config, weight, sinks: sinks.all, marks, overlaps, spectrumDone, progress, signal },
       workshop: () => workshop.open(),
