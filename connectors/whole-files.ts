@@ -4,8 +4,8 @@ import { open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { cannotWrite } from "./sinks/new-file.ts";
 
-/** What a file is to hold: a text, bytes, or bytes that are made piece by piece. */
-export type FileContent = string | Uint8Array | Iterable<Uint8Array>;
+/** What a file is to hold: a text, bytes, or either in pieces that are made one after another. */
+export type FileContent = string | Uint8Array | Iterable<Uint8Array> | AsyncIterable<string>;
 
 /**
  * Replaces files: all are written aside before the first appears, so that a disk that is full leaves those that were there.
@@ -40,7 +40,7 @@ async function writeDown(path: string, content: FileContent): Promise<void> {
   const file = await open(path, "w");
   try {
     const pieces = typeof content === "string" || content instanceof Uint8Array ? [content] : content;
-    for (const piece of pieces) await file.writeFile(piece);
+    for await (const piece of pieces) await file.writeFile(piece);
     await file.sync();
   } finally {
     await file.close();

@@ -21,6 +21,9 @@ export const STATE_FOLDER = ".state";
 /** A report of thousands of connections has megabytes; a file beyond this is none of ours. */
 const LARGEST = 2 ** 28;
 
+/** Characters of marks whose reports are held: those of some dozen small models, and not those of ten thousand. */
+const HELD = 2 ** 20;
+
 /** A model that is done. */
 export interface ModelMark {
   readonly format: number;
@@ -37,6 +40,9 @@ export interface ModelMark {
 /** The marks in an output folder. */
 export class ModelMarks {
   readonly #folder: string;
+  /** Reports seen last, by model; the others are read again. */
+  readonly #held = new Map<string, { readonly report: ModelReport; readonly size: number }>();
+  #room = HELD;
 
   constructor(out: string) {
     this.#folder = join(out, STATE_FOLDER);
@@ -56,8 +62,11 @@ export class ModelMarks {
       const file = await open(this.#path(id), "r");
       try {
         if ((await file.stat()).size > LARGEST) return null;
-        const mark = JSON.parse(await file.readFile("utf8")) as ModelMark;
-        return mark.format === FORMAT && mark.entry.id === id ? mark : null;
+        const text = await file.readFile("utf8");
+        const mark = JSON.parse(text) as ModelMark;
+        if (mark.format !== FORMAT || mark.entry.id !== id) return null;
+        this.#hold(mark, text.length);
+        return mark;
       } finally {
         await file.close();
       }
@@ -76,7 +85,28 @@ export class ModelMarks {
     const path = this.#path(mark.entry.id);
     await mkdir(this.#folder, { recursive: true });
     await writeWhole([path, text]);
-    return JSON.parse(text) as ModelMark;
+    const put = JSON.parse(text) as ModelMark;
+    this.#hold(put, text.length);
+    return put;
+  }
+
+  /**
+   * The report in the mark of a model that this run has found or put.
+   *
+   * @throws {Error} when it is gone since; names the file
+   */
+  async report(id: string): Promise<ModelReport> {
+    const report = this.#held.get(id)?.report ?? (await this.find(id))?.report;
+    if (report !== undefined) return report;
+    throw new Error(`${this.#path(id)}: found no such mark any more, required the one that this run left`);
+  }
+
+  #hold({ entry: { id }, report }: ModelMark, size: number): void {
+    this.#room += this.#held.get(id)?.size ?? 0;
+    this.#held.delete(id);
+    if (size > this.#room) return;
+    this.#held.set(id, { report, size });
+    this.#room -= size;
   }
 
   #path(id: string): string {

@@ -11,7 +11,7 @@ import type { InputFile, WrittenFile } from "../model/ports.ts";
 import { SCHEMA_VERSION, type TableName } from "../model/tables.ts";
 import { VERSION } from "../version.ts";
 import { reportMarkdown } from "./report-markdown.ts";
-import type { FailedModel, RunReport } from "./run-report.ts";
+import { type FailedModel, type ModelReports, type ReportFrame, reportJson } from "./run-report.ts";
 import type { WorkSummary } from "./work-summary.ts";
 
 /** `run.json`: what is needed to do the run again, and to trust it. */
@@ -72,10 +72,15 @@ export function hostRecord(): Pick<RunRecord, "schema_version" | "versions" | "h
 }
 
 /** Writes the three files, each whole or not at all. `run.json` comes last: where it stands, the run is complete. */
-export async function writeRecords(out: string, record: RunRecord, report: RunReport): Promise<void> {
+export async function writeRecords(
+  out: string,
+  record: RunRecord,
+  frame: ReportFrame,
+  models: ModelReports,
+): Promise<void> {
   await writeWhole(
-    [join(out, "report.json"), `${JSON.stringify(report, null, 2)}\n`],
-    [join(out, "report.md"), reportMarkdown(report)],
+    [join(out, "report.json"), reportJson(frame, models)],
+    [join(out, "report.md"), reportMarkdown(frame, models)],
     [join(out, "run.json"), `${JSON.stringify(record, null, 2)}\n`],
   );
 }

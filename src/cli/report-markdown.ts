@@ -5,7 +5,7 @@ import type { Finding, FindingTable, Query } from "../analysis/findings/finding.
 import { decimal } from "../analysis/findings/words.ts";
 import type { ModelReport } from "../analysis/report.ts";
 import { modelTables } from "../analysis/report-tables.ts";
-import type { RunReport } from "./run-report.ts";
+import type { ModelReports, ReportFrame } from "./run-report.ts";
 import { fencedBlock, markdownTable, markdownText } from "./text.ts";
 
 /** How the queries of a report are run. */
@@ -13,31 +13,29 @@ const ASKING =
   "Each query, run as printed, answers the numbers above it: Cypher by `svr query --out <this folder>` (or in Neo4j, where the run's graph is there), " +
   "SQL by DuckDB in this folder. Numbers are shown with four digits; `report.json` has all.";
 
-/** The report as Markdown. Names come from files: each is escaped. */
-export function reportMarkdown(report: RunReport): string {
-  const { models } = report;
-  const failed = report.failed.length === 0 ? [] : [
-    "## Failed",
-    report.failed.map(({ id, error }) => `- ${markdownText(id)}: ${markdownText(error)}`).join("\n"),
+/** The report as Markdown, a model at a time. Names come from files: each is escaped. */
+export async function* reportMarkdown(frame: ReportFrame, models: ModelReports): AsyncGenerator<string> {
+  const head = [
+    `# svrflow run ${markdownText(frame.run_id)}`,
+    markdownText(frame.meaning),
+    markdownText(frame.ranking),
+    ...await someHasQueries(models) ? [ASKING] : [],
+    ...frame.comparison.length > 1 ? comparison(frame) : [],
   ];
-  return `${
-    [
-      `# svrflow run ${markdownText(report.run_id)}`,
-      markdownText(report.meaning),
-      markdownText(report.ranking),
-      ...models.some(hasQueries) ? [ASKING] : [],
-      ...models.length > 1 ? comparison(report) : [],
-      ...models.flatMap((model) => modelSection(model, report)),
-      ...failed,
-    ].join("\n\n")
-  }\n`;
+  yield head.join("\n\n");
+  for await (const model of models()) yield `\n\n${modelSection(model, frame).join("\n\n")}`;
+  const failed = frame.failed.map(({ id, error }) => `- ${markdownText(id)}: ${markdownText(error)}`);
+  yield failed.length === 0 ? "\n" : `\n\n## Failed\n\n${failed.join("\n")}\n`;
 }
 
-function hasQueries({ findings }: ModelReport): boolean {
-  return findings.some(({ queries }) => queries.length > 0);
+async function someHasQueries(models: ModelReports): Promise<boolean> {
+  for await (const { findings } of models()) {
+    if (findings.some(({ queries }) => queries.length > 0)) return true;
+  }
+  return false;
 }
 
-function comparison({ comparison: models }: RunReport): string[] {
+function comparison({ comparison: models }: ReportFrame): string[] {
   const sentences = comparisonSentences(models);
   return [
     "## Models side by side",
@@ -47,7 +45,7 @@ function comparison({ comparison: models }: RunReport): string[] {
   ];
 }
 
-function modelSection(model: ModelReport, { test }: RunReport): string[] {
+function modelSection(model: ModelReport, { test }: ReportFrame): string[] {
   return [
     `## ${markdownText(model.id)}`,
     ...model.warnings.map((warning) => `> warning: ${markdownText(warning)}`),

@@ -5,7 +5,7 @@ import { type Finding, ranked } from "../analysis/findings/finding.ts";
 import { pText } from "../analysis/findings/words.ts";
 import type { ModelReport } from "../analysis/report.ts";
 import { modelTables } from "../analysis/report-tables.ts";
-import type { RunReport } from "./run-report.ts";
+import type { ModelReports, ReportFrame, RunReport } from "./run-report.ts";
 import { plainTable, printable } from "./text.ts";
 
 /** So many findings of a model are told. */
@@ -19,7 +19,7 @@ const MOST_OF_COLLECTION = 8;
 export const MOST_SHOWN = 8;
 
 /** One model: its most surprising findings, then its tables. */
-export function modelText(model: ModelReport, { test }: Pick<RunReport, "test">): string {
+export function modelText(model: ModelReport, { test }: Pick<ReportFrame, "test">): string {
   const title = printable(`${model.id}  (${model.format}, ${model.uri})`);
   const told = model.findings.slice(0, MOST_FINDINGS).map((finding, at) =>
     findingText(finding, `${at + 1}. `, model.null_control !== null)
@@ -54,7 +54,7 @@ function findingText(
 }
 
 /** Models side by side; empty for a single one. */
-export function comparisonText({ comparison }: RunReport): string {
+export function comparisonText({ comparison }: ReportFrame): string {
   if (comparison.length < 2) return "";
   const shown = comparison.slice(0, MOST_COMPARED);
   const more = comparison.length - shown.length;
@@ -67,12 +67,16 @@ export function comparisonText({ comparison }: RunReport): string {
 }
 
 /** The most surprising findings over all models, each with its model. */
-export function collectionText({ models, test }: RunReport): string {
-  const owner = new Map(
-    models.flatMap(({ id, findings }) => findings.map((finding) => [finding, id] as const)),
-  );
-  const all = ranked([...owner.keys()], Math.log(test.alpha)).filter(({ surprise }) => surprise !== null)
-    .slice(0, MOST_OF_COLLECTION);
+export async function collectionText({ test }: ReportFrame, models: ModelReports): Promise<string> {
+  const owner = new Map<Finding, string>();
+  for await (const { id, findings } of models()) {
+    for (const finding of findings) if (finding.surprise !== null) owner.set(finding, id);
+    // Only those are kept that still may be told.
+    for (const finding of ranked([...owner.keys()], Math.log(test.alpha)).slice(MOST_OF_COLLECTION)) {
+      owner.delete(finding);
+    }
+  }
+  const all = ranked([...owner.keys()], Math.log(test.alpha));
   if (all.length === 0) return "";
   return [
     "The most surprising findings",
@@ -85,12 +89,12 @@ export function collectionText({ models, test }: RunReport): string {
 }
 
 /** All of a report: comparison, then models one by one, or the most surprising findings where they are many. */
-export function reportText(report: RunReport): string {
+export async function reportText(report: RunReport): Promise<string> {
   const parts = [
     comparisonText(report),
     ...report.models.length <= MOST_SHOWN
       ? report.models.map((model) => modelText(model, report))
-      : [collectionText(report)],
+      : [await collectionText(report, () => report.models)],
     report.meaning,
   ];
   return `${parts.filter((part) => part !== "").join("\n\n")}\n`;

@@ -2,7 +2,7 @@
 
 import { ConfigError } from "../../config/document.ts";
 import { show } from "../model/errors.ts";
-import type { RunReport } from "./run-report.ts";
+import { reportJson, type RunReport } from "./run-report.ts";
 import { readReport } from "./report-file.ts";
 import type { ReportFormat } from "./report-formats.ts";
 import { reportMarkdown } from "./report-markdown.ts";
@@ -24,14 +24,21 @@ export async function reportOf(
 ): Promise<string> {
   const whole = await readReport(folder);
   const report = model === undefined ? whole : ofModel(whole, folder, model);
+  const { models, ...frame } = report;
   switch (format) {
     case "md":
-      return reportMarkdown(report);
+      return await joined(reportMarkdown(frame, () => models));
     case "text":
-      return reportText(report);
+      return await reportText(report);
     case "json":
-      return `${JSON.stringify(report, null, 2)}\n`;
+      return await joined(reportJson(frame, () => models));
   }
+}
+
+async function joined(pieces: AsyncIterable<string>): Promise<string> {
+  let text = "";
+  for await (const piece of pieces) text += piece;
+  return text;
 }
 
 function ofModel(report: RunReport, folder: string, id: string): RunReport {

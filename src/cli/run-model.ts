@@ -50,7 +50,8 @@ export interface ModelRun {
 /** A model that is done, for the record. */
 export interface DoneModel {
   readonly entry: RunRecord["models"][number];
-  readonly report: ModelReport;
+  /** Of its report, which stands in its mark. */
+  readonly told: Pick<ModelReport, "id" | "rows" | "figures" | "null_control" | "warnings">;
   /** What this run had to do for it: everything, or only to take its tables to a sink that lacked them, or nothing. */
   readonly work: "computed" | "copied" | "none";
 }
@@ -76,10 +77,10 @@ export async function runModel(planned: PlannedModel, run: ModelRun): Promise<Do
     const files = { inputs, digests };
     const done = await withoutComputing(mark, header, files, run) ??
       await compute(model, planned, header, mark?.entry.files ?? [], files, graph, run);
-    const { report, work } = done;
-    for (const warning of report.warnings) progress({ event: "warning", model: id, warning });
+    const { told, work } = done;
+    for (const warning of told.warnings) progress({ event: "warning", model: id, warning });
     const seconds = (Date.now() - before) / 1000;
-    progress({ event: "model-done", model: id, edges: report.rows.edges, work, seconds });
+    progress({ event: "model-done", model: id, edges: told.rows.edges, work, seconds });
     return done;
   } finally {
     await model.close();
@@ -211,11 +212,11 @@ async function compute(
 
 /** Where a model lies now is said anew: it may have moved since. */
 function doneOf(
-  { entry, report }: ModelMark,
+  { entry, report: { id, rows, figures, null_control, warnings } }: ModelMark,
   now: { readonly uri: string; readonly inputs: readonly InputFile[] },
   work: DoneModel["work"],
 ): DoneModel {
-  return { entry: { ...entry, ...now }, report: { ...report, uri: now.uri }, work };
+  return { entry: { ...entry, ...now }, told: { id, rows, figures, null_control, warnings }, work };
 }
 
 /** Loads that were interrupted again and again leave no endless list. */

@@ -16,7 +16,14 @@ import { OpenSinks } from "./open-sinks.ts";
 import { openFolder } from "./output-folder.ts";
 import type { Progress } from "./progress.ts";
 import { type RunRecord, writeRecords } from "./records.ts";
-import { type RunReport, runReport } from "./run-report.ts";
+import {
+  answerableReport,
+  type ModelReports,
+  type ReportFrame,
+  reportFrame,
+  type RunReport,
+  wholeReport,
+} from "./run-report.ts";
 import { runModels } from "./run-models.ts";
 import { runRecord } from "./run-record.ts";
 import { RunWork } from "./run-work.ts";
@@ -34,7 +41,9 @@ export interface RunOutcome {
   /** Absolute. */
   readonly out: string;
   readonly record: RunRecord;
-  readonly report: RunReport;
+  readonly report: ReportFrame;
+  /** What it found in each model. */
+  readonly models: ModelReports;
 }
 
 /**
@@ -102,8 +111,14 @@ export async function runPipeline(
       progress({ event: "graph", models: outcome.done.length });
     }
     await sinks.finish(signal);
-    const reports = outcome.done.map(({ report }) => report);
-    const report = runReport(runId, testReport(config), reports, outcome.failed, answeringOf(config));
+    const told = outcome.done.map(({ told }) => told);
+    const report = reportFrame(runId, testReport(config), told, outcome.failed);
+    const answering = answeringOf(config);
+    const models = async function* () {
+      for (const { entry: { id, uri } } of outcome.done) {
+        yield answerableReport({ ...await marks.report(id), uri }, answering);
+      }
+    };
     const record = runRecord({
       runId,
       config,
@@ -113,12 +128,12 @@ export async function runPipeline(
       outcome,
       work: work.summary(),
     });
-    await writeRecords(out, record, report);
+    await writeRecords(out, record, report, models);
     const seconds = (Date.parse(record.ended) - started.getTime()) / 1000;
     const { done, failed, up_to_date } = record.counts;
     progress({ event: "done", done, failed, up_to_date, ...spectra, seconds, work: record.work });
     await folder.release();
-    return { out, record, report };
+    return { out, record, report, models };
   } catch (failure) {
     await sinks.abort();
     await rm(join(out, `.staging-${runId}`), { recursive: true, force: true });
@@ -132,8 +147,13 @@ export async function runPipeline(
 /**
  * Runs settings, spelled as in a config file, without one; paths start from the working directory. See `runPipeline`.
  *
+ * @returns with the reports of all models in memory
  * @throws {ConfigError} when the settings are not valid
  */
-export async function run(settings: RunConfigInput, options: RunOptions = {}): Promise<RunOutcome> {
-  return await runPipeline(runConfigOf(settings), options);
+export async function run(
+  settings: RunConfigInput,
+  options: RunOptions = {},
+): Promise<Omit<RunOutcome, "models"> & { readonly report: RunReport }> {
+  const { models, report, ...outcome } = await runPipeline(runConfigOf(settings), options);
+  return { ...outcome, report: await wholeReport(report, models) };
 }

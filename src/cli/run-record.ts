@@ -40,7 +40,7 @@ export function runRecord(
       up_to_date: done.filter(({ work }) => work === "none").length,
       spectra_computed: spectra.computed,
       spectra_reused: spectra.reused,
-      ...totalRows(done.map(({ report }) => report)),
+      ...totalRows(done.map(({ told }) => told)),
     },
     work,
     models: done.map(({ entry }) => entry),

@@ -14,8 +14,8 @@ export interface FailedModel {
   readonly error: string;
 }
 
-/** `report.json`. */
-export interface RunReport {
+/** `report.json` without its models. */
+export interface ReportFrame {
   readonly schema_version: number;
   readonly run_id: string;
   readonly test: TestReport;
@@ -27,9 +27,16 @@ export interface RunReport {
   readonly rows: Readonly<Record<TableName, number>>;
   /** The models side by side. */
   readonly comparison: readonly ComparedModel[];
-  readonly models: readonly ModelReport[];
   readonly failed: readonly FailedModel[];
 }
+
+/** `report.json`. */
+export interface RunReport extends ReportFrame {
+  readonly models: readonly ModelReport[];
+}
+
+/** The reports of a run's models in their order, as often as they are asked for: of many models not all are in memory at once. */
+export type ModelReports = () => AsyncIterable<ModelReport> | Iterable<ModelReport>;
 
 /** Rows per table, summed over models. */
 export function totalRows(models: readonly Pick<ModelReport, "rows">[]): Record<TableName, number> {
@@ -38,27 +45,45 @@ export function totalRows(models: readonly Pick<ModelReport, "rows">[]): Record<
   ) as Record<TableName, number>;
 }
 
-/** The report of a run. @param answering what of it can be asked: other queries are left out */
-export function runReport(
+/** What is said of a run before its models. */
+export function reportFrame(
   runId: string,
   test: TestReport,
-  models: readonly ModelReport[],
+  models: readonly (ComparedModel & Pick<ModelReport, "rows">)[],
   failed: readonly FailedModel[],
-  answering: Answering,
-): RunReport {
-  const rows = totalRows(models);
+): ReportFrame {
   return {
     schema_version: SCHEMA_VERSION,
     run_id: runId,
     test,
     meaning: P_VALUE_MEANING,
     ranking: RANKING,
-    rows,
+    rows: totalRows(models),
     comparison: models.map(({ id, figures, null_control }) => ({ id, figures, null_control })),
-    models: models.map((model) => ({
-      ...model,
-      findings: model.findings.map((finding) => answerable(finding, answering)),
-    })),
     failed,
   };
+}
+
+/** A model's report as it stands in a run's. @param answering what of it can be asked: other queries are left out */
+export function answerableReport(model: ModelReport, answering: Answering): ModelReport {
+  return { ...model, findings: model.findings.map((finding) => answerable(finding, answering)) };
+}
+
+/** `report.json` in pieces, a model at a time. */
+export async function* reportJson(frame: ReportFrame, models: ModelReports): AsyncGenerator<string> {
+  yield `${JSON.stringify(frame, null, 2).slice(0, -"\n}".length)},\n  "models": [`;
+  let before = "";
+  for await (const model of models()) {
+    // Within a string of JSON there is no line break: each begins a line of its own.
+    yield `${before}\n    ${JSON.stringify(model, null, 2).replaceAll("\n", "\n    ")}`;
+    before = ",";
+  }
+  yield "\n  ]\n}\n";
+}
+
+/** All of a report in one object. */
+export async function wholeReport(frame: ReportFrame, models: ModelReports): Promise<RunReport> {
+  const all: ModelReport[] = [];
+  for await (const model of models()) all.push(model);
+  return { ...frame, models: all };
 }

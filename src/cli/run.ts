@@ -30,17 +30,17 @@ export async function runCommand(
   signal: AbortSignal,
 ): Promise<0 | 3> {
   const outcome = await runPipeline(loaded, { progress, signal });
-  const { report } = outcome;
+  const { report, models } = outcome;
   const say = (text: string) => text === "" ? undefined : print(`${text}\n\n`);
   say(comparisonText(report));
-  if (report.models.length <= MOST_SHOWN) {
+  if (report.comparison.length <= MOST_SHOWN) {
     const ask = await sampleQuery(outcome, loaded);
-    for (const model of report.models) {
+    for await (const model of models()) {
       say(modelText(model, report));
       say(await ask(model.id));
     }
   } else {
-    say(collectionText(report));
+    say(await collectionText(report, models));
   }
   print(`${closingText(outcome, loaded)}\n`);
   return report.failed.length > 0 ? 3 : 0;
@@ -85,7 +85,7 @@ function closingText({ out, record, report }: RunOutcome, { config }: LoadedConf
     : config.out === "svr-out"
     ? ""
     : ` --out ${where}`;
-  const first = JSON.stringify(report.models[0]?.id ?? "");
+  const first = JSON.stringify(report.comparison[0]?.id ?? "");
   const next = [
     ...config.graph === "none" || isPrefixed(config) ? [] : [
       `svr query${option} "MATCH (a:SpectralNeuron)-[e:CONNECTS]->(b:SpectralNeuron) RETURN a.model, a.layer, a.neuron, b.layer, b.neuron, e.overlap ORDER BY e.overlap DESC LIMIT 5"`,

@@ -1,12 +1,12 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { TestReport } from "../../src/analysis/findings/facts.ts";
-import { modelReport } from "../../src/analysis/report.ts";
-import { reportMarkdown } from "../../src/cli/report-markdown.ts";
+import { type ModelReport, modelReport } from "../../src/analysis/report.ts";
+import { type RunRecord, writeRecords } from "../../src/cli/records.ts";
 import { reportOf } from "../../src/cli/report.ts";
-import { type RunReport, runReport } from "../../src/cli/run-report.ts";
+import { answerableReport, type FailedModel, reportFrame, type RunReport } from "../../src/cli/run-report.ts";
 import type { Answering } from "../../src/analysis/findings/asking.ts";
 import { chainOf, connectionRow, layerRow, NO_MEASURES } from "../analysis/findings-facts.ts";
 import { layerOf } from "../layer-fixture.ts";
@@ -41,7 +41,31 @@ function made(id: string, name: (index: number) => string = (index) => `layer${i
 }
 
 const reported = (answering = EMBEDDED, ...ids: string[]): RunReport =>
-  JSON.parse(JSON.stringify(runReport("run-1", TEST, ids.map((id) => made(id)), [], answering))) as RunReport;
+  reportOn(ids.map((id) => made(id)), [], answering);
+
+function reportOn(
+  models: readonly ModelReport[],
+  failed: readonly FailedModel[] = [],
+  answering = EMBEDDED,
+): RunReport {
+  const report = {
+    ...reportFrame("run-1", TEST, models, failed),
+    models: models.map((model) => answerableReport(model, answering)),
+  };
+  return JSON.parse(JSON.stringify(report)) as RunReport;
+}
+
+/** What a run writes, of a report. */
+async function recordsOf(
+  { models, ...frame }: RunReport,
+): Promise<Record<"report.json" | "report.md", string>> {
+  const out = await mkdtemp(join(folder, "records-"));
+  await writeRecords(out, {} as RunRecord, frame, () => models);
+  const text = async (name: string) => await readFile(join(out, name), "utf8");
+  return { "report.json": await text("report.json"), "report.md": await text("report.md") };
+}
+
+const markdownOf = async (report: RunReport) => (await recordsOf(report))["report.md"];
 
 let folder = "";
 beforeAll(async () => {
@@ -59,9 +83,11 @@ async function written(name: string, content: string): Promise<string> {
 describe("svr report", () => {
   it("renders report.json as it was written: Markdown, JSON and text, of all models or one", async () => {
     const report = reported(EMBEDDED, "a", "b");
-    const out = await written("whole", JSON.stringify(report));
-    expect(await reportOf(out, { format: "md" })).toBe(reportMarkdown(report));
-    expect(JSON.parse(await reportOf(out, { format: "json" }))).toEqual(report);
+    const records = await recordsOf(report);
+    expect(JSON.parse(records["report.json"])).toEqual(report);
+    const out = await written("whole", records["report.json"]);
+    expect(await reportOf(out, { format: "md" })).toBe(records["report.md"]);
+    expect(await reportOf(out, { format: "json" })).toBe(records["report.json"]);
     expect(await reportOf(out, { format: "text" })).toMatch(
       /Models side by side[^]*2\. The dominant connection runs/,
     );
@@ -122,13 +148,13 @@ describe("queries of a report", () => {
       ),
     );
 
-  it("are those that the run can answer, under its labels", () => {
+  it("are those that the run can answer, under its labels", async () => {
     expect([...languages(reported(EMBEDDED, "a"))]).toEqual(["cypher", "sql"]);
     expect([...languages(reported({ labelPrefix: null, tables: true }, "a"))]).toEqual(["sql"]);
     expect([...languages(reported({ labelPrefix: "", tables: false }, "a"))]).toEqual(["cypher"]);
     const none = reported({ labelPrefix: null, tables: false }, "a");
     expect(languages(none).size).toBe(0);
-    expect(reportMarkdown(none)).not.toContain("```");
+    expect(await markdownOf(none)).not.toContain("```");
     const prefixed = reported({ labelPrefix: "Svr", tables: false }, "a").models[0]!.findings
       .find(({ kind }) => kind === "dominant-connection")!;
     expect(prefixed.queries[0]!.text).toContain("MATCH (a:SvrSpectralNeuron {id: hop.source})");
@@ -139,11 +165,11 @@ describe("names in report.md", () => {
   const HOSTILE =
     "|x| `y` <script>alert(1)</script> [z](https://evil.example) *b* _i_ # \\ & www.evil.example\n## Forged\u202e";
 
-  it("are text and nothing else, in titles, tables and warnings", () => {
-    const report = runReport("run-1", TEST, [made(HOSTILE, () => HOSTILE), made("b", () => HOSTILE)], [
+  it("are text and nothing else, in titles, tables and warnings", async () => {
+    const report = reportOn([made(HOSTILE, () => HOSTILE), made("b", () => HOSTILE)], [
       { id: HOSTILE, uri: "x", error: HOSTILE },
-    ], EMBEDDED);
-    const text = reportMarkdown(JSON.parse(JSON.stringify(report)) as RunReport);
+    ]);
+    const text = await markdownOf(report);
     // Fenced blocks hold no name at all.
     const outside = text.replaceAll(/^(`{3,})[^]*?^\1$/gm, "");
     expect(text).not.toMatch(/^## Forged/m);
@@ -157,12 +183,12 @@ describe("names in report.md", () => {
     }
   });
 
-  it("cannot end the block of a query", () => {
+  it("cannot end the block of a query", async () => {
     const report = reported(EMBEDDED, "a");
     const [model] = report.models;
     const forged = { language: "sql" as const, text: "SELECT 1\n```\n# Forged\n````\n\u001b[31m" };
     const [finding] = model!.findings;
-    const text = reportMarkdown({
+    const text = await markdownOf({
       ...report,
       models: [{ ...model!, findings: [{ ...finding!, queries: [forged] }] }],
     });
