@@ -17,7 +17,8 @@ import {
   type WithinOptions,
 } from "./kernel.ts";
 import { thinSvdBytes } from "./thin-svd.ts";
-import type { Answer, Call, ThreadOptions } from "./worker.ts";
+import { newOpening, noneOpens, type Opening } from "./opening.ts";
+import type { Answer, Call, ThreadData, ThreadOptions } from "./worker.ts";
 
 /** How a pool is furnished. */
 export interface PoolOptions extends ThreadOptions {
@@ -45,6 +46,7 @@ const NOT_REQUIRED = "deno" in versions ? {} : { execArgv: ["--no-experimental-r
 export async function openPool(
   { name, precision, threads, worker = WORKER }: PoolOptions,
 ): Promise<Kernel> {
+  const opening = newOpening();
   const pool = new Pool(
     new Piscina({
       filename: worker.href,
@@ -58,9 +60,10 @@ export async function openPool(
       ...NOT_REQUIRED,
       // Numbers lie outside of a thread's heap: what little garbage there is need not gather.
       resourceLimits: { maxYoungGenerationSizeMb: 8 },
-      workerData: { name, precision } satisfies ThreadOptions,
+      workerData: { name, precision, opening } satisfies ThreadData,
     }),
     threads,
+    opening,
   );
   try {
     await pool.open();
@@ -81,11 +84,13 @@ interface Heard {
 class Pool implements Kernel {
   readonly concurrency: number;
   readonly #threads: Piscina<Call, Answer>;
+  readonly #opening: Opening;
   readonly #turns: Turns;
   #info: Kernel["info"] = { name: "", version: "", precision: "f64" };
 
-  constructor(threads: Piscina<Call, Answer>, concurrency: number) {
+  constructor(threads: Piscina<Call, Answer>, concurrency: number, opening: Opening) {
     this.#threads = threads;
+    this.#opening = opening;
     this.concurrency = concurrency;
     this.#turns = new Turns(concurrency);
     // A thread that dies between calls is replaced like any other; there is nobody to tell.
@@ -154,6 +159,7 @@ class Pool implements Kernel {
   }
 
   async dispose(): Promise<void> {
+    await noneOpens(this.#opening);
     await this.#threads.destroy();
   }
 

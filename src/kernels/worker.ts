@@ -1,15 +1,21 @@
-/** What runs in a thread of the pool: one kernel, opened at the first call, which answers one call at a time. */
+/** What runs in a thread of the pool: one kernel, opened before the first call, which answers one call at a time. */
 
 import { move, transferableSymbol, valueSymbol, workerData } from "piscina";
 import type { Svd } from "../model/spectrum.ts";
 import { type Matrix, release } from "../model/tensor.ts";
 import { type ComputingKernelName, openInThread, type Precision } from "./in-thread.ts";
 import type { Handed, Kernel, ThreadWork } from "./kernel.ts";
+import { type Opening, opens } from "./opening.ts";
 
 /** How a thread is furnished. */
 export interface ThreadOptions {
   readonly name: ComputingKernelName;
   readonly precision: Precision;
+}
+
+/** What a pool shares with its threads. */
+export interface ThreadData extends ThreadOptions {
+  readonly opening: Opening;
 }
 
 /** A call, as it comes to the thread. */
@@ -28,12 +34,17 @@ export type Answer =
   | ({ readonly kind: "value" } & Handed<unknown>)
   | { readonly kind: "failed"; readonly error: string; readonly message: string };
 
-let opened: Promise<Kernel> | null = null;
+const { name, precision, opening } = workerData as ThreadData;
+
+/**
+ * Opened while the thread is not ready yet, so that no call is cancelled, and no thread ended with it, while a library is being
+ * loaded: Node aborts then. Why it cannot be opened is what the first call answers.
+ */
+const opened: Promise<Kernel> = opens(opening, () => openInThread(name, precision));
+await opened.catch(() => undefined);
 
 /** Answers one call. The numbers of the answer are handed over, not copied. */
 export default async function answer(call: Call): Promise<unknown> {
-  const { name, precision } = workerData as ThreadOptions;
-  opened ??= openInThread(name, precision);
   const found = await opened.then((kernel) => compute(kernel, call)).catch(failed);
   const given = numbersOf(found);
   release(...factorsOf(call).filter(({ buffer }) => !given.includes(buffer)));

@@ -11,10 +11,12 @@ import { openSynthetic } from "../../connectors/sources/synthetic.ts";
 import { ByteBudget } from "../../src/flow/budget.ts";
 import { layers, svd, unfold } from "../../src/flow/spectrum-operators.ts";
 import { SpectrumStore } from "../../src/flow/spectrum-store.ts";
+import type { ComputingKernelName } from "../../src/kernels/in-thread.ts";
 import { type Kernel, KernelCrash } from "../../src/kernels/kernel.ts";
 import { openPool } from "../../src/kernels/pool.ts";
 import { openKernel } from "../../src/kernels/select.ts";
 import { matrix } from "../../src/model/tensor.ts";
+import { describeWithBlas } from "../kernels.ts";
 import { copyOf, normalMatrix, rowDot } from "../matrices.ts";
 
 let folder = "";
@@ -95,11 +97,7 @@ describe("a pool of threads", () => {
       expect(stopped).toBeLessThan((performance.now() - started) / 2);
     }));
 
-  it("may be ended while its threads are still loading, and the process goes on", async () => {
-    const script = fileURLToPath(new URL("./short-lived-pools.ts", import.meta.url));
-    const { stdout } = await promisify(execFile)(execPath, [script]);
-    expect(stdout).toBe("done\n");
-  });
+  it("may be ended while its threads load, and the process goes on", () => shortLived("reference"));
 
   it("replaces a thread that dies; its matrix is lost and the caller told", () =>
     using(open(1, CRASHING), async (kernel) => {
@@ -226,3 +224,13 @@ describe("the choice of a kernel", () => {
     await expect(openKernel("reference", { precision: "f32" })).rejects.toThrow(RangeError);
   });
 });
+
+describeWithBlas("a pool of OpenBLAS", () => {
+  it("may be ended while its threads load the library, and the process goes on", () => shortLived("native"));
+});
+
+async function shortLived(kernel: ComputingKernelName): Promise<void> {
+  const script = fileURLToPath(new URL("./short-lived-pools.ts", import.meta.url));
+  const { stdout } = await promisify(execFile)(execPath, [script, kernel]);
+  expect(stdout).toBe("done\n");
+}

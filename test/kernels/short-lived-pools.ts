@@ -1,9 +1,19 @@
-/** Opens pools and ends them while most of their threads are still loading: run as a process of its own by `pool.test.ts`. */
+/** Opens pools and ends them while threads are still loading: run as a process of its own by `pool.test.ts`, for the kernel that it names. */
 
+import { argv } from "node:process";
+import { setTimeout } from "node:timers/promises";
+import type { ComputingKernelName } from "../../src/kernels/in-thread.ts";
 import { openPool } from "../../src/kernels/pool.ts";
+import { normalMatrix } from "../matrices.ts";
 
-for (let turn = 0; turn < 60; turn++) {
-  const pool = await openPool({ name: "reference", precision: "f64", threads: 4 });
+const name = argv[2] as ComputingKernelName;
+for (let turn = 0; turn < 40; turn++) {
+  const pool = await openPool({ name, precision: "f64", threads: 4 });
+  // Every other time while the threads open their kernels for calls that nobody waits for.
+  const calls = turn % 2 === 0 ? [] : [1, 2, 3, 4].map((seed) => pool.svd(normalMatrix(8, 8, seed)));
+  const outcomes = Promise.allSettled(calls);
+  if (calls.length > 0) await setTimeout(turn);
   await pool.dispose();
+  await outcomes;
 }
 console.log("done");
