@@ -81,3 +81,21 @@ export function isGood({ passed, failed, skippedSuites }: Tally, ci: boolean): b
   const held = skippedSuites.filter((suite) => !suite.includes(NEEDS_SHARED));
   return passed > 0 && failed === 0 && !(ci && held.length > 0);
 }
+
+/** What a process says when it is lost: Node's and V8's last words, those of C and C++, and what Vitest saw of it. */
+const LAST_WORDS =
+  /FATAL ERROR|Native stack trace|Assertion .*failed|terminate called|what\(\):|corrupted|double free|[Ss]egmentation fault|exited unexpectedly|Unhandled Error/;
+
+/** Lines that follow such a word, and how many of all lines are repeated. */
+const FOLLOWING = 12, MOST_LINES = 40;
+
+/** The lines of an output that say how a process died; those of Vitest's own summary, where it has any, are among them. */
+export function deathOf(output: string): string {
+  const lines = output.split("\n");
+  const told = new Set<number>();
+  for (const [at, line] of lines.entries()) {
+    if (!LAST_WORDS.test(line)) continue;
+    for (let next = at; next < Math.min(lines.length, at + FOLLOWING); next++) told.add(next);
+  }
+  return [...told].slice(0, MOST_LINES).map((at) => lines[at]).join("\n");
+}

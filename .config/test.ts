@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { argv, env, exit } from "node:process";
 import { DENO, execute, NODE } from "./checks.ts";
 import { provideServices } from "./services.ts";
-import { isGood, lastLine, sum, type Tally, tally, type VitestReport } from "./tally.ts";
+import { deathOf, isGood, lastLine, sum, type Tally, tally, type VitestReport } from "./tally.ts";
 
 const VITEST = "node_modules/vitest/vitest.mjs";
 
@@ -45,7 +45,7 @@ exit(good ? 0 : 1);
 async function suite(runtime: string, program: string, args: readonly string[]): Promise<Tally> {
   const report = join(folder, `${runtime}.json`);
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  const { code } = await execute(program, [...args, ...reporters], true);
+  const { code, output } = await execute(program, [...args, ...reporters], true);
   const said = (message: string): Tally => ({
     passed: 0,
     failed: 1,
@@ -56,7 +56,15 @@ async function suite(runtime: string, program: string, args: readonly string[]):
   try {
     const counts = tally(JSON.parse(await readFile(report, "utf8")) as VitestReport);
     const endedBadly = code !== 0 && counts.failed === 0;
-    return endedBadly ? sum([counts, said(`the run ended with ${code}, yet no test failed`)]) : counts;
+    if (endedBadly) {
+      return sum([counts, said(`the run ended with ${code}, yet no test failed\n${deathOf(output)}`)]);
+    }
+    // A file whose process died says nothing.
+    const failures = counts.failures.map(({ name, message }) => ({
+      name,
+      message: message || deathOf(output),
+    }));
+    return { ...counts, failures };
   } catch {
     return said("no report was written");
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isGood, lastLine, sum, tally, type VitestReport } from "../../.config/tally.ts";
+import { deathOf, isGood, lastLine, sum, tally, type VitestReport } from "../../.config/tally.ts";
 
 const test = (status: string, suite = "a suite") => ({ status, ancestorTitles: [suite], title: "a test" });
 const report = (
@@ -51,5 +51,17 @@ describe("the tally of a test run", () => {
       false,
       true,
     ]);
+  });
+});
+
+describe("deathOf", () => {
+  it("repeats a process's last words, and no more than that", () => {
+    const quiet = Array.from({ length: 500 }, (_, at) => `line ${at}`);
+    expect(deathOf(quiet.join("\n"))).toBe("");
+    const said = [...quiet, "FATAL ERROR: Error::ThrowAsJavaScriptException napi_throw", "stack", ...quiet];
+    const found = deathOf(said.join("\n")).split("\n");
+    expect(found.slice(0, 3)).toEqual([said[500], "stack", "line 0"]);
+    expect(found.length).toBe(12);
+    expect(deathOf(Array(500).fill("Unhandled Error").join("\n")).split("\n")).toHaveLength(40);
   });
 });

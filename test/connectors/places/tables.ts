@@ -9,7 +9,8 @@ export async function difference(
   one: string,
   other: string,
 ): Promise<Record<string, readonly [rows: number, lacking: number, additional: number]>> {
-  const duckdb = await (await DuckDBInstance.create()).connect();
+  const instance = await DuckDBInstance.create();
+  const duckdb = await instance.connect();
   const found: Record<string, readonly [number, number, number]> = {};
   for (const table of ["layers", "neurons", "connections", "edges", "skipped"]) {
     const models = await readdir(join(one, table)).catch(() => []);
@@ -26,5 +27,7 @@ export async function difference(
       await count(`${rows(other)} EXCEPT ALL ${rows(one)}`),
     ];
   }
+  duckdb.closeSync();
+  instance.closeSync();
   return found;
 }
