@@ -10,12 +10,17 @@ import { readJson } from "./json-file.ts";
 /** Configs have some kilobytes; those that list ten thousand labels have half a megabyte. */
 const LONGEST_CONFIG = 2 ** 20;
 
+/** Where the `config.json` of a model may lie. */
+export function configBeside(path: string): string {
+  return beside(path, "config.json");
+}
+
 /** The same format, whose models know the `config.json` in their folder and count it among their files. */
 export function withConfig(format: SourceFormat): SourceFormat {
   return {
     ...format,
     async open(path, id, signal) {
-      const config = beside(path, "config.json");
+      const config = configBeside(path);
       const model = await format.open(path, id, signal);
       try {
         return config === path ? model : await configured(model, config, signal);

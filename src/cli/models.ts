@@ -27,6 +27,8 @@ export interface PlannedModel {
   /** The series that it is a checkpoint of, and its place there; absent where nothing says so. */
   readonly series?: string;
   readonly step?: number;
+  /** The local file that it is opened from, where all that its opening depends on is what its files hold. */
+  readonly file?: string;
   open(signal?: AbortSignal): Promise<Model>;
 }
 
@@ -43,6 +45,7 @@ interface Draft {
   readonly topology: TopologyDeclaration | undefined;
   readonly series?: string | undefined;
   readonly step?: number | undefined;
+  readonly file?: string | undefined;
   open(id: string, signal?: AbortSignal): Promise<Model>;
 }
 
@@ -84,6 +87,7 @@ export async function planModels(
       topology: draft.topology,
       ...series === undefined ? {} : { series },
       ...step === undefined ? {} : { step },
+      ...draft.file === undefined ? {} : { file: draft.file },
       open: (signal) => draft.open(ids[at]!, signal),
     };
   });
@@ -166,6 +170,7 @@ async function draftFiles(
       topology: side.topology,
       series,
       step,
+      file: isRemote(file.path) || side.failure !== undefined || sha256 !== undefined ? undefined : file.path,
       async open(id, signal) {
         if (side.failure !== undefined) throw side.failure;
         if (sha256 !== undefined) await checkDigest(file.path, sha256, signal);

@@ -11,9 +11,12 @@ import { type ModelReport, modelReport } from "../analysis/report.ts";
 import type { OverlapCache } from "../flow/overlap-cache.ts";
 import { covers, RECORDED_LEVEL } from "../flow/overlap-record.ts";
 import { type PipelineSettings, spectralGraph, spectralGraphAgain } from "../flow/pipeline.ts";
+import type { SignificanceSettings } from "../flow/edge-operators.ts";
+import type { ModelResult } from "../flow/sinks.ts";
 import type { SpectrumEvent } from "../flow/workshop.ts";
+import type { KernelInfo } from "../kernels/kernel.ts";
 import type { LayerGraph } from "../model/layer.ts";
-import type { InputFile, Model, ModelHeader, Sink, WrittenFile } from "../model/ports.ts";
+import type { InputFile, Model, ModelHeader, Sink } from "../model/ports.ts";
 import { tensorsRead } from "../stages/fold.ts";
 import { connectionFlops, graphFlops, layerFlops } from "../stages/flops.ts";
 import { layerGraph } from "../stages/layers.ts";
@@ -22,6 +25,7 @@ import { layerSettings } from "./layer-settings.ts";
 import { FileDigests } from "./file-digests.ts";
 import type { ModelMark, ModelMarks } from "./model-marks.ts";
 import type { PlannedModel } from "./models.ts";
+import { isAsOpened, openedRecord } from "./opened-record.ts";
 import type { Progress } from "./progress.ts";
 import type { RunRecord } from "./records.ts";
 import { keyOf, nullControlSeed, overlapKeyOf, testReport, testSettings } from "./settings.ts";
@@ -62,45 +66,91 @@ export interface DoneModel {
  * @throws whatever is wrong with it; nothing of it is left then
  */
 export async function runModel(planned: PlannedModel, run: ModelRun): Promise<DoneModel> {
-  const { config, progress, signal } = run;
+  const { progress } = run;
   const before = Date.now();
+  const mark = await run.marks.find(planned.id);
+  const done = await withoutOpening(planned, mark, run) ?? await opened(planned, mark, run);
+  const { told, work } = done;
+  for (const warning of told.warnings) progress({ event: "warning", model: told.id, warning });
+  const seconds = (Date.now() - before) / 1000;
+  progress({ event: "model-done", model: told.id, edges: told.rows.edges, work, seconds });
+  return done;
+}
+
+/** A model whose files are known. */
+interface KnownModel {
+  readonly header: ModelHeader;
+  readonly inputs: readonly InputFile[];
+  readonly topology: PlannedModel["topology"];
+  readonly mark: ModelMark | null;
+  /** What the next run need not find out again. */
+  readonly remembered: Pick<ModelMark, "digests" | "opened">;
+  /** Whether the mark lacks some of it. */
+  readonly news: boolean;
+}
+
+/** A model that an earlier run has opened, and whose files have not changed since; null where it has to be opened. */
+async function withoutOpening(
+  planned: PlannedModel,
+  mark: ModelMark | null,
+  run: ModelRun,
+): Promise<DoneModel | null> {
+  if (mark === null || !await isAsOpened(mark.opened, planned, run.config)) return null;
+  const { entry: { inputs }, report: { format }, digests, opened } = mark;
+  const header = headerOf({ ...planned, format }, planned, inputs, run.config);
+  const remembered = {
+    ...digests === undefined ? {} : { digests },
+    ...opened === undefined ? {} : { opened },
+  };
+  return await withoutWeights(
+    { header, inputs, topology: planned.topology, mark, remembered, news: false },
+    run,
+  );
+}
+
+async function opened(planned: PlannedModel, mark: ModelMark | null, run: ModelRun): Promise<DoneModel> {
+  const { config, signal } = run;
+  const since = Date.now();
   const model = await planned.open(signal);
   try {
-    const graph = layerGraph(model, { ...layerSettings(config), topology: planned.topology });
-    const { id, uri, format } = model;
-    const mark = await run.marks.find(id);
+    const { topology } = planned;
+    const graph = layerGraph(model, { ...layerSettings(config), topology });
     const digests = new FileDigests(mark?.digests);
     const inputs = await model.inputs(signal, tensorsRead(graph), digests);
-    const { series, step } = planned;
-    const place = { ...series === undefined ? {} : { series }, ...step === undefined ? {} : { step } };
-    const header = { id, uri, format, key: keyOf(inputs, planned.topology, config, place), ...place };
-    const files = { inputs, digests };
-    const done = await withoutComputing(mark, header, files, run) ??
-      await compute(model, planned, header, mark?.entry.files ?? [], files, graph, run);
-    const { told, work } = done;
-    for (const warning of told.warnings) progress({ event: "warning", model: id, warning });
-    const seconds = (Date.now() - before) / 1000;
-    progress({ event: "model-done", model: id, edges: told.rows.edges, work, seconds });
-    return done;
+    const record = await openedRecord(planned, inputs, config, since);
+    const known: KnownModel = {
+      header: headerOf(model, planned, inputs, config),
+      ...{ inputs, topology, mark },
+      remembered: { digests: digests.record(), ...record === undefined ? {} : { opened: record } },
+      news: digests.changed ||
+        record !== undefined && JSON.stringify(record) !== JSON.stringify(mark?.opened),
+    };
+    return await withoutWeights(known, run) ?? await compute(known, model, graph, run);
   } finally {
     await model.close();
   }
 }
 
-/** The files behind a model. */
-interface ModelFiles {
-  readonly inputs: readonly InputFile[];
-  readonly digests: FileDigests;
+function headerOf(
+  { id, uri, format }: Pick<Model, "id" | "uri" | "format">,
+  { topology, series, step }: PlannedModel,
+  inputs: readonly InputFile[],
+  config: RunConfig,
+): ModelHeader {
+  const place = { ...series === undefined ? {} : { series }, ...step === undefined ? {} : { step } };
+  return { id, uri, format, key: keyOf(inputs, topology, config, place), ...place };
+}
+
+/** A model of which an earlier run has left all that is wanted, or what it can be made of; null where weights have to be read. */
+async function withoutWeights(known: KnownModel, run: ModelRun): Promise<DoneModel | null> {
+  return await withoutComputing(known, run) ?? await again(known, run);
 }
 
 /** What an earlier run has done, taken to the sinks that lack it; null where it has to be computed. */
 async function withoutComputing(
-  mark: ModelMark | null,
-  header: ModelHeader,
-  { inputs, digests }: ModelFiles,
-  run: ModelRun,
+  { header, inputs, mark, remembered, news }: KnownModel,
+  { marks, sinks, out, config, runId, signal }: ModelRun,
 ): Promise<DoneModel | null> {
-  const { marks, sinks, out, config, runId, signal } = run;
   if (mark?.key !== header.key) return null;
   const { id, files } = mark.entry;
   const { uri } = header;
@@ -109,7 +159,7 @@ async function withoutComputing(
     if (await sink.holds?.({ id, runIds: mark.runIds, files }) !== true) lacking.push(sink);
   }
   if (lacking.length === 0) {
-    if (digests.changed) await marks.put({ ...mark, digests: digests.record() });
+    if (news) await marks.put({ ...mark, ...remembered });
     return doneOf(mark, { uri, inputs }, "none");
   }
   const tables = files.filter(({ path }) => path.endsWith(".parquet"));
@@ -126,7 +176,7 @@ async function withoutComputing(
       files: [...files.filter(({ path }) => !extensions.has(extname(path))), ...copied],
     };
     const runIds = recent(mark.runIds, runId);
-    const next = await marks.put({ ...mark, runIds, entry, digests: digests.record() });
+    const next = await marks.put({ ...mark, runIds, entry, ...remembered });
     return doneOf(next, { uri, inputs }, "copied");
   } catch {
     signal?.throwIfAborted();
@@ -135,37 +185,69 @@ async function withoutComputing(
   }
 }
 
+/** Tests again what an earlier run has kept of a model's overlaps; null where that does not say enough. */
+async function again(known: KnownModel, run: ModelRun): Promise<DoneModel | null> {
+  const { header, inputs, topology } = known;
+  const record = await run.overlaps?.find(overlapKeyOf(inputs, topology, run.config)) ?? null;
+  const test = testOf(run);
+  if (record === null || !covers(record, test)) return null;
+  const settings = settingsOf(known, record.graph, run);
+  const result = await firstValueFrom(spectralGraphAgain(record, header, { ...settings, test }));
+  for (const { name } of record.graph.layers) {
+    run.spectrumDone({ model: header.id, layer: name, key: null, from: "cache" });
+  }
+  return await committed(known, result, record.kernel, run);
+}
+
 async function compute(
+  known: KnownModel,
   model: Model,
-  { topology }: PlannedModel,
-  header: ModelHeader,
-  before: readonly WrittenFile[],
-  { inputs, digests }: ModelFiles,
   graph: LayerGraph,
-  { runId, config, weight, workshop: opened, sinks, marks, overlaps, spectrumDone, progress }: ModelRun,
+  run: ModelRun,
 ): Promise<DoneModel> {
-  const { id, uri, key } = header;
+  const { inputs, topology } = known;
+  const { overlaps, config } = run;
+  const settings = settingsOf(known, graph, run);
+  const workshop = await run.workshop();
+  const key = overlapKeyOf(inputs, topology, config);
+  const result = await firstValueFrom(spectralGraph(model, {
+    ...{ ...settings, graph, test: testOf(run), workshop },
+    ...overlaps === null
+      ? {}
+      : { record: async (record) => record === null ? undefined : await overlaps.put(key, record) },
+  }));
+  return await committed(known, result, workshop.kernel.info, run);
+}
+
+function testOf({ config, overlaps }: ModelRun): SignificanceSettings {
+  return { ...testSettings(config), ...overlaps === null ? {} : { keep: RECORDED_LEVEL } };
+}
+
+/** How a model goes through the pipeline; says what work that is. */
+function settingsOf(
+  { header, mark }: KnownModel,
+  graph: LayerGraph,
+  { config, weight, sinks, progress }: ModelRun,
+): Omit<PipelineSettings, "workshop" | "graph" | "test"> {
   const flops = graphFlops(graph, config.unfolding, config.rank);
   // A null control has overlaps of its own.
   const rounds = config.nullControl === false ? 1 : 2;
   progress({
     event: "planned",
-    model: id,
+    model: header.id,
     layers: graph.layers.length,
     connections: graph.connections.length,
     flops: flops.spectra + rounds * flops.overlaps,
   });
-  const settings: Omit<PipelineSettings, "workshop"> = {
-    graph,
+  return {
     unfolding: config.unfolding,
-    test: { ...testSettings(config), ...overlaps === null ? {} : { keep: RECORDED_LEVEL } },
     weight,
     measureModel,
     dominant: config.dominant,
     nullControl: nullControlSeed(config),
     sinks,
     header,
-    before,
+    before: mark?.entry.files ?? [],
     nearKernel: config.nearKernel.relative,
     progress({ ends: [first, second], ...step }) {
       const [kind, flops] = second === undefined
@@ -174,38 +256,23 @@ async function compute(
       progress({ event: "step", ...step, kind, flops });
     },
   };
-  const overlapKey = overlapKeyOf(inputs, topology, config);
-  const known = await overlaps?.find(overlapKey) ?? null;
-  const again = known !== null && covers(known, settings.test);
-  const workshop = again ? null : await opened();
-  const result = await firstValueFrom(
-    workshop === null ? spectralGraphAgain(known!, model, settings) : spectralGraph(model, {
-      ...settings,
-      workshop,
-      ...overlaps === null
-        ? {}
-        : { record: async (record) => record === null ? undefined : await overlaps.put(overlapKey, record) },
-    }),
-  );
-  if (again) {
-    for (const { name } of graph.layers) spectrumDone({ model: id, layer: name, key: null, from: "cache" });
-  }
+}
+
+/** Marks a model as done. */
+async function committed(
+  { header, inputs, remembered }: KnownModel,
+  result: ModelResult,
+  kernel: KernelInfo,
+  { runId, config, marks }: ModelRun,
+): Promise<DoneModel> {
+  const { id, uri, key } = header;
   const { files, skipped } = result;
   const mark = await marks.put({
     key,
     runIds: [runId],
-    entry: {
-      id,
-      uri,
-      key,
-      run_id: runId,
-      kernel: workshop?.kernel.info ?? known!.kernel,
-      inputs,
-      files,
-      skipped,
-    },
+    entry: { id, uri, key, run_id: runId, kernel, inputs, files, skipped },
     report: modelReport(header, result, testReport(config), encodeModelId(id)),
-    digests: digests.record(),
+    ...remembered,
   });
   return doneOf(mark, { uri, inputs }, "computed");
 }

@@ -43,7 +43,7 @@ export interface ControlSpectrum {
 }
 
 /** A layer whose vectors are not needed any more, or could not be had. */
-export interface LayerResult extends LayerJob {
+export interface LayerResult extends Omit<LayerJob, "model"> {
   readonly kind: "layer";
   readonly spectrum: SpectrumValues | { readonly skipped: string };
 }

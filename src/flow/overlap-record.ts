@@ -8,7 +8,6 @@ import type { OverlapMeasures } from "../model/graph.ts";
 import type { KernelInfo } from "../kernels/kernel.ts";
 import type { Connection, LayerGraph } from "../model/layer.ts";
 import type { ModelMeasures } from "../model/measures.ts";
-import type { Model } from "../model/ports.ts";
 import type { OverlapGeometry } from "../stages/overlap-geometry.ts";
 import {
   candidatesAgain,
@@ -29,6 +28,7 @@ import type { SpectrumValues } from "./spectrum-store.ts";
 
 /** A model's record, as plain data. Layers and connections are named by their places in its layer graph. */
 export interface OverlapRecord {
+  readonly graph: LayerGraph;
   readonly kernel: KernelInfo;
   readonly layers: readonly {
     readonly layer: number;
@@ -61,6 +61,7 @@ type Item = LayerResult | SkippedConnection | SeenConnection | SeenConnection<"c
 export class OverlapRecorder {
   /** Connections by their ends and part: those that come by are equal to the graph's, not the same. */
   readonly #places: ReadonlyMap<string, number>;
+  readonly #graph: LayerGraph;
   readonly #settings: SignificanceSettings;
   readonly #layers: OverlapRecord["layers"][number][] = [];
   readonly #skipped: OverlapRecord["skipped"][number][] = [];
@@ -69,6 +70,7 @@ export class OverlapRecorder {
 
   constructor(graph: LayerGraph, settings: SignificanceSettings) {
     this.#places = new Map(graph.connections.map((each, at) => [nameOf(each), at]));
+    this.#graph = graph;
     this.#settings = settings;
   }
 
@@ -115,6 +117,7 @@ export class OverlapRecorder {
   ): OverlapRecord | null {
     if (this.#bytes > LARGEST_RECORD) return null;
     return {
+      graph: this.#graph,
       kernel,
       layers: this.#layers,
       skipped: this.#skipped,
@@ -132,16 +135,15 @@ export function covers(record: OverlapRecord, settings: SignificanceSettings): b
   );
 }
 
-/** The layers and connections of a record, as the pipeline passes them on. Fits the graph that it was made of, and no other. */
+/** The layers and connections of a record, as the pipeline passes them on. */
 export function recordedItems(
   record: OverlapRecord,
-  model: Model,
-  graph: LayerGraph,
   settings: SignificanceSettings,
 ): readonly Item[] {
+  const { graph } = record;
   const spectra = new Map(record.layers.map(({ layer, spectrum }) => [layer, spectrum]));
   const layers = record.layers.map(({ layer, spectrum }): LayerResult => ({
-    ...{ kind: "layer", model, graph, layer: graph.layers[layer]!, spectrum },
+    ...{ kind: "layer", graph, layer: graph.layers[layer]!, spectrum },
   }));
   const skipped = record.skipped.map(({ connection, ...why }): SkippedConnection => ({
     ...{ kind: "skipped", connection: graph.connections[connection]!, ...why },

@@ -86,11 +86,11 @@ async function recorded(
  */
 export function spectralGraphAgain(
   record: OverlapRecord,
-  model: Model,
-  settings: Omit<PipelineSettings, "workshop" | "record">,
+  model: Pick<Model, "id">,
+  settings: Omit<PipelineSettings, "workshop" | "record" | "graph" | "layers">,
 ): Observable<ModelResult> {
   return defer(() => {
-    const graph = graphOf(model, settings);
+    const { graph } = record;
     const { test, nearKernel: floor, dominant: chains } = settings;
     const shape = { graph, logAlpha: test.logAlpha, floor, chains };
     const { pathMetric, controlPathMetric } = record;
@@ -98,7 +98,7 @@ export function spectralGraphAgain(
     const control = controlPathMetric === null
       ? undefined
       : settings.measureModel({ ...shape, pathMetric: controlPathMetric });
-    return from(recordedItems(record, model, graph, test)).pipe(
+    return from(recordedItems(record, test)).pipe(
       significance(null, test, measurer, control),
       weight(settings.weight),
       sinks(model, graph, settings, measurer, control),

@@ -34,7 +34,6 @@ export interface StrongEdge {
 
 /** What became of one model. */
 export interface ModelResult {
-  readonly model: Model;
   readonly graph: LayerGraph;
   /** Rows written, per table. */
   readonly rows: Readonly<Record<TableName, number>>;
@@ -88,7 +87,7 @@ const STRONGEST = 10;
  * unsubscribed nothing of the model remains.
  */
 export function sinks(
-  model: Model,
+  model: Pick<Model, "id">,
   graph: LayerGraph,
   settings: SinkSettings,
   measurer: ModelMeasurer,
@@ -113,7 +112,7 @@ function chained<T>(first: Observable<never>, last: () => Promise<T>): Observabl
 }
 
 class ModelWriter {
-  readonly #model: Model;
+  readonly #model: string;
   readonly #graph: LayerGraph;
   readonly #settings: SinkSettings;
   readonly #measurer: ModelMeasurer;
@@ -128,13 +127,13 @@ class ModelWriter {
   #aborted = false;
 
   constructor(
-    model: Model,
+    { id }: Pick<Model, "id">,
     graph: LayerGraph,
     settings: SinkSettings,
     measurer: ModelMeasurer,
     control?: ModelMeasurer,
   ) {
-    this.#model = model;
+    this.#model = id;
     this.#graph = graph;
     this.#settings = settings;
     this.#measurer = measurer;
@@ -211,7 +210,6 @@ class ModelWriter {
       open.shift();
     }
     return {
-      model: this.#model,
       graph: this.#graph,
       rows: this.#rows,
       summaries: this.#tables.summaries,
@@ -237,7 +235,7 @@ class ModelWriter {
   }
 
   async #sinks(): Promise<ModelSink[]> {
-    if (this.#aborted) throw new Error(`model ${this.#model.id}: aborted`);
+    if (this.#aborted) throw new Error(`model ${this.#model}: aborted`);
     if (this.#open === null) {
       this.#open = [];
       const { sinks, header, before } = this.#settings;
@@ -279,6 +277,6 @@ class ModelWriter {
   #step(what: string, ends: Step["ends"]): void {
     this.#done++;
     const all = this.#graph.layers.length + this.#graph.connections.length;
-    this.#settings.progress?.({ model: this.#model.id, done: this.#done, of: all, what, ends });
+    this.#settings.progress?.({ model: this.#model, done: this.#done, of: all, what, ends });
   }
 }
