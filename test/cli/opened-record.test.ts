@@ -4,6 +4,7 @@ import { join, relative } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { runConfigOf } from "../../config/load.ts";
+import type * as Registry from "../../connectors/sources/registry.ts";
 import { isAsOpened, openedRecord } from "../../src/cli/opened-record.ts";
 import { run } from "../../src/cli/run-pipeline.ts";
 import { LAYERS, safetensors } from "../connectors/places/collection-fixture.ts";
@@ -12,7 +13,7 @@ import { difference } from "../connectors/places/tables.ts";
 /** Files that were opened as models. */
 const opened = vi.hoisted((): string[] => []);
 vi.mock("../../connectors/sources/registry.ts", async (original) => {
-  const registry = await original<typeof import("../../connectors/sources/registry.ts")>();
+  const registry = await original<typeof Registry>();
   return {
     ...registry,
     formatOf: async (path: string, signal?: AbortSignal) => {
