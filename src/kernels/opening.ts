@@ -7,8 +7,8 @@ export type Opening = Int32Array<SharedArrayBuffer>;
 
 const COUNT = 0, CLOSED = 1;
 
-/** Milliseconds between two looks. */
-const AGAIN = 2;
+/** Milliseconds between two looks, and of all of them. */
+const AGAIN = 2, LONGEST = 5000;
 
 /** For a new pool. */
 export function newOpening(): Opening {
@@ -27,8 +27,13 @@ export async function opens<T>(opening: Opening, open: () => Promise<T>): Promis
   }
 }
 
-/** Returns when no thread is opening its kernel, and none will. */
-export async function noneOpens(opening: Opening): Promise<void> {
+/**
+ * Returns when no thread is opening its kernel any more, and none will.
+ *
+ * @param longest milliseconds: a library is there in a tenth of a second, a thread that died meanwhile is counted for ever
+ */
+export async function noneOpens(opening: Opening, longest = LONGEST): Promise<void> {
   Atomics.store(opening, CLOSED, 1);
-  while (Atomics.load(opening, COUNT) > 0) await setTimeout(AGAIN);
+  const last = performance.now() + longest;
+  while (Atomics.load(opening, COUNT) > 0 && performance.now() < last) await setTimeout(AGAIN);
 }
