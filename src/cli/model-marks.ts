@@ -23,7 +23,7 @@ export const STATE_FOLDER = ".state";
 const LARGEST = 2 ** 28;
 
 /** Characters of marks whose reports are held: those of some dozen small models, and not those of ten thousand. */
-const HELD = 2 ** 20;
+const HELD = 2 ** 21;
 
 /** A model that is done. */
 export interface ModelMark {

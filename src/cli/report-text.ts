@@ -5,7 +5,7 @@ import { type Finding, ranked } from "../analysis/findings/finding.ts";
 import { pText } from "../analysis/findings/words.ts";
 import type { ModelReport } from "../analysis/report.ts";
 import { modelTables } from "../analysis/report-tables.ts";
-import type { ModelReports, ReportFrame, RunReport } from "./run-report.ts";
+import type { ReportFrame, RunReport } from "./run-report.ts";
 import { plainTable, printable } from "./text.ts";
 
 /** So many findings of a model are told. */
@@ -66,35 +66,39 @@ export function comparisonText({ comparison }: ReportFrame): string {
   ].join("\n");
 }
 
+/** A finding, in brief. */
+export type ToldFinding = Pick<Finding, "kind" | "title" | "surprise">;
+
+/** Of a model's findings, the most surprising first, those that may be told of a collection. */
+export function toldFindings(findings: readonly Finding[]): ToldFinding[] {
+  return findings.filter(({ surprise }) => surprise !== null).slice(0, MOST_OF_COLLECTION)
+    .map(({ kind, title, surprise }) => ({ kind, title, surprise }));
+}
+
 /** The most surprising findings over all models, each with its model. */
-export async function collectionText({ test }: ReportFrame, models: ModelReports): Promise<string> {
-  const owner = new Map<Finding, string>();
-  for await (const { id, findings } of models()) {
-    for (const finding of findings) if (finding.surprise !== null) owner.set(finding, id);
-    // Only those are kept that still may be told.
-    for (const finding of ranked([...owner.keys()], Math.log(test.alpha)).slice(MOST_OF_COLLECTION)) {
-      owner.delete(finding);
-    }
-  }
-  const all = ranked([...owner.keys()], Math.log(test.alpha));
+export function collectionText(
+  { test }: ReportFrame,
+  models: readonly { readonly id: string; readonly findings: readonly ToldFinding[] }[],
+): string {
+  const found = models.flatMap(({ id, findings }) => findings.map((finding) => ({ ...finding, id })));
+  const all = ranked(found, Math.log(test.alpha)).slice(0, MOST_OF_COLLECTION);
   if (all.length === 0) return "";
   return [
     "The most surprising findings",
-    ...all.map((finding) =>
-      `  ${printable(owner.get(finding) ?? "")} (p = ${pText(finding.surprise ?? 0)}): ${
-        printable(finding.title)
-      }`
+    ...all.map(({ id, surprise, title }) =>
+      `  ${printable(id)} (p = ${pText(surprise ?? 0)}): ${printable(title)}`
     ),
   ].join("\n");
 }
 
 /** All of a report: comparison, then models one by one, or the most surprising findings where they are many. */
-export async function reportText(report: RunReport): Promise<string> {
+export function reportText(report: RunReport): string {
+  const { models } = report;
   const parts = [
     comparisonText(report),
-    ...report.models.length <= MOST_SHOWN
-      ? report.models.map((model) => modelText(model, report))
-      : [await collectionText(report, () => report.models)],
+    ...models.length <= MOST_SHOWN ? models.map((model) => modelText(model, report)) : [
+      collectionText(report, models.map(({ id, findings }) => ({ id, findings: toldFindings(findings) }))),
+    ],
     report.meaning,
   ];
   return `${parts.filter((part) => part !== "").join("\n\n")}\n`;

@@ -29,7 +29,7 @@ export async function reportOf(
     case "md":
       return await joined(reportMarkdown(frame, () => models));
     case "text":
-      return await reportText(report);
+      return reportText(report);
     case "json":
       return await joined(reportJson(frame, () => models));
   }

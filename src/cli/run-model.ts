@@ -28,6 +28,7 @@ import type { PlannedModel } from "./models.ts";
 import { isAsOpened, openedRecord } from "./opened-record.ts";
 import type { Progress } from "./progress.ts";
 import type { RunRecord } from "./records.ts";
+import { type ToldFinding, toldFindings } from "./report-text.ts";
 import { keyOf, nullControlSeed, overlapKeyOf, testReport, testSettings } from "./settings.ts";
 import type { OpenWorkshop } from "./workshop.ts";
 
@@ -55,7 +56,9 @@ export interface ModelRun {
 export interface DoneModel {
   readonly entry: RunRecord["models"][number];
   /** Of its report, which stands in its mark. */
-  readonly told: Pick<ModelReport, "id" | "rows" | "figures" | "null_control" | "warnings">;
+  readonly told: Pick<ModelReport, "id" | "rows" | "figures" | "null_control" | "warnings"> & {
+    readonly findings: readonly ToldFinding[];
+  };
   /** What this run had to do for it: everything, or only to take its tables to a sink that lacked them, or nothing. */
   readonly work: "computed" | "copied" | "none";
 }
@@ -279,11 +282,12 @@ async function committed(
 
 /** Where a model lies now is said anew: it may have moved since. */
 function doneOf(
-  { entry, report: { id, rows, figures, null_control, warnings } }: ModelMark,
+  { entry, report: { id, rows, figures, null_control, warnings, findings } }: ModelMark,
   now: { readonly uri: string; readonly inputs: readonly InputFile[] },
   work: DoneModel["work"],
 ): DoneModel {
-  return { entry: { ...entry, ...now }, told: { id, rows, figures, null_control, warnings }, work };
+  const told = { id, rows, figures, null_control, warnings, findings: toldFindings(findings) };
+  return { entry: { ...entry, ...now }, told, work };
 }
 
 /** Loads that were interrupted again and again leave no endless list. */

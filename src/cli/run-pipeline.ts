@@ -24,6 +24,7 @@ import {
   type RunReport,
   wholeReport,
 } from "./run-report.ts";
+import type { DoneModel } from "./run-model.ts";
 import { runModels } from "./run-models.ts";
 import { runRecord } from "./run-record.ts";
 import { RunWork } from "./run-work.ts";
@@ -44,6 +45,8 @@ export interface RunOutcome {
   readonly report: ReportFrame;
   /** What it found in each model. */
   readonly models: ModelReports;
+  /** Of that, what stands out. */
+  readonly told: readonly DoneModel["told"][];
 }
 
 /**
@@ -133,7 +136,7 @@ export async function runPipeline(
     const { done, failed, up_to_date } = record.counts;
     progress({ event: "done", done, failed, up_to_date, ...spectra, seconds, work: record.work });
     await folder.release();
-    return { out, record, report, models };
+    return { out, record, report, models, told };
   } catch (failure) {
     await sinks.abort();
     await rm(join(out, `.staging-${runId}`), { recursive: true, force: true });
@@ -153,7 +156,7 @@ export async function runPipeline(
 export async function run(
   settings: RunConfigInput,
   options: RunOptions = {},
-): Promise<Omit<RunOutcome, "models"> & { readonly report: RunReport }> {
-  const { models, report, ...outcome } = await runPipeline(runConfigOf(settings), options);
-  return { ...outcome, report: await wholeReport(report, models) };
+): Promise<Omit<RunOutcome, "models" | "told"> & { readonly report: RunReport }> {
+  const { out, record, report, models } = await runPipeline(runConfigOf(settings), options);
+  return { out, record, report: await wholeReport(report, models) };
 }

@@ -40,7 +40,7 @@ export async function runCommand(
       say(await ask(model.id));
     }
   } else {
-    say(await collectionText(report, models));
+    say(collectionText(report, outcome.told));
   }
   print(`${closingText(outcome, loaded)}\n`);
   return report.failed.length > 0 ? 3 : 0;

@@ -16,7 +16,7 @@ const mark = (id: string, ...warnings: string[]) => ({
 
 describe("reports in marks", () => {
   it("are those that were put last, whether they are held or read again", async () => {
-    const large = "x".repeat(2 ** 20);
+    const large = "x".repeat(2 ** 21);
     const marks = new ModelMarks(out);
     await marks.put(mark("small", "before"));
     await marks.put(mark("small", "now"));

@@ -161,6 +161,33 @@ describe("queries of a report", () => {
   });
 });
 
+describe("the report of many models", () => {
+  it("tells the most surprising findings of all of them, each with its model", async () => {
+    const ids = Array.from({ length: 12 }, (_, at) => `net-${at}`);
+    const report = reported(EMBEDDED, ...ids);
+    // Of the last model the most surprising; of each the first finding only, but two of the seventh, and some description.
+    const models = report.models.map((model, at) => ({
+      ...model,
+      findings: model.findings.slice(0, 3).map((finding, rank) => ({
+        ...finding,
+        title: `${model.id}: finding ${rank}`,
+        kind: "dominant-connection" as const,
+        surprise: rank === 2 ? null : -(rank === 0 ? 20 * (at + 1) : at === 7 ? 155 : 2),
+      })),
+    }));
+    expect(models[0]?.findings).toHaveLength(3);
+    const out = await written("many", JSON.stringify({ ...report, models }));
+    const text = await reportOf(out, { format: "text" });
+    const told = text.slice(text.indexOf("The most surprising findings")).split("\n").slice(1, 10);
+    expect(told.map((line) => / {2}(net-\d+) \(p = .*\): (.*)/.exec(line)?.slice(1))).toEqual([
+      ...[11, 10, 9, 8, 7].map((at) => [`net-${at}`, `net-${at}: finding 0`]),
+      ["net-7", "net-7: finding 1"],
+      ...[6, 5].map((at) => [`net-${at}`, `net-${at}: finding 0`]),
+      undefined,
+    ]);
+  });
+});
+
 describe("names in report.md", () => {
   const HOSTILE =
     "|x| `y` <script>alert(1)</script> [z](https://evil.example) *b* _i_ # \\ & www.evil.example\n## Forged\u202e";

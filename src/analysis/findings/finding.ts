@@ -65,9 +65,12 @@ export const RANKING =
   "in the order near-kernels, outlying layers; last those whose p is larger than alpha.";
 
 /** Findings, the most surprising first; see `RANKING`. */
-export function ranked(findings: readonly Finding[], logAlpha: number): Finding[] {
-  const group = ({ surprise }: Finding) => surprise === null ? 1 : surprise <= logAlpha ? 0 : 2;
-  const kind = (finding: Finding) => FINDING_KINDS.indexOf(finding.kind);
+export function ranked<T extends Pick<Finding, "surprise" | "kind">>(
+  findings: readonly T[],
+  logAlpha: number,
+): T[] {
+  const group = ({ surprise }: T) => surprise === null ? 1 : surprise <= logAlpha ? 0 : 2;
+  const kind = (finding: T) => FINDING_KINDS.indexOf(finding.kind);
   return [...findings].sort((a, b) =>
     group(a) - group(b) || (a.surprise ?? 0) - (b.surprise ?? 0) || kind(a) - kind(b)
   );
