@@ -25,7 +25,7 @@ import { layerSettings } from "./layer-settings.ts";
 import { FileDigests } from "./file-digests.ts";
 import type { ModelMark, ModelMarks } from "./model-marks.ts";
 import type { PlannedModel } from "./models.ts";
-import { isAsOpened, openedRecord } from "./opened-record.ts";
+import { isAsOpened, lookedAt, openedRecord } from "./opened-record.ts";
 import type { Progress } from "./progress.ts";
 import type { RunRecord } from "./records.ts";
 import { type ToldFinding, toldFindings } from "./report-text.ts";
@@ -114,13 +114,14 @@ async function withoutOpening(
 async function opened(planned: PlannedModel, mark: ModelMark | null, run: ModelRun): Promise<DoneModel> {
   const { config, signal } = run;
   const since = Date.now();
+  const before = await lookedAt(planned, since);
   const model = await planned.open(signal);
   try {
     const { topology } = planned;
     const graph = layerGraph(model, { ...layerSettings(config), topology });
     const digests = new FileDigests(mark?.digests);
     const inputs = await model.inputs(signal, tensorsRead(graph), digests);
-    const record = await openedRecord(planned, inputs, config, since);
+    const record = await openedRecord(planned, before, inputs, config, since);
     const known: KnownModel = {
       header: headerOf(model, planned, inputs, config),
       ...{ inputs, topology, mark },
@@ -162,7 +163,7 @@ async function withoutComputing(
     if (await sink.holds?.({ id, runIds: mark.runIds, files }) !== true) lacking.push(sink);
   }
   if (lacking.length === 0) {
-    if (news) await marks.put({ ...mark, ...remembered });
+    if (news) await marks.put({ ...mark, entry: { ...mark.entry, uri, inputs }, ...remembered });
     return doneOf(mark, { uri, inputs }, "none");
   }
   const tables = files.filter(({ path }) => path.endsWith(".parquet"));

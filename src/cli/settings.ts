@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { availableParallelism } from "node:os";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { parseByteSize } from "../../config/byte-size.ts";
 import { ConfigError } from "../../config/document.ts";
 import { DEFAULTS } from "../../config/defaults.ts";
@@ -142,6 +142,8 @@ export function overlapKeyOf(
     ...Object.fromEntries(SHAPING.filter((key) => !TESTING.includes(key)).map((key) => [key, config[key]])),
     ...contentOf(inputs, topology, config),
     overlaps: true,
+    // The record has the layers' names, and of some formats the file's name is a tensor's.
+    names: inputs.map(({ path }) => basename(path)),
   });
 }
 

@@ -34,6 +34,11 @@ export async function opens<T>(opening: Opening, open: () => Promise<T>): Promis
  */
 export async function noneOpens(opening: Opening, longest = LONGEST): Promise<void> {
   Atomics.store(opening, CLOSED, 1);
+  await noneIsOpening(opening, longest);
+}
+
+/** Returns when no thread is opening its kernel. @param longest as for `noneOpens` */
+export async function noneIsOpening(opening: Opening, longest = LONGEST): Promise<void> {
   const last = performance.now() + longest;
   while (Atomics.load(opening, COUNT) > 0 && performance.now() < last) await setTimeout(AGAIN);
 }

@@ -17,7 +17,7 @@ import {
   type WithinOptions,
 } from "./kernel.ts";
 import { thinSvdBytes } from "./thin-svd.ts";
-import { newOpening, noneOpens, type Opening } from "./opening.ts";
+import { newOpening, noneIsOpening, noneOpens, type Opening } from "./opening.ts";
 import type { Answer, Call, ThreadData, ThreadOptions } from "./worker.ts";
 
 /** How a pool is furnished. */
@@ -192,19 +192,24 @@ class Pool implements Kernel {
     { signal, started, urgent = call.kind !== "svd" }: Heard,
   ): Promise<Answer> {
     const done = await this.#turns.take(urgent);
+    // To cancel a call is to end its thread, which may still be opening its kernel.
+    const stop = new AbortController();
+    const cancel = () => void noneIsOpening(this.#opening).then(() => stop.abort(signal?.reason));
     let answer: Answer;
     try {
       signal?.throwIfAborted();
       started?.();
+      signal?.addEventListener("abort", cancel, { once: true });
       answer = await this.#threads.run(call, {
         // Node and Deno type the same list differently.
         transferList: transferList as never,
-        ...signal === undefined ? {} : { signal },
+        ...signal === undefined ? {} : { signal: stop.signal },
       });
     } catch (cause) {
       signal?.throwIfAborted();
       throw new KernelCrash(`a thread of the kernel ended: ${messageOf(cause)}`, { cause });
     } finally {
+      signal?.removeEventListener("abort", cancel);
       done();
     }
     if (answer.kind === "failed") throw revived(answer);

@@ -1,13 +1,14 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { runConfigOf } from "../../config/load.ts";
 import type * as Registry from "../../connectors/sources/registry.ts";
-import { isAsOpened, openedRecord } from "../../src/cli/opened-record.ts";
+import { isAsOpened, lookedAt, type OpenedRecord, openedRecord } from "../../src/cli/opened-record.ts";
 import { run } from "../../src/cli/run-pipeline.ts";
 import { LAYERS, safetensors } from "../connectors/places/collection-fixture.ts";
+import { npyOf } from "../npy-file.ts";
 import { difference } from "../connectors/places/tables.ts";
 
 /** Files that were opened as models. */
@@ -42,14 +43,16 @@ async function modelIn(name: string): Promise<string> {
 describe("an opening that is remembered", () => {
   const config = (more = {}) => runConfigOf({ models: "x.safetensors", ...more }).config;
   const plan = (file: string) => ({ file, topology: undefined });
+  const recorded = async (file: string, inputs: readonly { readonly path: string }[], since: number) =>
+    await openedRecord(plan(file), await lookedAt(plan(file)), inputs, config(), since);
 
   it("holds until a file changes, one appears, or other tensors may matter", async () => {
     const file = await modelIn("held");
     const inputs = [{ path: file }];
-    expect(await openedRecord(plan(file), inputs, config(), Date.now()), "it has just changed")
+    expect(await recorded(file, inputs, Date.now()), "it has just changed")
       .toBeUndefined();
     await setTimeout(SETTLED);
-    const record = await openedRecord(plan(file), inputs, config(), Date.now());
+    const record = await recorded(file, inputs, Date.now());
     expect(record?.files.map(([, content]) => content !== null)).toEqual([true, false]);
     const holds = async (planned: Parameters<typeof isAsOpened>[1] = plan(file), more = {}) =>
       await isAsOpened(record, planned, config(more));
@@ -61,6 +64,7 @@ describe("an opening that is remembered", () => {
     expect(await holds({ topology: undefined }), "to be opened in any case").toBe(false);
     expect(await holds(plan(await modelIn("other")))).toBe(false);
     expect(await isAsOpened(undefined, plan(file), config())).toBe(false);
+    expect(await isAsOpened({ under: record!.under } as OpenedRecord, plan(file), config())).toBe(false);
     await writeFile(join(folder, "held", "config.json"), "{}");
     expect(await holds(), "a config has appeared").toBe(false);
     await rm(join(folder, "held", "config.json"));
@@ -75,10 +79,39 @@ describe("an opening that is remembered", () => {
     const file = await modelIn("moved");
     const before = Date.now() - SETTLED;
     await setTimeout(SETTLED);
-    expect(await openedRecord(plan(file), [{ path: file }], config(), before)).toBeUndefined();
-    expect(await openedRecord(plan(file), [{ path: file }], config(), Date.now())).toBeDefined();
+    expect(await recorded(file, [{ path: file }], before)).toBeUndefined();
+    expect(await recorded(file, [{ path: file }], Date.now())).toBeDefined();
     const others = [{ path: file }, { path: join(folder, "moved", "gone.bin") }];
-    expect(await openedRecord(plan(file), others, config(), Date.now())).toBeUndefined();
+    expect(await recorded(file, others, Date.now())).toBeUndefined();
+  });
+
+  it("is none where the path led to another file before", async () => {
+    const [file, other] = [await modelIn("one"), await modelIn("two")];
+    await setTimeout(SETTLED);
+    const before = await lookedAt(plan(file));
+    await rename(other, file);
+    await setTimeout(SETTLED);
+    expect(before).not.toBeNull();
+    expect(await openedRecord(plan(file), before, [{ path: file }], config(), Date.now())).toBeUndefined();
+  });
+
+  it("is not taken for that of a file with the same content and another name", async () => {
+    await mkdir(join(folder, "npy"));
+    const place = (name: string) => join(folder, "npy", `${name}.npy`);
+    await writeFile(place("first"), npyOf(LAYERS[0]!));
+    const done = async (name: string) =>
+      (await run({
+        ...{
+          models: place(name),
+          out: join(folder, "npy-out"),
+          graph: "none",
+          sinks: ["parquet"],
+          kernel: "wasm",
+        },
+      })).report.models[0]!.layers.map((layer) => layer["name"]);
+    expect(await done("first")).toEqual(["first"]);
+    await rename(place("first"), place("second"));
+    expect(await done("second")).toEqual(["second"]);
   });
 
   it("spares the opening in a run that tests anew, whose rows are those of any other", async () => {

@@ -10,9 +10,13 @@ const name = argv[2] as ComputingKernelName;
 for (let turn = 0; turn < 40; turn++) {
   const pool = await openPool({ name, precision: "f64", threads: 4 });
   // Every other time while the threads open their kernels for calls that nobody waits for.
-  const calls = turn % 2 === 0 ? [] : [1, 2, 3, 4].map((seed) => pool.svd(normalMatrix(8, 8, seed)));
+  const stop = new AbortController();
+  const calls = turn % 2 === 0
+    ? []
+    : [1, 2, 3, 4].map((seed) => pool.svd(normalMatrix(8, 8, seed), { signal: stop.signal }));
   const outcomes = Promise.allSettled(calls);
-  if (calls.length > 0) await setTimeout(turn);
+  if (calls.length > 0) await setTimeout(turn % 4 === 1 ? 1 : turn);
+  if (turn % 4 === 1) stop.abort();
   await pool.dispose();
   await outcomes;
 }
