@@ -22,7 +22,7 @@ export const STATE_FOLDER = ".state";
 /** A report of thousands of connections has megabytes; a file beyond this is none of ours. */
 const LARGEST = 2 ** 28;
 
-/** Characters of marks whose reports are held: those of some dozen small models, and not those of ten thousand. */
+/** Characters of marks whose reports are held: those of a hundred small models, and not those of ten thousand. */
 const HELD = 2 ** 21;
 
 /** A model that is done. */
