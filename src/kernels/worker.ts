@@ -37,7 +37,8 @@ export type Answer =
 const { name, precision, opening } = workerData as ThreadData;
 
 /**
- * Opened at once, and counted meanwhile, so that no thread is ended while a library is being loaded: Node aborts then. Why it cannot be opened is what the first call answers.
+ * Opened at once, and counted meanwhile, so that no thread is ended while a library is being loaded: Node aborts
+ * then. Why it cannot be opened is what the first call answers.
  */
 const opened: Promise<Kernel> = opens(opening, () => openInThread(name, precision));
 await opened.catch(() => undefined);
