@@ -61,15 +61,22 @@ export class ByteBudget {
       );
     }
     signal?.throwIfAborted();
-    return await new Promise<Grant>((resolve, reject) => {
-      const waiter: Waiter = { bytes, urgent, grant: resolve, refuse: reject };
-      this.#waiting.push(waiter);
-      signal?.addEventListener("abort", () => {
-        this.#waiting = this.#waiting.filter((each) => each !== waiter);
-        reject(signal.reason as Error);
-      }, { once: true });
-      this.review();
-    });
+    let stop = () => {};
+    try {
+      return await new Promise<Grant>((resolve, reject) => {
+        const waiter: Waiter = { bytes, urgent, grant: resolve, refuse: reject };
+        this.#waiting.push(waiter);
+        stop = () => {
+          this.#waiting = this.#waiting.filter((each) => each !== waiter);
+          reject(signal?.reason as Error);
+        };
+        signal?.addEventListener("abort", stop, { once: true });
+        this.review();
+      });
+    } finally {
+      // A run has one signal and thousands of grants.
+      signal?.removeEventListener("abort", stop);
+    }
   }
 
   /** Admits whoever fits; to be called when something became reclaimable. */

@@ -3,6 +3,7 @@
 import { concatMap, defer, from, map, mergeMap, type Observable, type OperatorFunction } from "rxjs";
 import type { EdgeColumns, NearKernels } from "../model/graph.ts";
 import type { MeasureOverlap, ModelMeasurer } from "../model/ports.ts";
+import { release } from "../model/tensor.ts";
 import { seeOverlaps } from "../stages/overlap-parts.ts";
 import { nearKernels, nearKernelTests } from "../stages/near-kernels.ts";
 import {
@@ -10,6 +11,7 @@ import {
   chosen,
   decide,
   linking,
+  releaseCandidates,
   sigmas,
   type TestSettings,
   type Verdicts,
@@ -47,20 +49,20 @@ export interface SignificanceSettings extends TestSettings {
  * @param workshop null where all connections have been seen before
  * @param model is shown the overlaps as they go by
  * @param control is shown those of the null control, whose connections are a family of their own
- * @param seen told what was seen of each connection
+ * @param seen told what was seen of each connection; answers whether it keeps the candidates. Those that nobody keeps are gone once a
+ *   connection's edges have been taken, which they can be once
  */
 export function significance<T extends { readonly kind: "layer" | "skipped" }>(
   workshop: Pick<Workshop, "kernel" | "signal"> | null,
   settings: SignificanceSettings,
   model?: ModelMeasurer,
   control?: ModelMeasurer,
-  seen?: (job: AnyConnection, result: OverlapResult) => void,
+  seen: (job: AnyConnection, result: OverlapResult) => boolean = () => false,
 ): OperatorFunction<T | AnyConnection, T | AnyEdges> {
-  const computed = async (job: AnyConnection) => {
+  const computed = async (job: AnyConnection): Promise<Seen> => {
     const measurer = job.kind === "control" ? control : model;
     const result = await overlapsOf(job, workshop, settingsFor(job, settings), measurer);
-    seen?.(job, result);
-    return result;
+    return { ...result, kept: seen(job, result) };
   };
   if (settings.over === "connection") {
     return map((item) =>
@@ -75,6 +77,9 @@ export function significance<T extends { readonly kind: "layer" | "skipped" }>(
   return (items) => new FamilyOfModel(items, settings, computed).tested();
 }
 
+/** What was seen of a connection, and whether somebody keeps its candidates. */
+type Seen = OverlapResult & { readonly kept: boolean };
+
 /** Of a control nothing is written but counts: it keeps no more candidates than these need. */
 export function settingsFor(
   { kind }: Pick<AnyConnection, "kind">,
@@ -87,12 +92,12 @@ export function settingsFor(
 class FamilyOfModel<T extends { readonly kind: "layer" | "skipped" }> {
   readonly #items: Observable<T | AnyConnection>;
   readonly #settings: SignificanceSettings;
-  readonly #computed: (job: AnyConnection) => Promise<OverlapResult>;
+  readonly #computed: (job: AnyConnection) => Promise<Seen>;
 
   constructor(
     items: Observable<T | AnyConnection>,
     settings: SignificanceSettings,
-    computed: (job: AnyConnection) => Promise<OverlapResult>,
+    computed: (job: AnyConnection) => Promise<Seen>,
   ) {
     this.#items = items;
     this.#settings = settings;
@@ -101,7 +106,7 @@ class FamilyOfModel<T extends { readonly kind: "layer" | "skipped" }> {
 
   tested(): Observable<T | AnyEdges> {
     return defer(() => {
-      const held: { job: AnyConnection; result: OverlapResult }[] = [];
+      const held: { job: AnyConnection; result: Seen }[] = [];
       const passed = this.#items.pipe(
         concatMap(async (item): Promise<T[]> => {
           if (!isConnection(item)) return [item];
@@ -166,10 +171,19 @@ function nearKernelsOf(
 function edgeJob(
   job: AnyConnection,
   settings: SignificanceSettings,
-  test: () => Promise<{ result: OverlapResult; verdicts: Verdicts }>,
+  test: () => Promise<{ result: Seen; verdicts: Verdicts }>,
 ): AnyEdges {
   const { kind, connection, source, target, sourceValues, targetValues } = job;
-  const edges = async () => edgesOf(job, settings, await test());
+  let taken = false;
+  const edges = async () => {
+    if (taken) throw new TypeError("edges: found them taken already, required one who takes them");
+    taken = true;
+    const { result, verdicts } = await test();
+    const found = edgesOf(job, settings, { result, verdicts });
+    release(verdicts.logQ, verdicts.significant);
+    if (!result.kept) releaseCandidates(result.candidates);
+    return found;
+  };
   return { kind, connection, source, target, sourceValues, targetValues, edges };
 }
 

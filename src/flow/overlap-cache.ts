@@ -2,6 +2,7 @@
 
 import { readFile } from "node:fs/promises";
 import { KeyedFiles, type KeyedFolder } from "./keyed-files.ts";
+import { release } from "../model/tensor.ts";
 import type { OverlapRecord } from "./overlap-record.ts";
 import { packed, unpacked } from "./packed.ts";
 
@@ -26,6 +27,7 @@ export class OverlapCache {
     if (this.#files.bytesOf(key) === undefined) return null;
     const bytes = await readFile(this.#files.path(key)).catch(() => null);
     const found = bytes === null ? null : unpacked(bytes) as Packed | null;
+    if (bytes !== null && bytes.length === bytes.buffer.byteLength) release(bytes);
     if (found?.format !== FORMAT || found.key !== key) {
       await this.#files.remove(key).catch(() => undefined);
       return null;
@@ -38,9 +40,12 @@ export class OverlapCache {
   async put(key: string, record: OverlapRecord): Promise<void> {
     const parts = packed({ format: FORMAT, key, record } satisfies Packed);
     if (parts === null) return;
-    const bytes = Buffer.concat(parts);
-    if (bytes.length > this.#files.limit) return;
-    await this.#files.put(key, bytes.length, (file) => file.writeFile(bytes)).catch(() => undefined);
+    const bytes = parts.reduce((sum, { length }) => sum + length, 0);
+    if (bytes > this.#files.limit) return;
+    await this.#files.put(key, bytes, async (file) => {
+      const { bytesWritten } = await file.writev(parts);
+      if (bytesWritten !== bytes) throw new Error(`found room for ${bytesWritten} bytes, required ${bytes}`);
+    }).catch(() => undefined);
   }
 }
 

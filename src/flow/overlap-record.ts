@@ -13,6 +13,7 @@ import {
   candidatesAgain,
   type KeptCandidates,
   keptLevel,
+  releaseCandidates,
   type TestSettings,
 } from "../stages/significance.ts";
 import { settingsFor, type SignificanceSettings } from "./edge-operators.ts";
@@ -90,16 +91,16 @@ export class OverlapRecorder {
     });
   }
 
-  /** Notes what was seen of a connection. */
+  /** Notes what was seen of a connection. @returns whether it keeps the candidates */
   readonly connection = (
     job: Pick<ConnectionEnds<ConnectionKind>, "kind" | "connection">,
     { geometry, candidates, measures }: OverlapResult,
-  ): void => {
+  ): boolean => {
     const { geometry: _, distribution: __, ...kept } = candidates;
     this.#bytes += 8 * measures.sourceIntensity.length + 32 * kept.logP.length;
     if (this.#bytes > LARGEST_RECORD) {
       this.#connections.length = 0;
-      return;
+      return false;
     }
     this.#connections.push({
       kind: job.kind,
@@ -107,6 +108,7 @@ export class OverlapRecorder {
       level: keptLevel(geometry, settingsFor(job, this.#settings)),
       ...{ geometry, measures, candidates: kept },
     });
+    return true;
   };
 
   /** @returns null where there was too much of it */
@@ -135,7 +137,12 @@ export function covers(record: OverlapRecord, settings: SignificanceSettings): b
   );
 }
 
-/** The layers and connections of a record, as the pipeline passes them on. */
+/** Gives the memory of a record's candidates back. */
+export function releaseRecord({ connections }: OverlapRecord): void {
+  for (const { candidates } of connections) releaseCandidates(candidates);
+}
+
+/** The layers and connections of a record, as the pipeline passes them on. Its candidates are given away. */
 export function recordedItems(
   record: OverlapRecord,
   settings: SignificanceSettings,
@@ -168,6 +175,7 @@ export function recordedItems(
       },
     };
   });
+  releaseRecord(record);
   return [...layers, ...skipped, ...seen];
 }
 

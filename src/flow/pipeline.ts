@@ -8,7 +8,7 @@ import type { EdgeWeight } from "../stages/weight.ts";
 import { nullControl } from "./control-operator.ts";
 import { significance, type SignificanceSettings, weight } from "./edge-operators.ts";
 import { overlap } from "./overlap-operator.ts";
-import { type OverlapRecord, OverlapRecorder, recordedItems } from "./overlap-record.ts";
+import { type OverlapRecord, OverlapRecorder, recordedItems, releaseRecord } from "./overlap-record.ts";
 import { type ModelResult, sinks, type SinkSettings } from "./sinks.ts";
 import { layers, svd, unfold } from "./spectrum-operators.ts";
 import type { Workshop } from "./workshop.ts";
@@ -28,7 +28,7 @@ export interface PipelineSettings extends SinkSettings {
   /** The seed of a null control, which is computed beside the model; null for none. */
   readonly nullControl?: number | null;
   readonly workshop: Workshop;
-  /** Told what the overlaps have shown, once the model is committed; null where that is too much to keep. */
+  /** Told what the overlaps have shown, once the model is committed; null where that is too much to keep. Its candidates are gone afterwards. */
   readonly record?: (record: OverlapRecord | null) => Promise<void>;
 }
 
@@ -75,14 +75,16 @@ async function recorded(
   { record, workshop }: PipelineSettings,
 ): Promise<ModelResult> {
   const { measures, control } = result;
-  await record?.(recorder?.finish(workshop.kernel.info, measures, control?.measures ?? null) ?? null);
+  const found = recorder?.finish(workshop.kernel.info, measures, control?.measures ?? null) ?? null;
+  await record?.(found);
+  if (found !== null) releaseRecord(found);
   return result;
 }
 
 /**
  * The same for a model whose overlaps an earlier run has recorded: tested, weighed and written anew. Nothing is read but the record.
  *
- * @param record of this model, unfolded and folded alike, that `covers` the test's settings
+ * @param record of this model, unfolded and folded alike, that `covers` the test's settings; its candidates are given away
  */
 export function spectralGraphAgain(
   record: OverlapRecord,

@@ -2,6 +2,7 @@
 
 import { show } from "../model/errors.ts";
 import type { NearKernels } from "../model/graph.ts";
+import { release } from "../model/tensor.ts";
 import { adjust, type Correction, criticalLogP, expectedByChance } from "../stats/multiple-testing.ts";
 import { sigmaOfLogP } from "../stats/normal.ts";
 import { type NullDistribution, nullDistribution, type NullName } from "../stats/null-distribution.ts";
@@ -135,12 +136,25 @@ export function candidateCollector(geometry: OverlapGeometry, settings: TestSett
 /** Candidates as they can be kept: all but what follows from the connection and the settings. */
 export type KeptCandidates = Omit<Candidates, "geometry" | "distribution">;
 
-/** The candidates of a connection from those of its parts, in the order of their rows. */
+/** Gives the memory of candidates back that nobody looks at any more: there are thousands for each connection. */
+export function releaseCandidates(
+  { sourceNeuron, targetNeuron, overlap, cosine, logP }: KeptCandidates,
+): void {
+  release(sourceNeuron, targetNeuron, overlap, logP, ...cosine === null ? [] : [cosine]);
+}
+
+/** The candidates of a connection from those of its parts, in the order of their rows. The parts' are given away. */
 export function joinedCandidates(
   parts: readonly KeptCandidates[],
   geometry: OverlapGeometry,
   settings: TestSettings,
 ): Candidates {
+  const [only] = parts;
+  const kept = only !== undefined && parts.length === 1 ? only : concatenated(parts, geometry);
+  return { ...kept, geometry, distribution: nullDistribution(settings.null, geometry) };
+}
+
+function concatenated(parts: readonly KeptCandidates[], { positions }: OverlapGeometry): KeptCandidates {
   const total = (count: (part: KeptCandidates) => number) =>
     parts.reduce((sum, part) => sum + count(part), 0);
   const length = total(({ logP }) => logP.length);
@@ -152,17 +166,17 @@ export function joinedCandidates(
     }
     return into;
   };
-  return {
-    geometry,
-    distribution: nullDistribution(settings.null, geometry),
+  const kept = {
     tests: total(({ tests }) => tests),
     nearKernelTests: total(({ nearKernelTests }) => nearKernelTests),
     sourceNeuron: joined(new Int32Array(length), ({ sourceNeuron }) => sourceNeuron),
     targetNeuron: joined(new Int32Array(length), ({ targetNeuron }) => targetNeuron),
     overlap: joined(new Float64Array(length), ({ overlap }) => overlap),
-    cosine: geometry.positions === 1 ? joined(new Float64Array(length), ({ cosine }) => cosine!) : null,
+    cosine: positions === 1 ? joined(new Float64Array(length), ({ cosine }) => cosine!) : null,
     logP: joined(new Float64Array(length), ({ logP }) => logP),
   };
+  parts.forEach(releaseCandidates);
+  return kept;
 }
 
 /**
