@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ByteBudget } from "../flow/budget.ts";
+import { ReadAhead } from "../flow/read-ahead.ts";
 import { type CacheOptions, SpectrumCache } from "../flow/spectrum-cache.ts";
 import { SpectrumStore } from "../flow/spectrum-store.ts";
 import type { SpectrumEvent, Workshop } from "../flow/workshop.ts";
@@ -73,7 +74,7 @@ export async function openWorkshop(
     spill ?? join(tmpdir(), `svrflow-${randomBytes(8).toString("hex")}`),
   );
   return {
-    ...{ kernel, budget, store, because },
+    ...{ kernel, budget, store, because, ahead: new ReadAhead(kernel.concurrency) },
     ...rank === undefined ? {} : { rank },
     ...cache === undefined ? {} : { cache: await SpectrumCache.open(cache) },
     ...spectrumDone === undefined ? {} : { spectrumDone },

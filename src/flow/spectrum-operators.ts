@@ -10,6 +10,7 @@ import { channelFactors, scale } from "../stages/fold.ts";
 import { layerNeed } from "../stages/memory-needs.ts";
 import { layerGraph, type LayerSettings } from "../stages/layers.ts";
 import { unfold as unfoldWeight } from "../stages/unfold.ts";
+import type { Grant } from "./budget.ts";
 import { decomposed } from "./decomposition.ts";
 import type { LayerJob, MatrixJob, SpectrumJob } from "./jobs.ts";
 import type { DigestedSpectrum } from "./spectrum-file.ts";
@@ -47,7 +48,7 @@ export function unfold(unfolding: Unfolding, signal?: AbortSignal): OperatorFunc
  * the byte budget; a layer with NaN or infinite weights is skipped. What is still going on when nobody listens any more is stopped.
  */
 export function svd(
-  { kernel, budget, store, signal: outer, rank: most = Infinity, cache, spectrumDone }: Workshop,
+  { kernel, budget, store, ahead, signal: outer, rank: most = Infinity, cache, spectrumDone }: Workshop,
   unfolding: Unfolding,
 ): OperatorFunction<MatrixJob, SpectrumJob> {
   const computed = async (
@@ -87,8 +88,10 @@ export function svd(
     const rank = Math.min(rankOf(layer, unfolding), most * layer.groups);
     const need = layerNeed(layer, unfolding, most, (rows, cols) => kernel.workspace(rows, cols)).bytes;
     await store.caughtUp(model, kernel.concurrency);
-    const grant = await budget.acquire(need, `layer ${layer.name}`, { signal });
+    const done = await ahead.turn(model, need);
+    let grant: Grant | null = null;
     try {
+      grant = await budget.acquire(need, `layer ${layer.name}`, { signal });
       const uses = graph.connections.filter(({ source, target }) =>
         source === layer.index || target === layer.index
       ).length;
@@ -96,9 +99,11 @@ export function svd(
       signal.throwIfAborted();
       return { kind: "layer", ...lean(job), spectrum: store.put(spectrum, grant, uses, model) };
     } catch (failure) {
-      grant.release();
+      grant?.release();
       if (!(failure instanceof RangeError) || !failure.message.startsWith("svd")) throw failure;
       return { kind: "layer", ...lean(job), spectrum: { skipped: messageOf(failure) } };
+    } finally {
+      done();
     }
   };
   return (jobs) =>

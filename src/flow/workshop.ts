@@ -2,6 +2,7 @@
 
 import type { Kernel } from "../kernels/kernel.ts";
 import type { ByteBudget } from "./budget.ts";
+import type { ReadAhead } from "./read-ahead.ts";
 import type { SpectrumCache } from "./spectrum-cache.ts";
 import type { SpectrumStore } from "./spectrum-store.ts";
 
@@ -25,6 +26,7 @@ export interface Workshop {
   readonly kernel: Kernel;
   readonly budget: ByteBudget;
   readonly store: SpectrumStore;
+  readonly ahead: ReadAhead;
   readonly signal?: AbortSignal;
   /** Only about so many leading triplets of each matrix, by a randomized method. Default: all, exactly. */
   readonly rank?: number;

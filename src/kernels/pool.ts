@@ -17,6 +17,7 @@ import {
   type WithinOptions,
 } from "./kernel.ts";
 import { thinSvdBytes } from "./thin-svd.ts";
+import { Turns } from "./turns.ts";
 import { newOpening, noneIsOpening, noneOpens, type Opening } from "./opening.ts";
 import type { Answer, Call, ThreadData, ThreadOptions } from "./worker.ts";
 
@@ -73,6 +74,10 @@ export async function openPool(
   }
   return pool;
 }
+
+/** Ranks of calls that wait. */
+const URGENT = 0;
+const AFTER = 1;
 
 /** `CallOptions`, as they come apart. */
 interface Heard {
@@ -191,7 +196,7 @@ class Pool implements Kernel {
     // A product ends the life of vectors, an SVD begins it: memory stays small when products go first.
     { signal, started, urgent = call.kind !== "svd" }: Heard,
   ): Promise<Answer> {
-    const done = await this.#turns.take(urgent);
+    const done = await this.#turns.take(urgent ? URGENT : AFTER);
     // To cancel a call is to end its thread, which may still be opening its kernel.
     const stop = new AbortController();
     const cancel = () => void noneIsOpening(this.#opening).then(() => stop.abort(signal?.reason));
@@ -214,28 +219,6 @@ class Pool implements Kernel {
     }
     if (answer.kind === "failed") throw revived(answer);
     return answer;
-  }
-}
-
-/** Lets so many calls go at a time; of those that wait, urgent ones first. */
-class Turns {
-  #free: number;
-  readonly #urgent: (() => void)[] = [];
-  readonly #others: (() => void)[] = [];
-
-  constructor(count: number) {
-    this.#free = count;
-  }
-
-  /** @returns to be called when the turn is over */
-  async take(urgent: boolean): Promise<() => void> {
-    if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => (urgent ? this.#urgent : this.#others).push(resolve));
-    return () => {
-      const next = this.#urgent.shift() ?? this.#others.shift();
-      if (next === undefined) this.#free++;
-      else next();
-    };
   }
 }
 

@@ -136,4 +136,21 @@ describe("byte budget", () => {
     budget.reclaimWith(() => Promise.reject(new Error("ENOSPC: the disk is full")));
     await expect(budget.acquire(1, "second")).rejects.toThrow("the disk is full");
   });
+
+  it("leaves nothing at the signal of a run, which outlives thousands of grants", async () => {
+    const budget = new ByteBudget(100);
+    const { signal } = new AbortController();
+    let listeners = 0;
+    const counted = Object.assign(Object.create(signal) as AbortSignal, {
+      addEventListener: () => void listeners++,
+      removeEventListener: () => void listeners--,
+      throwIfAborted: () => signal.throwIfAborted(),
+    });
+    const first = await budget.acquire(100, "first", { signal: counted });
+    const second = budget.acquire(50, "second", { signal: counted });
+    expect(listeners).toBe(1);
+    first.release();
+    (await second).release();
+    expect(listeners).toBe(0);
+  });
 });

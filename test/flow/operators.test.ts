@@ -249,6 +249,8 @@ describe("significance and weight", () => {
       ).subscribe((item) => item.kind === "connection" && jobs.push(item));
     });
     const { edges, summary } = await jobs[0]!.edges();
+    // What they were made of is gone: empty edges must not pass for theirs.
+    await expect(jobs[0]!.edges()).rejects.toThrow("edges: found them taken already");
     await workshop.dispose();
     expect(worked).toEqual(["0-1"]);
     expect([...edges.sourceNeuron]).toEqual([0, 1, 2, 3]);

@@ -10,6 +10,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { openSynthetic } from "../../connectors/sources/synthetic.ts";
 import { ByteBudget } from "../../src/flow/budget.ts";
 import { layers, svd, unfold } from "../../src/flow/spectrum-operators.ts";
+import { ReadAhead } from "../../src/flow/read-ahead.ts";
 import { SpectrumStore } from "../../src/flow/spectrum-store.ts";
 import type { ComputingKernelName } from "../../src/kernels/in-thread.ts";
 import { type Kernel, KernelCrash } from "../../src/kernels/kernel.ts";
@@ -171,7 +172,12 @@ describe("a pool of threads", () => {
       const budget = new ByteBudget(2 ** 26);
       const store = new SpectrumStore(budget, join(folder, "spill"));
       const [job] = await lastValueFrom(
-        of(watched).pipe(layers(), unfold("svr"), svd({ kernel, budget, store }, "svr"), toArray()),
+        of(watched).pipe(
+          layers(),
+          unfold("svr"),
+          svd({ kernel, budget, store, ahead: new ReadAhead(1) }, "svr"),
+          toArray(),
+        ),
       );
       expect(reads).toBe(2);
       expect(job!.spectrum).toHaveProperty("singularValues");

@@ -1,0 +1,53 @@
+import { describe, expect, it } from "vitest";
+import { Turns } from "../../src/kernels/turns.ts";
+
+/** Takes a turn, and notes when it has come. */
+function taking(turns: Turns, rank: number, name: string, came: string[]): Promise<() => void> {
+  return turns.take(rank).then((done) => {
+    came.push(name);
+    return done;
+  });
+}
+
+const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+describe("turns", () => {
+  it("let so many go at a time, and the next when one is over", async () => {
+    const turns = new Turns(2);
+    const came: string[] = [];
+    const first = await taking(turns, 0, "first", came);
+    const second = await taking(turns, 0, "second", came);
+    const third = taking(turns, 0, "third", came);
+    await settled();
+    expect(came).toEqual(["first", "second"]);
+    second();
+    (await third)();
+    first();
+    await taking(turns, 0, "fourth", came);
+    await taking(turns, 0, "fifth", came);
+    expect(came).toEqual(["first", "second", "third", "fourth", "fifth"]);
+  });
+
+  it("go by rank, and within a rank by who came first", async () => {
+    const turns = new Turns(1);
+    const came: string[] = [];
+    const holder = await turns.take(0);
+    const waiting = [[1, "b"], [2, "d"], [0, "a"], [2, "e"], [1, "c"]] as const;
+    const all = waiting.map(async ([rank, name]) => (await taking(turns, rank, name, came))());
+    holder();
+    await Promise.all(all);
+    expect(came).toEqual(["a", "b", "c", "d", "e"]);
+  });
+
+  it("are over once, however often that is said", async () => {
+    const turns = new Turns(1);
+    const came: string[] = [];
+    const done = await turns.take(0);
+    done();
+    done();
+    await taking(turns, 0, "one", came);
+    void taking(turns, 0, "another", came);
+    await settled();
+    expect(came).toEqual(["one"]);
+  });
+});
