@@ -1,6 +1,6 @@
 /** How far a run reads ahead of its kernel, all its models together. */
 
-import { Turns } from "../kernels/turns.ts";
+import { Turns } from "../model/turns.ts";
 
 /** Layers beyond those that are being decomposed: one is ready when a thread is, and one is being read. */
 const BEYOND = 2;

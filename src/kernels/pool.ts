@@ -17,7 +17,7 @@ import {
   type WithinOptions,
 } from "./kernel.ts";
 import { thinSvdBytes } from "./thin-svd.ts";
-import { Turns } from "./turns.ts";
+import { Turns } from "../model/turns.ts";
 import { newOpening, noneIsOpening, noneOpens, type Opening } from "./opening.ts";
 import type { Answer, Call, ThreadData, ThreadOptions } from "./worker.ts";
 

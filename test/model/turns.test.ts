@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Turns } from "../../src/kernels/turns.ts";
+import { Turns } from "../../src/model/turns.ts";
 
 /** Takes a turn, and notes when it has come. */
 function taking(turns: Turns, rank: number, name: string, came: string[]): Promise<() => void> {
