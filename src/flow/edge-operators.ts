@@ -178,7 +178,10 @@ function edgeJob(
   const edges = async () => {
     if (taken) throw new TypeError("edges: found them taken already, required one who takes them");
     taken = true;
-    const { result, verdicts } = await test();
+    const { result, verdicts } = await test().catch((failure: unknown) => {
+      taken = false;
+      throw failure;
+    });
     const found = edgesOf(job, settings, { result, verdicts });
     release(verdicts.logQ, verdicts.significant);
     if (!result.kept) releaseCandidates(result.candidates);

@@ -13,6 +13,7 @@ import { unfold as unfoldWeight } from "../stages/unfold.ts";
 import type { Grant } from "./budget.ts";
 import { decomposed } from "./decomposition.ts";
 import type { LayerJob, MatrixJob, SpectrumJob } from "./jobs.ts";
+import type { Turn } from "./read-ahead.ts";
 import type { DigestedSpectrum } from "./spectrum-file.ts";
 import { spectrumKey } from "./spectrum-key.ts";
 import type { Workshop } from "./workshop.ts";
@@ -45,7 +46,7 @@ export function unfold(unfolding: Unfolding, signal?: AbortSignal): OperatorFunc
 
 /**
  * Matrix -> spectrum, in the order of the matrices, one more at a time than the kernel has threads. Read and decomposed within
- * the byte budget; a layer with NaN or infinite weights is skipped. What is still going on when nobody listens any more is stopped.
+ * the byte budget, as their turns come among the layers of all models; a layer with NaN or infinite weights is skipped. What is still going on when nobody listens any more is stopped.
  */
 export function svd(
   { kernel, budget, store, ahead, signal: outer, rank: most = Infinity, cache, spectrumDone }: Workshop,
@@ -67,10 +68,11 @@ export function svd(
     };
     return await decomposed(asked, kernel, how, { signal, subject: { model: model.id, layer: layer.name } });
   };
-  const found = async (job: MatrixJob, rank: number, signal: AbortSignal): Promise<Spectrum> => {
+  const found = async (job: MatrixJob, rank: number, turn: Turn, signal: AbortSignal): Promise<Spectrum> => {
     const { layer, model, shape } = job;
     const done = { model: model.id, layer: layer.name };
     const blocks = await job.read();
+    turn.read();
     if (cache === undefined) {
       const spectrum = await computed(job, blocks, null, signal);
       spectrumDone?.({ ...done, key: null, from: "kernel" });
@@ -88,14 +90,14 @@ export function svd(
     const rank = Math.min(rankOf(layer, unfolding), most * layer.groups);
     const need = layerNeed(layer, unfolding, most, (rows, cols) => kernel.workspace(rows, cols)).bytes;
     await store.caughtUp(model, kernel.concurrency);
-    const done = await ahead.turn(model, need);
+    const turn = await ahead.turn(model, need);
     let grant: Grant | null = null;
     try {
       grant = await budget.acquire(need, `layer ${layer.name}`, { signal });
       const uses = graph.connections.filter(({ source, target }) =>
         source === layer.index || target === layer.index
       ).length;
-      const spectrum = await found(job, rank, signal);
+      const spectrum = await found(job, rank, turn, signal);
       signal.throwIfAborted();
       return { kind: "layer", ...lean(job), spectrum: store.put(spectrum, grant, uses, model) };
     } catch (failure) {
@@ -103,7 +105,7 @@ export function svd(
       if (!(failure instanceof RangeError) || !failure.message.startsWith("svd")) throw failure;
       return { kind: "layer", ...lean(job), spectrum: { skipped: messageOf(failure) } };
     } finally {
-      done();
+      turn.over();
     }
   };
   return (jobs) =>

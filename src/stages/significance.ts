@@ -190,6 +190,7 @@ export function candidatesAgain(
 ): Candidates {
   const level = keptLevel(geometry, settings);
   const { logP } = kept;
+  if ((logP.buffer as ArrayBuffer).detached) throw new TypeError("candidates: found them given away already");
   const at = new Uint32Array(logP.length);
   let count = 0;
   for (let i = 0; i < logP.length; i++) if (logP[i]! <= level) at[count++] = i;

@@ -12,16 +12,17 @@ it("admits two large layers beyond the threads, those of the model that came fir
   const [one, other] = [{}, {}];
   const came: string[] = [];
   const asked = (model: object, name: string) =>
-    ahead.turn(model, LARGE).then((done) => {
+    ahead.turn(model, LARGE).then((turn) => {
       came.push(name);
-      return done;
+      turn.read();
+      return turn;
     });
   const held = await Promise.all([asked(one, "one 1"), asked(other, "other 1"), asked(other, "other 2")]);
   const later = [asked(other, "other 3"), asked(one, "one 2")];
   await new Promise<void>((resolve) => setImmediate(resolve));
   expect(came).toEqual(["one 1", "other 1", "other 2"]);
-  held.forEach((done) => done());
-  for (const each of later) (await each)();
+  held.forEach((turn) => turn.over());
+  for (const each of later) (await each).over();
   expect(came.slice(3)).toEqual(["one 2", "other 3"]);
 });
 
@@ -29,6 +30,31 @@ it("lets small layers go as they come", async () => {
   const ahead = new ReadAhead(1);
   const held = await Promise.all(Array.from({ length: 50 }, () => ahead.turn({}, LARGE - 1)));
   expect(held).toHaveLength(50);
+});
+
+it("admits more, one after another, as long as threads go without work", async () => {
+  const ahead = new ReadAhead(1);
+  const slow = {};
+  const held = await Promise.all([1, 2, 3].map(() => ahead.turn(slow, LARGE)));
+  let came = 0;
+  const asked = [1, 2, 3].map(async () => {
+    const turn = await ahead.turn({}, LARGE);
+    came++;
+    return turn;
+  });
+  // None of those that hold a turn is there yet.
+  const extra = await asked[0]!;
+  extra.read();
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  // Now the thread has work.
+  expect(came).toBe(1);
+  extra.over();
+  extra.over();
+  await asked[1];
+  held.forEach((turn) => turn.over());
+  (await asked[1])!.over();
+  (await asked[2])!.over();
+  expect(came).toBe(3);
 });
 
 it("holds for all models of a run together, and every layer is decomposed", async () => {

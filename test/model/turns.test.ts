@@ -50,4 +50,27 @@ describe("turns", () => {
     await settled();
     expect(came).toEqual(["one"]);
   });
+
+  it("may be too many, and are made good as turns end", async () => {
+    const turns = new Turns(1);
+    const came: string[] = [];
+    const first = await turns.take(0);
+    const [second, third] = [taking(turns, 0, "second", came), taking(turns, 0, "third", came)];
+    expect(turns.waiting).toBe(2);
+    turns.admit();
+    const doneSecond = await second;
+    first();
+    await settled();
+    // One goes still: as many as may.
+    expect(came).toEqual(["second"]);
+    doneSecond();
+    (await third)();
+    // With nobody waiting nothing is given away.
+    turns.admit();
+    const fourth = await taking(turns, 0, "fourth", came);
+    void taking(turns, 0, "fifth", came);
+    await settled();
+    expect(came).toEqual(["second", "third", "fourth"]);
+    fourth();
+  });
 });
