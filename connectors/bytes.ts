@@ -1,7 +1,5 @@
 /** Bytes by position, wherever they lie. */
 
-import { release } from "../src/model/tensor.ts";
-
 /** Bytes of a file, end exclusive. */
 export interface ByteRange {
   readonly start: number;
@@ -34,9 +32,4 @@ export interface ByteSource {
    */
   slice(start: number, end: number, signal?: AbortSignal): Promise<Uint8Array>;
   close(): Promise<void>;
-}
-
-/** Gives the memory of bytes back at once, as `release` does, where nothing else lies in it. */
-export function giveBack(...pieces: readonly Uint8Array[]): void {
-  release(...pieces.filter(({ buffer, byteLength }) => byteLength > 0 && byteLength === buffer.byteLength));
 }

@@ -2,7 +2,8 @@
 
 import { createHash } from "node:crypto";
 import type { InputFile, KnownDigests } from "../../src/model/ports.ts";
-import { type ByteRange, type ByteSource, giveBack } from "../bytes.ts";
+import { giveBack } from "../../src/model/tensor.ts";
+import type { ByteRange, ByteSource } from "../bytes.ts";
 import { openPlace } from "../places/open.ts";
 
 /** Pieces in which a file is digested; of one that is fetched larger ones, whose blocks are fetched side by side. */

@@ -5,8 +5,8 @@
 
 import { messageOf, show } from "../../src/model/errors.ts";
 import type { Model, SourceFormat } from "../../src/model/ports.ts";
-import { elementCount, type TensorInfo } from "../../src/model/tensor.ts";
-import { type ByteSource, giveBack } from "../bytes.ts";
+import { elementCount, giveBack, type TensorInfo } from "../../src/model/tensor.ts";
+import type { ByteSource } from "../bytes.ts";
 import { openPlace } from "../places/open.ts";
 import { digestFile } from "./digest.ts";
 import { DTYPE_BYTES, toFloat64, unreadable } from "./floats.ts";

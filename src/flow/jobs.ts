@@ -89,7 +89,7 @@ export interface OverlapResult {
 
 /** A connection, or its null control, whose edges can be computed; `weight` is 0 until the weight stage has been. */
 export interface EdgeJob<Kind extends ConnectionKind = "connection"> extends ConnectionEnds<Kind> {
-  /** May be called once. */
+  /** May be called once. @throws {TypeError} when they were taken already */
   edges(): Promise<ConnectionEdges>;
 }
 

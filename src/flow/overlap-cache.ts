@@ -2,7 +2,7 @@
 
 import { readFile } from "node:fs/promises";
 import { KeyedFiles, type KeyedFolder } from "./keyed-files.ts";
-import { release } from "../model/tensor.ts";
+import { giveBack } from "../model/tensor.ts";
 import type { OverlapRecord } from "./overlap-record.ts";
 import { packed, unpacked } from "./packed.ts";
 
@@ -27,7 +27,7 @@ export class OverlapCache {
     if (this.#files.bytesOf(key) === undefined) return null;
     const bytes = await readFile(this.#files.path(key)).catch(() => null);
     const found = bytes === null ? null : unpacked(bytes) as Packed | null;
-    if (bytes !== null && bytes.length === bytes.buffer.byteLength) release(bytes);
+    if (bytes !== null) giveBack(bytes);
     if (found?.format !== FORMAT || found.key !== key) {
       await this.#files.remove(key).catch(() => undefined);
       return null;

@@ -46,7 +46,8 @@ export function unfold(unfolding: Unfolding, signal?: AbortSignal): OperatorFunc
 
 /**
  * Matrix -> spectrum, in the order of the matrices, one more at a time than the kernel has threads. Read and decomposed within
- * the byte budget, as their turns come among the layers of all models; a layer with NaN or infinite weights is skipped. What is still going on when nobody listens any more is stopped.
+ * the byte budget, as their turns come among the layers of all models; a layer with NaN or infinite weights is skipped. What is
+ * still going on when nobody listens any more is stopped.
  */
 export function svd(
   { kernel, budget, store, ahead, signal: outer, rank: most = Infinity, cache, spectrumDone }: Workshop,

@@ -4,6 +4,7 @@ import { versions } from "node:process";
 import { Piscina } from "piscina";
 import type { Svd } from "../model/spectrum.ts";
 import { type Matrix, matrix } from "../model/tensor.ts";
+import { Turns } from "../model/turns.ts";
 import { messageOf } from "../model/errors.ts";
 import {
   type CallOptions,
@@ -17,7 +18,6 @@ import {
   type WithinOptions,
 } from "./kernel.ts";
 import { thinSvdBytes } from "./thin-svd.ts";
-import { Turns } from "../model/turns.ts";
 import { newOpening, noneIsOpening, noneOpens, type Opening } from "./opening.ts";
 import type { Answer, Call, ThreadData, ThreadOptions } from "./worker.ts";
 

@@ -62,3 +62,8 @@ export function matrix(
 export function release(...arrays: readonly ArrayBufferView[]): void {
   for (const { buffer } of arrays) if (buffer instanceof ArrayBuffer && !buffer.detached) buffer.transfer(0);
 }
+
+/** Gives the memory of bytes back at once, as `release` does, where nothing else lies in it. */
+export function giveBack(...pieces: readonly Uint8Array[]): void {
+  release(...pieces.filter(({ buffer, byteLength }) => byteLength > 0 && byteLength === buffer.byteLength));
+}

@@ -34,10 +34,10 @@ export class Turns {
 
   /** Lets the first that waits go although there is no turn for it; one that ends later is not followed by another then. */
   admit(): void {
-    this.#free--;
     const next = this.#waiting.shift();
-    if (next === undefined) this.#free++;
-    else next.go();
+    if (next === undefined) return;
+    this.#free--;
+    next.go();
   }
 
   #review(): void {

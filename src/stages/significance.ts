@@ -182,6 +182,8 @@ function concatenated(parts: readonly KeptCandidates[], { positions }: OverlapGe
 /**
  * The candidates that a run with these settings would gather, from those that another has kept, which are no fewer: so that it
  * makes no difference who saw the overlaps.
+ *
+ * @throws {TypeError} when the memory of those that were kept has been given back
  */
 export function candidatesAgain(
   kept: KeptCandidates,

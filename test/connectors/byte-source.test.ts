@@ -2,7 +2,8 @@ import { appendFile, mkdtemp, rename, rm, stat, utimes, writeFile } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type ByteSource, giveBack } from "../../connectors/bytes.ts";
+import type { ByteSource } from "../../connectors/bytes.ts";
+import { giveBack } from "../../src/model/tensor.ts";
 import { digestFile } from "../../connectors/sources/digest.ts";
 import { openFile } from "../../connectors/sources/file.ts";
 import { FileDigests } from "../../src/cli/file-digests.ts";

@@ -6,9 +6,12 @@ import { adjust, type Correction } from "../../src/stats/multiple-testing.ts";
 import type { OverlapGeometry } from "../../src/stages/overlap-geometry.ts";
 import {
   candidateCollector,
+  candidatesAgain,
   chosen,
   decide,
   type EdgeChoice,
+  joinedCandidates,
+  releaseCandidates,
   sigmas,
   type TestSettings,
 } from "../../src/stages/significance.ts";
@@ -214,5 +217,31 @@ describe("which overlaps are significant", () => {
     expect(sigma[1]).toBeCloseTo(3, 12);
     expect(sigma[2]).toBeCloseTo(40, 10);
     expect([sigma[3], sigma[4]]).toEqual([-Infinity, Infinity]);
+  });
+});
+
+describe("the memory of candidates", () => {
+  const geometry = geometryOf();
+  const settings = settingsOf({ edges: "all" });
+  const found = (seed: number) => collect(geometry, overlaps(geometry, seed), settings);
+
+  it("of several parts is given back once they are joined, that of one part goes on", () => {
+    const [one, other] = [found(1), found(2)];
+    const expected = [...one.logP, ...other.logP];
+    expect([...joinedCandidates([one, other], geometry, settings).logP]).toEqual(expected);
+    for (const { logP, overlap, cosine, sourceNeuron, targetNeuron } of [one, other]) {
+      for (const each of [logP, overlap, cosine!, sourceNeuron, targetNeuron]) expect(each).toHaveLength(0);
+    }
+    const alone = found(3);
+    expect(joinedCandidates([alone], geometry, settings).logP).toBe(alone.logP);
+  });
+
+  it("that was given back is refused, and not taken for that of none", () => {
+    const kept = found(1);
+    expect(candidatesAgain(kept, geometry, settings).logP).toEqual(kept.logP);
+    releaseCandidates(kept);
+    expect(() => candidatesAgain(kept, geometry, settings)).toThrow(
+      new TypeError("candidates: found them given away already"),
+    );
   });
 });
