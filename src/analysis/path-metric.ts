@@ -110,10 +110,12 @@ export class PathSums {
     const arrived = this.#arrived.get(layer)?.[which];
     const largest = values[0]!;
     const shift = weighted && largest > 0 ? exponentOf(largest) : 0;
-    const out = values.map((s, j) => {
-      if (floor !== null && !(s > floor * largest)) return 0;
-      return (weighted ? times(s, -shift) : 1) * (arrived?.values[j] ?? 1);
-    });
+    const out = new Float64Array(values.length);
+    for (let j = 0; j < out.length; j++) {
+      const s = values[j]!;
+      if (floor !== null && !(s > floor * largest)) continue;
+      out[j] = (weighted ? times(s, -shift) : 1) * (arrived === undefined ? 1 : arrived.values[j]!);
+    }
     return scaled(out, shift + (arrived?.exponent ?? 0));
   }
 
@@ -133,7 +135,8 @@ export class PathSums {
 
 /** `values * 2^exponent`, brought into range; powers of two, so that nothing is rounded. Changes `values`. */
 function scaled(values: Float64Array, exponent: number): Scaled {
-  const largest = values.reduce((most, value) => Math.max(most, value), 0);
+  let largest = 0;
+  for (let i = 0; i < values.length; i++) largest = Math.max(largest, values[i]!);
   if (largest === 0) return { values, exponent: 0 };
   const shift = exponentOf(largest);
   for (let i = 0; i < values.length; i++) values[i] = times(values[i]!, -shift);

@@ -6,16 +6,8 @@ import type { MeasureOverlap, ModelMeasurer } from "../model/ports.ts";
 import { release } from "../model/tensor.ts";
 import { seeOverlaps } from "../stages/overlap-parts.ts";
 import { nearKernels, nearKernelTests } from "../stages/near-kernels.ts";
-import {
-  type Candidates,
-  chosen,
-  decide,
-  linking,
-  releaseCandidates,
-  sigmas,
-  type TestSettings,
-  type Verdicts,
-} from "../stages/significance.ts";
+import { type Candidates, releaseCandidates, type TestSettings } from "../stages/candidates.ts";
+import { chosen, decide, linking, sigmas, type Verdicts } from "../stages/significance.ts";
 import type { EdgeWeight } from "../stages/weight.ts";
 import type {
   ConnectionEdges,

@@ -9,7 +9,7 @@ import type { ChainLinks, Model } from "../model/ports.ts";
 import type { Spectrum } from "../model/spectrum.ts";
 import type { Matrix } from "../model/tensor.ts";
 import type { OverlapGeometry } from "../stages/overlap-geometry.ts";
-import type { Candidates } from "../stages/significance.ts";
+import type { Candidates } from "../stages/candidates.ts";
 import type { OverlapMeasures } from "../model/graph.ts";
 import type { SpectrumHandle, SpectrumValues } from "./spectrum-store.ts";
 

@@ -15,7 +15,7 @@ import {
   keptLevel,
   releaseCandidates,
   type TestSettings,
-} from "../stages/significance.ts";
+} from "../stages/candidates.ts";
 import { settingsFor, type SignificanceSettings } from "./edge-operators.ts";
 import type {
   ConnectionEnds,

@@ -11,18 +11,22 @@ import type { Matrix } from "../model/tensor.ts";
  */
 export function fixSigns(left: Matrix, right: Matrix): void {
   for (let j = 0; j < left.rows; j++) {
-    const u = left.data.subarray(j * left.cols, (j + 1) * left.cols);
-    let largest = 0;
-    for (let at = 0; at < u.length; at++) {
-      const value = u[at]!;
-      if (Math.abs(value) > Math.abs(largest)) largest = value;
-    }
-    if (largest >= 0) continue;
-    negate(u);
-    negate(right.data.subarray(j * right.cols, (j + 1) * right.cols));
+    if (largest(left.data, j * left.cols, (j + 1) * left.cols) >= 0) continue;
+    negate(left.data, j * left.cols, (j + 1) * left.cols);
+    negate(right.data, j * right.cols, (j + 1) * right.cols);
   }
 }
 
-function negate(values: Float64Array): void {
-  for (let i = 0; i < values.length; i++) values[i] = -values[i]!;
+/** The value of largest magnitude, with its sign. */
+function largest(values: Float64Array, from: number, to: number): number {
+  let found = 0;
+  for (let at = from; at < to; at++) {
+    const value = values[at]!;
+    if (Math.abs(value) > Math.abs(found)) found = value;
+  }
+  return found;
+}
+
+function negate(values: Float64Array, from: number, to: number): void {
+  for (let at = from; at < to; at++) values[at] = -values[at]!;
 }

@@ -212,35 +212,43 @@ function defect(lapack: Lapack, v: Dense): number {
 
 /** Seeded standard normals: the same matrix gives the same answer. */
 export function normals(count: number): Float64Array {
-  let state = 0x9e3779b9;
+  // In an array, because an engine would allocate each number that a closure keeps.
+  const state = Int32Array.of(0x9e3779b9);
   const uniform = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    const now = (state[0]! + 0x6d2b79f5) | 0;
+    state[0] = now;
+    let t = Math.imul(now ^ (now >>> 15), 1 | now);
     t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
-  return Float64Array.from(
-    { length: count },
-    () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()),
-  );
+  const values = new Float64Array(count);
+  for (let i = 0; i < count; i++) {
+    values[i] = Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
+  }
+  return values;
 }
 
 function rowNorms({ block, rows, cols }: Dense): Float64Array {
   const data = block.data();
-  return Float64Array.from({ length: rows }, (_, row) => {
-    let sum = 0;
-    for (let at = row * cols; at < (row + 1) * cols; at++) sum += data[at]! * data[at]!;
-    return Math.sqrt(sum);
-  });
+  const norms = new Float64Array(rows);
+  for (let row = 0; row < rows; row++) norms[row] = normOf(data, row * cols, (row + 1) * cols);
+  return norms;
+}
+
+function normOf(data: Numbers, from: number, to: number): number {
+  let sum = 0;
+  for (let at = from; at < to; at++) sum += data[at]! * data[at]!;
+  return Math.sqrt(sum);
 }
 
 /** Divides the rows from `first` on by their norms. */
 function normalize({ block, rows, cols }: Dense, first: number, norms: Numbers): void {
   const data = block.data();
-  for (let row = first; row < rows; row++) {
-    const factor = 1 / norms[row]!;
-    for (let at = row * cols; at < (row + 1) * cols; at++) data[at]! *= factor;
-  }
+  for (let row = first; row < rows; row++) multiplyBy(1 / norms[row]!, data, row * cols, (row + 1) * cols);
+}
+
+function multiplyBy(factor: number, data: Numbers, from: number, to: number): void {
+  for (let at = from; at < to; at++) data[at]! *= factor;
 }
 
 /** Transposes a row-major matrix. In squares of 32, so that both sides stay in the cache. */

@@ -1,7 +1,8 @@
 /** Near-kernels: neurons whose gain is a small share of their layer's largest. */
 
 import type { NearKernels, NearKernelTests } from "../model/graph.ts";
-import type { Candidates, Verdicts } from "./significance.ts";
+import type { Candidates } from "./candidates.ts";
+import type { Verdicts } from "./significance.ts";
 
 /** 1 for each singular value up to `relative` of the largest. */
 export function nearKernels(values: Float64Array, relative: number): Uint8Array {

@@ -12,7 +12,7 @@ import { release } from "../model/tensor.ts";
 import { BLOCK_BYTES } from "./memory-needs.ts";
 import { overlapBlocks } from "./overlap.ts";
 import type { OverlapGeometry } from "./overlap-geometry.ts";
-import { candidateCollector, type KeptCandidates, type TestSettings } from "./significance.ts";
+import { candidateCollector, type KeptCandidates, type TestSettings } from "./candidates.ts";
 
 /** Rows `first` to `first + rows` of a connection's overlap matrix, and what is asked of them. Plain data. */
 export interface PartQuestion {
@@ -80,12 +80,14 @@ function multiply(
   first: number,
   rows: number,
 ): void {
-  const sources = vector.length;
-  for (let i = 0, at = 0; i < rows; i++) {
-    let sum = 0;
-    for (let j = 0; j < sources; j++, at++) sum += overlaps[at]! * vector[j]!;
-    product[first + i] = sum;
-  }
+  for (let i = 0; i < rows; i++) product[first + i] = inner(overlaps, i * vector.length, vector);
+}
+
+/** `sum_j values[from + j] vector[j]`. */
+function inner(values: Float64Array, from: number, vector: Float64Array): number {
+  let sum = 0;
+  for (let j = 0; j < vector.length; j++) sum += values[from + j]! * vector[j]!;
+  return sum;
 }
 
 /** A question for a thread, with the module that measures. */

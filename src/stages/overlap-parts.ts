@@ -11,7 +11,7 @@ import { BLOCK_BYTES } from "./memory-needs.ts";
 import { neuronsOf } from "./overlap.ts";
 import { isDirect, type OverlapGeometry, overlapGeometry } from "./overlap-geometry.ts";
 import { type HandedQuestion, type PartQuestion, type PartSeen, seePart } from "./overlap-part.ts";
-import { type Candidates, joinedCandidates, type TestSettings } from "./significance.ts";
+import { type Candidates, joinedCandidates, type TestSettings } from "./candidates.ts";
 
 /** What is asked of a connection's overlaps. */
 export interface OverlapQuestion {

@@ -85,9 +85,8 @@ function finishBlock(
 ): OverlapBlock {
   const rho = unit ? null : raw.rho();
   const { overlap } = raw;
-  if (rho === null) {
-    for (let at = 0; at < overlap.length; at++) if (overlap[at]! > 1) overlap[at] = 1;
-  } else {
+  if (rho === null) atMostOne(overlap);
+  else {
     for (let at = 0; at < rows * sources; at++) {
       const bound = rho[at]! <= NO_OVERLAP ? 0 : rho[at]!;
       rho[at] = bound;
@@ -95,6 +94,10 @@ function finishBlock(
     }
   }
   return { first, rows, overlap, cosine: z === 1 ? raw.inner : null, rho };
+}
+
+function atMostOne(overlap: Float64Array): void {
+  for (let at = 0; at < overlap.length; at++) if (overlap[at]! > 1) overlap[at] = 1;
 }
 
 /** Every neuron's vector on all channels of the other side, `neurons x channels`, zeros where nothing arrives. */
@@ -220,9 +223,13 @@ async function overlapOf(
   const options = signal === undefined ? {} : { signal };
   if (z > 1) return { overlap: (await kernel.overlap(tested, other, z, options)).data, inner: null };
   const inner = (await kernel.multiply(tested, other, { transposeB: true, ...options })).data;
-  const overlap = new Float64Array(inner.length);
-  for (let at = 0; at < inner.length; at++) overlap[at] = inner[at]! * inner[at]!;
-  return { overlap, inner };
+  return { overlap: squares(inner), inner };
+}
+
+function squares(values: Float64Array): Float64Array {
+  const out = new Float64Array(values.length);
+  for (let at = 0; at < values.length; at++) out[at] = values[at]! * values[at]!;
+  return out;
 }
 
 /** Some rows of a matrix; consecutive ones share its memory. */

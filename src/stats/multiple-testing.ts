@@ -62,7 +62,8 @@ export function adjust(logP: Float64Array, tests: number, method: Correction): F
 
 /** The order of `values` from the smallest up, ties by position. */
 function ascending(values: Float64Array): Uint32Array {
-  const order = Uint32Array.from(values, (_, index) => index);
+  const order = new Uint32Array(values.length);
+  for (let i = 0; i < order.length; i++) order[i] = i;
   return order.sort((a, b) => values[a]! - values[b]! || a - b);
 }
 

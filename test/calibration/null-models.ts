@@ -11,7 +11,7 @@ import type { Spectrum } from "../../src/model/spectrum.ts";
 import { layerGraph } from "../../src/stages/layers.ts";
 import { overlapBlocks } from "../../src/stages/overlap.ts";
 import { overlapGeometry } from "../../src/stages/overlap-geometry.ts";
-import { candidateCollector, type Candidates, type TestSettings } from "../../src/stages/significance.ts";
+import { candidateCollector, type Candidates, type TestSettings } from "../../src/stages/candidates.ts";
 import { spectrum } from "../../src/stages/svd.ts";
 import { unfold } from "../../src/stages/unfold.ts";
 

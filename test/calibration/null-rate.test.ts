@@ -20,7 +20,8 @@
 
 import { describe, expect, it } from "vitest";
 import type { NullName } from "../../src/stats/null-distribution.ts";
-import { decide, type TestSettings } from "../../src/stages/significance.ts";
+import type { TestSettings } from "../../src/stages/candidates.ts";
+import { decide } from "../../src/stages/significance.ts";
 import { logSurvivalOfSigma } from "../../src/stats/normal.ts";
 import {
   fanReads,

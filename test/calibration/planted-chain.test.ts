@@ -4,7 +4,8 @@
 
 import { describe, expect, it } from "vitest";
 import type { SyntheticSpec } from "../../connectors/sources/synthetic.ts";
-import { decide, type TestSettings } from "../../src/stages/significance.ts";
+import type { TestSettings } from "../../src/stages/candidates.ts";
+import { decide } from "../../src/stages/significance.ts";
 import { connectionsOf, type TestedConnection } from "./null-models.ts";
 
 const BH: TestSettings = { null: "beta", logAlpha: Math.log(0.05), correction: "bh", edges: "all" };

@@ -13,13 +13,8 @@ import type { Spectrum } from "../../src/model/spectrum.ts";
 import { layerGraph } from "../../src/stages/layers.ts";
 import { overlapBlocks } from "../../src/stages/overlap.ts";
 import { isDirect, type OverlapGeometry, overlapGeometry } from "../../src/stages/overlap-geometry.ts";
-import {
-  candidateCollector,
-  chosen,
-  decide,
-  type TestSettings,
-  type Verdicts,
-} from "../../src/stages/significance.ts";
+import { candidateCollector, type TestSettings } from "../../src/stages/candidates.ts";
+import { chosen, decide, type Verdicts } from "../../src/stages/significance.ts";
 import { spectrum } from "../../src/stages/svd.ts";
 import { unfold } from "../../src/stages/unfold.ts";
 import { logSurvivalOfSigma } from "../../src/stats/normal.ts";

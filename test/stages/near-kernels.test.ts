@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { nearKernels, nearKernelTests } from "../../src/stages/near-kernels.ts";
-import { candidateCollector, decide, type TestSettings } from "../../src/stages/significance.ts";
+import { candidateCollector, type TestSettings } from "../../src/stages/candidates.ts";
+import { decide } from "../../src/stages/significance.ts";
 import { gaussian } from "../layer-fixture.ts";
 
 describe("near-kernel neurons", () => {

@@ -7,14 +7,12 @@ import type { OverlapGeometry } from "../../src/stages/overlap-geometry.ts";
 import {
   candidateCollector,
   candidatesAgain,
-  chosen,
-  decide,
   type EdgeChoice,
   joinedCandidates,
   releaseCandidates,
-  sigmas,
   type TestSettings,
-} from "../../src/stages/significance.ts";
+} from "../../src/stages/candidates.ts";
+import { chosen, decide, sigmas } from "../../src/stages/significance.ts";
 import { gaussian } from "../layer-fixture.ts";
 
 const ALPHA3 = logSurvivalOfSigma(3);

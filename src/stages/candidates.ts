@@ -1,0 +1,270 @@
+/**
+ * Stage 5, first half: the pairs of a connection that may become edges, gathered while its overlaps go by. What is decided over them
+ * stands in significance.ts.
+ */
+
+import type { NearKernels } from "../model/graph.ts";
+import { release } from "../model/tensor.ts";
+import type { Correction } from "../stats/multiple-testing.ts";
+import { type NullDistribution, nullDistribution, type NullName } from "../stats/null-distribution.ts";
+import type { OverlapBlock } from "./overlap.ts";
+import type { OverlapGeometry } from "./overlap-geometry.ts";
+
+/** Which edges are kept: the significant ones, all, or the `top` largest overlaps of each connection. */
+export type EdgeChoice = "significant" | "all" | { readonly top: number };
+
+/** How edges are tested. */
+export interface TestSettings {
+  readonly null: NullName;
+  /** `ln alpha`: an edge is significant when its adjusted log p is at most this. */
+  readonly logAlpha: number;
+  readonly correction: Correction;
+  readonly edges: EdgeChoice;
+  /**
+   * `ln p` down to which candidates are kept at least, so that a later run at another level can be told without the overlaps; for
+   * connections of up to `MOST_KEPT_PAIRS` pairs. Default: the run's own level.
+   */
+  readonly keep?: number;
+}
+
+/** Of the pairs of larger connections the looser level would keep megabytes each, and a transformer has thousands of those. */
+const MOST_KEPT_PAIRS = 2 ** 18;
+
+/** `ln p` up to which a connection's candidates are complete: 0 where all pairs are. */
+export function keptLevel(
+  { sources, targets }: Pick<OverlapGeometry, "sources" | "targets">,
+  { edges, logAlpha, keep = logAlpha }: TestSettings,
+): number {
+  if (edges !== "significant") return 0;
+  return sources * targets <= MOST_KEPT_PAIRS ? Math.max(logAlpha, keep) : logAlpha;
+}
+
+/** The pairs of one connection that may become edges, with what its verdicts need. */
+export interface Candidates {
+  readonly geometry: OverlapGeometry;
+  readonly distribution: NullDistribution | null;
+  /** Pairs that were tested: `rho > 0`, and a null that is not a point. */
+  readonly tests: number;
+  /** Those of them that lie between near-kernels of both sides. */
+  readonly nearKernelTests: number;
+  readonly sourceNeuron: Int32Array;
+  readonly targetNeuron: Int32Array;
+  readonly overlap: Float64Array;
+  readonly cosine: Float64Array | null;
+  /** `ln P(X >= overlap)`; 0 where there is nothing to test. */
+  readonly logP: Float64Array;
+}
+
+/** An overlap is known to an ulp at best, so a ratio of 1 counts as one ulp less: p-values stay above 0. */
+const LARGEST_RATIO = 1 - 2 ** -53;
+
+/**
+ * Gathers the candidates of a connection from its overlap blocks.
+ *
+ * With `edges: significant` only pairs with unadjusted `p <= alpha` (or `keep`, where that is looser) are kept: no correction makes a
+ * p-value smaller, and `adjust` proves that their verdicts need no others. Their number is a small share of all, so a connection is tested in
+ * little memory however large it is.
+ *
+ * @param near counts the tests between near-kernels; without it there are none
+ */
+export function candidateCollector(geometry: OverlapGeometry, settings: TestSettings, near?: NearKernels) {
+  const distribution = nullDistribution(settings.null, geometry);
+  // The least ratio that can matter; a hair lower, because the verdict itself is taken on the log p.
+  // On a single channel the overlap is rho itself, and the null speaks of it as it is.
+  const single = geometry.testedChannels === 1;
+  const level = keptLevel(geometry, settings);
+  const least = level < 0 ? leastRatio(distribution, level) : -Infinity;
+  const gathered = new Gathered(geometry.positions === 1);
+  let tests = 0;
+  let nearTests = 0;
+  const nearSources = near?.source.reduce((sum, flag) => sum + flag, 0) ?? 0;
+  const consider = (block: OverlapBlock, at: number, ratio: number) => {
+    if (!(ratio >= least)) return;
+    const p = distribution?.logSurvival(Math.min(LARGEST_RATIO, ratio)) ?? 0;
+    if (p > level) return;
+    const row = Math.floor(at / geometry.sources);
+    const cosine = block.cosine === null ? 0 : block.cosine[at]!;
+    gathered.add(at - row * geometry.sources, block.first + row, block.overlap[at]!, cosine, p);
+  };
+  /** Where `rho` is 1 for all, which is the rule: most pairs are done after one comparison. */
+  const addUnit = (block: OverlapBlock, values: Float64Array) => {
+    if (distribution !== null) {
+      tests += values.length;
+      const rows = near?.target.subarray(block.first, block.first + block.rows) ?? [];
+      for (const flag of rows) nearTests += flag * nearSources;
+    }
+    for (let at = 0; at < values.length; at++) if (values[at]! >= least) consider(block, at, values[at]!);
+  };
+  const addVaried = (block: OverlapBlock, rho: Float64Array) => {
+    for (let row = 0, at = 0; row < block.rows; row++) {
+      for (let source = 0; source < geometry.sources; source++, at++) {
+        if (rho[at] === 0) continue;
+        if (distribution !== null) {
+          tests++;
+          if (near?.target[block.first + row] === 1) nearTests += near.source[source]!;
+        }
+        consider(block, at, single ? block.overlap[at]! : block.overlap[at]! / rho[at]!);
+      }
+    }
+  };
+  return {
+    add(block: OverlapBlock): void {
+      if (block.rho === null) addUnit(block, block.overlap.subarray(0, block.rows * geometry.sources));
+      else addVaried(block, block.rho);
+    },
+    finish(): Candidates {
+      return {
+        geometry,
+        distribution,
+        tests,
+        nearKernelTests: nearTests,
+        ...gathered.finish(),
+      };
+    },
+  };
+}
+
+/** What a candidate's own figures are. */
+type Figures = Pick<Candidates, "sourceNeuron" | "targetNeuron" | "overlap" | "cosine" | "logP">;
+
+/** Candidates so far, in arrays that grow: there are thousands for each connection, and numbers in plain arrays are objects each. */
+class Gathered {
+  #length = 0;
+  readonly #signed: boolean;
+  #neurons = new Int32Array(2 * FIRST);
+  #figures = new Float64Array(3 * FIRST);
+
+  /** @param signed whether they have a cosine */
+  constructor(signed: boolean) {
+    this.#signed = signed;
+  }
+
+  add(source: number, target: number, overlap: number, cosine: number, logP: number): void {
+    const at = this.#length++;
+    if (3 * at === this.#figures.length) this.#grow();
+    this.#neurons[2 * at] = source;
+    this.#neurons[2 * at + 1] = target;
+    this.#figures[3 * at] = overlap;
+    this.#figures[3 * at + 1] = cosine;
+    this.#figures[3 * at + 2] = logP;
+  }
+
+  /** Once. */
+  finish(): Figures {
+    const neurons = (which: number) => every(this.#neurons, 2, which, new Int32Array(this.#length));
+    const figures = (which: number) => every(this.#figures, 3, which, new Float64Array(this.#length));
+    const found = {
+      sourceNeuron: neurons(0),
+      targetNeuron: neurons(1),
+      overlap: figures(0),
+      cosine: this.#signed ? figures(1) : null,
+      logP: figures(2),
+    };
+    release(this.#neurons, this.#figures);
+    return found;
+  }
+
+  #grow(): void {
+    const [neurons, figures] = [this.#neurons, this.#figures];
+    this.#neurons = new Int32Array(2 * neurons.length);
+    this.#figures = new Float64Array(2 * figures.length);
+    this.#neurons.set(neurons);
+    this.#figures.set(figures);
+    release(neurons, figures);
+  }
+}
+
+/** Candidates for which there is room at first. */
+const FIRST = 256;
+
+/** Every `step`-th of the values, from `first` on. */
+function every<T extends Int32Array | Float64Array>(values: T, step: number, first: number, into: T): T {
+  for (let i = 0, at = first; i < into.length; i++, at += step) into[i] = values[at]!;
+  return into;
+}
+
+/** Candidates as they can be kept: all but what follows from the connection and the settings. */
+export type KeptCandidates = Omit<Candidates, "geometry" | "distribution">;
+
+/** Gives the memory of candidates back that nobody looks at any more: there are thousands for each connection. */
+export function releaseCandidates(
+  { sourceNeuron, targetNeuron, overlap, cosine, logP }: KeptCandidates,
+): void {
+  release(sourceNeuron, targetNeuron, overlap, logP, ...cosine === null ? [] : [cosine]);
+}
+
+/** The candidates of a connection from those of its parts, in the order of their rows. The parts' are given away. */
+export function joinedCandidates(
+  parts: readonly KeptCandidates[],
+  geometry: OverlapGeometry,
+  settings: TestSettings,
+): Candidates {
+  const [only] = parts;
+  const kept = only !== undefined && parts.length === 1 ? only : concatenated(parts, geometry);
+  return { ...kept, geometry, distribution: nullDistribution(settings.null, geometry) };
+}
+
+function concatenated(parts: readonly KeptCandidates[], { positions }: OverlapGeometry): KeptCandidates {
+  const total = (count: (part: KeptCandidates) => number) =>
+    parts.reduce((sum, part) => sum + count(part), 0);
+  const length = total(({ logP }) => logP.length);
+  const joined = <T extends Float64Array | Int32Array>(into: T, values: (part: KeptCandidates) => T): T => {
+    let at = 0;
+    for (const part of parts) {
+      into.set(values(part), at);
+      at += values(part).length;
+    }
+    return into;
+  };
+  const kept = {
+    tests: total(({ tests }) => tests),
+    nearKernelTests: total(({ nearKernelTests }) => nearKernelTests),
+    sourceNeuron: joined(new Int32Array(length), ({ sourceNeuron }) => sourceNeuron),
+    targetNeuron: joined(new Int32Array(length), ({ targetNeuron }) => targetNeuron),
+    overlap: joined(new Float64Array(length), ({ overlap }) => overlap),
+    cosine: positions === 1 ? joined(new Float64Array(length), ({ cosine }) => cosine!) : null,
+    logP: joined(new Float64Array(length), ({ logP }) => logP),
+  };
+  parts.forEach(releaseCandidates);
+  return kept;
+}
+
+/**
+ * The candidates that a run with these settings would gather, from those that another has kept, which are no fewer: so that it
+ * makes no difference who saw the overlaps.
+ *
+ * @throws {TypeError} when the memory of those that were kept has been given back
+ */
+export function candidatesAgain(
+  kept: KeptCandidates,
+  geometry: OverlapGeometry,
+  settings: TestSettings,
+): Candidates {
+  const level = keptLevel(geometry, settings);
+  const { logP } = kept;
+  if ((logP.buffer as ArrayBuffer).detached) throw new TypeError("candidates: found them given away already");
+  const at = new Uint32Array(logP.length);
+  let count = 0;
+  for (let i = 0; i < logP.length; i++) if (logP[i]! <= level) at[count++] = i;
+  const picked = <T extends Float64Array | Int32Array>(values: T, into: T): T => {
+    for (let i = 0; i < count; i++) into[i] = values[at[i]!]!;
+    return into;
+  };
+  const float64 = (values: Float64Array) => picked(values, new Float64Array(count));
+  const int32 = (values: Int32Array) => picked(values, new Int32Array(count));
+  return {
+    ...kept,
+    geometry,
+    distribution: nullDistribution(settings.null, geometry),
+    sourceNeuron: int32(kept.sourceNeuron),
+    targetNeuron: int32(kept.targetNeuron),
+    overlap: float64(kept.overlap),
+    cosine: kept.cosine === null ? null : float64(kept.cosine),
+    logP: float64(logP),
+  };
+}
+
+function leastRatio(distribution: NullDistribution | null, logAlpha: number): number {
+  const threshold = distribution?.threshold(logAlpha) ?? null;
+  return threshold === null ? Infinity : threshold * (1 - 1e-12);
+}
