@@ -170,12 +170,15 @@ export function graphRows(model: ModelHeader, table: TableName, batch: TableBatc
 
 /** A column with null in place of NaN. */
 export function withoutNaN(column: ColumnData): ColumnData {
-  if (column.type !== "float64" || !column.values.some(Number.isNaN)) return column;
+  if (column.type !== "float64") return column;
   const { values, valid } = column;
-  return {
-    ...column,
-    valid: Uint8Array.from(values, (value, i) => Number.isNaN(value) ? 0 : valid?.[i] ?? 1),
-  };
+  let nulls: Uint8Array | null = null;
+  for (let i = 0; i < values.length; i++) {
+    if (values[i]! === values[i]!) continue;
+    nulls ??= valid?.slice() ?? new Uint8Array(values.length).fill(1);
+    nulls[i] = 0;
+  }
+  return nulls === null ? column : { ...column, valid: nulls };
 }
 
 function rows(table: GraphTable, count: number, columns: readonly ColumnData[]): GraphRows {

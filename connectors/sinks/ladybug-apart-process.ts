@@ -25,7 +25,7 @@ async function complete(nodesStand: boolean): Promise<StagedFiles> {
   const answer = heard();
   await say({ says: "files", nodesStand });
   const order = await answer;
-  return new Map("files" in order ? order.files : []);
+  return "files" in order ? { ids: order.ids, files: new Map(order.files) } : { ids: [], files: new Map() };
 }
 
 const order = await heard();

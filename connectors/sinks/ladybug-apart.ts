@@ -8,6 +8,7 @@ import type { EventEmitter } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { LoadPlan } from "./ladybug-held.ts";
 import type { CompleteFiles, StagedFile } from "./ladybug-load.ts";
+import type { StagedTable } from "./ladybug-schema.ts";
 
 const CHILD = fileURLToPath(
   new URL(
@@ -18,7 +19,8 @@ const CHILD = fileURLToPath(
 
 /** What the process that loads is told: what to do, then which files, when it has asked. */
 export type Order = { readonly plan: LoadPlan } | {
-  readonly files: readonly (readonly [string, readonly StagedFile[]])[];
+  readonly ids: readonly string[];
+  readonly files: readonly (readonly [StagedTable, readonly StagedFile[]])[];
 };
 
 /** What it says. */
@@ -69,7 +71,7 @@ function conversation(child: ChildProcess, plan: LoadPlan, complete: CompleteFil
         end ??= "done";
         child.kill("SIGKILL");
       } else if (word.says === "failed") failed(new Error(word.message));
-      else complete(word.nodesStand).then((files) => tell({ files: [...files] }), failed);
+      else complete(word.nodesStand).then(({ ids, files }) => tell({ ids, files: [...files] }), failed);
     });
     events.on("error", (cause: Error) => {
       end ??= { failure: cause };

@@ -4,10 +4,17 @@ import { createHash, type Hash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { ModelHeader, RunHeader } from "../../src/model/ports.ts";
-import { type TableBatch, type TableName, TABLES } from "../../src/model/tables.ts";
+import {
+  type ColumnData,
+  type ColumnSchema,
+  type TableBatch,
+  type TableName,
+  TABLES,
+} from "../../src/model/tables.ts";
 import type { BatchSpool, Spooled } from "./batch-spool.ts";
-import { GRAPH_TABLES, type GraphRows, graphRows, type GraphTable, modelRow } from "./graph-schema.ts";
+import { modelRow, withoutNaN } from "./graph-schema.ts";
 import { MOST_ROWS, type StagedFile, type StagedFiles } from "./ladybug-load.ts";
+import { stagedColumns, type StagedTable } from "./ladybug-schema.ts";
 import { newTableFile, type TableFile } from "./table-file.ts";
 import { hashRows } from "./unchanged-tables.ts";
 
@@ -72,16 +79,17 @@ interface OpenFile {
   readonly writer: TableFile;
 }
 
-/** Rows per row group of staged files: the thread that writes them holds one of every table as texts, and V8 gives back little of it. */
-const ROW_GROUP = 2048;
+/** Rows per row group of staged files: the thread that writes them holds one of every table. */
+const ROW_GROUP = 8192;
 
-/** The nodes and relations of all models, as Parquet files that the store copies its tables from. */
+/** The rows of all models, as Parquet files that the store copies its tables from. */
 export class GraphFiles {
   readonly #folder: string;
-  /** By name of the graph's table. */
-  readonly #files = new Map<string, StagedFile[]>(GRAPH_TABLES.map(({ name }) => [name, []]));
-  readonly #open = new Map<string, OpenFile>();
+  readonly #files = new Map<StagedTable, StagedFile[]>();
+  readonly #open = new Map<StagedTable, OpenFile>();
   readonly #run: RunHeader;
+  /** In the order of their numbers. */
+  readonly #models: StagedModel[] = [];
   /** One model at a time. */
   #last: Promise<void> = Promise.resolve();
 
@@ -93,17 +101,23 @@ export class GraphFiles {
   /** @throws {Error} when they cannot be written: then nothing of all that is here can be used, but no other model has failed */
   add(staged: StagedModel, half: Half): Promise<void> {
     return this.#last = this.#last.catch(() => undefined).then(async () => {
-      if (half === "nodes") await this.#add(modelRow(staged.model, this.#run.runId));
+      const number = this.#numberOf(staged);
+      if (half === "nodes") await this.#add("Model", modelRow(staged.model, this.#run.runId).batch);
       for await (const { table, batch } of staged.read(half)) {
-        for (const each of graphRows(staged.model, table, batch)) await this.#add(each);
+        await this.#add(table, numbered(table, batch, number));
       }
     });
   }
 
-  async #add({ table, batch }: GraphRows): Promise<void> {
-    const open = this.#open.get(table.name) ?? await this.#next(table);
+  #numberOf(staged: StagedModel): number {
+    const found = this.#models.lastIndexOf(staged);
+    return found < 0 ? this.#models.push(staged) - 1 : found;
+  }
+
+  async #add(table: StagedTable, batch: TableBatch): Promise<void> {
+    const open = this.#open.get(table) ?? await this.#next(table, batch.schema);
     await open.writer.write(batch);
-    if (open.writer.rows >= MOST_ROWS) await this.#close(table.name, open);
+    if (open.writer.rows >= MOST_ROWS) await this.#close(table, open);
   }
 
   /** Closes what is open. */
@@ -116,22 +130,30 @@ export class GraphFiles {
 
   async close(): Promise<StagedFiles> {
     await this.#last;
-    for (const [name, open] of this.#open) await this.#close(name, open);
-    return this.#files;
+    for (const [table, open] of this.#open) await this.#close(table, open);
+    return { ids: this.#models.map(({ model }) => model.id), files: this.#files };
   }
 
-  async #next({ name, columns }: GraphTable): Promise<OpenFile> {
+  async #next(table: StagedTable, columns: readonly ColumnSchema[]): Promise<OpenFile> {
     await mkdir(this.#folder, { recursive: true });
-    const path = join(this.#folder, `${name}-${this.#files.get(name)?.length ?? 0}.parquet`);
+    const path = join(this.#folder, `${table}-${this.#files.get(table)?.length ?? 0}.parquet`);
     const choices = { rowGroup: ROW_GROUP, kept: false };
     const open = { path, writer: newTableFile({ format: "parquet", path, columns, metadata: {}, choices }) };
-    this.#open.set(name, open);
+    this.#open.set(table, open);
     return open;
   }
 
-  async #close(table: string, { path, writer }: OpenFile): Promise<void> {
+  async #close(table: StagedTable, { path, writer }: OpenFile): Promise<void> {
     await writer.close();
     this.#open.delete(table);
-    this.#files.get(table)?.push({ path, rows: writer.rows });
+    const files = this.#files.get(table) ?? [];
+    this.#files.set(table, files);
+    files.push({ path, rows: writer.rows });
   }
+}
+
+/** Rows as they are staged. */
+function numbered(table: TableName, { rows, columns }: TableBatch, number: number): TableBatch {
+  const model: ColumnData = { type: "int32", values: new Int32Array(rows).fill(number) };
+  return { schema: stagedColumns(table), rows, columns: [model, ...columns.map(withoutNaN)] };
 }

@@ -23,7 +23,7 @@ import {
   NODES_COMMENT,
   SCHEMA_COMMENT,
 } from "./ladybug-held.ts";
-import { createStatement } from "./ladybug-schema.ts";
+import { copyStatement, createStatement, stagedFor, type StagedTable } from "./ladybug-schema.ts";
 import { type Ladybug, openStore, type Store } from "./ladybug-store.ts";
 
 /** A staged Parquet file of one table. */
@@ -44,8 +44,15 @@ export const MOST_ROWS = 250_000;
  */
 const PAGES = [2 ** 26, 2 ** 28, 2 ** 30, 0];
 
-/** Staged files by name of the graph's table. */
-export type StagedFiles = ReadonlyMap<string, readonly StagedFile[]>;
+/** What the graph's tables are copied from. */
+export interface StagedFiles {
+  /** Of the models, by the numbers that their rows have. */
+  readonly ids: readonly string[];
+  readonly files: ReadonlyMap<StagedTable, readonly StagedFile[]>;
+}
+
+/** The rows that a table is copied from. */
+const filesFor = (table: GraphTable, { files }: StagedFiles) => files.get(stagedFor(table)) ?? [];
 
 /**
  * Completes the staged files.
@@ -112,7 +119,10 @@ const EMPTY_BYTES = 4 * 2 ** 20;
  * @param kept bytes of the store that is copied first
  */
 async function requireRoom(folder: string, files: StagedFiles, kept: number): Promise<void> {
-  const rows = [...files.values()].flat().reduce((sum, file) => sum + file.rows, 0);
+  const rows = GRAPH_TABLES.flatMap((table) => filesFor(table, files)).reduce(
+    (sum, file) => sum + file.rows,
+    0,
+  );
   const needed = kept + EMPTY_BYTES + ROW_BYTES * rows;
   const { bavail, bsize } = await statfs(folder);
   if (bavail * bsize < needed) {
@@ -140,7 +150,7 @@ async function fillStore(
     await prepareStore(await stores.take(0), plan, base);
     for (const table of base === "nodes" ? LINKS : GRAPH_TABLES) {
       signal?.throwIfAborted();
-      await copyTable(stores, table, files.get(table.name) ?? [], plan.folder);
+      await copyTable(stores, table, files, plan.folder);
     }
     await (await stores.take(0)).run("CHECKPOINT");
   } finally {
@@ -197,17 +207,18 @@ async function prepareStore(store: Store, plan: LoadPlan, base: Base): Promise<v
 async function copyTable(
   stores: Stores,
   table: GraphTable,
-  staged: readonly StagedFile[],
+  files: StagedFiles,
   folder: string,
 ): Promise<void> {
+  const staged = filesFor(table, files);
   if (staged.length === 0) return;
   const rows = staged.reduce((sum, file) => sum + file.rows, 0);
   const before = await countRows(await stores.take(0), table);
   await withPlainPath(folder, async (plain) => {
     for (const group of groups(staged)) {
       const store = await stores.take(group.reduce((sum, file) => sum + file.rows, 0));
-      const files = group.map(({ path }) => quote(plain(path)));
-      await store.run(`COPY ${table.name} FROM [${files.join(", ")}]`);
+      const { cypher, parameters } = copyStatement(table, group.map(({ path }) => plain(path)), files.ids);
+      await store.run(cypher, parameters);
     }
   });
   const after = await countRows(await stores.take(0), table);
@@ -251,11 +262,6 @@ async function withPlainPath(
   } finally {
     await rm(links, { recursive: true, force: true });
   }
-}
-
-/** A Cypher string literal. */
-function quote(text: string): string {
-  return `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
 }
 
 async function syncFile(path: string): Promise<void> {

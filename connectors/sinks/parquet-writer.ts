@@ -35,12 +35,12 @@ const TYPES: Readonly<Record<ColumnType, ParquetField>> = {
 export interface ParquetChoices {
   /** Rows per row group, which are held in memory several times over. */
   readonly rowGroup?: number;
-  /** Whether it shall outlive the process (see `NewFile.create`). */
+  /** Whether it shall outlive the process (see `NewFile.create`). What shall not is read once, and not compressed for that. */
   readonly kept?: boolean;
 }
 
 /**
- * Creates a Parquet file (snappy, data pages v1, exact int64, min and max of numbers per row group).
+ * Creates a Parquet file (snappy where it is kept, data pages v1, exact int64, min and max of numbers per row group).
  *
  * @param metadata key-value metadata of the file
  * @throws when the file exists, or its folder cannot be written to
@@ -55,7 +55,11 @@ export async function createParquet(
   const fields = Object.fromEntries(
     schema.map((
       { name, type, nullable },
-    ) => [name, { ...TYPES[type], optional: nullable, compression: "SNAPPY" as const }]),
+    ) => [name, {
+      ...TYPES[type],
+      optional: nullable,
+      compression: kept ? "SNAPPY" as const : "UNCOMPRESSED" as const,
+    }]),
   );
   const layout = new parquet.ParquetSchema(fields);
   const write = (piece: Uint8Array) => out.write(piece);
