@@ -88,13 +88,12 @@ export class KeyedFiles {
   ): Promise<void> {
     const beside = join(this.#folder, `.${key}.${randomBytes(6).toString("hex")}.partial`);
     try {
-      await mkdir(this.#folder, { recursive: true });
       // Room first: but for what is spared, the limit holds at any moment.
       this.forget(key);
       this.#bytes += bytes;
       this.#files.set(key, bytes);
       await this.evict((each) => each === key || spared(each));
-      const file = await open(beside, "wx");
+      const file = await this.#create(beside);
       try {
         await write(file);
       } finally {
@@ -105,6 +104,16 @@ export class KeyedFiles {
       this.forget(key);
       await rm(beside, { force: true }).catch(() => undefined);
       throw failure;
+    }
+  }
+
+  async #create(path: string): Promise<FileHandle> {
+    try {
+      return await open(path, "wx");
+    } catch (failure) {
+      if (codeOf(failure) !== "ENOENT") throw failure;
+      await mkdir(this.#folder, { recursive: true });
+      return await open(path, "wx");
     }
   }
 
@@ -131,4 +140,34 @@ export class KeyedFiles {
 function noneThere(cause: unknown): readonly string[] {
   if (codeOf(cause) === "ENOENT") return [];
   throw cause;
+}
+
+/** Bytes of an array that are written at a time. */
+const PIECE = 2 ** 26;
+
+/** Writes arrays one after another, in as few calls as can be. @throws {Error} when there is no room for all */
+export async function writeParts(file: FileHandle, parts: readonly Uint8Array[]): Promise<void> {
+  let left = parts.flatMap(piecesOf);
+  while (left.length > 0) {
+    const { bytesWritten } = await file.writev(left);
+    if (bytesWritten === 0) throw new Error(`found room for no more, required ${left.length} more pieces`);
+    left = after(left, bytesWritten);
+  }
+}
+
+function piecesOf(part: Uint8Array): Uint8Array[] {
+  return Array.from(
+    { length: Math.ceil(part.length / PIECE) },
+    (_, at) => part.subarray(at * PIECE, (at + 1) * PIECE),
+  );
+}
+
+/** What is left of pieces once so many bytes of them are written. */
+function after(pieces: readonly Uint8Array[], written: number): Uint8Array[] {
+  let gone = written;
+  return pieces.flatMap((piece) => {
+    const here = Math.min(gone, piece.length);
+    gone -= here;
+    return here === piece.length ? [] : [piece.subarray(here)];
+  });
 }

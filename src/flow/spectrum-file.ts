@@ -11,6 +11,7 @@ import type { FileHandle } from "node:fs/promises";
 import { endianness } from "node:os";
 import type { Spectrum } from "../model/spectrum.ts";
 import { matrix } from "../model/tensor.ts";
+import { writeParts } from "./keyed-files.ts";
 
 /** A spectrum without the layer that it belongs to: equal weights have equal ones. */
 export type BareSpectrum = Omit<Spectrum, "layer" | "unfolding">;
@@ -44,7 +45,7 @@ export async function writeSpectrumFile(
   }
   const head = headOf(spectrum);
   head.set(digest ?? spectrumDigest(key, spectrum), DIGESTED);
-  for (const part of [head, ...partsOf(spectrum)]) await file.writeFile(part);
+  await writeParts(file, [head, ...partsOf(spectrum)]);
 }
 
 /** The SHA-256 that stands in a spectrum's file. */
