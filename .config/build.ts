@@ -21,7 +21,6 @@ const COPIED = [
   // The picture in the README.
   "pipelines/models/vgg16s-wd/epoch-012.f16.svg",
   "config/run-config.schema.json",
-  "connectors/sinks/parquetjs-lite.d.ts",
   "src/kernels/wasm",
   "README.md",
   "CHANGELOG.md",

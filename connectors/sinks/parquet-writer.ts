@@ -1,12 +1,7 @@
-/**
- * Parquet files, a column batch at a time: the one place that knows parquetjs-lite.
- *
- * Its `appendRow` is slow and refuses NaN, so a `ParquetWriter` is handed whole columns in its (undocumented) `rowBuffer` and
- * told to close: it then encodes one page per column and gives the row group to the envelope writer, which is ours.
- */
+/** Parquet files, a row group at a time. */
 
-// @ts-types="./parquetjs-lite.d.ts"
-import parquet from "parquetjs-lite";
+import type { SchemaElement } from "hyparquet";
+import { ByteWriter, type ColumnSource, ParquetWriter } from "hyparquet-writer";
 import {
   type ColumnData,
   type ColumnSchema,
@@ -14,33 +9,45 @@ import {
   filled,
   type TableBatch,
 } from "../../src/model/tables.ts";
+import { release } from "../../src/model/tensor.ts";
 import { copiedRows } from "./batch-pieces.ts";
 import { NewFile } from "./new-file.ts";
-import type { ParquetEnvelopeWriter, ParquetField, RowBuffer } from "./parquetjs-lite.d.ts";
 import type { TableFile } from "./table-file.ts";
 
 /** Rows per row group unless said otherwise: large enough to compress and to scan fast, small enough to prune. */
 const ROW_GROUP = 128 * 1024;
 
-const TYPES: Readonly<Record<ColumnType, ParquetField>> = {
-  // Strings and flags carry no statistics: nobody prunes by them.
-  utf8: { type: "UTF8", statistics: false },
-  bool: { type: "BOOLEAN", statistics: false },
+const TYPES: Readonly<Record<ColumnType, Omit<SchemaElement, "name">>> = {
+  utf8: { type: "BYTE_ARRAY", converted_type: "UTF8" },
+  bool: { type: "BOOLEAN" },
   int32: { type: "INT32" },
   int64: { type: "INT64" },
   float64: { type: "DOUBLE" },
 };
 
+/**
+ * How columns are encoded. Numbers as they are: what is measured hardly repeats, and looking for what does costs more than it saves. Texts
+ * and flags carry no statistics: nobody prunes by them.
+ */
+const PLAIN = { encoding: "PLAIN", statistics: true } as const;
+const ENCODINGS: Readonly<Record<ColumnType, Pick<ColumnSource, "encoding" | "statistics">>> = {
+  utf8: { statistics: false },
+  bool: { encoding: "PLAIN", statistics: false },
+  int32: PLAIN,
+  int64: PLAIN,
+  float64: PLAIN,
+};
+
 /** What may be chosen of a Parquet file. */
 export interface ParquetChoices {
-  /** Rows per row group, which are held in memory several times over. */
+  /** Rows per row group, which are held in memory until they are encoded. */
   readonly rowGroup?: number;
   /** Whether it shall outlive the process (see `NewFile.create`). What shall not is read once, and not compressed for that. */
   readonly kept?: boolean;
 }
 
 /**
- * Creates a Parquet file (snappy where it is kept, data pages v1, exact int64, min and max of numbers per row group).
+ * Creates a Parquet file (snappy where it is kept, data pages v2, one per column and row group, exact int64, min and max of numbers).
  *
  * @param metadata key-value metadata of the file
  * @throws when the file exists, or its folder cannot be written to
@@ -52,25 +59,27 @@ export async function createParquet(
   { rowGroup = ROW_GROUP, kept = true }: ParquetChoices = {},
 ): Promise<TableFile> {
   const out = await NewFile.create(path, kept);
-  const fields = Object.fromEntries(
-    schema.map((
-      { name, type, nullable },
-    ) => [name, {
-      ...TYPES[type],
-      optional: nullable,
-      compression: kept ? "SNAPPY" as const : "UNCOMPRESSED" as const,
-    }]),
-  );
-  const layout = new parquet.ParquetSchema(fields);
-  const write = (piece: Uint8Array) => out.write(piece);
-  const envelope = new parquet.ParquetEnvelopeWriter(layout, write, () => Promise.resolve(), 0, {
-    pageSize: rowGroup,
-    useDataPageV2: false,
-    pageIndex: false,
+  const encoded = new Encoded(out);
+  const writer = new ParquetWriter({
+    writer: encoded,
+    schema: [{ name: "root", num_children: schema.length }, ...schema.map(elementOf)],
+    codec: kept ? "SNAPPY" : "UNCOMPRESSED",
+    kvMetadata: Object.entries(metadata).map(([key, value]) => ({ key, value })),
+    createdBy: "svrflow",
   });
-  await envelope.writeHeader();
   let pending: TableBatch[] = [];
   let waiting = 0;
+  const flush = async () => {
+    const batches = pending;
+    const rowGroupSize = waiting;
+    pending = [];
+    waiting = 0;
+    const columnData = schema.map((column, at) =>
+      sourceOf(column, batches.map(({ columns }) => columns[at]!))
+    );
+    // No limit to a page: a row group has one per column.
+    await writer.write({ columnData, rowGroupSize, pageSize: 0 });
+  };
   const file = {
     rows: 0,
     get bytes() {
@@ -98,127 +107,74 @@ export async function createParquet(
     },
     async close() {
       if (waiting > 0) await flush();
-      await envelope.writeFooter({ ...metadata });
+      await writer.finish();
+      encoded.release();
       return await out.close();
     },
-    abandon: () => out.abandon(),
-  };
-  const flush = async () => {
-    const rows = rowBuffer(schema, pending, waiting);
-    pending = [];
-    waiting = 0;
-    await writeRowGroup(layout, envelope, rows);
+    abandon() {
+      encoded.release();
+      return out.abandon();
+    },
   };
   return file;
 }
 
-/** Lets a `ParquetWriter` encode one prepared row group into our envelope. */
-async function writeRowGroup(
-  schema: InstanceType<typeof parquet.ParquetSchema>,
-  envelope: ParquetEnvelopeWriter,
-  rows: RowBuffer,
-): Promise<void> {
-  const writer = new parquet.ParquetWriter(schema, {
-    pageSize: envelope.pageSize,
-    useDataPageV2: envelope.useDataPageV2,
-    writeHeader: () => undefined,
-    writeRowGroup: (group) => envelope.writeRowGroup(group),
-    writeIndex: () => Promise.resolve(),
-    writeFooter: () => Promise.resolve(),
-    close: () => Promise.resolve(),
-  }, { rowGroupSize: envelope.pageSize });
-  writer.rowBuffer = rows;
-  await writer.close();
-  // The number of distinct values is not counted, so it must not be claimed.
-  for (const { meta_data } of envelope.rowGroups.at(-1)?.columns ?? []) {
-    if (meta_data.statistics !== null && meta_data.statistics !== undefined) {
-      meta_data.statistics.distinct_count = null;
-    }
+function elementOf({ name, type, nullable }: ColumnSchema): SchemaElement {
+  return { name, ...TYPES[type], repetition_type: nullable ? "OPTIONAL" : "REQUIRED" };
+}
+
+/** What has been encoded, on its way to the file: a row group at a time, in memory that is used again for the next. */
+class Encoded extends ByteWriter {
+  readonly #out: NewFile;
+
+  constructor(out: NewFile) {
+    super();
+    this.#out = out;
+  }
+
+  async flush(): Promise<void> {
+    const bytes = this.getBytes();
+    this.index = 0;
+    await this.#out.write(bytes);
+  }
+
+  override finish(): Promise<void> {
+    return this.flush();
+  }
+
+  /** Gives its memory back. */
+  release(): void {
+    release(this.view);
   }
 }
 
-function rowBuffer(schema: readonly ColumnSchema[], batches: readonly TableBatch[], rows: number): RowBuffer {
-  const columns = schema.map(({ name, nullable, type }, at) => {
-    const parts = batches.map((batch) => batch.columns[at]!);
-    const present = parts.flatMap((part) => [presentValues(part)]);
-    const values = type === "utf8"
-      ? present.flat().map((text) => Buffer.from(String(text), "utf8"))
-      : joined(present);
-    const levels = nullable
-      ? batches.flatMap((batch, i) => levelsOf(parts[i]!, batch.rows))
-      : { length: rows };
-    return [name, {
-      values,
-      dlevels: nullable ? levels : { length: rows },
-      rlevels: { length: rows },
-      distinct_values: new Extent(
-        type === "utf8" || type === "bool" ? [] : present as ArrayLike<number | bigint>[],
-      ),
-      count: rows,
-    }] as const;
-  });
-  return {
-    rowCount: rows,
-    pageRowCount: rows,
-    columnData: Object.fromEntries(columns),
-    pages: Object.fromEntries(schema.map(({ name }) => [name, []])),
-  };
+/** A column of a row group from those of its batches. */
+function sourceOf({ name, type }: ColumnSchema, parts: readonly ColumnData[]): ColumnSource {
+  return { name, data: valuesOf(type, parts), offsetIndex: false, ...ENCODINGS[type] };
 }
 
-/** One array of all, typed where all are: boxed numbers would take four times the memory. */
-function joined(parts: readonly Values[]): Values {
-  const [first] = parts;
-  if (first === undefined || parts.length === 1) return first ?? [];
-  const rows = parts.reduce((sum, part) => sum + part.length, 0);
-  if (first instanceof Float64Array) return filled(new Float64Array(rows), parts as Float64Array[]);
-  if (first instanceof Int32Array) return filled(new Int32Array(rows), parts as Int32Array[]);
-  return parts.flatMap((part) => Array.from(part));
-}
-
-type Values = ArrayLike<number | bigint | string> & Iterable<number | bigint | string>;
-
-function presentValues(
-  column: ColumnData,
-): Values {
-  const { valid, values } = column;
-  if (valid === undefined) return values;
-  // Of the same type, so that parts with and without nulls can be joined.
-  if (values instanceof Float64Array || values instanceof Int32Array) {
-    return values.filter((_, i) => valid[i] === 1);
+/** Typed where all are numbers: boxed ones would take four times the memory. */
+function valuesOf(type: ColumnType, parts: readonly ColumnData[]): ColumnSource["data"] {
+  if (type === "bool" || parts.some(({ valid }) => valid !== undefined)) return parts.flatMap(boxed);
+  const all = parts.map(({ values }) => values);
+  if (all.length === 1) return all[0] as ColumnSource["data"];
+  const rows = all.reduce((sum, { length }) => sum + length, 0);
+  switch (type) {
+    case "utf8":
+      return (all as string[][]).flat();
+    case "int32":
+      return filled(new Int32Array(rows), all as Int32Array[]);
+    case "int64":
+      return filled(new BigInt64Array(rows), all as BigInt64Array[]);
+    case "float64":
+      return filled(new Float64Array(rows), all as Float64Array[]);
   }
-  return Array.from<number | bigint | string>(values).filter((_, i) => valid[i] === 1);
 }
 
-function levelsOf(column: ColumnData, rows: number): number[] {
-  return column.valid === undefined ? new Array<number>(rows).fill(1) : Array.from(column.valid);
-}
-
-/**
- * Stands where the writer expects the set of distinct values, of which it only takes the extremes: holds just those. NaN is
- * no extreme, as the format demands.
- */
-class Extent {
-  readonly size = undefined;
-  readonly #values: (number | bigint)[] = [];
-
-  constructor(parts: readonly ArrayLike<number | bigint>[]) {
-    let low: number | bigint | undefined;
-    let high: number | bigint | undefined;
-    for (const part of parts) {
-      for (let i = 0; i < part.length; i++) {
-        const value = part[i]!;
-        if (value !== value) continue;
-        if (low === undefined || value < low) low = value;
-        if (high === undefined || value > high) high = value;
-      }
-    }
-    if (low !== undefined && high !== undefined) this.#values = [low, high];
-  }
-
-  [Symbol.iterator](): Iterator<number | bigint> {
-    return this.#values[Symbol.iterator]();
-  }
-
-  /** The writer gathers distinct values over pages here; there is nothing to gather. */
-  forEach(): void {}
+/** Values as the writer takes flags, and columns that hold null. */
+function boxed({ type, values, valid }: ColumnData): unknown[] {
+  return Array.from(
+    values as ArrayLike<unknown>,
+    (value, at) => valid?.[at] === 0 ? null : type === "bool" ? value === 1 : value,
+  );
 }
