@@ -32,8 +32,13 @@ const STALE_LOCK_MS = 30_000;
 export function folderLake(folder: string): LakePlace {
   const root = resolve(folder);
   const at = (path: string) => join(root, path);
+  const known = new KnownTexts();
   const texts = new TextChanges((path, change) =>
-    locked(at(path), async () => await writeWhole([at(path), change(textOf(at(path)))]))
+    locked(at(path), async () => {
+      const text = change(known.read(at(path)));
+      await writeWhole([at(path), text]);
+      known.written(at(path), text);
+    })
   );
   return {
     name: folder,
@@ -61,7 +66,7 @@ export function folderLake(folder: string): LakePlace {
         .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1).replaceAll("\\", "/"))
         .sort();
     }),
-    readText: soon((path: string) => textOf(at(path))),
+    readText: soon((path: string) => known.read(at(path))),
     replaceText: (path, change) => texts.make(path, change),
     sizeOf: soon((path: string) => unlessMissing(() => statSync(at(path)))?.size ?? null),
     async open(path) {
@@ -165,12 +170,42 @@ const contentOf = (path: string) => unlessMissing(() => readFileSync(path, "utf8
 
 const removeFile = (path: string) => void unlessMissing(() => unlinkSync(path));
 
-function textOf(path: string): string | null {
-  const found = unlessMissing(() => statSync(path));
-  if (found !== null && found.size > LARGEST_TEXT) {
-    throw new SyntaxError(`${path}: found ${found.size} bytes, required at most ${LARGEST_TEXT}`);
+/**
+ * Texts as they were read or written last: a run asks for its manifest, which grows with every model, several times for each. Who replaces
+ * a text makes another file of it, and who changes one in place another time.
+ */
+class KnownTexts {
+  readonly #texts = new Map<string, { readonly stamp: string; readonly text: string }>();
+
+  /** @throws {SyntaxError} when it is too large */
+  read(path: string): string | null {
+    const found = stampOf(path);
+    const known = this.#texts.get(path);
+    if (found === null) return null;
+    if (known?.stamp === found.stamp) return known.text;
+    if (found.size > LARGEST_TEXT) {
+      throw new SyntaxError(`${path}: found ${found.size} bytes, required at most ${LARGEST_TEXT}`);
+    }
+    const text = contentOf(path);
+    // It may have become another before it was read.
+    if (text !== null && stampOf(path)?.stamp === found.stamp) {
+      this.#texts.set(path, { stamp: found.stamp, text });
+    }
+    return text;
   }
-  return contentOf(path);
+
+  /** Notes what has just been written, by who holds its lock. */
+  written(path: string, text: string): void {
+    const found = stampOf(path);
+    if (found !== null) this.#texts.set(path, { stamp: found.stamp, text });
+  }
+}
+
+function stampOf(path: string): { readonly stamp: string; readonly size: number } | null {
+  const found = unlessMissing(() => statSync(path, { bigint: true }));
+  if (found === null) return null;
+  const { dev, ino, size, mtimeNs, ctimeNs } = found;
+  return { stamp: [dev, ino, size, mtimeNs, ctimeNs].join(" "), size: Number(size) };
 }
 
 async function fileOf(handle: FileHandle, path: string): Promise<LakeFile> {

@@ -6,7 +6,7 @@ import {
   type ColumnData,
   type ColumnSchema,
   type ColumnType,
-  filled,
+  joinedBatches,
   type TableBatch,
 } from "../../src/model/tables.ts";
 import { release } from "../../src/model/tensor.ts";
@@ -16,6 +16,9 @@ import type { TableFile } from "./table-file.ts";
 
 /** Rows per row group unless said otherwise: large enough to compress and to scan fast, small enough to prune. */
 const ROW_GROUP = 128 * 1024;
+
+/** Rows up to which batches that wait are put together: one of a few rows takes far more memory than those, and thousands may wait. */
+const SMALL = 4096;
 
 const TYPES: Readonly<Record<ColumnType, Omit<SchemaElement, "name">>> = {
   utf8: { type: "BYTE_ARRAY", converted_type: "UTF8" },
@@ -70,13 +73,10 @@ export async function createParquet(
   let pending: TableBatch[] = [];
   let waiting = 0;
   const flush = async () => {
-    const batches = pending;
-    const rowGroupSize = waiting;
+    const { rows: rowGroupSize, columns } = joinedBatches(schema, pending);
     pending = [];
     waiting = 0;
-    const columnData = schema.map((column, at) =>
-      sourceOf(column, batches.map(({ columns }) => columns[at]!))
-    );
+    const columnData = schema.map((column, at) => sourceOf(column, columns[at]!));
     // No limit to a page: a row group has one per column.
     await writer.write({ columnData, rowGroupSize, pageSize: 0 });
   };
@@ -100,6 +100,7 @@ export async function createParquet(
       for (let from = 0; from < batch.rows;) {
         const to = Math.min(batch.rows, from + rowGroup - waiting);
         pending.push(from === 0 && to === batch.rows ? batch : copiedRows(batch, from, to));
+        joinSmall(schema, pending);
         waiting += to - from;
         from = to;
         if (waiting === rowGroup) await flush();
@@ -117,6 +118,16 @@ export async function createParquet(
     },
   };
   return file;
+}
+
+/** Puts the last of the batches together as far as they are small, each with one of about its size: a row is copied a dozen times at most. */
+function joinSmall(schema: readonly ColumnSchema[], batches: TableBatch[]): void {
+  for (;;) {
+    const [before, last] = batches.slice(-2);
+    if (before === undefined || last === undefined) return;
+    if (before.rows > last.rows || before.rows + last.rows > SMALL) return;
+    batches.splice(-2, 2, joinedBatches(schema, [before, last]));
+  }
 }
 
 function elementOf({ name, type, nullable }: ColumnSchema): SchemaElement {
@@ -148,33 +159,13 @@ class Encoded extends ByteWriter {
   }
 }
 
-/** A column of a row group from those of its batches. */
-function sourceOf({ name, type }: ColumnSchema, parts: readonly ColumnData[]): ColumnSource {
-  return { name, data: valuesOf(type, parts), offsetIndex: false, ...ENCODINGS[type] };
-}
-
-/** Typed where all are numbers: boxed ones would take four times the memory. */
-function valuesOf(type: ColumnType, parts: readonly ColumnData[]): ColumnSource["data"] {
-  if (type === "bool" || parts.some(({ valid }) => valid !== undefined)) return parts.flatMap(boxed);
-  const all = parts.map(({ values }) => values);
-  if (all.length === 1) return all[0] as ColumnSource["data"];
-  const rows = all.reduce((sum, { length }) => sum + length, 0);
-  switch (type) {
-    case "utf8":
-      return (all as string[][]).flat();
-    case "int32":
-      return filled(new Int32Array(rows), all as Int32Array[]);
-    case "int64":
-      return filled(new BigInt64Array(rows), all as BigInt64Array[]);
-    case "float64":
-      return filled(new Float64Array(rows), all as Float64Array[]);
-  }
-}
-
-/** Values as the writer takes flags, and columns that hold null. */
-function boxed({ type, values, valid }: ColumnData): unknown[] {
-  return Array.from(
-    values as ArrayLike<unknown>,
-    (value, at) => valid?.[at] === 0 ? null : type === "bool" ? value === 1 : value,
-  );
+/** A column of a row group. Typed where it can be: boxed numbers take four times the memory. */
+function sourceOf({ name }: ColumnSchema, { type, values, valid }: ColumnData): ColumnSource {
+  const data = type === "bool" || valid !== undefined
+    ? Array.from(
+      values as ArrayLike<unknown>,
+      (value, at) => valid?.[at] === 0 ? null : type === "bool" ? value === 1 : value,
+    )
+    : values as ColumnSource["data"];
+  return { name, data, offsetIndex: false, ...ENCODINGS[type] };
 }
