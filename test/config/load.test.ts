@@ -4,7 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseByteSize } from "../../config/byte-size.ts";
-import { parseConfigDocument } from "../../config/document.ts";
+import { ConfigError, parseConfigDocument, readDocument } from "../../config/document.ts";
 import { nearest } from "../../config/issues.ts";
 import { loadRunConfig, loadTopology, runConfigOf } from "../../config/load.ts";
 import { runConfigJsonSchema, runConfigSchema } from "../../config/schema.ts";
@@ -21,6 +21,44 @@ async function file(name: string, text: string): Promise<string> {
   await writeFile(path, text);
   return path;
 }
+
+describe("a long file, which is parsed in a thread of its own", () => {
+  const models = (count: number) =>
+    Array.from(
+      { length: count },
+      (_, at) => `  - id: m${at}\n    synthetic: { seed: ${at}, layers: [{ name: a, out: 4, in: 4 }] }\n`,
+    ).join("");
+
+  it("says the same as a short one", async () => {
+    const text = `models:\n${models(900)}sigma: &s 3\nout: "null"\n`;
+    const path = await file("long.yaml", text);
+    expect(text.length).toBeGreaterThan(50_000);
+    const document = await readDocument(path);
+    const short = parseConfigDocument(path, text);
+    expect(document.value).toEqual(short.value);
+    for (
+      const keys of [["models", 899, "synthetic", "layers", 0, "in"], ["sigma"], ["models", 3, "nothing"], []]
+    ) {
+      expect(document.place(keys)).toBe(short.place(keys));
+    }
+    const { config } = await loadRunConfig(path);
+    expect(config.models).toHaveLength(900);
+  });
+
+  it.each([
+    ["does not parse", "  - [\n", /long\.yaml:1803:1: Flow sequence/],
+    [
+      "holds what is not valid",
+      "  - { id: x, synthetic: { seed: a, layers: [] } }\n",
+      /long\.yaml:1802:\d+.*seed/,
+    ],
+    ["has an alias without an end", "  - &a [*a]\n", /alias/],
+  ])("is refused with the place where it %s", async (_, last, message) => {
+    const path = await file("long.yaml", `models:\n${models(900)}${last}`);
+    await expect(loadRunConfig(path)).rejects.toThrow(message);
+    await expect(loadRunConfig(path)).rejects.toThrow(ConfigError);
+  });
+});
 
 describe("a run config", () => {
   it("fills in the defaults of the design", () => {
