@@ -181,9 +181,9 @@ function stridesOf(each: SyntheticLayer, positions: number, groups: number): Wei
 function weights(spec: SyntheticSpec, graph: LayerGraph, layer: Layer): Float64Array {
   const perOut = layer.inChannels / layer.groups * layer.positions;
   const out = new Float64Array(layer.outChannels * perOut);
-  const { normal } = random(spec.seed, layer.name);
+  random(spec.seed, layer.name).normals(out);
   const scale = 1 / Math.sqrt(perOut);
-  for (let i = 0; i < out.length; i++) out[i] = normal() * scale;
+  for (let i = 0; i < out.length; i++) out[i]! *= scale;
   for (const plant of spec.planted ?? []) addPlanted(out, spec, graph, layer, plant);
   return out;
 }
@@ -248,8 +248,9 @@ function arrive(spec: SyntheticSpec, graph: LayerGraph, layer: Layer): Float64Ar
 
 /** A random unit vector that belongs to a layer's input or output. */
 function pattern(spec: SyntheticSpec, layer: Layer, side: string, length: number): Float64Array {
-  const { normal } = random(spec.seed, `${layer.name}/planted/${side}`);
-  return normalized(Float64Array.from({ length }, normal));
+  const values = new Float64Array(length);
+  random(spec.seed, `${layer.name}/planted/${side}`).normals(values);
+  return normalized(values);
 }
 
 function normalized(values: Float64Array): Float64Array {

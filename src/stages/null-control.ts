@@ -83,8 +83,8 @@ export async function haarFrames(
   const members = Map.groupBy(group.keys(), (row) => group[row]!);
   const out = matrix(group.length, cols);
   for (const [number, rows] of members) {
-    const { normal } = random(seed, `${stream}/${number}`);
-    const draws = Float64Array.from({ length: rows.length * cols }, normal);
+    const draws = new Float64Array(rows.length * cols);
+    random(seed, `${stream}/${number}`).normals(draws);
     const { right } = await kernel.svd(matrix(rows.length, cols, draws), options);
     rows.forEach((row, at) => out.data.set(right.data.subarray(at * cols, (at + 1) * cols), row * cols));
   }
