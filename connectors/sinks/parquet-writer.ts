@@ -109,6 +109,7 @@ export async function createParquet(
     async close() {
       if (waiting > 0) await flush();
       await writer.finish();
+      await encoded.flush();
       encoded.release();
       return await out.close();
     },
@@ -143,14 +144,11 @@ class Encoded extends ByteWriter {
     this.#out = out;
   }
 
+  /** The writer calls it after each row group, and waits. */
   async flush(): Promise<void> {
     const bytes = this.getBytes();
     this.index = 0;
     await this.#out.write(bytes);
-  }
-
-  override finish(): Promise<void> {
-    return this.flush();
   }
 
   /** Gives its memory back. */
