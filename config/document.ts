@@ -53,13 +53,18 @@ const WORKER = new URL(
 
 function parsedApart(text: string): Promise<ParsedApart> {
   return new Promise((resolve) => {
-    const thread = new Worker(WORKER, { workerData: text, execArgv: [] });
-    // Deno's types leave out that it is one.
-    const events = thread as unknown as EventEmitter;
-    events.on("message", resolve);
-    // Without an answer it is parsed here, which says what is wrong.
-    events.on("error", () => resolve({}));
-    events.on("exit", () => resolve({}));
+    // Without an answer it is parsed here, which says what is wrong; so where there can be no thread.
+    const none = () => resolve({});
+    try {
+      const thread = new Worker(WORKER, { workerData: text, execArgv: [] });
+      // Deno's types leave out that it is one.
+      const events = thread as unknown as EventEmitter;
+      events.on("message", resolve);
+      events.on("error", none);
+      events.on("exit", none);
+    } catch {
+      none();
+    }
   });
 }
 

@@ -35,9 +35,8 @@ export function folderLake(folder: string): LakePlace {
   const known = new KnownTexts();
   const texts = new TextChanges((path, change) =>
     locked(at(path), async () => {
-      const text = change(known.read(at(path)));
-      await writeWhole([at(path), text]);
-      known.written(at(path), text);
+      await writeWhole([at(path), change(known.read(at(path)))]);
+      known.forget(at(path));
     })
   );
   return {
@@ -171,8 +170,8 @@ const contentOf = (path: string) => unlessMissing(() => readFileSync(path, "utf8
 const removeFile = (path: string) => void unlessMissing(() => unlinkSync(path));
 
 /**
- * Texts as they were read or written last: a run asks for its manifest, which grows with every model, several times for each. Who replaces
- * a text makes another file of it, and who changes one in place another time.
+ * Texts as they were read last: a run asks for its manifest, which grows with every model, several times for each. A text that has been
+ * replaced is that of another file, or of another time.
  */
 class KnownTexts {
   readonly #texts = new Map<string, { readonly stamp: string; readonly text: string }>();
@@ -194,10 +193,9 @@ class KnownTexts {
     return text;
   }
 
-  /** Notes what has just been written, by who holds its lock. */
-  written(path: string, text: string): void {
-    const found = stampOf(path);
-    if (found !== null) this.#texts.set(path, { stamp: found.stamp, text });
+  /** After a text was replaced. What stands there now may already be another's, so it is read when somebody asks. */
+  forget(path: string): void {
+    this.#texts.delete(path);
   }
 }
 

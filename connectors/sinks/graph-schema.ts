@@ -13,7 +13,7 @@ import {
 } from "../../src/model/tables.ts";
 import { encodeModelId } from "./staging.ts";
 
-/** A node or relation table. The staged rows have exactly `columns`, in order; a relation's begin with its two ends. */
+/** A node or relation table. Its rows have exactly `columns`, in order; a relation's begin with its two ends. */
 export interface GraphTable {
   readonly name: string;
   /** Node tables joined, source first; absent for a node table, whose first column is its primary key. */

@@ -105,12 +105,7 @@ export function copyStatement(
   const cypher = `COPY ${table.name} FROM (LOAD FROM [${paths.map(literal).join(", ")}] RETURN ${
     [...first, ...rest].join(", ")
   })`;
-  // The store refuses a parameter that a statement does not have.
-  const parameters = {
-    ...cypher.includes("$ids") ? { ids: [...ids] } : {},
-    ...cypher.includes("$encoded") ? { encoded: ids.map(encodeModelId) } : {},
-  };
-  return { cypher, parameters };
+  return { cypher, parameters: { ids: [...ids], encoded: ids.map(encodeModelId) } };
 }
 
 /** A Cypher string literal. */

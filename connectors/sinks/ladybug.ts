@@ -39,6 +39,8 @@ export const openLadybugSink: OpenSink = async (run) => {
   const held = await probeStore(lbug, path);
   const spool = new BatchSpool(join(staging, "rows"));
   const committed = new Map<string, StagedModel>();
+  /** Ids of models whose commit has begun. */
+  const begun = new Set<string>();
   /** Committed models whose nodes are not in `tables`: the graph may have them as they are. */
   const waiting = new Set<StagedModel>();
   /** Of the models that have been committed; null where it has to be made anew. */
@@ -66,7 +68,8 @@ export const openLadybugSink: OpenSink = async (run) => {
         },
         async commit() {
           // Encoded while other models are computed. Of a model that comes again its older rows must not be there.
-          if (committed.has(model.id)) await forget();
+          if (begun.has(model.id)) await forget();
+          begun.add(model.id);
           try {
             await tables?.add(staged, "links");
             if (held.nodes !== null && held.runs.has(model.id)) waiting.add(staged);

@@ -31,7 +31,7 @@ export function cannotWrite(path: string, cause: unknown): Error {
   );
 }
 
-/** Small pieces go to the disk so many bytes at a time: table files are made of thousands of them, and each call has its price. */
+/** Small pieces go to the disk so many bytes at a time: Arrow files are made of hundreds of them, and each call has its price. */
 const GATHERED = 64 * 1024;
 
 /** A file that is being made. Await each call before the next. What fails may show with a later call, at the latest with `close`. */

@@ -40,7 +40,11 @@ async function done({ file: number, plan, step }: FileRequest): Promise<Omit<Fil
       await file.write({ schema: found.columns, rows: step.rows, columns: step.columns });
       return { bytes: file.bytes };
     case "close":
-      return await file.close();
+      return await file.close().catch(async (failure: unknown) => {
+        // Nobody can ask for that file again.
+        await file.abandon().catch(() => undefined);
+        throw failure;
+      });
     case "abandon":
       await file.abandon();
       return { bytes: file.bytes };

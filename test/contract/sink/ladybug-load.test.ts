@@ -14,7 +14,8 @@ import { type CompleteFiles, makeStore, placeStore } from "../../../connectors/s
 import { openLadybugReader } from "../../../connectors/sinks/ladybug-reader.ts";
 import { loadLadybug, openStore } from "../../../connectors/sinks/ladybug-store.ts";
 import { openLadybugSink } from "../../../connectors/sinks/ladybug.ts";
-import { batchOfRows, TABLE_NAMES, TABLES } from "../../../src/model/tables.ts";
+import { graphRows } from "../../../connectors/sinks/graph-schema.ts";
+import { batchOfRows, TABLE_NAMES, type TableName, TABLES } from "../../../src/model/tables.ts";
 import { header, runInto, writeModel } from "./contract.ts";
 import { readBack } from "./ladybug-read-back.ts";
 import { fixture, type Tables } from "./fixture.ts";
@@ -24,6 +25,8 @@ beforeEach(async () => {
   out = await mkdtemp(join(tmpdir(), "ladybug-load-"));
 });
 afterEach(() => rm(out, { recursive: true, force: true }));
+
+const ENDS = ["from", "to"];
 
 /** All that the graph says of some models, in an order of its own. */
 async function graphOf(...ids: readonly string[]): Promise<readonly unknown[]> {
@@ -136,6 +139,39 @@ describe("a graph that has the nodes of a run already", () => {
     await runOnce(["a", fixture(5)], ["b", fixture(6)]);
     expect(found).toEqual(await graphOf("a", "b", "c"));
   });
+});
+
+it("the ids that the store puts together are those of every other way into a graph", async () => {
+  const ids = ["a", "it's/$ids \\\\ [x]*", "é", "x".repeat(300)];
+  await runOnce(...ids.map((id, at) => [id, fixture(5 + at)] as const));
+  const columns = {
+    Layer: ["id"],
+    SpectralNeuron: ["id"],
+    HAS_LAYER: ENDS,
+    HAS_NEURON: ENDS,
+    FEEDS: ENDS,
+    CONNECTS: ENDS,
+  };
+  const names = (rows: readonly unknown[]) => rows.map((row) => JSON.stringify(row)).sort();
+  for (const [name, wanted] of Object.entries(columns)) {
+    const expected = ids.flatMap((id, at) =>
+      Object.entries(fixture(5 + at)).flatMap(([table, rows]) =>
+        graphRows(header(id), table as TableName, batchOfRows(TABLES[table as TableName], rows))
+          .filter(({ table }) => table.name === name)
+          .flatMap(({ batch }) =>
+            Array.from(
+              { length: batch.rows },
+              (_, row) => wanted.map((_, end) => batch.columns[end]!.values[row]),
+            )
+          )
+      )
+    );
+    const [found] = await asked(
+      wanted.length === 1 ? `MATCH (n:${name}) RETURN n.id` : `MATCH (a)-[:${name}]->(b) RETURN a.id, b.id`,
+    );
+    expect(expected.length, name).toBeGreaterThan(0);
+    expect(names(found as unknown[]), name).toEqual(names(expected));
+  }
 });
 
 describe("a load in a process of its own", () => {
