@@ -45,12 +45,12 @@ const ENCODINGS: Readonly<Record<ColumnType, Pick<ColumnSource, "encoding" | "st
 export interface ParquetChoices {
   /** Rows per row group, which are held in memory until they are encoded. */
   readonly rowGroup?: number;
-  /** Whether it shall outlive the process (see `NewFile.create`). What shall not is read once, and not compressed for that. */
+  /** Whether it shall outlive the process (see `NewFile.create`). */
   readonly kept?: boolean;
 }
 
 /**
- * Creates a Parquet file (snappy where it is kept, data pages v2, one per column and row group, exact int64, min and max of numbers).
+ * Creates a Parquet file (snappy, data pages v2, one per column and row group, exact int64, min and max of numbers).
  *
  * @param metadata key-value metadata of the file
  * @throws when the file exists, or its folder cannot be written to
@@ -66,7 +66,7 @@ export async function createParquet(
   const writer = new ParquetWriter({
     writer: encoded,
     schema: [{ name: "root", num_children: schema.length }, ...schema.map(elementOf)],
-    codec: kept ? "SNAPPY" : "UNCOMPRESSED",
+    codec: "SNAPPY",
     kvMetadata: Object.entries(metadata).map(([key, value]) => ({ key, value })),
     createdBy: "svrflow",
   });
