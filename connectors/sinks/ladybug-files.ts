@@ -88,8 +88,8 @@ export class GraphFiles {
   readonly #files = new Map<StagedTable, StagedFile[]>();
   readonly #open = new Map<StagedTable, OpenFile>();
   readonly #run: RunHeader;
-  /** In the order of their numbers. */
-  readonly #models: StagedModel[] = [];
+  /** The models, which are numbered as they come. */
+  readonly #numbers = new Map<StagedModel, number>();
   /** One model at a time. */
   #last: Promise<void> = Promise.resolve();
 
@@ -101,17 +101,13 @@ export class GraphFiles {
   /** @throws {Error} when they cannot be written: then nothing of all that is here can be used, but no other model has failed */
   add(staged: StagedModel, half: Half): Promise<void> {
     return this.#last = this.#last.catch(() => undefined).then(async () => {
-      const number = this.#numberOf(staged);
+      const number = this.#numbers.get(staged) ?? this.#numbers.size;
+      this.#numbers.set(staged, number);
       if (half === "nodes") await this.#add("Model", modelRow(staged.model, this.#run.runId).batch);
       for await (const { table, batch } of staged.read(half)) {
         await this.#add(table, numbered(table, batch, number));
       }
     });
-  }
-
-  #numberOf(staged: StagedModel): number {
-    const found = this.#models.lastIndexOf(staged);
-    return found < 0 ? this.#models.push(staged) - 1 : found;
   }
 
   async #add(table: StagedTable, batch: TableBatch): Promise<void> {
@@ -131,7 +127,7 @@ export class GraphFiles {
   async close(): Promise<StagedFiles> {
     await this.#last;
     for (const [table, open] of this.#open) await this.#close(table, open);
-    return { ids: this.#models.map(({ model }) => model.id), files: this.#files };
+    return { ids: [...this.#numbers.keys()].map(({ model }) => model.id), files: this.#files };
   }
 
   async #next(table: StagedTable, columns: readonly ColumnSchema[]): Promise<OpenFile> {

@@ -23,7 +23,13 @@ import {
   NODES_COMMENT,
   SCHEMA_COMMENT,
 } from "./ladybug-held.ts";
-import { copyStatement, createStatement, stagedFor, type StagedTable } from "./ladybug-schema.ts";
+import {
+  copyParameters,
+  copyStatement,
+  createStatement,
+  stagedFor,
+  type StagedTable,
+} from "./ladybug-schema.ts";
 import { type Ladybug, openStore, type Store } from "./ladybug-store.ts";
 
 /** A staged Parquet file of one table. */
@@ -146,11 +152,12 @@ async function fillStore(
   signal?: AbortSignal,
 ): Promise<void> {
   const stores = new Stores(open);
+  const parameters = copyParameters(files.ids);
   try {
     await prepareStore(await stores.take(0), plan, base);
     for (const table of base === "nodes" ? LINKS : GRAPH_TABLES) {
       signal?.throwIfAborted();
-      await copyTable(stores, table, files, plan.folder);
+      await copyTable(stores, table, filesFor(table, files), parameters, plan.folder);
     }
     await (await stores.take(0)).run("CHECKPOINT");
   } finally {
@@ -207,18 +214,17 @@ async function prepareStore(store: Store, plan: LoadPlan, base: Base): Promise<v
 async function copyTable(
   stores: Stores,
   table: GraphTable,
-  files: StagedFiles,
+  staged: readonly StagedFile[],
+  parameters: ReturnType<typeof copyParameters>,
   folder: string,
 ): Promise<void> {
-  const staged = filesFor(table, files);
   if (staged.length === 0) return;
   const rows = staged.reduce((sum, file) => sum + file.rows, 0);
   const before = await countRows(await stores.take(0), table);
   await withPlainPath(folder, async (plain) => {
     for (const group of groups(staged)) {
       const store = await stores.take(group.reduce((sum, file) => sum + file.rows, 0));
-      const { cypher, parameters } = copyStatement(table, group.map(({ path }) => plain(path)), files.ids);
-      await store.run(cypher, parameters);
+      await store.run(copyStatement(table, group.map(({ path }) => plain(path))), parameters);
     }
   });
   const after = await countRows(await stores.take(0), table);

@@ -83,29 +83,22 @@ export function stagedFor(table: GraphTable): StagedTable {
   return originOf(table).table;
 }
 
-/** A statement of the store. */
-export interface Statement {
-  readonly cypher: string;
-  readonly parameters: Readonly<Record<string, string[]>>;
-}
-
 /**
- * Copies a table from staged files.
+ * The statement that copies a table from staged files; it takes `copyParameters`.
  *
  * @param paths without what COPY takes for a pattern
- * @param ids of the models, by their numbers
  */
-export function copyStatement(
-  table: GraphTable,
-  paths: readonly string[],
-  ids: readonly string[],
-): Statement {
+export function copyStatement(table: GraphTable, paths: readonly string[]): string {
   const { first } = originOf(table);
   const rest = table.columns.slice(first.length).map(({ name }) => quoted(name));
-  const cypher = `COPY ${table.name} FROM (LOAD FROM [${paths.map(literal).join(", ")}] RETURN ${
+  return `COPY ${table.name} FROM (LOAD FROM [${paths.map(literal).join(", ")}] RETURN ${
     [...first, ...rest].join(", ")
   })`;
-  return { cypher, parameters: { ids: [...ids], encoded: ids.map(encodeModelId) } };
+}
+
+/** The ids of all models, by their numbers: as they are, and as they begin the ids of nodes. */
+export function copyParameters(ids: readonly string[]): Readonly<Record<string, string[]>> {
+  return { ids: [...ids], encoded: ids.map(encodeModelId) };
 }
 
 /** A Cypher string literal. */

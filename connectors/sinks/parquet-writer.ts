@@ -28,11 +28,10 @@ const TYPES: Readonly<Record<ColumnType, Omit<SchemaElement, "name">>> = {
   float64: { type: "DOUBLE" },
 };
 
-/**
- * How columns are encoded. Numbers as they are: what is measured hardly repeats, and looking for what does costs more than it saves. Texts
- * and flags carry no statistics: nobody prunes by them.
- */
+/** As they are: what is measured hardly repeats, and looking for what does costs more than it saves. */
 const PLAIN = { encoding: "PLAIN", statistics: true } as const;
+
+/** How columns are encoded. Texts and flags carry no statistics: nobody prunes by them. */
 const ENCODINGS: Readonly<Record<ColumnType, Pick<ColumnSource, "encoding" | "statistics">>> = {
   utf8: { statistics: false },
   bool: { encoding: "PLAIN", statistics: false },

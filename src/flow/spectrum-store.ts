@@ -6,6 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { type Spectrum, spectrumBytes } from "../model/spectrum.ts";
 import { matrix, release } from "../model/tensor.ts";
 import type { ByteBudget, Grant } from "./budget.ts";
+import { writeParts } from "./keyed-files.ts";
 
 interface Shape {
   readonly rows: number;
@@ -276,8 +277,7 @@ function releaseVectors({ left, right }: Spectrum): void {
 async function writeSpectrum(path: string, spectrum: Spectrum): Promise<void> {
   const file = await open(path, "w");
   try {
-    await file.writeFile(bytesOf(spectrum.left.data));
-    await file.writeFile(bytesOf(spectrum.right.data));
+    await writeParts(file, [bytesOf(spectrum.left.data), bytesOf(spectrum.right.data)]);
   } finally {
     await file.close();
   }

@@ -130,6 +130,20 @@ describe("a graph that has the nodes of a run already", () => {
     expect(found).toEqual(await graphOf("a"));
   });
 
+  it("has the rows of one where a model is committed twice at a time", async () => {
+    const alone: unknown[] = [];
+    for (const seed of [5, 8]) {
+      await rm(join(out, "graph.lbug"), { force: true });
+      await runOnce(["a", fixture(seed)]);
+      alone.push(await graphOf("a"));
+    }
+    await rm(join(out, "graph.lbug"));
+    const sink = await openLadybugSink(runInto(out));
+    await Promise.all([5, 8].map((seed) => writeModel(sink, header("a"), fixture(seed))));
+    await sink.finish();
+    expect(alone).toContainEqual(await graphOf("a"));
+  });
+
   it("knows its nodes no longer when one model alone was replaced", async () => {
     await runOnce(["a", fixture(5)], ["b", fixture(6)]);
     await runOnce(["a", fixture(8)]);
