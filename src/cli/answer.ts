@@ -1,6 +1,5 @@
 /** Rows of an answer, in the formats that people and programs ask for. */
 
-import { Table, tableToIPC, Utf8, type Vector, vectorFromArray } from "apache-arrow";
 import type { QueryAnswer } from "../model/ports.ts";
 import type { AnswerFormat } from "./answer-formats.ts";
 import { plainTable } from "./text.ts";
@@ -13,7 +12,7 @@ import { plainTable } from "./text.ts";
  *
  * @returns bytes for stdout
  */
-export function formatAnswer(answer: QueryAnswer, format: AnswerFormat): Uint8Array {
+export async function formatAnswer(answer: QueryAnswer, format: AnswerFormat): Promise<Uint8Array> {
   switch (format) {
     case "table":
       return utf8(`${
@@ -34,7 +33,7 @@ export function formatAnswer(answer: QueryAnswer, format: AnswerFormat): Uint8Ar
         ).join(""),
       );
     case "arrow":
-      return tableToIPC(arrowTable(answer), "stream");
+      return await arrowStream(answer);
   }
 }
 
@@ -62,17 +61,21 @@ function csvCell(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-function arrowTable({ columns, rows }: QueryAnswer): Table {
+/** Arrow is loaded where it is asked for: it takes longer than all the rest of a small answer. */
+async function arrowStream({ columns, rows }: QueryAnswer): Promise<Uint8Array> {
+  const { Table, tableToIPC, Utf8, vectorFromArray } = await import("apache-arrow");
   const values = (at: number) => rows.map((row) => row[at] ?? null);
-  return new Table(Object.fromEntries(columns.map((name, at) => [name, arrowColumn(values(at))])));
-}
-
-/** Numbers, truth values, or else text. */
-function arrowColumn(values: readonly unknown[]): Vector {
-  const present = values.filter((value) => value !== null);
-  const all = (type: string) => present.length > 0 && present.every((value) => typeof value === type);
-  if (all("number")) return vectorFromArray(values as (number | null)[]);
-  if (all("boolean")) return vectorFromArray(values as (boolean | null)[]);
-  if (all("bigint")) return vectorFromArray(values as (bigint | null)[]);
-  return vectorFromArray(values.map((value) => value === null ? null : cellText(value)), new Utf8());
+  /** Numbers, truth values, or else text. */
+  const vector = (column: readonly unknown[]) => {
+    const present = column.filter((value) => value !== null);
+    const all = (type: string) => present.length > 0 && present.every((value) => typeof value === type);
+    if (all("number")) return vectorFromArray(column as (number | null)[]);
+    if (all("boolean")) return vectorFromArray(column as (boolean | null)[]);
+    if (all("bigint")) return vectorFromArray(column as (bigint | null)[]);
+    return vectorFromArray(column.map((value) => value === null ? null : cellText(value)), new Utf8());
+  };
+  return tableToIPC(
+    new Table(Object.fromEntries(columns.map((name, at) => [name, vector(values(at))]))),
+    "stream",
+  );
 }

@@ -2,7 +2,7 @@
 
 import type { KernelInfo } from "../kernels/kernel.ts";
 import { messageOf } from "../model/errors.ts";
-import { type OpenWorkshop, openWorkshop, type WorkshopOptions } from "./workshop.ts";
+import type { OpenWorkshop, WorkshopOptions } from "./workshop.ts";
 
 /** A kernel as a run records it. */
 export type UsedKernel = KernelInfo & { readonly threads: number };
@@ -34,7 +34,7 @@ export class LazyWorkshop {
 
   /** @throws what `openWorkshop` throws */
   open(): Promise<OpenWorkshop> {
-    return this.#workshop ??= openWorkshop(this.#options).then((workshop) => {
+    return this.#workshop ??= this.#furnish().then((workshop) => {
       this.#open = workshop;
       this.kernel = { ...workshop.kernel.info, threads: workshop.kernel.concurrency };
       this.#opened({ ...this.kernel, because: workshop.because });
@@ -43,6 +43,11 @@ export class LazyWorkshop {
       this.failure = cause instanceof Error ? cause : new Error(messageOf(cause));
       throw this.failure;
     });
+  }
+
+  async #furnish(): Promise<OpenWorkshop> {
+    const { openWorkshop } = await import("./workshop.ts");
+    return await openWorkshop(this.#options);
   }
 
   /** Frees the kernel and every spectrum, if they are there. */

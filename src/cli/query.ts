@@ -30,7 +30,7 @@ export async function answerOf(
   options: QueryOptions,
 ): Promise<string | Uint8Array> {
   if (options.list === true) return await listing(cypher, options);
-  return formatAnswer(await ask(cypher, options), options.format);
+  return await formatAnswer(await ask(cypher, options), options.format);
 }
 
 async function ask(cypher: string | undefined, options: QueryOptions): Promise<QueryAnswer> {
@@ -101,7 +101,7 @@ async function listing(
   const queries = await listQueries();
   if (format === "table") return queries.map((query) => describeQuery(query, false)).join("\n");
   const columns = ["query", "answers", "parameters"];
-  return formatAnswer({
+  return await formatAnswer({
     columns,
     rows: queries.map((query) => [`@${query.name}`, query.summary, query.parameters.map(({ name }) => name)]),
   }, format);

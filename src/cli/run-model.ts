@@ -4,7 +4,6 @@ import { extname, resolve } from "node:path";
 import { firstValueFrom } from "rxjs";
 import type { RunConfig } from "../../config/schema.ts";
 import { folderLake } from "../../connectors/lake/folder.ts";
-import { copyModel } from "../../connectors/sinks/copy-model.ts";
 import { encodeModelId, filesStand } from "../../connectors/sinks/staging.ts";
 import { measureModel } from "../analysis/model-measures.ts";
 import { type ModelReport, modelReport } from "../analysis/report.ts";
@@ -171,6 +170,7 @@ async function withoutComputing(
   const folder = config.lake === undefined ? out : resolve(config.lake);
   if (!await filesStand(folder, tables)) return null;
   try {
+    const { copyModel } = await import("../../connectors/sinks/copy-model.ts");
     const copied = await copyModel(folderLake(folder), header, lacking, signal);
     const extensions = new Set(copied.map(({ path }) => extname(path)));
     const entry = {

@@ -61,7 +61,7 @@ async function sampleQuery(
       : await openLadybugReader(join(out, GRAPH_FILE));
     try {
       const answer = new TextDecoder().decode(
-        formatAnswer(await askQuery(reader, query, { model }), "table"),
+        await formatAnswer(await askQuery(reader, query, { model }), "table"),
       );
       const { cypher, parameters } = bindQuery(query, { model }, reader);
       const values = Object.entries(parameters).map(([name, value]) =>
