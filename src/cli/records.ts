@@ -4,7 +4,7 @@ import { arch, availableParallelism, platform, totalmem } from "node:os";
 import { join } from "node:path";
 import { versions } from "node:process";
 import type { RunConfig } from "../../config/schema.ts";
-import { writeWhole } from "../../connectors/whole-files.ts";
+import { type FilesAside, writeAside } from "../../connectors/whole-files.ts";
 import type { KernelInfo } from "../kernels/kernel.ts";
 import type { Skipped } from "../model/layer.ts";
 import type { InputFile, WrittenFile } from "../model/ports.ts";
@@ -71,16 +71,34 @@ export function hostRecord(): Pick<RunRecord, "schema_version" | "versions" | "h
   };
 }
 
-/** Writes the three files, each whole or not at all. `run.json` comes last: where it stands, the run is complete. */
-export async function writeRecords(
+/** Writes a run's report in both forms, aside: it appears with the run's record. @throws {Error} where it cannot be written; nothing is left then */
+export async function writeReport(
   out: string,
-  record: RunRecord,
   frame: ReportFrame,
   models: ModelReports,
-): Promise<void> {
-  await writeWhole(
+): Promise<FilesAside> {
+  return await writeAside(
     [join(out, "report.json"), reportJson(frame, models)],
     [join(out, "report.md"), reportMarkdown(frame, models)],
-    [join(out, "run.json"), `${JSON.stringify(record, null, 2)}\n`],
   );
+}
+
+/**
+ * Writes `run.json`; when it is complete, the report appears, and then it: where it stands, the run is complete.
+ *
+ * @param report as `writeReport` has left it
+ * @throws {Error} where one cannot be written, or cannot appear
+ */
+export async function writeRecord(out: string, record: RunRecord, report: FilesAside): Promise<void> {
+  try {
+    const last = await writeAside([join(out, "run.json"), `${JSON.stringify(record, null, 2)}\n`]);
+    await report.appear().catch(async (failure: unknown) => {
+      await last.remove();
+      throw failure;
+    });
+    await last.appear();
+  } catch (failure) {
+    await report.remove();
+    throw failure;
+  }
 }

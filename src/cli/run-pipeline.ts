@@ -5,6 +5,7 @@ import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type LoadedConfig, runConfigOf } from "../../config/load.ts";
 import type { RunConfigInput } from "../../config/schema.ts";
+import { settled } from "../../connectors/settled.ts";
 import { OverlapCache } from "../flow/overlap-cache.ts";
 import type { SpectrumEvent } from "../flow/workshop.ts";
 import { VERSION } from "../version.ts";
@@ -15,7 +16,7 @@ import { planModels } from "./models.ts";
 import { OpenSinks } from "./open-sinks.ts";
 import { openFolder } from "./output-folder.ts";
 import type { Progress } from "./progress.ts";
-import { type RunRecord, writeRecords } from "./records.ts";
+import { type RunRecord, writeRecord, writeReport } from "./records.ts";
 import {
   answerableReport,
   type ModelReports,
@@ -113,7 +114,6 @@ export async function runPipeline(
     if (outcome.done.some(({ work }) => work !== "none")) {
       progress({ event: "graph", models: outcome.done.length });
     }
-    await sinks.finish(signal);
     const told = outcome.done.map(({ told }) => told);
     const report = reportFrame(runId, testReport(config), told, outcome.failed);
     const answering = answeringOf(config);
@@ -122,6 +122,12 @@ export async function runPipeline(
         yield answerableReport({ ...await marks.report(id), uri }, answering);
       }
     };
+    // Put into words while the store loads its graph, which is not this thread's work.
+    const words = writeReport(out, report, models);
+    await settled([sinks.finish(signal), words]).catch(async (failure: unknown) => {
+      await words.then((aside) => aside.remove(), () => undefined);
+      throw failure;
+    });
     const record = runRecord({
       runId,
       config,
@@ -131,7 +137,7 @@ export async function runPipeline(
       outcome,
       work: work.summary(),
     });
-    await writeRecords(out, record, report, models);
+    await writeRecord(out, record, await words);
     const seconds = (Date.parse(record.ended) - started.getTime()) / 1000;
     const { done, failed, up_to_date } = record.counts;
     progress({ event: "done", done, failed, up_to_date, ...spectra, seconds, work: record.work });
