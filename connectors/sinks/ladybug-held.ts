@@ -16,6 +16,14 @@ export const LINKS: ReadonlySet<GraphTable> = new Set(
   GRAPH_TABLES.filter(({ name }) => name === "FEEDS" || name === "CONNECTS"),
 );
 
+/** Bytes for the pages of a store that is only looked at, far more than that takes. All that there is takes 40 MB and 20 ms to lay out. */
+const LOOKING = 2 ** 28;
+
+/** Opens a store to look at it, locked. */
+export function openToLook(lbug: Ladybug, path: string): Promise<Store> {
+  return openStore(lbug, path, "write", LOOKING);
+}
+
 /** What a store holds. */
 export interface Held {
   /** The run that gave it each model, by the model's id. */
@@ -31,7 +39,7 @@ export interface Held {
  */
 export async function probeStore(lbug: Ladybug, path: string): Promise<Held> {
   if (!existsSync(path)) return { runs: new Map(), nodes: null };
-  const store = await openStore(lbug, path, "write");
+  const store = await openToLook(lbug, path);
   try {
     await checkSchema(store, path);
     const rows = await store.run("MATCH (m:Model) RETURN m.id AS id, m.run_id AS run");

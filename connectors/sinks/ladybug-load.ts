@@ -21,6 +21,7 @@ import {
   LINKS,
   type LoadPlan,
   NODES_COMMENT,
+  openToLook,
   SCHEMA_COMMENT,
 } from "./ladybug-held.ts";
 import {
@@ -85,7 +86,7 @@ export async function makeStore(
 ): Promise<void> {
   const work = newStoreOf(plan);
   // Held open, and so locked, until the new store is ready to take its place.
-  const current = existsSync(plan.path) ? await openStore(lbug, plan.path, "write") : null;
+  const current = existsSync(plan.path) ? await openToLook(lbug, plan.path) : null;
   try {
     const base = current === null ? "nothing" : await baseOf(current, plan);
     if (base !== "nothing") await current?.run("CHECKPOINT");
