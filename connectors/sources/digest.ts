@@ -12,6 +12,11 @@ const PIECE = 4 * 2 ** 20, FETCHED_PIECE = 16 * 2 ** 20;
 /** Of a file that is fetched, so much is digested whole: what is left out of it (norms, biases) costs less than another digest is worth. */
 const NEARLY_ALL = 0.97;
 
+/** Whether a file is digested whole where so many bytes of it matter. @param fetched whether it comes from afar */
+export function isDigestedWhole(needed: number, size: number, fetched: boolean): boolean {
+  return needed >= size * (fetched ? NEARLY_ALL : 0.5);
+}
+
 /** How a file is digested. */
 export interface Digesting {
   readonly signal?: AbortSignal | undefined;
@@ -34,7 +39,7 @@ export async function digestFile(
   const all = [{ start: 0, end: size }];
   const parts = needed ?? remote?.touched() ?? all;
   const digested = parts.reduce((sum, { start, end }) => sum + end - start, 0);
-  const whole = digested >= size * (remote === undefined ? 0.5 : NEARLY_ALL);
+  const whole = isDigestedWhole(digested, size, remote !== undefined);
   const ranges = whole ? all : parts;
   const name = source.content === undefined ? null : `${source.content} ${whole ? "whole" : nameOf(parts)}`;
   const before = name === null ? undefined : known?.find(name);

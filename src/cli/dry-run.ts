@@ -4,6 +4,8 @@ import { readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { LoadedConfig } from "../../config/load.ts";
 import type { RunConfig } from "../../config/schema.ts";
+import { isRemote } from "../../connectors/places/place.ts";
+import { isDigestedWhole } from "../../connectors/sources/digest.ts";
 import { openKernel } from "../kernels/select.ts";
 import { messageOf } from "../model/errors.ts";
 import type { Layer, LayerGraph } from "../model/layer.ts";
@@ -26,7 +28,7 @@ export interface ModelForecast {
   readonly id: string;
   readonly uri: string;
   readonly format: string;
-  /** Bytes of the file or files, of the weights that are read, and of all reading: weights, and what is digested before. */
+  /** Bytes of the file or files, of the weights that are read, and of all reading: weights, and what is digested before. What comes from afar is fetched once. */
   readonly file_bytes: number;
   readonly weight_bytes: number;
   readonly read_bytes: number;
@@ -135,7 +137,7 @@ async function forecastModel(
       id: planned.id,
       uri: planned.uri,
       format: model.format,
-      ...readingOf(model, graph, file),
+      ...readingOf(model, graph, file, isRemote(planned.uri)),
       layers: graph.layers.length,
       neurons: sum(neurons),
       connections: graph.connections.length,
@@ -151,14 +153,18 @@ async function forecastModel(
   }
 }
 
-/** A run digests a file whole where half of it or more matters, and reads the weights after that. */
-function readingOf({ tensors }: Model, graph: LayerGraph, file: number) {
+/** A run digests a file, whole or what matters of it, and reads the weights after that: of one from afar out of what was fetched for the digest. */
+function readingOf({ tensors }: Model, graph: LayerGraph, file: number, fetched: boolean) {
   const wanted = tensorsRead(graph);
   const weights = sum(tensors.filter(({ name }) => wanted.has(name)).map(({ byteLength }) => byteLength));
   // A model in several files is named by its index, which is small.
   const all = Math.max(file, sum(tensors.map(({ byteLength }) => byteLength)));
-  const digested = weights >= all / 2 ? all : weights;
-  return { file_bytes: all, weight_bytes: weights, read_bytes: digested + weights };
+  const digested = isDigestedWhole(weights, all, fetched) ? all : weights;
+  return {
+    file_bytes: all,
+    weight_bytes: weights,
+    read_bytes: fetched ? digested : digested + weights,
+  };
 }
 
 function memoryNeed(

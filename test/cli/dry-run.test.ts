@@ -7,6 +7,8 @@ import { forecast } from "../../src/cli/dry-run.ts";
 import { forecastText } from "../../src/cli/dry-run-text.ts";
 import { dryRunCommand } from "../../src/cli/dry-run-command.ts";
 import { run } from "../../src/mod.ts";
+import { Environment } from "../connectors/places/environment.ts";
+import { FileServer } from "../connectors/places/server.ts";
 import { noise, writeTensors } from "../safetensors-file.ts";
 
 let folder = "";
@@ -102,5 +104,29 @@ describe("a forecast", () => {
       dryRunCommand(runConfigOf(settings({ models })), true, print, new AbortController().signal);
     expect([await code([path]), await code([path, missing]), await code([missing])]).toEqual([0, 3, 1]);
     expect(JSON.parse(printed[0]!)).toMatchObject({ models: [{ id: "w" }], failed: [] });
+  });
+
+  it("of a file from afar says how much of it will be fetched, once", async () => {
+    const environment = await Environment.begin();
+    const server = await FileServer.start(folder);
+    try {
+      // Two weights, and between them a statistic of a running mean that nobody reads.
+      await writeTensors(join(folder, "w.safetensors"), [
+        ["a.weight", [400, 300], noise(120_000, 1)],
+        ["between.running_mean", [3_000_000], noise(3_000_000, 2)],
+        ["b.weight", [500, 400], noise(200_000, 3)],
+      ]);
+      const models = [`${server.origin}/w.safetensors`];
+      const [model] = (await forecastOf({ models })).models;
+      expect([model!.layers, model!.weight_bytes]).toEqual([2, 4 * 320_000]);
+      expect(model!.read_bytes).toBe(model!.weight_bytes);
+      server.served.length = 0;
+      await run(settings({ models }));
+      expect(server.bytes()).toBeGreaterThanOrEqual(model!.read_bytes);
+      expect(server.bytes()).toBeLessThanOrEqual(1.05 * model!.read_bytes + 65_536);
+    } finally {
+      await server.stop();
+      await environment.end();
+    }
   });
 });
