@@ -7,46 +7,6 @@ import { cannotWrite } from "./sinks/new-file.ts";
 /** What a file is to hold: a text, bytes, or either in pieces that are made one after another. */
 export type FileContent = string | Uint8Array | Iterable<Uint8Array> | AsyncIterable<string>;
 
-/** Files that are complete, beside their places. One of both is to be called, once. */
-export interface FilesAside {
-  /** Puts them in their places, one after another. @throws {Error} that names the file and the reason; those that have not appeared are gone */
-  appear(): Promise<void>;
-  /** Gives them up. */
-  remove(): Promise<void>;
-}
-
-/**
- * Writes files aside; those that are in their places stay until they appear.
- *
- * @param files paths and contents, in the order in which they are to appear
- * @throws {Error} that names the file and the reason; nothing is left then
- */
-export async function writeAside(
-  ...files: readonly (readonly [path: string, content: FileContent])[]
-): Promise<FilesAside> {
-  const staged: string[] = [];
-  const remove = async () => void await Promise.allSettled(staged.map((path) => rm(path, { force: true })));
-  const orNone = async (path: string, work: Promise<void>) => {
-    try {
-      await work;
-    } catch (cause) {
-      await remove();
-      throw cannotWrite(path, cause);
-    }
-  };
-  for (const [path, content] of files) {
-    const beside = join(dirname(path), `.${basename(path)}.partial`);
-    staged.push(beside);
-    await orNone(path, writeDown(beside, content));
-  }
-  return {
-    async appear() {
-      for (const [at, [path]] of files.entries()) await orNone(path, rename(staged[at] ?? "", path));
-    },
-    remove,
-  };
-}
-
 /**
  * Replaces files: all are written aside before the first appears, so that a disk that is full leaves those that were there.
  *
@@ -56,7 +16,24 @@ export async function writeAside(
 export async function writeWhole(
   ...files: readonly (readonly [path: string, content: FileContent])[]
 ): Promise<void> {
-  await (await writeAside(...files)).appear();
+  const staged: string[] = [];
+  try {
+    for (const [path, content] of files) {
+      const beside = join(dirname(path), `.${basename(path)}.partial`);
+      staged.push(beside);
+      await writeDown(beside, content).catch((cause: unknown) => {
+        throw cannotWrite(path, cause);
+      });
+    }
+    for (const [at, [path]] of files.entries()) {
+      await rename(staged[at] ?? "", path).catch((cause: unknown) => {
+        throw cannotWrite(path, cause);
+      });
+    }
+  } catch (failure) {
+    await Promise.allSettled(staged.map((path) => rm(path, { force: true })));
+    throw failure;
+  }
 }
 
 async function writeDown(path: string, content: FileContent): Promise<void> {

@@ -28,7 +28,7 @@ export interface ModelForecast {
   readonly id: string;
   readonly uri: string;
   readonly format: string;
-  /** Bytes of the file or files, of the weights that are read, and of all reading: weights, and what is digested before. What comes from afar is fetched once. */
+  /** Bytes of the file or files, of the weights that are read, and of all reading: weights, and what is digested before. What comes from afar is fetched once, beside the digest that a manifest may ask for. */
   readonly file_bytes: number;
   readonly weight_bytes: number;
   readonly read_bytes: number;

@@ -4,12 +4,13 @@ import { arch, availableParallelism, platform, totalmem } from "node:os";
 import { join } from "node:path";
 import { versions } from "node:process";
 import type { RunConfig } from "../../config/schema.ts";
-import { type FilesAside, writeAside } from "../../connectors/whole-files.ts";
+import { writeWhole } from "../../connectors/whole-files.ts";
 import type { KernelInfo } from "../kernels/kernel.ts";
 import type { Skipped } from "../model/layer.ts";
 import type { InputFile, WrittenFile } from "../model/ports.ts";
 import { SCHEMA_VERSION, type TableName } from "../model/tables.ts";
 import { VERSION } from "../version.ts";
+import { EarlyText } from "./early-text.ts";
 import { reportMarkdown } from "./report-markdown.ts";
 import { type FailedModel, type ModelReports, type ReportFrame, reportJson } from "./run-report.ts";
 import type { WorkSummary } from "./work-summary.ts";
@@ -71,34 +72,32 @@ export function hostRecord(): Pick<RunRecord, "schema_version" | "versions" | "h
   };
 }
 
-/** Writes a run's report in both forms, aside: it appears with the run's record. @throws {Error} where it cannot be written; nothing is left then */
-export async function writeReport(
-  out: string,
-  frame: ReportFrame,
-  models: ModelReports,
-): Promise<FilesAside> {
-  return await writeAside(
-    [join(out, "report.json"), reportJson(frame, models)],
-    [join(out, "report.md"), reportMarkdown(frame, models)],
-  );
+/** Characters of a report that are made before they can be written: those of a hundred small models. */
+const EARLY = 2 ** 22;
+
+/** A report in both of its forms. */
+export interface ReportTexts {
+  readonly json: EarlyText;
+  readonly markdown: EarlyText;
 }
 
-/**
- * Writes `run.json`; when it is complete, the report appears, and then it: where it stands, the run is complete.
- *
- * @param report as `writeReport` has left it
- * @throws {Error} where one cannot be written, or cannot appear
- */
-export async function writeRecord(out: string, record: RunRecord, report: FilesAside): Promise<void> {
-  try {
-    const last = await writeAside([join(out, "run.json"), `${JSON.stringify(record, null, 2)}\n`]);
-    await report.appear().catch(async (failure: unknown) => {
-      await last.remove();
-      throw failure;
-    });
-    await last.appear();
-  } catch (failure) {
-    await report.remove();
-    throw failure;
-  }
+/** Begins to put a report into words; nothing is written. */
+export function reportTexts(frame: ReportFrame, models: ModelReports): ReportTexts {
+  return {
+    json: new EarlyText(reportJson(frame, models), EARLY),
+    markdown: new EarlyText(reportMarkdown(frame, models), EARLY),
+  };
+}
+
+/** Writes the three files, each whole or not at all. `run.json` comes last: where it stands, the run is complete. */
+export async function writeRecords(
+  out: string,
+  record: RunRecord,
+  { json, markdown }: ReportTexts,
+): Promise<void> {
+  await writeWhole(
+    [join(out, "report.json"), json],
+    [join(out, "report.md"), markdown],
+    [join(out, "run.json"), `${JSON.stringify(record, null, 2)}\n`],
+  );
 }

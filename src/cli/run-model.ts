@@ -169,8 +169,8 @@ async function withoutComputing(
   // Of a lake in a bucket nothing is copied: the model is computed again, from the spectra that are kept.
   const folder = config.lake === undefined ? out : resolve(config.lake);
   if (!await filesStand(folder, tables)) return null;
+  const { copyModel } = await import("../../connectors/sinks/copy-model.ts");
   try {
-    const { copyModel } = await import("../../connectors/sinks/copy-model.ts");
     const copied = await copyModel(folderLake(folder), header, lacking, signal);
     const extensions = new Set(copied.map(({ path }) => extname(path)));
     const entry = {

@@ -5,7 +5,6 @@ import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type LoadedConfig, runConfigOf } from "../../config/load.ts";
 import type { RunConfigInput } from "../../config/schema.ts";
-import { settled } from "../../connectors/settled.ts";
 import { OverlapCache } from "../flow/overlap-cache.ts";
 import type { SpectrumEvent } from "../flow/workshop.ts";
 import { VERSION } from "../version.ts";
@@ -16,7 +15,7 @@ import { planModels } from "./models.ts";
 import { OpenSinks } from "./open-sinks.ts";
 import { openFolder } from "./output-folder.ts";
 import type { Progress } from "./progress.ts";
-import { type RunRecord, writeRecord, writeReport } from "./records.ts";
+import { reportTexts, type RunRecord, writeRecords } from "./records.ts";
 import {
   answerableReport,
   type ModelReports,
@@ -122,11 +121,11 @@ export async function runPipeline(
         yield answerableReport({ ...await marks.report(id), uri }, answering);
       }
     };
-    // Put into words while the store loads its graph, which is not this thread's work.
-    const words = writeReport(out, report, models);
-    await settled([sinks.finish(signal), words]).catch(async (failure: unknown) => {
-      await words.then((aside) => aside.remove(), () => undefined);
-      throw failure;
+    // Put into words while the store loads its graph; written only then, since a store ends the process that finds the disk full.
+    const texts = reportTexts(report, models);
+    await sinks.finish(signal).finally(() => {
+      texts.json.stop();
+      texts.markdown.stop();
     });
     const record = runRecord({
       runId,
@@ -137,7 +136,7 @@ export async function runPipeline(
       outcome,
       work: work.summary(),
     });
-    await writeRecord(out, record, await words);
+    await writeRecords(out, record, texts);
     const seconds = (Date.parse(record.ended) - started.getTime()) / 1000;
     const { done, failed, up_to_date } = record.counts;
     progress({ event: "done", done, failed, up_to_date, ...spectra, seconds, work: record.work });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { TestReport } from "../../src/analysis/findings/facts.ts";
 import { type ModelReport, modelReport } from "../../src/analysis/report.ts";
-import { type RunRecord, writeRecord, writeReport } from "../../src/cli/records.ts";
+import { reportTexts, type RunRecord, writeRecords } from "../../src/cli/records.ts";
 import { reportOf } from "../../src/cli/report.ts";
 import { answerableReport, type FailedModel, reportFrame, type RunReport } from "../../src/cli/run-report.ts";
 import type { Answering } from "../../src/analysis/findings/asking.ts";
@@ -60,7 +60,7 @@ async function recordsOf(
   { models, ...frame }: RunReport,
 ): Promise<Record<"report.json" | "report.md", string>> {
   const out = await mkdtemp(join(folder, "records-"));
-  await writeRecord(out, {} as RunRecord, await writeReport(out, frame, () => models));
+  await writeRecords(out, {} as RunRecord, reportTexts(frame, () => models));
   const text = async (name: string) => await readFile(join(out, name), "utf8");
   return { "report.json": await text("report.json"), "report.md": await text("report.md") };
 }
