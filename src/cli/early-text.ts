@@ -1,5 +1,10 @@
 /** A text that is made in pieces, the first of them while something else is waited for. */
 
+import { setTimeout as pause } from "node:timers/promises";
+
+/** Milliseconds between two pieces. */
+const PAUSE = 2;
+
 /** Pieces, in their order. To be gone through once. */
 export class EarlyText implements AsyncIterable<string> {
   readonly #pieces: AsyncIterator<string>;
@@ -39,6 +44,8 @@ export class EarlyText implements AsyncIterable<string> {
       if (next.done === true) return;
       this.#early.push(next.value);
       made += next.value.length;
+      // Made without a pause they would keep this thread from what is waited for, which comes back to it many times.
+      await pause(PAUSE);
     }
   }
 }
