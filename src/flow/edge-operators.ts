@@ -197,7 +197,7 @@ function edgesOf(
     edges: columnsAt(at, candidates, verdicts),
     links: {
       ...columnsAt(links, candidates, verdicts),
-      written: Uint8Array.from(links, (i) => written[i]!),
+      written: picked(written, links, new Uint8Array(links.length)),
     },
     summary: {
       connection: job.connection,
@@ -215,25 +215,27 @@ function edgesOf(
   };
 }
 
+/** Some of the values, in `into`. */
+function picked<T extends Float64Array | Int32Array | Uint8Array>(values: T, at: Uint32Array, into: T): T {
+  for (let i = 0; i < at.length; i++) into[i] = values[at[i]!]!;
+  return into;
+}
+
 /** Some candidates as edges, without their weight. */
 function columnsAt(at: Uint32Array, candidates: Candidates, verdicts: Verdicts): EdgeColumns {
-  const picked = <T extends Float64Array | Int32Array | Uint8Array>(values: T, into: T): T => {
-    for (let i = 0; i < at.length; i++) into[i] = values[at[i]!]!;
-    return into;
-  };
-  const pick = (values: Float64Array) => picked(values, new Float64Array(at.length));
+  const pick = (values: Float64Array) => picked(values, at, new Float64Array(at.length));
   const logP = pick(candidates.logP);
   return {
     count: at.length,
-    sourceNeuron: picked(candidates.sourceNeuron, new Int32Array(at.length)),
-    targetNeuron: picked(candidates.targetNeuron, new Int32Array(at.length)),
+    sourceNeuron: picked(candidates.sourceNeuron, at, new Int32Array(at.length)),
+    targetNeuron: picked(candidates.targetNeuron, at, new Int32Array(at.length)),
     overlap: pick(candidates.overlap),
     cosine: candidates.cosine === null ? null : pick(candidates.cosine),
     logP,
     qValue: pick(verdicts.logQ).map(Math.exp),
     sigma: sigmas(logP),
     weight: new Float64Array(at.length),
-    significant: picked(verdicts.significant, new Uint8Array(at.length)),
+    significant: picked(verdicts.significant, at, new Uint8Array(at.length)),
   };
 }
 
@@ -255,9 +257,10 @@ function weighed(
   { edges, links, summary }: ConnectionEdges,
   expression: EdgeWeight,
 ): ConnectionEdges {
-  const weights = (edges: EdgeColumns) =>
-    Float64Array.from({ length: edges.count }, (_, i) =>
-      expression({
+  const weights = (edges: EdgeColumns) => {
+    const values = new Float64Array(edges.count);
+    for (let i = 0; i < values.length; i++) {
+      values[i] = expression({
         overlap: edges.overlap[i]!,
         cosine: edges.cosine?.[i] ?? NaN,
         sourceSingularValue: job.sourceValues[edges.sourceNeuron[i]!]!,
@@ -268,7 +271,10 @@ function weighed(
         logP: edges.logP[i]!,
         q: edges.qValue[i]!,
         sigma: edges.sigma[i]!,
-      }));
+      });
+    }
+    return values;
+  };
   return {
     edges: { ...edges, weight: weights(edges) },
     links: { ...links, weight: weights(links) },

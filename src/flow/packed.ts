@@ -79,12 +79,17 @@ function kindOf(value: unknown): Kind | null {
   return null;
 }
 
-/** In the order of the text, which is that of the arrays. */
+/** In the order of the text, which is that of the arrays. What has been parsed is changed where it stands. */
 function restored(value: unknown, taken: (kind: Kind, length: number) => Packable): unknown {
-  if (Array.isArray(value)) return value.map((each) => restored(each, taken));
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) value[i] = restored(value[i], taken);
+    return value;
+  }
   if (typeof value !== "object" || value === null) return value;
   const { $: kind, length, is } = value as Partial<Record<string, unknown>>;
   if (kind === "number") return Number(is);
   if (typeof kind === "string" && Object.hasOwn(KINDS, kind)) return taken(kind as Kind, Number(length));
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, restored(inner, taken)]));
+  const parts = value as Record<string, unknown>;
+  for (const key of Object.keys(parts)) parts[key] = restored(parts[key], taken);
+  return value;
 }

@@ -252,10 +252,12 @@ class ModelWriter {
 
   #remember({ edges, summary }: ConnectionEdges): void {
     const { source, target } = summary.connection;
-    const order = Uint32Array.from(edges.overlap, (_, i) => i).sort((a, b) =>
-      edges.overlap[b]! - edges.overlap[a]!
-    );
-    const found = Array.from(order.slice(0, STRONGEST), (i): StrongEdge => ({
+    const least = this.#strongest[STRONGEST - 1]?.overlap ?? -Infinity;
+    const at: number[] = [];
+    for (let i = 0; i < edges.count; i++) if (edges.overlap[i]! > least) at.push(i);
+    if (at.length === 0) return;
+    at.sort((a, b) => edges.overlap[b]! - edges.overlap[a]!);
+    const found = at.slice(0, STRONGEST).map((i): StrongEdge => ({
       sourceLayer: source,
       sourceNeuron: edges.sourceNeuron[i]!,
       targetLayer: target,
@@ -264,10 +266,8 @@ class ModelWriter {
       logP: edges.logP[i]!,
       sigma: edges.sigma[i]!,
     }));
-    this.#strongest = [...this.#strongest, ...found].sort((a, b) => b.overlap - a.overlap).slice(
-      0,
-      STRONGEST,
-    );
+    this.#strongest = [...this.#strongest, ...found].sort((a, b) => b.overlap - a.overlap)
+      .slice(0, STRONGEST);
   }
 
   #ends({ source, target }: Connection): Step["ends"] {
