@@ -27,8 +27,12 @@ export function plainTable({ header, numeric, rows }: Omit<ReportTable, "title">
   return [line(first), widths.map((width) => "-".repeat(width)).join("  "), ...rest.map(line)].join("\n");
 }
 
+/** Numbers, which most cells are, say nothing else in Markdown. */
+const NUMBER = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/;
+
 /** A foreign text as a line of Markdown that says it and does nothing else: no markup, no HTML, no links. */
 export function markdownText(text: string): string {
+  if (NUMBER.test(text)) return text;
   return printable(text).replaceAll(/[\\|`*_~<>[\]&$]|:(?=\/\/)/g, (c) => `\\${c}`)
     .replaceAll(/www(?=\.)/gi, (word) => `${word}\\`)
     // What makes a heading or a list of a line.
