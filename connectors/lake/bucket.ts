@@ -1,6 +1,6 @@
 /** A lake in a bucket of S3, or of a store that speaks like it. */
 
-import { open } from "node:fs/promises";
+import { open, rm } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { messageOf } from "../../src/model/errors.ts";
 import { type Bucket, openBucket } from "../s3.ts";
@@ -65,6 +65,7 @@ class BucketLake implements LakePlace {
         await file.close();
       }
     });
+    await rm(from, { force: true });
   }
 
   async remove(path: string): Promise<void> {

@@ -53,7 +53,7 @@ export function folderLake(folder: string): LakePlace {
     async publish(from, path) {
       try {
         mkdirSync(dirname(at(path)), { recursive: true });
-        if (!moved(from, at(path))) await copyBeside(from, at(path));
+        if (!moved(from, at(path))) await movedBeside(from, at(path));
       } catch (cause) {
         throw cannotWrite(at(path), cause);
       }
@@ -94,14 +94,15 @@ function moved(from: string, to: string): boolean {
   }
 }
 
-/** Copies to another file system, where a rename cannot go: under a hidden name, which becomes the final one. */
-async function copyBeside(from: string, to: string): Promise<void> {
+/** Moves to another file system, where a rename cannot go: as a copy under a hidden name, which becomes the final one. */
+async function movedBeside(from: string, to: string): Promise<void> {
   const beside = join(dirname(to), `.${to.slice(dirname(to).length + 1)}.partial`);
   try {
     await copyFile(from, beside);
     const copy = await open(beside, "r+");
     await copy.sync().finally(() => copy.close());
     await rename(beside, to);
+    await rm(from, { force: true });
   } catch (cause) {
     await rm(beside, { force: true }).catch(() => undefined);
     throw cause;

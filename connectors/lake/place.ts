@@ -17,7 +17,7 @@ export interface LakePlace {
   /** Makes the place ready. @throws {Error} when it cannot be written to */
   prepare(): Promise<void>;
   /**
-   * Puts a complete local file under its final name, whole or not at all, in place of what stands there. The local file may be gone then.
+   * Puts a complete local file under its final name, whole or not at all, in place of what stands there. The local file is gone then.
    */
   publish(from: string, path: string, bytes: number): Promise<void>;
   remove(path: string): Promise<void>;

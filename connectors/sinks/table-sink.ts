@@ -51,10 +51,8 @@ export async function openTableSink(format: TableFormat, run: RunHeader, place: 
     name: format.name,
     async begin(model, before = []) {
       encodeModelId(model.id);
-      // A folder of its own: the same model may be begun again before the first is done.
-      const folder = join(staging, String(models++));
-      await makeFolder(folder);
-      return new TableModel(format, run, place, model, folder, before);
+      // Names of its own: the same model may be begun again before the first is done.
+      return new TableModel(format, run, place, model, join(staging, `${models++}-`), before);
     },
     holds: ({ id, files }) => holds(format, place, id, files),
     finish: () => removeStaging(staging),
@@ -101,7 +99,8 @@ class TableModel implements ModelSink {
   readonly #run: RunHeader;
   readonly #place: LakePlace;
   readonly #model: ModelHeader;
-  readonly #folder: string;
+  /** What the paths of its staged files begin with. */
+  readonly #stem: string;
   readonly #open = new Map<TableName, { readonly path: string; readonly file: TableFile }>();
   readonly #staged = new Map<TableName, Staged[]>(TABLE_NAMES.map((table) => [table, []]));
   readonly #edges: SortedRows | null;
@@ -117,7 +116,7 @@ class TableModel implements ModelSink {
     run: RunHeader,
     place: LakePlace,
     model: ModelHeader,
-    folder: string,
+    stem: string,
     before: readonly WrittenFile[],
   ) {
     this.#before = before;
@@ -125,8 +124,8 @@ class TableModel implements ModelSink {
     this.#run = run;
     this.#place = place;
     this.#model = model;
-    this.#folder = folder;
-    this.#edges = format.lake ? new SortedRows(TABLES.edges, EDGE_KEYS, join(folder, "edges.spool")) : null;
+    this.#stem = stem;
+    this.#edges = format.lake ? new SortedRows(TABLES.edges, EDGE_KEYS, `${stem}edges.spool`) : null;
   }
 
   async write(table: TableName, batch: TableBatch): Promise<void> {
@@ -159,16 +158,15 @@ class TableModel implements ModelSink {
     );
     // Side by side: each waits for the disk.
     await settled(unfinished.map((table) => this.#close(table)));
-    const written = await this.#publish(standing);
-    await rm(this.#folder, { recursive: true, force: true });
-    return written;
+    return await this.#publish(standing);
   }
 
   async abort(): Promise<void> {
     await Promise.allSettled([...this.#open.values()].map(({ file }) => file.abandon()));
+    const made = [...this.#open.values(), ...[...this.#staged.values()].flat()];
     this.#open.clear();
     await this.#edges?.remove();
-    await rm(this.#folder, { recursive: true, force: true });
+    for (const { path } of made) await rm(path, { force: true });
   }
 
   /** A table that has come whole: its file stands already, or is to be written. */
@@ -192,7 +190,7 @@ class TableModel implements ModelSink {
     const open = this.#open.get(table);
     if (open !== undefined) return open;
     const number = this.#staged.get(table)?.length ?? 0;
-    const path = join(this.#folder, `${table}-${number}${this.#format.extension}`);
+    const path = `${this.#stem}${table}-${number}${this.#format.extension}`;
     const metadata = tableMetadata(this.#run, this.#model, table);
     const file = newTableFile({ format: this.#format.name, path, columns: TABLES[table], metadata });
     const made = { path, file };

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, request, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -71,6 +72,7 @@ describe("a lake in a bucket", () => {
     const place = await openLake(`s3://${BUCKET}/parts`);
     const { path, bytes } = await largeFile();
     await place.publish(path, "edges/x", bytes);
+    expect(existsSync(path)).toBe(false);
     expect(seen.filter((line) => part.test(line))).toHaveLength(4);
     const file = await place.open("edges/x");
     expect(file?.bytes).toBe(bytes);
