@@ -49,11 +49,12 @@ export async function openTableSink(format: TableFormat, run: RunHeader, place: 
   let models = 0;
   return {
     name: format.name,
-    async begin(model, before = []) {
-      encodeModelId(model.id);
-      // Names of its own: the same model may be begun again before the first is done.
-      return new TableModel(format, run, place, model, join(staging, `${models++}-`), before);
-    },
+    begin: (model, before = []) =>
+      new Promise((resolve) => {
+        encodeModelId(model.id);
+        // Names of its own: the same model may be begun again before the first is done.
+        resolve(new TableModel(format, run, place, model, join(staging, `${models++}-`), before));
+      }),
     holds: ({ id, files }) => holds(format, place, id, files),
     finish: () => removeStaging(staging),
     abort: () => removeStaging(staging),
