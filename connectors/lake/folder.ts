@@ -53,7 +53,7 @@ export function folderLake(folder: string): LakePlace {
     async publish(from, path) {
       try {
         mkdirSync(dirname(at(path)), { recursive: true });
-        if (!moved(from, at(path))) await movedBeside(from, at(path));
+        if (!moved(from, at(path))) await moveByCopy(from, at(path));
       } catch (cause) {
         throw cannotWrite(at(path), cause);
       }
@@ -95,7 +95,7 @@ function moved(from: string, to: string): boolean {
 }
 
 /** Moves to another file system, where a rename cannot go: as a copy under a hidden name, which becomes the final one. */
-async function movedBeside(from: string, to: string): Promise<void> {
+async function moveByCopy(from: string, to: string): Promise<void> {
   const beside = join(dirname(to), `.${to.slice(dirname(to).length + 1)}.partial`);
   try {
     await copyFile(from, beside);
