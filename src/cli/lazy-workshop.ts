@@ -1,6 +1,7 @@
 /** A workshop that is furnished when the first model needs it: a run that finds all done loads no kernel. */
 
 import type { KernelInfo } from "../kernels/kernel.ts";
+import type { SelectedKernel } from "../kernels/select.ts";
 import { messageOf } from "../model/errors.ts";
 import type { OpenWorkshop, WorkshopOptions } from "./workshop.ts";
 
@@ -11,6 +12,7 @@ export type UsedKernel = KernelInfo & { readonly threads: number };
 export class LazyWorkshop {
   readonly #options: WorkshopOptions;
   readonly #opened: (kernel: UsedKernel & Pick<OpenWorkshop, "because">) => void;
+  #selected: Promise<SelectedKernel> | null = null;
   #workshop: Promise<OpenWorkshop> | null = null;
   #open: OpenWorkshop | null = null;
   /** The kernel; null as long as nobody has needed it. */
@@ -32,6 +34,13 @@ export class LazyWorkshop {
     return this.#open?.budget.used ?? 0;
   }
 
+  /** Begins to open the kernel, which takes its threads a while: where it is known that there will be work. `open` tells what came of it. */
+  begin(): void {
+    if (this.#selected !== null) return;
+    this.#selected = import("./workshop.ts").then(({ openItsKernel }) => openItsKernel(this.#options));
+    this.#selected.catch(() => undefined);
+  }
+
   /** @throws what `openWorkshop` throws */
   open(): Promise<OpenWorkshop> {
     return this.#workshop ??= this.#furnish().then((workshop) => {
@@ -46,13 +55,17 @@ export class LazyWorkshop {
   }
 
   async #furnish(): Promise<OpenWorkshop> {
+    this.begin();
     const { openWorkshop } = await import("./workshop.ts");
-    return await openWorkshop(this.#options);
+    return await openWorkshop(this.#options, await this.#selected ?? undefined);
   }
 
-  /** Frees the kernel and every spectrum, if they are there. */
+  /** Frees the kernel and every spectrum, if they are there. May be called again. */
   async dispose(): Promise<void> {
-    const workshop = await this.#workshop?.catch(() => null);
-    await workshop?.dispose();
+    const [selected, workshop] = [this.#selected, this.#workshop];
+    [this.#selected, this.#workshop] = [null, null];
+    const open = await workshop?.catch(() => null);
+    if (open) await open.dispose();
+    else await (await selected?.catch(() => null))?.kernel.dispose();
   }
 }

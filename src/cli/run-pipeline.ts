@@ -1,6 +1,7 @@
 /** A whole run: every model of a config through the pipeline, into the sinks, and the record of it. */
 
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type LoadedConfig, runConfigOf } from "../../config/load.ts";
@@ -99,6 +100,8 @@ export async function runPipeline(
   }, (kernel) => progress({ event: "kernel", ...kernel }));
   progress({ event: "run", run_id: runId, models: planned.length, out });
   try {
+    // Where no run has come to its end there is work: the kernel's threads begin while the main thread prepares it.
+    if (!existsSync(join(out, "run.json"))) workshop.begin();
     const marks = new ModelMarks(out);
     await marks.tidy();
     const overlaps = cache === null
@@ -143,6 +146,7 @@ export async function runPipeline(
     await folder.release();
     return { out, record, report, models, told };
   } catch (failure) {
+    await workshop.dispose().catch(() => undefined); // what went wrong before is what is told
     await sinks.abort();
     await rm(join(out, `.staging-${runId}`), { recursive: true, force: true });
     await folder.abandon();
