@@ -36,9 +36,7 @@ export class LazyWorkshop {
 
   /** Begins to open the kernel, which takes its threads a while: where it is known that there will be work. `open` tells what came of it. */
   begin(): void {
-    if (this.#selected !== null) return;
-    this.#selected = import("./workshop.ts").then(({ openItsKernel }) => openItsKernel(this.#options));
-    this.#selected.catch(() => undefined);
+    this.#select().catch(() => undefined);
   }
 
   /** @throws what `openWorkshop` throws */
@@ -54,10 +52,15 @@ export class LazyWorkshop {
     });
   }
 
+  #select(): Promise<SelectedKernel> {
+    return this.#selected ??= import("./workshop.ts").then(({ openItsKernel }) =>
+      openItsKernel(this.#options)
+    );
+  }
+
   async #furnish(): Promise<OpenWorkshop> {
-    this.begin();
-    const { openWorkshop } = await import("./workshop.ts");
-    return await openWorkshop(this.#options, await this.#selected ?? undefined);
+    const [{ openWorkshop }, selected] = await Promise.all([import("./workshop.ts"), this.#select()]);
+    return await openWorkshop(this.#options, selected);
   }
 
   /** Frees the kernel and every spectrum, if they are there. May be called again. */
