@@ -100,7 +100,7 @@ export async function runPipeline(
   }, (kernel) => progress({ event: "kernel", ...kernel }));
   progress({ event: "run", run_id: runId, models: planned.length, out });
   try {
-    // Where no run has come to its end there is work: the kernel's threads begin while the main thread prepares it.
+    // Where no run has come to its end there is work, but for one killed after its last model: the kernel's threads begin while the main thread prepares it.
     if (!existsSync(join(out, "run.json"))) workshop.begin();
     const marks = new ModelMarks(out);
     await marks.tidy();
