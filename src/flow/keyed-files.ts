@@ -1,7 +1,7 @@
 /** Files by key in one folder, within a limit of bytes: the one that was not asked for longest goes first. */
 
 import { randomBytes } from "node:crypto";
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { codeOf } from "../model/errors.ts";
 
@@ -79,11 +79,16 @@ export class KeyedFiles {
     await utimes(this.path(key), now, now).catch(() => undefined); // in a folder that may only be read the order is that of writing
   }
 
-  /** Writes a file, whole or not at all, once there is room for it. @throws when it cannot be written */
+  /**
+   * Keeps a file, whole or not at all, once there is room for it.
+   *
+   * @param write makes a file of so many bytes; once more where the folder was not there
+   * @throws when it cannot be written
+   */
   async put(
     key: string,
     bytes: number,
-    write: (file: FileHandle) => Promise<void>,
+    write: (path: string) => Promise<void>,
     spared: (key: string) => boolean = () => false,
   ): Promise<void> {
     const beside = join(this.#folder, `.${key}.${randomBytes(6).toString("hex")}.partial`);
@@ -93,12 +98,7 @@ export class KeyedFiles {
       this.#bytes += bytes;
       this.#files.set(key, bytes);
       await this.evict((each) => each === key || spared(each));
-      const file = await this.#create(beside);
-      try {
-        await write(file);
-      } finally {
-        await file.close();
-      }
+      await this.#inFolder(() => write(beside));
       await rename(beside, this.path(key));
     } catch (failure) {
       this.forget(key);
@@ -107,13 +107,13 @@ export class KeyedFiles {
     }
   }
 
-  async #create(path: string): Promise<FileHandle> {
+  async #inFolder(write: () => Promise<void>): Promise<void> {
     try {
-      return await open(path, "wx");
+      await write();
     } catch (failure) {
       if (codeOf(failure) !== "ENOENT") throw failure;
       await mkdir(this.#folder, { recursive: true });
-      return await open(path, "wx");
+      await write();
     }
   }
 
@@ -140,34 +140,4 @@ export class KeyedFiles {
 function noneThere(cause: unknown): readonly string[] {
   if (codeOf(cause) === "ENOENT") return [];
   throw cause;
-}
-
-/** Bytes of an array that are written at a time. */
-const PIECE = 2 ** 26;
-
-/** Writes arrays one after another, in as few calls as can be. @throws {Error} when there is no room for all */
-export async function writeParts(file: FileHandle, parts: readonly Uint8Array[]): Promise<void> {
-  let left = parts.flatMap(piecesOf);
-  while (left.length > 0) {
-    const { bytesWritten } = await file.writev(left);
-    if (bytesWritten === 0) throw new Error(`found room for no more, required ${left.length} more pieces`);
-    left = after(left, bytesWritten);
-  }
-}
-
-function piecesOf(part: Uint8Array): Uint8Array[] {
-  return Array.from(
-    { length: Math.ceil(part.length / PIECE) },
-    (_, at) => part.subarray(at * PIECE, (at + 1) * PIECE),
-  );
-}
-
-/** What is left of pieces once so many bytes of them are written. */
-function after(pieces: readonly Uint8Array[], written: number): Uint8Array[] {
-  let gone = written;
-  return pieces.flatMap((piece) => {
-    const here = Math.min(gone, piece.length);
-    gone -= here;
-    return here === piece.length ? [] : [piece.subarray(here)];
-  });
 }

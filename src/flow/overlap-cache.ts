@@ -1,8 +1,9 @@
 /** Records of the overlaps of earlier runs, a file each, within a limit of bytes. */
 
 import { readFile } from "node:fs/promises";
-import { KeyedFiles, type KeyedFolder, writeParts } from "./keyed-files.ts";
+import { KeyedFiles, type KeyedFolder } from "./keyed-files.ts";
 import { giveBack } from "../model/tensor.ts";
+import { writeNew } from "./new-file.ts";
 import type { OverlapRecord } from "./overlap-record.ts";
 import { packed, unpacked } from "./packed.ts";
 
@@ -42,7 +43,7 @@ export class OverlapCache {
     if (parts === null) return;
     const bytes = parts.reduce((sum, { length }) => sum + length, 0);
     if (bytes > this.#files.limit) return;
-    await this.#files.put(key, bytes, (file) => writeParts(file, parts)).catch(() => undefined);
+    await this.#files.put(key, bytes, (path) => writeNew(path, parts)).catch(() => undefined);
   }
 }
 

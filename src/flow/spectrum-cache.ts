@@ -2,13 +2,15 @@
 
 import { open } from "node:fs/promises";
 import { messageOf } from "../model/errors.ts";
+import { DirectWriter } from "./direct-writer.ts";
 import { KeyedFiles, type KeyedFolder } from "./keyed-files.ts";
+import { writeNew } from "./new-file.ts";
 import {
   type BareSpectrum,
   type DigestedSpectrum,
   fileBytes,
   readSpectrumFile,
-  writeSpectrumFile,
+  spectrumParts,
 } from "./spectrum-file.ts";
 
 /** How a cache is kept. */
@@ -23,6 +25,7 @@ export class SpectrumCache {
   readonly #full: (reason: string) => void;
   #broken = false;
   readonly #underWay = new Map<string, Promise<void>>();
+  readonly #direct = new DirectWriter();
 
   private constructor(files: KeyedFiles, full: (reason: string) => void) {
     this.#files = files;
@@ -96,7 +99,10 @@ export class SpectrumCache {
     const bytes = fileBytes(spectrum);
     if (this.#broken || bytes > this.#files.limit) return;
     try {
-      await this.#files.put(key, bytes, (file) => writeSpectrumFile(file, key, spectrum), this.#inHand);
+      const parts = spectrumParts(key, spectrum);
+      await this.#files.put(key, bytes, async (path) => {
+        if (!await this.#direct.write(path, parts)) await writeNew(path, parts);
+      }, this.#inHand);
     } catch (failure) {
       if (!this.#broken) this.#full(messageOf(failure));
       this.#broken = true;

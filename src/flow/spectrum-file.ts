@@ -11,7 +11,6 @@ import type { FileHandle } from "node:fs/promises";
 import { endianness } from "node:os";
 import type { Spectrum } from "../model/spectrum.ts";
 import { matrix } from "../model/tensor.ts";
-import { writeParts } from "./keyed-files.ts";
 
 /** A spectrum without the layer that it belongs to: equal weights have equal ones. */
 export type BareSpectrum = Omit<Spectrum, "layer" | "unfolding">;
@@ -34,18 +33,14 @@ export function fileBytes({ left, singularValues, right }: BareSpectrum): number
   return HEAD + left.data.byteLength + right.data.byteLength + 12 * singularValues.length;
 }
 
-/** Writes a spectrum into an empty file, from its own memory. @throws {Error} on a big-endian machine */
-export async function writeSpectrumFile(
-  file: FileHandle,
-  key: string,
-  { digest, ...spectrum }: DigestedSpectrum,
-): Promise<void> {
+/** The bytes of a spectrum's file, in its own memory. @throws {Error} on a big-endian machine */
+export function spectrumParts(key: string, { digest, ...spectrum }: DigestedSpectrum): readonly Uint8Array[] {
   if (!LITTLE) {
     throw new Error("writing a spectrum: found a big-endian machine, required a little-endian one");
   }
   const head = headOf(spectrum);
   head.set(digest ?? spectrumDigest(key, spectrum), DIGESTED);
-  await writeParts(file, [head, ...partsOf(spectrum)]);
+  return [head, ...partsOf(spectrum)];
 }
 
 /** The SHA-256 that stands in a spectrum's file. */

@@ -4,7 +4,8 @@ import { type FileHandle, mkdtemp, open, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { KeyedFiles, writeParts } from "../../src/flow/keyed-files.ts";
+import { KeyedFiles } from "../../src/flow/keyed-files.ts";
+import { writeNew, writeParts } from "../../src/flow/new-file.ts";
 
 let folder = "";
 beforeEach(async () => {
@@ -47,9 +48,9 @@ describe("a folder of files by key", () => {
     const key = (digit: number) => String(digit).repeat(64);
     const inside = join(folder, "a/b");
     const files = await KeyedFiles.open({ folder: inside, limit: 1000, alone: true }, ".x");
-    await files.put(key(1), 3, (file) => writeParts(file, [Uint8Array.of(1, 2, 3)]));
+    await files.put(key(1), 3, (path) => writeNew(path, [Uint8Array.of(1, 2, 3)]));
     await rm(inside, { recursive: true });
-    await files.put(key(2), 2, (file) => writeParts(file, [Uint8Array.of(4, 5)]));
+    await files.put(key(2), 2, (path) => writeNew(path, [Uint8Array.of(4, 5)]));
     expect([...await readFile(files.path(key(2)))]).toEqual([4, 5]);
   });
 });

@@ -51,6 +51,18 @@ describe("spectrum cache", () => {
     expect((await stat(join(folder, "spectra", `${keyOf(1)}.spectrum`))).size).toBe(fileBytes(bare(1)));
   });
 
+  it("gives large ones back too, which do not go through the page cache where the disk can", async () => {
+    const { layer: _, unfolding: __, ...large } = spectrumOf(layerOf(0, 300, 260), "svr", 256, 11);
+    const shape = { rank: 256, leftCols: 300, rightCols: 260 };
+    expect(fileBytes(large)).toBeGreaterThan(2 ** 20);
+    await (await opened({ limit: 1e8 })).take(keyOf(9), shape, () => Promise.resolve(large));
+    expect((await stat(join(folder, "spectra", `${keyOf(9)}.spectrum`))).size).toBe(fileBytes(large));
+    const later = await opened({ limit: 1e8 });
+    const { spectrum, from } = await later.take(keyOf(9), shape, () => Promise.reject(new Error("no")));
+    expect(from).toBe("cache");
+    expect(spectrum).toEqual(large);
+  });
+
   it("keeps what a randomized method leaves out, and numbers that are no ordinary ones", async () => {
     const cache = await opened();
     const odd = { ...bare(3), residual: 0.25, norm: 5e-324 };
