@@ -48,9 +48,15 @@ export interface FileSystem {
   open(path: string, flags: number): Promise<FileHandle>;
   /** The number by which `statfs` tells the file system of a folder. */
   type(folder: string): Promise<number>;
+  /** Milliseconds from whenever. */
+  now(): number;
 }
 
-const SYSTEM: FileSystem = { open, type: async (folder) => (await statfs(folder)).type };
+const SYSTEM: FileSystem = {
+  open,
+  type: async (folder) => (await statfs(folder)).type,
+  now: () => performance.now(),
+};
 
 /** Writes one file at a time; calls may overlap. */
 export class DirectWriter {
@@ -69,18 +75,22 @@ export class DirectWriter {
   /**
    * Writes a file that does not exist yet.
    *
-   * @returns false where it is to be written as any other, and does not exist: it is small, the disk is slow or knows no such thing,
-   *   or too many files come at once
-   * @throws {Error} when the file exists, or there is no room for all
+   * @returns false where the page cache is to take it, and the file does not exist: it is small, the disk is slow or knows no such
+   *   thing, or too many files come at once
+   * @throws {Error} when the file exists, its folder does not, or there is no room for all
    */
   async write(path: string, parts: readonly Uint8Array[]): Promise<boolean> {
     const bytes = parts.reduce((sum, { length }) => sum + length, 0);
     if (bytes < SMALLEST || this.#givenUp || this.#turns.waiting >= WAITING) return false;
     const done = await this.#turns.take(0);
     try {
-      const scratch = this.#givenUp ? null : this.#scratch ??= await this.#scratchFor(path);
-      if (scratch === null) return false;
-      const since = performance.now();
+      if (this.#givenUp) return false;
+      const scratch = this.#scratch ??= await this.#scratchFor(path);
+      if (scratch === null) {
+        this.#giveUp();
+        return false;
+      }
+      const since = this.#system.now();
       const { O_WRONLY, O_CREAT, O_EXCL } = constants;
       const file = await this.#system.open(path, O_WRONLY | O_CREAT | O_EXCL | DIRECT!);
       try {
@@ -89,7 +99,7 @@ export class DirectWriter {
       } finally {
         await file.close();
       }
-      this.#judge(bytes, performance.now() - since);
+      this.#judge(bytes, this.#system.now() - since);
       return true;
     } catch (failure) {
       if (!UNKNOWN.has(codeOf(failure) ?? "")) throw failure;
@@ -103,9 +113,7 @@ export class DirectWriter {
 
   /** @returns null where there is nothing to be gained */
   async #scratchFor(path: string): Promise<Uint8Array<ArrayBuffer> | null> {
-    const scratch = IN_MEMORY.has(await this.#system.type(dirname(path))) ? null : aligned(PIECE);
-    this.#givenUp = scratch === null;
-    return scratch;
+    return IN_MEMORY.has(await this.#system.type(dirname(path))) ? null : aligned(PIECE);
   }
 
   #judge(bytes: number, milliseconds: number): void {
