@@ -1,8 +1,14 @@
 /** Figures of a whole overlap matrix, gathered while its rows go by: memory for one row, whatever the size. */
 
 import type { OverlapMeasures } from "../model/graph.ts";
-import type { MeasureOverlap, OverlapMeasurer, OverlapPart, OverlapShape } from "../model/ports.ts";
-import { type ExpectedOverlaps, expectedOverlaps, nearKernelEnergy } from "./near-kernel-block.ts";
+import type {
+  EnergyChance,
+  MeasureOverlap,
+  OverlapMeasurer,
+  OverlapPart,
+  OverlapShape,
+} from "../model/ports.ts";
+import { nearKernelEnergy } from "./near-kernel-block.ts";
 
 /**
  * Measures the overlap matrix `A` of a connection (rows: target neurons, columns: source neurons) as defined by Meller and
@@ -18,13 +24,11 @@ export default measureOverlap;
 
 class Measurer implements OverlapMeasurer {
   readonly #shape: OverlapShape;
-  readonly #expected: ExpectedOverlaps;
   readonly #seen: Seen;
 
   constructor(shape: OverlapShape) {
     const { sources } = shape;
     this.#shape = shape;
-    this.#expected = expectedOverlaps(shape);
     this.#seen = {
       ...{ rows: 0, max: 0, total: 0, entropy: 0, energy: 0, expected: 0, expectedWithin: 0 },
       column: new Float64Array(sources),
@@ -34,13 +38,17 @@ class Measurer implements OverlapMeasurer {
     };
   }
 
-  block(rows: number, overlaps: Float64Array, rho: Float64Array | null = null): void {
+  block(rows: number, overlaps: Float64Array, expected: Float64Array): void {
     const { sources, sharedChannels, targetNearKernel, sourceNearKernel } = this.#shape;
     const seen = this.#seen;
-    this.#expected.block(seen.rows, rows, rho);
     for (let i = 0; i < rows; i++) {
       const values = overlaps.subarray(i * sources, (i + 1) * sources);
-      if (targetNearKernel[seen.rows] === 1) seen.energy += dot(values, sourceNearKernel);
+      const chances = expected.subarray(i * sources, (i + 1) * sources);
+      for (let j = 0; j < sources; j++) seen.expected += chances[j]!;
+      if (targetNearKernel[seen.rows] === 1) {
+        seen.energy += dot(values, sourceNearKernel);
+        seen.expectedWithin += dot(chances, sourceNearKernel);
+      }
       seen.rows++;
       addRow(values, sharedChannels, seen);
     }
@@ -74,12 +82,10 @@ class Measurer implements OverlapMeasurer {
   }
 
   part(): OverlapPart {
-    const { all, within } = this.#expected;
-    const { expected, expectedWithin, ...rest } = this.#seen;
-    return { ...rest, expected: expected + all, expectedWithin: expectedWithin + within };
+    return { ...this.#seen };
   }
 
-  finish(): OverlapMeasures {
+  finish(chance: EnergyChance | null): OverlapMeasures {
     const { max, entropy, total, energy, expected, expectedWithin, ...columns } = this.part();
     const peak = columns.peak.map((value) => Math.max(0, value));
     const highest = peak.reduce((most, value) => Math.max(most, value), 0);
@@ -87,7 +93,7 @@ class Measurer implements OverlapMeasurer {
     return {
       ...{ max, entropy, total, internalTarget, internalSource },
       sourceIntensity: peak.map((value) => highest > 0 ? value / highest : 0),
-      nearKernel: nearKernelEnergy(this.#shape, energy, expectedWithin),
+      nearKernel: nearKernelEnergy(this.#shape, energy, expectedWithin, chance),
       sparsification: total > 0 ? energy / total : null,
       sparsificationExpected: expected > 0 ? expectedWithin / expected : null,
     };

@@ -65,6 +65,20 @@ export function watchedKernel(kernel: Kernel, watch: KernelWatch): Kernel {
         undefined,
         (told) => kernel.overlap(tested, other, positions, told),
       ),
+    orthonormalize: (rows, options) =>
+      timed(
+        2 * productFlops(rows.rows, rows.cols, rows.rows),
+        options,
+        undefined,
+        (told) => kernel.orthonormalize(rows, told),
+      ),
+    eigenvalues: (matrix, options) =>
+      timed(
+        2 * productFlops(matrix.rows, matrix.rows, matrix.rows),
+        options,
+        undefined,
+        (told) => kernel.eigenvalues(matrix, told),
+      ),
     ...within === undefined ? {} : {
       within: (module, argument, options) =>
         timed(options?.flops ?? 0, options, options?.subject, (told) => within(module, argument, told)),

@@ -1,17 +1,19 @@
 /** The null control as an RxJS operator between `svd` and `overlap`. */
 
 import { concatMap, type OperatorFunction } from "rxjs";
-import { unfoldedShape, type Unfolding } from "../model/layer.ts";
+import type { Unfolding } from "../model/layer.ts";
+import { type Spectrum, spectrumBytes } from "../model/spectrum.ts";
 import { matrix } from "../model/tensor.ts";
-import { controlPlan, haarFrames } from "../stages/null-control.ts";
+import { controlPlan, turned } from "../stages/null-control.ts";
+import { turningBytes } from "../stages/memory-needs.ts";
 import type { SpectrumJob } from "./jobs.ts";
 import type { Workshop } from "./workshop.ts";
 
 /**
- * Spectrum -> the same with a control beside it, in order: the same singular values, and a Haar frame in place of each of its two sets of
- * vectors that is tested. A frame depends on the seed, the layer and the group only. Made within the byte budget.
+ * Spectrum -> the same with a control beside it, in order: the same singular values, and turned vectors on each side that the control
+ * turns. A rotation depends on the seed, the layer and the group only. Made within the byte budget.
  *
- * @throws {RangeError} when a frame does not fit the budget; says which budget would do
+ * @throws {RangeError} when it does not fit the budget; says which budget would do
  */
 export function nullControl(
   { kernel, budget, store, signal }: Workshop,
@@ -22,36 +24,27 @@ export function nullControl(
   return concatMap(async (job): Promise<SpectrumJob> => {
     const { layer, graph, model, spectrum } = job;
     if ("skipped" in spectrum) return job;
-    const plan = controlPlan(layer, graph, unfolding);
-    store.useMore(spectrum, plan.ownUses);
-    if (plan.randomUses === 0) return { ...job, control: { unfolding, random: null } };
-    const { singularValues, group, norm } = spectrum;
-    const { rows, cols } = unfoldedShape(layer, unfolding);
-    const widths = { left: plan.left ? rows : 0, right: plan.right ? cols : 0 };
-    const most = Math.max(
-      ...group.reduce((counts, g) => (counts[g]! += 1, counts), new Uint32Array(layer.groups)),
-    );
-    // The frames; and a Gaussian matrix with its decomposition, of the largest group and the longer vectors.
-    const width = Math.max(widths.left, widths.right);
-    const need = 8 * group.length * (widths.left + widths.right + 2) +
-      8 * most * (2 * width + most + 1) + kernel.workspace(most, width);
-    const grant = await budget.acquire(need, `the null control of layer ${layer.name}`, options);
-    try {
-      const frame = (side: "left" | "right") =>
-        widths[side] === 0 ? matrix(group.length, 0) : haarFrames(
-          group,
-          widths[side],
-          { seed, stream: `null control/${layer.index}/${side}` },
-          kernel,
-          options,
-        );
-      const [left, right] = [await frame("left"), await frame("right")];
-      const control = { layer, unfolding, norm, singularValues, group, left, right };
-      const held = store.put(control, grant, plan.randomUses, model);
-      return { ...job, control: { unfolding, random: held } };
-    } catch (failure) {
-      grant.release();
-      throw failure;
+    const plan = controlPlan(layer, graph);
+    if (plan.turnedUses === 0) {
+      store.useMore(spectrum, plan.ownUses);
+      return { ...job, control: { turned: null } };
     }
+    // Once more than its connections do: for the turning itself.
+    store.useMore(spectrum, plan.ownUses + 1);
+    store.announce(spectrum);
+    const need = turningBytes(layer, unfolding, spectrum.singularValues.length);
+    const control = await store.use(spectrum, spectrum, need, async (own): Promise<Spectrum> => {
+      const side = (name: "left" | "right") =>
+        plan[name]
+          ? turned(own, name, { seed, stream: `null control/${layer.index}/${name}` }, kernel, options)
+          : matrix(own.group.length, 0);
+      return { ...own, left: await side("left"), right: await side("right") };
+    }, signal);
+    const grant = await budget.acquire(
+      spectrumBytes(control),
+      `the null control of layer ${layer.name}`,
+      options,
+    );
+    return { ...job, control: { turned: store.put(control, grant, plan.turnedUses, model) } };
   });
 }

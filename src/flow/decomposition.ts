@@ -63,10 +63,9 @@ export default async function answer(
   options: Pick<SvdOptions, "signal" | "subject"> = {},
 ): Promise<Handed<DigestedSpectrum>> {
   const most = rank === Infinity ? {} : { rank };
-  const { layer: _, unfolding: __, ...bare } = await spectrum(layer, blocks, unfolding, kernel, {
-    ...options,
-    ...most,
-  });
+  const found = await spectrum(layer, blocks, unfolding, kernel, { ...options, ...most });
+  const { left, right, singularValues, group, norm, residual } = found;
+  const bare = { left, right, singularValues, group, norm, ...residual === undefined ? {} : { residual } };
   const given = memoryOf(bare);
   // Vectors may stand where the matrix was.
   release(...blocks.map(({ data }) => data).filter(({ buffer }) => !given.includes(buffer)));

@@ -187,7 +187,7 @@ function edgesOf(
   all: SignificanceSettings,
   { result, verdicts }: { result: OverlapResult; verdicts: Verdicts },
 ): ConnectionEdges {
-  const { candidates, geometry, measures } = result;
+  const { candidates, geometry, measures, sharedLogP } = result;
   const settings = settingsFor(job, all);
   const at = chosen(candidates, verdicts, settings.edges);
   const written = new Uint8Array(candidates.overlap.length);
@@ -202,7 +202,7 @@ function edgesOf(
     summary: {
       connection: job.connection,
       sharedChannels: geometry.sharedChannels,
-      testedChannels: geometry.testedChannels,
+      testedChannels: settings.null === "rotation" ? geometry.turnedChannels : geometry.testedChannels,
       positions: geometry.positions,
       tests: candidates.tests,
       threshold: verdicts.threshold,
@@ -211,6 +211,7 @@ function edgesOf(
       nominal: verdicts.nominal,
       nearKernel: nearKernelTests(candidates, verdicts, nearKernelsOf(job, settings), settings.logAlpha),
       measures,
+      sharedLogP,
     },
   };
 }

@@ -4,13 +4,11 @@
  */
 
 import type { ConnectionSummary, EdgeColumns } from "../model/graph.ts";
-import type { Connection, Layer, LayerGraph, Unfolding } from "../model/layer.ts";
+import type { Connection, Layer, LayerGraph } from "../model/layer.ts";
 import type { ChainLinks, Model } from "../model/ports.ts";
 import type { Spectrum } from "../model/spectrum.ts";
 import type { Matrix } from "../model/tensor.ts";
-import type { OverlapGeometry } from "../stages/overlap-geometry.ts";
-import type { Candidates } from "../stages/candidates.ts";
-import type { OverlapMeasures } from "../model/graph.ts";
+import type { SeenOverlaps } from "../stages/overlap-parts.ts";
 import type { SpectrumHandle, SpectrumValues } from "./spectrum-store.ts";
 
 /** A layer of a model, about to be read. */
@@ -37,9 +35,8 @@ export interface SpectrumJob extends LayerJob {
 
 /** What takes the place of a layer's spectrum in the null control. */
 export interface ControlSpectrum {
-  readonly unfolding: Unfolding;
-  /** The layer's spectrum with random vectors instead of those that are tested; null where none of them is. */
-  readonly random: SpectrumHandle | null;
+  /** The layer's spectrum with its channels turned; null where no connection asks for that. */
+  readonly turned: SpectrumHandle | null;
 }
 
 /** A layer whose vectors are not needed any more, or could not be had. */
@@ -69,7 +66,7 @@ export interface ConnectionEnds<Kind extends ConnectionKind = "connection"> {
   readonly targetValues: Float64Array;
 }
 
-/** A connection whose two spectra are there; or its null control, with random vectors instead of those that are tested. */
+/** A connection whose two spectra are there; or its null control, with the channels of one end turned at random. */
 export interface ConnectionJob<Kind extends ConnectionKind = "connection"> extends ConnectionEnds<Kind> {
   /** Does `work` while both spectra are in memory. May be called once. */
   withSpectra<T>(work: (source: Spectrum, target: Spectrum) => Promise<T>): Promise<T>;
@@ -81,11 +78,7 @@ export interface SeenConnection<Kind extends ConnectionKind = "connection"> exte
 }
 
 /** A connection with its overlaps seen: candidates for edges, and figures of the whole matrix. */
-export interface OverlapResult {
-  readonly geometry: OverlapGeometry;
-  readonly candidates: Candidates;
-  readonly measures: OverlapMeasures;
-}
+export type OverlapResult = SeenOverlaps;
 
 /** A connection, or its null control, whose edges can be computed; `weight` is 0 until the weight stage has been. */
 export interface EdgeJob<Kind extends ConnectionKind = "connection"> extends ConnectionEnds<Kind> {

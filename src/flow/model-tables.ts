@@ -94,12 +94,14 @@ export class ModelTables {
     const [layers, neurons, groups] = [new Int32Array(rows), new Int32Array(rows), new Int32Array(rows)];
     const [values, relative] = [new Float64Array(rows), new Float64Array(rows)];
     const [energy, intensity] = [new Float64Array(rows), new Float64Array(rows)];
-    const near = new Uint8Array(rows);
+    const [near, nulls, clustered] = [new Uint8Array(rows), new Uint8Array(rows), new Uint8Array(rows)];
     let at = 0;
     for (const { layer, spectrum } of jobs) {
       if ("skipped" in spectrum) continue;
       const { singularValues: s, group, norm } = spectrum;
       near.set(nearKernels(s, this.#nearKernel), at);
+      nulls.set(spectrum.nullNeurons, at);
+      clustered.set(spectrum.clustered, at);
       // The last layers feed nobody: their neurons count in full.
       const feeds = this.#graph.connections.some(({ source }) => source === layer.index);
       const found = this.#intensity.get(layer.index);
@@ -126,6 +128,8 @@ export class ModelTables {
         { type: "float64", values: energy },
         { type: "float64", values: intensity },
         { type: "bool", values: near },
+        { type: "bool", values: nulls },
+        { type: "bool", values: clustered },
       ],
     };
   }
@@ -166,6 +170,7 @@ function layerRow({ layer, spectrum }: LayerResult, nearKernel: number): Row {
     // |W|_F^2 / s_1^2, in [1, rank]; none for a zero layer.
     stable_rank: "skipped" in spectrum || !largest ? null : (spectrum.norm / largest) ** 2,
     near_kernels: s === null ? null : nearKernelCount(s, nearKernel),
+    null_neurons: "skipped" in spectrum ? null : spectrum.nullNeurons.reduce((sum, flag) => sum + flag, 0),
     batch_norm: layer.batchNorm,
     norm_gain: layer.normGain,
     dtype: layer.dtype,
@@ -183,6 +188,7 @@ function connectionRow(summary: ConnectionSummary): Row {
     shared_channels: summary.sharedChannels,
     tested_channels: summary.testedChannels,
     positions: summary.positions,
+    shared_log_p: summary.sharedLogP,
     tests: summary.tests,
     threshold: summary.threshold,
     significant: summary.significant,

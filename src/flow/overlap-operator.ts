@@ -2,7 +2,7 @@
 
 import { defer, mergeMap, of, type OperatorFunction } from "rxjs";
 import type { Connection, Layer } from "../model/layer.ts";
-import { controlledEnds } from "../stages/null-control.ts";
+import { turnedEnd } from "../stages/null-control.ts";
 import { connectionWorkspace } from "../stages/memory-needs.ts";
 import { ConnectionQueue } from "./connection-queue.ts";
 import type { ConnectionJob, ConnectionKind, SkippedConnection, SpectrumJob } from "./jobs.ts";
@@ -68,11 +68,10 @@ function controlOf(
   const { control: a } = source;
   const { control: b } = target;
   if (a === undefined && b === undefined) return [];
-  const { unfolding } = (a ?? b)!;
-  const random = controlledEnds(connection, source.graph, unfolding);
-  const end = (job: SpectrumJob, isRandom: boolean) =>
-    isRandom ? job.control?.random ?? null : "skipped" in job.spectrum ? null : job.spectrum;
-  const ends = [end(source, random.source), end(target, random.target)] as const;
+  const turned = turnedEnd(connection, source.graph);
+  const end = (job: SpectrumJob, isTurned: boolean) =>
+    isTurned ? job.control?.turned ?? null : "skipped" in job.spectrum ? null : job.spectrum;
+  const ends = [end(source, turned === "source"), end(target, turned === "target")] as const;
   const [from, to] = ends;
   if (from === null || to === null) {
     for (const each of ends) if (each !== null) store.skipUse(each);

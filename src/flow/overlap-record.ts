@@ -25,7 +25,7 @@ import type {
   SeenConnection,
   SkippedConnection,
 } from "./jobs.ts";
-import type { SpectrumValues } from "./spectrum-store.ts";
+import { type SpectrumValues, valuesOf } from "./spectrum-store.ts";
 
 /** A model's record, as plain data. Layers and connections are named by their places in its layer graph. */
 export interface OverlapRecord {
@@ -50,6 +50,7 @@ interface RecordedConnection {
   readonly level: number;
   readonly geometry: OverlapGeometry;
   readonly measures: OverlapMeasures;
+  readonly sharedLogP: number | null;
   readonly candidates: KeptCandidates;
 }
 
@@ -94,9 +95,9 @@ export class OverlapRecorder {
   /** Notes what was seen of a connection. @returns whether it keeps the candidates */
   readonly connection = (
     job: Pick<ConnectionEnds<ConnectionKind>, "kind" | "connection">,
-    { geometry, candidates, measures }: OverlapResult,
+    { geometry, candidates, measures, sharedLogP }: OverlapResult,
   ): boolean => {
-    const { geometry: _, distribution: __, ...kept } = candidates;
+    const { geometry: _, ...kept } = candidates;
     this.#bytes += 8 * measures.sourceIntensity.length + 32 * kept.logP.length;
     if (this.#bytes > LARGEST_RECORD) {
       this.#connections.length = 0;
@@ -106,7 +107,7 @@ export class OverlapRecorder {
       kind: job.kind,
       connection: this.#places.get(nameOf(job.connection))!,
       level: keptLevel(geometry, settingsFor(job, this.#settings)),
-      ...{ geometry, measures, candidates: kept },
+      ...{ geometry, measures, sharedLogP, candidates: kept },
     });
     return true;
   };
@@ -171,6 +172,7 @@ export function recordedItems(
       overlaps: {
         geometry: each.geometry,
         measures: each.measures,
+        sharedLogP: each.sharedLogP,
         candidates: candidatesAgain(each.candidates, each.geometry, settingsFor(each, settings)),
       },
     };
@@ -189,10 +191,6 @@ function isLayer(item: { readonly kind: string }): item is LayerResult {
 
 function isSkipped(item: { readonly kind: string }): item is SkippedConnection {
   return item.kind === "skipped";
-}
-
-function valuesOf({ singularValues, group, norm, residual }: SpectrumValues): SpectrumValues {
-  return { singularValues, group, norm, ...residual === undefined ? {} : { residual } };
 }
 
 /** `ln p` down to which records are kept: a run at 2 sigma or more is told by the record of any other. */

@@ -49,7 +49,7 @@ export function spectralGraph(model: Model, settings: PipelineSettings): Observa
       layers({ graph }), // which linear maps there are, who feeds whom
       unfold(unfolding, workshop.signal), // each weight as a matrix, not read yet
       svd(workshop, unfolding), // read, decomposed; the weight is let go
-      seed === null ? identity : nullControl(workshop, unfolding, seed), // beside it, random vectors
+      seed === null ? identity : nullControl(workshop, unfolding, seed), // beside it, channels turned at random
       overlap(workshop), // connections, as soon as both ends are there
       recorder?.items() ?? identity, // what a later run need not compute
       significance(workshop, test, measurer, control, recorder?.connection), // overlaps, and which are more than chance

@@ -5,8 +5,8 @@ import type { KernelInfo } from "../kernels/kernel.ts";
 import type { Unfolding } from "../model/layer.ts";
 import type { Matrix } from "../model/tensor.ts";
 
-/** Raised when the decomposition of a matrix, the merging of groups or the signs of vectors change. */
-const ALGORITHM = 1;
+/** Raised when the decomposition of a matrix, the merging of groups, the signs or the choice of arbitrary vectors change. */
+const ALGORITHM = 2;
 
 /**
  * Digests the matrices that are decomposed: the weight as it is after unfolding and folding, so that nothing that shapes it can be

@@ -6,6 +6,7 @@ import { type LayerGraph, rankOf, unfoldedShape, type Unfolding } from "../model
 import type { Model } from "../model/ports.ts";
 import type { Spectrum } from "../model/spectrum.ts";
 import { type Matrix, release } from "../model/tensor.ts";
+import { directions } from "../stages/directions.ts";
 import { channelFactors, scale } from "../stages/fold.ts";
 import { layerNeed } from "../stages/memory-needs.ts";
 import { layerGraph, type LayerSettings } from "../stages/layers.ts";
@@ -14,7 +15,7 @@ import type { Grant } from "./budget.ts";
 import { decomposed } from "./decomposition.ts";
 import type { LayerJob, MatrixJob, SpectrumJob } from "./jobs.ts";
 import type { Turn } from "./read-ahead.ts";
-import type { DigestedSpectrum } from "./spectrum-file.ts";
+import type { BareSpectrum, DigestedSpectrum } from "./spectrum-file.ts";
 import { spectrumKey } from "./spectrum-key.ts";
 import type { Workshop } from "./workshop.ts";
 
@@ -69,6 +70,12 @@ export function svd(
     };
     return await decomposed(asked, kernel, how, { signal, subject: { model: model.id, layer: layer.name } });
   };
+  const directed = (spectrum: BareSpectrum, { layer, shape }: MatrixJob): Spectrum => ({
+    ...spectrum,
+    layer,
+    unfolding,
+    ...directions(spectrum, shape, kernel.info.precision),
+  });
   const found = async (job: MatrixJob, rank: number, turn: Turn, signal: AbortSignal): Promise<Spectrum> => {
     const { layer, model, shape } = job;
     const done = { model: model.id, layer: layer.name };
@@ -77,14 +84,14 @@ export function svd(
     if (cache === undefined) {
       const spectrum = await computed(job, blocks, null, signal);
       spectrumDone?.({ ...done, key: null, from: "kernel" });
-      return { ...spectrum, layer, unfolding };
+      return directed(spectrum, job);
     }
     const key = spectrumKey(blocks, unfolding, kernel.info, most === Infinity ? undefined : most);
     const sides = { rank, leftCols: shape.rows, rightCols: shape.cols };
     const { spectrum, from } = await cache.take(key, sides, () => computed(job, blocks, key, signal));
     if (from === "cache") release(...blocks.map(({ data }) => data));
     spectrumDone?.({ ...done, key, from });
-    return { ...spectrum, layer, unfolding };
+    return directed(spectrum, job);
   };
   const spectrumOf = async (job: MatrixJob, signal: AbortSignal): Promise<SpectrumJob> => {
     const { layer, graph, model } = job;

@@ -91,8 +91,7 @@ export class SpectrumStore {
     grant.shrink(entry.bytes);
     if (uses === 0) this.#forget(entry);
     this.#budget.review();
-    const { singularValues, group, norm, residual } = spectrum;
-    return { singularValues, group, norm, ...residual === undefined ? {} : { residual }, entry };
+    return { ...valuesOf(spectrum), entry };
   }
 
   /**
@@ -262,7 +261,15 @@ export class SpectrumStore {
 }
 
 /** All of a spectrum but its vectors. */
-export type SpectrumValues = Pick<Spectrum, "singularValues" | "group" | "norm" | "residual">;
+export type SpectrumValues = Omit<Spectrum, "layer" | "unfolding" | "left" | "right">;
+
+/** What stays of a spectrum when its vectors are gone. */
+export function valuesOf(
+  { singularValues, group, nullNeurons, clustered, norm, residual }: SpectrumValues,
+): SpectrumValues {
+  const values = { singularValues, group, nullNeurons, clustered, norm };
+  return { ...values, ...residual === undefined ? {} : { residual } };
+}
 
 /** A spectrum in a store: what is always known of it. */
 export interface SpectrumHandle extends SpectrumValues {

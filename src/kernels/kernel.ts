@@ -92,6 +92,20 @@ export interface Kernel {
    */
   overlap(tested: Matrix, other: Matrix, positions: number, options?: CallOptions): Promise<Matrix>;
   /**
+   * An orthonormal basis of the span of linearly independent rows, at most as many as there are columns: Gram and Schmidt's, so that the first
+   * `j` rows keep their span and each has a positive inner product with the row that it was. `rows` may be overwritten.
+   *
+   * @throws {RangeError} when there are more rows than columns
+   */
+  orthonormalize(rows: Matrix, options?: CallOptions): Promise<Matrix>;
+  /**
+   * The eigenvalues of a symmetric matrix without negative ones, ascending, right to rounding relative to the largest. `matrix` may be
+   * overwritten.
+   *
+   * @throws {RangeError} when the matrix is not square
+   */
+  eigenvalues(matrix: Matrix, options?: CallOptions): Promise<Float64Array>;
+  /**
    * Does a module's work in one of the kernel's threads, with the kernel of that thread: so that what is made of a product need not be
    * carried out of it. Absent where the kernel computes in the thread that calls it: there the work can be called itself.
    *
@@ -120,6 +134,20 @@ export function checkProduct(a: Matrix, b: Matrix, transposeB: boolean): void {
   const inner = transposeB ? b.cols : b.rows;
   if (a.cols !== inner) {
     throw new RangeError(`multiply: found inner sizes ${a.cols} and ${inner}, required equal ones`);
+  }
+}
+
+/** @throws {RangeError} when there are more rows than columns; see `Kernel.orthonormalize` */
+export function checkRows({ rows, cols }: Matrix): void {
+  if (rows > cols) {
+    throw new RangeError(`orthonormalize: found ${rows} rows of ${cols} numbers, required at most ${cols}`);
+  }
+}
+
+/** @throws {RangeError} when the matrix is not square; see `Kernel.eigenvalues` */
+export function checkSquare({ rows, cols }: Matrix): void {
+  if (rows !== cols) {
+    throw new RangeError(`eigenvalues: found a ${rows} x ${cols} matrix, required a square one`);
   }
 }
 

@@ -5,12 +5,15 @@ import {
   type CallOptions,
   checkOverlap,
   checkProduct,
+  checkRows,
+  checkSquare,
   type Kernel,
   type MultiplyOptions,
   type SvdOptions,
 } from "./kernel.ts";
 import { allocateDense, type Dense, type Lapack } from "./lapack.ts";
 import { randomizedSvd } from "./randomized-svd.ts";
+import { alignRows } from "../model/signs.ts";
 import { hold, thinSvd, thinSvdBytes } from "./thin-svd.ts";
 
 /** Makes a kernel of a `Lapack`. Signals are looked at before the work, which cannot be stopped within. */
@@ -49,6 +52,23 @@ export function lapackKernel(lapack: Lapack): Kernel {
           lapack.overlap(hold(lapack, tested), hold(lapack, other), positions, out);
           return result(out);
         });
+      }),
+    orthonormalize: (rows: Matrix, { signal }: CallOptions = {}) =>
+      computed(signal, () => {
+        checkRows(rows);
+        return lapack.scoped(() => {
+          const held = hold(lapack, rows);
+          const before = held.block.data().slice();
+          lapack.orthonormalize(held);
+          const out = result(held);
+          alignRows(out.data, before, out.cols);
+          return out;
+        });
+      }),
+    eigenvalues: (input: Matrix, { signal }: CallOptions = {}) =>
+      computed(signal, () => {
+        checkSquare(input);
+        return lapack.scoped(() => Float64Array.from(lapack.eigen(hold(lapack, input))));
       }),
     workspace: (rows: number, cols: number) => thinSvdBytes(rows, cols, lapack.info.precision),
     dispose: () => Promise.resolve(),

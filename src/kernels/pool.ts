@@ -10,6 +10,8 @@ import {
   type CallOptions,
   checkOverlap,
   checkProduct,
+  checkRows,
+  checkSquare,
   type Handed,
   type Kernel,
   KernelCrash,
@@ -145,6 +147,21 @@ class Pool implements Kernel {
     );
   }
 
+  async orthonormalize(rows: Matrix, { signal, started }: CallOptions = {}): Promise<Matrix> {
+    checkRows(rows);
+    return await this.#matrix([rows], ([x]) => ({ kind: "orthonormalize", rows: x }), { signal, started });
+  }
+
+  async eigenvalues(input: Matrix, { signal, started }: CallOptions = {}): Promise<Float64Array> {
+    checkSquare(input);
+    const answer = await this.#twice(() => {
+      const given = copyOf(input);
+      return this.#run({ kind: "eigenvalues", matrix: given }, [given.data.buffer], { signal, started });
+    });
+    if (answer.kind !== "values") throw new TypeError(`eigenvalues: found an answer of kind ${answer.kind}`);
+    return answer.values;
+  }
+
   readonly within = async <Argument, Value>(
     module: string,
     argument: () => Handed<Argument> | Promise<Handed<Argument>>,
@@ -169,13 +186,13 @@ class Pool implements Kernel {
   }
 
   /** Copies of the factors are handed over, so that they can be given again. */
-  async #matrix(
-    factors: readonly [Matrix, Matrix],
-    call: (copies: readonly [Matrix, Matrix]) => Call,
+  async #matrix<Factors extends readonly Matrix[]>(
+    factors: readonly [...Factors],
+    call: (copies: Factors) => Call,
     heard: Heard,
   ): Promise<Matrix> {
     const answer = await this.#twice(() => {
-      const copies = [copyOf(factors[0]), copyOf(factors[1])] as const;
+      const copies = factors.map(copyOf) as unknown as Factors;
       return this.#run(call(copies), copies.map(({ data }) => data.buffer), heard);
     });
     if (answer.kind !== "matrix") throw new TypeError(`product: found an answer of kind ${answer.kind}`);

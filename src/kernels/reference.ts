@@ -9,12 +9,14 @@ import {
   type CallOptions,
   checkOverlap,
   checkProduct,
+  checkRows,
+  checkSquare,
   type Kernel,
   type MultiplyOptions,
   type SvdOptions,
 } from "./kernel.ts";
 import { powerOfTwoScale } from "./scaling.ts";
-import { fixSigns } from "./signs.ts";
+import { fixSigns } from "../model/signs.ts";
 
 /** Rows whose norm is below this share of the largest carry no direction any more: their squares underflow. */
 const NO_DIRECTION = 1e-150;
@@ -27,6 +29,11 @@ export function openReferenceKernel(): Kernel {
     svd,
     multiply,
     overlap,
+    orthonormalize,
+    eigenvalues: async (input, options) => {
+      checkSquare(input);
+      return (await svd(input, options)).singularValues.reverse();
+    },
     // The reflections, their product, and the rotated square.
     workspace: (rows, cols) => 8 * (2 * rows * cols + 4 * Math.min(rows, cols) ** 2),
     dispose: () => Promise.resolve(),
@@ -149,6 +156,32 @@ async function overlap(
     for (let i = 0; i < out.data.length; i++) out.data[i]! += inner.data[i]! ** 2;
   }
   return out;
+}
+
+/** Gram and Schmidt's method, each row cleared of the earlier ones twice. */
+async function orthonormalize(input: Matrix, { signal }: CallOptions = {}): Promise<Matrix> {
+  checkRows(input);
+  const pause = pauseFor(signal);
+  const { rows, cols } = input;
+  const data = input.data.slice();
+  for (let row = 0; row < rows; row++) {
+    for (let pass = 0; pass < 2; pass++) {
+      for (let other = 0; other < row; other++) {
+        addScaled(
+          -dot(data, other * cols, data, row * cols, cols),
+          data,
+          other * cols,
+          data,
+          row * cols,
+          cols,
+        );
+      }
+    }
+    const norm = Math.sqrt(dot(data, row * cols, data, row * cols, cols));
+    for (let at = row * cols; at < (row + 1) * cols; at++) data[at]! /= norm;
+    await pause();
+  }
+  return matrix(rows, cols, data);
 }
 
 /** Rows `[from, to)` of `A B'`; four rows share each pass over `B`. */

@@ -13,7 +13,7 @@ import type { Svd } from "../model/spectrum.ts";
 import { type Matrix, matrix } from "../model/tensor.ts";
 import { allocateDense, type Dense, type Lapack, type Numbers, rowsOf } from "./lapack.ts";
 import { powerOfTwoScale } from "./scaling.ts";
-import { fixSigns } from "./signs.ts";
+import { alignRows, fixSigns } from "../model/signs.ts";
 
 /** Singular values up to this share of the largest are found again by `gesdd`: above it, squaring costs a factor of 17 at most. */
 const FLOOR = 0.03;
@@ -175,14 +175,7 @@ function separate(lapack: Lapack, rows: Dense, basis: Dense): void {
   const wanted = rows.block.data().slice();
   project(lapack, rows, basis, allocateDense(lapack, rows.rows, basis.rows));
   lapack.orthonormalize(rows);
-  const found = rows.block.data();
-  for (let j = 0; j < rows.rows; j++) {
-    // A basis vector may come out with its sign turned.
-    const [from, to] = [j * rows.cols, (j + 1) * rows.cols];
-    let cosine = 0;
-    for (let at = from; at < to; at++) cosine += found[at]! * wanted[at]!;
-    if (cosine < 0) { for (let at = from; at < to; at++) found[at] = -found[at]!; }
-  }
+  alignRows(rows.block.data(), wanted, rows.cols);
 }
 
 /** Takes from each row its components along the rows of `basis`. */

@@ -24,6 +24,8 @@ export type Call =
   | { readonly kind: "svd"; readonly matrix: Matrix; readonly rank?: number }
   | { readonly kind: "multiply"; readonly a: Matrix; readonly b: Matrix; readonly transposeB: boolean }
   | { readonly kind: "overlap"; readonly tested: Matrix; readonly other: Matrix; readonly positions: number }
+  | { readonly kind: "orthonormalize"; readonly rows: Matrix }
+  | { readonly kind: "eigenvalues"; readonly matrix: Matrix }
   | { readonly kind: "within"; readonly module: string; readonly argument: unknown };
 
 /** An answer. Errors that are the caller's are values, so that whatever is thrown is a crash. */
@@ -31,6 +33,7 @@ export type Answer =
   | { readonly kind: "info"; readonly info: Kernel["info"] }
   | { readonly kind: "svd"; readonly svd: Svd }
   | { readonly kind: "matrix"; readonly matrix: Matrix }
+  | { readonly kind: "values"; readonly values: Float64Array }
   | ({ readonly kind: "value" } & Handed<unknown>)
   | { readonly kind: "failed"; readonly error: string; readonly message: string };
 
@@ -65,6 +68,10 @@ async function compute(kernel: Kernel, call: Call): Promise<Answer> {
     }
     case "overlap":
       return { kind: "matrix", matrix: await kernel.overlap(call.tested, call.other, call.positions) };
+    case "orthonormalize":
+      return { kind: "matrix", matrix: await kernel.orthonormalize(call.rows) };
+    case "eigenvalues":
+      return { kind: "values", values: await kernel.eigenvalues(call.matrix) };
     case "within": {
       const work = await import(call.module) as { readonly default: ThreadWork<unknown, unknown> };
       return { kind: "value", ...await work.default(call.argument, kernel) };
@@ -86,6 +93,10 @@ function factorsOf(call: Call): Float64Array[] {
       return [call.a.data, call.b.data];
     case "overlap":
       return [call.tested.data, call.other.data];
+    case "orthonormalize":
+      return [call.rows.data];
+    case "eigenvalues":
+      return [call.matrix.data];
     default:
       return [];
   }
@@ -97,6 +108,8 @@ function numbersOf(answer: Answer): ArrayBufferLike[] {
       return [answer.svd.left.data.buffer, answer.svd.singularValues.buffer, answer.svd.right.data.buffer];
     case "matrix":
       return [answer.matrix.data.buffer];
+    case "values":
+      return [answer.values.buffer];
     case "value":
       return [...answer.given];
     default:

@@ -81,7 +81,7 @@ export interface ConnectionSummary {
   readonly connection: Connection;
   /** `n`: channels shared. */
   readonly sharedChannels: number;
-  /** `N`: channels in the support of the tested vector. */
+  /** `N`: channels in the support of the vector that is random under the null. */
   readonly testedChannels: number;
   /** `z` of the side that carries the positions. */
   readonly positions: number;
@@ -98,4 +98,6 @@ export interface ConnectionSummary {
   /** What was tested between near-kernel neurons of both sides. */
   readonly nearKernel: NearKernelTests;
   readonly measures: OverlapMeasures;
+  /** `ln p` that the two layers share no channels: of a permutation test; null where it cannot be made. */
+  readonly sharedLogP: number | null;
 }

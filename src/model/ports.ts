@@ -187,14 +187,8 @@ export interface GraphReader {
 export interface OverlapShape {
   readonly connection: Connection;
   readonly unfolding: Unfolding;
-  /** `n`, `N` and `z` of the connection. */
+  /** `n` of the connection. */
   readonly sharedChannels: number;
-  readonly testedChannels: number;
-  readonly positions: number;
-  /** `Ns`: channels in the support of the other vector. */
-  readonly otherChannels: number;
-  /** Whether the channel map is the identity over both layers, neither grouped: only then has the near-kernel block its null. */
-  readonly direct: boolean;
   /** Rows `r'` and columns `r` of the overlap matrix. */
   readonly targets: number;
   readonly sources: number;
@@ -224,13 +218,30 @@ export interface OverlapPart {
 
 /** Measures an overlap matrix as its rows go by, first to last, singly or in parts that another measurer has seen. */
 export interface OverlapMeasurer {
-  /** `rows` complete rows, row-major, `rows x sources`; and `rho` of each pair, where it is not 1 for all of the connection. */
-  block(rows: number, overlaps: Float64Array, rho?: Float64Array | null): void;
+  /** `rows` complete rows, row-major, `rows x sources`; and the expected overlap of each pair. */
+  block(rows: number, overlaps: Float64Array, expected: Float64Array): void;
   /** The next rows, as a measurer of only those has found them. */
   add(part: OverlapPart): void;
   /** What the rows so far have shown. */
   part(): OverlapPart;
-  finish(): OverlapMeasures;
+  /** @param chance of the overlap between near-kernels; null where it has no null distribution */
+  finish(chance: EnergyChance | null): OverlapMeasures;
+}
+
+/** What chance gives of a sum of overlaps: its mean and variance, and the range that it cannot leave. */
+export interface EnergyMoments {
+  readonly mean: number;
+  readonly variance: number;
+  readonly least: number;
+  readonly most: number;
+}
+
+/** `ln` of both tails of a sum of overlaps under the null, at most 0, finite. */
+export interface EnergyChance {
+  /** `ln P(E >= energy)`. */
+  logSurvival(energy: number): number;
+  /** `ln P(E <= energy)`. */
+  logCdf(energy: number): number;
 }
 
 /** Starts measuring the overlap matrix of one connection, or consecutive rows of it. */

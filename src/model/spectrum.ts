@@ -34,6 +34,10 @@ export interface Spectrum extends Svd {
   readonly unfolding: Unfolding;
   /** `r`: the group of each neuron, all zero for a dense layer. */
   readonly group: Int32Array;
+  /** `r`: 1 for null neurons, whose singular value is rounding: their vectors only span, together, what the others leave over. */
+  readonly nullNeurons: Uint8Array;
+  /** `r`: 1 for neurons that share their singular value with others of their group: each of their vectors is a choice within a subspace. */
+  readonly clustered: Uint8Array;
 }
 
 /** Bytes that the vectors and values of a spectrum take in memory. */

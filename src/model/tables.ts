@@ -5,7 +5,7 @@
  */
 
 /** Raised whenever a column is added, removed or changes its meaning; written into every file. */
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
 
 /** What a column holds; `bool` and numbers as in Arrow, `utf8` is text. */
 export type ColumnType = "utf8" | "int32" | "int64" | "float64" | "bool";
@@ -55,6 +55,8 @@ export const TABLES: Readonly<Record<TableName, readonly ColumnSchema[]>> = {
     nullable("spectral_norm", "float64"),
     nullable("stable_rank", "float64"),
     nullable("near_kernels", "int32"),
+    // Neurons without a direction: all of a layer of zeros.
+    nullable("null_neurons", "int32"),
     required("batch_norm", "utf8"),
     required("norm_gain", "utf8"),
     required("dtype", "utf8"),
@@ -70,6 +72,10 @@ export const TABLES: Readonly<Record<TableName, readonly ColumnSchema[]>> = {
     required("energy", "float64"),
     required("intensity", "float64"),
     required("near_kernel", "bool"),
+    // The singular value is rounding: no end of an edge.
+    required("null", "bool"),
+    // The singular value is that of others too: the vector is a choice within their subspace.
+    required("cluster", "bool"),
   ],
   connections: [
     required("source_layer", "int32"),
@@ -81,6 +87,8 @@ export const TABLES: Readonly<Record<TableName, readonly ColumnSchema[]>> = {
     required("shared_channels", "int32"),
     required("tested_channels", "int32"),
     required("positions", "int32"),
+    // ln p of "these two layers share no channels"; null where that cannot be tested.
+    nullable("shared_log_p", "float64"),
     required("tests", "int64"),
     nullable("threshold", "float64"),
     required("significant", "int64"),

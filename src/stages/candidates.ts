@@ -6,9 +6,10 @@
 import type { NearKernels } from "../model/graph.ts";
 import { release } from "../model/tensor.ts";
 import type { Correction } from "../stats/multiple-testing.ts";
-import { type NullDistribution, nullDistribution, type NullName } from "../stats/null-distribution.ts";
+import type { NullName } from "../stats/null-distribution.ts";
 import type { OverlapBlock } from "./overlap.ts";
-import type { OverlapGeometry } from "./overlap-geometry.ts";
+import { isTested, type OverlapGeometry } from "./overlap-geometry.ts";
+import type { PairNulls } from "./pair-null.ts";
 
 /** Which edges are kept: the significant ones, all, or the `top` largest overlaps of each connection. */
 export type EdgeChoice = "significant" | "all" | { readonly top: number };
@@ -42,8 +43,7 @@ export function keptLevel(
 /** The pairs of one connection that may become edges, with what its verdicts need. */
 export interface Candidates {
   readonly geometry: OverlapGeometry;
-  readonly distribution: NullDistribution | null;
-  /** Pairs that were tested: `rho > 0`, and a null that is not a point. */
+  /** Pairs that were tested: neurons that are not null and have channels in common, and an overlap that can vary. */
   readonly tests: number;
   /** Those of them that lie between near-kernels of both sides. */
   readonly nearKernelTests: number;
@@ -55,8 +55,11 @@ export interface Candidates {
   readonly logP: Float64Array;
 }
 
-/** An overlap is known to an ulp at best, so a ratio of 1 counts as one ulp less: p-values stay above 0. */
-const LARGEST_RATIO = 1 - 2 ** -53;
+/** Which neurons of both sides count: null ones are no ends of edges, and tests between near-kernels are counted. */
+export interface PairSides extends NearKernels {
+  readonly sourceNull: Uint8Array;
+  readonly targetNull: Uint8Array;
+}
 
 /**
  * Gathers the candidates of a connection from its overlap blocks.
@@ -65,61 +68,48 @@ const LARGEST_RATIO = 1 - 2 ** -53;
  * p-value smaller, and `adjust` proves that their verdicts need no others. Their number is a small share of all, so a connection is tested in
  * little memory however large it is.
  *
- * @param near counts the tests between near-kernels; without it there are none
+ * @param nulls of the rows that will be added, by their places among the connection's
  */
-export function candidateCollector(geometry: OverlapGeometry, settings: TestSettings, near?: NearKernels) {
-  const distribution = nullDistribution(settings.null, geometry);
-  // The least ratio that can matter; a hair lower, because the verdict itself is taken on the log p.
-  // On a single channel the overlap is rho itself, and the null speaks of it as it is.
-  const single = geometry.testedChannels === 1;
+export function candidateCollector(
+  geometry: OverlapGeometry,
+  settings: TestSettings,
+  nulls: PairNulls,
+  sides: PairSides,
+) {
   const level = keptLevel(geometry, settings);
-  const least = level < 0 ? leastRatio(distribution, level) : -Infinity;
+  const testable = isTested(geometry);
   const gathered = new Gathered(geometry.positions === 1);
   let tests = 0;
   let nearTests = 0;
-  const nearSources = near?.source.reduce((sum, flag) => sum + flag, 0) ?? 0;
-  const consider = (block: OverlapBlock, at: number, ratio: number) => {
-    if (!(ratio >= least)) return;
-    const p = distribution?.logSurvival(Math.min(LARGEST_RATIO, ratio)) ?? 0;
-    if (p > level) return;
-    const row = Math.floor(at / geometry.sources);
-    const cosine = block.cosine === null ? 0 : block.cosine[at]!;
-    gathered.add(at - row * geometry.sources, block.first + row, block.overlap[at]!, cosine, p);
-  };
-  /** Where `rho` is 1 for all, which is the rule: most pairs are done after one comparison. */
-  const addUnit = (block: OverlapBlock, values: Float64Array) => {
-    if (distribution !== null) {
-      tests += values.length;
-      const rows = near?.target.subarray(block.first, block.first + block.rows) ?? [];
-      for (const flag of rows) nearTests += flag * nearSources;
-    }
-    for (let at = 0; at < values.length; at++) if (values[at]! >= least) consider(block, at, values[at]!);
-  };
-  const addVaried = (block: OverlapBlock, rho: Float64Array) => {
-    for (let row = 0, at = 0; row < block.rows; row++) {
-      for (let source = 0; source < geometry.sources; source++, at++) {
-        if (rho[at] === 0) continue;
-        if (distribution !== null) {
-          tests++;
-          if (near?.target[block.first + row] === 1) nearTests += near.source[source]!;
-        }
-        consider(block, at, single ? block.overlap[at]! : block.overlap[at]! / rho[at]!);
+  const addRow = (block: OverlapBlock, row: number) => {
+    const target = block.first + row;
+    if (sides.targetNull[target] === 1) return;
+    const distributions = nulls.of(target);
+    const near = sides.target[target]!;
+    for (let source = 0, at = row * geometry.sources; source < geometry.sources; source++, at++) {
+      const distribution = distributions[nulls.places[source]!] ?? null;
+      const rho = block.rho === null ? 1 : block.rho[at]!;
+      if (distribution === null || sides.sourceNull[source] === 1 || rho === 0 && nulls.byRho) continue;
+      const overlap = block.overlap[at]!;
+      if (!distribution.tested) {
+        // Where nothing of a connection can be tested, all its pairs have p = 1; among others such a pair is none.
+        if (!testable && level === 0) gathered.add(source, target, overlap, block.cosine?.[at] ?? 0, 0);
+        continue;
       }
+      tests++;
+      nearTests += near * sides.source[source]!;
+      const value = nulls.ofRatio ? overlap / rho : overlap;
+      if (!(value >= distribution.least)) continue;
+      const logP = distribution.logSurvival(value);
+      if (logP <= level) gathered.add(source, target, overlap, block.cosine?.[at] ?? 0, logP);
     }
   };
   return {
     add(block: OverlapBlock): void {
-      if (block.rho === null) addUnit(block, block.overlap.subarray(0, block.rows * geometry.sources));
-      else addVaried(block, block.rho);
+      for (let row = 0; row < block.rows; row++) addRow(block, row);
     },
-    finish(): Candidates {
-      return {
-        geometry,
-        distribution,
-        tests,
-        nearKernelTests: nearTests,
-        ...gathered.finish(),
-      };
+    finish(): KeptCandidates {
+      return { tests, nearKernelTests: nearTests, ...gathered.finish() };
     },
   };
 }
@@ -184,7 +174,7 @@ function every<T extends Int32Array | Float64Array>(values: T, step: number, fir
 }
 
 /** Candidates as they can be kept: all but what follows from the connection and the settings. */
-export type KeptCandidates = Omit<Candidates, "geometry" | "distribution">;
+export type KeptCandidates = Omit<Candidates, "geometry">;
 
 /** Gives the memory of candidates back that nobody looks at any more: there are thousands for each connection. */
 export function releaseCandidates(
@@ -197,11 +187,10 @@ export function releaseCandidates(
 export function joinedCandidates(
   parts: readonly KeptCandidates[],
   geometry: OverlapGeometry,
-  settings: TestSettings,
 ): Candidates {
   const [only] = parts;
   const kept = only !== undefined && parts.length === 1 ? only : concatenated(parts, geometry);
-  return { ...kept, geometry, distribution: nullDistribution(settings.null, geometry) };
+  return { ...kept, geometry };
 }
 
 function concatenated(parts: readonly KeptCandidates[], { positions }: OverlapGeometry): KeptCandidates {
@@ -255,16 +244,10 @@ export function candidatesAgain(
   return {
     ...kept,
     geometry,
-    distribution: nullDistribution(settings.null, geometry),
     sourceNeuron: int32(kept.sourceNeuron),
     targetNeuron: int32(kept.targetNeuron),
     overlap: float64(kept.overlap),
     cosine: kept.cosine === null ? null : float64(kept.cosine),
     logP: float64(logP),
   };
-}
-
-function leastRatio(distribution: NullDistribution | null, logAlpha: number): number {
-  const threshold = distribution?.threshold(logAlpha) ?? null;
-  return threshold === null ? Infinity : threshold * (1 - 1e-12);
 }

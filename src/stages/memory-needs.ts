@@ -31,6 +31,13 @@ export function layerNeed(
   return { bytes: 2 * weight + workspace(rows, cols) + spectrum, spectrum };
 }
 
+/** What turning a spectrum's channels needs beside it: a rotation with the Gaussian matrix that it is made of, the vectors by channel, and the turned ones twice. */
+export function turningBytes(layer: Layer, unfolding: Unfolding, neurons: number): number {
+  const { rows, cols } = unfoldedShape(layer, unfolding);
+  const channels = Math.max(layer.outChannels, layer.inChannels) / layer.groups;
+  return 8 * (4 * channels * channels + 3 * neurons * Math.max(rows, cols));
+}
+
 /** What a connection needs beside both spectra: one block of inner products with its operands and results, and the candidates of a whole matrix at the worst. */
 export function connectionWorkspace(sources: number, targets: number, positions: number): number {
   return Math.min(3 * BLOCK_BYTES, 64 * sources * targets * positions) + 2 ** 20;

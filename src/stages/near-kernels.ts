@@ -32,7 +32,7 @@ export function nearKernelTests(
       continue;
     }
     significant += verdicts.significant[at]!;
-    if (candidates.distribution !== null && candidates.logP[at]! <= logAlpha) nominal++;
+    if (candidates.tests > 0 && candidates.logP[at]! <= logAlpha) nominal++;
   }
   const { tests: all, nearKernelTests: tests } = candidates;
   return {

@@ -1,92 +1,114 @@
 /**
- * The null control: the analysis repeated with random vectors in place of those that are tested, so that every figure stands beside
- * what chance gives.
+ * The null control: the analysis repeated with every layer's output channels turned by a random rotation, so that every figure stands beside
+ * what chance gives. Singular values, the other side's vectors and all spatial profiles stay; nothing is aligned any more.
  */
 
 import type { CallOptions, Kernel } from "../kernels/kernel.ts";
-import type { Connection, Layer, LayerGraph, Unfolding } from "../model/layer.ts";
+import type { Connection, Layer, LayerGraph } from "../model/layer.ts";
 import { random } from "../model/random.ts";
+import type { Spectrum } from "../model/spectrum.ts";
 import { type Matrix, matrix } from "../model/tensor.ts";
 
-/** Which of a connection's vectors are random in the control: left ones of its source, right ones of its target. */
-export interface ControlledEnds {
-  readonly source: boolean;
-  readonly target: boolean;
-}
+/** At which end of a connection the control has turned vectors: the left ones of its source, or the right ones of its target. */
+export type TurnedEnd = "source" | "target";
 
 /**
- * The tested vectors are: right ones of the target in `svr`, left ones of the source in `cosvr`. Where each of these lies on a single
- * channel (depthwise layers), the overlap does not depend on them; the null speaks of the other vector there, and both are random.
+ * The source's output channels are turned. Where it is depthwise, with one output channel per group, there is nothing to turn: there the
+ * input channels of the target are. (Where those are single too, nothing is tested.)
  */
-export function controlledEnds(
-  { source, target }: Connection,
-  { layers }: Pick<LayerGraph, "layers">,
-  unfolding: Unfolding,
-): ControlledEnds {
+export function turnedEnd({ source }: Connection, { layers }: Pick<LayerGraph, "layers">): TurnedEnd {
   const from = layers[source]!;
-  const to = layers[target]!;
-  return unfolding === "svr"
-    ? { source: to.inChannels === to.groups, target: true }
-    : { source: true, target: from.outChannels === from.groups };
+  return from.outChannels > from.groups ? "source" : "target";
 }
 
 /** What the control needs of one layer. */
 export interface ControlPlan {
-  /** Which of its vectors are replaced. */
+  /** Which of its vectors are turned. */
   readonly left: boolean;
   readonly right: boolean;
-  /** How many connections of the control use the random vectors, and how many the layer's own. */
-  readonly randomUses: number;
+  /** How many connections of the control use the turned vectors, and how many the layer's own. */
+  readonly turnedUses: number;
   readonly ownUses: number;
 }
 
 /** The part of a layer in the control of its model. */
-export function controlPlan(
-  { index }: Pick<Layer, "index">,
-  graph: LayerGraph,
-  unfolding: Unfolding,
-): ControlPlan {
-  const plan = { left: false, right: false, randomUses: 0, ownUses: 0 };
+export function controlPlan({ index }: Pick<Layer, "index">, graph: LayerGraph): ControlPlan {
+  const plan = { left: false, right: false, turnedUses: 0, ownUses: 0 };
   for (const connection of graph.connections) {
-    const { source, target } = controlledEnds(connection, graph, unfolding);
-    const ends: boolean[] = [];
-    if (connection.source === index) {
-      ends.push(source);
-      plan.left ||= source;
-    }
-    if (connection.target === index) {
-      ends.push(target);
-      plan.right ||= target;
-    }
+    const turned = turnedEnd(connection, graph);
+    const ends: TurnedEnd[] = [];
+    if (connection.source === index) ends.push("source");
+    if (connection.target === index) ends.push("target");
+    plan.left ||= turned === "source" && ends.includes("source");
+    plan.right ||= turned === "target" && ends.includes("target");
     // A connection from a layer to itself uses a spectrum once, at both ends.
-    if (ends.includes(true)) plan.randomUses++;
-    if (ends.includes(false)) plan.ownUses++;
+    if (ends.includes(turned)) plan.turnedUses++;
+    if (ends.some((end) => end !== turned)) plan.ownUses++;
   }
   return plan;
 }
 
 /**
- * A Haar frame per group of neurons: orthonormal rows, uniformly distributed, independent between groups. The right singular vectors of a
- * Gaussian matrix: turned by any rotation it is as likely as before, and so are they, whatever their signs and order.
+ * One side's vectors with the channels of each group turned by a Haar rotation `Q` of its own: `u <- Q u` at every position.
  *
- * @param group the group of each neuron (`rows` of them); none has more neurons than `cols`
- * @param stream names the random numbers; different for each frame of a run
- * @returns `rows x cols`: in the rows of a group its frame
+ * @param side `left`: output channels; `right`: input channels
+ * @param stream names the random numbers; different for each layer and side of a run
+ * @returns as many rows and columns as before
  */
-export async function haarFrames(
-  group: Int32Array,
-  cols: number,
+export async function turned(
+  spectrum: Spectrum,
+  side: "left" | "right",
   { seed, stream }: { readonly seed: number; readonly stream: string },
   kernel: Kernel,
   options: CallOptions = {},
 ): Promise<Matrix> {
-  const members = Map.groupBy(group.keys(), (row) => group[row]!);
-  const out = matrix(group.length, cols);
-  for (const [number, rows] of members) {
-    const draws = new Float64Array(rows.length * cols);
-    random(seed, `${stream}/${number}`).normals(draws);
-    const { right } = await kernel.svd(matrix(rows.length, cols, draws), options);
-    rows.forEach((row, at) => out.data.set(right.data.subarray(at * cols, (at + 1) * cols), row * cols));
+  const { layer, unfolding, group } = spectrum;
+  const vectors = spectrum[side];
+  const channels = (side === "left" ? layer.outChannels : layer.inChannels) / layer.groups;
+  const carries = (side === "right") === (unfolding === "svr");
+  const positions = carries ? layer.positions : 1;
+  const out = matrix(vectors.rows, vectors.cols);
+  for (const [number, rows] of Map.groupBy(group.keys(), (row) => group[row]!)) {
+    const rotation = await haarRotation(channels, random(seed, `${stream}/${number}`), kernel, options);
+    const before = byChannel(vectors, rows, channels, positions);
+    // Row j of the product is Q applied to row j.
+    const after = await kernel.multiply(before, rotation, { transposeB: true, ...options });
+    rows.forEach((row, at) => {
+      for (let k = 0; k < positions; k++) {
+        for (let c = 0; c < channels; c++) {
+          out.data[row * vectors.cols + c * positions + k] = after.data[(at * positions + k) * channels + c]!;
+        }
+      }
+    });
   }
   return out;
+}
+
+/** Some vectors, a row for each of their positions. */
+function byChannel(vectors: Matrix, rows: readonly number[], channels: number, positions: number): Matrix {
+  const out = matrix(rows.length * positions, channels);
+  rows.forEach((row, at) => {
+    for (let k = 0; k < positions; k++) {
+      for (let c = 0; c < channels; c++) {
+        out.data[(at * positions + k) * channels + c] = vectors.data[row * vectors.cols + c * positions + k]!;
+      }
+    }
+  });
+  return out;
+}
+
+/**
+ * An orthogonal matrix, uniformly distributed: Gram and Schmidt's basis of a Gaussian matrix (Stewart 1980).
+ *
+ * @returns `n x n`
+ */
+export async function haarRotation(
+  n: number,
+  numbers: ReturnType<typeof random>,
+  kernel: Kernel,
+  options: CallOptions = {},
+): Promise<Matrix> {
+  const gaussian = matrix(n, n);
+  numbers.normals(gaussian.data);
+  return await kernel.orthonormalize(gaussian, options);
 }

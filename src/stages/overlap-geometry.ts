@@ -11,10 +11,14 @@ export interface OverlapGeometry {
   readonly testedChannels: number;
   /** `Ns`: channels in the support of the other vector. */
   readonly otherChannels: number;
+  /** Channels in the support of the vector that the rotation null turns: the other one's, or the tested one's where the other has one only. */
+  readonly turnedChannels: number;
   /** `z` of the tested vector. */
   readonly positions: number;
   /** Whether `rho = 1` for every pair: the whole of the other vector is carried, each channel to one of its own, into one dense support. */
   readonly unit: boolean;
+  /** Whether the map is the identity over both layers, neither grouped. */
+  readonly direct: boolean;
   /** `r'` and `r`. */
   readonly targets: number;
   readonly sources: number;
@@ -27,17 +31,28 @@ export function overlapGeometry(connection: Connection, source: Spectrum, target
   const svr = source.unfolding === "svr";
   const [tested, other] = svr ? [to, from] : [from, to];
   const [testedAll, otherAll] = svr ? [to.inChannels, from.outChannels] : [from.outChannels, to.inChannels];
+  const testedChannels = testedAll / tested.groups;
+  const otherChannels = otherAll / other.groups;
   return {
     sharedChannels: sharedChannels(connection),
-    testedChannels: testedAll / tested.groups,
-    otherChannels: otherAll / other.groups,
+    testedChannels,
+    otherChannels,
+    turnedChannels: otherChannels > 1 ? otherChannels : testedChannels,
     positions: tested.positions,
     unit: tested.groups === 1 &&
       times(connection, svr ? "source" : "target", otherAll).every((count) => count === 1) &&
       times(connection, svr ? "target" : "source", testedAll).every((count) => count <= 1),
+    direct: isDirect(connection, from, to),
     targets: target.singularValues.length,
     sources: source.singularValues.length,
   };
+}
+
+/** Whether anything can be tested: between two single channels every overlap is `rho`, and `p = 1`. */
+export function isTested(
+  { testedChannels, otherChannels }: Pick<OverlapGeometry, "testedChannels" | "otherChannels">,
+): boolean {
+  return testedChannels > 1 || otherChannels > 1;
 }
 
 /** How often the map takes each channel of a side. */
@@ -49,8 +64,8 @@ function times(connection: Connection, side: "source" | "target", channels: numb
   return seen;
 }
 
-/** Whether the near-kernel block of this connection has the null of `DESIGN`: identity map, both layers dense. */
-export function isDirect(connection: Connection, from: Layer, to: Layer): boolean {
+/** Whether a channel map is the identity over two dense layers. */
+function isDirect(connection: Connection, from: Layer, to: Layer): boolean {
   const [range] = connection.channels;
   return connection.channels.length === 1 && from.groups === 1 && to.groups === 1 && range!.source === 0 &&
     range!.target === 0 && range!.length === from.outChannels && range!.length === to.inChannels;

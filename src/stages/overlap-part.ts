@@ -4,7 +4,6 @@
  */
 
 import type { Handed, Kernel } from "../kernels/kernel.ts";
-import type { NearKernels } from "../model/graph.ts";
 import type { Connection } from "../model/layer.ts";
 import type { MeasureOverlap, OverlapPart, OverlapShape } from "../model/ports.ts";
 import type { Spectrum } from "../model/spectrum.ts";
@@ -12,7 +11,14 @@ import { release } from "../model/tensor.ts";
 import { BLOCK_BYTES } from "./memory-needs.ts";
 import { overlapBlocks } from "./overlap.ts";
 import type { OverlapGeometry } from "./overlap-geometry.ts";
-import { candidateCollector, type KeptCandidates, type TestSettings } from "./candidates.ts";
+import {
+  candidateCollector,
+  type KeptCandidates,
+  keptLevel,
+  type PairSides,
+  type TestSettings,
+} from "./candidates.ts";
+import { expectedOverlaps, type PairNulls, pairNulls } from "./pair-null.ts";
 
 /** Rows `first` to `first + rows` of a connection's overlap matrix, and what is asked of them. Plain data. */
 export interface PartQuestion {
@@ -22,10 +28,9 @@ export interface PartQuestion {
   /** Of the neurons that are the rows, as if there were no others; its left vectors are not looked at. */
   readonly target: Spectrum;
   readonly first: number;
-  /** Of the whole connection, as are near-kernels. */
+  /** Of the whole connection, as are the flags of its neurons. */
   readonly geometry: OverlapGeometry;
-  readonly near: NearKernels;
-  readonly direct: boolean;
+  readonly sides: PairSides;
   readonly test: TestSettings;
   /** Each as long as there are sources. */
   readonly vectors: readonly Float64Array[];
@@ -46,29 +51,39 @@ export async function seePart(
   measure: MeasureOverlap,
   signal?: AbortSignal,
 ): Promise<PartSeen> {
-  const { connection, source, target, first, geometry, near, test, vectors } = question;
-  const collector = candidateCollector(geometry, test, near);
+  const { connection, source, target, first, geometry, sides, test, vectors } = question;
+  const nulls = nullsOf(question);
+  const collector = candidateCollector(geometry, test, nulls, sides);
   const measurer = measure(shapeOf(question));
   const products = vectors.map(() => new Float64Array(target.singularValues.length));
   for await (const block of overlapBlocks(connection, source, target, kernel, BLOCK_BYTES, signal)) {
-    collector.add({ ...block, first: first + block.first });
-    measurer.block(block.rows, block.overlap, block.rho);
+    const placed = { ...block, first: first + block.first };
+    collector.add(placed);
+    const expected = expectedOverlaps(nulls, placed);
+    measurer.block(block.rows, block.overlap, expected);
     vectors.forEach((vector, at) => multiply(block.overlap, vector, products[at]!, block.first, block.rows));
     // A transformer has thousands of these; left to the garbage collector they keep it busier than the kernel.
-    release(block.overlap, ...[block.cosine, block.rho].filter((each) => each !== null));
+    release(block.overlap, expected, ...[block.cosine, block.rho].filter((each) => each !== null));
   }
-  const { geometry: _, distribution: __, ...candidates } = collector.finish();
-  return { candidates, measures: measurer.part(), products };
+  return { candidates: collector.finish(), measures: measurer.part(), products };
+}
+
+/** The null distributions of a part's pairs, its target neurons by their places among the connection's. */
+function nullsOf({ connection, source, target, first, geometry, test }: PartQuestion): PairNulls {
+  const nulls = pairNulls(test.null, connection, source, target, geometry, keptLevel(geometry, test));
+  return { ...nulls, of: (neuron) => nulls.of(neuron - first) };
 }
 
 /** The rows of a part as an overlap matrix of their own. */
-function shapeOf({ connection, source, target, first, geometry, near, direct }: PartQuestion): OverlapShape {
+function shapeOf({ connection, source, target, first, geometry, sides }: PartQuestion): OverlapShape {
   const targets = target.singularValues.length;
   return {
     ...geometry,
-    ...{ connection, unfolding: source.unfolding, direct, targets },
-    sourceNearKernel: near.source,
-    targetNearKernel: near.target.subarray(first, first + targets),
+    connection,
+    unfolding: source.unfolding,
+    targets,
+    sourceNearKernel: sides.source,
+    targetNearKernel: sides.target.subarray(first, first + targets),
   };
 }
 

@@ -9,8 +9,10 @@ import { type Matrix, matrix } from "../model/tensor.ts";
 import { productFlops } from "./flops.ts";
 import { BLOCK_BYTES } from "./memory-needs.ts";
 import { neuronsOf } from "./overlap.ts";
-import { isDirect, type OverlapGeometry, overlapGeometry } from "./overlap-geometry.ts";
+import { nearKernelChance } from "./near-kernel-null.ts";
+import { type OverlapGeometry, overlapGeometry } from "./overlap-geometry.ts";
 import { type HandedQuestion, type PartQuestion, type PartSeen, seePart } from "./overlap-part.ts";
+import { sharedChannels } from "./shared-channels.ts";
 import { type Candidates, joinedCandidates, type TestSettings } from "./candidates.ts";
 
 /** What is asked of a connection's overlaps. */
@@ -23,6 +25,15 @@ export interface OverlapQuestion {
   readonly measure: MeasureOverlap;
   /** What else somebody has to know of the matrix. */
   readonly products: WantedProducts | null;
+}
+
+/** What a connection's overlaps, and its layers' channels, have shown. */
+export interface SeenOverlaps {
+  readonly geometry: OverlapGeometry;
+  readonly candidates: Candidates;
+  readonly measures: OverlapMeasures;
+  /** `ln p` of the permutation test of the connection; null where it cannot be made. */
+  readonly sharedLogP: number | null;
 }
 
 /** Rows of a part: so many that computing them is far more work than handing the sources' vectors over once more. */
@@ -42,13 +53,14 @@ export async function seeOverlaps(
   { connection, source, target, near, test, measure, products }: OverlapQuestion,
   kernel: Kernel,
   signal?: AbortSignal,
-): Promise<{ geometry: OverlapGeometry; candidates: Candidates; measures: OverlapMeasures }> {
+): Promise<SeenOverlaps> {
   const geometry = overlapGeometry(connection, source, target);
-  const direct = isDirect(connection, source.layer, target.layer);
+  const options = signal === undefined ? {} : { signal };
   const vectors = products?.vectors ?? [];
   const { null: name, logAlpha, correction, edges, keep } = test;
   const asked = {
-    ...{ connection, source, geometry, near, direct, vectors },
+    ...{ connection, source, geometry, vectors },
+    sides: { ...near, sourceNull: source.nullNeurons, targetNull: target.nullNeurons },
     // No more than can be handed over: settings carry functions.
     test: { null: name, logAlpha, correction, edges, ...keep === undefined ? {} : { keep } },
   };
@@ -62,7 +74,7 @@ export async function seeOverlaps(
   const candidates: PartSeen["candidates"][] = [];
   const measurer = measure({
     ...geometry,
-    ...{ connection, unfolding: source.unfolding, direct },
+    ...{ connection, unfolding: source.unfolding },
     sourceNearKernel: near.source,
     targetNearKernel: near.target,
   });
@@ -73,7 +85,14 @@ export async function seeOverlaps(
     part.products.forEach((product, at) => found[at]!.set(product, first));
   }
   products?.take(found);
-  return { geometry, candidates: joinedCandidates(candidates, geometry, test), measures: measurer.finish() };
+  const asker = { null: name, connection, source, target, geometry, near };
+  const chance = await nearKernelChance(asker, kernel, options);
+  return {
+    geometry,
+    candidates: joinedCandidates(candidates, geometry),
+    measures: measurer.finish(chance),
+    sharedLogP: await sharedChannels(connection, source, target, kernel, options),
+  };
 }
 
 /** Rows of each part but the last: parts are about equal, and overlaps, inner products and `rho` of one fit into a block. */

@@ -253,6 +253,8 @@ export function neuronsOf(spectrum: Spectrum, first: number, rows: number): Spec
     right: rowsOf(spectrum.right),
     singularValues: spectrum.singularValues.subarray(first, first + rows),
     group: spectrum.group.subarray(first, first + rows),
+    nullNeurons: spectrum.nullNeurons.subarray(first, first + rows),
+    clustered: spectrum.clustered.subarray(first, first + rows),
   };
 }
 

@@ -3,7 +3,9 @@
 import { show } from "../model/errors.ts";
 import { adjust, criticalLogP, expectedByChance } from "../stats/multiple-testing.ts";
 import { sigmaOfLogP } from "../stats/normal.ts";
+import { nullDistribution, type NullName } from "../stats/null-distribution.ts";
 import type { Candidates, EdgeChoice, TestSettings } from "./candidates.ts";
+import type { OverlapGeometry } from "./overlap-geometry.ts";
 
 /** The verdicts on one connection's candidates. */
 export interface Verdicts {
@@ -14,7 +16,7 @@ export interface Verdicts {
   readonly significantCount: number;
   /** Candidates whose unadjusted p is at most alpha. */
   readonly nominal: number;
-  /** The overlap from which an edge is significant; null when `rho` varies or no edge can pass. */
+  /** The overlap from which an edge is significant; null when it is not the same for all pairs, or no edge can pass. */
   readonly threshold: number | null;
   /** Expected number of significant edges, were all tested vectors random. */
   readonly expectedByChance: number;
@@ -57,18 +59,28 @@ export function decide(family: readonly Candidates[], settings: TestSettings): V
       significant,
       significantCount,
       nominal,
-      threshold: level === null || !each.geometry.unit ? null : each.distribution?.threshold(level) ?? null,
+      threshold: level === null ? null : commonThreshold(settings.null, each.geometry, level),
       expectedByChance: tests === 0 ? 0 : expected * each.tests / tests,
     };
   });
+}
+
+/** The overlap at a log p, where that is one and the same for all pairs; null where it is not, or where nothing can be as unlikely. */
+function commonThreshold(name: NullName, geometry: OverlapGeometry, logP: number): number | null {
+  if (name !== "rotation") {
+    return geometry.unit ? nullDistribution(name, geometry)?.threshold(logP) ?? null : null;
+  }
+  if (!geometry.direct || geometry.positions > 1) return null;
+  // One position: the Beta of both.
+  return nullDistribution("beta", geometry)?.threshold(logP) ?? null;
 }
 
 /**
  * Positions of the candidates that a correction looks at. Where only significant edges are wanted, those above alpha are not: they change
  * no verdict, and whether they were kept for another run must not show in any figure of this one.
  */
-function countedIn({ logP, distribution }: Candidates, { edges, logAlpha }: TestSettings): Uint32Array {
-  const at = new Uint32Array(distribution === null ? 0 : logP.length);
+function countedIn({ logP, tests }: Candidates, { edges, logAlpha }: TestSettings): Uint32Array {
+  const at = new Uint32Array(tests === 0 ? 0 : logP.length);
   let count = 0;
   const most = edges === "significant" ? logAlpha : 0;
   for (let i = 0; i < at.length; i++) if (logP[i]! <= most) at[count++] = i;

@@ -1,13 +1,14 @@
 /** Stage 3: the spectrum of a layer. */
 
 import type { Kernel, SvdOptions } from "../kernels/kernel.ts";
-import type { Layer, Unfolding } from "../model/layer.ts";
+import { type Layer, unfoldedShape, type Unfolding } from "../model/layer.ts";
 import type { Spectrum, Svd } from "../model/spectrum.ts";
 import { type Matrix, matrix } from "../model/tensor.ts";
+import { canonical, contentSeed, directions } from "./directions.ts";
 
 /**
  * Decomposes a layer's unfolded weight. A grouped layer is decomposed block by block; the spectra are merged, sorted by
- * singular value (ties by group), and each neuron remembers its group.
+ * singular value (ties by group), and each neuron remembers its group. Vectors that are arbitrary are made canonical (`directions.ts`).
  *
  * @param blocks as `unfold` returns them; may be overwritten, and their memory given away
  * @param options `rank`: only about so many leading triplets of each block
@@ -25,18 +26,23 @@ export async function spectrum(
     ...rank === undefined ? {} : { rank },
     ...subject === undefined ? {} : { subject },
   };
-  // The blocks are gone afterwards. Where all singular values come, they say it too.
+  // The blocks are gone afterwards. Where all singular values come, they say the norm too.
+  const seeds = blocks.map(contentSeed);
+  const shape = unfoldedShape(layer, unfolding);
   const norms = rank === undefined ? [] : blocks.map(({ data }) => frobeniusNorm(data));
   const parts: Svd[] = [];
-  for (const block of blocks) parts.push(await kernel.svd(block, options));
-  if (parts.length === 1) {
-    const only = parts[0]!;
-    const norm = norms[0] ?? frobeniusNorm(only.singularValues);
-    return { layer, unfolding, norm, ...only, group: new Int32Array(only.singularValues.length) };
+  for (const [at, block] of blocks.entries()) {
+    const found = await kernel.svd(block, options);
+    parts.push(await canonical(found, shape, seeds[at]!, kernel, signal === undefined ? {} : { signal }));
   }
-  const all = merged(layer, parts, unfolding);
+  const all = parts.length === 1 ? alone(parts[0]!) : merged(parts);
   const norm = frobeniusNorm(rank === undefined ? all.singularValues : Float64Array.from(norms));
-  return { ...all, norm, ...residualOf(parts, norms, norm) };
+  const residual = parts.length === 1 ? {} : residualOf(parts, norms, norm);
+  return { layer, unfolding, norm, ...all, ...residual, ...directions(all, shape, kernel.info.precision) };
+}
+
+function alone(only: Svd): Svd & Pick<Spectrum, "group"> {
+  return { ...only, group: new Int32Array(only.singularValues.length) };
 }
 
 /** The root of a sum of squares, without overflow. */
@@ -55,7 +61,7 @@ function residualOf(parts: readonly Svd[], norms: readonly number[], norm: numbe
   return { residual: Math.hypot(...parts.map(({ residual = 0 }, at) => residual * norms[at]! / norm)) };
 }
 
-function merged(layer: Layer, parts: readonly Svd[], unfolding: Unfolding): Omit<Spectrum, "norm"> {
+function merged(parts: readonly Svd[]): Svd & Pick<Spectrum, "group"> {
   const neurons = parts.flatMap((part, group) =>
     Array.from(part.singularValues, (s, at) => ({ s, at, group }))
   );
@@ -69,8 +75,6 @@ function merged(layer: Layer, parts: readonly Svd[], unfolding: Unfolding): Omit
     return out;
   };
   return {
-    layer,
-    unfolding,
     left: gather("left"),
     singularValues: Float64Array.from(neurons, ({ s }) => s),
     right: gather("right"),

@@ -9,8 +9,11 @@
 
 import { logBeta, logBetaSurvival, logGamma, logGammaSurvival } from "./special-functions.ts";
 
-/** `beta` is exact, `chi2` reproduces the reference program. */
-export type NullName = "beta" | "chi2";
+/**
+ * `rotation`: the channels of two layers have nothing to do with each other (`rotation-null.ts`). `beta` and `chi2` turn a kernel's spatial
+ * profile at random too; `beta` is exact, `chi2` reproduces the reference program.
+ */
+export type NullName = "rotation" | "beta" | "chi2";
 
 /** What the null distribution of a connection depends on. */
 export interface NullParameters {
@@ -36,7 +39,10 @@ export interface NullDistribution {
  * @returns null where there is nothing to test: both vectors live on one channel, every overlap is `rho`, `p = 1`
  * @throws {RangeError} when a parameter is not a positive integer
  */
-export function nullDistribution(name: NullName, parameters: NullParameters): NullDistribution | null {
+export function nullDistribution(
+  name: Exclude<NullName, "rotation">,
+  parameters: NullParameters,
+): NullDistribution | null {
   const { positions: z, testedChannels: N, otherChannels: Ns } = parameters;
   // By name: callers may pass an object that holds more than these.
   for (const [key, value] of Object.entries({ positions: z, testedChannels: N, otherChannels: Ns })) {

@@ -153,3 +153,22 @@ export function logGammaSurvival(a: number, x: number, logNormalizer = logGamma(
   }
   return Math.min(0, logPower + Math.log(fraction));
 }
+
+/**
+ * `ln P(a, x) = ln P(X <= x)` for `X ~ Gamma(a, 1)`, `x >= 0`: as exact near 0 as `logGammaSurvival` is far out, by the same series; above
+ * `a + 1` the complement is small and enters through `log1p`.
+ *
+ * @param logNormalizer `logGamma(a)`, where the caller has it already
+ * @returns in [-Infinity, 0]
+ */
+export function logGammaCdf(a: number, x: number, logNormalizer = logGamma(a)): number {
+  if (x <= 0) return -Infinity;
+  if (x >= a + 1) return Math.log1p(-Math.exp(logGammaSurvival(a, x, logNormalizer)));
+  let term = 1 / a;
+  let sum = term;
+  for (let k = 1; k <= MOST_STEPS && term > sum * CONVERGED; k++) {
+    term *= x / (a + k);
+    sum += term;
+  }
+  return Math.min(0, a * Math.log(x) - x - logNormalizer + Math.log(sum));
+}

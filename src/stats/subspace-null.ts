@@ -6,20 +6,14 @@
  * `prod x^((|P-Q|-1)/2) (1-x)^((|d-P-Q|-1)/2) prod |x_i - x_j|` (James 1954). Mean `PQ/d`, variance `2PQ(d-P)(d-Q) / (d^2 (d-1)(d+2))`.
  */
 
+import type { EnergyChance, EnergyMoments } from "../model/ports.ts";
 import { logBeta, logBetaCdf, logBetaSurvival } from "./special-functions.ts";
 
 /** An energy is known to an ulp of its range at best: no log p is infinite. */
 const LEAST_SHARE = 2 ** -53;
 
 /** The null distribution of an energy. */
-export interface SubspaceNull {
-  readonly mean: number;
-  readonly variance: number;
-  /** `ln P(E >= energy)`, at most 0, finite. */
-  logSurvival(energy: number): number;
-  /** `ln P(E <= energy)`, likewise. */
-  logCdf(energy: number): number;
-}
+export interface SubspaceNull extends EnergyMoments, EnergyChance {}
 
 /**
  * The null distribution of the energy of two subspaces. With one free angle it is a Beta; with two it is integrated; with more it is
@@ -39,18 +33,25 @@ export function subspaceNull(P: number, Q: number, d: number): SubspaceNull | nu
   if (free === 2) {
     const [apart, beyond] = [Math.abs(P - Q), Math.abs(d - P - Q)];
     return {
-      mean,
-      variance,
+      ...{ mean, variance, least: low, most: low + width },
       logSurvival: (energy) => twoAngles(beyond, apart, 2 - 2 * share(energy)),
       logCdf: (energy) => twoAngles(apart, beyond, 2 * share(energy)),
     };
   }
-  const m = (mean - low) / width;
+  return betaOnRange({ mean, variance, least: low, most: low + width });
+}
+
+/** The Beta of a mean and a variance on a range. @returns null where nothing can vary */
+export function betaOnRange({ mean, variance, least, most }: EnergyMoments): SubspaceNull | null {
+  const width = most - least;
+  const m = (mean - least) / width;
   const concentration = m * (1 - m) / (variance / (width * width)) - 1;
+  if (!(width > 0 && variance > 0 && concentration > 0)) return null;
   const [alpha, beta] = [m * concentration, (1 - m) * concentration];
+  const share = (energy: number) =>
+    Math.min(1 - LEAST_SHARE, Math.max(LEAST_SHARE, (energy - least) / width));
   return {
-    mean,
-    variance,
+    ...{ mean, variance, least, most },
     logSurvival: (energy) => logBetaSurvival(alpha, beta, share(energy)),
     logCdf: (energy) => logBetaCdf(alpha, beta, share(energy)),
   };

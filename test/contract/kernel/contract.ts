@@ -242,6 +242,41 @@ export function kernelContract(name: ComputingKernelName): void {
       await kernel.dispose();
     });
 
+    it("makes rows orthonormal, each along the row that it was", async () => {
+      const kernel = await open();
+      for (const [m, n] of [[1, 1], [1, 7], [5, 5], [30, 30], [40, 90]] as const) {
+        const rows = normalMatrix(m, n, 31);
+        const found = await kernel.orthonormalize(copyOf(rows));
+        for (let i = 0; i < m; i++) {
+          expect(rowDot(found, i, rows, i)).toBeGreaterThan(0);
+          // The basis is Gram and Schmidt's: a row has nothing of those behind it.
+          for (let j = 0; j < m; j++) {
+            expect(rowDot(found, i, found, j)).toBeCloseTo(i === j ? 1 : 0, 12);
+            if (j > i) expect(rowDot(found, j, rows, i)).toBeCloseTo(0, 10);
+          }
+        }
+      }
+      await expect(kernel.orthonormalize(normalMatrix(3, 2, 1))).rejects.toThrow(/found 3 rows of 2 numbers/);
+      await kernel.dispose();
+    });
+
+    it("finds the eigenvalues of a Gram matrix: the squares of the singular values", async () => {
+      const kernel = await open();
+      for (const [m, n] of [[1, 3], [6, 20], [30, 12], [65, 80]] as const) {
+        const rows = normalMatrix(m, n, 41);
+        const gram = await kernel.multiply(rows, rows, { transposeB: true });
+        const found = await kernel.eigenvalues(gram);
+        const { singularValues } = await kernel.svd(copyOf(rows));
+        const wanted = Float64Array.from({ length: m }, (_, at) => (singularValues[m - 1 - at] ?? 0) ** 2);
+        expect(found).toHaveLength(m);
+        found.forEach((value, at) =>
+          expect(value / wanted[m - 1]!).toBeCloseTo(wanted[at]! / wanted[m - 1]!, 12)
+        );
+      }
+      await expect(kernel.eigenvalues(normalMatrix(3, 2, 1))).rejects.toThrow(/found a 3 x 2 matrix/);
+      await kernel.dispose();
+    });
+
     it("multiplies, and by the transpose", async () => {
       const kernel = await open();
       for (const [m, k, n] of [[1, 1, 1], [3, 5, 2], [17, 31, 13], [64, 9, 65]] as const) {

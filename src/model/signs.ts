@@ -1,6 +1,8 @@
 /** The sign convention of singular vectors, shared by every kernel. */
 
-import type { Matrix } from "../model/tensor.ts";
+import type { Matrix } from "./tensor.ts";
+
+type Numbers = Float64Array | Float32Array;
 
 /**
  * Turns each pair of singular vectors so that the largest-magnitude entry of `u_j` is positive, the first one on a tie.
@@ -27,6 +29,19 @@ function largest(values: Float64Array, from: number, to: number): number {
   return found;
 }
 
-function negate(values: Float64Array, from: number, to: number): void {
+function negate(values: Numbers, from: number, to: number): void {
   for (let at = from; at < to; at++) values[at] = -values[at]!;
+}
+
+/**
+ * Turns the sign of each row whose inner product with the same row of `wanted` is negative: a factorization leaves signs open.
+ *
+ * @param data of rows of `cols` numbers each
+ */
+export function alignRows(data: Numbers, wanted: Numbers, cols: number): void {
+  for (let from = 0; from < data.length; from += cols) {
+    let inner = 0;
+    for (let at = from; at < from + cols; at++) inner += data[at]! * wanted[at]!;
+    if (inner < 0) negate(data, from, from + cols);
+  }
 }

@@ -1,0 +1,196 @@
+/**
+ * The null distribution of each pair of a connection: what its overlap would be by chance.
+ *
+ * Under the rotation null one vector of a pair is turned, and the other carried through the channel map into its support. In `svr` the
+ * source's is turned and the target's, with its positions, is carried; `cosvr` is the mirror image. Where the turned one would have a single
+ * channel (depthwise) the other one is turned instead, and what is carried is that channel. So distributions differ from neuron to neuron.
+ * Under `beta` and `chi2` all pairs of a connection have one distribution, of `overlap / rho`.
+ */
+
+import type { Connection } from "../model/layer.ts";
+import type { Spectrum } from "../model/spectrum.ts";
+import { nullDistribution, type NullName } from "../stats/null-distribution.ts";
+import { type RotationNull, rotationNulls } from "../stats/rotation-null.ts";
+import { symmetricEigenvalues } from "../stats/symmetric-eigenvalues.ts";
+import { carriedVector, type Support, supports, wholeSupport } from "./carried.ts";
+import type { OverlapBlock } from "./overlap.ts";
+import type { OverlapGeometry } from "./overlap-geometry.ts";
+
+/** Eigenvalues up to here are rounding in vectors that have no channel in common. */
+const NO_OVERLAP = 1e-28;
+
+/** An overlap is known to an ulp at best, so a ratio of 1 counts as one ulp less: p-values stay above 0. */
+const LARGEST_RATIO = 1 - 2 ** -53;
+
+/** A null distribution, with the overlap from which on its p matters. */
+export interface PairNull {
+  /** The expected overlap. */
+  readonly mean: number;
+  /** Whether the overlap can vary; else there is nothing to test. */
+  readonly tested: boolean;
+  /** Overlaps below need no p: theirs is above the level. */
+  readonly least: number;
+  /** `ln P(X >= overlap)`. */
+  logSurvival(overlap: number): number;
+}
+
+/** The null distributions of all pairs of a connection, or of some of its target neurons. */
+export interface PairNulls {
+  /** Whether they are of `overlap / rho` and not of the overlap. */
+  readonly ofRatio: boolean;
+  /** Whether neurons with `rho = 0` are no pair; else `of` tells. */
+  readonly byRho: boolean;
+  /** Per source neuron its place in what `of` returns. */
+  readonly places: Int32Array;
+  /** The distributions of a target neuron's pairs; null where two neurons are no pair. */
+  of(target: number): readonly (PairNull | null)[];
+}
+
+/**
+ * The null distributions of a connection's pairs.
+ *
+ * @param level `ln p` up to which p-values are asked for
+ */
+export function pairNulls(
+  name: NullName,
+  connection: Connection,
+  source: Spectrum,
+  target: Spectrum,
+  geometry: OverlapGeometry,
+  level: number,
+): PairNulls {
+  if (name !== "rotation") return commonNulls(name, source, geometry, level);
+  const svr = source.unfolding === "svr";
+  const [carried, turned] = svr ? [target, source] : [source, target];
+  const nulls = rotationNulls(geometry.turnedChannels);
+  const made = (eigenvalues: Float64Array): PairNull | null => {
+    if (eigenvalues.length === 0) return null;
+    const mean = eigenvalues.reduce((sum, value) => sum + value, 0) / geometry.turnedChannels;
+    return pairNull(mean, nulls(eigenvalues), level);
+  };
+  const zeros = new Int32Array(source.group.length);
+  if (geometry.otherChannels === 1) {
+    // The carried vector's own channels are turned; the other one is a single channel, met `rho` times.
+    const whole = wholeSupport(carried);
+    const one = remembered((neuron) => [made(eigenvaluesOf(carried, neuron, whole))]);
+    if (svr) return { ofRatio: true, byRho: true, places: zeros, of: one };
+    const all = Array.from(carried.group.keys(), (neuron) => one(neuron)[0]!);
+    return { ofRatio: true, byRho: true, places: Int32Array.from(carried.group.keys()), of: () => all };
+  }
+  const maps = supports(connection, source, target);
+  const byGroup = remembered((neuron) =>
+    maps[carried.group[neuron]!]!.map((map) =>
+      map === null ? null : made(eigenvaluesOf(carried, neuron, map))
+    )
+  );
+  if (svr) return { ofRatio: false, byRho: false, places: turned.group, of: byGroup };
+  const table = Array.from(carried.group.keys(), byGroup);
+  const groups = Array.from({ length: target.layer.groups }, (_, group) => table.map((row) => row[group]!));
+  return {
+    ofRatio: false,
+    byRho: false,
+    places: Int32Array.from(carried.group.keys()),
+    of: (neuron) => groups[target.group[neuron]!]!,
+  };
+}
+
+/** Each neuron's distributions are made once: its row is looked at for its expectation, and for candidates. */
+function remembered(make: (neuron: number) => (PairNull | null)[]): (neuron: number) => (PairNull | null)[] {
+  const known: (PairNull | null)[][] = [];
+  return (neuron) => known[neuron] ??= make(neuron);
+}
+
+/** The same for every pair. */
+function commonNulls(
+  name: "beta" | "chi2",
+  source: Spectrum,
+  geometry: OverlapGeometry,
+  level: number,
+): PairNulls {
+  const distribution = nullDistribution(name, geometry);
+  const { testedChannels: N, otherChannels: Ns } = geometry;
+  const threshold = level < 0 ? distribution?.threshold(level) ?? Infinity : 0;
+  const only: PairNull = {
+    mean: 1 / (N > 1 ? N : Ns),
+    tested: distribution !== null,
+    // A hair lower: the verdict is taken on the log p.
+    least: threshold * (1 - 1e-12),
+    logSurvival: (ratio) => distribution?.logSurvival(Math.min(LARGEST_RATIO, ratio)) ?? 0,
+  };
+  const places = new Int32Array(source.group.length);
+  // On a single channel the overlap is rho itself, and the null speaks of it as it is.
+  return { ofRatio: N > 1, byRho: true, places, of: () => [only] };
+}
+
+function pairNull(mean: number, found: RotationNull | null, level: number): PairNull {
+  let least: number | null = null;
+  return {
+    mean,
+    tested: found !== null,
+    get least() {
+      return least ??= level < 0 ? found?.lowerThreshold(level) ?? Infinity : 0;
+    },
+    logSurvival: (overlap) => found?.logSurvival(overlap) ?? 0,
+  };
+}
+
+/**
+ * The expected overlap of every pair of a block of rows.
+ *
+ * @param rho as of the block; null where it is 1 for all
+ * @returns `rows x sources`
+ */
+export function expectedOverlaps(
+  nulls: PairNulls,
+  { first, rows, rho }: Pick<OverlapBlock, "first" | "rows" | "rho">,
+): Float64Array {
+  const sources = nulls.places.length;
+  const out = new Float64Array(rows * sources);
+  for (let row = 0, at = 0; row < rows; row++) {
+    const distributions = nulls.of(first + row);
+    for (let source = 0; source < sources; source++, at++) {
+      const mean = distributions[nulls.places[source]!]?.mean ?? 0;
+      const share = rho === null ? 1 : rho[at]!;
+      out[at] = nulls.ofRatio ? mean * share : share > 0 || !nulls.byRho ? mean : 0;
+    }
+  }
+  return out;
+}
+
+/** The eigenvalues of `V' V`, `V` a carried vector by places and positions: of the smaller of both Gram matrices, the others are 0; empty where nothing but rounding is carried. */
+function eigenvaluesOf(carried: Spectrum, neuron: number, support: Support): Float64Array {
+  const { values, starts } = carriedVector(carried, neuron, support);
+  const z = carried.layer.positions;
+  const found = starts.length <= z
+    ? symmetricEigenvalues(gramOfRows(values, starts, z), starts.length)
+    : symmetricEigenvalues(gramOfColumns(values, starts, z), z);
+  return (found.at(-1) ?? 0) > NO_OVERLAP ? found.map((value) => Math.max(0, value)) : new Float64Array(0);
+}
+
+/** `z x z`, lower triangle: inner products between positions. */
+function gramOfColumns(values: Float64Array, starts: Int32Array, z: number): Float64Array {
+  const gram = new Float64Array(z * z);
+  for (let c = 0; c < starts.length; c++) addOuter(gram, values, starts[c]!, z);
+  return gram;
+}
+
+function addOuter(gram: Float64Array, values: Float64Array, at: number, z: number): void {
+  for (let k = 0; k < z; k++) {
+    const value = values[at + k]!;
+    for (let l = 0; l <= k; l++) gram[k * z + l]! += value * values[at + l]!;
+  }
+}
+
+/** Lower triangle: inner products between places. */
+function gramOfRows(values: Float64Array, starts: Int32Array, z: number): Float64Array {
+  const n = starts.length;
+  const gram = new Float64Array(n * n);
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j <= i; j++) {
+      let sum = 0;
+      for (let k = 0; k < z; k++) sum += values[starts[i]! + k]! * values[starts[j]! + k]!;
+      gram[i * n + j] = sum;
+    }
+  }
+  return gram;
+}
