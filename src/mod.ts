@@ -11,9 +11,9 @@
 export { ConfigError } from "../config/document.ts";
 export { loadRunConfig, loadTopology, runConfigOf } from "../config/load.ts";
 export type { RunConfig, RunConfigInput } from "../config/schema.ts";
-export { openLadybugReader } from "../connectors/sinks/ladybug-reader.ts";
-export { openNeo4jReader } from "../connectors/sinks/neo4j-reader.ts";
-export type { Neo4jChoices } from "../connectors/sinks/neo4j-settings.ts";
+export { openLadybugReader } from "../connectors/readers/ladybug-reader.ts";
+export { openNeo4jReader } from "../connectors/readers/neo4j-reader.ts";
+export type { Neo4jChoices } from "../connectors/sinks/neo4j/neo4j-settings.ts";
 export { type SinkChoices, type SinkName, SINKS } from "../connectors/sinks/registry.ts";
 export { resolveModels } from "../connectors/sources/collection.ts";
 export { openSynthetic, type SyntheticSpec } from "../connectors/sources/synthetic.ts";

@@ -6,8 +6,8 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { openLake } from "../../connectors/lake/open.ts";
 import { graphRows } from "../../connectors/sinks/graph-schema.ts";
-import { importArguments, ImportCsv } from "../../connectors/sinks/import-csv.ts";
-import { readTable, storedModels } from "../../connectors/sinks/run-tables.ts";
+import { importArguments, ImportCsv } from "../../connectors/sinks/neo4j/import-csv.ts";
+import { readTable, storedModels } from "../../connectors/readers/run-tables.ts";
 import { show } from "../model/errors.ts";
 import { TABLE_NAMES } from "../model/tables.ts";
 

@@ -4,7 +4,7 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { LakePlace } from "../../connectors/lake/place.ts";
-import type { StoredModel } from "../../connectors/sinks/run-tables.ts";
+import type { StoredModel } from "../../connectors/readers/run-tables.ts";
 import { codeOf, messageOf } from "../model/errors.ts";
 import type { PictureData, PicturedTest } from "../viewer/picture-data.ts";
 

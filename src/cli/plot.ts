@@ -3,7 +3,7 @@
 import { extname, resolve } from "node:path";
 import { openLake } from "../../connectors/lake/open.ts";
 import type { LakePlace } from "../../connectors/lake/place.ts";
-import { readTable, type StoredModel, storedModels } from "../../connectors/sinks/run-tables.ts";
+import { readTable, type StoredModel, storedModels } from "../../connectors/readers/run-tables.ts";
 import { writeWhole } from "../../connectors/whole-files.ts";
 import { show } from "../model/errors.ts";
 import type { TableBatch } from "../model/tables.ts";

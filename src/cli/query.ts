@@ -3,8 +3,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigError } from "../../config/document.ts";
-import { GRAPH_FILE } from "../../connectors/sinks/ladybug.ts";
-import { openLadybugReader } from "../../connectors/sinks/ladybug-reader.ts";
+import { GRAPH_FILE } from "../../connectors/sinks/ladybug/ladybug.ts";
+import { openLadybugReader } from "../../connectors/readers/ladybug-reader.ts";
 import { messageOf } from "../model/errors.ts";
 import type { GraphReader, QueryAnswer } from "../model/ports.ts";
 import { formatAnswer } from "./answer.ts";
@@ -56,7 +56,7 @@ async function ask(cypher: string | undefined, options: QueryOptions): Promise<Q
 /** Opens the graph that the options name. */
 export async function openReader(options: QueryOptions): Promise<GraphReader> {
   if (options.graph === "embedded") return await openLadybugReader(join(options.out, GRAPH_FILE));
-  const { openNeo4jReader } = await import("../../connectors/sinks/neo4j-reader.ts");
+  const { openNeo4jReader } = await import("../../connectors/readers/neo4j-reader.ts");
   return await openNeo4jReader(serverChoices(withServer(options).neo4j));
 }
 

@@ -3,8 +3,8 @@
 import { join, relative } from "node:path";
 import type { LoadedConfig } from "../../config/load.ts";
 import type { RunConfig } from "../../config/schema.ts";
-import { GRAPH_FILE } from "../../connectors/sinks/ladybug.ts";
-import { openLadybugReader } from "../../connectors/sinks/ladybug-reader.ts";
+import { GRAPH_FILE } from "../../connectors/sinks/ladybug/ladybug.ts";
+import { openLadybugReader } from "../../connectors/readers/ladybug-reader.ts";
 import { P_VALUE_MEANING } from "../analysis/report.ts";
 import { formatAnswer } from "./answer.ts";
 import type { Progress } from "./progress.ts";
@@ -55,7 +55,7 @@ async function sampleQuery(
   const query = await loadQuery(SAMPLE_QUERY);
   return async (model) => {
     const reader = config.graph === "neo4j"
-      ? await (await import("../../connectors/sinks/neo4j-reader.ts")).openNeo4jReader(
+      ? await (await import("../../connectors/readers/neo4j-reader.ts")).openNeo4jReader(
         serverChoices(config.neo4j),
       )
       : await openLadybugReader(join(out, GRAPH_FILE));

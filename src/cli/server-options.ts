@@ -7,7 +7,7 @@ import {
   type Neo4jChoices,
   type Neo4jSettings,
   neo4jSettings,
-} from "../../connectors/sinks/neo4j-settings.ts";
+} from "../../connectors/sinks/neo4j/neo4j-settings.ts";
 import { messageOf } from "../model/errors.ts";
 
 /** What the options hold, by commander's names. There is none for a password: a command line is seen by all. */

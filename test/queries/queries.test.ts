@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { folderLake } from "../../connectors/lake/folder.ts";
-import { openNeo4jReader } from "../../connectors/sinks/neo4j-reader.ts";
+import { openNeo4jReader } from "../../connectors/readers/neo4j-reader.ts";
 import { SINKS } from "../../connectors/sinks/registry.ts";
-import { readTable, storedModels } from "../../connectors/sinks/run-tables.ts";
+import { readTable, storedModels } from "../../connectors/readers/run-tables.ts";
 import {
   askQuery,
   bindQuery,
