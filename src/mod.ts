@@ -58,12 +58,12 @@ export type {
   SkippedConnection,
   SpectrumJob,
 } from "./flow/jobs.ts";
-export { nullControl } from "./flow/control-operator.ts";
-export { significance, type SignificanceSettings, weight } from "./flow/edge-operators.ts";
-export { overlap } from "./flow/overlap-operator.ts";
+export { nullControl } from "./flow/operators/control-operator.ts";
+export { significance, type SignificanceSettings, weight } from "./flow/operators/edge-operators.ts";
+export { overlap } from "./flow/operators/overlap-operator.ts";
 export { type PipelineSettings, spectralGraph } from "./flow/pipeline.ts";
-export { type ModelResult, sinks, type SinkSettings, type StrongEdge } from "./flow/sinks.ts";
-export { layers, svd, unfold } from "./flow/spectrum-operators.ts";
+export { type ModelResult, sinks, type SinkSettings, type StrongEdge } from "./flow/operators/sinks.ts";
+export { layers, svd, unfold } from "./flow/operators/spectrum-operators.ts";
 export type { Workshop } from "./flow/workshop.ts";
 export type { Kernel, KernelInfo } from "./kernels/kernel.ts";
 export { type KernelName, openKernel } from "./kernels/select.ts";

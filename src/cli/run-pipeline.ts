@@ -6,7 +6,7 @@ import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type LoadedConfig, runConfigOf } from "../../config/load.ts";
 import type { RunConfigInput } from "../../config/schema.ts";
-import { OverlapCache } from "../flow/overlap-cache.ts";
+import { OverlapCache } from "../flow/spectra/overlap-cache.ts";
 import type { SpectrumEvent } from "../flow/workshop.ts";
 import { VERSION } from "../version.ts";
 import { LazyWorkshop } from "./lazy-workshop.ts";

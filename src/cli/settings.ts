@@ -9,7 +9,7 @@ import { DEFAULTS } from "../../config/defaults.ts";
 import type { RunConfig } from "../../config/schema.ts";
 import { measureOverlap } from "../analysis/overlap-measures.ts";
 import type { TestReport } from "../analysis/findings/facts.ts";
-import type { SignificanceSettings } from "../flow/edge-operators.ts";
+import type { SignificanceSettings } from "../flow/operators/edge-operators.ts";
 import { messageOf } from "../model/errors.ts";
 import type { InputFile, ModelHeader } from "../model/ports.ts";
 import { SCHEMA_VERSION } from "../model/tables.ts";

@@ -11,7 +11,7 @@ import type { Matrix } from "../model/tensor.ts";
 import type { OverlapGeometry } from "../stages/overlap-geometry.ts";
 import type { Candidates } from "../stages/candidates.ts";
 import type { OverlapMeasures } from "../model/graph.ts";
-import type { SpectrumHandle, SpectrumValues } from "./spectrum-store.ts";
+import type { SpectrumHandle, SpectrumValues } from "./spectra/spectrum-store.ts";
 
 /** A layer of a model, about to be read. */
 export interface LayerJob {

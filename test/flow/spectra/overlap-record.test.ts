@@ -2,9 +2,9 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { packed, unpacked } from "../../src/flow/packed.ts";
-import { run } from "../../src/mod.ts";
-import { rowsIn } from "../integration/left-behind.ts";
+import { packed, unpacked } from "../../../src/flow/spectra/packed.ts";
+import { run } from "../../../src/mod.ts";
+import { rowsIn } from "../../integration/left-behind.ts";
 
 let folder = "";
 beforeAll(async () => {

@@ -4,8 +4,8 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { KeyedFiles } from "../../src/flow/keyed-files.ts";
-import { writeNew } from "../../src/flow/new-file.ts";
+import { KeyedFiles } from "../../../src/flow/spectra/keyed-files.ts";
+import { writeNew } from "../../../src/flow/spectra/new-file.ts";
 
 let folder = "";
 beforeEach(async () => {

@@ -1,11 +1,11 @@
 /** The null control as an RxJS operator between `svd` and `overlap`. */
 
 import { concatMap, type OperatorFunction } from "rxjs";
-import { unfoldedShape, type Unfolding } from "../model/layer.ts";
-import { matrix } from "../model/tensor.ts";
-import { controlPlan, haarFrames } from "../stages/null-control.ts";
-import type { SpectrumJob } from "./jobs.ts";
-import type { Workshop } from "./workshop.ts";
+import { unfoldedShape, type Unfolding } from "../../model/layer.ts";
+import { matrix } from "../../model/tensor.ts";
+import { controlPlan, haarFrames } from "../../stages/null-control.ts";
+import type { SpectrumJob } from "../jobs.ts";
+import type { Workshop } from "../workshop.ts";
 
 /**
  * Spectrum -> the same with a control beside it, in order: the same singular values, and a Haar frame in place of each of its two sets of

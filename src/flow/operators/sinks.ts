@@ -12,14 +12,14 @@ import {
   type OperatorFunction,
   throwError,
 } from "rxjs";
-import type { ConnectionSummary } from "../model/graph.ts";
-import type { Connection, Layer, LayerGraph, Skipped } from "../model/layer.ts";
-import type { ModelMeasures } from "../model/measures.ts";
-import type { Model, ModelHeader, ModelMeasurer, ModelSink, Sink, WrittenFile } from "../model/ports.ts";
-import { type Row, TABLE_NAMES, type TableBatch, type TableName, TABLES } from "../model/tables.ts";
-import { GatheredRows } from "./gathered-rows.ts";
-import type { ConnectionEdges, EdgeJob, LayerResult, SkippedConnection } from "./jobs.ts";
-import { edgeBatch, modelBatch, ModelTables } from "./model-tables.ts";
+import type { ConnectionSummary } from "../../model/graph.ts";
+import type { Connection, Layer, LayerGraph, Skipped } from "../../model/layer.ts";
+import type { ModelMeasures } from "../../model/measures.ts";
+import type { Model, ModelHeader, ModelMeasurer, ModelSink, Sink, WrittenFile } from "../../model/ports.ts";
+import { type Row, TABLE_NAMES, type TableBatch, type TableName, TABLES } from "../../model/tables.ts";
+import { GatheredRows } from "../gathered-rows.ts";
+import type { ConnectionEdges, EdgeJob, LayerResult, SkippedConnection } from "../jobs.ts";
+import { edgeBatch, modelBatch, ModelTables } from "../model-tables.ts";
 
 /** A strong edge, for the report. */
 export interface StrongEdge {

@@ -1,7 +1,7 @@
 /** Spectra of earlier runs, a file each, within a limit of bytes: those that were not asked for longest go first. */
 
 import { open } from "node:fs/promises";
-import { messageOf } from "../model/errors.ts";
+import { messageOf } from "../../model/errors.ts";
 import { DirectWriter } from "./direct-writer.ts";
 import { KeyedFiles, type KeyedFolder } from "./keyed-files.ts";
 import { writeNew } from "./new-file.ts";

@@ -1,22 +1,22 @@
 /** From a model to its spectra, as RxJS operators: `of(model).pipe(layers(), unfold("svr"), svd(…))`. */
 
 import { concatMap, defer, finalize, from, map, mergeMap, type OperatorFunction } from "rxjs";
-import { messageOf } from "../model/errors.ts";
-import { type LayerGraph, rankOf, unfoldedShape, type Unfolding } from "../model/layer.ts";
-import type { Model } from "../model/ports.ts";
-import type { Spectrum } from "../model/spectrum.ts";
-import { type Matrix, release } from "../model/tensor.ts";
-import { channelFactors, scale } from "../stages/fold.ts";
-import { layerNeed } from "../stages/memory-needs.ts";
-import { layerGraph, type LayerSettings } from "../stages/layers.ts";
-import { unfold as unfoldWeight } from "../stages/unfold.ts";
-import type { Grant } from "./budget.ts";
-import { decomposed } from "./decomposition.ts";
-import type { LayerJob, MatrixJob, SpectrumJob } from "./jobs.ts";
-import type { Turn } from "./read-ahead.ts";
-import type { DigestedSpectrum } from "./spectrum-file.ts";
-import { spectrumKey } from "./spectrum-key.ts";
-import type { Workshop } from "./workshop.ts";
+import { messageOf } from "../../model/errors.ts";
+import { type LayerGraph, rankOf, unfoldedShape, type Unfolding } from "../../model/layer.ts";
+import type { Model } from "../../model/ports.ts";
+import type { Spectrum } from "../../model/spectrum.ts";
+import { type Matrix, release } from "../../model/tensor.ts";
+import { channelFactors, scale } from "../../stages/fold.ts";
+import { layerNeed } from "../../stages/memory-needs.ts";
+import { layerGraph, type LayerSettings } from "../../stages/layers.ts";
+import { unfold as unfoldWeight } from "../../stages/unfold.ts";
+import type { Grant } from "../budget.ts";
+import { decomposed } from "../decomposition.ts";
+import type { LayerJob, MatrixJob, SpectrumJob } from "../jobs.ts";
+import type { Turn } from "../read-ahead.ts";
+import type { DigestedSpectrum } from "../spectra/spectrum-file.ts";
+import { spectrumKey } from "../spectra/spectrum-key.ts";
+import type { Workshop } from "../workshop.ts";
 
 /** Model -> its layers, in order. @param settings or the model's layer graph, where it is known already */
 export function layers(

@@ -1,13 +1,13 @@
 /** From spectra to the connections between them, as an RxJS operator: `spectra.pipe(overlap(…))`. */
 
 import { defer, mergeMap, of, type OperatorFunction } from "rxjs";
-import type { Connection, Layer } from "../model/layer.ts";
-import { controlledEnds } from "../stages/null-control.ts";
-import { connectionWorkspace } from "../stages/memory-needs.ts";
-import { ConnectionQueue } from "./connection-queue.ts";
-import type { ConnectionJob, ConnectionKind, SkippedConnection, SpectrumJob } from "./jobs.ts";
-import type { SpectrumHandle, SpectrumStore } from "./spectrum-store.ts";
-import type { Workshop } from "./workshop.ts";
+import type { Connection, Layer } from "../../model/layer.ts";
+import { controlledEnds } from "../../stages/null-control.ts";
+import { connectionWorkspace } from "../../stages/memory-needs.ts";
+import { ConnectionQueue } from "../connection-queue.ts";
+import type { ConnectionJob, ConnectionKind, SkippedConnection, SpectrumJob } from "../jobs.ts";
+import type { SpectrumHandle, SpectrumStore } from "../spectra/spectrum-store.ts";
+import type { Workshop } from "../workshop.ts";
 
 /**
  * Spectrum -> itself, and each connection (behind it its null control, where the spectra have one) as soon as both its ends have come by and all connections into its source that are in the order

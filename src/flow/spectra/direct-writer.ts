@@ -6,8 +6,8 @@
 import { constants } from "node:fs";
 import { type FileHandle, open, rm, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
-import { codeOf } from "../model/errors.ts";
-import { Turns } from "../model/turns.ts";
+import { codeOf } from "../../model/errors.ts";
+import { Turns } from "../../model/turns.ts";
 
 /** Addresses, offsets and lengths must be multiples of a sector, which has 512 or 4096 bytes. */
 const SECTOR = 4096;

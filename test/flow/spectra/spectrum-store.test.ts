@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { ByteBudget } from "../../src/flow/budget.ts";
-import { type SpectrumHandle, SpectrumStore } from "../../src/flow/spectrum-store.ts";
-import { type Spectrum, spectrumBytes } from "../../src/model/spectrum.ts";
-import { layerOf, spectrumOf } from "../layer-fixture.ts";
+import { ByteBudget } from "../../../src/flow/budget.ts";
+import { type SpectrumHandle, SpectrumStore } from "../../../src/flow/spectra/spectrum-store.ts";
+import { type Spectrum, spectrumBytes } from "../../../src/model/spectrum.ts";
+import { layerOf, spectrumOf } from "../../layer-fixture.ts";
 
 let folder = "";
 beforeEach(async () => {

@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import { codeOf } from "../model/errors.ts";
+import { codeOf } from "../../model/errors.ts";
 
 /** In a folder that runs share, another may be writing a file; one that it has not touched for so long (ms) is nobody's. */
 const ABANDONED = 3600 * 1000;

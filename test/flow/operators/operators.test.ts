@@ -3,18 +3,18 @@
 import { map, type Observable } from "rxjs";
 import { TestScheduler } from "rxjs/testing";
 import { describe, expect, it } from "vitest";
-import { measureOverlap } from "../../src/analysis/overlap-measures.ts";
-import { openSynthetic } from "../../connectors/sources/synthetic.ts";
-import type { ConnectionJob, EdgeJob, SkippedConnection, SpectrumJob } from "../../src/flow/jobs.ts";
-import { significance, weight } from "../../src/flow/edge-operators.ts";
-import { overlap } from "../../src/flow/overlap-operator.ts";
-import { layers, unfold } from "../../src/flow/spectrum-operators.ts";
-import type { Workshop } from "../../src/flow/workshop.ts";
-import { openWorkshop } from "../../src/cli/workshop.ts";
-import type { LayerGraph } from "../../src/model/layer.ts";
-import type { Model } from "../../src/model/ports.ts";
-import { matrix } from "../../src/model/tensor.ts";
-import { connectionOf, layerOf } from "../layer-fixture.ts";
+import { measureOverlap } from "../../../src/analysis/overlap-measures.ts";
+import { openSynthetic } from "../../../connectors/sources/synthetic.ts";
+import type { ConnectionJob, EdgeJob, SkippedConnection, SpectrumJob } from "../../../src/flow/jobs.ts";
+import { significance, weight } from "../../../src/flow/operators/edge-operators.ts";
+import { overlap } from "../../../src/flow/operators/overlap-operator.ts";
+import { layers, unfold } from "../../../src/flow/operators/spectrum-operators.ts";
+import type { Workshop } from "../../../src/flow/workshop.ts";
+import { openWorkshop } from "../../../src/cli/workshop.ts";
+import type { LayerGraph } from "../../../src/model/layer.ts";
+import type { Model } from "../../../src/model/ports.ts";
+import { matrix } from "../../../src/model/tensor.ts";
+import { connectionOf, layerOf } from "../../layer-fixture.ts";
 
 const model = openSynthetic({
   seed: 3,

@@ -2,11 +2,11 @@ import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type CacheOptions, SpectrumCache } from "../../src/flow/spectrum-cache.ts";
-import { fileBytes } from "../../src/flow/spectrum-file.ts";
-import { spectrumKey } from "../../src/flow/spectrum-key.ts";
-import { matrix } from "../../src/model/tensor.ts";
-import { layerOf, spectrumOf } from "../layer-fixture.ts";
+import { type CacheOptions, SpectrumCache } from "../../../src/flow/spectra/spectrum-cache.ts";
+import { fileBytes } from "../../../src/flow/spectra/spectrum-file.ts";
+import { spectrumKey } from "../../../src/flow/spectra/spectrum-key.ts";
+import { matrix } from "../../../src/model/tensor.ts";
+import { layerOf, spectrumOf } from "../../layer-fixture.ts";
 
 let folder = "";
 beforeEach(async () => {

@@ -1,14 +1,14 @@
 /** From connections to weighted edges, as RxJS operators: `spectra.pipe(overlap(…), significance(…), weight(…))`. */
 
 import { concatMap, defer, from, map, mergeMap, type Observable, type OperatorFunction } from "rxjs";
-import type { EdgeColumns, NearKernels } from "../model/graph.ts";
-import type { MeasureOverlap, ModelMeasurer } from "../model/ports.ts";
-import { release } from "../model/tensor.ts";
-import { seeOverlaps } from "../stages/overlap-parts.ts";
-import { nearKernels, nearKernelTests } from "../stages/near-kernels.ts";
-import { type Candidates, releaseCandidates, type TestSettings } from "../stages/candidates.ts";
-import { chosen, decide, linking, sigmas, type Verdicts } from "../stages/significance.ts";
-import type { EdgeWeight } from "../stages/weight.ts";
+import type { EdgeColumns, NearKernels } from "../../model/graph.ts";
+import type { MeasureOverlap, ModelMeasurer } from "../../model/ports.ts";
+import { release } from "../../model/tensor.ts";
+import { seeOverlaps } from "../../stages/overlap-parts.ts";
+import { nearKernels, nearKernelTests } from "../../stages/near-kernels.ts";
+import { type Candidates, releaseCandidates, type TestSettings } from "../../stages/candidates.ts";
+import { chosen, decide, linking, sigmas, type Verdicts } from "../../stages/significance.ts";
+import type { EdgeWeight } from "../../stages/weight.ts";
 import type {
   ConnectionEdges,
   ConnectionEnds,
@@ -16,8 +16,8 @@ import type {
   EdgeJob,
   OverlapResult,
   SeenConnection,
-} from "./jobs.ts";
-import type { Workshop } from "./workshop.ts";
+} from "../jobs.ts";
+import type { Workshop } from "../workshop.ts";
 
 type AnyConnection =
   | ConnectionJob

@@ -3,9 +3,9 @@
 import { mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { type Spectrum, spectrumBytes } from "../model/spectrum.ts";
-import { matrix, release } from "../model/tensor.ts";
-import type { ByteBudget, Grant } from "./budget.ts";
+import { type Spectrum, spectrumBytes } from "../../model/spectrum.ts";
+import { matrix, release } from "../../model/tensor.ts";
+import type { ByteBudget, Grant } from "../budget.ts";
 import { writeParts } from "./new-file.ts";
 
 interface Shape {

@@ -5,16 +5,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { lastValueFrom, tap } from "rxjs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openSynthetic } from "../../connectors/sources/synthetic.ts";
-import { measureModel } from "../../src/analysis/model-measures.ts";
-import { measureOverlap } from "../../src/analysis/overlap-measures.ts";
-import { openWorkshop } from "../../src/cli/workshop.ts";
-import { spectralGraph } from "../../src/flow/pipeline.ts";
-import type { Unfolding } from "../../src/model/layer.ts";
-import type { Model } from "../../src/model/ports.ts";
-import type { Row } from "../../src/model/tables.ts";
-import { chernoffExponent, criticalExponent } from "../calibration/sampling-error.ts";
-import { memorySink } from "../memory-sink.ts";
+import { openSynthetic } from "../../../connectors/sources/synthetic.ts";
+import { measureModel } from "../../../src/analysis/model-measures.ts";
+import { measureOverlap } from "../../../src/analysis/overlap-measures.ts";
+import { openWorkshop } from "../../../src/cli/workshop.ts";
+import { spectralGraph } from "../../../src/flow/pipeline.ts";
+import type { Unfolding } from "../../../src/model/layer.ts";
+import type { Model } from "../../../src/model/ports.ts";
+import type { Row } from "../../../src/model/tables.ts";
+import { chernoffExponent, criticalExponent } from "../../calibration/sampling-error.ts";
+import { memorySink } from "../../memory-sink.ts";
 
 let folder = "";
 beforeAll(async () => {

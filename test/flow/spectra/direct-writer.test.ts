@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { platform } from "node:process";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { DirectWriter, type FileSystem } from "../../src/flow/direct-writer.ts";
+import { DirectWriter, type FileSystem } from "../../../src/flow/spectra/direct-writer.ts";
 
 let folder = "";
 beforeEach(async () => {

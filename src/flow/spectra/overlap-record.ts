@@ -4,19 +4,19 @@
  */
 
 import { type MonoTypeOperatorFunction, tap } from "rxjs";
-import type { OverlapMeasures } from "../model/graph.ts";
-import type { KernelInfo } from "../kernels/kernel.ts";
-import type { Connection, LayerGraph } from "../model/layer.ts";
-import type { ModelMeasures } from "../model/measures.ts";
-import type { OverlapGeometry } from "../stages/overlap-geometry.ts";
+import type { OverlapMeasures } from "../../model/graph.ts";
+import type { KernelInfo } from "../../kernels/kernel.ts";
+import type { Connection, LayerGraph } from "../../model/layer.ts";
+import type { ModelMeasures } from "../../model/measures.ts";
+import type { OverlapGeometry } from "../../stages/overlap-geometry.ts";
 import {
   candidatesAgain,
   type KeptCandidates,
   keptLevel,
   releaseCandidates,
   type TestSettings,
-} from "../stages/candidates.ts";
-import { settingsFor, type SignificanceSettings } from "./edge-operators.ts";
+} from "../../stages/candidates.ts";
+import { settingsFor, type SignificanceSettings } from "../operators/edge-operators.ts";
 import type {
   ConnectionEnds,
   ConnectionKind,
@@ -24,7 +24,7 @@ import type {
   OverlapResult,
   SeenConnection,
   SkippedConnection,
-} from "./jobs.ts";
+} from "../jobs.ts";
 import type { SpectrumValues } from "./spectrum-store.ts";
 
 /** A model's record, as plain data. Layers and connections are named by their places in its layer graph. */

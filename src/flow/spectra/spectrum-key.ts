@@ -1,9 +1,9 @@
 /** What a spectrum depends on, as one digest. */
 
 import { createHash } from "node:crypto";
-import type { KernelInfo } from "../kernels/kernel.ts";
-import type { Unfolding } from "../model/layer.ts";
-import type { Matrix } from "../model/tensor.ts";
+import type { KernelInfo } from "../../kernels/kernel.ts";
+import type { Unfolding } from "../../model/layer.ts";
+import type { Matrix } from "../../model/tensor.ts";
 
 /** Raised when the decomposition of a matrix, the merging of groups or the signs of vectors change. */
 const ALGORITHM = 1;

@@ -9,8 +9,8 @@
 import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import { endianness } from "node:os";
-import type { Spectrum } from "../model/spectrum.ts";
-import { matrix } from "../model/tensor.ts";
+import type { Spectrum } from "../../model/spectrum.ts";
+import { matrix } from "../../model/tensor.ts";
 
 /** A spectrum without the layer that it belongs to: equal weights have equal ones. */
 export type BareSpectrum = Omit<Spectrum, "layer" | "unfolding">;
