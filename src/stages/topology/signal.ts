@@ -1,8 +1,8 @@
 /** What is known of a signal on its way through a network: which out channels of which layers its channels are. */
 
-import type { ChannelRange, Via } from "../model/layer.ts";
-import type { FlattenOrder } from "../model/layer-draft.ts";
-import { compose, shifted } from "./channel-map.ts";
+import type { ChannelRange, Via } from "../../model/layer.ts";
+import type { FlattenOrder } from "../../model/layer-draft.ts";
+import { compose, shifted } from "../channel-map.ts";
 
 /** Where some channels of a signal come from. */
 export interface Origin {

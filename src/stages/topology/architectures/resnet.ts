@@ -3,7 +3,7 @@
  * channels instead of projecting them.
  */
 
-import type { Signal } from "../../model/operators.ts";
+import type { Signal } from "../../../model/operators.ts";
 import type { Architecture } from "./architecture.ts";
 import { Network } from "./network.ts";
 

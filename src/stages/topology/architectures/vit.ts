@@ -1,6 +1,6 @@
 /** Vision transformers under the names of Hugging Face, timm and torchvision. */
 
-import type { Signal } from "../../model/operators.ts";
+import type { Signal } from "../../../model/operators.ts";
 import type { Architecture, ModelFacts } from "./architecture.ts";
 import { attend } from "./attention.ts";
 import { Network } from "./network.ts";

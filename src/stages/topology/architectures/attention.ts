@@ -1,7 +1,7 @@
 /** Attention and gated feed-forward layers, of which every transformer is made. */
 
-import { show } from "../../model/errors.ts";
-import type { Signal } from "../../model/operators.ts";
+import { show } from "../../../model/errors.ts";
+import type { Signal } from "../../../model/operators.ts";
 import type { Network } from "./network.ts";
 
 /** What `config.json` is asked for. */

@@ -1,8 +1,8 @@
 /** The families that are recognized. A new one is a file and a line here. */
 
-import { messageOf } from "../../model/errors.ts";
-import type { OperatorGraph } from "../../model/operators.ts";
-import type { Model } from "../../model/ports.ts";
+import { messageOf } from "../../../model/errors.ts";
+import type { OperatorGraph } from "../../../model/operators.ts";
+import type { Model } from "../../../model/ports.ts";
 import type { Architecture } from "./architecture.ts";
 import { bert } from "./bert.ts";
 import { burnMnist, stableBaselines, tinyVgg, vdsr, vgg, waifu2xChain } from "./chains.ts";

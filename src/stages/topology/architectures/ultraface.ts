@@ -1,6 +1,6 @@
 /** UltraFace RFB (Linzaer 2019): separable convolutions, one block of parallel branches, detectors at four resolutions. */
 
-import type { Signal } from "../../model/operators.ts";
+import type { Signal } from "../../../model/operators.ts";
 import type { Architecture } from "./architecture.ts";
 import { Network } from "./network.ts";
 

@@ -1,6 +1,6 @@
 /** Networks in which each layer feeds the next: small ones that are named so and no other way. */
 
-import type { OperatorGraph, Signal } from "../../model/operators.ts";
+import type { OperatorGraph, Signal } from "../../../model/operators.ts";
 import type { Architecture, ModelFacts } from "./architecture.ts";
 import { Network } from "./network.ts";
 

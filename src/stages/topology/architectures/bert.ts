@@ -1,6 +1,6 @@
 /** BERT and RoBERTa (Hugging Face's names): normalizations stand behind the additions. */
 
-import type { Signal } from "../../model/operators.ts";
+import type { Signal } from "../../../model/operators.ts";
 import type { Architecture } from "./architecture.ts";
 import { attend, unembed } from "./attention.ts";
 import { Network } from "./network.ts";

@@ -1,9 +1,9 @@
 /** Which tensors of a model may be weights, by shape and name alone: for graphs that are declared or guessed. */
 
-import { show } from "../model/errors.ts";
-import type { BatchNorm, Folding, Skipped } from "../model/layer.ts";
-import type { LayerDraft } from "../model/layer-draft.ts";
-import type { TensorInfo } from "../model/tensor.ts";
+import { show } from "../../model/errors.ts";
+import type { BatchNorm, Folding, Skipped } from "../../model/layer.ts";
+import type { LayerDraft } from "../../model/layer-draft.ts";
+import type { TensorInfo } from "../../model/tensor.ts";
 
 /** More axes than a 3-D convolution has (out, in, depth, height, width) are nothing this method knows. */
 const MOST_AXES = 5;

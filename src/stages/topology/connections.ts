@@ -1,6 +1,6 @@
 /** Connections between layers: made from what was traced, and checked against the layers whatever they were made from. */
 
-import { show } from "../model/errors.ts";
+import { show } from "../../model/errors.ts";
 import {
   type ChannelRange,
   type Connection,
@@ -9,8 +9,8 @@ import {
   sharedChannels,
   type Skipped,
   type Via,
-} from "../model/layer.ts";
-import { merged, overlapping } from "./channel-map.ts";
+} from "../../model/layer.ts";
+import { merged, overlapping } from "../channel-map.ts";
 import type { Traced } from "./signal.ts";
 
 /** A layer reads a signal. */

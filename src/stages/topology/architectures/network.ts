@@ -5,11 +5,11 @@
  * where an activation stands between a layer and its normalization.
  */
 
-import { show } from "../../model/errors.ts";
-import type { ChannelRange } from "../../model/layer.ts";
-import { draftLayer, type DraftOptions } from "../../model/layer-draft.ts";
-import { NetworkBuilder, type Operator, type OperatorGraph, type Signal } from "../../model/operators.ts";
-import type { TensorInfo } from "../../model/tensor.ts";
+import { show } from "../../../model/errors.ts";
+import type { ChannelRange } from "../../../model/layer.ts";
+import { draftLayer, type DraftOptions } from "../../../model/layer-draft.ts";
+import { NetworkBuilder, type Operator, type OperatorGraph, type Signal } from "../../../model/operators.ts";
+import type { TensorInfo } from "../../../model/tensor.ts";
 import { findPlace, NamedTensors, type Place } from "./named-tensors.ts";
 
 /** More heads than any published network has; each is a connection of its own. */

@@ -1,7 +1,7 @@
 /** The tensors of a network of a known family, by names relative to the prefix that they share. */
 
-import { show } from "../../model/errors.ts";
-import type { TensorInfo } from "../../model/tensor.ts";
+import { show } from "../../../model/errors.ts";
+import type { TensorInfo } from "../../../model/tensor.ts";
 import { skipReason } from "../weights.ts";
 import type { ModelFacts } from "./architecture.ts";
 

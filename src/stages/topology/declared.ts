@@ -1,10 +1,10 @@
 /** The layer graph that a user declared: a topology section of the config, or a file beside the model. */
 
-import { show } from "../model/errors.ts";
-import type { Connection, Layer, LayerGraph, Skipped } from "../model/layer.ts";
-import { draftLayer, finishLayer, type LayerDraft, positionsFrom } from "../model/layer-draft.ts";
-import type { TensorInfo } from "../model/tensor.ts";
-import type { DeclaredConnection, DeclaredLayer, TopologyDeclaration } from "../model/topology.ts";
+import { show } from "../../model/errors.ts";
+import type { Connection, Layer, LayerGraph, Skipped } from "../../model/layer.ts";
+import { draftLayer, finishLayer, type LayerDraft, positionsFrom } from "../../model/layer-draft.ts";
+import type { TensorInfo } from "../../model/tensor.ts";
+import type { DeclaredConnection, DeclaredLayer, TopologyDeclaration } from "../../model/topology.ts";
 import { checkConnection } from "./connections.ts";
 import { normalizationBehind, sorted } from "./weights.ts";
 

@@ -1,6 +1,6 @@
 /** The topology of last resort: a chain guessed from names and shapes. */
 
-import { type LayerDraft, positionsFrom } from "../model/layer-draft.ts";
+import { type LayerDraft, positionsFrom } from "../../model/layer-draft.ts";
 
 /** A guessed chain: the layers in order, and which of them feed the next. */
 export interface GuessedChain {

@@ -1,7 +1,7 @@
 /** A family of networks whose dataflow is known from its tensors' names and shapes. */
 
-import type { OperatorGraph } from "../../model/operators.ts";
-import type { TensorInfo } from "../../model/tensor.ts";
+import type { OperatorGraph } from "../../../model/operators.ts";
+import type { TensorInfo } from "../../../model/tensor.ts";
 
 /** What a family may look at. */
 export interface ModelFacts {

@@ -1,9 +1,9 @@
 /** From a network's dataflow to its connections: which out channels of which layer are which in channels of which other. */
 
-import type { Folding, Layer, LayerGraph, Skipped, Via } from "../model/layer.ts";
-import { finishLayer } from "../model/layer-draft.ts";
-import type { Operator, OperatorGraph, Signal } from "../model/operators.ts";
-import { identity } from "./channel-map.ts";
+import type { Folding, Layer, LayerGraph, Skipped, Via } from "../../model/layer.ts";
+import { finishLayer } from "../../model/layer-draft.ts";
+import type { Operator, OperatorGraph, Signal } from "../../model/operators.ts";
+import { identity } from "../channel-map.ts";
 import { connectionsOf, type Reading } from "./connections.ts";
 import {
   crossing,

@@ -1,6 +1,6 @@
 /** Decoders of the llama family: llama, mistral, qwen2 and whatever names its tensors as they do (Hugging Face's names). */
 
-import type { Signal } from "../../model/operators.ts";
+import type { Signal } from "../../../model/operators.ts";
 import type { Architecture } from "./architecture.ts";
 import { attend, gated, unembed } from "./attention.ts";
 import { Network } from "./network.ts";
