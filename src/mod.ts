@@ -29,11 +29,11 @@ export type {
 export type { ModelFigures } from "./analysis/findings/figures.ts";
 export { type LayerSparsification, type Sparsification, sparsification } from "./analysis/sparsification.ts";
 export type { ModelReport, ReportedEdge } from "./analysis/report.ts";
-export { type Exported, exportForNeo4jAdmin, type ExportOptions } from "./cli/export.ts";
-export { openModel } from "./cli/models.ts";
-export { type PlotOptions, plotRun, type Plotted } from "./cli/plot.ts";
-export type { Progress, ProgressEvent } from "./cli/progress.ts";
-export type { ParameterValue, QueryColumn, QueryHeader, QueryParameter } from "./cli/query-header.ts";
+export { type Exported, exportForNeo4jAdmin, type ExportOptions } from "./run/export.ts";
+export { openModel } from "./run/collection/models.ts";
+export { type PlotOptions, plotRun, type Plotted } from "./viewer/plot.ts";
+export type { Progress, ProgressEvent } from "./run/progress/progress.ts";
+export type { ParameterValue, QueryColumn, QueryHeader, QueryParameter } from "./query/query-header.ts";
 export {
   askQuery,
   bindQuery,
@@ -42,13 +42,13 @@ export {
   listQueries,
   loadQuery,
   queryOf,
-} from "./cli/query-library.ts";
-export type { RunRecord } from "./cli/records.ts";
-export type { RunReport } from "./cli/run-report.ts";
-export { readReport } from "./cli/report-file.ts";
-export { reportMarkdown } from "./cli/report-markdown.ts";
-export { run, type RunOptions, type RunOutcome, runPipeline } from "./cli/run-pipeline.ts";
-export { type OpenWorkshop, openWorkshop, type WorkshopOptions } from "./cli/workshop.ts";
+} from "./query/query-library.ts";
+export type { RunRecord } from "./run/records/records.ts";
+export type { RunReport } from "./report/run-report.ts";
+export { readReport } from "./report/report-file.ts";
+export { reportMarkdown } from "./report/report-markdown.ts";
+export { run, type RunOptions, type RunOutcome, runPipeline } from "./run/run-pipeline.ts";
+export { type OpenWorkshop, openWorkshop, type WorkshopOptions } from "./run/open-workshop.ts";
 export type {
   ConnectionEdges,
   ConnectionJob,

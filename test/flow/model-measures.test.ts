@@ -3,7 +3,7 @@
 import { lastValueFrom } from "rxjs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openSynthetic, type SyntheticSpec } from "../../connectors/sources/synthetic.ts";
-import { openWorkshop } from "../../src/cli/workshop.ts";
+import { openWorkshop } from "../../src/run/open-workshop.ts";
 import { ConnectionQueue } from "../../src/flow/connection-queue.ts";
 import { type PipelineSettings, spectralGraph } from "../../src/flow/pipeline.ts";
 import { flowOrder } from "../../src/model/flow-order.ts";

@@ -6,7 +6,7 @@ import type { ByteSource } from "../../../connectors/bytes.ts";
 import { giveBack } from "../../../src/model/tensor.ts";
 import { digestFile } from "../../../connectors/sources/digest.ts";
 import { openFile } from "../../../connectors/sources/file.ts";
-import { FileDigests } from "../../../src/cli/file-digests.ts";
+import { FileDigests } from "../../../src/run/records/file-digests.ts";
 import { bytesInMemory, windowOf } from "../../../connectors/sources/zip/byte-window.ts";
 
 const CONTENT = Uint8Array.from({ length: 100_000 }, (_, at) => at * 7);

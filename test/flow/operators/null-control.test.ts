@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openSynthetic } from "../../../connectors/sources/synthetic.ts";
 import { measureModel } from "../../../src/analysis/model-measures.ts";
 import { measureOverlap } from "../../../src/analysis/overlap-measures.ts";
-import { openWorkshop } from "../../../src/cli/workshop.ts";
+import { openWorkshop } from "../../../src/run/open-workshop.ts";
 import { spectralGraph } from "../../../src/flow/pipeline.ts";
 import type { Unfolding } from "../../../src/model/layer.ts";
 import type { Model } from "../../../src/model/ports.ts";

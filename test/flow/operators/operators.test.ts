@@ -10,7 +10,7 @@ import { significance, weight } from "../../../src/flow/operators/edge-operators
 import { overlap } from "../../../src/flow/operators/overlap-operator.ts";
 import { layers, unfold } from "../../../src/flow/operators/spectrum-operators.ts";
 import type { Workshop } from "../../../src/flow/workshop.ts";
-import { openWorkshop } from "../../../src/cli/workshop.ts";
+import { openWorkshop } from "../../../src/run/open-workshop.ts";
 import type { LayerGraph } from "../../../src/model/layer.ts";
 import type { Model } from "../../../src/model/ports.ts";
 import { matrix } from "../../../src/model/tensor.ts";
