@@ -8,7 +8,7 @@ import { measureOverlap } from "../../src/analysis/overlap-measures.ts";
 import { openWorkshop } from "../../src/run/open-workshop.ts";
 import { spectralGraph } from "../../src/flow/pipeline.ts";
 import type { Unfolding } from "../../src/model/layer.ts";
-import { withSpectrum } from "../matrices.ts";
+import { withSpectrum } from "../support/matrices.ts";
 
 const SPECTRA = [[8, 4, 2, 1, 0.5, 0.25], [3, 3, 3, 3, 3, 3], [5, 0.45, 0.4, 0, 0, 0]];
 

@@ -13,7 +13,7 @@ import { openWorkshop } from "../../src/run/open-workshop.ts";
 import { type PipelineSettings, spectralGraph } from "../../src/flow/pipeline.ts";
 import type { Model } from "../../src/model/ports.ts";
 import { logSurvivalOfSigma } from "../../src/stats/normal.ts";
-import { type Kept, memorySink, type Rows } from "../memory-sink.ts";
+import { type Kept, memorySink, type Rows } from "../support/memory-sink.ts";
 
 let folder = "";
 beforeAll(async () => {

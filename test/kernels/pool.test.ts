@@ -17,8 +17,8 @@ import { type Kernel, KernelCrash } from "../../src/kernels/kernel.ts";
 import { openPool } from "../../src/kernels/pool.ts";
 import { openKernel } from "../../src/kernels/select.ts";
 import { matrix } from "../../src/model/tensor.ts";
-import { describeWithBlas } from "../kernels.ts";
-import { copyOf, normalMatrix, rowDot } from "../matrices.ts";
+import { describeWithBlas } from "../support/kernels.ts";
+import { copyOf, normalMatrix, rowDot } from "../support/matrices.ts";
 
 let folder = "";
 beforeAll(async () => {

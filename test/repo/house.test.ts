@@ -4,7 +4,7 @@ import { basename, dirname, join } from "node:path";
 import ts from "typescript";
 import { describe, expect, it } from "vitest";
 import { VERSION } from "../../src/version.ts";
-import { describeWithShared, shared } from "../shared.ts";
+import { describeWithShared, shared } from "../support/shared.ts";
 import { parsed, projectFiles, ROOT, typescriptFiles } from "./sources.ts";
 
 const SOURCES = typescriptFiles("src", "connectors", "config");
@@ -209,7 +209,7 @@ describe("data and tests", () => {
   it("hold no test back", () => {
     const held = /\b(it|test|describe|suite)\.(only|skip|todo|fails|skipIf|runIf)\b/;
     const found = typescriptFiles("test").filter((path) =>
-      held.test(read(path)) && path !== "test/shared.ts" && !path.startsWith("test/repo/")
+      held.test(read(path)) && path !== "test/support/shared.ts" && !path.startsWith("test/repo/")
     );
     expect(found).toEqual([]);
   });

@@ -14,7 +14,7 @@ import {
 } from "../../src/report/run-report.ts";
 import type { Answering } from "../../src/analysis/findings/asking.ts";
 import { chainOf, connectionRow, layerRow, NO_MEASURES } from "../analysis/findings-facts.ts";
-import { layerOf } from "../layer-fixture.ts";
+import { layerOf } from "../support/layer-fixture.ts";
 
 const TEST: TestReport = {
   ...{ null: "beta", alpha: 0.001, sigma: 3.09, correction: "bh", correction_over: "connection" },

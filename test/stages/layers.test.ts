@@ -4,7 +4,7 @@ import { naturalOrder } from "../../src/stages/topology/chain.ts";
 import { layerGraph } from "../../src/stages/layers.ts";
 import { draftLayer } from "../../src/model/layer-draft.ts";
 import { NetworkBuilder } from "../../src/model/operators.ts";
-import { tensorOf } from "../layer-fixture.ts";
+import { tensorOf } from "../support/layer-fixture.ts";
 
 const VGG = [
   tensorOf("classifier.0.weight", [20, 64]),

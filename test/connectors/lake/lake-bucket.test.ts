@@ -10,7 +10,7 @@ import { openLake } from "../../../connectors/lake/open.ts";
 import { parquetSink } from "../../../connectors/sinks/tables/parquet.ts";
 import { header, runInto, writeModel } from "../../contract/sink/contract.ts";
 import { fixture } from "../../contract/sink/fixture.ts";
-import { BUCKET, inS3Environment, keysIn, type S3Server, startS3 } from "../../s3-server.ts";
+import { BUCKET, inS3Environment, keysIn, type S3Server, startS3 } from "../../support/s3-server.ts";
 
 /** What the proxy answers instead of the server; null to let the request pass. */
 type Fault = (request: IncomingMessage) => number | null;

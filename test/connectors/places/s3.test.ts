@@ -6,7 +6,7 @@ import { openPlace } from "../../../connectors/places/open.ts";
 import { openBucket, parseS3 } from "../../../connectors/s3.ts";
 import { resolveModels } from "../../../connectors/sources/collection.ts";
 import { run } from "../../../src/run/run-pipeline.ts";
-import { BUCKET, inS3Environment, type S3Server, startS3 } from "../../s3-server.ts";
+import { BUCKET, inS3Environment, type S3Server, startS3 } from "../../support/s3-server.ts";
 import { LAYERS, models, onnxWithData, safetensors, shards } from "./collection-fixture.ts";
 import { Environment } from "./environment.ts";
 import { FileServer } from "./server.ts";

@@ -4,9 +4,9 @@ import { basename, dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { resolveModels } from "../../../connectors/sources/collection.ts";
 import { formatOf } from "../../../connectors/sources/registry.ts";
-import { npyOf } from "../../npy-file.ts";
-import { pickle, torchFile, torchZip } from "../../torch-file.ts";
-import { zipOf } from "../../zip-file.ts";
+import { npyOf } from "../../support/npy-file.ts";
+import { pickle, torchFile, torchZip } from "../../support/torch-file.ts";
+import { zipOf } from "../../support/zip-file.ts";
 
 let folder = "";
 beforeAll(async () => {

@@ -9,7 +9,7 @@ import {
   type KerasShapes as Shapes,
   traced,
   weightsOf,
-} from "../../keras-graph.ts";
+} from "../../support/keras-graph.ts";
 
 const MAP = [null, 8, 8, 3];
 const A: Layer = ["Conv2D", "a", ["in"], { data_format: "channels_last" }];

@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { graphOf, said } from "../../onnx-said.ts";
+import { graphOf, said } from "../../support/onnx-said.ts";
 
 describe("graphs of PyTorch's exporter", () => {
   const file = (name: string) =>

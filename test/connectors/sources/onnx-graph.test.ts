@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { onnx } from "../../../connectors/sources/onnx/onnx.ts";
 import type { LayerGraph } from "../../../src/model/layer.ts";
 import { layerGraph } from "../../../src/stages/layers.ts";
-import { graphOf, said } from "../../onnx-said.ts";
+import { graphOf, said } from "../../support/onnx-said.ts";
 import {
   type Bytes,
   field,
@@ -17,7 +17,7 @@ import {
   value,
   weight,
   writeOnnx,
-} from "../../onnx-file.ts";
+} from "../../support/onnx-file.ts";
 
 let folder = "";
 let count = 0;

@@ -14,7 +14,7 @@ import type { Unfolding } from "../../../src/model/layer.ts";
 import type { Model } from "../../../src/model/ports.ts";
 import type { Row } from "../../../src/model/tables.ts";
 import { chernoffExponent, criticalExponent } from "../../calibration/sampling-error.ts";
-import { memorySink } from "../../memory-sink.ts";
+import { memorySink } from "../../support/memory-sink.ts";
 
 let folder = "";
 beforeAll(async () => {

@@ -14,7 +14,7 @@ import { openWorkshop } from "../../../src/run/open-workshop.ts";
 import type { LayerGraph } from "../../../src/model/layer.ts";
 import type { Model } from "../../../src/model/ports.ts";
 import { matrix } from "../../../src/model/tensor.ts";
-import { connectionOf, layerOf } from "../../layer-fixture.ts";
+import { connectionOf, layerOf } from "../../support/layer-fixture.ts";
 
 const model = openSynthetic({
   seed: 3,

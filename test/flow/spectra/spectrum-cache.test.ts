@@ -6,7 +6,7 @@ import { type CacheOptions, SpectrumCache } from "../../../src/flow/spectra/spec
 import { fileBytes } from "../../../src/flow/spectra/spectrum-file.ts";
 import { spectrumKey } from "../../../src/flow/spectra/spectrum-key.ts";
 import { matrix } from "../../../src/model/tensor.ts";
-import { layerOf, spectrumOf } from "../../layer-fixture.ts";
+import { layerOf, spectrumOf } from "../../support/layer-fixture.ts";
 
 let folder = "";
 beforeEach(async () => {

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ByteBudget } from "../../../src/flow/budget.ts";
 import { type SpectrumHandle, SpectrumStore } from "../../../src/flow/spectra/spectrum-store.ts";
 import { type Spectrum, spectrumBytes } from "../../../src/model/spectrum.ts";
-import { layerOf, spectrumOf } from "../../layer-fixture.ts";
+import { layerOf, spectrumOf } from "../../support/layer-fixture.ts";
 
 let folder = "";
 beforeEach(async () => {

@@ -9,7 +9,7 @@ import { dryRunCommand } from "../../../src/cli/dry-run-command.ts";
 import { run } from "../../../src/mod.ts";
 import { Environment } from "../../connectors/places/environment.ts";
 import { FileServer } from "../../connectors/places/server.ts";
-import { noise, writeTensors } from "../../safetensors-file.ts";
+import { noise, writeTensors } from "../../support/safetensors-file.ts";
 
 let folder = "";
 beforeEach(async () => {

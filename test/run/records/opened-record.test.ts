@@ -13,7 +13,7 @@ import {
 } from "../../../src/run/records/opened-record.ts";
 import { run } from "../../../src/run/run-pipeline.ts";
 import { LAYERS, safetensors } from "../../connectors/places/collection-fixture.ts";
-import { npyOf } from "../../npy-file.ts";
+import { npyOf } from "../../support/npy-file.ts";
 import { difference } from "../../connectors/places/tables.ts";
 
 /** Files that were opened as models. */

@@ -3,7 +3,7 @@ import { draftLayer } from "../../../src/model/layer-draft.ts";
 import type { LayerGraph } from "../../../src/model/layer.ts";
 import { NetworkBuilder, type Signal } from "../../../src/model/operators.ts";
 import { trace } from "../../../src/stages/topology/trace.ts";
-import { tensorOf } from "../../layer-fixture.ts";
+import { tensorOf } from "../../support/layer-fixture.ts";
 
 /** A network of square-kernel convolutions and matrices, by name. */
 class Net extends NetworkBuilder {

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ascendingOrder } from "../../../../connectors/sinks/tables/row-order.ts";
 import { SortedRows } from "../../../../connectors/sinks/tables/sorted-rows.ts";
 import { batchOfRows, type ColumnSchema, type Row } from "../../../../src/model/tables.ts";
-import { rowsOf } from "../../../batch-rows.ts";
+import { rowsOf } from "../../../support/batch-rows.ts";
 
 const SCHEMA: readonly ColumnSchema[] = [
   { name: "a", type: "int32", nullable: false },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { LayerGraph } from "../../../../src/model/layer.ts";
 import { layerGraph } from "../../../../src/stages/layers.ts";
-import { tensorOf } from "../../../layer-fixture.ts";
+import { tensorOf } from "../../../support/layer-fixture.ts";
 import { alexnet, torchvisionResnet, vgg16Bn } from "./published.ts";
 
 /** `source -> target via`, with the channel map where it is not all in order. */

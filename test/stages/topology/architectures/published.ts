@@ -1,7 +1,7 @@
 /** Names and shapes of published networks' weights, as their files have them; no weights. */
 
 import type { TensorInfo } from "../../../../src/model/tensor.ts";
-import { tensorOf } from "../../../layer-fixture.ts";
+import { tensorOf } from "../../../support/layer-fixture.ts";
 
 type Entry = readonly [name: string, shape: readonly number[]];
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { LayerGraph } from "../../../../src/model/layer.ts";
 import type { TensorInfo } from "../../../../src/model/tensor.ts";
 import { layerGraph } from "../../../../src/stages/layers.ts";
-import { tensorOf } from "../../../layer-fixture.ts";
+import { tensorOf } from "../../../support/layer-fixture.ts";
 import { bertBase, type Decoder, decoder, DECODERS, gpt2, vitB16 } from "./published.ts";
 
 /** Connections by `via`. */

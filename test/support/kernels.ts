@@ -2,11 +2,11 @@
 
 import { describe } from "vitest";
 import { describeUnless } from "./shared.ts";
-import type { ComputingKernelName } from "../src/kernels/in-thread.ts";
-import type { Kernel } from "../src/kernels/kernel.ts";
-import { openNativeLapack } from "../src/kernels/native-lapack.ts";
-import { openPool } from "../src/kernels/pool.ts";
-import { openReferenceKernel } from "../src/kernels/reference.ts";
+import type { ComputingKernelName } from "../../src/kernels/in-thread.ts";
+import type { Kernel } from "../../src/kernels/kernel.ts";
+import { openNativeLapack } from "../../src/kernels/native-lapack.ts";
+import { openPool } from "../../src/kernels/pool.ts";
+import { openReferenceKernel } from "../../src/kernels/reference.ts";
 
 /** Why there is no OpenBLAS; null where there is. */
 export const NO_BLAS: string | null = await openNativeLapack("f64").then(() => null, String);

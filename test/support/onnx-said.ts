@@ -1,9 +1,9 @@
 /** The layer graphs of ONNX files, and what they say, line by line. */
 
 import { expect } from "vitest";
-import { onnx } from "../connectors/sources/onnx/onnx.ts";
-import type { LayerGraph } from "../src/model/layer.ts";
-import { layerGraph } from "../src/stages/layers.ts";
+import { onnx } from "../../connectors/sources/onnx/onnx.ts";
+import type { LayerGraph } from "../../src/model/layer.ts";
+import { layerGraph } from "../../src/stages/layers.ts";
 
 /** The graph of a file, which accounts for every tensor of it. */
 export async function graphOf(path: string): Promise<LayerGraph> {

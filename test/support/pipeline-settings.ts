@@ -1,8 +1,8 @@
 /** The settings of a pipeline, for tests to change what they are about. */
 
-import { measureModel } from "../src/analysis/model-measures.ts";
-import { measureOverlap } from "../src/analysis/overlap-measures.ts";
-import type { PipelineSettings } from "../src/flow/pipeline.ts";
+import { measureModel } from "../../src/analysis/model-measures.ts";
+import { measureOverlap } from "../../src/analysis/overlap-measures.ts";
+import type { PipelineSettings } from "../../src/flow/pipeline.ts";
 
 /** Significant edges by the exact null at a level, adjusted by `bh` over each connection; one chain; nothing is written. */
 export function pipelineSettings(workshop: PipelineSettings["workshop"], logAlpha: number): PipelineSettings {

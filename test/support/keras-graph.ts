@@ -1,9 +1,9 @@
 /** Keras models for tests: configs as Keras 2 writes them, weights that have only shapes, and what becomes of both. */
 
-import { kerasOperators } from "../connectors/sources/keras/walk.ts";
-import type { KerasWeights } from "../connectors/sources/keras/weights.ts";
-import type { TensorInfo } from "../src/model/tensor.ts";
-import { layerGraph } from "../src/stages/layers.ts";
+import { kerasOperators } from "../../connectors/sources/keras/walk.ts";
+import type { KerasWeights } from "../../connectors/sources/keras/weights.ts";
+import type { TensorInfo } from "../../src/model/tensor.ts";
+import { layerGraph } from "../../src/stages/layers.ts";
 import { tensorOf } from "./layer-fixture.ts";
 
 /** Extents by name of weight. */

@@ -1,4 +1,4 @@
-import type { Row, TableBatch } from "../src/model/tables.ts";
+import type { Row, TableBatch } from "../../src/model/tables.ts";
 
 /** The rows of a batch as objects, null where there is no value: what `batchOfRows` was given. */
 export function rowsOf({ rows, schema, columns }: TableBatch): Row[] {

@@ -1,7 +1,7 @@
 /** A sink that keeps what it is given, and can be told where to fail. */
 
-import type { ModelHeader, Sink } from "../src/model/ports.ts";
-import { type TableBatch, type TableName, TABLES } from "../src/model/tables.ts";
+import type { ModelHeader, Sink } from "../../src/model/ports.ts";
+import { type TableBatch, type TableName, TABLES } from "../../src/model/tables.ts";
 
 /** Rows of a table, as objects. */
 export type Rows = Readonly<Record<string, unknown>>[];

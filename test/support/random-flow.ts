@@ -1,7 +1,7 @@
 /** Small random models as overlaps and links, without any weights, and what a search of every chain and path finds in them. */
 
-import type { Connection, Layer, LayerGraph, Via } from "../src/model/layer.ts";
-import type { ChainLinks, MeasuredModel, MeasureModel } from "../src/model/ports.ts";
+import type { Connection, Layer, LayerGraph, Via } from "../../src/model/layer.ts";
+import type { ChainLinks, MeasuredModel, MeasureModel } from "../../src/model/ports.ts";
 import { layerOf } from "./layer-fixture.ts";
 
 /** Seeded uniform numbers (mulberry32). */

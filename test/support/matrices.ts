@@ -1,7 +1,7 @@
 /** Matrices for tests of decompositions: seeded, with known spectra, made without any kernel. */
 
-import type { Svd } from "../src/model/spectrum.ts";
-import { type Matrix, matrix } from "../src/model/tensor.ts";
+import type { Svd } from "../../src/model/spectrum.ts";
+import { type Matrix, matrix } from "../../src/model/tensor.ts";
 import { gaussian } from "./layer-fixture.ts";
 
 /** Machine epsilon. */

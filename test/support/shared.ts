@@ -7,7 +7,7 @@ import { env } from "node:process";
 import { describe } from "vitest";
 
 /** The folder of shared models: `SVRFLOW_SHARED`, else `shared` beside the checkout. */
-export const SHARED = env["SVRFLOW_SHARED"] ?? fileURLToPath(new URL("../../shared", import.meta.url));
+export const SHARED = env["SVRFLOW_SHARED"] ?? fileURLToPath(new URL("../../../shared", import.meta.url));
 
 /** A path within the shared folder. */
 export function shared(path: string): string {

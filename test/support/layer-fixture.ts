@@ -1,9 +1,9 @@
 /** Layers, spectra and models for tests, made without the stages under test. */
 
-import type { Connection, Layer, Unfolding } from "../src/model/layer.ts";
-import type { Spectrum } from "../src/model/spectrum.ts";
-import { matrix } from "../src/model/tensor.ts";
-import type { TensorInfo } from "../src/model/tensor.ts";
+import type { Connection, Layer, Unfolding } from "../../src/model/layer.ts";
+import type { Spectrum } from "../../src/model/spectrum.ts";
+import { matrix } from "../../src/model/tensor.ts";
+import type { TensorInfo } from "../../src/model/tensor.ts";
 
 /** Seeded normal deviates (mulberry32, Box and Muller). */
 export function gaussian(seed: number): () => number {
