@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { KeyedFiles, type KeyedFolder } from "./keyed-files.ts";
 import { giveBack } from "../../model/tensor.ts";
-import { writeNew } from "./new-file.ts";
+import { writeNew } from "./array-file.ts";
 import type { OverlapRecord } from "./overlap-record.ts";
 import { packed, unpacked } from "./packed.ts";
 

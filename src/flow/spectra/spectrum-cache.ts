@@ -4,7 +4,7 @@ import { open } from "node:fs/promises";
 import { messageOf } from "../../model/errors.ts";
 import { DirectWriter } from "./direct-writer.ts";
 import { KeyedFiles, type KeyedFolder } from "./keyed-files.ts";
-import { writeNew } from "./new-file.ts";
+import { writeNew } from "./array-file.ts";
 import {
   type BareSpectrum,
   type DigestedSpectrum,

@@ -6,7 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { type Spectrum, spectrumBytes } from "../../model/spectrum.ts";
 import { matrix, release } from "../../model/tensor.ts";
 import type { ByteBudget, Grant } from "../budget.ts";
-import { writeParts } from "./new-file.ts";
+import { writeParts } from "./array-file.ts";
 
 interface Shape {
   readonly rows: number;

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { KeyedFiles } from "../../../src/flow/spectra/keyed-files.ts";
-import { writeNew } from "../../../src/flow/spectra/new-file.ts";
+import { writeNew } from "../../../src/flow/spectra/array-file.ts";
 
 let folder = "";
 beforeEach(async () => {

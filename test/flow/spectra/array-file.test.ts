@@ -4,7 +4,7 @@ import { type FileHandle, mkdtemp, open, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { writeNew, writeParts } from "../../../src/flow/spectra/new-file.ts";
+import { writeNew, writeParts } from "../../../src/flow/spectra/array-file.ts";
 
 let folder = "";
 beforeEach(async () => {
