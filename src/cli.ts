@@ -18,8 +18,8 @@ import { addPlotCommand } from "./cli/plot-command.ts";
 import { addQueryCommand } from "./cli/query-command.ts";
 import { addReportCommand } from "./cli/report-command.ts";
 import { configOfArguments } from "./cli/run-arguments.ts";
-import { addServerOptions, withServer } from "./cli/server-options.ts";
-import { plainTable, printable } from "./cli/text.ts";
+import { addServerOptions, withServer } from "./query/server-options.ts";
+import { plainTable, printable } from "./report/text.ts";
 import { messageOf } from "./model/errors.ts";
 import { VERSION } from "./version.ts";
 
@@ -167,7 +167,7 @@ run.action(
         await dryRunCommand(loaded, json === true, write, interrupt.signal).finally(() => heartbeat?.stop()),
       );
     }
-    const { runCommand } = await import("./cli/run.ts");
+    const { runCommand } = await import("./cli/run-command.ts");
     const progress = heartbeat?.progress ?? (() => undefined);
     const print = json === true || quiet === true ? () => undefined : write;
     const code = await runCommand(loaded, print, progress, interrupt.signal).finally(() => heartbeat?.stop());

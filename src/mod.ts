@@ -11,9 +11,9 @@
 export { ConfigError } from "../config/document.ts";
 export { loadRunConfig, loadTopology, runConfigOf } from "../config/load.ts";
 export type { RunConfig, RunConfigInput } from "../config/schema.ts";
-export { openLadybugReader } from "../connectors/sinks/ladybug-reader.ts";
-export { openNeo4jReader } from "../connectors/sinks/neo4j-reader.ts";
-export type { Neo4jChoices } from "../connectors/sinks/neo4j-settings.ts";
+export { openLadybugReader } from "../connectors/readers/ladybug-reader.ts";
+export { openNeo4jReader } from "../connectors/readers/neo4j-reader.ts";
+export type { Neo4jChoices } from "../connectors/sinks/neo4j/neo4j-settings.ts";
 export { type SinkChoices, type SinkName, SINKS } from "../connectors/sinks/registry.ts";
 export { resolveModels } from "../connectors/sources/collection.ts";
 export { openSynthetic, type SyntheticSpec } from "../connectors/sources/synthetic.ts";
@@ -29,11 +29,11 @@ export type {
 export type { ModelFigures } from "./analysis/findings/figures.ts";
 export { type LayerSparsification, type Sparsification, sparsification } from "./analysis/sparsification.ts";
 export type { ModelReport, ReportedEdge } from "./analysis/report.ts";
-export { type Exported, exportForNeo4jAdmin, type ExportOptions } from "./cli/export.ts";
-export { openModel } from "./cli/models.ts";
-export { type PlotOptions, plotRun, type Plotted } from "./cli/plot.ts";
-export type { Progress, ProgressEvent } from "./cli/progress.ts";
-export type { ParameterValue, QueryColumn, QueryHeader, QueryParameter } from "./cli/query-header.ts";
+export { type Exported, exportForNeo4jAdmin, type ExportOptions } from "./run/export.ts";
+export { openModel } from "./run/collection/models.ts";
+export { type PlotOptions, plotRun, type Plotted } from "./viewer/plot.ts";
+export type { Progress, ProgressEvent } from "./run/progress/progress.ts";
+export type { ParameterValue, QueryColumn, QueryHeader, QueryParameter } from "./query/query-header.ts";
 export {
   askQuery,
   bindQuery,
@@ -42,13 +42,13 @@ export {
   listQueries,
   loadQuery,
   queryOf,
-} from "./cli/query-library.ts";
-export type { RunRecord } from "./cli/records.ts";
-export type { RunReport } from "./cli/run-report.ts";
-export { readReport } from "./cli/report-file.ts";
-export { reportMarkdown } from "./cli/report-markdown.ts";
-export { run, type RunOptions, type RunOutcome, runPipeline } from "./cli/run-pipeline.ts";
-export { type OpenWorkshop, openWorkshop, type WorkshopOptions } from "./cli/workshop.ts";
+} from "./query/query-library.ts";
+export type { RunRecord } from "./run/records/records.ts";
+export type { RunReport } from "./report/run-report.ts";
+export { readReport } from "./report/report-file.ts";
+export { reportMarkdown } from "./report/report-markdown.ts";
+export { run, type RunOptions, type RunOutcome, runPipeline } from "./run/run-pipeline.ts";
+export { type OpenWorkshop, openWorkshop, type WorkshopOptions } from "./run/open-workshop.ts";
 export type {
   ConnectionEdges,
   ConnectionJob,
@@ -58,12 +58,12 @@ export type {
   SkippedConnection,
   SpectrumJob,
 } from "./flow/jobs.ts";
-export { nullControl } from "./flow/control-operator.ts";
-export { significance, type SignificanceSettings, weight } from "./flow/edge-operators.ts";
-export { overlap } from "./flow/overlap-operator.ts";
+export { nullControl } from "./flow/operators/control-operator.ts";
+export { significance, type SignificanceSettings, weight } from "./flow/operators/edge-operators.ts";
+export { overlap } from "./flow/operators/overlap-operator.ts";
 export { type PipelineSettings, spectralGraph } from "./flow/pipeline.ts";
-export { type ModelResult, sinks, type SinkSettings, type StrongEdge } from "./flow/sinks.ts";
-export { layers, svd, unfold } from "./flow/spectrum-operators.ts";
+export { type ModelResult, sinks, type SinkSettings, type StrongEdge } from "./flow/operators/sinks.ts";
+export { layers, svd, unfold } from "./flow/operators/spectrum-operators.ts";
 export type { Workshop } from "./flow/workshop.ts";
 export type { Kernel, KernelInfo } from "./kernels/kernel.ts";
 export { type KernelName, openKernel } from "./kernels/select.ts";

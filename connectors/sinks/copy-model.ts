@@ -3,7 +3,7 @@
 import type { ModelHeader, ModelSink, Sink, WrittenFile } from "../../src/model/ports.ts";
 import { TABLE_NAMES } from "../../src/model/tables.ts";
 import type { LakePlace } from "../lake/place.ts";
-import { readTable } from "./run-tables.ts";
+import { readTable } from "../readers/run-tables.ts";
 import { encodeModelId } from "./staging.ts";
 
 /**

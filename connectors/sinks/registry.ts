@@ -1,9 +1,9 @@
 /** The sinks by name. A new sink is one file and one line here. */
 
 import type { OpenSink } from "../../src/model/ports.ts";
-import type { Neo4jChoices } from "./neo4j-settings.ts";
+import type { Neo4jChoices } from "./neo4j/neo4j-settings.ts";
 import { inOrder } from "./order.ts";
-import type { ParquetChoices } from "./parquet.ts";
+import type { ParquetChoices } from "./tables/parquet.ts";
 
 /** The sinks that there are. */
 export type SinkName = "parquet" | "arrow" | "ladybug" | "neo4j";
@@ -19,10 +19,10 @@ export interface SinkChoices {
  * and batches of another shape are refused, whatever the sink itself would do with them.
  */
 export const SINKS: Readonly<Record<SinkName, (choices?: SinkChoices) => Promise<OpenSink>>> = {
-  parquet: async (choices) => guarded((await import("./parquet.ts")).parquetSink(choices?.parquet)),
-  arrow: async () => guarded((await import("./arrow.ts")).openArrowSink),
-  ladybug: async () => guarded((await import("./ladybug.ts")).openLadybugSink),
-  neo4j: async (choices) => guarded((await import("./neo4j.ts")).neo4jSink(choices?.neo4j)),
+  parquet: async (choices) => guarded((await import("./tables/parquet.ts")).parquetSink(choices?.parquet)),
+  arrow: async () => guarded((await import("./tables/arrow.ts")).openArrowSink),
+  ladybug: async () => guarded((await import("./ladybug/ladybug.ts")).openLadybugSink),
+  neo4j: async (choices) => guarded((await import("./neo4j/neo4j.ts")).neo4jSink(choices?.neo4j)),
 };
 
 function guarded(open: OpenSink): OpenSink {

@@ -1,7 +1,7 @@
 /** `svr run --dry-run`: prints a forecast. */
 
 import type { LoadedConfig } from "../../config/load.ts";
-import { forecast } from "./dry-run.ts";
+import { forecast } from "../run/forecast/dry-run.ts";
 import { forecastText } from "./dry-run-text.ts";
 
 /**

@@ -1,8 +1,8 @@
 /** A forecast for people. */
 
-import type { Forecast, ModelForecast } from "./dry-run.ts";
-import { duration, size } from "./progress-line.ts";
-import { plainTable, printable } from "./text.ts";
+import type { Forecast, ModelForecast } from "../run/forecast/dry-run.ts";
+import { duration, size } from "../run/progress/progress-line.ts";
+import { plainTable, printable } from "../report/text.ts";
 
 const figure = (value: number) => String(Number(value.toPrecision(3)));
 

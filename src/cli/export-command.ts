@@ -2,7 +2,7 @@
 
 import { type Command, Option } from "commander";
 import { ConfigError } from "../../config/document.ts";
-import type { ExportOptions } from "./export.ts";
+import type { ExportOptions } from "../run/export.ts";
 
 /** Adds the command. @param write takes what belongs on stdout */
 export function addExportCommand(program: Command, write: (text: string) => void, signal: AbortSignal): void {
@@ -20,7 +20,7 @@ export function addExportCommand(program: Command, write: (text: string) => void
     .option("--database <name>", "the database to import into", "neo4j")
     .option("--label-prefix <text>", "stands before every label", "")
     .action(async (run: string, options: ExportOptions) => {
-      const { exportForNeo4jAdmin } = await import("./export.ts");
+      const { exportForNeo4jAdmin } = await import("../run/export.ts");
       const { folder, rows, arguments: args } = await exportForNeo4jAdmin(run, { ...options, signal }).catch(
         (failure: unknown) => {
           throw failure instanceof RangeError

@@ -46,7 +46,7 @@ export function addFiltersCommand(
           output: string;
         },
       ) => {
-        const { writeFilters } = await import("./filters.ts");
+        const { writeFilters } = await import("../run/filters.ts");
         const loaded = await configOfArguments([what], overrides);
         const shape = await writeFilters(loaded, { connection, part, ...neurons, output }, signal);
         write(`${output}: ${shape.join(" x ")}\n`);

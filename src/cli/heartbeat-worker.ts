@@ -4,7 +4,7 @@ import { writeSync } from "node:fs";
 import { memoryUsage } from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
 import type { HeartbeatPlan } from "./heartbeat.ts";
-import { BEGINNING, later, type RunStatus, statusText } from "./progress-line.ts";
+import { BEGINNING, later, type RunStatus, statusText } from "../run/progress/progress-line.ts";
 
 const { fd, kind, silence, columns, said } = workerData as HeartbeatPlan;
 let status: RunStatus = BEGINNING;

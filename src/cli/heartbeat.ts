@@ -2,8 +2,8 @@
 
 import type { WriteStream } from "node:tty";
 import { Worker } from "node:worker_threads";
-import { BEGINNING, type RunStatus } from "./progress-line.ts";
-import { humanProgress, jsonProgress, type Progress } from "./progress.ts";
+import { BEGINNING, type RunStatus } from "../run/progress/progress-line.ts";
+import { humanProgress, jsonProgress, type Progress } from "../run/progress/progress.ts";
 import { eventsOf } from "../../connectors/thread-events.ts";
 
 /** What the heartbeat's thread is told. */

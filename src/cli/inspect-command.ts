@@ -3,11 +3,11 @@
 import type { WriteStream } from "node:tty";
 import type { LoadedConfig } from "../../config/load.ts";
 import { messageOf } from "../model/errors.ts";
-import { type Inspection, inspectModel } from "./inspect.ts";
+import { type Inspection, inspectModel } from "../run/inspect.ts";
 import { type InspectFormat, inspectionText } from "./inspect-text.ts";
-import { layerSettings } from "./layer-settings.ts";
-import { planModels } from "./models.ts";
-import { printable } from "./text.ts";
+import { layerSettings } from "../run/layer-settings.ts";
+import { planModels } from "../run/collection/models.ts";
+import { printable } from "../report/text.ts";
 
 /** Where an inspection goes. */
 export interface InspectOutput {

@@ -1,8 +1,8 @@
 /** An inspection for people: tables, and drawings in the languages of Mermaid and Graphviz. */
 
 import type { ReportTable } from "../analysis/report-tables.ts";
-import type { InspectedConnection, InspectedLayer, Inspection } from "./inspect.ts";
-import { plainTable, printable } from "./text.ts";
+import type { InspectedConnection, InspectedLayer, Inspection } from "../run/inspect.ts";
+import { plainTable, printable } from "../report/text.ts";
 
 /** How `svr inspect` answers. */
 export const INSPECT_FORMATS = ["table", "json", "mermaid", "dot"] as const;

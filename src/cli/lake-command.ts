@@ -5,7 +5,7 @@ import { env, stderr } from "node:process";
 import type { Command } from "commander";
 import { ConfigError } from "../../config/document.ts";
 import { messageOf } from "../model/errors.ts";
-import { printable } from "./text.ts";
+import { printable } from "../report/text.ts";
 
 /**
  * Adds the commands.

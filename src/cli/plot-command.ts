@@ -3,8 +3,8 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { ConfigError } from "../../config/document.ts";
 import { count, counted } from "../viewer/label.ts";
-import type { PlotOptions } from "./plot.ts";
-import { printable } from "./text.ts";
+import type { PlotOptions } from "../viewer/plot.ts";
+import { printable } from "../report/text.ts";
 
 /** Adds the command. @param write takes what belongs on stdout */
 export function addPlotCommand(program: Command, write: (text: string) => void, signal: AbortSignal): void {
@@ -28,7 +28,7 @@ export function addPlotCommand(program: Command, write: (text: string) => void, 
     )
     .option("--all", "edges that are not significant too, where the run wrote them")
     .action(async (run: string, options: PlotOptions & { output: string }) => {
-      const { plotRun } = await import("./plot.ts");
+      const { plotRun } = await import("../viewer/plot.ts");
       const drawn = await plotRun(run, options.output, { ...options, signal }).catch((failure: unknown) => {
         throw failure instanceof RangeError ? new ConfigError(failure.message, { cause: failure }) : failure;
       });

@@ -1,9 +1,9 @@
 /** `svr query` as the command line knows it; stores and formats are loaded when it is asked. */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { ANSWER_FORMATS } from "./answer-formats.ts";
-import type { QueryOptions } from "./query.ts";
-import { addServerOptions } from "./server-options.ts";
+import { ANSWER_FORMATS } from "../query/answer-formats.ts";
+import type { QueryOptions } from "../query/query.ts";
+import { addServerOptions } from "../query/server-options.ts";
 
 /** Adds the command. @param write takes what belongs on stdout */
 export function addQueryCommand(program: Command, write: (text: string | Uint8Array) => void): void {
@@ -31,7 +31,7 @@ export function addQueryCommand(program: Command, write: (text: string | Uint8Ar
         '  svr query "MATCH (m:Model) RETURN m.id"',
     )
     .action(async (cypher: string | undefined, options: QueryOptions) => {
-      const { answerOf } = await import("./query.ts");
+      const { answerOf } = await import("../query/query.ts");
       write(await answerOf(cypher, options));
     });
   addServerOptions(command);

@@ -1,7 +1,7 @@
 /** `svr report` as the command line knows it. */
 
 import { type Command, Option } from "commander";
-import { REPORT_FORMATS, type ReportFormat } from "./report-formats.ts";
+import { REPORT_FORMATS, type ReportFormat } from "../report/report-formats.ts";
 
 /** Adds the command. @param write takes what belongs on stdout */
 export function addReportCommand(program: Command, write: (text: string) => void): void {
@@ -16,7 +16,7 @@ export function addReportCommand(program: Command, write: (text: string) => void
         .default("md"),
     )
     .action(async (folder: string, options: { format: ReportFormat; model?: string }) => {
-      const { reportOf } = await import("./report.ts");
+      const { reportOf } = await import("../report/report-rendering.ts");
       write(await reportOf(folder, options));
     });
 }

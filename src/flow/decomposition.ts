@@ -8,7 +8,7 @@ import type { Layer, Unfolding } from "../model/layer.ts";
 import { type Matrix, matrix, release } from "../model/tensor.ts";
 import { layerFlops } from "../stages/flops.ts";
 import { spectrum } from "../stages/svd.ts";
-import { type BareSpectrum, type DigestedSpectrum, spectrumDigest } from "./spectrum-file.ts";
+import { type BareSpectrum, type DigestedSpectrum, spectrumDigest } from "./spectra/spectrum-file.ts";
 
 /** What is to be decomposed, and how. Plain data. */
 export interface Decomposition {

@@ -9,7 +9,7 @@ import type { ChainLinks, Model } from "../model/ports.ts";
 import type { Spectrum } from "../model/spectrum.ts";
 import type { Matrix } from "../model/tensor.ts";
 import type { SeenOverlaps } from "../stages/overlap-parts.ts";
-import type { SpectrumHandle, SpectrumValues } from "./spectrum-store.ts";
+import type { SpectrumHandle, SpectrumValues } from "./spectra/spectrum-store.ts";
 
 /** A layer of a model, about to be read. */
 export interface LayerJob {

@@ -5,12 +5,17 @@ import type { LayerGraph, Unfolding } from "../model/layer.ts";
 import type { MeasureModel, Model } from "../model/ports.ts";
 import { layerGraph, type LayerSettings } from "../stages/layers.ts";
 import type { EdgeWeight } from "../stages/weight.ts";
-import { nullControl } from "./control-operator.ts";
-import { significance, type SignificanceSettings, weight } from "./edge-operators.ts";
-import { overlap } from "./overlap-operator.ts";
-import { type OverlapRecord, OverlapRecorder, recordedItems, releaseRecord } from "./overlap-record.ts";
-import { type ModelResult, sinks, type SinkSettings } from "./sinks.ts";
-import { layers, svd, unfold } from "./spectrum-operators.ts";
+import { nullControl } from "./operators/control-operator.ts";
+import { significance, type SignificanceSettings, weight } from "./operators/edge-operators.ts";
+import { overlap } from "./operators/overlap-operator.ts";
+import {
+  type OverlapRecord,
+  OverlapRecorder,
+  recordedItems,
+  releaseRecord,
+} from "./spectra/overlap-record.ts";
+import { type ModelResult, sinks, type SinkSettings } from "./operators/sinks.ts";
+import { layers, svd, unfold } from "./operators/spectrum-operators.ts";
 import type { Workshop } from "./workshop.ts";
 
 /** Everything that a model's way through the pipeline depends on. */

@@ -3,8 +3,8 @@
 import type { Kernel } from "../kernels/kernel.ts";
 import type { ByteBudget } from "./budget.ts";
 import type { ReadAhead } from "./read-ahead.ts";
-import type { SpectrumCache } from "./spectrum-cache.ts";
-import type { SpectrumStore } from "./spectrum-store.ts";
+import type { SpectrumCache } from "./spectra/spectrum-cache.ts";
+import type { SpectrumStore } from "./spectra/spectrum-store.ts";
 
 /** A spectrum that is there, and where it comes from. */
 export interface SpectrumEvent {

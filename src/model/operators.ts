@@ -1,6 +1,6 @@
 /**
  * A network's dataflow as far as channels are concerned: what a graph format or a known architecture says, before it is traced into
- * connections (`src/stages/trace.ts`). Every operator makes one signal: a value with a channel axis.
+ * connections (`src/stages/topology/trace.ts`). Every operator makes one signal: a value with a channel axis.
  */
 
 import type { ChannelRange, Evidence, Skipped, Via } from "./layer.ts";

@@ -6,12 +6,12 @@ import type { OperatorGraph } from "../model/operators.ts";
 import type { Model } from "../model/ports.ts";
 import type { TensorInfo } from "../model/tensor.ts";
 import type { TopologyDeclaration } from "../model/topology.ts";
-import { recognized } from "./architectures/registry.ts";
-import { guessChain } from "./chain.ts";
-import { declaredGraph } from "./declared.ts";
+import { recognized } from "./topology/architectures/registry.ts";
+import { guessChain } from "./topology/chain.ts";
+import { declaredGraph } from "./topology/declared.ts";
 import { fold, type FoldSettings } from "./fold.ts";
-import { trace } from "./trace.ts";
-import { layerName, normalizationBehind, skipReason, sorted } from "./weights.ts";
+import { trace } from "./topology/trace.ts";
+import { layerName, normalizationBehind, skipReason, sorted } from "./topology/weights.ts";
 
 /** What a run says about layers. */
 export interface LayerSettings extends FoldSettings {

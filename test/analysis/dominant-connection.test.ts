@@ -6,7 +6,7 @@ import { LinkStore } from "../../src/analysis/chain-links.ts";
 import { dominantConnections } from "../../src/analysis/dominant-connection.ts";
 import { measureModel } from "../../src/analysis/model-measures.ts";
 import type { Chain } from "../../src/model/measures.ts";
-import { connectionOf } from "../layer-fixture.ts";
+import { connectionOf } from "../support/layer-fixture.ts";
 import {
   chainTotal,
   columnsOf,
@@ -15,7 +15,7 @@ import {
   measured,
   randomFlow,
   uniform,
-} from "../random-flow.ts";
+} from "../support/random-flow.ts";
 
 const SEEDS = Array.from({ length: 60 }, (_, at) => at + 1);
 

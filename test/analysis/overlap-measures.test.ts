@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { measureOverlap } from "../../src/analysis/overlap-measures.ts";
 import type { OverlapShape } from "../../src/model/ports.ts";
 import { nullDistribution } from "../../src/stats/null-distribution.ts";
-import { connectionOf, gaussian } from "../layer-fixture.ts";
+import { connectionOf, gaussian } from "../support/layer-fixture.ts";
 
 function shapeOf(targets: number, sources: number, more: Partial<OverlapShape> = {}): OverlapShape {
   return {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { measureModel } from "../../src/analysis/model-measures.ts";
 import type { PathMetric } from "../../src/model/measures.ts";
-import { connectionOf, layerOf } from "../layer-fixture.ts";
-import { everyPath, type Flow, measured, randomFlow, uniform } from "../random-flow.ts";
+import { connectionOf, layerOf } from "../support/layer-fixture.ts";
+import { everyPath, type Flow, measured, randomFlow, uniform } from "../support/random-flow.ts";
 
 const SEEDS = Array.from({ length: 60 }, (_, at) => at + 101);
 

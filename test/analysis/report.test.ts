@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { TestReport } from "../../src/analysis/findings/facts.ts";
 import { type ModelFindings, modelReport } from "../../src/analysis/report.ts";
 import { modelTables } from "../../src/analysis/report-tables.ts";
-import { layerOf } from "../layer-fixture.ts";
+import { layerOf } from "../support/layer-fixture.ts";
 
 const TEST: TestReport = {
   null: "beta",

@@ -158,7 +158,7 @@ async function stage(way: Exclude<Way, "bare">, out: string): Promise<() => Prom
   if (way !== "import") return () => sink.finish();
   await sink.finish();
   return async () => {
-    const { exportForNeo4jAdmin } = await import("../../src/cli/export.ts");
+    const { exportForNeo4jAdmin } = await import("../../src/run/export.ts");
     const { folder, arguments: args } = await exportForNeo4jAdmin(out);
     const { code, text } = await adminTool(home, folder, [...args, "--overwrite-destination"]);
     if (code !== 0) throw new Error(`the import ended with ${code}: ${text.slice(-2000)}`);

@@ -6,7 +6,7 @@
 import { createInterface } from "node:readline";
 import { stdin, stdout } from "node:process";
 import { once, type Operation, random, scaling } from "../../src/cli/bench.ts";
-import { type OpenWorkshop, openWorkshop } from "../../src/cli/workshop.ts";
+import { type OpenWorkshop, openWorkshop } from "../../src/run/open-workshop.ts";
 import { type ComputingKernelName, openInThread, type Precision } from "../../src/kernels/in-thread.ts";
 import type { Kernel } from "../../src/kernels/kernel.ts";
 import { spectralEdges, vgg19 } from "./vgg19.ts";

@@ -3,10 +3,10 @@
 import { filter, from, lastValueFrom, mergeMap, of, toArray } from "rxjs";
 import { openSynthetic } from "../../connectors/sources/synthetic.ts";
 import { measureOverlap } from "../../src/analysis/overlap-measures.ts";
-import type { OpenWorkshop } from "../../src/cli/workshop.ts";
-import { significance } from "../../src/flow/edge-operators.ts";
-import { overlap } from "../../src/flow/overlap-operator.ts";
-import { layers, svd, unfold } from "../../src/flow/spectrum-operators.ts";
+import type { OpenWorkshop } from "../../src/run/open-workshop.ts";
+import { significance } from "../../src/flow/operators/edge-operators.ts";
+import { overlap } from "../../src/flow/operators/overlap-operator.ts";
+import { layers, svd, unfold } from "../../src/flow/operators/spectrum-operators.ts";
 import { normals } from "../../src/kernels/thin-svd.ts";
 import type { Model } from "../../src/model/ports.ts";
 import { logSurvivalOfSigma } from "../../src/stats/normal.ts";

@@ -10,7 +10,7 @@ import { spectralGraph } from "../../src/flow/pipeline.ts";
 import type { Workshop } from "../../src/flow/workshop.ts";
 import type { Unfolding } from "../../src/model/layer.ts";
 import type { Chain } from "../../src/model/measures.ts";
-import { pipelineSettings } from "../pipeline-settings.ts";
+import { pipelineSettings } from "../support/pipeline-settings.ts";
 
 /** A kind of model, of any number of layers. */
 export interface ChainKind {

@@ -8,7 +8,7 @@
  */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openWorkshop } from "../../src/cli/workshop.ts";
+import { openWorkshop } from "../../src/run/open-workshop.ts";
 import { type ChainKind, chainsOf, specOf } from "./chain-models.ts";
 
 const THREE_SIGMA = 0.0013498980316300946;

@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { measureOverlap } from "../../src/analysis/overlap-measures.ts";
 import type { Unfolding } from "../../src/model/layer.ts";
 import type { OverlapShape } from "../../src/model/ports.ts";
-import { connectionOf, gaussian } from "../layer-fixture.ts";
+import { connectionOf, gaussian } from "../support/layer-fixture.ts";
 
 /** `1 - Phi(3)`, and the shares that count as that. */
 const TAIL = 0.00135;

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { benchTables, flops, measureKernels } from "../../src/cli/bench.ts";
-import { NO_BLAS } from "../kernels.ts";
+import { NO_BLAS } from "../support/kernels.ts";
 
 describe("svr bench", () => {
   it("measures every kernel, precision and operation, and several threads", async () => {

@@ -8,7 +8,7 @@ import { ROOT } from "../integration/svr.ts";
 const BLOCKED = (json: boolean) => `
 import { stderr } from "node:process";
 import { startHeartbeat } from "${new URL("../../src/cli/heartbeat.ts", import.meta.url).href}";
-import { BEGINNING } from "${new URL("../../src/cli/progress-line.ts", import.meta.url).href}";
+import { BEGINNING } from "${new URL("../../src/run/progress/progress-line.ts", import.meta.url).href}";
 const heartbeat = startHeartbeat(stderr, ${json});
 await new Promise((resolve) => setTimeout(resolve, 3000));
 heartbeat.progress({ ...BEGINNING, phase: "models", models: 7, seconds: 100, flops: 1e9, flops_left: 3e9, computing_seconds: 10 });

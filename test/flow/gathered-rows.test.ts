@@ -8,7 +8,7 @@ import {
   type Row,
   type TableBatch,
 } from "../../src/model/tables.ts";
-import { rowsOf } from "../batch-rows.ts";
+import { rowsOf } from "../support/batch-rows.ts";
 
 const SCHEMA: readonly ColumnSchema[] = [
   { name: "text", type: "utf8", nullable: true },

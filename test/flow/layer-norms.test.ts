@@ -5,10 +5,10 @@ import { describe, expect, it } from "vitest";
 import { openSynthetic } from "../../connectors/sources/synthetic.ts";
 import { measureModel } from "../../src/analysis/model-measures.ts";
 import { measureOverlap } from "../../src/analysis/overlap-measures.ts";
-import { openWorkshop } from "../../src/cli/workshop.ts";
+import { openWorkshop } from "../../src/run/open-workshop.ts";
 import { spectralGraph } from "../../src/flow/pipeline.ts";
 import type { Unfolding } from "../../src/model/layer.ts";
-import { withSpectrum } from "../matrices.ts";
+import { withSpectrum } from "../support/matrices.ts";
 
 const SPECTRA = [[8, 4, 2, 1, 0.5, 0.25], [3, 3, 3, 3, 3, 3], [5, 0.45, 0.4, 0, 0, 0]];
 

@@ -3,16 +3,16 @@
 import { lastValueFrom } from "rxjs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openSynthetic, type SyntheticSpec } from "../../connectors/sources/synthetic.ts";
-import { openWorkshop } from "../../src/cli/workshop.ts";
+import { openWorkshop } from "../../src/run/open-workshop.ts";
 import { ConnectionQueue } from "../../src/flow/connection-queue.ts";
 import { type PipelineSettings, spectralGraph } from "../../src/flow/pipeline.ts";
 import { flowOrder } from "../../src/model/flow-order.ts";
 import type { Connection, LayerGraph } from "../../src/model/layer.ts";
 import type { PathMetric } from "../../src/model/measures.ts";
 import type { Model } from "../../src/model/ports.ts";
-import { memorySink } from "../memory-sink.ts";
-import { pipelineSettings } from "../pipeline-settings.ts";
-import { randomFlow } from "../random-flow.ts";
+import { memorySink } from "../support/memory-sink.ts";
+import { pipelineSettings } from "../support/pipeline-settings.ts";
+import { randomFlow } from "../support/random-flow.ts";
 
 const names = ["a", "b", "c", "d", "e"];
 const direct = names.slice(1).map((to, at) => ({ from: names[at]!, to }));

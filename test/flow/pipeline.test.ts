@@ -9,11 +9,11 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { openSynthetic } from "../../connectors/sources/synthetic.ts";
 import { measureModel } from "../../src/analysis/model-measures.ts";
 import { measureOverlap } from "../../src/analysis/overlap-measures.ts";
-import { openWorkshop } from "../../src/cli/workshop.ts";
+import { openWorkshop } from "../../src/run/open-workshop.ts";
 import { type PipelineSettings, spectralGraph } from "../../src/flow/pipeline.ts";
 import type { Model } from "../../src/model/ports.ts";
 import { logSurvivalOfSigma } from "../../src/stats/normal.ts";
-import { type Kept, memorySink, type Rows } from "../memory-sink.ts";
+import { type Kept, memorySink, type Rows } from "../support/memory-sink.ts";
 
 let folder = "";
 beforeAll(async () => {

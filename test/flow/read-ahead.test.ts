@@ -1,8 +1,8 @@
 import { lastValueFrom, of, toArray } from "rxjs";
 import { expect, it } from "vitest";
 import { openSynthetic } from "../../connectors/sources/synthetic.ts";
-import { openWorkshop } from "../../src/cli/workshop.ts";
-import { layers, svd, unfold } from "../../src/flow/spectrum-operators.ts";
+import { openWorkshop } from "../../src/run/open-workshop.ts";
+import { layers, svd, unfold } from "../../src/flow/operators/spectrum-operators.ts";
 import { ReadAhead } from "../../src/flow/read-ahead.ts";
 
 const LARGE = 2 ** 20;

@@ -4,9 +4,9 @@ import { beforeAll, expect, it } from "vitest";
 import { measureModel } from "../../src/analysis/model-measures.ts";
 import type { ComputingKernelName } from "../../src/kernels/in-thread.ts";
 import type { PathMetric } from "../../src/model/measures.ts";
-import { describeKernel, KERNELS, NO_BLAS } from "../kernels.ts";
-import { productOf } from "../random-flow.ts";
-import { describeWithShared } from "../shared.ts";
+import { describeKernel, KERNELS, NO_BLAS } from "../support/kernels.ts";
+import { productOf } from "../support/random-flow.ts";
+import { describeWithShared } from "../support/shared.ts";
 import { type GoldenCase, type GoldenConnection, modelOf } from "./cases.ts";
 import { compute, type ComputedCase, type ComputedConnection, testName } from "./computed.ts";
 

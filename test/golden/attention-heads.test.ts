@@ -9,7 +9,7 @@ import { overlapBlocks } from "../../src/stages/overlap.ts";
 import { overlapGeometry } from "../../src/stages/overlap-geometry.ts";
 import { spectrum } from "../../src/stages/svd.ts";
 import { unfold } from "../../src/stages/unfold.ts";
-import { describeWithShared, shared } from "../shared.ts";
+import { describeWithShared, shared } from "../support/shared.ts";
 
 const MODEL = "our-models/tiny-llama/model.safetensors";
 /** Of `config.json`: 4 heads of 32 channels that share 2 value heads. */

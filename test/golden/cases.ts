@@ -3,7 +3,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Unfolding } from "../../src/model/layer.ts";
-import { shared } from "../shared.ts";
+import { shared } from "../support/shared.ts";
 
 /** What the reference program found at one sigma level; counts are of overlaps at least the threshold. */
 export interface GoldenLevel {

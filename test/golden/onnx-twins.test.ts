@@ -12,7 +12,7 @@ import { layerGraph, type LayerSettings } from "../../src/stages/layers.ts";
 import { overlapBlocks } from "../../src/stages/overlap.ts";
 import { spectrum } from "../../src/stages/svd.ts";
 import { unfold } from "../../src/stages/unfold.ts";
-import { describeWithShared, shared } from "../shared.ts";
+import { describeWithShared, shared } from "../support/shared.ts";
 
 const FILES = ["final.safetensors", "final.onnx", "final-fused.onnx"].map((name) =>
   `our-models/vgg16s-bn/${name}`

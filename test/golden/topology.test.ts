@@ -8,7 +8,7 @@ import { expect, it } from "vitest";
 import { formatOf } from "../../connectors/sources/registry.ts";
 import type { LayerGraph } from "../../src/model/layer.ts";
 import { layerGraph } from "../../src/stages/layers.ts";
-import { describeWithShared, shared } from "../shared.ts";
+import { describeWithShared, shared } from "../support/shared.ts";
 
 /** A list of `topology/`. */
 interface GoldenTopology {

@@ -6,7 +6,7 @@
 import { expect, it } from "vitest";
 import { formatOf } from "../../connectors/sources/registry.ts";
 import { layerGraph } from "../../src/stages/layers.ts";
-import { describeWithShared, shared } from "../shared.ts";
+import { describeWithShared, shared } from "../support/shared.ts";
 
 const FILES = ["models/burn_mnist/mnist.pt", "models/burn_mnist/mnist.safetensors"];
 

@@ -9,7 +9,7 @@ import { SINKS } from "../../connectors/sinks/registry.ts";
 import { modelReport } from "../../src/analysis/report.ts";
 import { spectralGraph } from "../../src/flow/pipeline.ts";
 import { type ModelResult, openLadybugReader, openModel, openWorkshop } from "../../src/mod.ts";
-import { pipelineSettings } from "../pipeline-settings.ts";
+import { pipelineSettings } from "../support/pipeline-settings.ts";
 import { ROOT } from "./svr.ts";
 
 const ID = "vgg16s-wd";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { getuid, platform } from "node:process";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { describeUnless } from "../shared.ts";
+import { describeUnless } from "../support/shared.ts";
 import { pathsIn, rowsIn } from "./left-behind.ts";
 import { svr } from "./svr.ts";
 

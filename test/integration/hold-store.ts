@@ -1,7 +1,7 @@
 /** Holds a graph store open for writing, as a run does while it loads, until its standard input ends. */
 
 import process from "node:process";
-import { loadLadybug, openStore } from "../../connectors/sinks/ladybug-store.ts";
+import { loadLadybug, openStore } from "../../connectors/sinks/ladybug/ladybug-store.ts";
 
 const store = await openStore(loadLadybug(), process.argv[2] ?? "", "write");
 process.stderr.write("held\n");

@@ -5,7 +5,7 @@ import { DuckDBInstance } from "@duckdb/node-api";
 import { asyncBufferFromUrl, parquetReadObjects } from "hyparquet";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TABLE_NAMES } from "../../src/model/tables.ts";
-import { BUCKET, copyOfLake, keysIn, type S3Server, startS3 } from "../s3-server.ts";
+import { BUCKET, copyOfLake, keysIn, type S3Server, startS3 } from "../support/s3-server.ts";
 import { ROOT, svr } from "./svr.ts";
 
 const MODELS = join(ROOT, "pipelines/models/mnist-mlp");

@@ -5,7 +5,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { tableFromIPC } from "apache-arrow";
 import { parquetReadObjects } from "hyparquet";
-import { openLadybugReader } from "../../connectors/sinks/ladybug-reader.ts";
+import { openLadybugReader } from "../../connectors/readers/ladybug-reader.ts";
 
 const text = (rows: readonly unknown[]) =>
   rows.map((row) => JSON.stringify(row, (_, v: unknown) => typeof v === "bigint" ? Number(v) : v));

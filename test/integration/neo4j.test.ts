@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { openNeo4jReader } from "../../connectors/sinks/neo4j-reader.ts";
+import { openNeo4jReader } from "../../connectors/readers/neo4j-reader.ts";
 import { committed, seen, whole } from "../neo4j/models.ts";
 import {
   asUser,

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { openNeo4jReader } from "../../connectors/sinks/neo4j-reader.ts";
+import { openNeo4jReader } from "../../connectors/readers/neo4j-reader.ts";
 import { run, type RunReport } from "../../src/mod.ts";
 import { asUser, choicesFor, describeWithServer } from "../neo4j/suite.ts";
 import { expectations, expectRows } from "../queries/report-queries.ts";

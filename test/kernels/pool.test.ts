@@ -9,16 +9,16 @@ import { lastValueFrom, of, toArray } from "rxjs";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { openSynthetic } from "../../connectors/sources/synthetic.ts";
 import { ByteBudget } from "../../src/flow/budget.ts";
-import { layers, svd, unfold } from "../../src/flow/spectrum-operators.ts";
+import { layers, svd, unfold } from "../../src/flow/operators/spectrum-operators.ts";
 import { ReadAhead } from "../../src/flow/read-ahead.ts";
-import { SpectrumStore } from "../../src/flow/spectrum-store.ts";
+import { SpectrumStore } from "../../src/flow/spectra/spectrum-store.ts";
 import type { ComputingKernelName } from "../../src/kernels/in-thread.ts";
 import { type Kernel, KernelCrash } from "../../src/kernels/kernel.ts";
 import { openPool } from "../../src/kernels/pool.ts";
 import { openKernel } from "../../src/kernels/select.ts";
 import { matrix } from "../../src/model/tensor.ts";
-import { describeWithBlas } from "../kernels.ts";
-import { copyOf, normalMatrix, rowDot } from "../matrices.ts";
+import { describeWithBlas } from "../support/kernels.ts";
+import { copyOf, normalMatrix, rowDot } from "../support/matrices.ts";
 
 let folder = "";
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Kernel } from "../../src/kernels/kernel.ts";
-import { describeKernel, KERNELS } from "../kernels.ts";
-import { normalMatrix, rowDot, withSpectrum } from "../matrices.ts";
+import { describeKernel, KERNELS } from "../support/kernels.ts";
+import { normalMatrix, rowDot, withSpectrum } from "../support/matrices.ts";
 
 for (const name of ["wasm", "native"] as const) {
   describeKernel(name, `leading triplets by ${name}`, () => {

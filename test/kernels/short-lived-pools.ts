@@ -4,7 +4,7 @@ import { argv } from "node:process";
 import { setTimeout } from "node:timers/promises";
 import type { ComputingKernelName } from "../../src/kernels/in-thread.ts";
 import { openPool } from "../../src/kernels/pool.ts";
-import { normalMatrix } from "../matrices.ts";
+import { normalMatrix } from "../support/matrices.ts";
 
 const name = argv[2] as ComputingKernelName;
 for (let turn = 0; turn < 40; turn++) {

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Kernel } from "../../src/kernels/kernel.ts";
 import { openPool } from "../../src/kernels/pool.ts";
-import { describeWithBlas } from "../kernels.ts";
-import { copyOf, normalMatrix, reconstruct, rowDot } from "../matrices.ts";
+import { describeWithBlas } from "../support/kernels.ts";
+import { copyOf, normalMatrix, reconstruct, rowDot } from "../support/matrices.ts";
 
 /** Machine epsilon of single precision. */
 const EPS32 = 2 ** -23;

@@ -5,7 +5,7 @@ import type { Dense, Lapack } from "../../src/kernels/lapack.ts";
 import { thinSvd } from "../../src/kernels/thin-svd.ts";
 import { openWasmLapack } from "../../src/kernels/wasm-lapack.ts";
 import { type Matrix, matrix } from "../../src/model/tensor.ts";
-import { copyOf, EPS, normalMatrix, rowDot, withSpectrum } from "../matrices.ts";
+import { copyOf, EPS, normalMatrix, rowDot, withSpectrum } from "../support/matrices.ts";
 
 const wasm = await openWasmLapack();
 

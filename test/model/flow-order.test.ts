@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { flowOrder, isForward } from "../../src/model/flow-order.ts";
 import type { Connection, Via } from "../../src/model/layer.ts";
-import { connectionOf, layerOf } from "../layer-fixture.ts";
-import { uniform } from "../random-flow.ts";
+import { connectionOf, layerOf } from "../support/layer-fixture.ts";
+import { uniform } from "../support/random-flow.ts";
 
 function graphOf(layers: number, pairs: readonly (readonly [number, number, Via?])[]) {
   return {

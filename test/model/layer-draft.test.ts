@@ -7,7 +7,7 @@ import {
   type FlattenOrder,
 } from "../../src/model/layer-draft.ts";
 import { unfold } from "../../src/stages/unfold.ts";
-import { tensorOf } from "../layer-fixture.ts";
+import { tensorOf } from "../support/layer-fixture.ts";
 
 /** Index of element `[i, j, …]` of a row-major tensor. */
 function at(shape: readonly number[], ...indices: readonly number[]): number {

@@ -1,7 +1,7 @@
 /** Two layers of 1000 neurons and edges whose values follow from their number, so that what arrived can be judged. */
 
 import type { Driver } from "neo4j-driver";
-import type { Neo4jChoices } from "../../connectors/sinks/neo4j-settings.ts";
+import type { Neo4jChoices } from "../../connectors/sinks/neo4j/neo4j-settings.ts";
 import { SINKS } from "../../connectors/sinks/registry.ts";
 import type { Sink } from "../../src/model/ports.ts";
 import { batchOfRows, TABLES } from "../../src/model/tables.ts";

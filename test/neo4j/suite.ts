@@ -2,8 +2,8 @@
 
 import neo4j, { type Driver } from "neo4j-driver";
 import { inject } from "vitest";
-import type { Neo4jChoices } from "../../connectors/sinks/neo4j-settings.ts";
-import { describeUnless } from "../shared.ts";
+import type { Neo4jChoices } from "../../connectors/sinks/neo4j/neo4j-settings.ts";
+import { describeUnless } from "../support/shared.ts";
 import type { Access } from "./provided.ts";
 
 const { access, missing, missingOwn } = inject("graphServer");

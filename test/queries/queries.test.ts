@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { folderLake } from "../../connectors/lake/folder.ts";
-import { openNeo4jReader } from "../../connectors/sinks/neo4j-reader.ts";
+import { openNeo4jReader } from "../../connectors/readers/neo4j-reader.ts";
 import { SINKS } from "../../connectors/sinks/registry.ts";
-import { readTable, storedModels } from "../../connectors/sinks/run-tables.ts";
+import { readTable, storedModels } from "../../connectors/readers/run-tables.ts";
 import {
   askQuery,
   bindQuery,
@@ -21,7 +21,7 @@ import { TABLE_NAMES } from "../../src/model/tables.ts";
 import { ROOT } from "../integration/svr.ts";
 import type { Access } from "../neo4j/provided.ts";
 import { asUser, choicesFor, describeWithServer, SHARED_SERVER } from "../neo4j/suite.ts";
-import { noise, writeTensors } from "../safetensors-file.ts";
+import { noise, writeTensors } from "../support/safetensors-file.ts";
 import { openTables, type Parameters, SQL } from "./tables.ts";
 
 /** Numbers may differ by this much, relative to numbers beyond 1. */

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import ts from "typescript";
 import { describe, expect, it } from "vitest";
 import { VERSION } from "../../src/version.ts";
-import { describeWithShared, shared } from "../shared.ts";
+import { describeWithShared, shared } from "../support/shared.ts";
 import { parsed, projectFiles, ROOT, typescriptFiles } from "./sources.ts";
 
 const SOURCES = typescriptFiles("src", "connectors", "config");
@@ -21,6 +21,15 @@ describe("files", () => {
     expect(lengths.filter(({ length }) => length > 350)).toEqual([]);
     expect(typescriptFiles("test", ".config").filter((path) => lines(path) > 350)).toEqual([]);
     expect(lengths[Math.floor(lengths.length / 2)]?.length).toBeLessThan(120);
+  });
+
+  it("are few in a folder: none with over 25, golden data aside", () => {
+    const folders = new Map<string, number>();
+    for (const path of FILES) folders.set(dirname(path), (folders.get(dirname(path)) ?? 0) + 1);
+    const crowded = [...folders].filter(([folder, files]) =>
+      files > 25 && !folder.startsWith("test/golden/")
+    );
+    expect(crowded).toEqual([]);
   });
 
   it("show the whole flow in one of under 120 lines", () => {
@@ -200,7 +209,7 @@ describe("data and tests", () => {
   it("hold no test back", () => {
     const held = /\b(it|test|describe|suite)\.(only|skip|todo|fails|skipIf|runIf)\b/;
     const found = typescriptFiles("test").filter((path) =>
-      held.test(read(path)) && path !== "test/shared.ts" && !path.startsWith("test/repo/")
+      held.test(read(path)) && path !== "test/support/shared.ts" && !path.startsWith("test/repo/")
     );
     expect(found).toEqual([]);
   });

@@ -3,7 +3,7 @@ import { openReferenceKernel } from "../../src/kernels/reference.ts";
 import type { ChannelRange, Layer, Unfolding } from "../../src/model/layer.ts";
 import { effectiveFilters, type FilterChoice, filterShape } from "../../src/stages/effective-filters.ts";
 import { overlapBlocks } from "../../src/stages/overlap.ts";
-import { connectionOf, layerOf, spectrumOf } from "../layer-fixture.ts";
+import { connectionOf, layerOf, spectrumOf } from "../support/layer-fixture.ts";
 
 const kernel = openReferenceKernel();
 const whole: readonly ChannelRange[] = [{ source: 0, target: 0, length: 12 }];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { connectionFlops, layerFlops, productFlops, svdFlops } from "../../src/stages/flops.ts";
-import { layerOf } from "../layer-fixture.ts";
+import { layerOf } from "../support/layer-fixture.ts";
 
 describe("counts of floating-point operations", () => {
   it("of an SVD are Golub and Van Loan's, the same for a matrix and its transpose", () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Layer, LayerGraph } from "../../src/model/layer.ts";
 import { channelFactors, fold, scale } from "../../src/stages/fold.ts";
 import { unfold } from "../../src/stages/unfold.ts";
-import { connectionOf, gaussian, layerOf } from "../layer-fixture.ts";
+import { connectionOf, gaussian, layerOf } from "../support/layer-fixture.ts";
 
 const folding = { batchNorm: { gamma: "g", variance: "v", epsilon: 0.5 }, gain: "a" };
 const TENSORS: Readonly<Record<string, number[]>> = { g: [2, -3, 1, 0.5], v: [0.5, 3.5, 8.5, 0], a: [1, 10] };

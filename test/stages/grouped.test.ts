@@ -6,7 +6,7 @@ import type { Spectrum } from "../../src/model/spectrum.ts";
 import { overlapBlocks } from "../../src/stages/overlap.ts";
 import { spectrum } from "../../src/stages/svd.ts";
 import { unfold } from "../../src/stages/unfold.ts";
-import { connectionOf, gaussian, tensorOf } from "../layer-fixture.ts";
+import { connectionOf, gaussian, tensorOf } from "../support/layer-fixture.ts";
 
 const kernel = openReferenceKernel();
 

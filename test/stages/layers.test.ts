@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { TopologyDeclaration } from "../../src/model/topology.ts";
-import { naturalOrder } from "../../src/stages/chain.ts";
+import { naturalOrder } from "../../src/stages/topology/chain.ts";
 import { layerGraph } from "../../src/stages/layers.ts";
 import { draftLayer } from "../../src/model/layer-draft.ts";
 import { NetworkBuilder } from "../../src/model/operators.ts";
-import { tensorOf } from "../layer-fixture.ts";
+import { tensorOf } from "../support/layer-fixture.ts";
 
 const VGG = [
   tensorOf("classifier.0.weight", [20, 64]),

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { nearKernels, nearKernelTests } from "../../src/stages/near-kernels.ts";
 import { candidateCollector, type TestSettings } from "../../src/stages/candidates.ts";
 import { decide } from "../../src/stages/significance.ts";
-import { gaussian } from "../layer-fixture.ts";
+import { gaussian } from "../support/layer-fixture.ts";
 
 describe("near-kernel neurons", () => {
   it("are those at or below the relative value; all of a zero layer", () => {

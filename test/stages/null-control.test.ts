@@ -4,9 +4,9 @@ import type { LayerGraph } from "../../src/model/layer.ts";
 import { controlledEnds, controlPlan, haarFrames } from "../../src/stages/null-control.ts";
 import { logBetaSurvival } from "../../src/stats/special-functions.ts";
 import { criticalDistance, distanceFromUniform } from "../calibration/sampling-error.ts";
-import { KERNELS } from "../kernels.ts";
-import { connectionOf, gaussian, layerOf } from "../layer-fixture.ts";
-import { rowDot } from "../matrices.ts";
+import { KERNELS } from "../support/kernels.ts";
+import { connectionOf, gaussian, layerOf } from "../support/layer-fixture.ts";
+import { rowDot } from "../support/matrices.ts";
 
 /** Of the eight distances below together less than 1e-5. */
 const FALSE_ALARM = 1e-6;

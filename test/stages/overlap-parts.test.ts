@@ -9,7 +9,7 @@ import { overlapBlocks } from "../../src/stages/overlap.ts";
 import { overlapGeometry } from "../../src/stages/overlap-geometry.ts";
 import { seeOverlaps } from "../../src/stages/overlap-parts.ts";
 import { candidateCollector, type TestSettings } from "../../src/stages/candidates.ts";
-import { connectionOf, gaussian, layerOf, spectrumOf } from "../layer-fixture.ts";
+import { connectionOf, gaussian, layerOf, spectrumOf } from "../support/layer-fixture.ts";
 
 const TEST: TestSettings = { null: "beta", logAlpha: Math.log(0.02), correction: "bh", edges: "significant" };
 

@@ -7,7 +7,7 @@ import { overlapBlocks } from "../../src/stages/overlap.ts";
 import { isDirect, overlapGeometry } from "../../src/stages/overlap-geometry.ts";
 import { spectrum } from "../../src/stages/svd.ts";
 import { unfold } from "../../src/stages/unfold.ts";
-import { connectionOf, gaussian, layerOf, spectrumOf } from "../layer-fixture.ts";
+import { connectionOf, gaussian, layerOf, spectrumOf } from "../support/layer-fixture.ts";
 
 const kernel = openReferenceKernel();
 

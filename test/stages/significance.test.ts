@@ -13,7 +13,7 @@ import {
   type TestSettings,
 } from "../../src/stages/candidates.ts";
 import { chosen, decide, sigmas } from "../../src/stages/significance.ts";
-import { gaussian } from "../layer-fixture.ts";
+import { gaussian } from "../support/layer-fixture.ts";
 
 const ALPHA3 = logSurvivalOfSigma(3);
 const CORRECTIONS: readonly Correction[] = ["none", "bonferroni", "holm", "bh", "by"];

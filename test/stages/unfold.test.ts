@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { openReferenceKernel } from "../../src/kernels/reference.ts";
 import { spectrum } from "../../src/stages/svd.ts";
 import { unfold } from "../../src/stages/unfold.ts";
-import { gaussian, layerOf } from "../layer-fixture.ts";
+import { gaussian, layerOf } from "../support/layer-fixture.ts";
 
 const shapes = fc.record({
   perOut: fc.integer({ min: 1, max: 4 }),

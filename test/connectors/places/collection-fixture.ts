@@ -2,13 +2,13 @@
 
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { kerasFile } from "../../h5-file.ts";
-import { npyOf } from "../../npy-file.ts";
-import { field, file, integer, integers, joined, node, TYPE, value } from "../../onnx-file.ts";
-import { noise } from "../../safetensors-file.ts";
-import { torchFile } from "../../torch-file.ts";
-import type { WrittenTensor } from "../../written-tensor.ts";
-import { zipOf } from "../../zip-file.ts";
+import { kerasFile } from "../../support/h5-file.ts";
+import { npyOf } from "../../support/npy-file.ts";
+import { field, file, integer, integers, joined, node, TYPE, value } from "../../support/onnx-file.ts";
+import { noise } from "../../support/safetensors-file.ts";
+import { torchFile } from "../../support/torch-file.ts";
+import type { WrittenTensor } from "../../support/written-tensor.ts";
+import { zipOf } from "../../support/zip-file.ts";
 
 const ROOT = new URL("../../../", import.meta.url);
 

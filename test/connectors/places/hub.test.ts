@@ -4,7 +4,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { resolveModels } from "../../../connectors/sources/collection.ts";
-import { run } from "../../../src/cli/run-pipeline.ts";
+import { run } from "../../../src/run/run-pipeline.ts";
 import { LAYERS, onnxWithData, safetensors, shards } from "./collection-fixture.ts";
 import { Environment } from "./environment.ts";
 import { FileServer } from "./server.ts";

@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { run } from "../../../src/cli/run-pipeline.ts";
-import { describeWithShared, shared } from "../../shared.ts";
+import { run } from "../../../src/run/run-pipeline.ts";
+import { describeWithShared, shared } from "../../support/shared.ts";
 import { models } from "./collection-fixture.ts";
 import { Environment } from "./environment.ts";
 import { FileServer } from "./server.ts";

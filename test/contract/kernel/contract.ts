@@ -2,8 +2,8 @@ import { expect, it } from "vitest";
 import type { ComputingKernelName } from "../../../src/kernels/in-thread.ts";
 import type { Svd } from "../../../src/model/spectrum.ts";
 import { type Matrix, matrix } from "../../../src/model/tensor.ts";
-import { describeKernel, KERNELS } from "../../kernels.ts";
-import { copyOf, EPS, normalMatrix, reconstruct, rowDot, withSpectrum } from "../../matrices.ts";
+import { describeKernel, KERNELS } from "../../support/kernels.ts";
+import { copyOf, EPS, normalMatrix, reconstruct, rowDot, withSpectrum } from "../../support/matrices.ts";
 
 function checkDecomposition(a: Matrix, found: Svd): void {
   const r = Math.min(a.rows, a.cols);

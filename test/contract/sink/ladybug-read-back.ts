@@ -2,7 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { openLadybugReader } from "../../../connectors/sinks/ladybug-reader.ts";
+import { openLadybugReader } from "../../../connectors/readers/ladybug-reader.ts";
 import type { Row, TableName } from "../../../src/model/tables.ts";
 import { TABLES } from "../../../src/model/tables.ts";
 import type { ReadBack } from "./contract.ts";

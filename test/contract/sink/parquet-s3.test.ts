@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import { afterAll, beforeAll } from "vitest";
 import { SINKS } from "../../../connectors/sinks/registry.ts";
 import { TABLE_NAMES } from "../../../src/model/tables.ts";
-import { BUCKET, copyOfLake, inS3Environment, type S3Server, startS3 } from "../../s3-server.ts";
+import { BUCKET, copyOfLake, inS3Environment, type S3Server, startS3 } from "../../support/s3-server.ts";
 import { type ReadBack, sinkContract } from "./contract.ts";
 import { readParquet } from "./parquet-read-back.ts";
 

@@ -21,7 +21,7 @@ import {
   value,
   varint,
   weight,
-} from "../../onnx-file.ts";
+} from "../../support/onnx-file.ts";
 
 let folder = "";
 let count = 0;

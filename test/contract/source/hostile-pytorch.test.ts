@@ -4,8 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { pytorch } from "../../../connectors/sources/pytorch/pytorch.ts";
-import { pickle, type Piece, stateDict, torchLegacy, torchZip, zipOfPickle } from "../../torch-file.ts";
-import { fields, zipOf } from "../../zip-file.ts";
+import {
+  pickle,
+  type Piece,
+  stateDict,
+  torchLegacy,
+  torchZip,
+  zipOfPickle,
+} from "../../support/torch-file.ts";
+import { fields, zipOf } from "../../support/zip-file.ts";
 
 let folder = "";
 let count = 0;

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { formatOf } from "../../../connectors/sources/registry.ts";
 import type { Model } from "../../../src/model/ports.ts";
-import { describeWithShared, shared } from "../../shared.ts";
+import { describeWithShared, shared } from "../../support/shared.ts";
 
 const FILES = fileURLToPath(new URL("../../golden/files", import.meta.url));
 const json = (name: string) => JSON.parse(readFileSync(join(FILES, name), "utf8")) as unknown;

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { sharded } from "../../../connectors/sources/sharded.ts";
-import { torchFile } from "../../torch-file.ts";
-import { encoded, EXACT_FLOATS, type WrittenTensor } from "../../written-tensor.ts";
+import { torchFile } from "../../support/torch-file.ts";
+import { encoded, EXACT_FLOATS, type WrittenTensor } from "../../support/written-tensor.ts";
 import { sourceContract } from "./contract.ts";
 
 function safetensorsOf(tensors: readonly WrittenTensor[]): Buffer {

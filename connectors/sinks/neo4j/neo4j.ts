@@ -1,0 +1,110 @@
+/** The property graph on a graph server (Neo4j, or what speaks its protocol and language). */
+
+import { join } from "node:path";
+import { messageOf, show } from "../../../src/model/errors.ts";
+import type { OpenSink } from "../../../src/model/ports.ts";
+import { SCHEMA_VERSION } from "../../../src/model/tables.ts";
+import { BatchSpool } from "../batch-spool.ts";
+import { loadModel } from "./neo4j-load.ts";
+import { removeAbandoned } from "./neo4j-progress.ts";
+import { connectServer, type GraphServer } from "./neo4j-server.ts";
+import { type Neo4jChoices, neo4jSettings } from "./neo4j-settings.ts";
+import { StagedRows } from "./neo4j-staging.ts";
+import { labelsOf, schemaStatements } from "./neo4j-statements.ts";
+import { encodeModelId, removeStaging, stagingFolder } from "../staging.ts";
+
+/**
+ * A sink that loads the graph into a server. Rows are staged on disk per model, and `finish` loads the committed models one after
+ * another; each replaces the model of its id in one transaction. The graph is that of the embedded store:
+ *
+ *     (:Model)-[:HAS_LAYER]->(:Layer)-[:HAS_NEURON]->(:SpectralNeuron)
+ *     (:SpectralNeuron)-[:CONNECTS]->(:SpectralNeuron)     (:Layer)-[:FEEDS]->(:Layer)
+ *
+ * Opening it makes the constraints and indexes, so that a wrong password, database or right shows before any work.
+ *
+ * @throws {RangeError} when a setting is out of range, there are no credentials, or the run id is not safe in a path
+ * @throws {Error} when the server cannot be reached, refuses, or holds graphs of another schema
+ */
+export function neo4jSink(choices: Neo4jChoices = {}): OpenSink {
+  return async (run) => {
+    const staging = stagingFolder(run, "neo4j");
+    const server = await connectServer(neo4jSettings(choices));
+    try {
+      await prepareSchema(server);
+    } catch (failure) {
+      await server.close();
+      throw failure;
+    }
+    const committed = new Map<string, StagedRows>();
+    const spool = new BatchSpool(join(staging, "rows"));
+    const end = async () => {
+      await spool.remove();
+      await removeStaging(staging);
+      await server.close();
+    };
+    return {
+      name: "neo4j",
+      begin(model) {
+        encodeModelId(model.id);
+        const rows = new StagedRows(model, spool);
+        return Promise.resolve({
+          write: (table, batch) => rows.write(table, batch),
+          commit() {
+            committed.set(model.id, rows);
+            return Promise.resolve([]);
+          },
+          abort: () => Promise.resolve(),
+        });
+      },
+      async holds({ id, runIds }) {
+        const { model } = labelsOf(server.settings.labelPrefix);
+        const rows = await server.write((query) =>
+          query(`MATCH (m:${model} {key: $key}) RETURN m.run_id AS run`, { key: encodeModelId(id) })
+        );
+        return rows.length === 1 && runIds.includes(String(rows[0]?.["run"]));
+      },
+      async finish(signal) {
+        try {
+          if (committed.size > 0) await removeAbandoned(server, signal);
+          for (const [id, rows] of committed) {
+            try {
+              await loadModel(server, rows, run.runId, signal);
+            } catch (cause) {
+              signal?.throwIfAborted();
+              throw new Error(`loading model ${show(id)} into the graph: ${messageOf(cause)}`, { cause });
+            }
+          }
+        } finally {
+          await end();
+        }
+      },
+      abort: end,
+    };
+  };
+}
+
+/** Makes what is missing; where nothing is, only asks. */
+async function prepareSchema(server: GraphServer): Promise<void> {
+  const { labelPrefix } = server.settings;
+  const { store } = labelsOf(labelPrefix);
+  const indexes = await server.alone("SHOW INDEXES YIELD name");
+  const there = new Set(indexes.map(({ name }) => name));
+  for (const [name, statement] of schemaStatements(labelPrefix)) {
+    if (!there.has(name)) await server.alone(statement);
+  }
+  const [row] = await server.write((run) =>
+    run(
+      `MERGE (s:${store} {id: 'store'}) ON CREATE SET s.schema = toInteger($schema), s.swaps = 0 ` +
+        "RETURN s.schema AS schema",
+      { schema: SCHEMA_VERSION },
+    )
+  );
+  if (row?.["schema"] !== SCHEMA_VERSION) {
+    throw new Error(
+      `graph server ${show(server.settings.uri)}: found graphs of svrflow schema ${
+        String(row?.["schema"])
+      }, ` +
+        `required ${SCHEMA_VERSION}; choose another database or label prefix`,
+    );
+  }
+}

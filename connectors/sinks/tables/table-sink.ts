@@ -1,0 +1,287 @@
+/** Sinks of Hive-partitioned table files: staged in the output folder, put in place once all of a model's are complete. */
+
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { ModelHeader, ModelSink, RunHeader, Sink, WrittenFile } from "../../../src/model/ports.ts";
+import {
+  batchOfRows,
+  TABLE_NAMES,
+  type TableBatch,
+  type TableName,
+  TABLES,
+} from "../../../src/model/tables.ts";
+import { settled } from "../../settled.ts";
+import { FILE_NAME, readManifest, recordModel } from "../../lake/manifest.ts";
+import type { LakePlace } from "../../lake/place.ts";
+import { cannotWrite, type FileDigest } from "../new-file.ts";
+import { SortedRows } from "./sorted-rows.ts";
+import { newTableFile, prepareTableFiles, type TableFile, type TableFilePlan } from "./table-file.ts";
+import { encodeModelId, removeStaging, stagingFolder, tableMetadata } from "../staging.ts";
+import { contentKey, StandingFiles } from "./unchanged-tables.ts";
+
+/** How a format writes table files. */
+export interface TableFormat {
+  readonly name: TableFilePlan["format"];
+  /** With the dot. */
+  readonly extension: string;
+  /** Folder of the tables within the place, `.` for the place itself. */
+  readonly root: string;
+  /** Bytes after which a table goes on in another file. */
+  readonly mostBytes: number;
+  /** Whether edges are sorted, and a manifest says which files there are. */
+  readonly lake: boolean;
+}
+
+/** What names end with: a file that a manifest names is not replaced, so the next one has the other name. */
+const ENDS = ["", "-b"] as const;
+
+/** Edges ascend by source layer, source neuron, target layer, target neuron and part: their first columns. */
+const EDGE_KEYS = 5;
+
+/**
+ * A sink of `<root>/<table>/model=<id>/part-<key><extension>` in a place. The key of edges is the model's; that of the other tables is of
+ * their content, so that a file that would be the same again is left as it stands.
+ */
+export async function openTableSink(format: TableFormat, run: RunHeader, place: LakePlace): Promise<Sink> {
+  const staging = stagingFolder(run, format.name);
+  prepareTableFiles();
+  await makeFolder(staging);
+  try {
+    await place.prepare();
+  } catch (failure) {
+    await removeStaging(staging);
+    throw failure;
+  }
+  let models = 0;
+  return {
+    name: format.name,
+    begin: (model, before = []) =>
+      new Promise((resolve) => {
+        encodeModelId(model.id);
+        // Names of its own: the same model may be begun again before the first is done.
+        resolve(new TableModel(format, run, place, model, join(staging, `${models++}-`), before));
+      }),
+    holds: ({ id, files }) => holds(format, place, id, files),
+    finish: () => removeStaging(staging),
+    abort: () => removeStaging(staging),
+  };
+}
+
+/** Whether all files of a model stand in the place as they were recorded, and the manifest says the same of them. */
+async function holds(
+  format: TableFormat,
+  place: LakePlace,
+  id: string,
+  files: readonly WrittenFile[],
+): Promise<boolean> {
+  const ours = files.filter(({ path }) => path.endsWith(format.extension));
+  if (!TABLE_NAMES.every((name) => ours.some(({ table }) => table === name))) return false;
+  if (format.lake) {
+    const named = (await readManifest(place))?.models.find((model) => model.id === id)?.files ?? [];
+    const digests = new Map(named.map(({ path, sha256 }) => [path, sha256]));
+    if (named.length !== ours.length || ours.some(({ path, sha256 }) => digests.get(path) !== sha256)) {
+      return false;
+    }
+  }
+  const sizes = await Promise.all(ours.map(({ path }) => place.sizeOf(path)));
+  return ours.every(({ bytes }, at) => sizes[at] === bytes);
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+  } catch (cause) {
+    throw cannotWrite(folder, cause);
+  }
+}
+
+/** A file that is complete, still in the staging folder. */
+interface Staged extends FileDigest {
+  readonly path: string;
+  readonly rows: number;
+}
+
+class TableModel implements ModelSink {
+  readonly #format: TableFormat;
+  readonly #run: RunHeader;
+  readonly #place: LakePlace;
+  readonly #model: ModelHeader;
+  /** What the paths of its staged files begin with. */
+  readonly #stem: string;
+  readonly #open = new Map<TableName, { readonly path: string; readonly file: TableFile }>();
+  readonly #staged = new Map<TableName, Staged[]>(TABLE_NAMES.map((table) => [table, []]));
+  readonly #edges: SortedRows | null;
+  readonly #before: readonly WrittenFile[];
+  /** The only batch so far of a table: all of it, perhaps. */
+  readonly #whole = new Map<TableName, TableBatch>();
+  /** Of tables that have come whole: the digests that name their files, and those files that stand already. */
+  readonly #keys = new Map<TableName, string>();
+  readonly #kept = new Map<TableName, WrittenFile>();
+
+  constructor(
+    format: TableFormat,
+    run: RunHeader,
+    place: LakePlace,
+    model: ModelHeader,
+    stem: string,
+    before: readonly WrittenFile[],
+  ) {
+    this.#before = before;
+    this.#format = format;
+    this.#run = run;
+    this.#place = place;
+    this.#model = model;
+    this.#stem = stem;
+    this.#edges = format.lake ? new SortedRows(TABLES.edges, EDGE_KEYS, `${stem}edges.spool`) : null;
+  }
+
+  async write(table: TableName, batch: TableBatch): Promise<void> {
+    if (table === "edges") return await (this.#edges?.write(batch) ?? this.#append(table, batch));
+    if (!this.#whole.has(table) && !this.#begun(table)) {
+      this.#whole.set(table, batch);
+      return;
+    }
+    for (const each of [this.#whole.get(table), batch]) {
+      if (each !== undefined) await this.#append(table, each);
+    }
+    this.#whole.delete(table);
+  }
+
+  #begun(table: TableName): boolean {
+    return this.#open.has(table) || (this.#staged.get(table)?.length ?? 0) > 0;
+  }
+
+  async commit(): Promise<readonly WrittenFile[]> {
+    for await (const batch of this.#edges?.read() ?? []) await this.#append("edges", batch);
+    await this.#edges?.remove();
+    const standing = new StandingFiles(
+      await this.#standingFiles(),
+      (path) => this.#place.sizeOf(path),
+    );
+    await settled(TABLE_NAMES.map((table) => this.#keepOrAppend(table, standing)));
+    // All files are complete before the first appears. A table without rows leaves a file too, so that globs find it.
+    const unfinished = TABLE_NAMES.filter((table) =>
+      !this.#kept.has(table) && (this.#open.has(table) || !this.#begun(table))
+    );
+    // Side by side: each waits for the disk.
+    await settled(unfinished.map((table) => this.#close(table)));
+    return await this.#publish(standing);
+  }
+
+  async abort(): Promise<void> {
+    await Promise.allSettled([...this.#open.values()].map(({ file }) => file.abandon()));
+    const made = [...this.#open.values(), ...[...this.#staged.values()].flat()];
+    this.#open.clear();
+    await this.#edges?.remove();
+    for (const { path } of made) await rm(path, { force: true });
+  }
+
+  /** A table that has come whole: its file stands already, or is to be written. */
+  async #keepOrAppend(table: TableName, standing: StandingFiles): Promise<void> {
+    if (table === "edges" || this.#begun(table)) return;
+    const whole = this.#whole.get(table) ?? batchOfRows(TABLES[table], []);
+    const key = contentKey(this.#run, this.#model, table, whole);
+    this.#keys.set(table, key);
+    const kept = await standing.find(ENDS.map((end) => this.#path(table, end)), whole.rows);
+    if (kept !== null) this.#kept.set(table, kept);
+    else if (whole.rows > 0) await this.#append(table, whole);
+  }
+
+  async #append(table: TableName, batch: TableBatch): Promise<void> {
+    const { file } = this.#fileOf(table);
+    await file.write(batch);
+    if (file.bytes >= this.#format.mostBytes) await this.#close(table);
+  }
+
+  #fileOf(table: TableName) {
+    const open = this.#open.get(table);
+    if (open !== undefined) return open;
+    const number = this.#staged.get(table)?.length ?? 0;
+    const path = `${this.#stem}${table}-${number}${this.#format.extension}`;
+    const metadata = tableMetadata(this.#run, this.#model, table);
+    const file = newTableFile({ format: this.#format.name, path, columns: TABLES[table], metadata });
+    const made = { path, file };
+    this.#open.set(table, made);
+    return made;
+  }
+
+  async #close(table: TableName): Promise<void> {
+    const { path, file } = this.#fileOf(table);
+    const digest = await file.close();
+    this.#open.delete(table);
+    this.#staged.get(table)?.push({ path, rows: file.rows, ...digest });
+  }
+
+  /** Puts new files in place, then names all in the manifest, then removes the model's older ones. */
+  async #publish(standing: StandingFiles): Promise<readonly WrittenFile[]> {
+    const appeared: string[] = [];
+    try {
+      const written: WrittenFile[] = [];
+      for (const table of TABLE_NAMES) {
+        const kept = this.#kept.get(table);
+        if (kept !== undefined) written.push(kept);
+        for (const { from, ...file } of this.#named(table, standing)) {
+          appeared.push(file.path);
+          await this.#place.publish(from, file.path, file.bytes);
+          written.push(file);
+        }
+      }
+      if (this.#format.lake) await recordModel(this.#place, this.#run, this.#model, written);
+      // The model is committed. What cannot be removed now goes with its next commit, and `svr lake check` names it.
+      await this.#removeOlder(new Set(written.map(({ path }) => path))).catch(() => undefined);
+      return written;
+    } catch (failure) {
+      await this.#takeBack(appeared);
+      throw failure;
+    }
+  }
+
+  /** Removes what has appeared, as far as it is certain that no manifest names it. */
+  async #takeBack(appeared: readonly string[]): Promise<void> {
+    const current = this.#format.lake ? await this.#standingFiles().catch(() => null) : [];
+    const named = new Set(current?.map(({ path }) => path));
+    const orphans = current === null ? [] : appeared.filter((path) => !named.has(path));
+    await Promise.allSettled(orphans.map((path) => this.#place.remove(path)));
+  }
+
+  #partition(table: TableName): string {
+    const { root } = this.#format;
+    return `${root === "." ? "" : `${root}/`}${table}/model=${encodeModelId(this.#model.id)}/`;
+  }
+
+  #path(table: TableName, end: string): string {
+    const stem = this.#keys.get(table) ?? this.#model.key.slice(0, 16);
+    return `${this.#partition(table)}part-${stem}${end}${this.#format.extension}`;
+  }
+
+  /** Final names of a table's new files. A file that the manifest names is never replaced in place: they take the other name then. */
+  #named(table: TableName, standing: StandingFiles): (WrittenFile & { readonly from: string })[] {
+    const staged = this.#staged.get(table) ?? [];
+    const names = (end: string) =>
+      staged.map(({ path: from, ...file }, at) => {
+        const number = staged.length === 1 ? "" : `-${String(at + 1).padStart(4, "0")}`;
+        return { from, path: this.#path(table, `${end}${number}`), table, ...file };
+      });
+    const [plain, other] = ENDS;
+    const first = names(plain);
+    return this.#format.lake && first.some(({ path }) => standing.has(path)) ? names(other) : first;
+  }
+
+  /** What stands of the model: in a lake what its manifest says, else what the run was told. */
+  async #standingFiles(): Promise<readonly WrittenFile[]> {
+    if (!this.#format.lake) return this.#before;
+    const models = (await readManifest(this.#place))?.models ?? [];
+    return models.find(({ id }) => id === this.#model.id)?.files ?? [];
+  }
+
+  async #removeOlder(kept: ReadonlySet<string>): Promise<void> {
+    for (const table of TABLE_NAMES) {
+      const folder = this.#partition(table);
+      for (const path of await this.#place.list(folder)) {
+        // Hidden ones are copies that a process died over.
+        const name = path.slice(folder.length).replace(/^\.(.*)\.partial$/, "$1");
+        if (FILE_NAME.test(name) && !kept.has(path)) await this.#place.remove(path);
+      }
+    }
+  }
+}

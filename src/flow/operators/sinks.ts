@@ -1,0 +1,282 @@
+/** The end of the pipeline: tables into sinks, whole or not at all. */
+
+import {
+  catchError,
+  concatMap,
+  defer,
+  finalize,
+  from,
+  ignoreElements,
+  type Observable,
+  of,
+  type OperatorFunction,
+  throwError,
+} from "rxjs";
+import type { ConnectionSummary } from "../../model/graph.ts";
+import type { Connection, Layer, LayerGraph, Skipped } from "../../model/layer.ts";
+import type { ModelMeasures } from "../../model/measures.ts";
+import type { Model, ModelHeader, ModelMeasurer, ModelSink, Sink, WrittenFile } from "../../model/ports.ts";
+import { type Row, TABLE_NAMES, type TableBatch, type TableName, TABLES } from "../../model/tables.ts";
+import { GatheredRows } from "../gathered-rows.ts";
+import type { ConnectionEdges, EdgeJob, LayerResult, SkippedConnection } from "../jobs.ts";
+import { edgeBatch, modelBatch, ModelTables } from "../model-tables.ts";
+
+/** A strong edge, for the report. */
+export interface StrongEdge {
+  readonly sourceLayer: number;
+  readonly sourceNeuron: number;
+  readonly targetLayer: number;
+  readonly targetNeuron: number;
+  readonly overlap: number;
+  readonly logP: number;
+  readonly sigma: number;
+}
+
+/** What became of one model. */
+export interface ModelResult {
+  readonly graph: LayerGraph;
+  /** Rows written, per table. */
+  readonly rows: Readonly<Record<TableName, number>>;
+  readonly summaries: readonly ConnectionSummary[];
+  readonly measures: ModelMeasures;
+  /** Rows of the layers and connections tables. */
+  readonly layers: readonly Row[];
+  readonly connections: readonly Row[];
+  readonly skipped: readonly Skipped[];
+  readonly approximations: readonly string[];
+  readonly strongest: readonly StrongEdge[];
+  /** The same figures with random vectors in place of those that are tested; null where no control was asked for. */
+  readonly control: ControlResult | null;
+  readonly files: readonly WrittenFile[];
+}
+
+/** What chance gives; nothing of it is written. */
+export interface ControlResult {
+  /** As rows of the connections table. */
+  readonly connections: readonly Row[];
+  readonly measures: ModelMeasures;
+}
+
+/** A layer or a connection that is done. */
+export interface Step {
+  readonly model: string;
+  /** How many are, of how many. */
+  readonly done: number;
+  readonly of: number;
+  readonly what: string;
+  /** The layer itself, or both ends of the connection. */
+  readonly ends: readonly [Layer] | readonly [source: Layer, target: Layer];
+}
+
+/** Where a model's tables go. */
+export interface SinkSettings {
+  readonly sinks: readonly Sink[];
+  readonly header: ModelHeader;
+  /** Files that an earlier run has recorded of it. */
+  readonly before?: readonly WrittenFile[];
+  readonly nearKernel: number;
+  /** Called when a layer or a connection is done. */
+  readonly progress?: (step: Step) => void;
+}
+
+/** How many of the strongest edges the report names. */
+const STRONGEST = 10;
+
+/**
+ * Writes all that comes by, one item after another, each awaited, and commits at the end, with what `measurer` found in the model. On an error or when
+ * unsubscribed nothing of the model remains.
+ */
+export function sinks(
+  model: Pick<Model, "id">,
+  graph: LayerGraph,
+  settings: SinkSettings,
+  measurer: ModelMeasurer,
+  control?: ModelMeasurer,
+): OperatorFunction<LayerResult | SkippedConnection | EdgeJob | EdgeJob<"control">, ModelResult> {
+  return (items) =>
+    defer(() => {
+      const writer = new ModelWriter(model, graph, settings, measurer, control);
+      const written = items.pipe(concatMap((item) => writer.take(item)), ignoreElements());
+      return chained(written, () => writer.commit()).pipe(
+        // The error is passed on once nothing is left; whoever unsubscribes cannot be made to wait.
+        catchError((failure) =>
+          from(writer.abort()).pipe(concatMap(() => throwError(() => failure as unknown)))
+        ),
+        finalize(() => void writer.abort()),
+      );
+    });
+}
+
+function chained<T>(first: Observable<never>, last: () => Promise<T>): Observable<T> {
+  return of(() => first, () => defer(last)).pipe(concatMap((next): Observable<T> => next()));
+}
+
+class ModelWriter {
+  readonly #model: string;
+  readonly #graph: LayerGraph;
+  readonly #settings: SinkSettings;
+  readonly #measurer: ModelMeasurer;
+  readonly #tables: ModelTables;
+  readonly #control: { readonly measurer: ModelMeasurer; readonly tables: ModelTables } | null;
+  readonly #rows = Object.fromEntries(TABLE_NAMES.map((name) => [name, 0])) as Record<TableName, number>;
+  readonly #edges = new GatheredRows(TABLES.edges);
+  #open: ModelSink[] | null = null;
+  #strongest: StrongEdge[] = [];
+  #done = 0;
+  #current: Promise<unknown> = Promise.resolve();
+  #aborted = false;
+
+  constructor(
+    { id }: Pick<Model, "id">,
+    graph: LayerGraph,
+    settings: SinkSettings,
+    measurer: ModelMeasurer,
+    control?: ModelMeasurer,
+  ) {
+    this.#model = id;
+    this.#graph = graph;
+    this.#settings = settings;
+    this.#measurer = measurer;
+    this.#tables = new ModelTables(graph, settings.nearKernel);
+    const tables = new ModelTables(graph, settings.nearKernel);
+    this.#control = control === undefined ? null : { measurer: control, tables };
+  }
+
+  take(item: LayerResult | SkippedConnection | EdgeJob | EdgeJob<"control">): Promise<void> {
+    return this.#alone(() => this.#take(item));
+  }
+
+  commit(): Promise<ModelResult> {
+    return this.#alone(() => this.#commit());
+  }
+
+  /** Waits for the step in hand, for sinks take one call at a time; nothing is written after it. */
+  async abort(): Promise<void> {
+    this.#aborted = true;
+    await this.#current.catch(() => undefined); // whoever took the step learns of its failure
+    const open = this.#open ?? [];
+    this.#open = null;
+    await Promise.allSettled(open.map((sink) => sink.abort()));
+  }
+
+  #alone<T>(step: () => Promise<T>): Promise<T> {
+    const done = step();
+    this.#current = done;
+    return done;
+  }
+
+  async #take(item: LayerResult | SkippedConnection | EdgeJob | EdgeJob<"control">): Promise<void> {
+    switch (item.kind) {
+      case "layer":
+        this.#tables.layer(item);
+        this.#step(item.layer.name, [item.layer]);
+        return;
+      case "skipped":
+        this.#tables.skip(item);
+        this.#step(item.name, this.#ends(item.connection));
+        return;
+      case "connection": {
+        const found = await item.edges();
+        this.#tables.connection(found);
+        this.#measurer.links(item.connection, found.links);
+        this.#remember(found);
+        await this.#write("edges", this.#edges.add(edgeBatch(item.connection, found.edges)));
+        this.#step(`${item.source.name} -> ${item.target.name}`, [item.source, item.target]);
+        return;
+      }
+      case "control": {
+        const found = await item.edges();
+        this.#control?.tables.connection(found);
+        this.#control?.measurer.links(item.connection, found.links);
+      }
+    }
+  }
+
+  async #commit(): Promise<ModelResult> {
+    const { measures, unwritten, approximations } = this.#measurer.finish();
+    const control = this.#controlled();
+    // What a chain is made of must be in the graph that it is said to be in.
+    for (const { connection, edges } of unwritten) {
+      await this.#write("edges", this.#edges.add(edgeBatch(connection, edges)));
+    }
+    await this.#write("edges", this.#edges.take());
+    for (const [table, batch] of this.#tables.batches()) await this.#write(table, batch);
+    await this.#write("models", modelBatch(this.#settings.header, this.#rows));
+    const files: WrittenFile[] = [];
+    const open = await this.#sinks();
+    // What is committed leaves the list: it can no longer be aborted.
+    for (let sink = open[0]; sink !== undefined; sink = open[0]) {
+      files.push(...await sink.commit());
+      open.shift();
+    }
+    return {
+      graph: this.#graph,
+      rows: this.#rows,
+      summaries: this.#tables.summaries,
+      measures,
+      layers: this.#tables.layerRows(),
+      connections: this.#tables.connectionRows(),
+      skipped: this.#tables.skipped,
+      approximations: [...this.#tables.approximations, ...approximations, ...control?.approximations ?? []],
+      strongest: this.#strongest,
+      control: control === null ? null : { connections: control.connections, measures: control.measures },
+      files,
+    };
+  }
+
+  #controlled(): (ControlResult & { readonly approximations: readonly string[] }) | null {
+    if (this.#control === null) return null;
+    const { measures, approximations } = this.#control.measurer.finish();
+    return {
+      connections: this.#control.tables.connectionRows(),
+      measures,
+      approximations: approximations.map((each) => `null control: ${each}`),
+    };
+  }
+
+  async #sinks(): Promise<ModelSink[]> {
+    if (this.#aborted) throw new Error(`model ${this.#model}: aborted`);
+    if (this.#open === null) {
+      this.#open = [];
+      const { sinks, header, before } = this.#settings;
+      for (const sink of sinks) this.#open.push(await sink.begin(header, before));
+    }
+    return this.#open;
+  }
+
+  async #write(table: TableName, batch: TableBatch | null): Promise<void> {
+    if (batch === null) return;
+    for (const sink of await this.#sinks()) await sink.write(table, batch);
+    this.#rows[table] += batch.rows;
+  }
+
+  #remember({ edges, summary }: ConnectionEdges): void {
+    const { source, target } = summary.connection;
+    const least = this.#strongest[STRONGEST - 1]?.overlap ?? -Infinity;
+    const at: number[] = [];
+    for (let i = 0; i < edges.count; i++) if (edges.overlap[i]! > least) at.push(i);
+    if (at.length === 0) return;
+    at.sort((a, b) => edges.overlap[b]! - edges.overlap[a]!);
+    const found = at.slice(0, STRONGEST).map((i): StrongEdge => ({
+      sourceLayer: source,
+      sourceNeuron: edges.sourceNeuron[i]!,
+      targetLayer: target,
+      targetNeuron: edges.targetNeuron[i]!,
+      overlap: edges.overlap[i]!,
+      logP: edges.logP[i]!,
+      sigma: edges.sigma[i]!,
+    }));
+    this.#strongest = [...this.#strongest, ...found].sort((a, b) => b.overlap - a.overlap)
+      .slice(0, STRONGEST);
+  }
+
+  #ends({ source, target }: Connection): Step["ends"] {
+    return [this.#graph.layers[source]!, this.#graph.layers[target]!];
+  }
+
+  #step(what: string, ends: Step["ends"]): void {
+    this.#done++;
+    const all = this.#graph.layers.length + this.#graph.connections.length;
+    this.#settings.progress?.({ model: this.#model, done: this.#done, of: all, what, ends });
+  }
+}

@@ -1,0 +1,197 @@
+/**
+ * What the overlaps of a model have shown: enough to test its connections again, at another level, with another correction or
+ * weight, without its weights, spectra or overlaps.
+ */
+
+import { type MonoTypeOperatorFunction, tap } from "rxjs";
+import type { OverlapMeasures } from "../../model/graph.ts";
+import type { KernelInfo } from "../../kernels/kernel.ts";
+import type { Connection, LayerGraph } from "../../model/layer.ts";
+import type { ModelMeasures } from "../../model/measures.ts";
+import type { OverlapGeometry } from "../../stages/overlap-geometry.ts";
+import {
+  candidatesAgain,
+  type KeptCandidates,
+  keptLevel,
+  releaseCandidates,
+  type TestSettings,
+} from "../../stages/candidates.ts";
+import { settingsFor, type SignificanceSettings } from "../operators/edge-operators.ts";
+import type {
+  ConnectionEnds,
+  ConnectionKind,
+  LayerResult,
+  OverlapResult,
+  SeenConnection,
+  SkippedConnection,
+} from "../jobs.ts";
+import { type SpectrumValues, valuesOf } from "./spectrum-store.ts";
+
+/** A model's record, as plain data. Layers and connections are named by their places in its layer graph. */
+export interface OverlapRecord {
+  readonly graph: LayerGraph;
+  readonly kernel: KernelInfo;
+  readonly layers: readonly {
+    readonly layer: number;
+    readonly spectrum: SpectrumValues | { readonly skipped: string };
+  }[];
+  readonly skipped: readonly (Pick<SkippedConnection, "name" | "reason"> & { readonly connection: number })[];
+  /** In the order in which they were computed. */
+  readonly connections: readonly RecordedConnection[];
+  readonly pathMetric: ModelMeasures["pathMetric"];
+  /** That of the null control, where there was one. */
+  readonly controlPathMetric: ModelMeasures["pathMetric"] | null;
+}
+
+interface RecordedConnection {
+  readonly kind: ConnectionKind;
+  readonly connection: number;
+  /** `ln p` up to which its candidates are complete. */
+  readonly level: number;
+  readonly geometry: OverlapGeometry;
+  readonly measures: OverlapMeasures;
+  readonly sharedLogP: number | null;
+  readonly candidates: KeptCandidates;
+}
+
+/** A record holds this much at most; what is larger is computed again. It lies beside the byte budget. */
+const LARGEST_RECORD = 64 * 2 ** 20;
+
+type Item = LayerResult | SkippedConnection | SeenConnection | SeenConnection<"control">;
+
+/** Gathers a model's record while its layers and connections go by. */
+export class OverlapRecorder {
+  /** Connections by their ends and part: those that come by are equal to the graph's, not the same. */
+  readonly #places: ReadonlyMap<string, number>;
+  readonly #graph: LayerGraph;
+  readonly #settings: SignificanceSettings;
+  readonly #layers: OverlapRecord["layers"][number][] = [];
+  readonly #skipped: OverlapRecord["skipped"][number][] = [];
+  readonly #connections: RecordedConnection[] = [];
+  #bytes = 0;
+
+  constructor(graph: LayerGraph, settings: SignificanceSettings) {
+    this.#places = new Map(graph.connections.map((each, at) => [nameOf(each), at]));
+    this.#graph = graph;
+    this.#settings = settings;
+  }
+
+  /** An operator that notes layers and skipped connections as they go by. */
+  items<T extends { readonly kind: string }>(): MonoTypeOperatorFunction<
+    T | LayerResult | SkippedConnection
+  > {
+    return tap((item) => {
+      if (isLayer(item)) {
+        const { layer, spectrum } = item;
+        const values = "skipped" in spectrum ? spectrum : valuesOf(spectrum);
+        this.#layers.push({ layer: layer.index, spectrum: values });
+      } else if (isSkipped(item)) {
+        const { name, reason, connection } = item;
+        this.#skipped.push({ name, reason, connection: this.#places.get(nameOf(connection))! });
+      }
+    });
+  }
+
+  /** Notes what was seen of a connection. @returns whether it keeps the candidates */
+  readonly connection = (
+    job: Pick<ConnectionEnds<ConnectionKind>, "kind" | "connection">,
+    { geometry, candidates, measures, sharedLogP }: OverlapResult,
+  ): boolean => {
+    const { geometry: _, ...kept } = candidates;
+    this.#bytes += 8 * measures.sourceIntensity.length + 32 * kept.logP.length;
+    if (this.#bytes > LARGEST_RECORD) {
+      this.#connections.length = 0;
+      return false;
+    }
+    this.#connections.push({
+      kind: job.kind,
+      connection: this.#places.get(nameOf(job.connection))!,
+      level: keptLevel(geometry, settingsFor(job, this.#settings)),
+      ...{ geometry, measures, sharedLogP, candidates: kept },
+    });
+    return true;
+  };
+
+  /** @returns null where there was too much of it */
+  finish(
+    kernel: KernelInfo,
+    measures: ModelMeasures,
+    control: ModelMeasures | null,
+  ): OverlapRecord | null {
+    if (this.#bytes > LARGEST_RECORD) return null;
+    return {
+      graph: this.#graph,
+      kernel,
+      layers: this.#layers,
+      skipped: this.#skipped,
+      connections: this.#connections,
+      pathMetric: measures.pathMetric,
+      controlPathMetric: control?.pathMetric ?? null,
+    };
+  }
+}
+
+/** Whether all that a run with these settings asks of the overlaps is in the record. */
+export function covers(record: OverlapRecord, settings: SignificanceSettings): boolean {
+  return record.connections.every(({ kind, level, geometry }) =>
+    level >= keptLevel(geometry, { ...settingsFor({ kind }, settings), keep: -Infinity })
+  );
+}
+
+/** Gives the memory of a record's candidates back. */
+export function releaseRecord({ connections }: OverlapRecord): void {
+  for (const { candidates } of connections) releaseCandidates(candidates);
+}
+
+/** The layers and connections of a record, as the pipeline passes them on. Its candidates are given away. */
+export function recordedItems(
+  record: OverlapRecord,
+  settings: SignificanceSettings,
+): readonly Item[] {
+  const { graph } = record;
+  const spectra = new Map(record.layers.map(({ layer, spectrum }) => [layer, spectrum]));
+  const layers = record.layers.map(({ layer, spectrum }): LayerResult => ({
+    ...{ kind: "layer", graph, layer: graph.layers[layer]!, spectrum },
+  }));
+  const skipped = record.skipped.map(({ connection, ...why }): SkippedConnection => ({
+    ...{ kind: "skipped", connection: graph.connections[connection]!, ...why },
+  }));
+  const valuesAt = (layer: number) => {
+    const spectrum = spectra.get(layer);
+    return spectrum === undefined || "skipped" in spectrum ? new Float64Array() : spectrum.singularValues;
+  };
+  const seen = record.connections.map((each): Item => {
+    const connection = graph.connections[each.connection]!;
+    return {
+      kind: each.kind,
+      connection,
+      source: graph.layers[connection.source]!,
+      target: graph.layers[connection.target]!,
+      sourceValues: valuesAt(connection.source),
+      targetValues: valuesAt(connection.target),
+      overlaps: {
+        geometry: each.geometry,
+        measures: each.measures,
+        sharedLogP: each.sharedLogP,
+        candidates: candidatesAgain(each.candidates, each.geometry, settingsFor(each, settings)),
+      },
+    };
+  });
+  releaseRecord(record);
+  return [...layers, ...skipped, ...seen];
+}
+
+function nameOf({ source, target, part }: Connection): string {
+  return `${source}/${target}/${part}`;
+}
+
+function isLayer(item: { readonly kind: string }): item is LayerResult {
+  return item.kind === "layer";
+}
+
+function isSkipped(item: { readonly kind: string }): item is SkippedConnection {
+  return item.kind === "skipped";
+}
+
+/** `ln p` down to which records are kept: a run at 2 sigma or more is told by the record of any other. */
+export const RECORDED_LEVEL: NonNullable<TestSettings["keep"]> = Math.log(0.02275013194817921);

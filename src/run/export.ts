@@ -1,0 +1,96 @@
+/** The tables of a run in the form that another program loads. */
+
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, rename, rm } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { openLake } from "../../connectors/lake/open.ts";
+import { graphRows } from "../../connectors/sinks/graph-schema.ts";
+import { importArguments, ImportCsv } from "../../connectors/sinks/neo4j/import-csv.ts";
+import { readTable, storedModels } from "../../connectors/readers/run-tables.ts";
+import { show } from "../model/errors.ts";
+import { TABLE_NAMES } from "../model/tables.ts";
+
+/** What an export may be told. */
+export interface ExportOptions {
+  /** Folder to make; default `<run>/neo4j-admin`. */
+  readonly to?: string;
+  /** Default: `neo4j`. */
+  readonly database?: string;
+  /** Stands before every label; default: nothing. */
+  readonly labelPrefix?: string;
+  /** Where the tables lie, a folder or `s3://bucket/prefix`. Default: the run's folder. */
+  readonly lake?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** What an export left. */
+export interface Exported {
+  /** Absolute path of the folder. */
+  readonly folder: string;
+  /** Arguments of `neo4j-admin`, for a process in that folder. */
+  readonly arguments: readonly string[];
+  /** Rows by label and type. */
+  readonly rows: Readonly<Record<string, number>>;
+}
+
+/** So that neither label nor database needs quoting anywhere. */
+const PREFIX = /^(?:[A-Za-z_][A-Za-z0-9_]{0,63})?$/;
+const DATABASE = /^[A-Za-z][A-Za-z0-9.-]{2,62}$/;
+
+/**
+ * Writes a run's Parquet tables as CSV files for Neo4j's offline import, all models of the output folder, or of the lake. The folder appears whole or
+ * not at all; memory does not follow the number of rows.
+ *
+ * @throws {RangeError} when the folder exists, or the database or the prefix has a name that Neo4j does not take
+ * @throws {Error} when the run's folder holds no tables; SyntaxError when a file in it is none
+ */
+export async function exportForNeo4jAdmin(run: string, options: ExportOptions = {}): Promise<Exported> {
+  const { database = "neo4j", labelPrefix = "", signal } = options;
+  const folder = resolve(options.to ?? join(run, "neo4j-admin"));
+  if (!DATABASE.test(database)) {
+    throw new RangeError(`database: found ${show(database)}, required a name such as neo4j`);
+  }
+  if (!PREFIX.test(labelPrefix)) {
+    throw new RangeError(
+      `label prefix: found ${show(labelPrefix)}, required letters, digits and underscores`,
+    );
+  }
+  if (existsSync(folder)) {
+    throw new RangeError(
+      `exporting to ${folder}: found that it exists, required a folder that is yet to be made`,
+    );
+  }
+  const lake = await openLake(options.lake ?? run);
+  const models = await storedModels(lake);
+  const staging = join(dirname(folder), `.${basename(folder)}-${randomBytes(4).toString("hex")}`);
+  await mkdir(staging, { recursive: true });
+  try {
+    const csv = await ImportCsv.create(staging, labelPrefix);
+    try {
+      for (const model of models) {
+        await csv.writeModel(model);
+        for (const table of TABLE_NAMES) {
+          if (table === "skipped") continue;
+          for await (const batch of readTable(lake, model, table)) {
+            signal?.throwIfAborted();
+            for (const rows of graphRows(model.header, table, batch)) await csv.write(rows);
+          }
+        }
+      }
+      await csv.close();
+    } catch (failure) {
+      await csv.abandon();
+      throw failure;
+    }
+    await rename(staging, folder);
+    return {
+      folder,
+      arguments: importArguments(database, csv.multiline),
+      rows: Object.fromEntries(csv.rows),
+    };
+  } catch (failure) {
+    await rm(staging, { recursive: true, force: true });
+    throw failure;
+  }
+}

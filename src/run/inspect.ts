@@ -1,0 +1,145 @@
+/** What a model consists of, before anything is computed. */
+
+import type { ChannelRange, LayerGraph } from "../model/layer.ts";
+import { sharedChannels, unfoldedShape } from "../model/layer.ts";
+import type { Model } from "../model/ports.ts";
+import { foldedTensors } from "../stages/fold.ts";
+import { layerGraph, type LayerSettings } from "../stages/layers.ts";
+import type { PlannedModel } from "./collection/models.ts";
+
+/** A layer, as `svr inspect` says it. */
+export interface InspectedLayer {
+  readonly name: string;
+  readonly kind: string;
+  readonly dtype: string;
+  readonly tensor: string;
+  /** The tensor's own. */
+  readonly shape: readonly number[];
+  readonly out_channels: number;
+  readonly in_channels: number;
+  readonly positions: number;
+  readonly groups: number;
+  /** Rows and columns of the unfolded weight of one group, `svr`. */
+  readonly matrix: string;
+  readonly batch_norm: string;
+  readonly norm_gain: string;
+}
+
+/** A connection, as `svr inspect` says it. */
+export interface InspectedConnection {
+  readonly from: string;
+  readonly to: string;
+  readonly part: number;
+  readonly via: string;
+  readonly evidence: string;
+  readonly channels: number;
+  /** Of the target. */
+  readonly positions: number;
+  readonly map: readonly ChannelRange[];
+}
+
+/** What becomes of a tensor: a weight of layers, taken into layers by folding, or skipped. */
+export interface InspectedTensor {
+  readonly name: string;
+  readonly use: "weight" | "folded" | "skipped";
+  /** Names of layers; else the reason. */
+  readonly what: string;
+}
+
+/** What `svr inspect` says of a model. */
+export interface Inspection {
+  readonly id: string;
+  readonly uri: string;
+  readonly format: string;
+  /** What it is a checkpoint of, and the epoch or step; null where nothing says so. */
+  readonly series: string | null;
+  readonly step: number | null;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly warnings: readonly string[];
+  readonly layers: readonly InspectedLayer[];
+  readonly connections: readonly InspectedConnection[];
+  /** Every tensor of the file, once. */
+  readonly tensors: readonly InspectedTensor[];
+  readonly skipped: readonly { readonly subject: string; readonly name: string; readonly reason: string }[];
+}
+
+/**
+ * Reads a model's header and lays out its layer graph; no weight is read.
+ *
+ * @throws when the model cannot be opened, or its topology does not fit it
+ */
+export async function inspectModel(
+  planned: PlannedModel,
+  settings: Omit<LayerSettings, "topology">,
+  signal?: AbortSignal,
+): Promise<Inspection> {
+  const model = await planned.open(signal);
+  try {
+    const graph = layerGraph(model, { ...settings, topology: planned.topology });
+    const { layers, connections, skipped, warnings } = graph;
+    return {
+      id: model.id,
+      uri: model.uri,
+      format: model.format,
+      series: planned.series ?? null,
+      step: planned.step ?? null,
+      metadata: Object.fromEntries(model.metadata),
+      warnings,
+      layers: layers.map((layer): InspectedLayer => {
+        const { rows, cols } = unfoldedShape(layer, "svr");
+        return {
+          name: layer.name,
+          kind: layer.kind,
+          dtype: layer.dtype,
+          tensor: layer.weight.tensor,
+          shape: layer.weight.shape,
+          out_channels: layer.outChannels,
+          in_channels: layer.inChannels,
+          positions: layer.positions,
+          groups: layer.groups,
+          matrix: `${rows} x ${cols}`,
+          batch_norm: layer.batchNorm,
+          norm_gain: layer.normGain,
+        };
+      }),
+      connections: connections.map((connection): InspectedConnection => ({
+        from: layers[connection.source]?.name ?? "",
+        to: layers[connection.target]?.name ?? "",
+        part: connection.part,
+        via: connection.via,
+        evidence: connection.evidence,
+        channels: sharedChannels(connection),
+        positions: layers[connection.target]?.positions ?? 1,
+        map: connection.channels,
+      })),
+      tensors: accounted(model, graph),
+      skipped,
+    };
+  } finally {
+    await model.close();
+  }
+}
+
+/** Each tensor once, in the file's order. @throws {Error} when one is neither used nor skipped: that is our mistake */
+function accounted({ tensors }: Pick<Model, "tensors">, { layers, skipped }: LayerGraph): InspectedTensor[] {
+  const uses = new Map<string, string[]>();
+  const folded = new Map<string, string[]>();
+  const note = (map: Map<string, string[]>, tensor: string, layer: string) =>
+    map.set(tensor, [...map.get(tensor) ?? [], layer]);
+  for (const layer of layers) {
+    note(uses, layer.weight.tensor, layer.name);
+    for (const tensor of foldedTensors(layer)) note(folded, tensor, layer.name);
+  }
+  const reasons = new Map(
+    skipped.flatMap(({ subject, name, reason }) => subject === "tensor" ? [[name, reason] as const] : []),
+  );
+  return tensors.map(({ name }): InspectedTensor => {
+    const weight = uses.get(name);
+    if (weight !== undefined) return { name, use: "weight", what: weight.join(", ") };
+    const into = folded.get(name);
+    if (into !== undefined) return { name, use: "folded", what: into.join(", ") };
+    const reason = reasons.get(name);
+    if (reason === undefined) throw new Error(`tensor ${name}: is neither used nor skipped`);
+    return { name, use: "skipped", what: reason };
+  });
+}

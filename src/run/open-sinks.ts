@@ -1,0 +1,35 @@
+/** The sinks of a run, opened one after another and ended together. */
+
+import type { RunConfig } from "../../config/schema.ts";
+import { type SinkName, SINKS } from "../../connectors/sinks/registry.ts";
+import type { RunHeader, Sink } from "../model/ports.ts";
+import { serverChoices } from "../query/server-options.ts";
+
+/** The sinks that a config asks for. */
+export class OpenSinks {
+  readonly all: Sink[] = [];
+  readonly #run: RunHeader;
+
+  constructor(run: RunHeader) {
+    this.#run = run;
+  }
+
+  /** @throws what the first sink that cannot be opened throws; those before it are to be aborted */
+  async open(config: RunConfig): Promise<void> {
+    const graphs = { embedded: ["ladybug"], neo4j: ["neo4j"], none: [] } as const;
+    const names: SinkName[] = [...config.sinks, ...graphs[config.graph]];
+    const choices = {
+      ...config.graph === "neo4j" ? { neo4j: serverChoices(config.neo4j) } : {},
+      ...config.lake === undefined ? {} : { parquet: { lake: config.lake } },
+    };
+    for (const name of new Set(names)) this.all.push(await (await SINKS[name](choices))(this.#run));
+  }
+
+  async finish(signal?: AbortSignal): Promise<void> {
+    for (const sink of this.all) await sink.finish(signal);
+  }
+
+  async abort(): Promise<void> {
+    await Promise.allSettled(this.all.map((sink) => sink.abort()));
+  }
+}

@@ -1,0 +1,93 @@
+/** What the computing stages share, opened and closed together. */
+
+import { randomBytes } from "node:crypto";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ByteBudget } from "../flow/budget.ts";
+import { ReadAhead } from "../flow/read-ahead.ts";
+import { type CacheOptions, SpectrumCache } from "../flow/spectra/spectrum-cache.ts";
+import { SpectrumStore } from "../flow/spectra/spectrum-store.ts";
+import type { SpectrumEvent, Workshop } from "../flow/workshop.ts";
+import type { Precision } from "../kernels/in-thread.ts";
+import { type KernelWatch, watchedKernel } from "./watched-kernel.ts";
+import { type KernelName, openKernel, type SelectedKernel } from "../kernels/select.ts";
+
+/** How a workshop is furnished. */
+export interface WorkshopOptions {
+  /** Default `auto`. */
+  readonly kernel?: KernelName;
+  /** Default `f64`; `f32` with the native kernel only. */
+  readonly precision?: Precision;
+  /** Matrices at a time. Default: one per core, fewer where `memory` is small. */
+  readonly threads?: number;
+  /** Only about so many leading triplets of each matrix. Default: all. */
+  readonly rank?: number;
+  /** Bytes for weights and spectra. Default 2 GiB. */
+  readonly memory?: number;
+  /** Folder for spectra that do not fit; made when needed, removed by `dispose`. Default: in the system's temporary folder. */
+  readonly spill?: string;
+  /** Where spectra of earlier runs are, and new ones go. Default: nowhere. */
+  readonly cache?: CacheOptions;
+  readonly spectrumDone?: (spectrum: SpectrumEvent) => void;
+  /** Told of every call of the kernel. */
+  readonly watch?: KernelWatch;
+  readonly signal?: AbortSignal;
+}
+
+/** A workshop that must be disposed of. */
+export interface OpenWorkshop extends Workshop {
+  /** Why `auto` took no faster kernel; null where it did, or was not asked. */
+  readonly because: string | null;
+  /** Frees the kernel and every spectrum, and removes the spill folder. */
+  dispose(): Promise<void>;
+}
+
+/** Bytes for weights and spectra where nothing is said. */
+const MEMORY = 2 * 2 ** 30;
+
+/**
+ * Opens a workshop's kernel, which may begin before the workshop.
+ *
+ * @throws as `openWorkshop`
+ */
+export function openItsKernel(
+  { kernel = "auto", precision, threads, memory = MEMORY }: WorkshopOptions,
+): Promise<SelectedKernel> {
+  return openKernel(kernel, {
+    memory,
+    ...precision === undefined ? {} : { precision },
+    ...threads === undefined ? {} : { threads },
+  });
+}
+
+/**
+ * Opens the kernel, the byte budget and the spectrum store that the operators need.
+ *
+ * @param selected the kernel, where it has been opened
+ * @throws {RangeError} when `memory` is not above 0, or the kernel does not compute in that precision
+ * @throws {Error} when the kernel asked for cannot be had on this machine
+ */
+export async function openWorkshop(
+  options: WorkshopOptions = {},
+  selected?: SelectedKernel,
+): Promise<OpenWorkshop> {
+  const { rank, memory = MEMORY, spill, cache, spectrumDone, watch, signal } = options;
+  const budget = new ByteBudget(memory);
+  const { kernel: opened, because } = selected ?? await openItsKernel(options);
+  const kernel = watch === undefined ? opened : watchedKernel(opened, watch);
+  const store = new SpectrumStore(
+    budget,
+    spill ?? join(tmpdir(), `svrflow-${randomBytes(8).toString("hex")}`),
+  );
+  return {
+    ...{ kernel, budget, store, because, ahead: new ReadAhead(kernel.concurrency) },
+    ...rank === undefined ? {} : { rank },
+    ...cache === undefined ? {} : { cache: await SpectrumCache.open(cache) },
+    ...spectrumDone === undefined ? {} : { spectrumDone },
+    ...signal === undefined ? {} : { signal },
+    async dispose() {
+      await store.dispose();
+      await kernel.dispose();
+    },
+  };
+}

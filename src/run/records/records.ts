@@ -1,0 +1,108 @@
+/** The files beside the tables: `run.json`, `report.json` and `report.md`. */
+
+import { arch, availableParallelism, platform, totalmem } from "node:os";
+import { join } from "node:path";
+import { versions } from "node:process";
+import type { RunConfig } from "../../../config/schema.ts";
+import { writeWhole } from "../../../connectors/whole-files.ts";
+import type { KernelInfo } from "../../kernels/kernel.ts";
+import type { Skipped } from "../../model/layer.ts";
+import type { InputFile, WrittenFile } from "../../model/ports.ts";
+import { SCHEMA_VERSION, type TableName } from "../../model/tables.ts";
+import { VERSION } from "../../version.ts";
+import { EarlyText } from "../../report/early-text.ts";
+import { reportMarkdown } from "../../report/report-markdown.ts";
+import {
+  type FailedModel,
+  type ModelReports,
+  type ReportFrame,
+  reportJson,
+} from "../../report/run-report.ts";
+import type { WorkSummary } from "../progress/work-summary.ts";
+
+/** `run.json`: what is needed to do the run again, and to trust it. */
+export interface RunRecord {
+  readonly schema_version: number;
+  readonly run_id: string;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly host: {
+    readonly platform: string;
+    readonly arch: string;
+    readonly cpus: number;
+    readonly memory_bytes: number;
+  };
+  /** Null where nothing had to be computed. */
+  readonly kernel: (KernelInfo & { readonly threads: number }) | null;
+  /** Seeds of generated models, by id. */
+  readonly seeds: Readonly<Record<string, number>>;
+  /** Null where there is no null control. */
+  readonly null_control_seed: number | null;
+  readonly config: RunConfig;
+  /** ISO 8601, UTC. */
+  readonly started: string;
+  readonly ended: string;
+  readonly counts:
+    & {
+      /** Models whose tables stand, `up_to_date` ones (an earlier run's, untouched) among them. */
+      readonly done: number;
+      readonly failed: number;
+      readonly up_to_date: number;
+      readonly spectra_computed: number;
+      readonly spectra_reused: number;
+    }
+    & Readonly<Record<TableName, number>>;
+  /** What this run's kernel did. */
+  readonly work: WorkSummary;
+  readonly models: readonly {
+    readonly id: string;
+    readonly uri: string;
+    readonly key: string;
+    /** The run that computed it, and with what. */
+    readonly run_id: string;
+    readonly kernel: KernelInfo;
+    readonly inputs: readonly InputFile[];
+    readonly files: readonly WrittenFile[];
+    readonly skipped: readonly Skipped[];
+  }[];
+  readonly failed: readonly FailedModel[];
+}
+
+/** The parts of a run's record that the machine answers. */
+export function hostRecord(): Pick<RunRecord, "schema_version" | "versions" | "host"> {
+  const { node, deno, v8 } = versions as Readonly<Record<string, string | undefined>>;
+  return {
+    schema_version: SCHEMA_VERSION,
+    versions: { svrflow: VERSION, ...deno === undefined ? { node: node ?? "" } : { deno }, v8: v8 ?? "" },
+    host: { platform: platform(), arch: arch(), cpus: availableParallelism(), memory_bytes: totalmem() },
+  };
+}
+
+/** Characters of a report that are made before they can be written: those of a hundred small models. */
+const EARLY = 2 ** 22;
+
+/** A report in both of its forms. */
+export interface ReportTexts {
+  readonly json: EarlyText;
+  readonly markdown: EarlyText;
+}
+
+/** Begins to put a report into words; nothing is written. */
+export function reportTexts(frame: ReportFrame, models: ModelReports): ReportTexts {
+  return {
+    json: new EarlyText(reportJson(frame, models), EARLY),
+    markdown: new EarlyText(reportMarkdown(frame, models), EARLY),
+  };
+}
+
+/** Writes the three files, each whole or not at all. `run.json` comes last: where it stands, the run is complete. */
+export async function writeRecords(
+  out: string,
+  record: RunRecord,
+  { json, markdown }: ReportTexts,
+): Promise<void> {
+  await writeWhole(
+    [join(out, "report.json"), json],
+    [join(out, "report.md"), markdown],
+    [join(out, "run.json"), `${JSON.stringify(record, null, 2)}\n`],
+  );
+}

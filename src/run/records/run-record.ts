@@ -1,0 +1,58 @@
+/** What a run says of itself when it is over. */
+
+import type { RunConfig } from "../../../config/schema.ts";
+import type { SpectraCount } from "../../flow/workshop.ts";
+import type { KernelInfo } from "../../kernels/kernel.ts";
+import { recorded } from "../collection/models.ts";
+import { hostRecord, type RunRecord } from "./records.ts";
+import { totalRows } from "../../report/run-report.ts";
+import type { WorkSummary } from "../progress/work-summary.ts";
+import type { ModelsOutcome } from "../run-models.ts";
+import { nullControlSeed } from "../settings.ts";
+
+/** What a record is made from. */
+export interface RunFacts {
+  readonly runId: string;
+  readonly config: RunConfig;
+  readonly kernel: (KernelInfo & { readonly threads: number }) | null;
+  readonly spectra: SpectraCount;
+  readonly work: WorkSummary;
+  readonly started: Date;
+  readonly outcome: ModelsOutcome;
+}
+
+/** The record of a run that ends now. */
+export function runRecord(
+  { runId, config, kernel, spectra, work, started, outcome: { done, failed } }: RunFacts,
+): RunRecord {
+  return {
+    ...hostRecord(),
+    run_id: runId,
+    kernel,
+    seeds: seedsOf(config),
+    null_control_seed: nullControlSeed(config),
+    config: recorded(config),
+    started: started.toISOString(),
+    ended: new Date().toISOString(),
+    counts: {
+      done: done.length,
+      failed: failed.length,
+      up_to_date: done.filter(({ work }) => work === "none").length,
+      spectra_computed: spectra.computed,
+      spectra_reused: spectra.reused,
+      ...totalRows(done.map(({ told }) => told)),
+    },
+    work,
+    models: done.map(({ entry }) => entry),
+    failed,
+  };
+}
+
+function seedsOf({ models }: RunConfig): Record<string, number> {
+  const entries = Array.isArray(models) ? models : [models];
+  return Object.fromEntries(
+    entries.flatMap((entry) =>
+      typeof entry === "object" && "synthetic" in entry ? [[entry.id, entry.synthetic.seed] as const] : []
+    ),
+  );
+}

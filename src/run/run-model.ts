@@ -1,0 +1,299 @@
+/** One model of a run: opened, digested, and done as far as it is not done already. */
+
+import { extname, resolve } from "node:path";
+import { firstValueFrom } from "rxjs";
+import type { RunConfig } from "../../config/schema.ts";
+import { folderLake } from "../../connectors/lake/folder.ts";
+import { encodeModelId, filesStand } from "../../connectors/sinks/staging.ts";
+import { measureModel } from "../analysis/model-measures.ts";
+import { type ModelReport, modelReport } from "../analysis/report.ts";
+import type { OverlapCache } from "../flow/spectra/overlap-cache.ts";
+import { covers, RECORDED_LEVEL } from "../flow/spectra/overlap-record.ts";
+import { type PipelineSettings, spectralGraph, spectralGraphAgain } from "../flow/pipeline.ts";
+import type { SignificanceSettings } from "../flow/operators/edge-operators.ts";
+import type { ModelResult } from "../flow/operators/sinks.ts";
+import type { SpectrumEvent } from "../flow/workshop.ts";
+import type { KernelInfo } from "../kernels/kernel.ts";
+import type { LayerGraph } from "../model/layer.ts";
+import type { InputFile, Model, ModelHeader, Sink } from "../model/ports.ts";
+import { tensorsRead } from "../stages/fold.ts";
+import { connectionFlops, graphFlops, layerFlops } from "../stages/flops.ts";
+import { layerGraph } from "../stages/layers.ts";
+import type { EdgeWeight } from "../stages/weight.ts";
+import { layerSettings } from "./layer-settings.ts";
+import { FileDigests } from "./records/file-digests.ts";
+import type { ModelMark, ModelMarks } from "./records/model-marks.ts";
+import type { PlannedModel } from "./collection/models.ts";
+import { isAsOpened, lookedAt, openedRecord } from "./records/opened-record.ts";
+import type { Progress } from "./progress/progress.ts";
+import type { RunRecord } from "./records/records.ts";
+import { type ToldFinding, toldFindings } from "../report/report-text.ts";
+import { keyOf, nullControlSeed, overlapKeyOf, testReport, testSettings } from "./settings.ts";
+import type { OpenWorkshop } from "./open-workshop.ts";
+
+/** What every model of a run is done with. */
+export interface ModelRun {
+  readonly runId: string;
+  readonly out: string;
+  readonly config: RunConfig;
+  readonly weight: EdgeWeight;
+  /** Opened when the first model needs it: where all is done, no kernel is loaded. */
+  readonly workshop: () => Promise<OpenWorkshop>;
+  /** Why no model can be computed; null as long as that is not so. */
+  readonly hopeless: () => Error | null;
+  readonly sinks: readonly Sink[];
+  readonly marks: ModelMarks;
+  /** What overlaps of earlier runs have shown; null where nothing is kept. */
+  readonly overlaps: OverlapCache | null;
+  /** Told of each spectrum of a model whose overlaps are known; of the others the workshop tells. */
+  readonly spectrumDone: (spectrum: SpectrumEvent) => void;
+  readonly progress: Progress;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** A model that is done, for the record. */
+export interface DoneModel {
+  readonly entry: RunRecord["models"][number];
+  /** Of its report, which stands in its mark. */
+  readonly told: Pick<ModelReport, "id" | "rows" | "figures" | "null_control" | "warnings"> & {
+    readonly findings: readonly ToldFinding[];
+  };
+  /** What this run had to do for it: everything, or only to take its tables to a sink that lacked them, or nothing. */
+  readonly work: "computed" | "copied" | "none";
+}
+
+/**
+ * Runs one model.
+ *
+ * @throws whatever is wrong with it; nothing of it is left then
+ */
+export async function runModel(planned: PlannedModel, run: ModelRun): Promise<DoneModel> {
+  const { progress } = run;
+  const before = Date.now();
+  const mark = await run.marks.find(planned.id);
+  const done = await withoutOpening(planned, mark, run) ?? await opened(planned, mark, run);
+  const { told, work } = done;
+  for (const warning of told.warnings) progress({ event: "warning", model: told.id, warning });
+  const seconds = (Date.now() - before) / 1000;
+  progress({ event: "model-done", model: told.id, edges: told.rows.edges, work, seconds });
+  return done;
+}
+
+/** A model whose files are known. */
+interface KnownModel {
+  readonly header: ModelHeader;
+  readonly inputs: readonly InputFile[];
+  readonly topology: PlannedModel["topology"];
+  readonly mark: ModelMark | null;
+  /** What the next run need not find out again. */
+  readonly remembered: Pick<ModelMark, "digests" | "opened">;
+  /** Whether the mark lacks some of it. */
+  readonly news: boolean;
+}
+
+/** A model that an earlier run has opened, and whose files have not changed since; null where it has to be opened. */
+async function withoutOpening(
+  planned: PlannedModel,
+  mark: ModelMark | null,
+  run: ModelRun,
+): Promise<DoneModel | null> {
+  if (mark === null || !await isAsOpened(mark.opened, planned, run.config)) return null;
+  const { entry: { inputs }, report: { format }, digests, opened } = mark;
+  const header = headerOf({ ...planned, format }, planned, inputs, run.config);
+  const remembered = {
+    ...digests === undefined ? {} : { digests },
+    ...opened === undefined ? {} : { opened },
+  };
+  return await withoutWeights(
+    { header, inputs, topology: planned.topology, mark, remembered, news: false },
+    run,
+  );
+}
+
+async function opened(planned: PlannedModel, mark: ModelMark | null, run: ModelRun): Promise<DoneModel> {
+  const { config, signal } = run;
+  const since = Date.now();
+  const before = await lookedAt(planned, since);
+  const model = await planned.open(signal);
+  try {
+    const { topology } = planned;
+    const graph = layerGraph(model, { ...layerSettings(config), topology });
+    const digests = new FileDigests(mark?.digests);
+    const inputs = await model.inputs(signal, tensorsRead(graph), digests);
+    const record = await openedRecord(planned, before, inputs, config, since);
+    const known: KnownModel = {
+      header: headerOf(model, planned, inputs, config),
+      ...{ inputs, topology, mark },
+      remembered: { digests: digests.record(), ...record === undefined ? {} : { opened: record } },
+      news: digests.changed ||
+        record !== undefined && JSON.stringify(record) !== JSON.stringify(mark?.opened),
+    };
+    return await withoutWeights(known, run) ?? await compute(known, model, graph, run);
+  } finally {
+    await model.close();
+  }
+}
+
+function headerOf(
+  { id, uri, format }: Pick<Model, "id" | "uri" | "format">,
+  { topology, series, step }: PlannedModel,
+  inputs: readonly InputFile[],
+  config: RunConfig,
+): ModelHeader {
+  const place = { ...series === undefined ? {} : { series }, ...step === undefined ? {} : { step } };
+  return { id, uri, format, key: keyOf(inputs, topology, config, place), ...place };
+}
+
+/** A model of which an earlier run has left all that is wanted, or what it can be made of; null where weights have to be read. */
+async function withoutWeights(known: KnownModel, run: ModelRun): Promise<DoneModel | null> {
+  return await withoutComputing(known, run) ?? await again(known, run);
+}
+
+/** What an earlier run has done, taken to the sinks that lack it; null where it has to be computed. */
+async function withoutComputing(
+  { header, inputs, mark, remembered, news }: KnownModel,
+  { marks, sinks, out, config, runId, signal }: ModelRun,
+): Promise<DoneModel | null> {
+  if (mark?.key !== header.key) return null;
+  const { id, files } = mark.entry;
+  const { uri } = header;
+  const lacking: Sink[] = [];
+  for (const sink of sinks) {
+    if (await sink.holds?.({ id, runIds: mark.runIds, files }) !== true) lacking.push(sink);
+  }
+  if (lacking.length === 0) {
+    if (news) await marks.put({ ...mark, entry: { ...mark.entry, uri, inputs }, ...remembered });
+    return doneOf(mark, { uri, inputs }, "none");
+  }
+  const tables = files.filter(({ path }) => path.endsWith(".parquet"));
+  // Of a lake in a bucket nothing is copied: the model is computed again, from the spectra that are kept.
+  const folder = config.lake === undefined ? out : resolve(config.lake);
+  if (!await filesStand(folder, tables)) return null;
+  const { copyModel } = await import("../../connectors/sinks/copy-model.ts");
+  try {
+    const copied = await copyModel(folderLake(folder), header, lacking, signal);
+    const extensions = new Set(copied.map(({ path }) => extname(path)));
+    const entry = {
+      ...mark.entry,
+      uri,
+      inputs,
+      files: [...files.filter(({ path }) => !extensions.has(extname(path))), ...copied],
+    };
+    const runIds = recent(mark.runIds, runId);
+    const next = await marks.put({ ...mark, runIds, entry, ...remembered });
+    return doneOf(next, { uri, inputs }, "copied");
+  } catch {
+    signal?.throwIfAborted();
+    // Its tables cannot be read: it is computed again, which says what is wrong if anything else is.
+    return null;
+  }
+}
+
+/** Tests again what an earlier run has kept of a model's overlaps; null where that does not say enough. */
+async function again(known: KnownModel, run: ModelRun): Promise<DoneModel | null> {
+  const { header, inputs, topology } = known;
+  const record = await run.overlaps?.find(overlapKeyOf(inputs, topology, run.config)) ?? null;
+  const test = testOf(run);
+  if (record === null || !covers(record, test)) return null;
+  const settings = settingsOf(known, record.graph, run);
+  const result = await firstValueFrom(spectralGraphAgain(record, header, { ...settings, test }));
+  for (const { name } of record.graph.layers) {
+    run.spectrumDone({ model: header.id, layer: name, key: null, from: "cache" });
+  }
+  return await committed(known, result, record.kernel, run);
+}
+
+async function compute(
+  known: KnownModel,
+  model: Model,
+  graph: LayerGraph,
+  run: ModelRun,
+): Promise<DoneModel> {
+  const { inputs, topology } = known;
+  const { overlaps, config } = run;
+  const settings = settingsOf(known, graph, run);
+  const workshop = await run.workshop();
+  const key = overlapKeyOf(inputs, topology, config);
+  const result = await firstValueFrom(spectralGraph(model, {
+    ...{ ...settings, graph, test: testOf(run), workshop },
+    ...overlaps === null
+      ? {}
+      : { record: async (record) => record === null ? undefined : await overlaps.put(key, record) },
+  }));
+  return await committed(known, result, workshop.kernel.info, run);
+}
+
+function testOf({ config, overlaps }: ModelRun): SignificanceSettings {
+  return { ...testSettings(config), ...overlaps === null ? {} : { keep: RECORDED_LEVEL } };
+}
+
+/** How a model goes through the pipeline; says what work that is. */
+function settingsOf(
+  { header, mark }: KnownModel,
+  graph: LayerGraph,
+  { config, weight, sinks, progress }: ModelRun,
+): Omit<PipelineSettings, "workshop" | "graph" | "test"> {
+  const flops = graphFlops(graph, config.unfolding, config.rank);
+  // A null control has overlaps of its own.
+  const rounds = config.nullControl === false ? 1 : 2;
+  progress({
+    event: "planned",
+    model: header.id,
+    layers: graph.layers.length,
+    connections: graph.connections.length,
+    flops: flops.spectra + rounds * flops.overlaps,
+  });
+  return {
+    unfolding: config.unfolding,
+    weight,
+    measureModel,
+    dominant: config.dominant,
+    nullControl: nullControlSeed(config),
+    sinks,
+    header,
+    before: mark?.entry.files ?? [],
+    nearKernel: config.nearKernel.relative,
+    progress({ ends: [first, second], ...step }) {
+      const [kind, flops] = second === undefined
+        ? ["layer" as const, layerFlops(first, config.unfolding, config.rank)]
+        : ["connection" as const, rounds * connectionFlops(first, second, config.unfolding, config.rank)];
+      progress({ event: "step", ...step, kind, flops });
+    },
+  };
+}
+
+/** Marks a model as done. */
+async function committed(
+  { header, inputs, remembered }: KnownModel,
+  result: ModelResult,
+  kernel: KernelInfo,
+  { runId, config, marks }: ModelRun,
+): Promise<DoneModel> {
+  const { id, uri, key } = header;
+  const { files, skipped } = result;
+  const mark = await marks.put({
+    key,
+    runIds: [runId],
+    entry: { id, uri, key, run_id: runId, kernel, inputs, files, skipped },
+    report: modelReport(header, result, testReport(config), encodeModelId(id)),
+    ...remembered,
+  });
+  return doneOf(mark, { uri, inputs }, "computed");
+}
+
+/** Where a model lies now is said anew: it may have moved since. */
+function doneOf(
+  { entry, report: { id, rows, figures, null_control, warnings, findings } }: ModelMark,
+  now: { readonly uri: string; readonly inputs: readonly InputFile[] },
+  work: DoneModel["work"],
+): DoneModel {
+  const told = { id, rows, figures, null_control, warnings, findings: toldFindings(findings) };
+  return { entry: { ...entry, ...now }, told, work };
+}
+
+/** Loads that were interrupted again and again leave no endless list. */
+const MOST_RUNS = 16;
+
+function recent(runIds: readonly string[], runId: string): readonly string[] {
+  return [...runIds.slice(1 - MOST_RUNS), runId];
+}

@@ -1,0 +1,58 @@
+/** The models of a run, some at a time: what fails is named, the others go on. */
+
+import { messageOf } from "../model/errors.ts";
+import type { PlannedModel } from "./collection/models.ts";
+import type { FailedModel } from "../report/run-report.ts";
+import { type DoneModel, type ModelRun, runModel } from "./run-model.ts";
+
+/** What became of the models, in the order of the config. */
+export interface ModelsOutcome {
+  readonly done: readonly DoneModel[];
+  readonly failed: readonly FailedModel[];
+}
+
+/**
+ * Runs every model, at most `atATime` side by side; they begin in their order.
+ *
+ * @throws {AggregateError} when every model failed; its `errors` are theirs
+ * @throws what `hopeless` names; the signal's reason when it is aborted, once no model is being worked on any more
+ */
+export async function runModels(
+  planned: readonly PlannedModel[],
+  atATime: number,
+  run: ModelRun,
+): Promise<ModelsOutcome> {
+  const { progress, signal } = run;
+  const outcomes: ({ readonly done: DoneModel } | { readonly error: unknown })[] = [];
+  const over = () => signal?.aborted === true || run.hopeless() !== null;
+  let next = 0;
+  const work = async () => {
+    for (let at = next++; at < planned.length && !over(); at = next++) {
+      const model = planned[at]!;
+      progress({ event: "model", model: model.id, index: at + 1, of: planned.length });
+      try {
+        outcomes[at] = { done: await runModel(model, run) };
+      } catch (error) {
+        outcomes[at] = { error };
+        if (planned.length > 1 && !over()) {
+          progress({ event: "model-failed", model: model.id, error: messageOf(error) });
+        }
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(atATime, planned.length) }, work));
+  signal?.throwIfAborted();
+  const reason = run.hopeless();
+  if (reason !== null) throw reason;
+  const done = outcomes.flatMap((each) => "done" in each ? [each.done] : []);
+  const failed = outcomes.flatMap((each, at) => {
+    if ("done" in each) return [];
+    const { id, uri } = planned[at]!;
+    return [{ id, uri, error: messageOf(each.error) }];
+  });
+  if (done.length === 0) {
+    const errors = outcomes.flatMap((each) => "error" in each ? [each.error] : []);
+    throw new AggregateError(errors, failed.map(({ error }) => error).join("\n"));
+  }
+  return { done, failed };
+}

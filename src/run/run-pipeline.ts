@@ -1,0 +1,171 @@
+/** A whole run: every model of a config through the pipeline, into the sinks, and the record of it. */
+
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { type LoadedConfig, runConfigOf } from "../../config/load.ts";
+import type { RunConfigInput } from "../../config/schema.ts";
+import { OverlapCache } from "../flow/spectra/overlap-cache.ts";
+import type { SpectrumEvent } from "../flow/workshop.ts";
+import { VERSION } from "../version.ts";
+import { LazyWorkshop } from "./lazy-workshop.ts";
+import { ModelMarks } from "./records/model-marks.ts";
+import { answeringOf } from "../query/answering.ts";
+import { planModels } from "./collection/models.ts";
+import { OpenSinks } from "./open-sinks.ts";
+import { openFolder } from "./output-folder.ts";
+import type { Progress } from "./progress/progress.ts";
+import { reportTexts, type RunRecord, writeRecords } from "./records/records.ts";
+import {
+  answerableReport,
+  type ModelReports,
+  type ReportFrame,
+  reportFrame,
+  type RunReport,
+  wholeReport,
+} from "../report/run-report.ts";
+import type { DoneModel } from "./run-model.ts";
+import { runModels } from "./run-models.ts";
+import { runRecord } from "./records/run-record.ts";
+import { RunWork } from "./progress/run-work.ts";
+import { serverChoices } from "../query/server-options.ts";
+import { cacheOf, memoryOf, modelsAtATime, testReport, weightOf } from "./settings.ts";
+
+/** How a run may be watched and stopped. */
+export interface RunOptions {
+  readonly progress?: Progress;
+  readonly signal?: AbortSignal;
+}
+
+/** What a run left. */
+export interface RunOutcome {
+  /** Absolute. */
+  readonly out: string;
+  readonly record: RunRecord;
+  readonly report: ReportFrame;
+  /** What it found in each model. */
+  readonly models: ModelReports;
+  /** Of that, what stands out. */
+  readonly told: readonly DoneModel["told"][];
+}
+
+/**
+ * Runs a config.
+ *
+ * A model that fails is named in the outcome and leaves nothing; the others go on. Where all fail, nothing is left at all.
+ *
+ * @throws {ConfigError} when the config asks for what there is not
+ * @throws {AggregateError} when every model failed; its `errors` are theirs
+ * @throws when the output folder cannot be written to, a sink fails at its end, or the signal is aborted
+ */
+export async function runPipeline(
+  { config, baseDir }: LoadedConfig,
+  { progress: heard = () => undefined, signal }: RunOptions = {},
+): Promise<RunOutcome> {
+  // Everything that can be wrong with the config shows before a file is made.
+  const weight = await weightOf(config);
+  if (config.graph === "neo4j") serverChoices(config.neo4j);
+  const planned = await planModels(config, baseDir, signal);
+  const out = resolve(config.out);
+  const cache = cacheOf(config, out);
+  const folder = await openFolder(out);
+  const started = new Date();
+  const runId = `${started.toISOString().replaceAll(/[-:]|\.\d+/g, "")}-${randomBytes(4).toString("hex")}`;
+  const work: RunWork = new RunWork(heard, memoryOf(config), () => workshop.held);
+  const progress = work.tell;
+  const sinks = new OpenSinks({ runId, version: VERSION, out });
+  const spectra = { computed: 0, reused: 0 };
+  const spectrumDone = (spectrum: SpectrumEvent) => {
+    spectra[spectrum.from === "kernel" ? "computed" : "reused"]++;
+    progress({ event: "spectrum", ...spectrum, ...work.decomposed(spectrum) });
+  };
+  const workshop = new LazyWorkshop({
+    kernel: config.kernel,
+    precision: config.precision,
+    ...config.threads === undefined ? {} : { threads: config.threads },
+    ...config.rank === undefined ? {} : { rank: config.rank },
+    memory: memoryOf(config),
+    spill: join(out, `.staging-${runId}`, "spectra"),
+    ...cache === null ? {} : {
+      cache: {
+        ...cache.spectra,
+        alone: cache.alone,
+        full: (reason: string) => progress({ event: "cache-off", reason }),
+      },
+    },
+    spectrumDone,
+    watch: work,
+    ...signal === undefined ? {} : { signal },
+  }, (kernel) => progress({ event: "kernel", ...kernel }));
+  progress({ event: "run", run_id: runId, models: planned.length, out });
+  try {
+    // Where no run has come to its end there is work, but for one killed after its last model: the kernel's threads begin while the main thread prepares it.
+    if (!existsSync(join(out, "run.json"))) workshop.begin();
+    const marks = new ModelMarks(out);
+    await marks.tidy();
+    const overlaps = cache === null
+      ? null
+      : await OverlapCache.open({ ...cache.overlaps, alone: cache.alone });
+    await sinks.open(config);
+    const outcome = await runModels(planned, modelsAtATime(config), {
+      ...{ runId, out, config, weight, sinks: sinks.all, marks, overlaps, spectrumDone, progress, signal },
+      workshop: () => workshop.open(),
+      hopeless: () => workshop.failure,
+    }).finally(() => workshop.dispose());
+    if (outcome.done.some(({ work }) => work !== "none")) {
+      progress({ event: "graph", models: outcome.done.length });
+    }
+    const told = outcome.done.map(({ told }) => told);
+    const report = reportFrame(runId, testReport(config), told, outcome.failed);
+    const answering = answeringOf(config);
+    const models = async function* () {
+      for (const { entry: { id, uri } } of outcome.done) {
+        yield answerableReport({ ...await marks.report(id), uri }, answering);
+      }
+    };
+    // Put into words while the store loads its graph; written only then, since a store ends the process that finds the disk full.
+    const texts = reportTexts(report, models);
+    await sinks.finish(signal).finally(() => {
+      texts.json.stop();
+      texts.markdown.stop();
+    });
+    const record = runRecord({
+      runId,
+      config,
+      kernel: workshop.kernel,
+      spectra,
+      started,
+      outcome,
+      work: work.summary(),
+    });
+    await writeRecords(out, record, texts);
+    const seconds = (Date.parse(record.ended) - started.getTime()) / 1000;
+    const { done, failed, up_to_date } = record.counts;
+    progress({ event: "done", done, failed, up_to_date, ...spectra, seconds, work: record.work });
+    await folder.release();
+    return { out, record, report, models, told };
+  } catch (failure) {
+    await workshop.dispose().catch(() => undefined); // what went wrong before is what is told
+    await sinks.abort();
+    await rm(join(out, `.staging-${runId}`), { recursive: true, force: true });
+    await folder.abandon();
+    throw failure;
+  } finally {
+    work.stop();
+  }
+}
+
+/**
+ * Runs settings, spelled as in a config file, without one; paths start from the working directory. See `runPipeline`.
+ *
+ * @returns with the reports of all models in memory
+ * @throws {ConfigError} when the settings are not valid
+ */
+export async function run(
+  settings: RunConfigInput,
+  options: RunOptions = {},
+): Promise<Omit<RunOutcome, "models" | "told"> & { readonly report: RunReport }> {
+  const { out, record, report, models } = await runPipeline(runConfigOf(settings), options);
+  return { out, record, report: await wholeReport(report, models) };
+}

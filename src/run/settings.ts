@@ -1,0 +1,184 @@
+/** A run's config as the engine's settings. */
+
+import { createHash } from "node:crypto";
+import { availableParallelism } from "node:os";
+import { basename, join, resolve } from "node:path";
+import { parseByteSize } from "../../config/byte-size.ts";
+import { ConfigError } from "../../config/document.ts";
+import { DEFAULTS } from "../../config/defaults.ts";
+import type { RunConfig } from "../../config/schema.ts";
+import { measureOverlap } from "../analysis/overlap-measures.ts";
+import type { TestReport } from "../analysis/findings/facts.ts";
+import type { SignificanceSettings } from "../flow/operators/edge-operators.ts";
+import { messageOf } from "../model/errors.ts";
+import type { InputFile, ModelHeader } from "../model/ports.ts";
+import { SCHEMA_VERSION } from "../model/tables.ts";
+import type { TopologyDeclaration } from "../model/topology.ts";
+import { logSurvivalOfSigma, sigmaOfLogP } from "../stats/normal.ts";
+import { compileWeight, type EdgeWeight } from "../stages/weight.ts";
+import { VERSION } from "../version.ts";
+
+/** How the edges of a run are tested. */
+export function testSettings(config: RunConfig): SignificanceSettings {
+  return {
+    null: config.null,
+    logAlpha: config.alpha === undefined
+      ? logSurvivalOfSigma(config.sigma ?? DEFAULTS.sigma)
+      : Math.log(config.alpha),
+    correction: config.correction,
+    over: config.correctionOver,
+    edges: config.edges,
+    measure: measureOverlap,
+    nearKernel: config.nearKernel.relative,
+  };
+}
+
+/** The same for the report. */
+export function testReport(config: RunConfig): TestReport {
+  const { logAlpha } = testSettings(config);
+  return {
+    null: config.null,
+    alpha: Math.exp(logAlpha),
+    sigma: config.sigma ?? sigmaOfLogP(logAlpha),
+    correction: config.correction,
+    correction_over: config.correctionOver,
+    unfolding: config.unfolding,
+    near_kernel: config.nearKernel.relative,
+  };
+}
+
+/** The run's weight. @throws {ConfigError} when the expression does not parse, or uses what is not allowed */
+export async function weightOf(config: RunConfig): Promise<EdgeWeight> {
+  try {
+    return await compileWeight(config.weight);
+  } catch (cause) {
+    throw new ConfigError(messageOf(cause), { cause });
+  }
+}
+
+/** The seed of the null control; null where none is asked for. */
+export function nullControlSeed({ nullControl }: RunConfig): number | null {
+  return typeof nullControl === "number" ? nullControl : nullControl ? 0 : null;
+}
+
+/** The run's byte budget. */
+export function memoryOf(config: RunConfig): number {
+  const bytes = parseByteSize(config.memory);
+  if (bytes === null) throw new ConfigError(`memory: found ${config.memory}, required a size such as 2GiB`);
+  return bytes;
+}
+
+/** How many models are worked on side by side: enough that one is tested and written while others are decomposed. */
+export function modelsAtATime({ modelsAtATime: most, threads }: RunConfig): number {
+  return most ?? Math.min(4, (threads ?? availableParallelism()) + 1);
+}
+
+/** A share of the cache is for what overlaps have shown, which takes little beside the spectra. */
+const RECORDS = 1 / 8;
+
+/** Where the spectra of a run are kept, and what their overlaps have shown, and within how many bytes; null where they are not. */
+export function cacheOf(
+  { cache }: RunConfig,
+  out: string,
+): { readonly spectra: CachePlace; readonly overlaps: CachePlace; readonly alone: boolean } | null {
+  if (cache === "off") return null;
+  const limit = parseByteSize(cache.limit);
+  if (limit === null) throw new ConfigError(`cache: found ${cache.limit}, required a size such as 4GiB`);
+  const folder = (name: string) => cache.dir === undefined ? join(out, ".cache", name) : resolve(cache.dir);
+  return {
+    spectra: { folder: folder("spectra"), limit: Math.ceil(limit * (1 - RECORDS)) },
+    overlaps: { folder: folder("overlaps"), limit: Math.floor(limit * RECORDS) },
+    alone: cache.dir === undefined,
+  };
+}
+
+/** A folder, and how many bytes of files it may hold. */
+interface CachePlace {
+  readonly folder: string;
+  readonly limit: number;
+}
+
+/** The settings that shape a model's tables. */
+const SHAPING = [
+  "null",
+  "unfolding",
+  "batchNorm",
+  "normGain",
+  "sigma",
+  "alpha",
+  "correction",
+  "correctionOver",
+  "weight",
+  "edges",
+  "nearKernel",
+  "dominant",
+  "precision",
+  "rank",
+  "residual",
+] as const satisfies readonly (keyof RunConfig)[];
+
+/** Those of them that come into play when the overlaps are known. */
+const TESTING: readonly (keyof RunConfig)[] = [
+  "sigma",
+  "alpha",
+  "correction",
+  "correctionOver",
+  "weight",
+  "edges",
+  "dominant",
+];
+
+/**
+ * Names what a model's overlaps have shown: equal content and equal settings up to the test give equal keys.
+ *
+ * @returns 64 hex digits
+ */
+export function overlapKeyOf(
+  inputs: readonly InputFile[],
+  topology: TopologyDeclaration | undefined,
+  config: RunConfig,
+): string {
+  return digestOf({
+    ...Object.fromEntries(SHAPING.filter((key) => !TESTING.includes(key)).map((key) => [key, config[key]])),
+    ...contentOf(inputs, topology, config),
+    overlaps: true,
+    // The record has the layers' names, and of some formats the file's name is a tensor's.
+    names: inputs.map(({ path }) => basename(path)),
+  });
+}
+
+/**
+ * Names a model's files: equal content and equal settings give equal keys.
+ *
+ * @param place in a series; the tables name it, so that another rule for series writes them anew
+ *
+ * @returns 64 hex digits
+ */
+export function keyOf(
+  inputs: readonly InputFile[],
+  topology: TopologyDeclaration | undefined,
+  config: RunConfig,
+  place: Pick<ModelHeader, "series" | "step"> = {},
+): string {
+  return digestOf({
+    ...Object.fromEntries(SHAPING.map((key) => [key, config[key]])),
+    ...place,
+    ...contentOf(inputs, topology, config),
+  });
+}
+
+function contentOf(
+  inputs: readonly InputFile[],
+  topology: TopologyDeclaration | undefined,
+  config: RunConfig,
+) {
+  return {
+    // Nothing of it is in the tables, but it is in the report that is kept with them.
+    nullControl: nullControlSeed(config),
+    ...{ topology, version: VERSION, schema: SCHEMA_VERSION, inputs: inputs.map(({ sha256 }) => sha256) },
+  };
+}
+
+function digestOf(settings: Readonly<Record<string, unknown>>): string {
+  return createHash("sha256").update(JSON.stringify(settings)).digest("hex");
+}

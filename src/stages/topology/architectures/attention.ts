@@ -1,0 +1,80 @@
+/** Attention and gated feed-forward layers, of which every transformer is made. */
+
+import { show } from "../../../model/errors.ts";
+import type { Signal } from "../../../model/operators.ts";
+import type { Network } from "./network.ts";
+
+/** What `config.json` is asked for. */
+export interface HeadsInConfig {
+  /** The parsed `config.json`; untrusted. */
+  readonly config: unknown;
+  /** The key of the number of heads. */
+  readonly key: "num_attention_heads" | "n_head";
+}
+
+/**
+ * What a `config.json` says under a key.
+ *
+ * @returns null where there is no such config or key, or it is no positive integer
+ */
+export function positiveInteger(config: unknown, key: string): number | null {
+  if (typeof config !== "object" || config === null || !Object.hasOwn(config, key)) return null;
+  const value: unknown = Reflect.get(config, key);
+  return typeof value === "number" && Number.isSafeInteger(value) && value > 0 ? value : null;
+}
+
+/**
+ * From values to the input of the layer that reads all heads.
+ *
+ * The number of heads is the config's; else `each`, the channels of one head, tells it where a file shows them. Queries and keys end
+ * here: what they make is a product of activations.
+ *
+ * @param ends names of the layers of queries and keys, and of the layer that reads the heads
+ * @param width the in channels of that layer
+ */
+export function attend(
+  net: Network,
+  v: Signal,
+  width: number,
+  ends: { readonly queries: readonly string[]; readonly output: string },
+  { config, key }: HeadsInConfig,
+  each: number | null = null,
+): Signal {
+  for (const name of ends.queries) {
+    net.noConnection(name, ends.output, "queries and keys weigh positions by a product of activations");
+  }
+  const said = positiveInteger(config, key);
+  const number = said ?? (each === null ? null : width / each);
+  if (number === null) {
+    net.warn(
+      `number of attention heads not known: no connections from values to outputs; a config.json with ${key} beside the model tells it`,
+    );
+    return net.stop("the number of attention heads is not known", width, v);
+  }
+  const heads = net.heads(v, number, width);
+  if (heads !== null) return heads;
+  const found = `${net.channels(v)} values and ${width} channels do not divide into ${show(number)} heads`;
+  net.warn(`${found}: no connections from values to outputs`);
+  return net.stop(found, width, v);
+}
+
+/** `down(act(gate(x)) * up(x))`: only `up` is followed, which the gate scales. */
+export function gated(
+  net: Network,
+  { gate, up, down }: { readonly gate: string; readonly up: string; readonly down: string },
+  x: Signal,
+): Signal {
+  net.linear(gate, x);
+  net.noConnection(
+    gate,
+    down,
+    "a gate scales what goes through: of a product of activations only the scaled one is followed",
+  );
+  return net.linear(down, net.linear(up, x));
+}
+
+/** Word by word, where only one of them is there: `unembed` reads the stream with weights of its own, or with the embedding's. */
+export function unembed(net: Network, head: string, embedding: string, tied: boolean, x: Signal): void {
+  if (net.hasLayer(head)) net.linear(head, x);
+  else if (tied) net.tied(embedding, head, x);
+}

@@ -1,0 +1,58 @@
+/** BERT and RoBERTa (Hugging Face's names): normalizations stand behind the additions. */
+
+import type { Signal } from "../../../model/operators.ts";
+import type { Architecture } from "./architecture.ts";
+import { attend, unembed } from "./attention.ts";
+import { Network } from "./network.ts";
+
+/** The encoder, its pooler, and heads for masked words, next sentences, classes and answers. */
+export const bert: Architecture = {
+  name: "bert",
+  build(facts) {
+    const first = "encoder.layer.0.attention.self.query.weight";
+    const net = Network.find("bert", facts, ["embeddings.word_embeddings.weight", first]);
+    if (net === null) return null;
+    const tables = ["word_embeddings", "position_embeddings", "token_type_embeddings"]
+      .map((name) => `embeddings.${name}.weight`).filter((name) => net.has(name));
+    net.role("numbers of positions", "embeddings.position_ids", "embeddings.token_type_ids");
+    let x = net.norm("embeddings.LayerNorm", net.sum(...tables.map((name) => net.embedding(name))));
+    for (const i of net.blocks("encoder.layer.")) {
+      const block = `encoder.layer.${i}`;
+      const attended = attention(net, `${block}.attention`, x, facts.config);
+      x = net.norm(`${block}.attention.output.LayerNorm`, net.sum(x, attended));
+      const y = net.linear(`${block}.output.dense`, net.linear(`${block}.intermediate.dense`, x));
+      x = net.norm(`${block}.output.LayerNorm`, net.sum(x, y));
+    }
+    heads(net, x);
+    return net.finish();
+  },
+};
+
+function attention(net: Network, name: string, x: Signal, config: unknown): Signal {
+  const [q, k, v] = [`${name}.self.query`, `${name}.self.key`, `${name}.self.value`] as const;
+  const output = `${name}.output.dense`;
+  net.linear(q, x);
+  net.linear(k, x);
+  const width = net.tensor(`${output}.weight`).shape[1]!;
+  const ends = { queries: [q, k], output };
+  const values = net.linear(v, x);
+  return net.linear(output, attend(net, values, width, ends, { config, key: "num_attention_heads" }));
+}
+
+/** Whatever stands on the encoder. */
+function heads(net: Network, x: Signal): void {
+  const pooled = net.hasLayer("pooler.dense") ? net.linear("pooler.dense", x) : null;
+  for (const name of ["cls.seq_relationship", "classifier"]) {
+    if (net.hasLayer(name)) net.linear(name, pooled ?? x);
+  }
+  if (net.hasLayer("qa_outputs")) net.linear("qa_outputs", x);
+  for (
+    const [dense, norm, decoder] of [
+      ["cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", "cls.predictions.decoder"],
+      ["lm_head.dense", "lm_head.layer_norm", "lm_head.decoder"],
+    ] as const
+  ) {
+    if (!net.hasLayer(dense)) continue;
+    unembed(net, decoder, "embeddings.word_embeddings.weight", true, net.norm(norm, net.linear(dense, x)));
+  }
+}

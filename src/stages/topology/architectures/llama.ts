@@ -1,0 +1,72 @@
+/** Decoders of the llama family: llama, mistral, qwen2 and whatever names its tensors as they do (Hugging Face's names). */
+
+import type { Signal } from "../../../model/operators.ts";
+import type { Architecture } from "./architecture.ts";
+import { attend, gated, unembed } from "./attention.ts";
+import { Network } from "./network.ts";
+
+/** Pre-normalized blocks; rotary positions; grouped queries; a gated feed-forward layer. */
+export const llama: Architecture = {
+  name: "llama",
+  build(facts) {
+    const signs = [
+      "embed_tokens.weight",
+      "layers.0.self_attn.v_proj.weight",
+      "layers.0.mlp.gate_proj.weight",
+    ] as const;
+    const net = Network.find("llama", facts, [...signs]);
+    if (net === null) return null;
+    const norm = (name: string, y: Signal) => normalized(net, name, y, facts.config);
+    let x = net.embedding("embed_tokens.weight");
+    for (const i of net.blocks("layers.")) {
+      const block = `layers.${i}`;
+      x = net.sum(x, attention(net, `${block}.self_attn`, norm(`${block}.input_layernorm`, x), facts.config));
+      const y = norm(`${block}.post_attention_layernorm`, x);
+      const mlp = `${block}.mlp`;
+      x = net.sum(
+        x,
+        gated(net, { gate: `${mlp}.gate_proj`, up: `${mlp}.up_proj`, down: `${mlp}.down_proj` }, y),
+      );
+    }
+    x = norm("norm", x);
+    unembed(net, "lm_head", "embed_tokens.weight", saidOf(facts.config, "tie_word_embeddings") === true, x);
+    if (net.hasLayer("score")) net.linear("score", x);
+    return net.finish();
+  },
+};
+
+function attention(net: Network, name: string, x: Signal, config: unknown): Signal {
+  const [q, k, v, o] = [`${name}.q_proj`, `${name}.k_proj`, `${name}.v_proj`, `${name}.o_proj`] as const;
+  net.linear(q, x);
+  net.linear(k, x);
+  net.role("the gain of a normalization of heads", `${name}.q_norm.weight`, `${name}.k_norm.weight`);
+  // Rotary frequencies: one per pair of a head's channels. Older files hold them.
+  const frequencies = `${name}.rotary_emb.inv_freq`;
+  const [pairs] = net.shape(frequencies);
+  net.role("rotary frequencies", frequencies);
+  const [perHead] = net.shape(`${name}.q_norm.weight`);
+  const width = net.tensor(`${o}.weight`).shape[1]!;
+  const each = pairs === undefined ? perHead ?? null : 2 * pairs;
+  const heads = attend(
+    net,
+    net.linear(v, x),
+    width,
+    { queries: [q, k], output: o },
+    { config, key: "num_attention_heads" },
+    each,
+  );
+  return net.linear(o, heads);
+}
+
+/** Gemma's gain is one more than what its file holds, which folding knows nothing of. */
+function normalized(net: Network, name: string, x: Signal, config: unknown): Signal {
+  if (saidOf(config, "model_type") !== "gemma") return net.norm(name, x);
+  net.role("the gain of a normalization, less one", `${name}.weight`);
+  return x;
+}
+
+function saidOf(config: unknown, key: string): unknown {
+  return typeof config === "object" && config !== null && Object.hasOwn(config, key)
+    ? Reflect.get(config, key)
+    : undefined;
+}

@@ -1,0 +1,172 @@
+/** The tensors of a network of a known family, by names relative to the prefix that they share. */
+
+import { show } from "../../../model/errors.ts";
+import type { TensorInfo } from "../../../model/tensor.ts";
+import { skipReason } from "../weights.ts";
+import type { ModelFacts } from "./architecture.ts";
+
+/**
+ * Residual networks connect every block with every later one: the number of connections is the square of this. No published network
+ * has as many blocks in one list (the deepest ResNet has 200 in a stage, the deepest language models about 130).
+ */
+const MOST_BLOCKS = 256;
+
+/** Whose tensors they are, and where. */
+export interface Place {
+  /** The family's name, for messages. */
+  readonly family: string;
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  readonly prefix: string;
+  /** What separates a module from its weight, and the weight's own name: `.weight`, Chainer's `/W`. */
+  readonly leaf: string;
+}
+
+/**
+ * Where a network's tensors are: all of these names, behind any one prefix (`module.`, `model.`, `state_dict.`); the shortest.
+ *
+ * @param signs names of tensors, whole
+ * @returns null where there is none
+ */
+export function findPlace(
+  family: string,
+  { tensors }: ModelFacts,
+  signs: readonly [string, ...string[]],
+  leaf = ".weight",
+): Place | null {
+  const [first] = signs;
+  let found: string | null = null;
+  for (const name of tensors.keys()) {
+    if (!name.endsWith(first)) continue;
+    const prefix = name.slice(0, name.length - first.length);
+    const whole = prefix === "" || /[./]$/.test(prefix);
+    if (!whole || found !== null && found.length <= prefix.length) continue;
+    if (signs.every((sign) => tensors.has(prefix + sign))) found = prefix;
+  }
+  return found === null ? null : { family, tensors, prefix: found, leaf };
+}
+
+/** A network's tensors. */
+export class NamedTensors {
+  readonly #place: Place;
+  /** Whole names of what the family has a place for. */
+  readonly #known = new Set<string>();
+  /** Beginnings of the names of blocks, without their numbers. */
+  readonly #lists = new Set<string>();
+
+  constructor(place: Place) {
+    this.#place = place;
+  }
+
+  /** Whether there is such a tensor. */
+  has(tensor: string): boolean {
+    return this.full(tensor) !== null;
+  }
+
+  /** Whether there is a module with a weight. */
+  hasLayer(module: string): boolean {
+    return this.has(this.weight(module));
+  }
+
+  /** The shape of a tensor, empty where there is none. */
+  shape(tensor: string): readonly number[] {
+    const full = this.full(tensor);
+    return full === null ? [] : this.#place.tensors.get(full)!.shape;
+  }
+
+  /** The name of a module's weight. */
+  weight(module: string): string {
+    return module + this.#place.leaf;
+  }
+
+  /** The numbers `i` for which tensors are called `<list><i>.…`, ascending: `numbers("features.")`. */
+  numbers(list: string): readonly number[] {
+    const start = this.#place.prefix + list;
+    const found = new Set<number>();
+    for (const name of this.#place.tensors.keys()) {
+      const digits = name.startsWith(start)
+        ? /^(\d{1,6})[./]/.exec(name.slice(start.length))?.[1]
+        : undefined;
+      if (digits !== undefined) found.add(Number(digits));
+    }
+    return [...found].sort((a, b) => a - b);
+  }
+
+  /**
+   * The numbers of the blocks of a residual network, whose tensors must then all be known.
+   *
+   * @throws {RangeError} when they do not run from 0 on, or there are too many
+   */
+  blocks(list: string): readonly number[] {
+    const found = this.numbers(list);
+    if (found.length > MOST_BLOCKS) this.fail(list, `${found.length} blocks`, `at most ${MOST_BLOCKS}`);
+    const gap = found.findIndex((number, i) => number !== i);
+    if (gap >= 0) this.fail(list, `block ${found[gap]}`, `block ${gap} before it`);
+    this.#lists.add(this.#place.prefix + list);
+    return found;
+  }
+
+  /** The whole name of a tensor: behind the prefix, or behind what encloses it, where heads stand beside a trunk. */
+  full(tensor: string): string | null {
+    const { tensors, prefix } = this.#place;
+    if (tensors.has(prefix + tensor)) return prefix + tensor;
+    const outer = this.outer + tensor;
+    return tensors.has(outer) ? outer : null;
+  }
+
+  /** The prefix without its last module. */
+  get outer(): string {
+    return this.#place.prefix.replace(/[^./]*[./]$/, "");
+  }
+
+  /** The prefix. */
+  get prefix(): string {
+    return this.#place.prefix;
+  }
+
+  /** Marks a tensor as one that the family has a place for. @returns its whole name; null where there is none */
+  know(tensor: string): string | null {
+    const full = this.full(tensor);
+    if (full !== null) this.#known.add(full);
+    return full;
+  }
+
+  /**
+   * A weight, which is then known.
+   *
+   * @throws {RangeError} when it is missing or cannot be read; names it
+   */
+  tensor(name: string): TensorInfo {
+    const full = this.know(name);
+    if (full === null) return this.fail(name, "none", "a weight of this name");
+    const info = this.#place.tensors.get(full)!;
+    const reason = skipReason(info);
+    return reason === null ? info : this.fail(name, reason, "a weight");
+  }
+
+  /**
+   * Weights of the file that the family has no place for.
+   *
+   * @throws {RangeError} when one is part of a block: the block may work otherwise than the family says
+   */
+  unknown(): readonly string[] {
+    const { tensors, family } = this.#place;
+    const lists = [...this.#lists];
+    return [...tensors.values()].flatMap((tensor) => {
+      const { name } = tensor;
+      if (this.#known.has(name)) return [];
+      if (skipReason(tensor) !== null && !name.endsWith(this.#place.leaf)) return [];
+      if (lists.some((list) => name.startsWith(list) && /^\d/.test(name.slice(list.length)))) {
+        throw new RangeError(
+          `${family}: found a weight ${show(name)}, required none that its blocks do not have`,
+        );
+      }
+      return [name];
+    });
+  }
+
+  /** @throws {RangeError} always: what of the network is not as the family has it */
+  fail(what: string, found: string, required: string): never {
+    const { family, prefix } = this.#place;
+    throw new RangeError(`${family}, ${show(prefix + what)}: found ${found}, required ${required}`);
+  }
+}

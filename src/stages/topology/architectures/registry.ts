@@ -1,0 +1,59 @@
+/** The families that are recognized. A new one is a file and a line here. */
+
+import { messageOf } from "../../../model/errors.ts";
+import type { OperatorGraph } from "../../../model/operators.ts";
+import type { Model } from "../../../model/ports.ts";
+import type { Architecture } from "./architecture.ts";
+import { bert } from "./bert.ts";
+import { burnMnist, stableBaselines, tinyVgg, vdsr, vgg, waifu2xChain } from "./chains.ts";
+import { gpt2 } from "./gpt2.ts";
+import { llama } from "./llama.ts";
+import { babyA3c, sileroVad } from "./recurrent.ts";
+import { resnet } from "./resnet.ts";
+import { ultraface } from "./ultraface.ts";
+import { vit } from "./vit.ts";
+import { upResNet } from "./waifu2x-resnet.ts";
+
+/** Most particular first: the first that recognizes a model is taken. */
+export const ARCHITECTURES: readonly Architecture[] = [
+  llama,
+  gpt2,
+  bert,
+  vit,
+  resnet,
+  ultraface,
+  upResNet,
+  waifu2xChain,
+  sileroVad,
+  babyA3c,
+  burnMnist,
+  stableBaselines,
+  vdsr,
+  tinyVgg,
+  vgg,
+];
+
+/** What the registry says of a model. */
+export interface Recognition {
+  /** The dataflow of the family that the model belongs to; null where none recognizes it. */
+  readonly operators: OperatorGraph | null;
+  /** Families that the model looks like and does not fit, and where. */
+  readonly misfits: readonly string[];
+}
+
+/** Looks for the family of a model. */
+export function recognized({ tensors, config }: Pick<Model, "tensors" | "config">): Recognition {
+  const facts = { tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])), config };
+  const misfits: string[] = [];
+  for (const { build } of ARCHITECTURES) {
+    try {
+      const operators = build(facts);
+      if (operators !== null) return { operators, misfits };
+    } catch (thrown) {
+      // A model that is almost of a family is no reason to refuse it: it is a model whose topology is not known.
+      if (!(thrown instanceof RangeError)) throw thrown;
+      misfits.push(messageOf(thrown));
+    }
+  }
+  return { operators: null, misfits };
+}

@@ -1,0 +1,127 @@
+/** Vision transformers under the names of Hugging Face, timm and torchvision. */
+
+import type { Signal } from "../../../model/operators.ts";
+import type { Architecture, ModelFacts } from "./architecture.ts";
+import { attend } from "./attention.ts";
+import { Network } from "./network.ts";
+
+/** What the parts of a vision transformer are called. Names of a block are relative to it. */
+interface Names {
+  readonly patches: string;
+  readonly positions: string;
+  readonly constants: readonly string[];
+  readonly blocks: string;
+  readonly before: string;
+  /** Three layers, or one tensor that holds all three. */
+  readonly values: readonly [q: string, k: string, v: string] | string;
+  readonly output: string;
+  readonly between: string;
+  /** Alternatives: torchvision renamed its layers. */
+  readonly up: readonly string[];
+  readonly down: readonly string[];
+  readonly last: string;
+  readonly heads: readonly string[];
+}
+
+const HUGGING_FACE: Names = {
+  patches: "embeddings.patch_embeddings.projection",
+  positions: "embeddings.position_embeddings",
+  constants: ["embeddings.cls_token", "embeddings.mask_token", "embeddings.distillation_token"],
+  blocks: "encoder.layer.",
+  before: "layernorm_before",
+  values: ["attention.attention.query", "attention.attention.key", "attention.attention.value"],
+  output: "attention.output.dense",
+  between: "layernorm_after",
+  up: ["intermediate.dense"],
+  down: ["output.dense"],
+  last: "layernorm",
+  heads: ["classifier", "cls_classifier", "distillation_classifier"],
+};
+
+const TIMM: Names = {
+  patches: "patch_embed.proj",
+  positions: "pos_embed",
+  constants: ["cls_token", "dist_token", "reg_token"],
+  blocks: "blocks.",
+  before: "norm1",
+  values: "attn.qkv.weight",
+  output: "attn.proj",
+  between: "norm2",
+  up: ["mlp.fc1"],
+  down: ["mlp.fc2"],
+  last: "norm",
+  heads: ["head", "head_dist"],
+};
+
+const TORCHVISION: Names = {
+  patches: "conv_proj",
+  positions: "encoder.pos_embedding",
+  constants: ["class_token"],
+  blocks: "encoder.layers.encoder_layer_",
+  before: "ln_1",
+  values: "self_attention.in_proj_weight",
+  output: "self_attention.out_proj",
+  between: "ln_2",
+  up: ["mlp.0", "mlp.linear_1"],
+  down: ["mlp.3", "mlp.linear_2"],
+  last: "encoder.ln",
+  heads: ["heads.head"],
+};
+
+/** Patches, learned positions, pre-normalized blocks. */
+export const vit: Architecture = {
+  name: "vit",
+  build(facts) {
+    for (const names of [HUGGING_FACE, TIMM, TORCHVISION]) {
+      const { patches, positions, blocks, output } = names;
+      const signs = [`${patches}.weight`, positions, `${blocks}0.${output}.weight`] as const;
+      const net = Network.find("vit", facts, [...signs]);
+      if (net !== null) return build(net, names, facts);
+    }
+    return null;
+  },
+};
+
+function build(net: Network, names: Names, { config }: ModelFacts) {
+  net.role("a constant token", ...names.constants);
+  let x = net.sum(net.conv(names.patches, net.input()), net.embedding(names.positions));
+  for (const i of net.blocks(names.blocks)) {
+    const block = `${names.blocks}${i}`;
+    net.role("a scale per channel", `${block}.ls1.gamma`, `${block}.ls2.gamma`);
+    x = net.sum(x, attention(net, block, names, net.norm(`${block}.${names.before}`, x), config));
+    const [up, down] = [names.up, names.down].map((alternatives) => {
+      const module = alternatives.find((each) => net.hasLayer(`${block}.${each}`)) ?? alternatives[0]!;
+      return `${block}.${module}`;
+    }) as [string, string];
+    x = net.sum(x, net.linear(down, net.linear(up, net.norm(`${block}.${names.between}`, x))));
+  }
+  x = net.norm(names.last, x);
+  for (const head of names.heads) if (net.hasLayer(head)) net.linear(head, x);
+  return net.finish();
+}
+
+function attention(
+  net: Network,
+  block: string,
+  { values, output }: Names,
+  x: Signal,
+  config: unknown,
+): Signal {
+  const width = net.channels(x)!;
+  const fused = typeof values === "string";
+  const module = fused ? `${block}.${values.replace(/[._]weight$/, "")}` : block;
+  const parts = fused
+    ? ["q", "k", "v"].map((part) => `${module}.${part}`)
+    : values.map((each) => `${block}.${each}`);
+  const [, , v] = parts.map((name, i) =>
+    fused
+      ? net.layer(`${block}.${values}`, x, {
+        name: net.prefix + name,
+        out: { from: i * width, length: width },
+      })
+      : net.linear(name, x)
+  ) as [Signal, Signal, Signal];
+  const ends = { queries: parts.slice(0, 2), output: `${block}.${output}` };
+  const heads = attend(net, v, width, ends, { config, key: "num_attention_heads" });
+  return net.linear(ends.output, heads);
+}

@@ -1,0 +1,76 @@
+/** The topology of last resort: a chain guessed from names and shapes. */
+
+import { type LayerDraft, positionsFrom } from "../../model/layer-draft.ts";
+
+/** A guessed chain: the layers in order, and which of them feed the next. */
+export interface GuessedChain {
+  readonly order: readonly LayerDraft[];
+  readonly links: readonly { readonly source: number; readonly target: number; readonly positions: number }[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Guesses a chain: names sorted naturally (`conv2` before `conv10`), cut where shapes do not fit, and the pieces joined
+ * where the end of one fits only one other's beginning (`features.27` before `classifier.0`, whatever the alphabet says).
+ *
+ * @returns every draft once; at least one warning when there is more than one layer
+ */
+export function guessChain(drafts: readonly LayerDraft[]): GuessedChain {
+  const pieces = joinPieces(cutWhereMisfit([...drafts].sort((a, b) => naturalOrder(a.name, b.name))));
+  const order = pieces.flat();
+  const warnings: string[] = [];
+  const links: { source: number; target: number; positions: number }[] = [];
+  order.slice(1).forEach((to, i) => {
+    const from = order[i]!;
+    const positions = positionsFrom(from, to);
+    if (positions === null) {
+      warnings.push(
+        `no connection guessed from ${from.name} (${from.outChannels} out) to ${to.name} (${to.inputs} in)`,
+      );
+    } else {
+      links.push({ source: i, target: i + 1, positions });
+    }
+  });
+  if (links.length > 0) {
+    warnings.unshift(
+      `topology guessed as a chain of ${order.length} layers from names and shapes; residual, parallel and skipped paths are not seen: declare a topology to be sure`,
+    );
+  }
+  return { order, links, warnings };
+}
+
+const collator = new Intl.Collator("en", { numeric: true, sensitivity: "variant" });
+
+/** Orders names as people do: runs of digits by value. Names that compare equal keep a fixed order. */
+export function naturalOrder(a: string, b: string): number {
+  return collator.compare(a, b) || (a < b ? -1 : a > b ? 1 : 0);
+}
+
+function cutWhereMisfit(sorted: readonly LayerDraft[]): LayerDraft[][] {
+  const pieces: LayerDraft[][] = [];
+  for (const each of sorted) {
+    const piece = pieces.at(-1);
+    if (piece !== undefined && positionsFrom(piece.at(-1)!, each) !== null) piece.push(each);
+    else pieces.push([each]);
+  }
+  return pieces;
+}
+
+function joinPieces(pieces: LayerDraft[][]): LayerDraft[][] {
+  for (;;) {
+    const join = pieces.flatMap((end, i) => {
+      const fitting = pieces.flatMap((start, j) =>
+        i !== j && positionsFrom(end.at(-1)!, start[0]!) !== null ? [j] : []
+      );
+      return fitting.length === 1 ? [[i, fitting[0]!] as const] : [];
+    }).find(([i, j]) =>
+      pieces.filter((end, k) => k !== j && positionsFrom(end.at(-1)!, pieces[j]![0]!) !== null).length ===
+        1 && i !== j
+    );
+    if (join === undefined) return pieces;
+    const [i, j] = join;
+    const joined = [...pieces[i]!, ...pieces[j]!];
+    // The joined piece stands where its beginning stood, so that the order of the rest does not change.
+    pieces = pieces.flatMap((piece, k) => k === i ? [joined] : k === j ? [] : [piece]);
+  }
+}

@@ -1,0 +1,136 @@
+/** What the files beside the tables, `run.json` and `report.json`, say of one model of a run. */
+
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import type { LakePlace } from "../../connectors/lake/place.ts";
+import type { StoredModel } from "../../connectors/readers/run-tables.ts";
+import { codeOf, messageOf } from "../model/errors.ts";
+import type { PictureData, PicturedTest } from "./picture-data.ts";
+
+/** The largest file that is read whole: a report of a thousand models has some 100 MB, and a text must fit V8's half a GiB. */
+const LARGEST = 2 ** 28;
+/** No model has more layers in a row. */
+const LONGEST_CHAIN = 100_000;
+
+const index = z.int().min(0).max(2 ** 31 - 1);
+const name = z.string().max(4096);
+
+const runSchema = z.object({
+  run_id: name,
+  config: z.object({
+    weight: name,
+    nearKernel: z.object({ relative: z.number().min(0).max(1) }),
+  }),
+  models: z.array(z.object({
+    id: z.string(),
+    files: z.array(z.object({ path: name })),
+  })),
+});
+
+const edgeSchema = z.object({
+  sourceLayer: index,
+  sourceNeuron: index,
+  targetLayer: index,
+  targetNeuron: index,
+  part: index,
+  overlap: z.number(),
+  logP: z.number(),
+});
+
+const chainSchema = z.object({
+  edges: z.array(edgeSchema).min(1).max(LONGEST_CHAIN),
+  logFisher: z.number(),
+  logChains: z.number(),
+  logP: z.number(),
+});
+
+const reportSchema = z.object({
+  run_id: name,
+  test: z.object({
+    null: name,
+    alpha: z.number().positive().max(1),
+    sigma: z.number(),
+    correction: name,
+    correction_over: name,
+  }),
+  models: z.array(z.object({
+    id: z.string(),
+    // Reports of runs that did not measure the whole model have none.
+    measures: z.object({ chains: z.array(chainSchema) }).optional(),
+  })),
+});
+
+/**
+ * How the edges of a model were tested, and its dominant connection. Where the records are missing, or speak of other tables than those
+ * of the model that lie in the folder (which may hold models of several runs), neither is known.
+ *
+ * @throws {SyntaxError} when a record is none; names the file and the place
+ */
+export async function pictureRecord(
+  out: string,
+  lake: LakePlace,
+  { header: { id }, partition }: StoredModel,
+): Promise<Pick<PictureData, "test" | "chain">> {
+  const run = await recordOf(join(out, "run.json"), runSchema);
+  const report = await recordOf(join(out, "report.json"), reportSchema);
+  const recorded = run?.models.find((model) => model.id === id);
+  // Names of files are made of the content and the settings that shape it, and a model has one: where it stands, it was meant.
+  const path = recorded?.files.map((file) => file.path).find((file) => isEdgeTable(file, partition));
+  const stands = path !== undefined && await lake.sizeOf(path) !== null;
+  if (run === null || report === null || run.run_id !== report.run_id || !stands) {
+    return { test: null, chain: "unknown" };
+  }
+  const { alpha, sigma, correction, correction_over } = report.test;
+  const test: PicturedTest = {
+    null: report.test.null,
+    alpha,
+    sigma,
+    correction,
+    correctionOver: correction_over,
+    weight: run.config.weight,
+    nearKernel: run.config.nearKernel.relative,
+  };
+  const chains = report.models.find((model) => model.id === id)?.measures?.chains;
+  if (chains === undefined) return { test, chain: "unknown" };
+  const [best] = chains;
+  return { test, chain: best !== undefined && best.logP <= Math.log(alpha) ? best : "none" };
+}
+
+/** Nothing else of a record is taken for a path. */
+function isEdgeTable(path: string, partition: string): boolean {
+  const folder = `edges/${partition}/`;
+  return path.startsWith(folder) && /^part-[\w-]+\.parquet$/.test(path.slice(folder.length));
+}
+
+/** A file of JSON; null where there is none. */
+async function recordOf<T>(path: string, schema: z.ZodType<T>): Promise<T | null> {
+  let text: string;
+  try {
+    const file = await open(path);
+    try {
+      const { size } = await file.stat();
+      if (size > LARGEST) {
+        throw new RangeError(`${path}: found ${size} bytes, required at most ${LARGEST}`);
+      }
+      text = await file.readFile("utf8");
+    } finally {
+      await file.close();
+    }
+  } catch (cause) {
+    if (codeOf(cause) === "ENOENT") return null;
+    throw cause;
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new SyntaxError(`${path}: ${messageOf(cause)}`, { cause });
+  }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new SyntaxError(
+    `${path}, ${issue?.path.join(".") ?? ""}: ${issue?.message ?? "not as svr run writes it"}`,
+  );
+}

@@ -1,0 +1,122 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { packed, unpacked } from "../../../src/flow/spectra/packed.ts";
+import { run } from "../../../src/mod.ts";
+import { rowsIn } from "../../integration/left-behind.ts";
+
+let folder = "";
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "svr-overlaps-"));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const bytesOf = (value: unknown) => Buffer.concat(packed(value) ?? []);
+
+describe("packed values", () => {
+  const value = {
+    text: 'quotes " and \n lines',
+    numbers: [0, -1.5, 1e300, -Infinity, NaN],
+    nothing: null,
+    inner: [{ overlap: Float64Array.of(Math.PI, -Infinity, NaN), places: Int32Array.of(-7, 2 ** 30) }],
+    flags: Uint8Array.of(1, 0, 255),
+    none: new Float64Array(),
+  };
+
+  it("come back as they were, bit for bit", () => {
+    expect(unpacked(bytesOf(value))).toEqual(value);
+  });
+
+  it("are none where a byte is missing, added or another", () => {
+    const whole = bytesOf(value);
+    for (const length of [0, 7, 43, 44, whole.length - 1]) {
+      expect(unpacked(whole.subarray(0, length))).toBeNull();
+    }
+    expect(unpacked(Buffer.concat([whole, Buffer.of(0)]))).toBeNull();
+    for (let at = 0; at < whole.length; at++) {
+      const damaged = Buffer.from(whole);
+      damaged[at]! ^= 0x10;
+      expect(unpacked(damaged), `byte ${at}`).toBeNull();
+    }
+  });
+});
+
+/** Dense, grouped, depthwise and flattened layers; concatenated, split and recurrent ways; a planted chain; a layer without neurons worth. */
+const layers = [
+  { name: "a", out: 24, in: 3, kernel: [3, 3] },
+  { name: "b", out: 24, in: 24, kernel: [3, 3], groups: 24 },
+  { name: "c", out: 36, in: 24, kernel: [1] },
+  { name: "d", out: 20, in: 60, groups: 4 },
+  { name: "e", out: 10, in: 20, positions: 4 },
+];
+const connections = [
+  { from: "a", to: "b" },
+  { from: "b", to: "c" },
+  { from: "a", to: "d", channels: [{ source: 0, target: 0, length: 24 }], via: "concat" as const },
+  { from: "c", to: "d", channels: [{ source: 0, target: 24, length: 36 }], via: "concat" as const },
+  { from: "d", to: "e", via: "flatten" as const },
+  { from: "c", to: "c", channels: [{ source: 0, target: 0, length: 24 }], via: "recurrent" as const },
+];
+const models = [
+  { id: "ways", synthetic: { seed: 5, layers, connections } },
+  {
+    id: "planted",
+    synthetic: {
+      seed: 6,
+      layers: ["p", "q", "r", "s"].map((name) => ({ name, out: 40, in: 40 })),
+      planted: [["p", "q"], ["q", "r"], ["r", "s"]].map(([from = "", to = ""]) => ({
+        from,
+        to,
+        cosine: 0.8,
+        gain: 6,
+      })),
+    },
+  },
+];
+
+describe("a run whose overlaps are known", () => {
+  const base = { models, graph: "none", kernel: "wasm", threads: 1, nullControl: 3 } as const;
+  const figures = async (out: string) => {
+    const report = JSON.parse(await readFile(join(out, "report.json"), "utf8")) as Record<string, unknown>;
+    return report["models"];
+  };
+
+  it.each(
+    [
+      ["stricter", { sigma: 4 }],
+      ["looser", { sigma: 2.2 }],
+      ["corrected over the model", { correction: "holm", correctionOver: "model" }],
+      ["weighed", { weight: "gain", correction: "none", dominant: 3 }],
+      ["the strongest", { edges: { top: 40 } }],
+      ["the same again", { sigma: 3 }],
+    ] as const,
+  )("leaves what a run from the weights leaves: %s", async (name, settings) => {
+    const out = join(folder, "kept");
+    const fresh = join(folder, `fresh ${name}`);
+    await run({ ...base, out, sigma: 3, edges: name === "the strongest" ? "all" : "significant" });
+    const again = await run({ ...base, ...settings, out });
+    expect(again.record.counts).toMatchObject({ spectra_computed: 0, done: 2 });
+    // No kernel was loaded: nothing was multiplied either.
+    expect(again.record.kernel).toBeNull();
+    await run({ ...base, ...settings, out: fresh, cache: "off" });
+    expect(await rowsIn(out)).toEqual(await rowsIn(fresh));
+    expect(await figures(out)).toEqual(await figures(fresh));
+  });
+
+  it("computes again where a record is damaged, or the level was not kept", async () => {
+    const out = join(folder, "damaged");
+    await run({ ...base, out });
+    const records = join(out, ".cache", "overlaps");
+    for (const name of await readdir(records)) {
+      const bytes = await readFile(join(records, name));
+      bytes[bytes.length >> 1]! ^= 1;
+      await writeFile(join(records, name), bytes);
+    }
+    await run({ ...base, out, sigma: 4 });
+    await run({ ...base, out, sigma: 1 });
+    const fresh = join(folder, "fresh damaged");
+    await run({ ...base, out: fresh, sigma: 1, cache: "off" });
+    expect(await rowsIn(out)).toEqual(await rowsIn(fresh));
+  });
+});

@@ -1,0 +1,134 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import { execPath, pid } from "node:process";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openFolder } from "../../src/run/output-folder.ts";
+import { LOCK_FILE, takeLock } from "../../src/run/run-lock.ts";
+import { ROOT } from "../integration/svr.ts";
+
+let folder = "";
+let path = "";
+const children: ChildProcess[] = [];
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "svr-lock-"));
+  path = join(folder, LOCK_FILE);
+});
+afterEach(async () => {
+  for (const child of children.splice(0)) child.kill("SIGKILL");
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Another process that takes the lock, says so, and does as it is told. */
+async function holder(then: string): Promise<ChildProcess & { readonly pid: number }> {
+  const code = `import { takeLock } from ${JSON.stringify(`${ROOT}src/run/run-lock.ts`)};
+    await takeLock(process.argv[1], "test"); process.stdout.write("held"); ${then}`;
+  const child = spawn(execPath, ["--input-type=module", "-e", code, path], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  children.push(child);
+  await once(child.stdout, "data");
+  return child as ChildProcess & { readonly pid: number };
+}
+
+describe("the lock of an output folder", () => {
+  it("is one run's at a time, and says whose", async () => {
+    const lock = await takeLock(path, "output folder x");
+    await expect(takeLock(path, "output folder x")).rejects.toThrow(
+      `output folder x: found process ${pid} on "${hostname()}" at work in it since "20`,
+    );
+    await lock.release();
+    await lock.release();
+    await (await takeLock(path, "again")).release();
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it("is kept against another process as long as that lives, and taken over when it was killed", async () => {
+    const child = await holder("setInterval(() => {}, 1000)");
+    await expect(takeLock(path, "output folder x")).rejects.toThrow(`found process ${child.pid} on`);
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    expect(await readdir(folder)).toEqual([LOCK_FILE]);
+    const lock = await takeLock(path, "output folder x");
+    expect(JSON.parse(await readFile(path, "utf8"))).toMatchObject({ pid });
+    await lock.release();
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it.each(["process.exit(3)", "process.exitCode = 3", "setTimeout(() => { throw 'on purpose' })"])(
+    "goes with its process: %s",
+    async (then) => {
+      const child = await holder(then);
+      if (child.exitCode === null) await once(child, "exit");
+      expect(child.exitCode).not.toBe(0);
+      expect(await readdir(folder)).toEqual([]);
+    },
+  );
+
+  it("is taken by one of many that find a dead process's", async () => {
+    const child = await holder("setInterval(() => {}, 1000)");
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    const all = await Promise.allSettled(Array.from({ length: 20 }, () => takeLock(path, "x")));
+    const taken = all.filter((each) => each.status === "fulfilled");
+    expect(taken).toHaveLength(1);
+    for (const { value } of taken) await value.release();
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it("knows a process whose number has come again", async () => {
+    const lock = await takeLock(path, "x");
+    const text = await readFile(path, "utf8");
+    await lock.release();
+    const mine = JSON.parse(text) as { process: string };
+    if (mine.process === "") return; // not told on this system
+    await writeFile(path, JSON.stringify({ ...mine, process: "1" }));
+    await (await takeLock(path, "x")).release();
+  });
+
+  it("leaves another host's lock alone, and one that says nobody", async () => {
+    const other = { pid: 1, host: "elsewhere pid:[1]", since: "2020-01-01T00:00:00Z", process: "" };
+    await writeFile(path, JSON.stringify(other));
+    await expect(takeLock(path, "x")).rejects.toThrow(
+      'process 1 on "elsewhere" at work in it since "2020-01-01',
+    );
+    for (const text of ["{", "null", '{"pid": -1, "host": "h", "since": ""}', "[]", '{"pid": 1e9}', ""]) {
+      await writeFile(path, text);
+      await expect(takeLock(path, "x")).rejects.toThrow("a lock that says nobody");
+    }
+    // Where no links can be made a lock is empty for a moment; not for long.
+    await utimes(path, 1, 1);
+    await (await takeLock(path, "x")).release();
+  });
+});
+
+describe("an output folder", () => {
+  it("is rid of what killed runs left, under the lock, and of nothing else", async () => {
+    for (const name of [".staging-1/ladybug/0", ".probe-12", ".git", "edges/model=a"]) {
+      await mkdir(join(folder, name), { recursive: true });
+    }
+    for (const name of [".run.json.partial", ".lock.ab.partial", "notes.partial", "run.json"]) {
+      await writeFile(join(folder, name), "");
+    }
+    const holding = await takeLock(path, "x");
+    await expect(openFolder(folder)).rejects.toThrow(`output folder ${folder}: found process ${pid}`);
+    expect(await readdir(folder)).toContain(".staging-1");
+    await holding.release();
+    const open = await openFolder(folder);
+    expect((await readdir(folder)).sort()).toEqual([".git", ".lock", "edges", "notes.partial", "run.json"]);
+    await open.release();
+    expect(await readdir(folder)).not.toContain(".lock");
+  });
+
+  it("is removed with those above it where a run made them for nothing", async () => {
+    const out = join(folder, "a", "b");
+    await (await openFolder(out)).abandon();
+    expect(await readdir(folder)).toEqual([]);
+    const kept = await openFolder(out);
+    await writeFile(join(out, "x"), "");
+    await kept.abandon();
+    expect(await readdir(out)).toEqual(["x"]);
+  });
+});
