@@ -7,7 +7,7 @@ export const DEFAULTS = {
   unfolding: "svr",
   batchNorm: "raw",
   normGain: "raw",
-  null: "beta",
+  null: "rotation",
   /** Used where neither `sigma` nor `alpha` is given; as in the reference program. */
   sigma: 3,
   correction: "bh",

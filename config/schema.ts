@@ -123,8 +123,12 @@ export const runConfigSchema = z.strictObject({
     .describe(
       "What becomes of the gain of layer and RMS normalization: raw ignores it, folded takes it into the layers behind.",
     ),
-  null: z.enum(["beta", "chi2"]).default(DEFAULTS.null)
-    .describe("The null distribution of an overlap: exact, or the large-n limit of the reference program."),
+  null: z.enum(["rotation", "beta", "chi2"]).default(DEFAULTS.null)
+    .describe(
+      "What an overlap is compared with. rotation: the channels of the two layers have nothing to do with each other. beta and chi2 also turn the " +
+        "spatial profile of kernels at random, so that they test profile and alignment together; beta is exact, chi2 is the large-n limit of the " +
+        "reference program.",
+    ),
   sigma: z.number().min(0).max(38).optional()
     .describe("Level of significance, alpha = 1 - Phi(sigma). Default 3. Instead of alpha."),
   alpha: z.number().gt(0).max(0.5).optional().describe("Level of significance. Instead of sigma."),

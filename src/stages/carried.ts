@@ -15,11 +15,16 @@ export interface Support {
   readonly places: Int32Array;
 }
 
-/** Per group of the carried side and group of the turned side: what they have in common; null where that is nothing. */
+/**
+ * Per group of the carried side and group of the turned side: what they have in common; null where that is nothing.
+ *
+ * @param live 1 for the turned side's channels that count; default: all
+ */
 export function supports(
   connection: Connection,
   source: Spectrum,
   target: Spectrum,
+  live?: Uint8Array,
 ): readonly (readonly (Support | null)[])[] {
   const svr = source.unfolding === "svr";
   const from = { perGroup: source.layer.outChannels / source.layer.groups, groups: source.layer.groups };
@@ -34,6 +39,7 @@ export function supports(
       const [channel, place] = svr
         ? [range.target + c, range.source + c]
         : [range.source + c, range.target + c];
+      if (live?.[place] === 0) continue;
       const group = Math.floor(channel / carried.perGroup);
       const other = Math.floor(place / turned.perGroup);
       lists[group]![other]!.push([channel - group * carried.perGroup, place - other * turned.perGroup]);
@@ -53,11 +59,14 @@ function supportOf(pairs: readonly [channel: number, place: number][]): Support 
   };
 }
 
-/** All channels of a group, each at its own place. */
-export function wholeSupport({ layer, unfolding }: Spectrum): Support {
-  const channels = (unfolding === "svr" ? layer.inChannels : layer.outChannels) / layer.groups;
-  const all = Int32Array.from({ length: channels }, (_, channel) => channel);
-  return { channels: all, slots: all, places: all };
+/** Per group of a layer its live channels, each at its own place. */
+export function wholeSupports({ layer: { groups } }: Spectrum, live: Uint8Array): readonly Support[] {
+  const perGroup = live.length / groups;
+  return Array.from({ length: groups }, (_, group) => {
+    const all = Int32Array.from({ length: perGroup }, (_, channel) => channel);
+    const channels = all.filter((channel) => live[group * perGroup + channel] === 1);
+    return { channels, slots: channels.map((_, slot) => slot), places: channels };
+  });
 }
 
 /** A carried vector: the number at a place and position is `values[starts[place] + position]`. */

@@ -4,6 +4,7 @@
  */
 
 import type { CallOptions, Kernel } from "../kernels/kernel.ts";
+import { unfoldedShape } from "../model/layer.ts";
 import { random } from "../model/random.ts";
 import { fixSigns } from "../model/signs.ts";
 import type { Spectrum, Svd } from "../model/spectrum.ts";
@@ -142,6 +143,38 @@ async function clear(rows: Matrix, basis: Matrix, kernel: Kernel, options: CallO
 /** Some rows of a matrix; they share its memory. */
 function rowsAt({ cols, data }: Matrix, { from, to }: Run): Matrix {
   return matrix(to - from, cols, data.subarray(from * cols, to * cols));
+}
+
+/**
+ * Channels that any neuron of a layer writes to, or reads: those whose part of the weight is more than rounding. On the others all vectors are
+ * zero, whatever else they are.
+ *
+ * @returns per channel of the layer, over all groups, 1 where it is alive
+ */
+export function liveChannels(
+  spectrum: Spectrum,
+  port: "out" | "in",
+  precision: keyof typeof EPSILON,
+): Uint8Array {
+  const { layer, unfolding, singularValues, group } = spectrum;
+  const { data, cols } = port === "out" ? spectrum.left : spectrum.right;
+  const channels = port === "out" ? layer.outChannels : layer.inChannels;
+  const perGroup = channels / layer.groups;
+  const positions = cols / perGroup;
+  const energy = new Float64Array(channels);
+  const largest = new Float64Array(layer.groups);
+  group.forEach((g, neuron) => {
+    const s = singularValues[neuron]!;
+    largest[g] = Math.max(largest[g]!, s);
+    for (let at = 0; at < cols; at++) {
+      energy[g * perGroup + Math.floor(at / positions)]! += (s * data[neuron * cols + at]!) ** 2;
+    }
+  });
+  const { nullNeuron } = tolerances(unfoldedShape(layer, unfolding), precision);
+  return Uint8Array.from(
+    energy,
+    (each, channel) => Math.sqrt(each) > nullNeuron * largest[Math.floor(channel / perGroup)]! ? 1 : 0,
+  );
 }
 
 /** Entries that a seed is made of, at most. */

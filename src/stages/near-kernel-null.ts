@@ -18,9 +18,9 @@ import { matrix } from "../model/tensor.ts";
 import type { NullName } from "../stats/null-distribution.ts";
 import { rotationNull } from "../stats/rotation-null.ts";
 import { betaOnRange, subspaceNull } from "../stats/subspace-null.ts";
-import { carriedVector, type Support, supports, wholeSupport } from "./carried.ts";
+import { carriedVector, type Support, supports, wholeSupports } from "./carried.ts";
 import { BLOCK_BYTES } from "./memory-needs.ts";
-import type { OverlapGeometry } from "./overlap-geometry.ts";
+import { liveCounts, type OverlapGeometry } from "./overlap-geometry.ts";
 
 /** A connection's near-kernels, and who computes. */
 export interface NearKernelQuestion {
@@ -47,12 +47,13 @@ export async function nearKernelChance(
   const { direct, positions: z } = geometry;
   const [a, b] = [indices(near.source).length, indices(near.target).length];
   if (a === 0 || b === 0) return null;
-  if (name !== "rotation" || direct && z === 1) {
+  const allAlive = geometry.turnedChannels === geometry.live.length;
+  if (name !== "rotation" || direct && z === 1 && allAlive) {
     if (!direct) return null;
     const [P, Q] = source.unfolding === "svr" ? [a * z, b] : [a, b * z];
     return subspaceNull(P, Q, geometry.testedChannels * z);
   }
-  if (geometry.turnedChannels === 1) return null;
+  if (geometry.turnedChannels < 2) return null;
   const blocks = geometry.otherChannels > 1
     ? await turnedBlocks(question, kernel, options)
     : await singleBlocks(question, kernel, options);
@@ -122,7 +123,8 @@ async function turnedBlocks(
 ): Promise<Block[]> {
   const { connection, source, target, geometry } = question;
   const { carried, turned } = sidesOf(question);
-  const maps = supports(connection, source, target);
+  const maps = supports(connection, source, target, geometry.live);
+  const counts = liveCounts(geometry.live, turned.spectrum.layer.groups);
   const blocks: Block[] = [];
   for (let group = 0; group < turned.spectrum.layer.groups; group++) {
     const members = turned.near.filter((neuron) => turned.spectrum.group[neuron] === group);
@@ -132,7 +134,7 @@ async function turnedBlocks(
       return support === null ? [] : [{ neuron, support }];
     });
     blocks.push({
-      channels: geometry.turnedChannels,
+      channels: counts[group]!,
       turned: members.map(() => 1),
       carried: await eigenvalues(carried.spectrum, arriving, kernel, options),
     });
@@ -149,18 +151,19 @@ async function singleBlocks(
   const { connection, source, target, geometry } = question;
   const { carried, turned } = sidesOf(question);
   const maps = supports(connection, source, target);
-  const support = wholeSupport(carried.spectrum);
+  const wholes = wholeSupports(carried.spectrum, geometry.live);
+  const counts = liveCounts(geometry.live, carried.spectrum.layer.groups);
   const blocks: Block[] = [];
   for (let group = 0; group < carried.spectrum.layer.groups; group++) {
     const members = carried.near.filter((neuron) => carried.spectrum.group[neuron] === group);
     blocks.push({
-      channels: geometry.turnedChannels,
+      channels: counts[group]!,
       // Channels that it meets: vectors without a common one.
       turned: turned.near.map((neuron) => maps[group]![turned.spectrum.group[neuron]!]?.channels.length ?? 0)
         .filter((met) => met > 0),
       carried: await eigenvalues(
         carried.spectrum,
-        members.map((neuron) => ({ neuron, support })),
+        members.map((neuron) => ({ neuron, support: wholes[group]! })),
         kernel,
         options,
       ),

@@ -8,6 +8,7 @@ import type { Connection, Layer, LayerGraph } from "../model/layer.ts";
 import { random } from "../model/random.ts";
 import type { Spectrum } from "../model/spectrum.ts";
 import { type Matrix, matrix } from "../model/tensor.ts";
+import { liveChannels } from "./directions.ts";
 
 /** At which end of a connection the control has turned vectors: the left ones of its source, or the right ones of its target. */
 export type TurnedEnd = "source" | "target";
@@ -49,7 +50,7 @@ export function controlPlan({ index }: Pick<Layer, "index">, graph: LayerGraph):
 }
 
 /**
- * One side's vectors with the channels of each group turned by a Haar rotation `Q` of its own: `u <- Q u` at every position.
+ * One side's vectors with the live channels of each group turned by a Haar rotation `Q` of its own: `u <- Q u` at every position.
  *
  * @param side `left`: output channels; `right`: input channels
  * @param stream names the random numbers; different for each layer and side of a run
@@ -62,38 +63,45 @@ export async function turned(
   kernel: Kernel,
   options: CallOptions = {},
 ): Promise<Matrix> {
-  const { layer, unfolding, group } = spectrum;
+  const { layer, group } = spectrum;
   const vectors = spectrum[side];
-  const channels = (side === "left" ? layer.outChannels : layer.inChannels) / layer.groups;
-  const carries = (side === "right") === (unfolding === "svr");
-  const positions = carries ? layer.positions : 1;
+  const live = liveChannels(spectrum, side === "left" ? "out" : "in", kernel.info.precision);
+  const perGroup = live.length / layer.groups;
   const out = matrix(vectors.rows, vectors.cols);
   for (const [number, rows] of Map.groupBy(group.keys(), (row) => group[row]!)) {
-    const rotation = await haarRotation(channels, random(seed, `${stream}/${number}`), kernel, options);
-    const before = byChannel(vectors, rows, channels, positions);
+    const channels = Int32Array.from({ length: perGroup }, (_, channel) => channel)
+      .filter((channel) => live[number * perGroup + channel] === 1);
+    if (channels.length === 0) continue;
+    const rotation = await haarRotation(
+      channels.length,
+      random(seed, `${stream}/${number}`),
+      kernel,
+      options,
+    );
+    const places = placesOf(rows, channels, vectors.cols, vectors.cols / perGroup);
+    const before = matrix(places.length / channels.length, channels.length);
+    places.forEach((place, at) => before.data[at] = vectors.data[place]!);
     // Row j of the product is Q applied to row j.
     const after = await kernel.multiply(before, rotation, { transposeB: true, ...options });
-    rows.forEach((row, at) => {
-      for (let k = 0; k < positions; k++) {
-        for (let c = 0; c < channels; c++) {
-          out.data[row * vectors.cols + c * positions + k] = after.data[(at * positions + k) * channels + c]!;
-        }
-      }
-    });
+    places.forEach((place, at) => out.data[place] = after.data[at]!);
   }
   return out;
 }
 
-/** Some vectors, a row for each of their positions. */
-function byChannel(vectors: Matrix, rows: readonly number[], channels: number, positions: number): Matrix {
-  const out = matrix(rows.length * positions, channels);
-  rows.forEach((row, at) => {
+/** Where the numbers of some vectors stand, by vector, position and channel. */
+function placesOf(
+  rows: readonly number[],
+  channels: Int32Array,
+  cols: number,
+  positions: number,
+): Int32Array {
+  const out = new Int32Array(rows.length * positions * channels.length);
+  let at = 0;
+  for (const row of rows) {
     for (let k = 0; k < positions; k++) {
-      for (let c = 0; c < channels; c++) {
-        out.data[(at * positions + k) * channels + c] = vectors.data[row * vectors.cols + c * positions + k]!;
-      }
+      for (const channel of channels) out[at++] = row * cols + channel * positions + k;
     }
-  });
+  }
   return out;
 }
 

@@ -2,6 +2,7 @@
 
 import { type Connection, type Layer, sharedChannels } from "../model/layer.ts";
 import type { Spectrum } from "../model/spectrum.ts";
+import { liveChannels } from "./directions.ts";
 
 /** The sizes on which a connection's null distribution depends. */
 export interface OverlapGeometry {
@@ -11,8 +12,13 @@ export interface OverlapGeometry {
   readonly testedChannels: number;
   /** `Ns`: channels in the support of the other vector. */
   readonly otherChannels: number;
-  /** Channels in the support of the vector that the rotation null turns: the other one's, or the tested one's where the other has one only. */
+  /**
+   * Channels on which the vector lives that the rotation null turns: the other one, or the tested one where the other has one channel only. Of
+   * several groups the most; 0 where all are dead.
+   */
   readonly turnedChannels: number;
+  /** 1 for those channels, over all groups of that side. */
+  readonly live: Uint8Array;
   /** `z` of the tested vector. */
   readonly positions: number;
   /** Whether `rho = 1` for every pair: the whole of the other vector is carried, each channel to one of its own, into one dense support. */
@@ -24,8 +30,20 @@ export interface OverlapGeometry {
   readonly sources: number;
 }
 
-/** The geometry of a connection between two decomposed layers. */
-export function overlapGeometry(connection: Connection, source: Spectrum, target: Spectrum): OverlapGeometry {
+/** How many channels of each group are alive. */
+export function liveCounts(live: Uint8Array, groups: number): Int32Array {
+  const counts = new Int32Array(groups);
+  live.forEach((alive, channel) => counts[Math.floor(channel * groups / live.length)]! += alive);
+  return counts;
+}
+
+/** The geometry of a connection between two decomposed layers. @param precision in which they were decomposed */
+export function overlapGeometry(
+  connection: Connection,
+  source: Spectrum,
+  target: Spectrum,
+  precision: "f64" | "f32" = "f64",
+): OverlapGeometry {
   const from = source.layer;
   const to = target.layer;
   const svr = source.unfolding === "svr";
@@ -33,11 +51,16 @@ export function overlapGeometry(connection: Connection, source: Spectrum, target
   const [testedAll, otherAll] = svr ? [to.inChannels, from.outChannels] : [from.outChannels, to.inChannels];
   const testedChannels = testedAll / tested.groups;
   const otherChannels = otherAll / other.groups;
+  const turned = otherChannels > 1 ? other : tested;
+  const live = turned === from
+    ? liveChannels(source, "out", precision)
+    : liveChannels(target, "in", precision);
   return {
     sharedChannels: sharedChannels(connection),
     testedChannels,
     otherChannels,
-    turnedChannels: otherChannels > 1 ? otherChannels : testedChannels,
+    turnedChannels: liveCounts(live, turned.groups).reduce((most, count) => Math.max(most, count), 0),
+    live,
     positions: tested.positions,
     unit: tested.groups === 1 &&
       times(connection, svr ? "source" : "target", otherAll).every((count) => count === 1) &&

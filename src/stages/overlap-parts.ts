@@ -54,7 +54,7 @@ export async function seeOverlaps(
   kernel: Kernel,
   signal?: AbortSignal,
 ): Promise<SeenOverlaps> {
-  const geometry = overlapGeometry(connection, source, target);
+  const geometry = overlapGeometry(connection, source, target, kernel.info.precision);
   const options = signal === undefined ? {} : { signal };
   const vectors = products?.vectors ?? [];
   const { null: name, logAlpha, correction, edges, keep } = test;

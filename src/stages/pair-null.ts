@@ -12,9 +12,9 @@ import type { Spectrum } from "../model/spectrum.ts";
 import { nullDistribution, type NullName } from "../stats/null-distribution.ts";
 import { type RotationNull, rotationNulls } from "../stats/rotation-null.ts";
 import { symmetricEigenvalues } from "../stats/symmetric-eigenvalues.ts";
-import { carriedVector, type Support, supports, wholeSupport } from "./carried.ts";
+import { carriedVector, type Support, supports, wholeSupports } from "./carried.ts";
 import type { OverlapBlock } from "./overlap.ts";
-import type { OverlapGeometry } from "./overlap-geometry.ts";
+import { liveCounts, type OverlapGeometry } from "./overlap-geometry.ts";
 
 /** Eigenvalues up to here are rounding in vectors that have no channel in common. */
 const NO_OVERLAP = 1e-28;
@@ -62,25 +62,30 @@ export function pairNulls(
   if (name !== "rotation") return commonNulls(name, source, geometry, level);
   const svr = source.unfolding === "svr";
   const [carried, turned] = svr ? [target, source] : [source, target];
-  const nulls = rotationNulls(geometry.turnedChannels);
-  const made = (eigenvalues: Float64Array): PairNull | null => {
+  const single = geometry.otherChannels === 1;
+  const counts = liveCounts(geometry.live, (single ? carried : turned).layer.groups);
+  const nulls = Array.from(counts, rotationNulls);
+  const made = (eigenvalues: Float64Array, group: number): PairNull | null => {
     if (eigenvalues.length === 0) return null;
-    const mean = eigenvalues.reduce((sum, value) => sum + value, 0) / geometry.turnedChannels;
-    return pairNull(mean, nulls(eigenvalues), level);
+    const mean = eigenvalues.reduce((sum, value) => sum + value, 0) / counts[group]!;
+    return pairNull(mean, nulls[group]!(eigenvalues), level);
   };
   const zeros = new Int32Array(source.group.length);
-  if (geometry.otherChannels === 1) {
+  if (single) {
     // The carried vector's own channels are turned; the other one is a single channel, met `rho` times.
-    const whole = wholeSupport(carried);
-    const one = remembered((neuron) => [made(eigenvaluesOf(carried, neuron, whole))]);
+    const whole = wholeSupports(carried, geometry.live);
+    const one = remembered((neuron) => {
+      const group = carried.group[neuron]!;
+      return [made(eigenvaluesOf(carried, neuron, whole[group]!), group)];
+    });
     if (svr) return { ofRatio: true, byRho: true, places: zeros, of: one };
     const all = Array.from(carried.group.keys(), (neuron) => one(neuron)[0]!);
     return { ofRatio: true, byRho: true, places: Int32Array.from(carried.group.keys()), of: () => all };
   }
-  const maps = supports(connection, source, target);
+  const maps = supports(connection, source, target, geometry.live);
   const byGroup = remembered((neuron) =>
-    maps[carried.group[neuron]!]!.map((map) =>
-      map === null ? null : made(eigenvaluesOf(carried, neuron, map))
+    maps[carried.group[neuron]!]!.map((map, group) =>
+      map === null ? null : made(eigenvaluesOf(carried, neuron, map), group)
     )
   );
   if (svr) return { ofRatio: false, byRho: false, places: turned.group, of: byGroup };

@@ -253,6 +253,11 @@ const differing = (a: number, b: number) =>
  * `ln p` of the test of two ports from their inner product and sums: `P(T >= inner)` over all relabellings, by Pearson's type III.
  * One of the `n!` relabellings is the one observed, so that no p is below `1/n!`.
  *
+ * Measured against the true p of dense weights, it is too large below 32 channels (three times at n = 16 and p = 1e-5), right within a quarter
+ * from 32 on, and far too large where one channel outweighs all others. It is too small where few pairs of channels, such as duplicates, are
+ * more alike than all others: up to 5 times at 1e-3 and 40 times at 1e-5. A kernel with entries cut at three times their root mean square
+ * has no such pairs; any symmetric function of a port's weights is a kernel.
+ *
  * @param inner `<A, B>` of the two relevant kernels of length 1, in [-1, 1]
  * @returns in `[-ln n!, 0]`; null where no relabelling changes `T`
  * @throws {TypeError} when the ports have different numbers of channels

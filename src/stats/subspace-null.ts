@@ -52,8 +52,9 @@ export function betaOnRange({ mean, variance, least, most }: EnergyMoments): Sub
     Math.min(1 - LEAST_SHARE, Math.max(LEAST_SHARE, (energy - least) / width));
   return {
     ...{ mean, variance, least, most },
-    logSurvival: (energy) => logBetaSurvival(alpha, beta, share(energy)),
-    logCdf: (energy) => logBetaCdf(alpha, beta, share(energy)),
+    // A certain event has 0, and not -0.
+    logSurvival: (energy) => 0 + logBetaSurvival(alpha, beta, share(energy)),
+    logCdf: (energy) => 0 + logBetaCdf(alpha, beta, share(energy)),
   };
 }
 
