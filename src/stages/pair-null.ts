@@ -59,7 +59,7 @@ export function pairNulls(
   geometry: OverlapGeometry,
   level: number,
 ): PairNulls {
-  if (name !== "rotation") return commonNulls(name, source, geometry, level);
+  if (name !== "rotation") return commonNulls(name, geometry, level);
   const svr = source.unfolding === "svr";
   const [carried, turned] = svr ? [target, source] : [source, target];
   const single = geometry.otherChannels === 1;
@@ -105,10 +105,9 @@ function remembered(make: (neuron: number) => (PairNull | null)[]): (neuron: num
   return (neuron) => known[neuron] ??= make(neuron);
 }
 
-/** The same for every pair. */
-function commonNulls(
+/** One distribution for every pair. */
+export function commonNulls(
   name: "beta" | "chi2",
-  source: Spectrum,
   geometry: OverlapGeometry,
   level: number,
 ): PairNulls {
@@ -122,7 +121,7 @@ function commonNulls(
     least: threshold * (1 - 1e-12),
     logSurvival: (ratio) => distribution?.logSurvival(Math.min(LARGEST_RATIO, ratio)) ?? 0,
   };
-  const places = new Int32Array(source.group.length);
+  const places = new Int32Array(geometry.sources);
   // On a single channel the overlap is rho itself, and the null speaks of it as it is.
   return { ofRatio: N > 1, byRho: true, places, of: () => [only] };
 }

@@ -202,6 +202,8 @@ function lazyConnection(source: number, target: number, worked: string[]): Conne
         singularValues: new Float64Array(4),
         norm: 0,
         group: new Int32Array(4),
+        nullNeurons: new Uint8Array(4),
+        clustered: new Uint8Array(4),
       });
       return work(spectrum(source), spectrum(target));
     },
