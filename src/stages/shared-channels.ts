@@ -12,7 +12,7 @@ import type { CallOptions, Handed, Kernel } from "../kernels/kernel.ts";
 import type { Connection } from "../model/layer.ts";
 import type { Spectrum } from "../model/spectrum.ts";
 import { type Matrix, matrix } from "../model/tensor.ts";
-import { permutationTest } from "../stats/permutation-test.ts";
+import { permutationLogP, permutationTest, portSums, relevantPart } from "../stats/permutation-test.ts";
 import { productFlops } from "./flops.ts";
 
 /** Numbers that tell a channel: of as many leading neurons as give so many. More cost more than they tell. */
@@ -80,8 +80,22 @@ export default async function answer(
 ): Promise<Handed<number | null>> {
   const cosines = async (channels: Matrix) =>
     bounded(await kernel.multiply(channels, channels, { transposeB: true }));
-  const found = permutationTest(await cosines(out), await cosines(into));
-  return { value: found?.logP ?? null, given: [] };
+  const [a, b] = [await cosines(out), await cosines(into)];
+  if (out.rows <= FEW) return { value: permutationTest(a, b)?.logP ?? null, given: [] };
+  const [left, right] = [relevantPart(a), relevantPart(b)];
+  if (left === null || right === null) return { value: null, given: [] };
+  const sums = async (part: Matrix) => portSums(part, inner(await kernel.multiply(part, part), part));
+  return { value: permutationLogP(inner(left, right), await sums(left), await sums(right)), given: [] };
+}
+
+/** Up to so many channels the moments take no time worth a matrix product. */
+const FEW = 64;
+
+/** `<A, B>`. */
+function inner(a: Matrix, b: Matrix): number {
+  let sum = 0;
+  for (let at = 0; at < a.data.length; at++) sum += a.data[at]! * b.data[at]!;
+  return sum;
 }
 
 /** Cosines between different channels, cut where they are out of all proportion; in place. */

@@ -44,6 +44,9 @@ const NEGLIGIBLE = 1e-18;
 /** Room, in `ln p`, that `lowerThreshold` leaves: it is found in a step or two, and a few pairs more are looked at. */
 const ROOM = 0.05;
 
+/** Nodes that are left out where `ln p` need only be right to a tenth of that room. */
+const COARSE = 4;
+
 /**
  * `ln P(X >= overlap)` for `X = sum_k lambda_k g_k^2 / sum_{c<=N} g_c^2`, right in logarithms down to `p = 1e-300` and far below.
  *
@@ -111,7 +114,13 @@ export function rotationNulls(channels: number): (eigenvalues: Float64Array) => 
       lowerThreshold: (logAlpha) => {
         if (logAlpha >= 0) return 0;
         if (tail.at(most).logP > logAlpha) return Infinity;
-        return lowerThreshold((overlap) => tail.at(overlap), logAlpha, tail.guess(logAlpha), least, most);
+        return lowerThreshold(
+          (overlap) => tail.at(overlap, COARSE),
+          logAlpha,
+          tail.guess(logAlpha),
+          least,
+          most,
+        );
       },
     };
   };
@@ -183,9 +192,9 @@ function lowerThreshold(
   let next = guess > low && guess < high ? guess : (low + high) / 2;
   for (let step = 0; step < MOST_STEPS; step++) {
     const { logP, slope } = tail(next);
-    if (logP > logAlpha) low = next;
+    if (logP > logAlpha + ROOM / 10) low = next;
     else high = next;
-    if (logP > logAlpha && logP < logAlpha + ROOM) return low;
+    if (low === next && logP < logAlpha + ROOM) return low;
     const newton = next - (logP - logAlpha - ROOM / 2) / slope;
     next = newton > low && newton < high ? newton : (low + high) / 2;
   }
@@ -223,8 +232,8 @@ class Tail {
     return this.at(q).logP;
   }
 
-  /** @param q between the smallest and the largest value */
-  at(q: number): TailPoint & { readonly logCdf: number } {
+  /** @param q between the smallest and the largest value @param stride takes every so many-th node */
+  at(q: number, stride = 1): TailPoint & { readonly logCdf: number } {
     // On its own side of the mean a tail is small, and the other one follows to the last digit.
     const upper = q >= this.#mean;
     const t0 = this.#saddle(q, upper);
@@ -250,7 +259,7 @@ class Tail {
     const width = 1 / Math.sqrt(second);
     // To the right the integrand decays whatever its eigenvalues, because `N - z` factors do together.
     const bend = Math.max(0.5, Math.min(1, third * width / (3 * second)));
-    const integral = this.#integral({ t0, width, bend, last });
+    const integral = this.#integral({ t0, width, bend, last }, stride);
     const logTail = Math.min(0, height + Math.log(Math.abs(integral) / Math.PI));
     const tail = Math.exp(logTail);
     const logRest = Math.log1p(-tail);
@@ -293,9 +302,10 @@ class Tail {
   }
 
   /** The integral over the upper half of the line, as a share of `exp(K(t_0))`. */
-  #integral({ t0, width, bend, last }: Line): number {
-    let sum = STEP / 2 * width / t0;
-    for (let node = 1; node < NODES; node++) {
+  #integral({ t0, width, bend, last }: Line, stride: number): number {
+    const step = stride * STEP;
+    let sum = step / 2 * width / t0;
+    for (let node = stride; node < NODES; node += stride) {
       const [sinh, cosh] = [SINH[node]!, COSH[node]!];
       const u = width * bend * (cosh - 1);
       const v = width * sinh;
@@ -305,7 +315,7 @@ class Tail {
       const size = Math.exp(-factors.logSize / 4 - this.#rest / 4 * Math.log(re * re + im * im));
       // exp(K) dt/dx / t; the other half of the line adds the complex conjugate.
       const t = t0 + u;
-      const weight = STEP * width * size / (t * t + v * v);
+      const weight = step * width * size / (t * t + v * v);
       const along = bend * sinh * t + cosh * v;
       const across = cosh * t - bend * sinh * v;
       if (!(weight * (Math.abs(along) + Math.abs(across)) > NEGLIGIBLE * Math.abs(sum))) break;
