@@ -12,7 +12,7 @@ const PROFILES =
 
 const MEANINGS: Readonly<Record<string, Meaning>> = {
   rotation: {
-    short: "p: how surprising this is if the channels of the two layers had nothing to do with each other; " +
+    short: "p: how surprising this would be if the channels of the two layers had nothing to do with each other; " +
       "trained weights are not random",
     long:
       "A p-value says how surprising an overlap would be if the channels of the two layers had nothing to do with each other: one " +
@@ -21,7 +21,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   },
   beta: {
     short:
-      "p (beta null): how surprising this is if singular vectors pointed in random directions, spatial profiles " +
+      "p (beta null): how surprising this would be if singular vectors pointed in random directions, spatial profiles " +
       "included: profile and alignment are tested together",
     long:
       "A p-value says how surprising an overlap would be if a singular vector pointed in a random direction, the spatial profile of its " +
@@ -29,7 +29,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   },
   chi2: {
     short:
-      "p (chi2 null, the limit of many channels): how surprising this is if singular vectors pointed in random directions, " +
+      "p (chi2 null, the limit of many channels): how surprising this would be if singular vectors pointed in random directions, " +
       "spatial profiles included: profile and alignment are tested together",
     long:
       "A p-value says how surprising an overlap would be if a singular vector pointed in a random direction, in the limit of many " +
@@ -37,13 +37,17 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   },
 };
 
+const UNKNOWN: Meaning = {
+  short: "p: of a null distribution that this version does not know",
+  long: "The p-values are those of a null distribution that this version does not know.",
+};
+
 /**
  * What a p-value of a run says.
  *
- * @param name of the run's null distribution
+ * @param name of the run's null distribution; may come from a file, and is not repeated
  * @returns `short`: part of a sentence; `long`: sentences. Of a null that this version does not know both say that
  */
 export function pValueMeaning(name: string): Meaning {
-  const unknown = `p-values of a null distribution that this version does not know (${name})`;
-  return Object.hasOwn(MEANINGS, name) ? MEANINGS[name]! : { short: unknown, long: `${unknown}.` };
+  return Object.hasOwn(MEANINGS, name) ? MEANINGS[name]! : UNKNOWN;
 }
