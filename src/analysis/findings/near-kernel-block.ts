@@ -8,7 +8,7 @@ import { doubted, smallCaveat } from "./caveats.ts";
 import { type ConnectionFacts, type Measured, type ModelFacts, scopeOf, total, totalKnown } from "./facts.ts";
 import { type Finding, NO_CONTROL } from "./finding.ts";
 import { type Figure, overScope, perConnection, sumOf } from "./scope.ts";
-import { decimal } from "./words.ts";
+import { counted, decimal } from "./words.ts";
 
 /** What lies between near-kernels, against chance; null where it cannot be said. */
 export interface BlockRatios {
@@ -99,13 +99,13 @@ function isSparsified(
 }
 
 function title(where: string, found: number, edges: number, energy: number, sparsified: boolean): string {
-  const counted = `${found} edges, ${decimal(edges)} times what chance gives`;
+  const count = `lie${found === 1 ? "s" : ""} ${counted(found, "edge")}, ${decimal(edges)} times what chance gives`;
   const overlap = `${decimal(energy)} times what chance gives`;
   if (sparsified) {
-    return `Spontaneous sparsification: between near-kernels ${where} lie ${counted}, while their total overlap is only ${overlap}.`;
+    return `Spontaneous sparsification: between near-kernels ${where} ${count}, while their total overlap is only ${overlap}.`;
   }
   const opposite = (edges - 1) * (energy - 1) < 0;
-  return `Between near-kernels ${where} lie ${counted}${
+  return `Between near-kernels ${where} ${count}${
     opposite ? ", while" : ";"
   } their total overlap is ${overlap}.`;
 }
