@@ -12,7 +12,8 @@ const PROFILES =
 
 const MEANINGS: Readonly<Record<string, Meaning>> = {
   rotation: {
-    short: "p: how surprising this would be if the channels of the two layers had nothing to do with each other; " +
+    short:
+      "p: how surprising this would be if the channels of the two layers had nothing to do with each other; " +
       "trained weights are not random",
     long:
       "A p-value says how surprising an overlap would be if the channels of the two layers had nothing to do with each other: one " +

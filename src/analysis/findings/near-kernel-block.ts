@@ -99,7 +99,9 @@ function isSparsified(
 }
 
 function title(where: string, found: number, edges: number, energy: number, sparsified: boolean): string {
-  const count = `lie${found === 1 ? "s" : ""} ${counted(found, "edge")}, ${decimal(edges)} times what chance gives`;
+  const count = `lie${found === 1 ? "s" : ""} ${counted(found, "edge")}, ${
+    decimal(edges)
+  } times what chance gives`;
   const overlap = `${decimal(energy)} times what chance gives`;
   if (sparsified) {
     return `Spontaneous sparsification: between near-kernels ${where} ${count}, while their total overlap is only ${overlap}.`;
