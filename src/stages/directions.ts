@@ -146,8 +146,8 @@ function rowsAt({ cols, data }: Matrix, { from, to }: Run): Matrix {
 }
 
 /**
- * Channels that any neuron of a layer writes to, or reads: those whose part of the weight is more than rounding. On the others all vectors are
- * zero, whatever else they are.
+ * Channels that any neuron of a layer writes to, or reads: with a part of the weight that is more than rounding. On the others all vectors
+ * are zero, whatever else they are.
  *
  * @returns per channel of the layer, over all groups, 1 where it is alive
  */
@@ -158,23 +158,26 @@ export function liveChannels(
 ): Uint8Array {
   const { layer, unfolding, singularValues, group } = spectrum;
   const { data, cols } = port === "out" ? spectrum.left : spectrum.right;
-  const channels = port === "out" ? layer.outChannels : layer.inChannels;
-  const perGroup = channels / layer.groups;
+  const live = new Uint8Array(port === "out" ? layer.outChannels : layer.inChannels);
+  const perGroup = live.length / layer.groups;
   const positions = cols / perGroup;
-  const energy = new Float64Array(channels);
+  const { nullNeuron } = tolerances(unfoldedShape(layer, unfolding), precision);
   const largest = new Float64Array(layer.groups);
-  group.forEach((g, neuron) => {
+  let dead = live.length;
+  // The leading neurons reach nearly every channel: the others need not be looked at.
+  for (let neuron = 0; neuron < group.length && dead > 0; neuron++) {
+    const g = group[neuron]!;
     const s = singularValues[neuron]!;
     largest[g] = Math.max(largest[g]!, s);
+    const least = s > 0 ? nullNeuron * largest[g]! / s : Infinity;
     for (let at = 0; at < cols; at++) {
-      energy[g * perGroup + Math.floor(at / positions)]! += (s * data[neuron * cols + at]!) ** 2;
+      const channel = g * perGroup + Math.floor(at / positions);
+      if (live[channel] === 1 || Math.abs(data[neuron * cols + at]!) <= least) continue;
+      live[channel] = 1;
+      dead--;
     }
-  });
-  const { nullNeuron } = tolerances(unfoldedShape(layer, unfolding), precision);
-  return Uint8Array.from(
-    energy,
-    (each, channel) => Math.sqrt(each) > nullNeuron * largest[Math.floor(channel / perGroup)]! ? 1 : 0,
-  );
+  }
+  return live;
 }
 
 /** Entries that a seed is made of, at most. */

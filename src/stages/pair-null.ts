@@ -12,7 +12,7 @@ import type { Spectrum } from "../model/spectrum.ts";
 import { nullDistribution, type NullName } from "../stats/null-distribution.ts";
 import { type RotationNull, rotationNulls } from "../stats/rotation-null.ts";
 import { symmetricEigenvalues } from "../stats/symmetric-eigenvalues.ts";
-import { carriedVector, type Support, supports, wholeSupports } from "./carried.ts";
+import { type CarriedVector, carriedVector, type Support, supports, wholeSupports } from "./carried.ts";
 import type { OverlapBlock } from "./overlap.ts";
 import { liveCounts, type OverlapGeometry } from "./overlap-geometry.ts";
 
@@ -152,6 +152,11 @@ export function expectedOverlaps(
   const out = new Float64Array(rows * sources);
   for (let row = 0, at = 0; row < rows; row++) {
     const distributions = nulls.of(first + row);
+    const [only] = distributions;
+    if (rho === null && distributions.length === 1) {
+      out.fill(only?.mean ?? 0, at, at += sources);
+      continue;
+    }
     for (let source = 0; source < sources; source++, at++) {
       const mean = distributions[nulls.places[source]!]?.mean ?? 0;
       const share = rho === null ? 1 : rho[at]!;
@@ -161,46 +166,52 @@ export function expectedOverlaps(
   return out;
 }
 
-/** The eigenvalues of `V' V`, `V` a carried vector by places and positions: of the smaller of both Gram matrices, the others are 0; empty where nothing but rounding is carried. */
+/**
+ * The eigenvalues of `V' V`, `V` a carried vector by places and positions: of the smaller of both Gram matrices, the others are 0. Empty where
+ * nothing but rounding is carried.
+ */
 function eigenvaluesOf(carried: Spectrum, neuron: number, support: Support): Float64Array {
-  const { values, starts } = carriedVector(carried, neuron, support);
+  const vector = carriedVector(carried, neuron, support);
   const z = carried.layer.positions;
-  const found = starts.length <= z
-    ? symmetricEigenvalues(gramOfRows(values, starts, z), starts.length)
-    : symmetricEigenvalues(gramOfColumns(values, starts, z), z);
-  return (found.at(-1) ?? 0) > NO_OVERLAP ? found.map((value) => Math.max(0, value)) : new Float64Array(0);
+  const places = vector.starts.length;
+  const found = places <= z
+    ? symmetricEigenvalues(gramOfPlaces(vector, z), places)
+    : symmetricEigenvalues(gramOfPositions(vector, z), z);
+  if (!((found.at(-1) ?? 0) > NO_OVERLAP)) return new Float64Array(0);
+  for (let k = 0; k < found.length; k++) found[k] = Math.max(0, found[k]!);
+  return found;
 }
 
-/** `z x z`, lower triangle: inner products between positions. Four places at a time, as most of the time goes into storing sums. */
-function gramOfColumns(values: Float64Array, starts: Int32Array, z: number): Float64Array {
+/** `z x z`, lower triangle. Two places at a time, as much of the time goes into storing sums. */
+function gramOfPositions({ values, first, starts }: CarriedVector, z: number): Float64Array {
   const gram = new Float64Array(z * z);
-  const whole = starts.length - starts.length % 4;
-  for (let c = 0; c < whole; c += 4) {
-    const [p, q, r, s] = [starts[c]!, starts[c + 1]!, starts[c + 2]!, starts[c + 3]!];
+  const even = starts.length - starts.length % 2;
+  for (let c = 0; c < even; c += 2) addPair(gram, values, first + starts[c]!, first + starts[c + 1]!, z);
+  if (even < starts.length) {
+    const last = first + starts[even]!;
     for (let k = 0; k < z; k++) {
-      const [a, b, d, e] = [values[p + k]!, values[q + k]!, values[r + k]!, values[s + k]!];
-      for (let l = 0; l <= k; l++) {
-        gram[k * z + l]! += a * values[p + l]! + b * values[q + l]! + d * values[r + l]! + e * values[s + l]!;
-      }
-    }
-  }
-  for (let c = whole; c < starts.length; c++) {
-    const p = starts[c]!;
-    for (let k = 0; k < z; k++) {
-      for (let l = 0; l <= k; l++) gram[k * z + l]! += values[p + k]! * values[p + l]!;
+      for (let l = 0; l <= k; l++) gram[k * z + l]! += values[last + k]! * values[last + l]!;
     }
   }
   return gram;
 }
 
-/** Lower triangle: inner products between places. */
-function gramOfRows(values: Float64Array, starts: Int32Array, z: number): Float64Array {
+function addPair(gram: Float64Array, values: Float64Array, p: number, q: number, z: number): void {
+  for (let k = 0, row = 0; k < z; k++, row += z) {
+    const a = values[p + k]!;
+    const b = values[q + k]!;
+    for (let l = 0; l <= k; l++) gram[row + l]! += a * values[p + l]! + b * values[q + l]!;
+  }
+}
+
+/** Lower triangle. */
+function gramOfPlaces({ values, first, starts }: CarriedVector, z: number): Float64Array {
   const n = starts.length;
   const gram = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
     for (let j = 0; j <= i; j++) {
       let sum = 0;
-      for (let k = 0; k < z; k++) sum += values[starts[i]! + k]! * values[starts[j]! + k]!;
+      for (let k = 0; k < z; k++) sum += values[first + starts[i]! + k]! * values[first + starts[j]! + k]!;
       gram[i * n + j] = sum;
     }
   }

@@ -19,7 +19,7 @@ import { productFlops } from "./flops.ts";
 const MOST_NUMBERS = 256;
 
 /** Of more channels an evenly spread part is looked at: the test is as valid, and its moments stay cheap. */
-const MOST_CHANNELS = 256;
+const MOST_CHANNELS = 192;
 
 /**
  * Cosines count up to so many times their root mean square. A few pairs of channels that are nearly copies would else decide alone, by one

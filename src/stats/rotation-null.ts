@@ -308,11 +308,13 @@ class Tail {
     const step = stride * STEP;
     let sum = step / 2 * width / t0;
     for (let node = stride; node < NODES; node += stride) {
-      const [sinh, cosh] = [SINH[node]!, COSH[node]!];
+      const sinh = SINH[node]!;
+      const cosh = COSH[node]!;
       const u = width * bend * (cosh - 1);
       const v = width * sinh;
       const factors = this.#factors(u, v);
-      const [re, im] = [1 + last * u, last * v];
+      const re = 1 + last * u;
+      const im = last * v;
       const phase = factors.phase - this.#rest / 2 * Math.atan2(im, re);
       const size = Math.exp(-factors.logSize / 4 - this.#rest / 4 * Math.log(re * re + im * im));
       // exp(K) dt/dx / t; the other half of the line adds the complex conjugate.
@@ -331,11 +333,14 @@ class Tail {
    * over all turns.
    */
   #factors(u: number, v: number): { readonly logSize: number; readonly phase: number } {
-    let [re, im] = [1, 0];
-    let [logSize, turns] = [0, 0];
+    let re = 1;
+    let im = 0;
+    let logSize = 0;
+    let turns = 0;
     for (let k = 0; k < this.#slopes.length; k++) {
       const c = this.#slopes[k]!;
-      const [x, y] = [1 - c * u, -c * v];
+      const x = 1 - c * u;
+      const y = -c * v;
       const next = re * y + im * x;
       // Each factor turns by less than half, all the way on one side: through the negative axis it goes where the sign changes behind it.
       if (c < 0 ? im > 0 && next < 0 : im < 0 && next > 0) turns += c < 0 ? 1 : -1;
