@@ -7,7 +7,7 @@ import type { Matrix } from "./tensor.ts";
  * A thin singular value decomposition `M = sum_j s_j u_j v_j'` of a `rows x cols` matrix, `r = min(rows, cols)`.
  *
  * The vectors are stored neuron by neuron: row `j` of `left` is `u_j`, row `j` of `right` is `v_j`. Singular values
- * descend. Sign convention: the largest-magnitude entry of `u_j` is positive, the first one on a tie; `v_j` follows.
+ * descend. Sign convention: the largest-magnitude entry of `u_j` is positive, the first one on a tie (up to rounding); `v_j` follows.
  */
 export interface Svd {
   /** `r x rows`, orthonormal rows. */
