@@ -92,7 +92,7 @@ export function rotationNull(eigenvalues: Float64Array, channels: number): Rotat
 
 /** Makes null distributions for turned vectors of `channels` channels; what they have in common is computed once. */
 export function rotationNulls(channels: number): (eigenvalues: Float64Array) => RotationNull | null {
-  // A vector of a single channel cannot be turned, and on dead channels only there is none.
+  // On one channel there is nothing to turn; on none, nothing at all.
   if (channels < 2) return () => null;
   const beta = new ScaledBeta(channels);
   return (eigenvalues) => {
