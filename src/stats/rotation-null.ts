@@ -92,6 +92,7 @@ export function rotationNull(eigenvalues: Float64Array, channels: number): Rotat
 
 /** Makes null distributions for turned vectors of `channels` channels; what they have in common is computed once. */
 export function rotationNulls(channels: number): (eigenvalues: Float64Array) => RotationNull | null {
+  if (channels < 2) return () => null;
   const beta = new ScaledBeta(channels);
   return (eigenvalues) => {
     const sorted = eigenvalues.toSorted().reverse();
@@ -187,7 +188,8 @@ function lowerThreshold(
     else high = next;
     if (logP > logAlpha && logP < logAlpha + ROOM) return low;
     const newton = next - (logP - logAlpha - ROOM / 2) / slope;
-    next = newton > low && newton < high ? newton : (low + high) / 2;
+    // Around the mean the slope is far from exact, and Newton's steps alone may go to and fro.
+    next = newton > low && newton < high && step % 4 < 3 ? newton : (low + high) / 2;
   }
   return low;
 }
@@ -248,8 +250,8 @@ class Tail {
       third += slope * slope * slope;
     }
     const width = 1 / Math.sqrt(second);
-    // To the right the integrand decays whatever its eigenvalues, because `N - z` factors do together.
-    const bend = Math.max(0.5, Math.min(1, third * width / (3 * second)));
+    // To the right the integrand decays whatever the eigenvalues, because `N - z` factors do together; not where these are few.
+    const bend = Math.max(lambda.length > rest ? -1 : 0.5, Math.min(1, third * width / (3 * second)));
     const integral = this.#integral({ t0, width, bend, last });
     const logTail = Math.min(0, height + Math.log(Math.abs(integral) / Math.PI));
     const tail = Math.exp(logTail);

@@ -3,7 +3,7 @@
 import type { Signal } from "../../src/model/operators.ts";
 import type { OperatorGraph } from "../../src/model/operators.ts";
 import type { TensorInfo } from "../../src/model/tensor.ts";
-import { Network } from "../../src/stages/architectures/network.ts";
+import { Network } from "../../src/stages/topology/architectures/network.ts";
 import { type Parameter, Parameters } from "./parameters.ts";
 
 /** How wide and how deep; what that is, each network says. */

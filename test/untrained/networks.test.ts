@@ -6,7 +6,7 @@ import { loadTopology } from "../../config/load.ts";
 import { formatOf } from "../../connectors/sources/registry.ts";
 import type { Model } from "../../src/model/ports.ts";
 import { layerGraph } from "../../src/stages/layers.ts";
-import * as published from "../stages/architectures/published.ts";
+import * as published from "../stages/topology/architectures/published.ts";
 import { deltaOrthogonal, INITIALIZATIONS, kaimingNormal, zeroEnds, zeroMiddle } from "./initializations.ts";
 import { type NetworkName, NETWORKS, untrained, writeUntrained } from "./networks.ts";
 

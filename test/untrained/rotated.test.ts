@@ -7,7 +7,7 @@ import type { Spectrum } from "../../src/model/spectrum.ts";
 import { layerGraph } from "../../src/stages/layers.ts";
 import { spectrum } from "../../src/stages/svd.ts";
 import { unfold } from "../../src/stages/unfold.ts";
-import { rowDot } from "../matrices.ts";
+import { rowDot } from "../support/matrices.ts";
 import { kaimingNormal } from "./initializations.ts";
 import { untrained } from "./networks.ts";
 import { rotated } from "./rotated.ts";
