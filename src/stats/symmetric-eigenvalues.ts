@@ -23,15 +23,18 @@ function tridiagonalize(a: Float64Array, n: number, diagonal: Float64Array, besi
   for (let i = n - 1; i >= 2; i--) {
     // The reflection that leaves of row i, left of the diagonal, only the last number.
     const row = a.subarray(i * n, i * n + i);
+    let scale = 0;
+    for (let k = 0; k < i; k++) scale += Math.abs(row[k]!);
+    beside[i - 1] = row[i - 1]!;
+    if (scale === 0) continue;
+    // Only its direction matters; as a share of the whole no square of it vanishes that counts.
     let square = 0;
+    for (let k = 0; k < i; k++) row[k]! /= scale;
     for (let k = 0; k < i - 1; k++) square += row[k]! * row[k]!;
+    if (square === 0) continue;
     const last = row[i - 1]!;
-    if (square === 0) {
-      beside[i - 1] = last;
-      continue;
-    }
     const length = Math.sqrt(square + last * last) * (last > 0 ? -1 : 1);
-    beside[i - 1] = length;
+    beside[i - 1] = scale * length;
     row[i - 1] = last - length;
     const half = length * length - last * length;
     reflect(a, n, i, row, half, p);
@@ -78,7 +81,8 @@ function iterate(d: Float64Array, e: Float64Array): void {
   for (let l = 0; l < n; l++) {
     for (let step = 0;; step++) {
       let m = l;
-      while (m < n - 1 && Math.abs(e[m]!) > Number.EPSILON * (Math.abs(d[m]!) + Math.abs(d[m + 1]!))) m++;
+      // Said so that NaN is never small.
+      while (m < n - 1 && !(Math.abs(e[m]!) <= Number.EPSILON * (Math.abs(d[m]!) + Math.abs(d[m + 1]!)))) m++;
       if (m === l) break;
       if (step === MOST_ITERATIONS) {
         throw new RangeError(
