@@ -13,13 +13,8 @@ import type { Connection } from "../model/layer.ts";
 import type { Spectrum } from "../model/spectrum.ts";
 import { type Matrix, matrix } from "../model/tensor.ts";
 import { permutationLogP, permutationTest, portSums, relevantPart } from "../stats/permutation-test.ts";
-import { productFlops } from "./flops.ts";
-
-/** Numbers that tell a channel: of as many leading neurons as give so many. More cost more than they tell. */
-const MOST_NUMBERS = 256;
-
-/** Of more channels an evenly spread part is looked at: the test is as valid, and its moments stay cheap. */
-const MOST_CHANNELS = 192;
+import { channelNumbers, comparedChannels, FEW_CHANNELS } from "./compared-channels.ts";
+import { comparisonFlops } from "./flops.ts";
 
 /**
  * Cosines count up to so many times their root mean square. A few pairs of channels that are nearly copies would else decide alone, by one
@@ -40,7 +35,7 @@ export async function sharedChannels(
   kernel: Kernel,
   options: CallOptions = {},
 ): Promise<number | null> {
-  const pairs = sharedPairs(connection);
+  const pairs = comparedChannels(connection);
   const out = channelVectors(source, "out", pairs.map(([from]) => from));
   const into = channelVectors(target, "in", pairs.map(([, to]) => to));
   if (out === null || into === null) return null;
@@ -55,7 +50,7 @@ export async function sharedChannels(
     },
     {
       ...options,
-      flops: productFlops(out.rows, out.cols, out.rows) + productFlops(into.rows, into.cols, into.rows),
+      flops: comparisonFlops(out.rows, out.cols) + comparisonFlops(into.rows, into.cols),
     },
   );
 }
@@ -81,15 +76,12 @@ export default async function answer(
   const cosines = async (channels: Matrix) =>
     bounded(await kernel.multiply(channels, channels, { transposeB: true }));
   const [a, b] = [await cosines(out), await cosines(into)];
-  if (out.rows <= FEW) return { value: permutationTest(a, b)?.logP ?? null, given: [] };
+  if (out.rows <= FEW_CHANNELS) return { value: permutationTest(a, b)?.logP ?? null, given: [] };
   const [left, right] = [relevantPart(a), relevantPart(b)];
   if (left === null || right === null) return { value: null, given: [] };
   const sums = async (part: Matrix) => portSums(part, inner(await kernel.multiply(part, part), part));
   return { value: permutationLogP(inner(left, right), await sums(left), await sums(right)), given: [] };
 }
-
-/** Up to so many channels the moments take no time worth a matrix product. */
-const FEW = 64;
 
 /** `<A, B>`. */
 function inner(a: Matrix, b: Matrix): number {
@@ -112,16 +104,6 @@ function bounded(cosines: Matrix): Matrix {
   return cosines;
 }
 
-/** Each source channel once, with the first channel of the target that it feeds; at most `MOST_CHANNELS`. */
-function sharedPairs({ channels }: Connection): readonly (readonly [source: number, target: number])[] {
-  const met = new Map<number, number>();
-  for (const { source, target, length } of channels) {
-    for (let c = 0; c < length; c++) if (!met.has(source + c)) met.set(source + c, target + c);
-  }
-  const step = Math.ceil(met.size / MOST_CHANNELS);
-  return [...met].filter((_, at) => at % step === 0);
-}
-
 /** A unit vector per channel, by what the leading neurons write to it or read from it; zeros where that is nothing. */
 function channelVectors(
   spectrum: Spectrum,
@@ -130,10 +112,10 @@ function channelVectors(
 ): Matrix | null {
   const { layer, unfolding, singularValues } = spectrum;
   const vectors = port === "out" ? spectrum.left : spectrum.right;
-  const carries = (port === "in") === (unfolding === "svr");
-  const z = carries ? layer.positions : 1;
+  const told = channelNumbers(layer, unfolding, port, singularValues.length);
+  if (told === null) return null;
   if (layer.groups > 1) return depthwiseVectors(spectrum, channels);
-  const neurons = Math.min(singularValues.length, Math.max(1, Math.floor(MOST_NUMBERS / z)));
+  const { neurons, positions: z } = told;
   const numbers = neurons * z;
   const whole = matrix(channels.length, numbers);
   channels.forEach((channel, row) => {
@@ -151,8 +133,7 @@ function channelVectors(
 function depthwiseVectors(
   { layer, unfolding, left, right, group }: Spectrum,
   channels: readonly number[],
-): Matrix | null {
-  if (layer.groups !== layer.outChannels || layer.groups !== layer.inChannels) return null;
+): Matrix {
   const [kernels, other] = unfolding === "svr" ? [right, left] : [left, right];
   const z = layer.positions;
   const neuronOf = new Int32Array(layer.groups).fill(-1);

@@ -40,7 +40,10 @@ async function whole(asked: ReturnType<typeof question>, vectors: readonly Float
   const { connection, source, target, near, test } = asked;
   const geometry = overlapGeometry(connection, source, target);
   const nulls = pairNulls(test.null, connection, source, target, geometry, test.logAlpha);
-  const none = { sourceNull: source.nullNeurons, targetNull: target.nullNeurons };
+  const none = {
+    ...{ sourceNull: source.nullNeurons, targetNull: target.nullNeurons },
+    ...{ sourceClustered: source.clustered, targetClustered: target.clustered },
+  };
   const collector = candidateCollector(geometry, test, nulls, { ...near, ...none });
   const measurer = measureOverlap({
     ...geometry,

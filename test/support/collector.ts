@@ -23,7 +23,8 @@ export function wholeGeometry(
 export function collectorOf(geometry: OverlapGeometry, settings: TestSettings, near?: NearKernels) {
   if (settings.null === "rotation") throw new TypeError("collector: found rotation, which needs spectra");
   const { sources, targets } = geometry;
-  const none = { sourceNull: new Uint8Array(sources), targetNull: new Uint8Array(targets) };
+  const [source, target] = [new Uint8Array(sources), new Uint8Array(targets)];
+  const none = { sourceNull: source, targetNull: target, sourceClustered: source, targetClustered: target };
   const sides = near ?? { source: new Uint8Array(sources), target: new Uint8Array(targets) };
   const nulls = commonNulls(settings.null, geometry, keptLevel(geometry, settings));
   const collector = candidateCollector(geometry, settings, nulls, { ...none, ...sides });
