@@ -157,17 +157,18 @@ const columnsOf = (rows: Rows, names: readonly string[]) => rows.map((row) => na
 const connectionsOf = (tables: ReadonlyMap<string, Rows>) =>
   tables.get("connections")!.toSorted((a, b) => Number(a["source_layer"]) - Number(b["source_layer"]));
 
-/** Pairs of neurons that are not null and have channels in common, all channels being passed on in order. */
+/** Pairs of neurons that are not null, not both of clusters, and have channels in common, all channels being passed on in order. */
 function pairs(source: Spectrum, target: Spectrum): number {
-  const ranges = ({ group, nullNeurons }: Spectrum, channels: number, groups: number) => {
+  const ranges = ({ group, nullNeurons, clustered }: Spectrum, channels: number, groups: number) => {
     const size = channels / groups;
-    return Array.from(group, (g) => [g * size, (g + 1) * size] as const).filter((_, j) =>
-      nullNeurons[j] === 0
-    );
+    return Array.from(group, (g, j) => ({ from: g * size, to: (g + 1) * size, chosen: clustered[j] === 1 }))
+      .filter((_, j) => nullNeurons[j] === 0);
   };
-  const from = ranges(source, source.layer.outChannels, source.layer.groups);
-  const to = ranges(target, target.layer.inChannels, target.layer.groups);
-  return from.reduce((sum, [a, b]) => sum + to.filter(([c, d]) => a < d && c < b).length, 0);
+  const sources = ranges(source, source.layer.outChannels, source.layer.groups);
+  const targets = ranges(target, target.layer.inChannels, target.layer.groups);
+  const meets = (a: (typeof sources)[number], b: (typeof targets)[number]) =>
+    a.from < b.to && b.from < a.to && !(a.chosen && b.chosen);
+  return sources.reduce((sum, a) => sum + targets.filter((b) => meets(a, b)).length, 0);
 }
 
 const total = (flags: Uint8Array) => flags.reduce((sum, flag) => sum + flag, 0);
