@@ -43,15 +43,15 @@ describe("counts of floating-point operations", () => {
       return sharedChannelFlops(connection, { layers: [source, target] }, unfolding, rank);
     };
     // 30 channels: by 20 neurons that write them, and by 30 neurons of 4 positions that read them, 64 at most.
-    const [a, b] = [layerOf(0, 30, 20), layerOf(1, 40, 30, 4)];
+    const [a, b] = [layerOf(0, 30, 20), layerOf(1, 40, 30, { positions: 4 })];
     expect(flops(a, b, "svr")).toBe(comparisonFlops(30, 20) + comparisonFlops(30, 4 * 40));
     expect(flops(a, b, "svr", 7)).toBe(comparisonFlops(30, 7) + comparisonFlops(30, 4 * 7));
     expect(flops(a, b, "cosvr")).toBe(comparisonFlops(30, 20) + comparisonFlops(30, 30));
     // At most 256 numbers, and of 400 channels every third.
-    const [wide, wider] = [layerOf(0, 400, 500), layerOf(1, 300, 400, 9)];
+    const [wide, wider] = [layerOf(0, 400, 500), layerOf(1, 300, 400, { positions: 9 })];
     expect(flops(wide, wider, "svr")).toBe(comparisonFlops(134, 256) + comparisonFlops(134, 9 * 28));
     // A depthwise layer's channels are told by their kernels; groups of several channels are not compared.
-    const depthwise = { ...layerOf(1, 30, 30, 9), groups: 30 };
+    const depthwise = layerOf(1, 30, 30, { positions: 9, groups: 30 });
     expect(flops(a, depthwise, "svr")).toBe(comparisonFlops(30, 20) + comparisonFlops(30, 9));
     expect(flops(a, { ...depthwise, groups: 3 }, "svr")).toBe(0);
   });
