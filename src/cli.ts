@@ -107,7 +107,11 @@ const SETTINGS: readonly (readonly [
     numberOf,
   ],
   ["dominant", "<k>", "the k best disjoint chains of edges (default: 1)", numberOf],
-  ["topology", "<file>", "who feeds whom (default: <model>.topology.yaml beside the model, else guessed)"],
+  [
+    "topology",
+    "<file>",
+    "who feeds whom (default: <model>.topology.yaml beside the model, else the model's own graph, else a known architecture, else guessed)",
+  ],
   ["kernel", "<name>", "auto, wasm, native (OpenBLAS) or reference (default: auto)"],
   ["precision", "<name>", "f64 or, with the native kernel, f32 (default: f64)"],
   ["threads", "<n>", "matrices at a time (default: one per core)", numberOf],

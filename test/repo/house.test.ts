@@ -123,43 +123,6 @@ describe("docstrings", () => {
   });
 });
 
-describe("the README", () => {
-  it("shows the two commands", () => {
-    for (const command of ["npm ci && npm run demo", "npm ci && npm test"]) {
-      expect(read("README.md")).toContain(command);
-    }
-  });
-
-  it("has examples that type check", () => {
-    const blocks = [...read("README.md").matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, code]) => code ?? "");
-    expect(blocks.length).toBeGreaterThanOrEqual(2);
-    // As files of the checkout, where `svrflow` is the package itself.
-    const paths = blocks.map((_, at) => join(ROOT, "test", "repo", `readme-example-${at}.ts`));
-    const config = ts.parseJsonConfigFileContent(
-      ts.readConfigFile(join(ROOT, "tsconfig.json"), ts.sys.readFile).config,
-      ts.sys,
-      ROOT,
-    );
-    const host = ts.createCompilerHost(config.options);
-    const examples = new Map(paths.map((path, at) => [path, blocks[at] ?? ""]));
-    const { getSourceFile, fileExists, readFile } = host;
-    host.fileExists = (path) => examples.has(path) || fileExists(path);
-    host.readFile = (path) => examples.get(path) ?? readFile(path);
-    host.getSourceFile = (path, language, ...rest) => {
-      const text = examples.get(path);
-      return text === undefined
-        ? getSourceFile(path, language, ...rest)
-        : ts.createSourceFile(path, text, language, true);
-    };
-    const program = ts.createProgram(paths, config.options, host);
-    const problems = paths.flatMap((path) => {
-      const file = program.getSourceFile(path);
-      return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)];
-    }).map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, " "));
-    expect(problems).toEqual([]);
-  });
-});
-
 describe("the package", () => {
   const manifest = json("package.json");
 
