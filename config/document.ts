@@ -1,8 +1,6 @@
 /** YAML and JSON files as plain values that remember where they stood. */
 
-import type { EventEmitter } from "node:events";
 import { readFile, stat } from "node:fs/promises";
-import { Worker } from "node:worker_threads";
 import { isNode, LineCounter, parseDocument } from "yaml";
 
 /** A config that cannot be used. The message names file, line and column, the value found and what is required. */
@@ -23,49 +21,13 @@ export interface ConfigDocument {
 /** A topology of a thousand layers takes less than a tenth of this. */
 const LONGEST = 4 * 2 ** 20;
 
-/** Characters from which a text is parsed in a thread of its own: parsing takes a thousand times as many bytes. */
-const LONG = 32 * 2 ** 10;
-
 /**
- * Reads a YAML file (JSON is a part of YAML). A long one, which lists a whole collection, is parsed in a thread, whose memory goes with
- * it; where in the file something stands is looked for only when somebody asks.
+ * Reads a YAML file (JSON is a part of YAML).
  *
  * @throws {ConfigError} when it cannot be read, is longer than 4 MiB, or does not parse
  */
 export async function readDocument(path: string): Promise<ConfigDocument> {
-  const text = await readText(path, LONGEST);
-  const apart = text.length < LONG ? {} : await parsedApart(text);
-  if (!("value" in apart)) return parseConfigDocument(path, text);
-  let whole: ConfigDocument | null = null;
-  const place = (keys: readonly PropertyKey[]) => (whole ??= parseConfigDocument(path, text)).place(keys);
-  return { path, value: apart.value, place };
-}
-
-/** What the thread answers: the value, or nothing where it cannot be had. */
-export interface ParsedApart {
-  readonly value?: unknown;
-}
-
-const WORKER = new URL(
-  import.meta.url.endsWith(".ts") ? "./document-worker.ts" : "./document-worker.js",
-  import.meta.url,
-);
-
-function parsedApart(text: string): Promise<ParsedApart> {
-  return new Promise((resolve) => {
-    // Without an answer it is parsed here, which says what is wrong; so where there can be no thread.
-    const none = () => resolve({});
-    try {
-      const thread = new Worker(WORKER, { workerData: text, execArgv: [] });
-      // Deno's types leave out that it is one.
-      const events = thread as unknown as EventEmitter;
-      events.on("message", resolve);
-      events.on("error", none);
-      events.on("exit", none);
-    } catch {
-      none();
-    }
-  });
+  return parseConfigDocument(path, await readText(path, LONGEST));
 }
 
 /** The text of a file of at most `most` bytes. @throws {ConfigError} when it cannot be read or is longer */

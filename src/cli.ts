@@ -5,8 +5,7 @@
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import process, { argv, exit, stderr, stdout, versions } from "node:process";
-import { setFlagsFromString } from "node:v8";
+import process, { argv, exit, stderr, stdout } from "node:process";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { ConfigError } from "../config/document.ts";
 import { flagOf, type Overrides } from "../config/load.ts";
@@ -25,9 +24,6 @@ import { VERSION } from "./version.ts";
 
 /** What the process ends with. */
 const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
-
-// What the launcher gives the main thread's heap to begin with is not for threads, whose heaps stay small. (Deno has no such launcher.)
-if (!("deno" in versions)) setFlagsFromString("--initial-heap-size=0");
 
 const interrupt = new AbortController();
 
