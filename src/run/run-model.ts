@@ -10,7 +10,7 @@ import { type ModelReport, modelReport } from "../analysis/report.ts";
 import type { OverlapCache } from "../flow/spectra/overlap-cache.ts";
 import { covers, RECORDED_LEVEL } from "../flow/spectra/overlap-record.ts";
 import { type PipelineSettings, spectralGraph, spectralGraphAgain } from "../flow/pipeline.ts";
-import type { SignificanceSettings } from "../flow/operators/edge-operators.ts";
+import type { EdgeSettings } from "../flow/operators/test.ts";
 import type { ModelResult } from "../flow/operators/sinks.ts";
 import type { SpectrumEvent } from "../flow/workshop.ts";
 import type { KernelInfo } from "../kernels/kernel.ts";
@@ -199,7 +199,7 @@ async function compute(
   return await committed(known, result, workshop.kernel.info, run);
 }
 
-function testOf({ config, overlaps }: ModelRun): SignificanceSettings {
+function testOf({ config, overlaps }: ModelRun): EdgeSettings {
   return { ...testSettings(config), ...overlaps === null ? {} : { keep: RECORDED_LEVEL } };
 }
 

@@ -2,7 +2,9 @@ import { lastValueFrom, of, toArray } from "rxjs";
 import { expect, it } from "vitest";
 import { openSynthetic } from "../../connectors/sources/synthetic.ts";
 import { openWorkshop } from "../../src/run/open-workshop.ts";
-import { layers, svd, unfold } from "../../src/flow/operators/spectrum-operators.ts";
+import { layers } from "../../src/flow/operators/layers.ts";
+import { svd } from "../../src/flow/operators/svd.ts";
+import { unfold } from "../../src/flow/operators/unfold.ts";
 import { ReadAhead } from "../../src/flow/read-ahead.ts";
 
 const LARGE = 2 ** 20;

@@ -35,7 +35,7 @@ describe("files", () => {
   it("show the whole flow in one of under 120 lines", () => {
     expect(lines("src/flow/pipeline.ts")).toBeLessThan(120);
     const text = read("src/flow/pipeline.ts");
-    const stages = ["layers(", "unfold(", "svd(", "overlap(", "significance(", "weight(", "sinks("];
+    const stages = ["layers(", "unfold(", "svd(", "overlap(", "test(", "weight(", "sinks("];
     const at = stages.map((stage) => text.lastIndexOf(`      ${stage}`));
     expect(at.every((position) => position > 0)).toBe(true);
     expect([...at].sort((a, b) => a - b)).toEqual(at);

@@ -1,16 +1,12 @@
-/** From a model to its spectra, as RxJS operators: `of(model).pipe(layers(), unfold("svr"), svd(…))`. */
+/** The third stage: `matrices.pipe(svd(workshop, "svr"))`. */
 
-import { concatMap, defer, finalize, from, map, mergeMap, type OperatorFunction } from "rxjs";
+import { concatMap, defer, finalize, from, mergeMap, type OperatorFunction } from "rxjs";
 import { messageOf } from "../../model/errors.ts";
-import { type LayerGraph, rankOf, unfoldedShape, type Unfolding } from "../../model/layer.ts";
-import type { Model } from "../../model/ports.ts";
+import { rankOf, type Unfolding } from "../../model/layer.ts";
 import type { Spectrum } from "../../model/spectrum.ts";
 import { type Matrix, release } from "../../model/tensor.ts";
 import { directions } from "../../stages/directions.ts";
-import { channelFactors, scale } from "../../stages/fold.ts";
 import { layerNeed } from "../../stages/memory-needs.ts";
-import { layerGraph, type LayerSettings } from "../../stages/layers.ts";
-import { unfold as unfoldWeight } from "../../stages/unfold.ts";
 import type { Grant } from "../budget.ts";
 import { decomposed } from "../decomposition.ts";
 import type { LayerJob, MatrixJob, SpectrumJob } from "../jobs.ts";
@@ -18,32 +14,6 @@ import type { Turn } from "../read-ahead.ts";
 import type { BareSpectrum, DigestedSpectrum } from "../spectra/spectrum-file.ts";
 import { spectrumKey } from "../spectra/spectrum-key.ts";
 import type { Workshop } from "../workshop.ts";
-
-/** Model -> its layers, in order. @param settings or the model's layer graph, where it is known already */
-export function layers(
-  settings: LayerSettings | { readonly graph: LayerGraph } = {},
-): OperatorFunction<Model, LayerJob> {
-  return concatMap((model) => {
-    const graph = "graph" in settings ? settings.graph : layerGraph(model, settings);
-    return from(graph.layers).pipe(map((layer) => ({ model, graph, layer })));
-  });
-}
-
-/** Layer -> its matrix, still unread. */
-export function unfold(unfolding: Unfolding, signal?: AbortSignal): OperatorFunction<LayerJob, MatrixJob> {
-  return map((job) => ({
-    ...job,
-    shape: unfoldedShape(job.layer, unfolding),
-    read: async () => {
-      const { layer, model } = job;
-      const blocks = unfoldWeight(layer, await model.read(layer.weight.tensor, signal), unfolding);
-      if (layer.folding !== undefined) {
-        scale(layer, blocks, unfolding, await channelFactors(layer, (tensor) => model.read(tensor, signal)));
-      }
-      return blocks;
-    },
-  }));
-}
 
 /**
  * Matrix -> spectrum, in the order of the matrices, one more at a time than the kernel has threads. Read and decomposed within
