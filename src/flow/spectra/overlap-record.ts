@@ -188,7 +188,7 @@ export function recordedItems(
           candidates: candidatesAgain(each.candidates, geometry, settingsFor(each, settings)),
         });
       }),
-    } as ConnectionJob | ConnectionJob<"control">;
+    };
   });
   return [...layers, ...skipped, ...connections];
 }
