@@ -4,7 +4,6 @@ import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ByteBudget } from "../flow/budget.ts";
-import { ReadAhead } from "../flow/read-ahead.ts";
 import { type CacheOptions, SpectrumCache } from "../flow/spectra/spectrum-cache.ts";
 import { SpectrumStore } from "../flow/spectra/spectrum-store.ts";
 import type { SpectrumEvent, Workshop } from "../flow/workshop.ts";
@@ -66,7 +65,7 @@ export async function openWorkshop(options: WorkshopOptions = {}): Promise<OpenW
     spill ?? join(tmpdir(), `svrflow-${randomBytes(8).toString("hex")}`),
   );
   return {
-    ...{ kernel, budget, store, because, ahead: new ReadAhead(kernel.concurrency) },
+    ...{ kernel, budget, store, because },
     ...rank === undefined ? {} : { rank },
     ...cache === undefined ? {} : { cache: await SpectrumCache.open(cache) },
     ...spectrumDone === undefined ? {} : { spectrumDone },

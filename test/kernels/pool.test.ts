@@ -12,7 +12,6 @@ import { ByteBudget } from "../../src/flow/budget.ts";
 import { layers } from "../../src/flow/operators/layers.ts";
 import { svd } from "../../src/flow/operators/svd.ts";
 import { unfold } from "../../src/flow/operators/unfold.ts";
-import { ReadAhead } from "../../src/flow/read-ahead.ts";
 import { SpectrumStore } from "../../src/flow/spectra/spectrum-store.ts";
 import type { ComputingKernelName } from "../../src/kernels/in-thread.ts";
 import { type Kernel, KernelCrash } from "../../src/kernels/kernel.ts";
@@ -177,7 +176,7 @@ describe("a pool of threads", () => {
         of(watched).pipe(
           layers(),
           unfold("svr"),
-          svd({ kernel, budget, store, ahead: new ReadAhead(1) }, "svr"),
+          svd({ kernel, budget, store }, "svr"),
           toArray(),
         ),
       );

@@ -10,18 +10,17 @@ import { layerNeed } from "../../stages/memory-needs.ts";
 import type { Grant } from "../budget.ts";
 import { decomposed } from "../decomposition.ts";
 import type { LayerJob, MatrixJob, SpectrumJob } from "../jobs.ts";
-import type { Turn } from "../read-ahead.ts";
 import type { BareSpectrum, DigestedSpectrum } from "../spectra/spectrum-file.ts";
 import { spectrumKey } from "../spectra/spectrum-key.ts";
 import type { Workshop } from "../workshop.ts";
 
 /**
  * Matrix -> spectrum, in the order of the matrices, one more at a time than the kernel has threads. Read and decomposed within
- * the byte budget, as their turns come among the layers of all models; a layer with NaN or infinite weights is skipped. What is
+ * the byte budget; a layer with NaN or infinite weights is skipped. What is
  * still going on when nobody listens any more is stopped.
  */
 export function svd(
-  { kernel, budget, store, ahead, signal: outer, rank: most = Infinity, cache, spectrumDone }: Workshop,
+  { kernel, budget, store, signal: outer, rank: most = Infinity, cache, spectrumDone }: Workshop,
   unfolding: Unfolding,
 ): OperatorFunction<MatrixJob, SpectrumJob> {
   const computed = async (
@@ -46,11 +45,10 @@ export function svd(
     unfolding,
     ...directions(spectrum, shape, kernel.info.precision),
   });
-  const found = async (job: MatrixJob, rank: number, turn: Turn, signal: AbortSignal): Promise<Spectrum> => {
+  const found = async (job: MatrixJob, rank: number, signal: AbortSignal): Promise<Spectrum> => {
     const { layer, model, shape } = job;
     const done = { model: model.id, layer: layer.name };
     const blocks = await job.read();
-    turn.read();
     if (cache === undefined) {
       const spectrum = await computed(job, blocks, null, signal);
       spectrumDone?.({ ...done, key: null, from: "kernel" });
@@ -68,22 +66,19 @@ export function svd(
     const rank = Math.min(rankOf(layer, unfolding), most * layer.groups);
     const need = layerNeed(layer, unfolding, most, (rows, cols) => kernel.workspace(rows, cols)).bytes;
     await store.caughtUp(model, kernel.concurrency);
-    const turn = await ahead.turn(model, need);
     let grant: Grant | null = null;
     try {
       grant = await budget.acquire(need, `layer ${layer.name}`, { signal });
       const uses = graph.connections.filter(({ source, target }) =>
         source === layer.index || target === layer.index
       ).length;
-      const spectrum = await found(job, rank, turn, signal);
+      const spectrum = await found(job, rank, signal);
       signal.throwIfAborted();
       return { kind: "layer", ...lean(job), spectrum: store.put(spectrum, grant, uses, model) };
     } catch (failure) {
       grant?.release();
       if (!(failure instanceof RangeError) || !failure.message.startsWith("svd")) throw failure;
       return { kind: "layer", ...lean(job), spectrum: { skipped: messageOf(failure) } };
-    } finally {
-      turn.over();
     }
   };
   return (jobs) =>
