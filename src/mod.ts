@@ -75,6 +75,7 @@ export { type FlowOrder, flowOrder } from "./model/flow-order.ts";
 export type { Connection, Layer, LayerGraph, Skipped, Unfolding } from "./model/layer.ts";
 export type { Chain, ChainEdge, ModelMeasures, PathMetric } from "./model/measures.ts";
 export type {
+  AnswerType,
   ChainLinks,
   CypherDialect,
   GraphReader,
