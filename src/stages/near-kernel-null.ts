@@ -123,7 +123,7 @@ async function turnedBlocks(
 ): Promise<Block[]> {
   const { connection, source, target, geometry } = question;
   const { carried, turned } = sidesOf(question);
-  const maps = supports(connection, source, target, geometry.live);
+  const maps = supports(connection, source, target, { turned: geometry.live });
   const counts = liveCounts(geometry.live, turned.spectrum.layer.groups);
   const blocks: Block[] = [];
   for (let group = 0; group < turned.spectrum.layer.groups; group++) {
@@ -150,7 +150,7 @@ async function singleBlocks(
 ): Promise<Block[]> {
   const { connection, source, target, geometry } = question;
   const { carried, turned } = sidesOf(question);
-  const maps = supports(connection, source, target);
+  const maps = supports(connection, source, target, { carried: geometry.live });
   const wholes = wholeSupports(carried.spectrum, geometry.live);
   const counts = liveCounts(geometry.live, carried.spectrum.layer.groups);
   const blocks: Block[] = [];

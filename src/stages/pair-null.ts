@@ -70,24 +70,25 @@ export function pairNulls(
     const mean = eigenvalues.reduce((sum, value) => sum + value, 0) / counts[group]!;
     return pairNull(mean, nulls[group]!(eigenvalues), level);
   };
-  const zeros = new Int32Array(source.group.length);
-  if (single) {
-    // The carried vector's own channels are turned; the other one is a single channel, met `rho` times.
-    const whole = wholeSupports(carried, geometry.live);
-    const one = remembered((neuron) => {
-      const group = carried.group[neuron]!;
-      return [made(eigenvaluesOf(carried, neuron, whole[group]!), group)];
-    });
-    if (svr) return { ofRatio: true, byRho: true, places: zeros, of: one };
-    const all = Array.from(carried.group.keys(), (neuron) => one(neuron)[0]!);
-    return { ofRatio: true, byRho: true, places: Int32Array.from(carried.group.keys()), of: () => all };
-  }
-  const maps = supports(connection, source, target, geometry.live);
-  const byGroup = remembered((neuron) =>
+  const counted = single ? { carried: geometry.live } : { turned: geometry.live };
+  const maps = supports(connection, source, target, counted);
+  const arriving = (neuron: number) =>
     maps[carried.group[neuron]!]!.map((map, group) =>
       map === null ? null : made(eigenvaluesOf(carried, neuron, map), group)
-    )
-  );
+    );
+  const whole = single ? wholeSupports(carried, geometry.live) : [];
+  // Of its own channels the other vector, which is a single one, meets as many as it arrives at.
+  const byOwnChannels = (neuron: number) => {
+    const group = carried.group[neuron]!;
+    const own = eigenvaluesOf(carried, neuron, whole[group]!);
+    const byMet: (PairNull | null)[] = [];
+    return maps[group]!.map((map) => {
+      if (map === null) return null;
+      const met = map.channels.length;
+      return byMet[met] ??= made(own.map((value) => met * value), group);
+    });
+  };
+  const byGroup = remembered(single ? byOwnChannels : arriving);
   if (svr) return { ofRatio: false, byRho: false, places: turned.group, of: byGroup };
   const table = Array.from(carried.group.keys(), byGroup);
   const groups = Array.from({ length: target.layer.groups }, (_, group) => table.map((row) => row[group]!));
