@@ -146,7 +146,7 @@ export const runConfigSchema = z.strictObject({
       .describe("Neurons with s_j <= relative * s_1 are near-kernels."),
   }).default(DEFAULTS.nearKernel),
   nullControl: z.union([z.boolean(), z.int()]).default(DEFAULTS.nullControl).describe(
-    "Repeats the analysis with random vectors in place of those that are tested: true, or the seed. true is seed 0.",
+    "Repeats the analysis with the channels of every layer turned at random: true, or the seed. true is seed 0.",
   ),
   // Each chain is a pass over all links, on the thread that does all else: some seconds where 2^20 are kept.
   dominant: z.int().min(1).max(100).default(DEFAULTS.dominant).describe(

@@ -76,7 +76,12 @@ const SETTINGS: readonly (readonly [
     (text) => text === "none" ? [] : text.split(","),
   ],
   ["edges", "<which>", "significant, all or top:<k> (default: significant)", edgesOf],
-  ["null", "<name>", "beta or chi2 (default: beta)"],
+  [
+    "null",
+    "<name>",
+    "what an overlap is compared with. rotation: the channels of the two layers have nothing to do with each other, all else as it is. " +
+    "beta, chi2: singular vectors point in random directions, so profile and alignment are tested together (default: rotation)",
+  ],
   ["sigma", "<number>", "level of significance, alpha = 1 - Phi(sigma) (default: 3)", numberOf],
   ["alpha", "<number>", "level of significance, instead of --sigma", numberOf],
   ["correction", "<name>", "none, bonferroni, holm, bh or by (default: bh)"],
@@ -98,7 +103,7 @@ const SETTINGS: readonly (readonly [
   [
     "nullControl",
     "[seed]",
-    "repeat the analysis with random vectors, so that every figure stands beside chance; behind the models, or as --null-control=7 (seed: 0)",
+    "repeat the analysis with every layer's channels turned at random, so that every figure stands beside chance; behind the models, or as --null-control=7 (seed: 0)",
     numberOf,
   ],
   ["dominant", "<k>", "the k best disjoint chains of edges (default: 1)", numberOf],

@@ -8,7 +8,7 @@
 // @column target_near_kernels  integer  and of the other
 // @column energy  number?  sum of the overlaps between them
 // @column energy_expected  number?  its mean under the null
-// @column log_p  number?  natural logarithm of the chance of so much energy; null where the connection is not direct
+// @column log_p  number?  natural logarithm of the chance of so much energy; null where there is none, or none that could vary
 // @column log_p_low  number?  of so little
 // @column tests  integer  pairs tested between them
 // @column nominal  integer  those with an unadjusted p-value of at most alpha; alpha * tests by chance

@@ -8,8 +8,9 @@
 // @column singular_value  number  its gain
 // @column relative  number  the same as a share of the layer's largest
 // @column near_kernel  boolean  whether that share is small
+// @column null  boolean  whether it is rounding, so that no edge can end at the neuron
 MATCH (l:Layer {model: $model})-[:HAS_NEURON]->(n:SpectralNeuron)
 WHERE NOT EXISTS { MATCH (n)-[e:CONNECTS]-(:SpectralNeuron) WHERE e.significant OR NOT $significant }
 RETURN l.name AS layer, n.neuron AS neuron, n.singular_value AS singular_value, n.relative AS relative,
-       n.near_kernel AS near_kernel
+       n.near_kernel AS near_kernel, n.`null` AS `null`
 ORDER BY l.layer, neuron LIMIT $limit

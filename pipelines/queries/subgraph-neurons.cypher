@@ -13,8 +13,11 @@
 // @column energy  number  its share of the layer's squared norm
 // @column intensity  number  of its edges to the layers that it feeds
 // @column near_kernel  boolean  whether relative is small
+// @column null  boolean  whether it is rounding: such a neuron has no direction, and no edge ends at it
+// @column cluster  boolean  whether others of its layer have the same gain: its direction is a choice within theirs
 MATCH (l:Layer {model: $model})-[:HAS_NEURON]->(n:SpectralNeuron)
 WHERE l.layer >= $first AND l.layer <= $last
 RETURN n.id AS id, l.name AS layer, l.layer AS layer_index, n.neuron AS neuron, n.singular_value AS singular_value,
-       n.relative AS relative, n.energy AS energy, n.intensity AS intensity, n.near_kernel AS near_kernel
+       n.relative AS relative, n.energy AS energy, n.intensity AS intensity, n.near_kernel AS near_kernel,
+       n.`null` AS `null`, n.cluster AS cluster
 ORDER BY layer_index, neuron LIMIT $limit

@@ -3,7 +3,7 @@
 import type { Skipped } from "../model/layer.ts";
 import type { Row } from "../model/tables.ts";
 import type { TestReport } from "./findings/facts.ts";
-import { decimal, percent } from "./findings/words.ts";
+import { decimal, percent, pText } from "./findings/words.ts";
 import type { ModelReport } from "./report.ts";
 
 /** A table of text; columns of numbers are marked, so that a renderer can align them. */
@@ -41,6 +41,7 @@ function layerTable({ layers, sparsification, sparsification_expected: expected 
     ["near-kernel", (row) => text(row["near_kernels"]), true],
     ["overlap there", (row) => share(row["sparsification"]), true],
     ["by chance", (row) => share(row["sparsification_expected"]), true],
+    ["null", (row) => text(row["null_neurons"]), true],
     ["s_1", (row) => decimal(row["spectral_norm"]), true],
     ["stable rank", (row) => decimal(row["stable_rank"]), true],
     ["batch norm", (row) => text(row["batch_norm"]), false],
@@ -56,6 +57,11 @@ function connectionTable({ connections }: ModelReport, test: TestReport): Report
       ["from", (row) => text(row["source"]), false],
       ["to", (row) => text(row["target"]), false],
       ["via", (row) => `${text(row["via"])} (${text(row["evidence"])})`, false],
+      [
+        "p, no shared channels",
+        (row) => typeof row["shared_log_p"] === "number" ? pText(row["shared_log_p"]) : "",
+        true,
+      ],
       ["pairs", (row) => text(row["tests"]), true],
       ["p <= alpha", (row) => text(row["nominal"]), true],
       ["by chance", (row) => decimal(chance(row)), true],

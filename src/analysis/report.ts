@@ -66,11 +66,6 @@ export interface ModelReport {
   readonly strongest_edges: readonly ReportedEdge[];
 }
 
-/** What a p-value of this method says, and what it does not. */
-export const P_VALUE_MEANING =
-  "A p-value says how surprising an overlap would be if the singular vectors pointed in random directions. Trained " +
-  "weights are not random: a small p-value says that two layers are aligned, not why, and not that it matters.";
-
 /** What a model report is made from. */
 export interface ModelFindings {
   readonly graph: LayerGraph;

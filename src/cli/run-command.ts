@@ -5,7 +5,7 @@ import type { LoadedConfig } from "../../config/load.ts";
 import type { RunConfig } from "../../config/schema.ts";
 import { GRAPH_FILE } from "../../connectors/sinks/ladybug/ladybug.ts";
 import { openLadybugReader } from "../../connectors/readers/ladybug-reader.ts";
-import { P_VALUE_MEANING } from "../analysis/report.ts";
+import { pValueMeaning } from "../model/p-value.ts";
 import { formatAnswer } from "../query/answer.ts";
 import type { Progress } from "../run/progress/progress.ts";
 import { askQuery, bindQuery, loadQuery } from "../query/query-library.ts";
@@ -106,7 +106,7 @@ function closingText({ out, record, report }: RunOutcome, { config }: LoadedConf
   ];
   const { done, failed: failures, edges, neurons } = record.counts;
   return [
-    P_VALUE_MEANING,
+    pValueMeaning(config.null).long,
     `${done} models done, ${failures} failed: ${neurons} spectral neurons, ${edges} edges in ${
       config.lake ?? where
     } (tables${config.lake === undefined ? "" : `), and ${where} (the rest`}, ${

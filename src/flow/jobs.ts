@@ -4,7 +4,7 @@
  */
 
 import type { ConnectionSummary, EdgeColumns } from "../model/graph.ts";
-import type { Connection, Layer, LayerGraph } from "../model/layer.ts";
+import type { Connection, Layer, LayerGraph, Unfolding } from "../model/layer.ts";
 import type { ChainLinks, Model } from "../model/ports.ts";
 import type { Spectrum } from "../model/spectrum.ts";
 import type { Matrix } from "../model/tensor.ts";
@@ -35,6 +35,7 @@ export interface SpectrumJob extends LayerJob {
 
 /** What takes the place of a layer's spectrum in the null control. */
 export interface ControlSpectrum {
+  readonly unfolding: Unfolding;
   /** The layer's spectrum with its channels turned; null where no connection asks for that. */
   readonly turned: SpectrumHandle | null;
 }

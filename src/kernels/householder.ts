@@ -27,6 +27,12 @@ export function addScaled(
   for (let i = 0; i < length; i++) y[yo + i]! += alpha * x[xo + i]!;
 }
 
+/**
+ * What is left of a row and is no larger than this, beside a largest entry near 1, is nothing. Squares of such numbers lose digits, and a
+ * reflection made of them is not orthogonal. Rows that depend on earlier ones come here, an epsilon with each reflection.
+ */
+const NOTHING = 1e-150;
+
 /** `A = L Q` of an `m x n` matrix, `m <= n`: the reflections are kept in the rows of `a`, right of the diagonal. */
 export interface LqFactors {
   readonly a: Matrix;
@@ -38,7 +44,7 @@ export interface LqFactors {
 /**
  * Factors `A = L Q` in place (Golub & Van Loan, Algorithm 5.2.1, transposed).
  *
- * @param a `m x n`, `m <= n`; overwritten by the reflections
+ * @param a `m x n`, `m <= n`, scaled so that its largest entry is near 1; overwritten by the reflections
  * @param pause awaited now and then, so that the caller can yield and cancel
  */
 export async function factorLq(a: Matrix, pause: () => Promise<void>): Promise<LqFactors> {
@@ -51,7 +57,7 @@ export async function factorLq(a: Matrix, pause: () => Promise<void>): Promise<L
     const alpha = data[at]!;
     const tail = Math.sqrt(dot(data, at + 1, data, at + 1, length - 1));
     const norm = Math.hypot(alpha, tail);
-    if (tail > 0) {
+    if (tail > NOTHING) {
       const beta = alpha > 0 ? -norm : norm;
       tau[k] = (beta - alpha) / beta;
       const scale = 1 / (alpha - beta);

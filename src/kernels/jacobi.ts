@@ -3,6 +3,12 @@
 import type { Matrix } from "../model/tensor.ts";
 import { dot } from "./householder.ts";
 
+/**
+ * Rows up to this share of the largest are rounding, and are cleared. Where rows span less than their number some can only become orthogonal to
+ * the others by vanishing: each sweep leaves an epsilon of them, until their squares are 0 and no inner product is small beside that.
+ */
+const ROUNDING = 2 ** -52;
+
 /** Sweeps after which convergence is not to be expected any more; ten are typical at size 1000. */
 const MOST_SWEEPS = 60;
 
@@ -11,7 +17,7 @@ const tolerance = (length: number) => 1.1e-16 * Math.max(4, Math.sqrt(length));
 
 /**
  * Rotates the rows of `b` until they are orthogonal: `J B` has orthogonal rows (Hestenes 1958; the threshold and the
- * formula for the angle are those of Demmel & Veselic 1992). Works in place.
+ * formula for the angle are those of Demmel & Veselic 1992). Works in place. Rows that are rounding of the largest are cleared.
  *
  * @param b `m x n`, scaled so that its largest entry is near 1
  * @param j `m x m`; the rotations are applied to its rows too, so that it holds `J` when it starts as the identity
@@ -24,6 +30,7 @@ export async function orthogonalizeRows(b: Matrix, j: Matrix, pause: () => Promi
   for (let sweep = 0; sweep < MOST_SWEEPS; sweep++) {
     // Norms are carried along by the rotations and computed afresh each sweep, before rounding can gather in them.
     for (let p = 0; p < m; p++) squares[p] = dot(data, p * n, data, p * n, n);
+    clearRounding(b, squares);
     let rotations = 0;
     for (let p = 0; p < m - 1; p++) {
       for (let q = p + 1; q < m; q++) {
@@ -47,6 +54,16 @@ export async function orthogonalizeRows(b: Matrix, j: Matrix, pause: () => Promi
     await pause();
   }
   throw new Error(`Jacobi SVD of a ${m} x ${n} matrix: not converged after ${MOST_SWEEPS} sweeps`);
+}
+
+/** Sets rows to zero that are rounding of the largest. @param squares of the rows' norms */
+function clearRounding({ rows, cols, data }: Matrix, squares: Float64Array): void {
+  const most = ROUNDING ** 2 * squares.reduce((largest, square) => Math.max(largest, square), 0);
+  for (let row = 0; row < rows; row++) {
+    if (squares[row]! > most) continue;
+    squares[row] = 0;
+    data.fill(0, row * cols, (row + 1) * cols);
+  }
 }
 
 function rotate(

@@ -18,9 +18,6 @@ import {
 import { powerOfTwoScale } from "./scaling.ts";
 import { fixSigns } from "../model/signs.ts";
 
-/** Rows whose norm is below this share of the largest carry no direction any more: their squares underflow. */
-const NO_DIRECTION = 1e-150;
-
 /** Opens the reference kernel. It holds no resources. */
 export function openReferenceKernel(): Kernel {
   return {
@@ -74,7 +71,7 @@ async function wideSvd(a: Matrix, pause: () => Promise<void>) {
     const norm = norms[from]!;
     s[to] = values[from]!;
     for (let i = 0; i < m; i++) u.data[to * m + i] = j.data[from * m + i]! / stretch[from]!;
-    if (norm > NO_DIRECTION * norms[order[0]!]!) {
+    if (norm > 0) {
       const row = w.data.subarray(to * m, (to + 1) * m);
       row.set(square.data.subarray(from * m, (from + 1) * m));
       for (let i = 0; i < m; i++) row[i]! /= norm;

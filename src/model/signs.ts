@@ -5,8 +5,14 @@ import type { Matrix } from "./tensor.ts";
 type Numbers = Float64Array | Float32Array;
 
 /**
- * Turns each pair of singular vectors so that the largest-magnitude entry of `u_j` is positive, the first one on a tie.
- * Works in place.
+ * Entries whose magnitudes differ by no more than this share are a tie: equal channels have equal entries up to rounding, and rounding must not
+ * decide upon a sign.
+ */
+const TIE = 2 ** -30;
+
+/**
+ * Turns each pair of singular vectors so that the largest-magnitude entry of `u_j` is positive, the first one on a tie
+ * (up to rounding). Works in place.
  *
  * @param left `r x rows`, row `j` is `u_j`
  * @param right `r x cols`, row `j` is `v_j`
@@ -19,14 +25,13 @@ export function fixSigns(left: Matrix, right: Matrix): void {
   }
 }
 
-/** The value of largest magnitude, with its sign. */
+/** The first of the values of largest magnitude, with its sign. */
 function largest(values: Float64Array, from: number, to: number): number {
-  let found = 0;
-  for (let at = from; at < to; at++) {
-    const value = values[at]!;
-    if (Math.abs(value) > Math.abs(found)) found = value;
-  }
-  return found;
+  let most = 0;
+  for (let at = from; at < to; at++) most = Math.max(most, Math.abs(values[at]!));
+  let at = from;
+  while (Math.abs(values[at]!) < most * (1 - TIE)) at++;
+  return values[at]!;
 }
 
 function negate(values: Numbers, from: number, to: number): void {

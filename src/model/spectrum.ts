@@ -7,7 +7,7 @@ import type { Matrix } from "./tensor.ts";
  * A thin singular value decomposition `M = sum_j s_j u_j v_j'` of a `rows x cols` matrix, `r = min(rows, cols)`.
  *
  * The vectors are stored neuron by neuron: row `j` of `left` is `u_j`, row `j` of `right` is `v_j`. Singular values
- * descend. Sign convention: the largest-magnitude entry of `u_j` is positive, the first one on a tie; `v_j` follows.
+ * descend. Sign convention: the largest-magnitude entry of `u_j` is positive, the first one on a tie (up to rounding); `v_j` follows.
  */
 export interface Svd {
   /** `r x rows`, orthonormal rows. */
@@ -25,7 +25,8 @@ export interface Svd {
 /**
  * The spectral neurons of one layer. Of a grouped layer each neuron's vectors cover its own group's channels only:
  * `left` is `r x (m/g)` and `right` is `r x (n/g * z)` in `svr` (`(m/g * z)` and `n/g` in `cosvr`), channel-major
- * (the entry of channel `c` at position `k` is at `c * z + k`), and `group[j]` says which channels those are.
+ * (the entry of channel `c` at position `k` is at `c * z + k`), and `group[j]` says which channels those are. Its singular values descend but
+ * for rounding: of equal ones those of the first group come first, and null neurons come last.
  */
 export interface Spectrum extends Svd {
   readonly layer: Layer;

@@ -4,7 +4,8 @@ import { answerable, type Answering } from "../analysis/findings/asking.ts";
 import type { ComparedModel } from "../analysis/findings/comparison.ts";
 import type { TestReport } from "../analysis/findings/facts.ts";
 import { RANKING } from "../analysis/findings/finding.ts";
-import { type ModelReport, P_VALUE_MEANING } from "../analysis/report.ts";
+import type { ModelReport } from "../analysis/report.ts";
+import { pValueMeaning } from "../model/p-value.ts";
 import { SCHEMA_VERSION, TABLE_NAMES, type TableName } from "../model/tables.ts";
 
 /** A model that could not be done. */
@@ -56,7 +57,7 @@ export function reportFrame(
     schema_version: SCHEMA_VERSION,
     run_id: runId,
     test,
-    meaning: P_VALUE_MEANING,
+    meaning: pValueMeaning(test.null).long,
     ranking: RANKING,
     rows: totalRows(models),
     comparison: models.map(({ id, figures, null_control }) => ({ id, figures, null_control })),

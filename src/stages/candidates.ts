@@ -55,10 +55,15 @@ export interface Candidates {
   readonly logP: Float64Array;
 }
 
-/** Which neurons of both sides count: null ones are no ends of edges, and tests between near-kernels are counted. */
+/**
+ * Which neurons of both sides count. Null ones are no ends of edges. Two that both share their singular values with others are no pair: both
+ * vectors are choices, and layers of equal weights choose alike. Tests between near-kernels are counted.
+ */
 export interface PairSides extends NearKernels {
   readonly sourceNull: Uint8Array;
   readonly targetNull: Uint8Array;
+  readonly sourceClustered: Uint8Array;
+  readonly targetClustered: Uint8Array;
 }
 
 /**
@@ -81,15 +86,18 @@ export function candidateCollector(
   const gathered = new Gathered(geometry.positions === 1);
   let tests = 0;
   let nearTests = 0;
+  const none = (source: number, chosen: boolean) =>
+    sides.sourceNull[source] === 1 || chosen && sides.sourceClustered[source] === 1;
   const addRow = (block: OverlapBlock, row: number) => {
     const target = block.first + row;
     if (sides.targetNull[target] === 1) return;
     const distributions = nulls.of(target);
     const near = sides.target[target]!;
+    const chosen = sides.targetClustered[target] === 1;
     for (let source = 0, at = row * geometry.sources; source < geometry.sources; source++, at++) {
       const distribution = distributions[nulls.places[source]!] ?? null;
       const rho = block.rho === null ? 1 : block.rho[at]!;
-      if (distribution === null || sides.sourceNull[source] === 1 || rho === 0 && nulls.byRho) continue;
+      if (distribution === null || none(source, chosen) || rho === 0 && nulls.byRho) continue;
       const overlap = block.overlap[at]!;
       if (!distribution.tested) {
         // Where nothing of a connection can be tested, all its pairs have p = 1; among others such a pair is none.

@@ -13,6 +13,8 @@ export interface Support {
   readonly slots: Int32Array;
   /** The places, counted within the turned one's group, by slot. */
   readonly places: Int32Array;
+  /** Where a channel's numbers begin in the vector, as `channels`. */
+  readonly starts: Int32Array;
 }
 
 /** 1 for the channels of each side that count; default: all. */
@@ -47,10 +49,11 @@ export function supports(
       lists[group]![other]!.push([channel - group * carried.perGroup, place - other * turned.perGroup]);
     }
   }
-  return lists.map((row) => row.map(supportOf));
+  const z = (svr ? target : source).layer.positions;
+  return lists.map((row) => row.map((pairs) => supportOf(pairs, z)));
 }
 
-function supportOf(pairs: readonly [channel: number, place: number][]): Support | null {
+function supportOf(pairs: readonly [channel: number, place: number][], z: number): Support | null {
   if (pairs.length === 0) return null;
   const slots = new Map<number, number>();
   for (const [, place] of pairs) if (!slots.has(place)) slots.set(place, slots.size);
@@ -58,22 +61,28 @@ function supportOf(pairs: readonly [channel: number, place: number][]): Support 
     channels: Int32Array.from(pairs, ([channel]) => channel),
     slots: Int32Array.from(pairs, ([, place]) => slots.get(place)!),
     places: Int32Array.from(slots.keys()),
+    starts: Int32Array.from(pairs, ([channel]) => channel * z),
   };
 }
 
 /** Per group of a layer its live channels, each at its own place. */
-export function wholeSupports({ layer: { groups } }: Spectrum, live: Uint8Array): readonly Support[] {
+export function wholeSupports(
+  { layer: { groups, positions: z } }: Spectrum,
+  live: Uint8Array,
+): readonly Support[] {
   const perGroup = live.length / groups;
   return Array.from({ length: groups }, (_, group) => {
     const all = Int32Array.from({ length: perGroup }, (_, channel) => channel);
     const channels = all.filter((channel) => live[group * perGroup + channel] === 1);
-    return { channels, slots: channels.map((_, slot) => slot), places: channels };
+    const starts = channels.map((channel) => channel * z);
+    return { channels, slots: channels.map((_, slot) => slot), places: channels, starts };
   });
 }
 
-/** A carried vector: the number at a place and position is `values[starts[place] + position]`. */
+/** A carried vector: the number at the slot of a place and a position is `values[first + starts[slot] + position]`. */
 export interface CarriedVector {
   readonly values: Float64Array;
+  readonly first: number;
   readonly starts: Int32Array;
 }
 
@@ -81,16 +90,15 @@ export interface CarriedVector {
 export function carriedVector(
   carried: Spectrum,
   neuron: number,
-  { channels, slots, places }: Support,
+  { channels, slots, starts, places }: Support,
 ): CarriedVector {
   const { layer: { positions: z }, unfolding } = carried;
   const { data, cols } = unfolding === "svr" ? carried.right : carried.left;
-  const at = neuron * cols;
-  const count = places.length;
-  if (count === channels.length) return { values: data, starts: channels.map((channel) => at + channel * z) };
-  const values = new Float64Array(count * z);
+  const first = neuron * cols;
+  if (places.length === channels.length) return { values: data, first, starts };
+  const values = new Float64Array(places.length * z);
   channels.forEach((channel, i) => {
-    for (let k = 0; k < z; k++) values[slots[i]! * z + k]! += data[at + channel * z + k]!;
+    for (let k = 0; k < z; k++) values[slots[i]! * z + k]! += data[first + channel * z + k]!;
   });
-  return { values, starts: Int32Array.from({ length: count }, (_, slot) => slot * z) };
+  return { values, first: 0, starts: Int32Array.from(places, (_, slot) => slot * z) };
 }

@@ -14,10 +14,10 @@ import { type Matrix, matrix } from "../model/tensor.ts";
 const EPSILON = { f64: 2 ** -52, f32: 2 ** -23 } as const;
 
 /**
- * In single precision `max(rows, cols) * eps` exceeds the distances in an ordinary spectrum of a few thousand neurons: all of it would be one
- * cluster. Errors of a decomposition are a few `eps`.
+ * Values that are equal come out as far apart as nine `eps`, of small matrices too. In single precision there can be no more room:
+ * `max(rows, cols) * eps` exceeds the distances in an ordinary spectrum of a few thousand neurons, and all of it would be one cluster.
  */
-const SINGLE_CLUSTER = 16;
+const EQUAL = 16;
 
 /** Singular values closer than this share of the largest are one; and up to the other they are rounding. */
 interface Tolerances {
@@ -30,7 +30,7 @@ function tolerances({ rows, cols }: Shape, precision: keyof typeof EPSILON): Tol
   const eps = EPSILON[precision];
   return {
     nullNeuron: side * eps,
-    cluster: (precision === "f64" ? side : Math.min(side, SINGLE_CLUSTER)) * eps,
+    cluster: (precision === "f64" ? Math.max(side, EQUAL) : EQUAL) * eps,
   };
 }
 
@@ -63,7 +63,7 @@ function runs(
  * Which neurons of a layer are null, and which share a singular value.
  *
  * Null: `s_j <= max(rows, cols) * eps * s_1`, `s_1` that of the neuron's group; all of a zero matrix. Clustered: neighbours within a group that
- * are no farther apart than that, null neurons among themselves.
+ * are no farther apart than that, or than `16 eps s_1`; null neurons among themselves.
  *
  * @param shape of each group's matrix
  * @param precision in which it was decomposed
@@ -86,6 +86,47 @@ export function directions(
     if (found.nulls.to - found.nulls.from > 1) mark(clustered, found.nulls);
   }
   return { nullNeurons, clustered };
+}
+
+/** A neuron of one of several groups, and its place among those of its group. */
+export interface GroupNeuron {
+  readonly group: number;
+  readonly at: number;
+}
+
+/**
+ * The neurons of all groups, in an order upon which rounding has no say: by singular value, descending; of those that are one value up to
+ * rounding first the first group's; null neurons last, group by group.
+ *
+ * @param groups the singular values of each, descending
+ */
+export function neuronOrder(
+  groups: readonly Float64Array[],
+  shape: Shape,
+  precision: keyof typeof EPSILON,
+): readonly GroupNeuron[] {
+  const limits = tolerances(shape, precision);
+  const known: (GroupNeuron & { readonly value: number })[] = [];
+  const nullNeurons: GroupNeuron[] = [];
+  groups.forEach((values, group) => {
+    const { nulls } = runs(values, limits);
+    values.forEach((value, at) => {
+      if (at < nulls.from) known.push({ group, at, value });
+      else nullNeurons.push({ group, at });
+    });
+  });
+  known.sort((a, b) => b.value - a.value);
+  const near = (a: number, b: number) => {
+    const [before, behind] = [known[a]!, known[b]!];
+    const largest = Math.max(groups[before.group]![0]!, groups[behind.group]![0]!);
+    return before.value - behind.value <= limits.cluster * largest;
+  };
+  const ordered: GroupNeuron[] = [];
+  for (let from = 0, to = 1; from < known.length; from = to, to++) {
+    while (to < known.length && near(to - 1, to)) to++;
+    ordered.push(...known.slice(from, to).sort((a, b) => a.group - b.group || a.at - b.at));
+  }
+  return [...ordered, ...nullNeurons];
 }
 
 /**
@@ -146,8 +187,8 @@ function rowsAt({ cols, data }: Matrix, { from, to }: Run): Matrix {
 }
 
 /**
- * Channels that any neuron of a layer writes to, or reads: those whose part of the weight is more than rounding. On the others all vectors are
- * zero, whatever else they are.
+ * Channels that any neuron of a layer writes to, or reads: with a part of the weight that is more than rounding. On the others all vectors
+ * are zero, whatever else they are.
  *
  * @returns per channel of the layer, over all groups, 1 where it is alive
  */
@@ -156,25 +197,30 @@ export function liveChannels(
   port: "out" | "in",
   precision: keyof typeof EPSILON,
 ): Uint8Array {
-  const { layer, unfolding, singularValues, group } = spectrum;
+  const { layer, unfolding, singularValues, group, nullNeurons } = spectrum;
   const { data, cols } = port === "out" ? spectrum.left : spectrum.right;
-  const channels = port === "out" ? layer.outChannels : layer.inChannels;
-  const perGroup = channels / layer.groups;
+  const live = new Uint8Array(port === "out" ? layer.outChannels : layer.inChannels);
+  const perGroup = live.length / layer.groups;
   const positions = cols / perGroup;
-  const energy = new Float64Array(channels);
+  const { nullNeuron } = tolerances(unfoldedShape(layer, unfolding), precision);
   const largest = new Float64Array(layer.groups);
-  group.forEach((g, neuron) => {
+  let dead = live.length;
+  // The leading neurons reach nearly every channel: the others need not be looked at.
+  for (let neuron = 0; neuron < group.length && dead > 0; neuron++) {
+    const g = group[neuron]!;
+    // Null neurons have vectors on dead channels too.
+    if (nullNeurons[neuron] === 1) continue;
     const s = singularValues[neuron]!;
     largest[g] = Math.max(largest[g]!, s);
+    const least = s > 0 ? nullNeuron * largest[g]! / s : Infinity;
     for (let at = 0; at < cols; at++) {
-      energy[g * perGroup + Math.floor(at / positions)]! += (s * data[neuron * cols + at]!) ** 2;
+      const channel = g * perGroup + Math.floor(at / positions);
+      if (live[channel] === 1 || Math.abs(data[neuron * cols + at]!) <= least) continue;
+      live[channel] = 1;
+      dead--;
     }
-  });
-  const { nullNeuron } = tolerances(unfoldedShape(layer, unfolding), precision);
-  return Uint8Array.from(
-    energy,
-    (each, channel) => Math.sqrt(each) > nullNeuron * largest[Math.floor(channel / perGroup)]! ? 1 : 0,
-  );
+  }
+  return live;
 }
 
 /** Entries that a seed is made of, at most. */

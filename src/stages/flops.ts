@@ -8,6 +8,7 @@ import {
   unfoldedShape,
   type Unfolding,
 } from "../model/layer.ts";
+import { channelNumbers, comparedChannels, FEW_CHANNELS } from "./compared-channels.ts";
 
 /** A randomized method forms this many products with the matrix: a sketch, two power iterations and a projection. */
 const PASSES = 6;
@@ -52,16 +53,47 @@ export function connectionFlops(source: Layer, target: Layer, unfolding: Unfoldi
   return 2 * pairs * vector;
 }
 
-/** Operations of a whole model: of its decompositions, and of its overlaps (once; a null control does them again, and makes its random frames besides, which are not counted). */
+/**
+ * Operations of comparing channels on one side of a connection: the cosines between `rows` channels of `cols` numbers each, and for the
+ * moments of many of them the square of these.
+ */
+export function comparisonFlops(rows: number, cols: number): number {
+  return productFlops(rows, cols, rows) + (rows > FEW_CHANNELS ? productFlops(rows, rows, rows) : 0);
+}
+
+/** Operations of the test whether two layers share channels. */
+export function sharedChannelFlops(
+  connection: Connection,
+  { layers }: Pick<LayerGraph, "layers">,
+  unfolding: Unfolding,
+  rank = Infinity,
+): number {
+  const told = (layer: Layer, port: "out" | "in") =>
+    channelNumbers(layer, unfolding, port, neuronsOf(layer, unfolding, rank));
+  const [out, into] = [told(layers[connection.source]!, "out"), told(layers[connection.target]!, "in")];
+  if (out === null || into === null) return 0;
+  const { length } = comparedChannels(connection);
+  return comparisonFlops(length, out.neurons * out.positions) +
+    comparisonFlops(length, into.neurons * into.positions);
+}
+
+/**
+ * Operations of a whole model: of its decompositions, of its overlaps, and of the tests whether layers share channels (the latter two once; a
+ * null control does them again, and makes its rotations besides, which are not counted).
+ */
 export function graphFlops(
   { layers, connections }: LayerGraph,
   unfolding: Unfolding,
   rank = Infinity,
-): { readonly spectra: number; readonly overlaps: number } {
+): { readonly spectra: number; readonly overlaps: number; readonly comparisons: number } {
   const between = ({ source, target }: Connection) =>
     connectionFlops(layers[source]!, layers[target]!, unfolding, rank);
   return {
     spectra: layers.reduce((sum, layer) => sum + layerFlops(layer, unfolding, rank), 0),
     overlaps: connections.reduce((sum, connection) => sum + between(connection), 0),
+    comparisons: connections.reduce(
+      (sum, connection) => sum + sharedChannelFlops(connection, { layers }, unfolding, rank),
+      0,
+    ),
   };
 }

@@ -192,11 +192,11 @@ async function eigenvalues(
     const some = arriving.slice(from, from + step);
     const rows = few ? matrix(vectors, places) : matrix(places, some.length * z);
     some.forEach(({ neuron, support }, at) => {
-      const { values, starts } = carriedVector(carried, neuron, support);
+      const { values, first: begin, starts } = carriedVector(carried, neuron, support);
       starts.forEach((start, slot) => {
         for (let k = 0; k < z; k++) {
           const [place, vector] = [support.places[slot]!, at * z + k];
-          rows.data[few ? vector * places + place : place * rows.cols + vector] = values[start + k]!;
+          rows.data[few ? vector * places + place : place * rows.cols + vector] = values[begin + start + k]!;
         }
       });
     });

@@ -1,10 +1,11 @@
 /**
- * The null control: the analysis repeated with every layer's output channels turned by a random rotation, so that every figure stands beside
- * what chance gives. Singular values, the other side's vectors and all spatial profiles stay; nothing is aligned any more.
+ * The null control: the analysis repeated with every layer's output channels turned by a random rotation (in `cosvr`: its input channels), so
+ * that every figure stands beside what chance gives. Singular values, the other side's vectors and all spatial profiles stay; nothing is
+ * aligned any more.
  */
 
 import type { CallOptions, Kernel } from "../kernels/kernel.ts";
-import type { Connection, Layer, LayerGraph } from "../model/layer.ts";
+import type { Connection, Layer, LayerGraph, Unfolding } from "../model/layer.ts";
 import { random } from "../model/random.ts";
 import type { Spectrum } from "../model/spectrum.ts";
 import { type Matrix, matrix } from "../model/tensor.ts";
@@ -14,12 +15,17 @@ import { liveChannels } from "./directions.ts";
 export type TurnedEnd = "source" | "target";
 
 /**
- * The source's output channels are turned. Where it is depthwise, with one output channel per group, there is nothing to turn: there the
- * input channels of the target are. (Where those are single too, nothing is tested.)
+ * What the null turns is turned: the source's output channels in `svr`, the target's input channels in `cosvr`. Where these are single
+ * (depthwise), there is nothing to turn: there it is the other end. (Where both are, nothing is tested.)
  */
-export function turnedEnd({ source }: Connection, { layers }: Pick<LayerGraph, "layers">): TurnedEnd {
-  const from = layers[source]!;
-  return from.outChannels > from.groups ? "source" : "target";
+export function turnedEnd(
+  { source, target }: Connection,
+  { layers }: Pick<LayerGraph, "layers">,
+  unfolding: Unfolding,
+): TurnedEnd {
+  const [from, to] = [layers[source]!, layers[target]!];
+  if (unfolding === "svr") return from.outChannels > from.groups ? "source" : "target";
+  return to.inChannels > to.groups ? "target" : "source";
 }
 
 /** What the control needs of one layer. */
@@ -33,10 +39,14 @@ export interface ControlPlan {
 }
 
 /** The part of a layer in the control of its model. */
-export function controlPlan({ index }: Pick<Layer, "index">, graph: LayerGraph): ControlPlan {
+export function controlPlan(
+  { index }: Pick<Layer, "index">,
+  graph: LayerGraph,
+  unfolding: Unfolding,
+): ControlPlan {
   const plan = { left: false, right: false, turnedUses: 0, ownUses: 0 };
   for (const connection of graph.connections) {
-    const turned = turnedEnd(connection, graph);
+    const turned = turnedEnd(connection, graph, unfolding);
     const ends: TurnedEnd[] = [];
     if (connection.source === index) ends.push("source");
     if (connection.target === index) ends.push("target");

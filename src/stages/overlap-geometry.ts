@@ -87,8 +87,8 @@ function times(connection: Connection, side: "source" | "target", channels: numb
   return seen;
 }
 
-/** Whether a channel map is the identity over two dense layers. */
-function isDirect(connection: Connection, from: Layer, to: Layer): boolean {
+/** Whether a channel map is the identity over two dense layers: then positions aside both vectors live in one space. */
+export function isDirect(connection: Connection, from: Layer, to: Layer): boolean {
   const [range] = connection.channels;
   return connection.channels.length === 1 && from.groups === 1 && to.groups === 1 && range!.source === 0 &&
     range!.target === 0 && range!.length === from.outChannels && range!.length === to.inChannels;

@@ -60,7 +60,13 @@ export async function seeOverlaps(
   const { null: name, logAlpha, correction, edges, keep } = test;
   const asked = {
     ...{ connection, source, geometry, vectors },
-    sides: { ...near, sourceNull: source.nullNeurons, targetNull: target.nullNeurons },
+    sides: {
+      ...near,
+      sourceNull: source.nullNeurons,
+      targetNull: target.nullNeurons,
+      sourceClustered: source.clustered,
+      targetClustered: target.clustered,
+    },
     // No more than can be handed over: settings carry functions.
     test: { null: name, logAlpha, correction, edges, ...keep === undefined ? {} : { keep } },
   };

@@ -12,7 +12,7 @@ import type { Spectrum } from "../model/spectrum.ts";
 import { nullDistribution, type NullName } from "../stats/null-distribution.ts";
 import { type RotationNull, rotationNulls } from "../stats/rotation-null.ts";
 import { symmetricEigenvalues } from "../stats/symmetric-eigenvalues.ts";
-import { carriedVector, type Support, supports, wholeSupports } from "./carried.ts";
+import { type CarriedVector, carriedVector, type Support, supports, wholeSupports } from "./carried.ts";
 import type { OverlapBlock } from "./overlap.ts";
 import { liveCounts, type OverlapGeometry } from "./overlap-geometry.ts";
 
@@ -59,7 +59,7 @@ export function pairNulls(
   geometry: OverlapGeometry,
   level: number,
 ): PairNulls {
-  if (name !== "rotation") return commonNulls(name, source, geometry, level);
+  if (name !== "rotation") return commonNulls(name, geometry, level);
   const svr = source.unfolding === "svr";
   const [carried, turned] = svr ? [target, source] : [source, target];
   const single = geometry.otherChannels === 1;
@@ -106,10 +106,9 @@ function remembered(make: (neuron: number) => (PairNull | null)[]): (neuron: num
   return (neuron) => known[neuron] ??= make(neuron);
 }
 
-/** The same for every pair. */
-function commonNulls(
+/** One distribution for every pair. */
+export function commonNulls(
   name: "beta" | "chi2",
-  source: Spectrum,
   geometry: OverlapGeometry,
   level: number,
 ): PairNulls {
@@ -123,7 +122,7 @@ function commonNulls(
     least: threshold * (1 - 1e-12),
     logSurvival: (ratio) => distribution?.logSurvival(Math.min(LARGEST_RATIO, ratio)) ?? 0,
   };
-  const places = new Int32Array(source.group.length);
+  const places = new Int32Array(geometry.sources);
   // On a single channel the overlap is rho itself, and the null speaks of it as it is.
   return { ofRatio: N > 1, byRho: true, places, of: () => [only] };
 }
@@ -154,6 +153,11 @@ export function expectedOverlaps(
   const out = new Float64Array(rows * sources);
   for (let row = 0, at = 0; row < rows; row++) {
     const distributions = nulls.of(first + row);
+    const [only] = distributions;
+    if (rho === null && distributions.length === 1) {
+      out.fill(only?.mean ?? 0, at, at += sources);
+      continue;
+    }
     for (let source = 0; source < sources; source++, at++) {
       const mean = distributions[nulls.places[source]!]?.mean ?? 0;
       const share = rho === null ? 1 : rho[at]!;
@@ -163,38 +167,52 @@ export function expectedOverlaps(
   return out;
 }
 
-/** The eigenvalues of `V' V`, `V` a carried vector by places and positions: of the smaller of both Gram matrices, the others are 0; empty where nothing but rounding is carried. */
+/**
+ * The eigenvalues of `V' V`, `V` a carried vector by places and positions: of the smaller of both Gram matrices, the others are 0. Empty where
+ * nothing but rounding is carried.
+ */
 function eigenvaluesOf(carried: Spectrum, neuron: number, support: Support): Float64Array {
-  const { values, starts } = carriedVector(carried, neuron, support);
+  const vector = carriedVector(carried, neuron, support);
   const z = carried.layer.positions;
-  const found = starts.length <= z
-    ? symmetricEigenvalues(gramOfRows(values, starts, z), starts.length)
-    : symmetricEigenvalues(gramOfColumns(values, starts, z), z);
-  return (found.at(-1) ?? 0) > NO_OVERLAP ? found.map((value) => Math.max(0, value)) : new Float64Array(0);
+  const places = vector.starts.length;
+  const found = places <= z
+    ? symmetricEigenvalues(gramOfPlaces(vector, z), places)
+    : symmetricEigenvalues(gramOfPositions(vector, z), z);
+  if (!((found.at(-1) ?? 0) > NO_OVERLAP)) return new Float64Array(0);
+  for (let k = 0; k < found.length; k++) found[k] = Math.max(0, found[k]!);
+  return found;
 }
 
-/** `z x z`, lower triangle: inner products between positions. */
-function gramOfColumns(values: Float64Array, starts: Int32Array, z: number): Float64Array {
+/** `z x z`, lower triangle. Two places at a time, as much of the time goes into storing sums. */
+function gramOfPositions({ values, first, starts }: CarriedVector, z: number): Float64Array {
   const gram = new Float64Array(z * z);
-  for (let c = 0; c < starts.length; c++) addOuter(gram, values, starts[c]!, z);
+  const even = starts.length - starts.length % 2;
+  for (let c = 0; c < even; c += 2) addPair(gram, values, first + starts[c]!, first + starts[c + 1]!, z);
+  if (even < starts.length) {
+    const last = first + starts[even]!;
+    for (let k = 0; k < z; k++) {
+      for (let l = 0; l <= k; l++) gram[k * z + l]! += values[last + k]! * values[last + l]!;
+    }
+  }
   return gram;
 }
 
-function addOuter(gram: Float64Array, values: Float64Array, at: number, z: number): void {
-  for (let k = 0; k < z; k++) {
-    const value = values[at + k]!;
-    for (let l = 0; l <= k; l++) gram[k * z + l]! += value * values[at + l]!;
+function addPair(gram: Float64Array, values: Float64Array, p: number, q: number, z: number): void {
+  for (let k = 0, row = 0; k < z; k++, row += z) {
+    const a = values[p + k]!;
+    const b = values[q + k]!;
+    for (let l = 0; l <= k; l++) gram[row + l]! += a * values[p + l]! + b * values[q + l]!;
   }
 }
 
-/** Lower triangle: inner products between places. */
-function gramOfRows(values: Float64Array, starts: Int32Array, z: number): Float64Array {
+/** Lower triangle. */
+function gramOfPlaces({ values, first, starts }: CarriedVector, z: number): Float64Array {
   const n = starts.length;
   const gram = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
     for (let j = 0; j <= i; j++) {
       let sum = 0;
-      for (let k = 0; k < z; k++) sum += values[starts[i]! + k]! * values[starts[j]! + k]!;
+      for (let k = 0; k < z; k++) sum += values[first + starts[i]! + k]! * values[first + starts[j]! + k]!;
       gram[i * n + j] = sum;
     }
   }

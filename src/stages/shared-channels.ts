@@ -8,20 +8,19 @@
  * made; the RV coefficient (Escoufier 1973) of the two cosine matrices is the statistic of the permutation test.
  */
 
-import type { CallOptions, Kernel } from "../kernels/kernel.ts";
+import type { CallOptions, Handed, Kernel } from "../kernels/kernel.ts";
 import type { Connection } from "../model/layer.ts";
 import type { Spectrum } from "../model/spectrum.ts";
 import { type Matrix, matrix } from "../model/tensor.ts";
 import { permutationLogP, permutationTest, portSums, relevantPart } from "../stats/permutation-test.ts";
+import { channelNumbers, comparedChannels, FEW_CHANNELS } from "./compared-channels.ts";
+import { comparisonFlops } from "./flops.ts";
 
-/** Numbers that tell a channel: of as many leading neurons as give so many. More cost more than they tell. */
-const MOST_NUMBERS = 256;
-
-/** Of more channels an evenly spread part is looked at: the test is as valid, and its matrices stay small. */
-const MOST_CHANNELS = 1024;
-
-/** Up to so many channels the moments cost nothing. */
-const FEW = 96;
+/**
+ * Cosines count up to so many times their root mean square. A few pairs of channels that are nearly copies would else decide alone, by one
+ * coincidence that three moments do not show: measured at p = 1e-5, chance then gives up to 40 times as many.
+ */
+const MOST_DEVIATIONS = 3;
 
 /**
  * `ln p` of the permutation test of a connection.
@@ -36,52 +35,87 @@ export async function sharedChannels(
   kernel: Kernel,
   options: CallOptions = {},
 ): Promise<number | null> {
-  const pairs = sharedPairs(connection);
+  const pairs = comparedChannels(connection);
   const out = channelVectors(source, "out", pairs.map(([from]) => from));
   const into = channelVectors(target, "in", pairs.map(([, to]) => to));
-  if (out === null || into === null || pairs.length < 3) return null;
-  const cosines = ({ centred: _, whole }: ChannelVectors) =>
-    kernel.multiply(whole, whole, { transposeB: true, ...options });
-  const [a, b] = [await cosines(out), await cosines(into)];
-  if (pairs.length <= FEW) return permutationTest(a, b)?.logP ?? null;
-  const [relevantA, relevantB] = [relevantPart(a), relevantPart(b)];
-  if (relevantA === null || relevantB === null) return null;
-  return permutationLogP(
-    inner(relevantA, relevantB),
-    portSums(relevantA, await cubeTrace(out, relevantA, kernel, options)),
-    portSums(relevantB, await cubeTrace(into, relevantB, kernel, options)),
+  if (out === null || into === null) return null;
+  const { within } = kernel;
+  if (within === undefined) return (await answer({ out, into }, kernel)).value;
+  return await within<ComparedChannels, number | null>(
+    ANSWERING,
+    () => {
+      // Asked once more, it must have them still.
+      const value = { out: copyOf(out), into: copyOf(into) };
+      return { value, given: [value.out.data.buffer, value.into.data.buffer] };
+    },
+    {
+      ...options,
+      flops: comparisonFlops(out.rows, out.cols) + comparisonFlops(into.rows, into.cols),
+    },
   );
 }
 
-/** Each source channel once, with the first channel of the target that it feeds; at most `MOST_CHANNELS`. */
-function sharedPairs({ channels }: Connection): readonly (readonly [source: number, target: number])[] {
-  const met = new Map<number, number>();
-  for (const { source, target, length } of channels) {
-    for (let c = 0; c < length; c++) if (!met.has(source + c)) met.set(source + c, target + c);
+/** Published, the file is JavaScript. */
+const ANSWERING =
+  new URL(import.meta.url.endsWith(".ts") ? "./shared-channels.ts" : "./shared-channels.js", import.meta.url)
+    .href;
+
+const copyOf = ({ rows, cols, data }: Matrix): Matrix => matrix(rows, cols, data.slice());
+
+/** Both sides' channels, row by row the same ones: a unit vector each, or zeros. */
+interface ComparedChannels {
+  readonly out: Matrix;
+  readonly into: Matrix;
+}
+
+/** Compares in a thread of the kernel's: the work that its `within` is asked to do. */
+export default async function answer(
+  { out, into }: ComparedChannels,
+  kernel: Kernel,
+): Promise<Handed<number | null>> {
+  const cosines = async (channels: Matrix) =>
+    bounded(await kernel.multiply(channels, channels, { transposeB: true }));
+  const [a, b] = [await cosines(out), await cosines(into)];
+  if (out.rows <= FEW_CHANNELS) return { value: permutationTest(a, b)?.logP ?? null, given: [] };
+  const [left, right] = [relevantPart(a), relevantPart(b)];
+  if (left === null || right === null) return { value: null, given: [] };
+  const sums = async (part: Matrix) => portSums(part, inner(await kernel.multiply(part, part), part));
+  return { value: permutationLogP(inner(left, right), await sums(left), await sums(right)), given: [] };
+}
+
+/** `<A, B>`. */
+function inner(a: Matrix, b: Matrix): number {
+  let sum = 0;
+  for (let at = 0; at < a.data.length; at++) sum += a.data[at]! * b.data[at]!;
+  return sum;
+}
+
+/** Cosines between different channels, cut where they are out of all proportion; in place. */
+function bounded(cosines: Matrix): Matrix {
+  const { rows: n, data } = cosines;
+  let square = 0;
+  for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) square += data[i * n + j]! ** 2;
+  const most = MOST_DEVIATIONS * Math.sqrt(square / Math.max(1, n * (n - 1) / 2));
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j < n; j++) {
+      if (i !== j) data[i * n + j] = Math.max(-most, Math.min(most, data[i * n + j]!));
+    }
   }
-  const step = Math.ceil(met.size / MOST_CHANNELS);
-  return [...met].filter((_, at) => at % step === 0);
+  return cosines;
 }
 
-/** Channels by what tells them. */
-interface ChannelVectors {
-  /** A unit vector per channel, or zeros for one that carries nothing. */
-  readonly whole: Matrix;
-  /** The same less their mean. */
-  readonly centred: Matrix;
-}
-
+/** A unit vector per channel, by what the leading neurons write to it or read from it; zeros where that is nothing. */
 function channelVectors(
   spectrum: Spectrum,
   port: "out" | "in",
   channels: readonly number[],
-): ChannelVectors | null {
+): Matrix | null {
   const { layer, unfolding, singularValues } = spectrum;
   const vectors = port === "out" ? spectrum.left : spectrum.right;
-  const carries = (port === "in") === (unfolding === "svr");
-  const z = carries ? layer.positions : 1;
+  const told = channelNumbers(layer, unfolding, port, singularValues.length);
+  if (told === null) return null;
   if (layer.groups > 1) return depthwiseVectors(spectrum, channels);
-  const neurons = Math.min(singularValues.length, Math.max(1, Math.floor(MOST_NUMBERS / z)));
+  const { neurons, positions: z } = told;
   const numbers = neurons * z;
   const whole = matrix(channels.length, numbers);
   channels.forEach((channel, row) => {
@@ -99,8 +133,7 @@ function channelVectors(
 function depthwiseVectors(
   { layer, unfolding, left, right, group }: Spectrum,
   channels: readonly number[],
-): ChannelVectors | null {
-  if (layer.groups !== layer.outChannels || layer.groups !== layer.inChannels) return null;
+): Matrix {
   const [kernels, other] = unfolding === "svr" ? [right, left] : [left, right];
   const z = layer.positions;
   const neuronOf = new Int32Array(layer.groups).fill(-1);
@@ -115,47 +148,15 @@ function depthwiseVectors(
   return normalized(whole);
 }
 
-function normalized(whole: Matrix): ChannelVectors {
-  const { rows, cols, data } = whole;
-  const mean = new Float64Array(cols);
+/** Each row divided by its length; in place. */
+function normalized(vectors: Matrix): Matrix {
+  const { rows, cols, data } = vectors;
   for (let row = 0; row < rows; row++) {
     let square = 0;
     for (let at = row * cols; at < (row + 1) * cols; at++) square += data[at]! * data[at]!;
     if (square === 0) continue;
     const norm = Math.sqrt(square);
-    for (let col = 0; col < cols; col++) mean[col]! += (data[row * cols + col]! /= norm) / rows;
+    for (let at = row * cols; at < (row + 1) * cols; at++) data[at]! /= norm;
   }
-  return { whole, centred: matrix(rows, cols, data.map((value, at) => value - mean[at % cols]!)) };
-}
-
-/**
- * `tr A^3` of a relevant part `A = (H C H - t H) / |…|`, `C = X X'`, `H` the centring: from the smaller of `X' H X` and `A`.
- */
-async function cubeTrace(
-  { centred }: ChannelVectors,
-  relevant: Matrix,
-  kernel: Kernel,
-  options: CallOptions,
-): Promise<number> {
-  const { rows: n, cols } = centred;
-  if (cols >= n) return inner(await kernel.multiply(relevant, relevant, options), relevant);
-  const transposed = matrix(cols, n);
-  for (let row = 0; row < n; row++) {
-    for (let col = 0; col < cols; col++) transposed.data[col * n + row] = centred.data[row * cols + col]!;
-  }
-  const gram = await kernel.multiply(transposed, transposed, { transposeB: true, ...options });
-  let first = 0;
-  for (let at = 0; at < gram.data.length; at += cols + 1) first += gram.data[at]!;
-  const second = inner(gram, gram);
-  const third = inner(await kernel.multiply(gram, gram, options), gram);
-  const t = first / (n - 1);
-  const square = second - 2 * t * first + t * t * (n - 1);
-  return (third - 3 * t * second + 3 * t * t * first - t ** 3 * (n - 1)) / square ** 1.5;
-}
-
-/** `<A, B>`. */
-function inner(a: Matrix, b: Matrix): number {
-  let sum = 0;
-  for (let at = 0; at < a.data.length; at++) sum += a.data[at]! * b.data[at]!;
-  return sum;
+  return vectors;
 }

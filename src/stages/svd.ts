@@ -4,11 +4,12 @@ import type { Kernel, SvdOptions } from "../kernels/kernel.ts";
 import { type Layer, unfoldedShape, type Unfolding } from "../model/layer.ts";
 import type { Spectrum, Svd } from "../model/spectrum.ts";
 import { type Matrix, matrix } from "../model/tensor.ts";
-import { canonical, contentSeed, directions } from "./directions.ts";
+import { canonical, contentSeed, directions, type GroupNeuron, neuronOrder } from "./directions.ts";
 
 /**
  * Decomposes a layer's unfolded weight. A grouped layer is decomposed block by block; the spectra are merged, sorted by
- * singular value (ties by group), and each neuron remembers its group. Vectors that are arbitrary are made canonical (`directions.ts`).
+ * singular value (ties up to rounding by group, null neurons last), and each neuron remembers its group. Vectors that are
+ * arbitrary are made canonical (`directions.ts`).
  *
  * @param blocks as `unfold` returns them; may be overwritten, and their memory given away
  * @param options `rank`: only about so many leading triplets of each block
@@ -35,10 +36,13 @@ export async function spectrum(
     const found = await kernel.svd(block, options);
     parts.push(await canonical(found, shape, seeds[at]!, kernel, signal === undefined ? {} : { signal }));
   }
-  const all = parts.length === 1 ? alone(parts[0]!) : merged(parts);
+  const { precision } = kernel.info;
+  const all = parts.length === 1
+    ? alone(parts[0]!)
+    : merged(parts, neuronOrder(parts.map(({ singularValues }) => singularValues), shape, precision));
   const norm = frobeniusNorm(rank === undefined ? all.singularValues : Float64Array.from(norms));
   const residual = parts.length === 1 ? {} : residualOf(parts, norms, norm);
-  return { layer, unfolding, norm, ...all, ...residual, ...directions(all, shape, kernel.info.precision) };
+  return { layer, unfolding, norm, ...all, ...residual, ...directions(all, shape, precision) };
 }
 
 function alone(only: Svd): Svd & Pick<Spectrum, "group"> {
@@ -61,23 +65,19 @@ function residualOf(parts: readonly Svd[], norms: readonly number[], norm: numbe
   return { residual: Math.hypot(...parts.map(({ residual = 0 }, at) => residual * norms[at]! / norm)) };
 }
 
-function merged(parts: readonly Svd[]): Svd & Pick<Spectrum, "group"> {
-  const neurons = parts.flatMap((part, group) =>
-    Array.from(part.singularValues, (s, at) => ({ s, at, group }))
-  );
-  neurons.sort((a, b) => b.s - a.s || a.group - b.group || a.at - b.at);
+function merged(parts: readonly Svd[], order: readonly GroupNeuron[]): Svd & Pick<Spectrum, "group"> {
   const gather = (side: "left" | "right") => {
     const cols = parts[0]![side].cols;
-    const out = matrix(neurons.length, cols);
-    neurons.forEach(({ at, group }, j) => {
+    const out = matrix(order.length, cols);
+    order.forEach(({ at, group }, j) => {
       out.data.set(parts[group]![side].data.subarray(at * cols, (at + 1) * cols), j * cols);
     });
     return out;
   };
   return {
     left: gather("left"),
-    singularValues: Float64Array.from(neurons, ({ s }) => s),
+    singularValues: Float64Array.from(order, ({ at, group }) => parts[group]!.singularValues[at]!),
     right: gather("right"),
-    group: Int32Array.from(neurons, ({ group }) => group),
+    group: Int32Array.from(order, ({ group }) => group),
   };
 }

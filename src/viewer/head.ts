@@ -1,5 +1,6 @@
 /** What stands above the frame: the model, what is drawn of it and how it was tested, and the legend. */
 
+import { pValueMeaning } from "../model/p-value.ts";
 import { count, counted, label, probability, short, textWidth } from "./label.ts";
 import { FONT } from "./layout.ts";
 import {
@@ -45,9 +46,7 @@ export function headLines(data: PictureData): readonly string[] {
         label(test.null, FONT.text, 80)
       } null, ${
         test.correction === "none" ? "no correction" : `corrected (${label(test.correction, FONT.text, 80)})`
-      } over the ${
-        label(test.correctionOver, FONT.text, 80)
-      }; p says how surprising an overlap would be if singular vectors pointed in random directions`,
+      } over the ${label(test.correctionOver, FONT.text, 80)}; ${pValueMeaning(test.null).short}`,
     chainLine(chain, layers.map(({ name }) => name)),
   ];
 }

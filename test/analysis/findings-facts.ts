@@ -1,6 +1,11 @@
 /** Hand-made facts of models, for tests of findings. */
 
-import { type FactSources, type ModelFacts, modelFacts } from "../../src/analysis/findings/facts.ts";
+import {
+  type FactSources,
+  type ModelFacts,
+  modelFacts,
+  type TestReport,
+} from "../../src/analysis/findings/facts.ts";
 import type { Chain, ModelMeasures } from "../../src/model/measures.ts";
 import type { Row } from "../../src/model/tables.ts";
 
@@ -11,6 +16,7 @@ export const NO_MEASURES: ModelMeasures = { chains: [], pathMetric: { unknown: "
 export function layerRow(index: number, row: Row = {}): Row {
   return {
     ...{ layer_index: index, name: `layer${index}`, kind: "conv", rank: 64, near_kernels: 0 },
+    ...{ out_channels: 64, in_channels: 64, groups: 1, null_neurons: 0 },
     ...{ spectral_norm: 2, stable_rank: 10, batch_norm: "none" },
     ...row,
   };
@@ -48,6 +54,12 @@ export function chainOf(first: number, edges: number, logP: number): Chain {
   };
 }
 
+/** How the facts were tested, unless a test says otherwise. */
+export const TEST: TestReport = {
+  ...{ null: "rotation", alpha: 0.001, sigma: 3.09, correction: "bh", correction_over: "connection" },
+  ...{ unfolding: "svr", near_kernel: 0.1 },
+};
+
 /** A chain of layers, each feeding the next. */
 export function chainFacts(
   layers: readonly Row[],
@@ -55,10 +67,7 @@ export function chainFacts(
   other: Partial<FactSources> = {},
 ): ModelFacts {
   return modelFacts({
-    test: {
-      ...{ null: "beta", alpha: 0.001, sigma: 3.09, correction: "bh", correction_over: "connection" },
-      ...{ unfolding: "svr", near_kernel: 0.1 },
-    },
+    test: TEST,
     asking: { model: "m", partition: "m" },
     layers,
     connections,

@@ -5,7 +5,7 @@ import { type Finding, NO_CONTROL, ranked } from "../../src/analysis/findings/fi
 import { findings, remarks } from "../../src/analysis/findings/findings.ts";
 import { modelFigures } from "../../src/analysis/findings/figures.ts";
 import type { Row } from "../../src/model/tables.ts";
-import { chainFacts, chainOf, connectionRow, layerRow, NO_MEASURES } from "./findings-facts.ts";
+import { chainFacts, chainOf, connectionRow, layerRow, NO_MEASURES, TEST } from "./findings-facts.ts";
 
 const five = (row: (index: number) => Row = () => ({})) =>
   Array.from({ length: 5 }, (_, index) => layerRow(index, row(index)));
@@ -85,6 +85,9 @@ describe("near-kernels", () => {
   });
 });
 
+/** More edges and more overlap between near-kernels. */
+const MORE = { near_kernel_nominal: 2, near_kernel_energy: 30, near_kernel_log_p: -7 };
+
 describe("what lies between near-kernels", () => {
   const block = (row: Row) =>
     chainFacts(
@@ -103,18 +106,32 @@ describe("what lies between near-kernels", () => {
     expect(modelFigures(facts)).toMatchObject({ block_energy_ratio: 0.8, block_edges_ratio: 18.75 });
   });
 
-  it("takes the tail on whose side it lies; connections into one layer are not combined as if independent", () => {
-    const more = { near_kernel_nominal: 2, near_kernel_energy: 30, near_kernel_log_p: -7 };
-    const [finding] = of(block(more), "near-kernel-block");
+  it("takes the tail on whose side it lies", () => {
+    const [finding] = of(block(MORE), "near-kernel-block");
     expect(finding!.title).toMatch(/^Between near-kernels of deep layers lie 2 edges, 1\.25 times/);
     expect(numbers(finding!)["energy_log_p"]).toBeCloseTo(-7, 9);
-    const rows = [connectionRow(0, 2), connectionRow(1, 2)].map((row) => ({
-      ...row,
-      ...{ near_kernel_tests: 1600, near_kernel_expected: 25, ...more },
-    }));
-    const [both] = of(chainFacts(five().slice(0, 3), rows), "near-kernel-block");
-    expect(numbers(both!)["energy_log_p"]).toBeCloseTo(-7 + Math.LN2, 9);
   });
+
+  it.each([
+    ["rotation", "svr", [[0, 1], [0, 2]], [[0, 2], [1, 2]]],
+    ["rotation", "cosvr", [[0, 2], [1, 2]], [[0, 1], [0, 2]]],
+    ["beta", "svr", [[0, 2], [1, 2]], [[0, 1], [0, 2]]],
+    ["beta", "cosvr", [[0, 1], [0, 2]], [[0, 2], [1, 2]]],
+  ])(
+    "combines connections that turn different layers as independent, and no others: %s, %s",
+    (name, unfolding, dependent, independent) => {
+      const logP = (pairs: readonly (readonly number[])[]) => {
+        const rows = pairs.map(([source = 0, target = 0]) =>
+          connectionRow(source, target, { near_kernel_tests: 1600, near_kernel_expected: 25, ...MORE })
+        );
+        const facts = chainFacts(five().slice(0, 3), rows, { test: { ...TEST, null: name, unfolding } });
+        return numbers(of(facts, "near-kernel-block")[0]!)["energy_log_p"];
+      };
+      expect(logP(dependent)).toBeCloseTo(-7 + Math.LN2, 9);
+      // Fisher's: of chi2 with 4 degrees of freedom at 28.
+      expect(logP(independent)).toBeCloseTo(-14 + Math.log(15), 9);
+    },
+  );
 
   it("is no finding where no two near-kernels meet, and has no p where its null is unknown", () => {
     expect(of(chainFacts(five(), four()), "near-kernel-block")).toEqual([]);
@@ -156,7 +173,7 @@ describe("the dominant connection", () => {
       "dominant-connection",
     );
     expect(finding!.null_control).toBe(
-      "none at alpha 0.001 in the same model with random vectors: the best chain, through 3 layers, has joint p = 0.61",
+      "none at alpha 0.001 in the same model with its channels turned at random: the best chain, through 3 layers, has joint p = 0.61",
     );
     expect(controls(finding!)).toMatchObject({ edges: 2, log_p: -0.5 });
   });

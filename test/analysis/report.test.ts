@@ -5,7 +5,7 @@ import { modelTables } from "../../src/analysis/report-tables.ts";
 import { layerOf } from "../support/layer-fixture.ts";
 
 const TEST: TestReport = {
-  null: "beta",
+  null: "rotation",
   alpha: 0.00135,
   sigma: 3,
   correction: "bh",
@@ -27,10 +27,19 @@ const findings: ModelFindings = {
     warnings: ["guessed"],
   },
   rows: { models: 1, layers: 2, neurons: 8, connections: 1, edges: 3, skipped: 11 },
-  layers: [{ ...layer(0, "layer0"), near_kernels: 3 }, { ...layer(1, "layer1"), near_kernels: 0 }],
+  layers: [{ ...layer(0, "layer0"), near_kernels: 3, null_neurons: 1 }, {
+    ...layer(1, "layer1"),
+    near_kernels: 0,
+  }],
   connections: [{
     ...{ source_layer: 0, target_layer: 1, via: "direct", evidence: "guessed", tests: 10_000 },
-    ...{ nominal: 27, significant: 5, expected_by_chance: 0.0000321, max_overlap: 0.5 },
+    ...{
+      shared_log_p: Math.log(2e-4),
+      nominal: 27,
+      significant: 5,
+      expected_by_chance: 0.0000321,
+      max_overlap: 0.5,
+    },
     ...{ total_overlap: 3, sparsification: 0.25, sparsification_expected: 0.375 },
   }],
   measures: { chains: [], pathMetric: { unknown: "not asked for" } },
@@ -60,21 +69,21 @@ describe("report of a model", () => {
   it("sets every count beside what chance gives", () => {
     const table = modelTables(report, TEST)[1]!;
     expect(table.title).toBe(
-      "Connections (beta null, p <= 0.00135, that is 3 sigma; significant: the same after bh over the connection)",
+      "Connections (rotation null, p <= 0.00135, that is 3 sigma; significant: the same after bh over the connection)",
     );
     expect(table.rows).toEqual([
-      ["layer0", "layer1", "direct (guessed)", "10000", "27", "13.5", "2", "5", "3.21e-5", "0.5"],
+      ["layer0", "layer1", "direct (guessed)", "2.0e-4", "10000", "27", "13.5", "2", "5", "3.21e-5", "0.5"],
     ]);
-    expect(table.header).toHaveLength(10);
-    expect(table.numeric.filter(Boolean)).toHaveLength(7);
+    expect(table.header).toHaveLength(11);
+    expect(table.numeric.filter(Boolean)).toHaveLength(8);
   });
 
   it("writes four digits, and nothing where there is nothing", () => {
     const [layers, , edges] = modelTables(report, TEST);
     expect(layers!.rows[0]).toEqual([
-      ...["0", "layer0", "linear", "8 x 4 x 1", "4", "3", "", "", "12.35", "", "none"],
+      ...["0", "layer0", "linear", "8 x 4 x 1", "4", "3", "", "", "1", "12.35", "", "none"],
     ]);
-    expect(layers!.rows[1]!.slice(5, 8)).toEqual(["0", "25 %", "37.5 %"]);
+    expect(layers!.rows[1]!.slice(5, 9)).toEqual(["0", "25 %", "37.5 %", ""]);
     expect(layers!.title).toBe("Layers (of all overlap 25 % lies between near-kernels, by chance 37.5 %)");
     expect(edges!.rows).toEqual([["layer0 #7", "layer1 #2", "0.9877", "6.36", "-10"]]);
   });
@@ -87,9 +96,9 @@ describe("report of a model", () => {
     expect(modelTables({ ...report, skipped: [] }, TEST)).toHaveLength(3);
   });
 
-  it("gives no ratio where nothing could be tested", () => {
-    const none = { ...report.connections[0]!, tests: 0, nominal: 0 };
+  it("gives no ratio, and no p of shared channels, where nothing could be tested", () => {
+    const none = { ...report.connections[0]!, shared_log_p: null, tests: 0, nominal: 0 };
     const row = modelTables({ ...report, connections: [none] }, TEST)[1]!.rows[0]!;
-    expect(row.slice(3, 7)).toEqual(["0", "0", "0", ""]);
+    expect(row.slice(3, 8)).toEqual(["", "0", "0", "0", ""]);
   });
 });

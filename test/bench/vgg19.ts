@@ -57,7 +57,7 @@ export async function spectralEdges(model: Model, workshop: OpenWorkshop): Promi
       svd(workshop, "svr"),
       overlap(workshop),
       significance(workshop, {
-        null: "beta",
+        null: "rotation",
         logAlpha: logSurvivalOfSigma(3),
         correction: "bh",
         over: "connection",

@@ -69,7 +69,7 @@ describe("a run config", () => {
       unfolding: "svr",
       batchNorm: "raw",
       normGain: "raw",
-      null: "beta",
+      null: "rotation",
       correction: "bh",
       correctionOver: "connection",
       weight: "overlap",

@@ -1,4 +1,4 @@
-/** Norms, ranks, near-kernels and sums of overlaps of weights whose spectra are known. */
+/** Norms, ranks, near-kernels, null neurons and sums of overlaps of weights whose spectra are known. */
 
 import { lastValueFrom } from "rxjs";
 import { describe, expect, it } from "vitest";
@@ -18,21 +18,18 @@ const model = openSynthetic(
   "known",
 );
 
-async function flowed(unfolding: Unfolding) {
+const known = (at: number) => withSpectrum(6, 6, SPECTRA[at]!, 10 * at).data;
+
+/** @param weight of each layer, `6 x 6` */
+async function flowed(unfolding: Unfolding, weight: (at: number) => Float64Array = known) {
   const workshop = await openWorkshop({ kernel: "reference" });
-  const known = {
-    ...model,
-    read: (name: string) => {
-      const at = Number(name[1]);
-      return Promise.resolve(withSpectrum(6, 6, SPECTRA[at]!, 10 * at).data);
-    },
-  };
+  const filled = { ...model, read: (name: string) => Promise.resolve(weight(Number(name[1]))) };
   try {
-    return await lastValueFrom(spectralGraph(known, {
+    return await lastValueFrom(spectralGraph(filled, {
       ...{ unfolding, weight: () => 1, measureModel, dominant: 1, nullControl: null, workshop, sinks: [] },
       test: {
         ...{
-          null: "beta",
+          null: "rotation",
           logAlpha: Math.log(0.01),
           correction: "bh",
           over: "connection",
@@ -59,6 +56,12 @@ describe.each(["svr", "cosvr"] as const)("layers of known spectra, in %s", (unfo
       expect(row["stable_rank"]).toBeCloseTo(squares / s[0]! ** 2, 12);
     });
     expect(layers.map((row) => row["near_kernels"])).toEqual([2, 0, 5]);
+    expect(layers.map((row) => row["null_neurons"])).toEqual([0, 0, 3]);
+  });
+
+  it("count no pair with a null neuron", async () => {
+    const { connections } = await flowed(unfolding);
+    expect(connections.map((row) => Number(row["tests"]))).toEqual([36, 18]);
   });
 
   it("have overlaps that add up to the number of neurons, and blocks of their near-kernels", async () => {
@@ -77,5 +80,29 @@ describe.each(["svr", "cosvr"] as const)("layers of known spectra, in %s", (unfo
         ...{ near_kernel_significant_expected: 0, sparsification: 0, sparsification_expected: 0 },
       });
     }
+  });
+
+  it("have no test, no edge and no p of shared channels where the middle one is zero", async () => {
+    const { layers, connections } = await flowed(
+      unfolding,
+      (at) => at === 1 ? new Float64Array(36) : known(at),
+    );
+    expect(layers.map((row) => row["null_neurons"])).toEqual([0, 6, 3]);
+    for (const row of connections) {
+      expect(row).toMatchObject({ nominal: 0, significant: 0, threshold: null, shared_log_p: null });
+      expect(Number(row["tests"])).toBe(0);
+    }
+  });
+
+  it("have no test at a side of which one channel lives: there is nothing to turn", async () => {
+    // The middle layer writes to channel 2 alone, and reads channel 2 alone.
+    const single = (of: (row: number, column: number) => number) => (at: number) =>
+      at === 1 ? Float64Array.from({ length: 36 }, (_, i) => of(Math.floor(i / 6), i % 6)) : known(at);
+    const tests = async (weight: (at: number) => Float64Array) =>
+      (await flowed(unfolding, weight)).connections.map((row) => Number(row["tests"]));
+    // In `svr` the source's output channels are turned, in `cosvr` the target's input channels.
+    const [row, column] = [single((r, c) => r === 2 ? c + 1 : 0), single((r, c) => c === 2 ? r + 1 : 0)];
+    expect(await tests(row)).toEqual(unfolding === "svr" ? [6, 0] : [6, 3]);
+    expect(await tests(column)).toEqual(unfolding === "svr" ? [6, 3] : [0, 3]);
   });
 });

@@ -69,7 +69,7 @@ async function prepared(
   const settings: PipelineSettings = {
     unfolding: "svr",
     test: {
-      null: "beta",
+      null: "rotation",
       logAlpha: logSurvivalOfSigma(3),
       correction: "bh",
       over,

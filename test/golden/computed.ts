@@ -12,13 +12,15 @@ import type { Model } from "../../src/model/ports.ts";
 import type { Spectrum } from "../../src/model/spectrum.ts";
 import { layerGraph } from "../../src/stages/layers.ts";
 import { overlapBlocks } from "../../src/stages/overlap.ts";
-import { isDirect, type OverlapGeometry, overlapGeometry } from "../../src/stages/overlap-geometry.ts";
-import { candidateCollector, type TestSettings } from "../../src/stages/candidates.ts";
+import { type OverlapGeometry, overlapGeometry } from "../../src/stages/overlap-geometry.ts";
+import type { TestSettings } from "../../src/stages/candidates.ts";
+import { commonNulls, expectedOverlaps } from "../../src/stages/pair-null.ts";
 import { chosen, decide, type Verdicts } from "../../src/stages/significance.ts";
 import { spectrum } from "../../src/stages/svd.ts";
 import { unfold } from "../../src/stages/unfold.ts";
 import { logSurvivalOfSigma } from "../../src/stats/normal.ts";
 import type { NullName } from "../../src/stats/null-distribution.ts";
+import { collectorOf } from "../support/collector.ts";
 import { type GoldenCase, modelOf } from "./cases.ts";
 
 /** Small enough that the larger overlap matrices come in several blocks. */
@@ -99,7 +101,6 @@ async function connected(
     connection,
     unfolding: source.unfolding,
     ...geometry,
-    direct: isDirect(connection, source.layer, target.layer),
     targetNearKernel: new Uint8Array(geometry.targets),
     sourceNearKernel: new Uint8Array(geometry.sources),
   });
@@ -112,16 +113,17 @@ async function connected(
   const tests = (["chi2", "beta"] as const).flatMap((name) =>
     [3, 5].map((sigma) => {
       const with_ = settings(name, sigma);
-      return { name: testName(name, sigma), with_, collector: candidateCollector(geometry, with_) };
+      return { name: testName(name, sigma), with_, collector: collectorOf(geometry, with_) };
     })
   );
   const top100: TestSettings = { ...settings("chi2", 3), edges: { top: 100 } };
-  const topCollector = candidateCollector(geometry, top100);
+  const topCollector = collectorOf(geometry, top100);
+  const nulls = commonNulls("chi2", geometry, 0);
   for await (
     const block of overlapBlocks(connection, source, target, kernel, BLOCK_BYTES)
   ) {
     overlap.set(block.overlap, block.first * geometry.sources);
-    measurer.block(block.rows, block.overlap);
+    measurer.block(block.rows, block.overlap, expectedOverlaps(nulls, block));
     topCollector.add(block);
     for (const { collector } of tests) collector.add(block);
   }
@@ -134,7 +136,7 @@ async function connected(
     connection,
     geometry,
     overlap,
-    measures: measurer.finish(),
+    measures: measurer.finish(null),
     verdicts: new Map(
       tests.map(({ name, with_, collector }) => [name, decide([collector.finish()], with_)[0]!]),
     ),

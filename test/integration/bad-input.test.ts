@@ -213,7 +213,7 @@ describe("bad input", () => {
     ["models: good.safetensors\nsigma: 3\nalpha: 0.01\n", /run\.yaml:3:8: alpha: .*sigma or alpha, not both/],
     [
       "models: good.safetensors\nnull: chi3\n",
-      /run\.yaml:2:7: null: found "chi3", required one of beta, chi2/,
+      /run\.yaml:2:7: null: found "chi3", required one of rotation, beta, chi2/,
     ],
     ["models: good.safetensors\nmemory: lots\n", /run\.yaml:2:9: memory: found "lots", required a size/],
     ["models: [\n", /run\.yaml:\d+:\d+: /],

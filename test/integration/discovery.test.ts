@@ -16,7 +16,7 @@ const ID = "vgg16s-wd";
 
 /** As the settings below test. */
 const TEST = {
-  ...{ null: "beta", alpha: 0.001, sigma: 3.09, correction: "bh", correction_over: "connection" },
+  ...{ null: "rotation", alpha: 0.001, sigma: 3.09, correction: "bh", correction_over: "connection" },
   ...{ unfolding: "svr", near_kernel: 0.1 },
 } as const;
 

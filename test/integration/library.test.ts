@@ -78,7 +78,7 @@ describe("from code", () => {
           svd(workshop, "svr"),
           overlap(workshop),
           significance(workshop, {
-            null: "beta",
+            null: "rotation",
             logAlpha: logSurvivalOfSigma(3),
             correction: "bh",
             over: "connection",

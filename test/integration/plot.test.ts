@@ -73,7 +73,7 @@ describe("svr plot", () => {
     expect(wellFormed(svg)).toEqual([]);
     expect(drawn(svg)).toBe(significant);
     expect(svg).toContain(
-      "p at most 0.00135 (3 sigma) under the beta null, corrected (bh) over the connection",
+      "p at most 0.00135 (3 sigma) under the rotation null, corrected (bh) over the connection",
     );
   });
 

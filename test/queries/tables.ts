@@ -62,7 +62,7 @@ export const SQL: Readonly<Record<string, string>> = {
     ORDER BY product DESC, a.source_layer, a.source_neuron, a.target_layer, a.target_neuron, b.target_layer, b.target_neuron, a.part, b.part
     LIMIT $limit`,
   "connections":
-    `SELECT k.name, l.name, part, via, tests, significant, expected_by_chance, max_overlap FROM connections c
+    `SELECT k.name, l.name, part, via, shared_log_p, tests, significant, expected_by_chance, max_overlap FROM connections c
     JOIN layers k ON k.model = c.model AND k.layer_index = source_layer
     JOIN layers l ON l.model = c.model AND l.layer_index = target_layer
     WHERE c.model = $model ORDER BY source_layer, target_layer, part`,
@@ -84,7 +84,7 @@ export const SQL: Readonly<Record<string, string>> = {
     FROM ends e JOIN layers l ON l.model = $model AND l.layer_index = e.layer
     JOIN neurons n ON n.model = $model AND n.layer_index = e.layer AND n.neuron = e.neuron
     GROUP BY l.name, e.layer, e.neuron ORDER BY degree DESC, e.layer, e.neuron LIMIT $limit`,
-  "orphans": `SELECT l.name, n.neuron, singular_value, relative, near_kernel
+  "orphans": `SELECT l.name, n.neuron, singular_value, relative, near_kernel, "null"
     FROM neurons n JOIN layers l USING (model, layer_index)
     WHERE model = $model AND (n.layer_index, n.neuron) NOT IN (
       SELECT (source_layer, source_neuron) FROM edges WHERE model = $model AND (significant OR NOT $significant)
@@ -135,7 +135,7 @@ export const SQL: Readonly<Record<string, string>> = {
     ORDER BY ${EDGE_ORDER} LIMIT $limit`,
   "subgraph-neurons":
     `SELECT concat_ws('/', n.folder, layer_index, neuron), l.name, layer_index, neuron, singular_value, relative, energy,
-      intensity, near_kernel
+      intensity, near_kernel, "null", "cluster"
     FROM neurons n JOIN layers l USING (model, layer_index)
     WHERE model = $model AND layer_index BETWEEN $first AND $last ORDER BY layer_index, neuron LIMIT $limit`,
   "chains": `WITH ${

@@ -55,6 +55,7 @@ describe("files", () => {
       ...[
         "config",
         "connectors",
+        "docs",
         "pipelines",
         "src",
         "test",
@@ -63,7 +64,7 @@ describe("files", () => {
         "package-lock.json",
         "tsconfig.json",
       ],
-      ...["vitest.config.ts", "README.md", "CONTRIBUTING.md", "DECISIONS.md", "CHANGELOG.md", "LICENSE"],
+      ...["vitest.config.ts", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE"],
     ];
     expect([...top].filter((name) => !name.startsWith(".") && !allowed.includes(name))).toEqual([]);
   });
@@ -172,8 +173,8 @@ describe("the package", () => {
     expect(VERSION).toBe((manifest as unknown as { version: string }).version);
   });
 
-  it("says in DECISIONS.md why each dependency was chosen", () => {
-    const text = read("DECISIONS.md");
+  it("says in docs/decisions why each dependency was chosen", () => {
+    const text = FILES.filter((path) => path.startsWith("docs/decisions/")).map(read).join("\n");
     expect(Object.keys(manifest["dependencies"] ?? {}).filter((name) => !text.includes(name))).toEqual([]);
   });
 

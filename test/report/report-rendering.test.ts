@@ -17,7 +17,7 @@ import { chainOf, connectionRow, layerRow, NO_MEASURES } from "../analysis/findi
 import { layerOf } from "../support/layer-fixture.ts";
 
 const TEST: TestReport = {
-  ...{ null: "beta", alpha: 0.001, sigma: 3.09, correction: "bh", correction_over: "connection" },
+  ...{ null: "rotation", alpha: 0.001, sigma: 3.09, correction: "bh", correction_over: "connection" },
   ...{ unfolding: "svr", near_kernel: 0.1 },
 };
 const EMBEDDED: Answering = { labelPrefix: "", tables: true };
@@ -112,13 +112,13 @@ describe("svr report", () => {
   it.each([
     [
       "cut",
-      '{"schema_version": 3, ',
+      '{"schema_version": 4, ',
       /cut.report\.json: found .*JSON.*, required the JSON that svr run writes/,
     ],
     ["empty", "", /report\.json: found/],
-    ["none", "null", /found schema_version undefined, required 3/],
-    ["old", '{"schema_version": 2}', /found schema_version 2, required 3; run the models again/],
-    ["bare", '{"schema_version": 3}', /at "run_id": /],
+    ["none", "null", /found schema_version undefined, required 4/],
+    ["old", '{"schema_version": 3}', /found schema_version 3, required 4; run the models again/],
+    ["bare", '{"schema_version": 4}', /at "run_id": /],
     [
       "changed",
       JSON.stringify({

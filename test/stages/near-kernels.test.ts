@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { nearKernels, nearKernelTests } from "../../src/stages/near-kernels.ts";
-import { candidateCollector, type TestSettings } from "../../src/stages/candidates.ts";
+import type { TestSettings } from "../../src/stages/candidates.ts";
 import { decide } from "../../src/stages/significance.ts";
+import { collectorOf, wholeGeometry } from "../support/collector.ts";
 import { gaussian } from "../support/layer-fixture.ts";
 
 describe("near-kernel neurons", () => {
@@ -18,11 +19,11 @@ const inBlock = (i: number, j: number) => near.source[j] === 1 && near.target[i]
 
 /** Overlaps of seven targets and five sources, row by row, and `rho` where it varies. */
 function collected(overlap: Float64Array, rho: Float64Array | null, settings: TestSettings) {
-  const geometry = {
+  const geometry = wholeGeometry({
     ...{ sharedChannels: 6, testedChannels: 6, otherChannels: 6, positions: 1 },
     ...{ unit: rho === null, targets: TARGETS, sources: SOURCES },
-  };
-  const collector = candidateCollector(geometry, settings, near);
+  });
+  const collector = collectorOf(geometry, settings, near);
   for (let first = 0; first < TARGETS; first += 3) {
     const rows = Math.min(3, TARGETS - first);
     const part = (values: Float64Array) => values.slice(first * SOURCES, (first + rows) * SOURCES);
@@ -85,12 +86,12 @@ describe("tests between near-kernels", () => {
 
   it("are none where nothing can be tested", () => {
     const settings: TestSettings = { null: "beta", logAlpha: Math.log(0.2), correction: "bh", edges: "all" };
-    const geometry = {
+    const geometry = wholeGeometry({
       ...{ sharedChannels: 1, testedChannels: 1, otherChannels: 1, positions: 1 },
       ...{ unit: true, targets: 2, sources: 2 },
-    };
+    });
     const both = { source: Uint8Array.of(1, 1), target: Uint8Array.of(1, 1) };
-    const collector = candidateCollector(geometry, settings, both);
+    const collector = collectorOf(geometry, settings, both);
     const ones = new Float64Array(4).fill(1);
     collector.add({ first: 0, rows: 2, overlap: ones, cosine: ones, rho: null });
     const candidates = collector.finish();

@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Kernel } from "../../src/kernels/kernel.ts";
 import type { LayerGraph } from "../../src/model/layer.ts";
-import { controlledEnds, controlPlan, haarFrames } from "../../src/stages/null-control.ts";
+import { random } from "../../src/model/random.ts";
+import type { Matrix } from "../../src/model/tensor.ts";
+import { controlPlan, haarRotation, turned, turnedEnd } from "../../src/stages/null-control.ts";
 import { logBetaSurvival } from "../../src/stats/special-functions.ts";
 import { criticalDistance, distanceFromUniform } from "../calibration/sampling-error.ts";
 import { KERNELS } from "../support/kernels.ts";
-import { connectionOf, gaussian, layerOf } from "../support/layer-fixture.ts";
+import { connectionOf, gaussian, layerOf, spectrumOf } from "../support/layer-fixture.ts";
 import { rowDot } from "../support/matrices.ts";
 
 /** Of the eight distances below together less than 1e-5. */
@@ -18,8 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => kernel.dispose());
 
-const frame = (seed: number, rows: number, cols: number) =>
-  haarFrames(new Int32Array(rows), cols, { seed, stream: "test" }, kernel);
+const rotation = (seed: number, n: number) => haarRotation(n, random(seed, "test"), kernel);
 
 /** The chance of a smaller entry of a uniform unit vector in `R^d`, sign and all: uniform where the vector is. */
 function chanceBelow(entry: number, d: number): number {
@@ -27,27 +28,27 @@ function chanceBelow(entry: number, d: number): number {
   return entry < 0 ? beyond : 1 - beyond;
 }
 
-describe("a Haar frame", () => {
-  it.each([[3, 5], [5, 5], [1, 4], [12, 200]])("has %d orthonormal rows in R^%d", async (rows, cols) => {
-    const found = await frame(5, rows, cols);
-    for (let i = 0; i < rows; i++) {
+describe("a Haar rotation", () => {
+  it.each([1, 2, 5, 60])("of %d channels is orthogonal", async (n) => {
+    const found = await rotation(5, n);
+    for (let i = 0; i < n; i++) {
       for (let j = 0; j <= i; j++) {
         expect(Math.abs(rowDot(found, i, found, j) - (i === j ? 1 : 0))).toBeLessThan(1e-13);
       }
     }
   });
 
-  it("is uniform: so is each row against any direction, the frame's own axes and others, first row or last", async () => {
-    const [rows, d] = [3, 5];
+  it("is uniform: so is each row against any direction, the axes and others, first row or last", async () => {
+    const d = 5;
     const normal = gaussian(3);
     const slanted = Array.from({ length: d }, normal);
     const norm = Math.hypot(...slanted);
     const directions = [[1, 0, 0, 0, 0], [0, 0, 0, 0, 1], slanted.map((x) => x / norm)];
-    const seen = Array.from({ length: rows * directions.length }, (): number[] => []);
+    const seen = Array.from({ length: d * directions.length }, (): number[] => []);
     const product: number[] = [];
     for (let seed = 0; seed < FRAMES; seed++) {
-      const { data } = await frame(seed, rows, d);
-      for (let row = 0; row < rows; row++) {
+      const { data } = await rotation(seed, d);
+      for (let row = 0; row < d; row++) {
         directions.forEach((w, at) => {
           const along = w.reduce((sum, x, c) => sum + x * data[row * d + c]!, 0);
           seen[row * directions.length + at]!.push(chanceBelow(along, d));
@@ -66,23 +67,51 @@ describe("a Haar frame", () => {
     expect(Math.abs(mean + 1 / (d * (d - 1) * (d + 2)))).toBeLessThan(5 * spread);
     expect(mean).toBeLessThan(-4 * spread);
   });
+});
 
-  it("is one per group, in the rows of its neurons; other groups, layers, sides and seeds have others", async () => {
-    const group = Int32Array.of(0, 1, 1, 0, 2, 1);
-    const found = await haarFrames(group, 3, { seed: 1, stream: "a" }, kernel);
-    for (let i = 0; i < 6; i++) {
-      for (let j = 0; j < i; j++) {
-        const cosine = Math.abs(rowDot(found, i, found, j));
-        if (group[i] === group[j]) expect(cosine).toBeLessThan(1e-14);
-        else expect(cosine).toBeGreaterThan(1e-6);
+describe("turned vectors", () => {
+  const at = { seed: 1, stream: "a" };
+
+  it("keep their inner products at every pair of positions, and so all singular values and profiles", async () => {
+    const spectrum = spectrumOf(layerOf(0, 6, 4, { positions: 3 }), "cosvr", 4, 7);
+    const found = await turned(spectrum, "left", at, kernel);
+    const inner = ({ data, cols }: Matrix, i: number, k: number, j: number, l: number) => {
+      let sum = 0;
+      for (let c = 0; c < 6; c++) sum += data[i * cols + 3 * c + k]! * data[j * cols + 3 * c + l]!;
+      return sum;
+    };
+    for (let i = 0; i < 4; i++) {
+      for (let j = 0; j < 4; j++) {
+        for (let k = 0; k < 3; k++) {
+          for (let l = 0; l < 3; l++) {
+            expect(inner(found, i, k, j, l)).toBeCloseTo(inner(spectrum.left, i, k, j, l), 12);
+          }
+        }
       }
     }
-    expect(await haarFrames(group, 3, { seed: 1, stream: "a" }, kernel)).toEqual(found);
-    expect(await haarFrames(group, 3, { seed: 2, stream: "a" }, kernel)).not.toEqual(found);
-    expect(await haarFrames(group, 3, { seed: 1, stream: "b" }, kernel)).not.toEqual(found);
-    // A group's frame does not depend on the others.
-    const alone = await haarFrames(Int32Array.of(1, 1, 1), 3, { seed: 1, stream: "a" }, kernel);
-    expect([...alone.data.subarray(0, 3)]).toEqual([...found.data.subarray(3, 6)]);
+    expect(found).not.toEqual(spectrum.left);
+    expect(spectrum.left.data).toEqual(
+      spectrumOf(layerOf(0, 6, 4, { positions: 3 }), "cosvr", 4, 7).left.data,
+    );
+  });
+
+  it("depend on the seed, the stream and the group only", async () => {
+    const spectrum = spectrumOf(layerOf(0, 6, 6, { groups: 3 }), "svr", 6, 7);
+    const found = await turned(spectrum, "left", at, kernel);
+    expect(await turned(spectrum, "left", at, kernel)).toEqual(found);
+    expect(await turned(spectrum, "left", { ...at, seed: 2 }, kernel)).not.toEqual(found);
+    expect(await turned(spectrum, "left", { ...at, stream: "b" }, kernel)).not.toEqual(found);
+    // Neurons 0 and 3 are of group 0: their cosine stays.
+    expect(rowDot(found, 0, found, 3)).toBeCloseTo(rowDot(spectrum.left, 0, spectrum.left, 3), 12);
+  });
+
+  it("stay on the channels that are alive", async () => {
+    const layer = layerOf(0, 5, 5);
+    const spectrum = spectrumOf(layer, "svr", 3, 9);
+    for (let j = 0; j < 3; j++) spectrum.left.data[j * 5 + 2] = 0;
+    const found = await turned(spectrum, "left", at, kernel);
+    for (let j = 0; j < 3; j++) expect(found.data[j * 5 + 2]).toBe(0);
+    expect(rowDot(found, 0, found, 1)).toBeCloseTo(rowDot(spectrum.left, 0, spectrum.left, 1), 12);
   });
 });
 
@@ -97,33 +126,24 @@ const GRAPH: LayerGraph = {
 };
 
 describe("the plan of a control", () => {
-  it("takes random vectors where the tested ones are, and on both sides where these lie on single channels", () => {
+  it("turns the output channels of the source, or the target's input channels behind a depthwise layer", () => {
     const ends = (unfolding: "svr" | "cosvr") =>
-      GRAPH.connections.map((connection) => controlledEnds(connection, GRAPH, unfolding));
-    expect(ends("svr")).toEqual([
-      { source: true, target: true },
-      { source: false, target: true },
-      { source: false, target: true },
-      { source: false, target: true },
-    ]);
-    expect(ends("cosvr")).toEqual([
-      { source: true, target: false },
-      { source: true, target: true },
-      { source: true, target: false },
-      { source: true, target: false },
-    ]);
+      GRAPH.connections.map((connection) => turnedEnd(connection, GRAPH, unfolding));
+    expect(ends("svr")).toEqual(["source", "target", "source", "source"]);
+    // The mirror image: the target's input channels, or the source's output channels before a depthwise layer.
+    expect(ends("cosvr")).toEqual(["source", "target", "target", "target"]);
   });
 
-  it("counts the uses of a layer's own vectors and of its random ones; a loop uses each once", () => {
+  it("counts the uses of a layer's own vectors and of its turned ones; a loop uses each once", () => {
     expect(GRAPH.layers.map((layer) => controlPlan(layer, GRAPH, "svr"))).toEqual([
-      { left: true, right: false, randomUses: 1, ownUses: 1 },
-      { left: false, right: true, randomUses: 1, ownUses: 1 },
-      { left: false, right: true, randomUses: 3, ownUses: 1 },
+      { left: true, right: false, turnedUses: 2, ownUses: 0 },
+      { left: false, right: false, turnedUses: 0, ownUses: 2 },
+      { left: true, right: true, turnedUses: 2, ownUses: 2 },
     ]);
     expect(GRAPH.layers.map((layer) => controlPlan(layer, GRAPH, "cosvr"))).toEqual([
-      { left: true, right: false, randomUses: 2, ownUses: 0 },
-      { left: true, right: false, randomUses: 1, ownUses: 1 },
-      { left: true, right: true, randomUses: 2, ownUses: 2 },
+      { left: true, right: false, turnedUses: 1, ownUses: 1 },
+      { left: false, right: false, turnedUses: 0, ownUses: 2 },
+      { left: false, right: true, turnedUses: 3, ownUses: 1 },
     ]);
   });
 });

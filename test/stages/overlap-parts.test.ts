@@ -9,9 +9,15 @@ import { overlapBlocks } from "../../src/stages/overlap.ts";
 import { overlapGeometry } from "../../src/stages/overlap-geometry.ts";
 import { seeOverlaps } from "../../src/stages/overlap-parts.ts";
 import { candidateCollector, type TestSettings } from "../../src/stages/candidates.ts";
+import { expectedOverlaps, pairNulls } from "../../src/stages/pair-null.ts";
 import { connectionOf, gaussian, layerOf, spectrumOf } from "../support/layer-fixture.ts";
 
-const TEST: TestSettings = { null: "beta", logAlpha: Math.log(0.02), correction: "bh", edges: "significant" };
+const TEST: TestSettings = {
+  null: "rotation",
+  logAlpha: Math.log(0.02),
+  correction: "bh",
+  edges: "significant",
+};
 
 /** More target neurons than one part has rows; flags for some near-kernels. */
 function question(unfolding: Unfolding, groups: number, positions: number) {
@@ -33,26 +39,32 @@ function question(unfolding: Unfolding, groups: number, positions: number) {
 async function whole(asked: ReturnType<typeof question>, vectors: readonly Float64Array[], kernel: Kernel) {
   const { connection, source, target, near, test } = asked;
   const geometry = overlapGeometry(connection, source, target);
-  const collector = candidateCollector(geometry, test, near);
+  const nulls = pairNulls(test.null, connection, source, target, geometry, test.logAlpha);
+  const none = {
+    ...{ sourceNull: source.nullNeurons, targetNull: target.nullNeurons },
+    ...{ sourceClustered: source.clustered, targetClustered: target.clustered },
+  };
+  const collector = candidateCollector(geometry, test, nulls, { ...near, ...none });
   const measurer = measureOverlap({
     ...geometry,
-    ...{ connection, unfolding: source.unfolding, direct: false },
+    ...{ connection, unfolding: source.unfolding },
     sourceNearKernel: near.source,
     targetNearKernel: near.target,
   });
   const products = vectors.map(() => new Float64Array(geometry.targets));
   for await (
-    const { first, rows, overlap, cosine, rho } of overlapBlocks(connection, source, target, kernel)
+    const block of overlapBlocks(connection, source, target, kernel)
   ) {
-    collector.add({ first, rows, overlap, cosine, rho });
-    measurer.block(rows, overlap, rho);
+    const { first, rows, overlap } = block;
+    collector.add(block);
+    measurer.block(rows, overlap, expectedOverlaps(nulls, block));
     vectors.forEach((vector, at) => {
       for (let i = 0; i < rows; i++) {
         products[at]![first + i] = vector.reduce((sum, x, j) => sum + x * overlap[i * vector.length + j]!, 0);
       }
     });
   }
-  return { candidates: collector.finish(), measures: measurer.finish(), products };
+  return { candidates: collector.finish(), measures: measurer.finish(null), products };
 }
 
 describe("overlaps seen in parts", () => {

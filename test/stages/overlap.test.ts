@@ -177,8 +177,11 @@ describe("overlap", () => {
       sharedChannels: 8,
       testedChannels: 12,
       otherChannels: 8,
+      turnedChannels: 8,
+      live: new Uint8Array(8).fill(1),
       positions: 3,
       unit: true,
+      direct: false,
       targets: 6,
       sources: 4,
     });

@@ -5,7 +5,6 @@ import { logSurvivalOfSigma } from "../../src/stats/normal.ts";
 import { adjust, type Correction } from "../../src/stats/multiple-testing.ts";
 import type { OverlapGeometry } from "../../src/stages/overlap-geometry.ts";
 import {
-  candidateCollector,
   candidatesAgain,
   type EdgeChoice,
   joinedCandidates,
@@ -13,22 +12,15 @@ import {
   type TestSettings,
 } from "../../src/stages/candidates.ts";
 import { chosen, decide, sigmas } from "../../src/stages/significance.ts";
+import { collectorOf, wholeGeometry } from "../support/collector.ts";
 import { gaussian } from "../support/layer-fixture.ts";
 
 const ALPHA3 = logSurvivalOfSigma(3);
 const CORRECTIONS: readonly Correction[] = ["none", "bonferroni", "holm", "bh", "by"];
 
 function geometryOf(more: Partial<OverlapGeometry> = {}): OverlapGeometry {
-  return {
-    sharedChannels: 16,
-    testedChannels: 16,
-    otherChannels: 16,
-    positions: 1,
-    unit: true,
-    targets: 20,
-    sources: 30,
-    ...more,
-  };
+  const sizes = { sharedChannels: 16, testedChannels: 16, otherChannels: 16, positions: 1 };
+  return wholeGeometry({ ...sizes, unit: true, targets: 20, sources: 30, ...more });
 }
 
 /** Null overlaps with a few strong ones, squares of normalized normals as for z = 1. */
@@ -53,7 +45,7 @@ function collect(
   settings: TestSettings,
   rho: Float64Array | null = null,
 ) {
-  const collector = candidateCollector(geometry, settings);
+  const collector = collectorOf(geometry, settings);
   const half = Math.floor(geometry.targets / 2);
   for (const [first, rows] of [[0, half], [half, geometry.targets - half]] as const) {
     const part = (of: Float64Array) => of.slice(first * geometry.sources, (first + rows) * geometry.sources);
@@ -226,12 +218,12 @@ describe("the memory of candidates", () => {
   it("of several parts is given back once they are joined, that of one part goes on", () => {
     const [one, other] = [found(1), found(2)];
     const expected = [...one.logP, ...other.logP];
-    expect([...joinedCandidates([one, other], geometry, settings).logP]).toEqual(expected);
+    expect([...joinedCandidates([one, other], geometry).logP]).toEqual(expected);
     for (const { logP, overlap, cosine, sourceNeuron, targetNeuron } of [one, other]) {
       for (const each of [logP, overlap, cosine!, sourceNeuron, targetNeuron]) expect(each).toHaveLength(0);
     }
     const alone = found(3);
-    expect(joinedCandidates([alone], geometry, settings).logP).toBe(alone.logP);
+    expect(joinedCandidates([alone], geometry).logP).toBe(alone.logP);
   });
 
   it("that was given back is refused, and not taken for that of none", () => {

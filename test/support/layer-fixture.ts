@@ -70,6 +70,8 @@ export function spectrumOf(layer: Layer, unfolding: Unfolding, neurons: number, 
     singularValues: Float64Array.from({ length: neurons }, (_, j) => neurons - j),
     right: rows(n),
     group: Int32Array.from({ length: neurons }, (_, j) => j % layer.groups),
+    nullNeurons: new Uint8Array(neurons),
+    clustered: new Uint8Array(neurons),
   };
 }
 

@@ -4,12 +4,12 @@ import { measureModel } from "../../src/analysis/model-measures.ts";
 import { measureOverlap } from "../../src/analysis/overlap-measures.ts";
 import type { PipelineSettings } from "../../src/flow/pipeline.ts";
 
-/** Significant edges by the exact null at a level, adjusted by `bh` over each connection; one chain; nothing is written. */
+/** Significant edges by the rotation null at a level, adjusted by `bh` over each connection; one chain; nothing is written. */
 export function pipelineSettings(workshop: PipelineSettings["workshop"], logAlpha: number): PipelineSettings {
   return {
     unfolding: "svr",
     test: {
-      null: "beta",
+      null: "rotation",
       logAlpha,
       correction: "bh",
       over: "connection",

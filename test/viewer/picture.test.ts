@@ -1,6 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { env } from "node:process";
 import { beforeAll, describe, expect, it } from "vitest";
+import { pValueMeaning } from "../../src/model/p-value.ts";
 import { EDGE_CLASSES, edgeStyle, INTENSITY_OPACITIES } from "../../src/viewer/palette.ts";
 import { drawPicture } from "../../src/viewer/picture.ts";
 import type { PictureData, PictureSettings } from "../../src/viewer/picture-data.ts";
@@ -80,6 +81,21 @@ describe("the picture", () => {
     // The one that passes over a layer rises above both of its ends.
     expect(over.rise).toBeLessThan(Math.min(over.y1, over.y2));
   });
+});
+
+describe("the lines above it", () => {
+  it.each(["rotation", "beta", "chi2", "none of ours"])(
+    "say what p means under a null named %s",
+    async (name) => {
+      const svg = drawPicture({ ...await plain(), test: { ...TEST, null: name } }, LINEAR);
+      const [words] = texts(svg).join(" ").match(/significant: .*(?= dominant connection:)/)!;
+      expect(words).toBe(
+        `significant: p at most 0.00135 (3 sigma) under the ${name} null, corrected (bh) over the connection; ${
+          pValueMeaning(name).short
+        }`,
+      );
+    },
+  );
 });
 
 describe("edges", () => {

@@ -80,7 +80,7 @@ export function chainOf(stops: readonly (readonly [layer: number, neuron: number
 
 /** The usual test. */
 export const TEST: PicturedTest = {
-  null: "beta",
+  null: "rotation",
   alpha: 0.00135,
   sigma: 3,
   correction: "bh",

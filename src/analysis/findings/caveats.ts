@@ -2,9 +2,20 @@
 
 import type { ConnectionFacts, ModelFacts } from "./facts.ts";
 
-/** What a p-value says, short enough to stand beside each. */
-export const P_CAVEAT =
-  "p: how surprising this is if singular vectors pointed in random directions; trained weights are not random";
+/**
+ * A title that says at its beginning what it rests on: connections that are guessed.
+ *
+ * @param connections those that the finding speaks of
+ */
+export function doubted(title: string, connections: readonly ConnectionFacts[]): string {
+  const guessed = connections.filter(({ evidence }) => evidence === "guessed").length;
+  if (guessed === 0) return title;
+  const all = connections.length;
+  const rest = title.charAt(0).toLowerCase() + title.slice(1);
+  return guessed === all
+    ? `On a guessed topology: ${rest}`
+    : `On a topology of which ${guessed} of ${all} connections are guessed: ${rest}`;
+}
 
 /** Connections with fewer channels than this are named as small. */
 const FEW_CHANNELS = 16;

@@ -1,8 +1,9 @@
 /** Finding: a chain of edges through many layers that is more than chance, the dominant connection. */
 
 import type { Chain, ModelMeasures } from "../../model/measures.ts";
+import { pValueMeaning } from "../../model/p-value.ts";
 import { type Asking, queries } from "./asking.ts";
-import { P_CAVEAT } from "./caveats.ts";
+import { doubted } from "./caveats.ts";
 import type { ConnectionFacts, ModelFacts } from "./facts.ts";
 import { type Cell, type Finding, type FindingNumber, NO_CONTROL, type Query } from "./finding.ts";
 import { counted, decimal, pText, shortened } from "./words.ts";
@@ -44,20 +45,22 @@ function finding(facts: ModelFacts, chain: Chain, at: number): Finding {
   const overlaps = edges.map(({ overlap }) => overlap);
   const chances = edges.map((edge) => chanceOf(facts, edge)).filter((chance) => chance !== null);
   const neurons = [first.sourceNeuron, ...edges.map(({ targetNeuron }) => targetNeuron)];
-  const vias = new Set(edges.map((edge) => connectionOf(facts, edge)?.via ?? ""));
+  const connections = edges.flatMap((edge) => connectionOf(facts, edge) ?? []);
+  const vias = new Set(connections.map(({ via }) => via));
   return {
     kind: "dominant-connection",
-    title: `${
-      at === 0 ? "The dominant connection" : `The dominant connection number ${at + 1}`
-    } runs through ${counted(edges.length + 1, "layer")}, from ${said(first.sourceLayer)} to ${
-      said(last.targetLayer)
-    }, along ${
-      neurons.every((neuron) => neuron === neurons[0])
-        ? `neuron ${neurons[0]} of each`
-        : `neurons ${inShort(neurons)}`
-    }: overlaps ${range(overlaps)}${
-      chances.length > 0 ? ` where chance gives ${range(chances)}` : ""
-    }; joint p = ${pText(chain.logP)} after correction over all chains.`,
+    title: doubted(
+      `${at === 0 ? "The dominant connection" : `The dominant connection number ${at + 1}`} runs through ${
+        counted(edges.length + 1, "layer")
+      }, from ${said(first.sourceLayer)} to ${said(last.targetLayer)}, along ${
+        neurons.every((neuron) => neuron === neurons[0])
+          ? `neuron ${neurons[0]} of each`
+          : `neurons ${inShort(neurons)}`
+      }: overlaps ${range(overlaps)}${
+        chances.length > 0 ? ` where chance gives ${range(chances)}` : ""
+      }; joint p = ${pText(chain.logP)} after correction over all chains.`,
+      connections,
+    ),
     surprise: chain.logP,
     numbers: numbersOf(facts, chain, at),
     queries: whole(facts.asking, chain),
@@ -90,8 +93,9 @@ function finding(facts: ModelFacts, chain: Chain, at: number): Finding {
     },
     null_control: controlInWords(facts),
     caveats: [
-      P_CAVEAT,
-      "the edges of a chain are tested one by one; their p-values are independent only where no two of them share a tested vector",
+      pValueMeaning(facts.test.null).short,
+      "the edges of a chain are tested one by one; their p-values are independent only where no two of them share a vector that is random under " +
+      "the null",
       ...[...vias].some((via) => via === "attention-head" || via === "split" || via === "concat")
         ? ["by_chance is 1/n; where only a part of the channels is carried on, chance gives less"]
         : [],
@@ -107,7 +111,7 @@ function controlInWords(facts: ModelFacts): string {
   const found = measures.chains.filter((chain) => isMore(chain, facts)).length;
   return `${found === 0 ? "none" : found} at alpha ${
     decimal(facts.test.alpha)
-  } in the same model with random vectors: ${bestInWords(measures)}`;
+  } in the same model with its channels turned at random: ${bestInWords(measures)}`;
 }
 
 function numbersOf(facts: ModelFacts, chain: Chain, at: number): FindingNumber[] {

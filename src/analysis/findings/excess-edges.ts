@@ -1,8 +1,9 @@
 /** Finding: connections between deep layers hold more edges than chance gives, or fewer. */
 
 import { logBinomialTwoSided } from "../../stats/binomial.ts";
+import { pValueMeaning } from "../../model/p-value.ts";
 import { float } from "./asking.ts";
-import { P_CAVEAT, smallCaveat } from "./caveats.ts";
+import { doubted, smallCaveat } from "./caveats.ts";
 import { type ConnectionFacts, type Measured, type ModelFacts, scopeOf, total } from "./facts.ts";
 import { type Finding, NO_CONTROL } from "./finding.ts";
 import { type Figure, overScope, perConnection, sumOf } from "./scope.ts";
@@ -35,11 +36,14 @@ export function excessEdges(facts: ModelFacts): Finding[] {
   const control = facts.control === null ? null : excessRatio(facts, facts.control);
   return [{
     kind: "excess-edges",
-    title: `The ${counted(connections.length, "connection")} ${where} hold${
-      connections.length === 1 ? "s" : ""
-    } ${decimal(ratio)} times the edges expected by chance: ${edges} of ${tests} pairs have p <= ${
-      decimal(alpha)
-    }, where chance gives ${decimal(alpha * tests)} (as a binomial count, p = ${pText(logP)}).`,
+    title: doubted(
+      `The ${counted(connections.length, "connection")} ${where} hold${connections.length === 1 ? "s" : ""} ${
+        decimal(ratio)
+      } times the edges expected by chance: ${edges} of ${tests} pairs have p <= ${
+        decimal(alpha)
+      }, where chance gives ${decimal(alpha * tests)} (as a binomial count, p = ${pText(logP)}).`,
+      connections,
+    ),
     surprise: logP,
     numbers: [
       ...numbers,
@@ -53,7 +57,12 @@ export function excessEdges(facts: ModelFacts): Finding[] {
     queries,
     table: perConnection(facts, "Edges per connection", figures),
     null_control: control === null ? NO_CONTROL : `${decimal(control)} times the edges expected by chance`,
-    caveats: [P_CAVEAT, DEPENDENT, ...smallCaveat(facts, connections), ...facts.caveats],
+    caveats: [
+      pValueMeaning(facts.test.null).short,
+      DEPENDENT,
+      ...smallCaveat(facts, connections),
+      ...facts.caveats,
+    ],
   }];
 }
 

@@ -25,6 +25,8 @@ export interface LayerFacts {
   readonly kind: string;
   readonly neurons: number;
   readonly nearKernels: number;
+  /** Those without a direction. */
+  readonly nullNeurons: number;
   readonly spectralNorm: number;
   /** Null for a layer of zeros. */
   readonly stableRank: number | null;
@@ -38,6 +40,8 @@ export interface ConnectionFacts {
   readonly part: number;
   readonly via: string;
   readonly evidence: string;
+  /** The layer whose vectors are random under the null. */
+  readonly random: number;
   readonly testedChannels: number;
   readonly positions: number;
   readonly tests: number;
@@ -94,7 +98,8 @@ export interface FactSources {
 
 /** The facts of a model. */
 export function modelFacts(sources: FactSources): ModelFacts {
-  const connections = sources.connections.map(connectionFacts);
+  const facts = (row: Row) => connectionFacts(row, sources);
+  const connections = sources.connections.map(facts);
   const depth = depths(sources.layers.length, connections);
   const layers = sources.layers.flatMap((row) => layerFacts(row, depth));
   const { control } = sources;
@@ -109,7 +114,7 @@ export function modelFacts(sources: FactSources): ModelFacts {
     measures: sources.measures,
     control: control === null
       ? null
-      : { connections: control.connections.map(connectionFacts), measures: control.measures },
+      : { connections: control.connections.map(facts), measures: control.measures },
     caveats: generalCaveats(sources, connections),
   };
 }
@@ -167,14 +172,28 @@ function layerFacts(row: Row, depth: readonly number[]): LayerFacts[] {
     kind: String(row["kind"]),
     neurons: number(row, "rank"),
     nearKernels: number(row, "near_kernels"),
+    nullNeurons: number(row, "null_neurons"),
     spectralNorm: number(row, "spectral_norm"),
     stableRank: orNull(row, "stable_rank"),
     depth: depth[index] ?? 0,
   }];
 }
 
-function connectionFacts(row: Row): ConnectionFacts {
+/** The rotation null turns the source's channels (in `cosvr` the target's), the others' where these are single. The other nulls: the other one's. */
+function randomLayer(row: Row, { test, layers }: Pick<FactSources, "test" | "layers">): number {
+  const [source, target] = [number(row, "source_layer"), number(row, "target_layer")];
+  const [first, second] = (test.null === "rotation") === (test.unfolding === "svr")
+    ? [source, target]
+    : [target, source];
+  if (test.null !== "rotation") return first;
+  const layer = layers.find((each) => each["layer_index"] === first);
+  const channels = number(layer ?? {}, first === source ? "out_channels" : "in_channels");
+  return channels > number(layer ?? {}, "groups") ? first : second;
+}
+
+function connectionFacts(row: Row, sources: Pick<FactSources, "test" | "layers">): ConnectionFacts {
   return {
+    random: randomLayer(row, sources),
     source: number(row, "source_layer"),
     target: number(row, "target_layer"),
     part: number(row, "part"),

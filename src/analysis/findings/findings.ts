@@ -7,6 +7,7 @@ import { type Finding, ranked } from "./finding.ts";
 import { nearKernelBlock } from "./near-kernel-block.ts";
 import { nearKernels } from "./near-kernels.ts";
 import { outlyingLayers } from "./outlying-layers.ts";
+import { counted, shortened } from "./words.ts";
 
 /** What stands out in a model, the most surprising first. Depends on the model alone, so that reports can be kept and merged. */
 export function findings(facts: ModelFacts): Finding[] {
@@ -16,5 +17,22 @@ export function findings(facts: ModelFacts): Finding[] {
 
 /** What was looked for and is not there, one sentence each. */
 export function remarks(facts: ModelFacts): string[] {
-  return noDominantConnection(facts);
+  return [...noDominantConnection(facts), ...layersOfZeros(facts)];
 }
+
+/** Layers all of whose neurons are null: they are in the graph, and nothing can be said of their directions. */
+function layersOfZeros({ layers }: ModelFacts): string[] {
+  const zeros = layers.filter(({ neurons, nullNeurons }) => nullNeurons === neurons);
+  if (zeros.length === 0) return [];
+  const named = zeros.slice(0, MOST_NAMED).map(({ name }) => shortened(name)).join(", ");
+  const more = zeros.length > MOST_NAMED ? " and others" : "";
+  return [
+    `${counted(zeros.length, "layer")} ${
+      zeros.length === 1 ? "is" : "are"
+    } zero (${named}${more}): none of the ${
+      zeros.reduce((sum, { neurons }) => sum + neurons, 0)
+    } neurons there has a direction, and no edge ends at them.`,
+  ];
+}
+
+const MOST_NAMED = 5;

@@ -2,12 +2,13 @@
 
 import { logBinomialTwoSided } from "../../stats/binomial.ts";
 import { logGammaSurvival } from "../../stats/special-functions.ts";
+import { pValueMeaning } from "../../model/p-value.ts";
 import { float } from "./asking.ts";
-import { P_CAVEAT, smallCaveat } from "./caveats.ts";
+import { doubted, smallCaveat } from "./caveats.ts";
 import { type ConnectionFacts, type Measured, type ModelFacts, scopeOf, total, totalKnown } from "./facts.ts";
 import { type Finding, NO_CONTROL } from "./finding.ts";
 import { type Figure, overScope, perConnection, sumOf } from "./scope.ts";
-import { decimal } from "./words.ts";
+import { counted, decimal } from "./words.ts";
 
 /** What lies between near-kernels, against chance; null where it cannot be said. */
 export interface BlockRatios {
@@ -44,7 +45,10 @@ export function nearKernelBlock(facts: ModelFacts): Finding[] {
   const where = deep ? "of deep layers" : "of connected layers";
   return [{
     kind: "near-kernel-block",
-    title: title(where, found, edges, energy),
+    title: doubted(
+      title(where, found, edges, energy, isSparsified(facts, { edges, energy }, mine)),
+      connections,
+    ),
     // The smaller of two p, after Bonferroni.
     surprise: Math.min(0, Math.LN2 + Math.min(mine.count, mine.energy ?? 0)),
     numbers: [
@@ -74,7 +78,7 @@ export function nearKernelBlock(facts: ModelFacts): Finding[] {
         decimal(control.energy)
       } times the overlap expected by chance`,
     caveats: [
-      P_CAVEAT,
+      pValueMeaning(facts.test.null).short,
       "which neurons are near-kernels is set by the singular values, which are the model's own",
       ...smallCaveat(
         facts,
@@ -85,14 +89,25 @@ export function nearKernelBlock(facts: ModelFacts): Finding[] {
   }];
 }
 
-function title(where: string, found: number, edges: number, energy: number): string {
-  const counted = `${found} edges, ${decimal(edges)} times what chance gives`;
+/** Sparsification is more edges and less overlap than chance gives, each of them by itself more than chance. */
+function isSparsified(
+  { logAlpha }: Pick<ModelFacts, "logAlpha">,
+  { edges, energy }: { readonly edges: number; readonly energy: number },
+  p: { readonly count: number; readonly energy: number | null },
+): boolean {
+  return edges > 1 && energy < 1 && p.count <= logAlpha && p.energy !== null && p.energy <= logAlpha;
+}
+
+function title(where: string, found: number, edges: number, energy: number, sparsified: boolean): string {
+  const count = `lie${found === 1 ? "s" : ""} ${counted(found, "edge")}, ${
+    decimal(edges)
+  } times what chance gives`;
   const overlap = `${decimal(energy)} times what chance gives`;
-  if (edges > 1 && energy < 1) {
-    return `Spontaneous sparsification: between near-kernels ${where} lie ${counted}, while their total overlap is only ${overlap}.`;
+  if (sparsified) {
+    return `Spontaneous sparsification: between near-kernels ${where} ${count}, while their total overlap is only ${overlap}.`;
   }
-  const opposite = edges < 1 && energy > 1;
-  return `Between near-kernels ${where} lie ${counted}${
+  const opposite = (edges - 1) * (energy - 1) < 0;
+  return `Between near-kernels ${where} ${count}${
     opposite ? ", while" : ";"
   } their total overlap is ${overlap}.`;
 }
@@ -110,13 +125,13 @@ function logPs(
   );
   const tails = connections.flatMap((each) => {
     const logP = energy < 1 ? each.energyLogPLow : each.energyLogP;
-    return logP === null ? [] : [{ logP, layer: test.unfolding === "svr" ? each.target : each.source }];
+    return logP === null ? [] : [{ logP, layer: each.random }];
   });
   const side = energy < 1 ? "log_p_less_energy" : "log_p_more_energy";
   if (tails.length === 0) {
     return { count, energy: null, how: "no connection's block has a null distribution" };
   }
-  // Connections whose tested vectors belong to different layers are independent under the null.
+  // Connections whose random vectors belong to different layers are independent under the null.
   if (new Set(tails.map(({ layer }) => layer)).size === tails.length) {
     const sum = tails.reduce((all, { logP }) => all + logP, 0);
     return {

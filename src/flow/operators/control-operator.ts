@@ -24,10 +24,10 @@ export function nullControl(
   return concatMap(async (job): Promise<SpectrumJob> => {
     const { layer, graph, model, spectrum } = job;
     if ("skipped" in spectrum) return job;
-    const plan = controlPlan(layer, graph);
+    const plan = controlPlan(layer, graph, unfolding);
     if (plan.turnedUses === 0) {
       store.useMore(spectrum, plan.ownUses);
-      return { ...job, control: { turned: null } };
+      return { ...job, control: { unfolding, turned: null } };
     }
     // Once more than its connections do: for the turning itself.
     store.useMore(spectrum, plan.ownUses + 1);
@@ -45,6 +45,6 @@ export function nullControl(
       `the null control of layer ${layer.name}`,
       options,
     );
-    return { ...job, control: { turned: store.put(control, grant, plan.turnedUses, model) } };
+    return { ...job, control: { unfolding, turned: store.put(control, grant, plan.turnedUses, model) } };
   });
 }

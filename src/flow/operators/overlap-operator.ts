@@ -68,7 +68,7 @@ function controlOf(
   const { control: a } = source;
   const { control: b } = target;
   if (a === undefined && b === undefined) return [];
-  const turned = turnedEnd(connection, source.graph);
+  const turned = turnedEnd(connection, source.graph, (a ?? b)!.unfolding);
   const end = (job: SpectrumJob, isTurned: boolean) =>
     isTurned ? job.control?.turned ?? null : "skipped" in job.spectrum ? null : job.spectrum;
   const ends = [end(source, turned === "source"), end(target, turned === "target")] as const;

@@ -45,7 +45,7 @@ export interface ModelResult {
   readonly skipped: readonly Skipped[];
   readonly approximations: readonly string[];
   readonly strongest: readonly StrongEdge[];
-  /** The same figures with random vectors in place of those that are tested; null where no control was asked for. */
+  /** The same figures with every layer's channels turned at random; null where no control was asked for. */
   readonly control: ControlResult | null;
   readonly files: readonly WrittenFile[];
 }

@@ -129,7 +129,7 @@ async function forecastModel(
   try {
     const graph = layerGraph(model, { ...layerSettings(config), topology: planned.topology });
     const { unfolding, rank = Infinity } = config;
-    const { spectra, overlaps } = graphFlops(graph, unfolding, rank);
+    const { spectra, overlaps, comparisons } = graphFlops(graph, unfolding, rank);
     const neurons = graph.layers.map((layer) => neuronsOf(layer, unfolding, rank));
     const pairs = graph.connections.map(({ source, target }) => neurons[source]! * neurons[target]!);
     const file = await stat(model.uri).then(({ size }) => size, () => 0);
@@ -143,7 +143,7 @@ async function forecastModel(
       connections: graph.connections.length,
       pairs: sum(pairs),
       spectra_flops: spectra,
-      overlap_flops: (config.nullControl === false ? 1 : 2) * overlaps,
+      overlap_flops: (config.nullControl === false ? 1 : 2) * (overlaps + comparisons),
       ...memoryNeed(graph, config, workspace),
       ...edgesOf(pairs, config),
       earlier: await earlier(planned, config, marks),

@@ -61,6 +61,7 @@ export function fixture(seed: number): Tables {
     spectral_norm: maybe(),
     stable_rank: maybe(),
     near_kernels: layer_index % 3 === 0 ? null : layer_index,
+    null_neurons: layer_index % 3 === 0 ? null : pick(INT32S),
     batch_norm: "raw",
     norm_gain: pick(["none", "folded"]),
     dtype: pick(TEXTS),
@@ -74,7 +75,9 @@ export function fixture(seed: number): Tables {
       relative: float(),
       energy: float(),
       intensity: seed,
-      near_kernel: turn % 2 === 0,
+      near_kernel: (layer_index + neuron + seed) % 2 === 0,
+      null: (layer_index + neuron + seed) % 4 === 0,
+      cluster: (layer_index * neuron + seed) % 3 === 1,
     }))
   );
   const connections = INT64S.map((_, at): Row => ({
@@ -86,6 +89,7 @@ export function fixture(seed: number): Tables {
     shared_channels: pick(INT32S),
     tested_channels: pick(INT32S),
     positions: 1,
+    shared_log_p: at % 3 === 1 ? null : float(),
     tests: pick(INT64S),
     threshold: maybe(),
     significant: pick(INT64S),

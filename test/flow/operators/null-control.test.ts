@@ -48,7 +48,7 @@ async function flowed(model: Model, options: Options = {}) {
       spectralGraph(model, {
         ...{ unfolding, weight: () => 1, measureModel, dominant: 1, nullControl, workshop, sinks: [sink] },
         test: {
-          ...{ null: "beta", logAlpha: Math.log(ALPHA), correction: "bh", over, edges },
+          ...{ null: "rotation", logAlpha: Math.log(ALPHA), correction: "bh", over, edges },
           ...{ measure: measureOverlap, nearKernel: 0.3 },
         },
         header: { id: "model", uri: "here", format: "synthetic", key: "0123456789abcdef" },

@@ -183,6 +183,9 @@ describe("overlap", () => {
   });
 });
 
+const SOURCE_VALUES = Float64Array.of(4, 3, 2, 1);
+const TARGET_VALUES = Float64Array.of(8, 6, 4, 2);
+
 /** A connection job that does not want to be worked on before its turn. */
 function lazyConnection(source: number, target: number, worked: string[]): ConnectionJob {
   return {
@@ -190,20 +193,22 @@ function lazyConnection(source: number, target: number, worked: string[]): Conne
     connection: connectionOf(source, target, [{ source: 0, target: 0, length: 4 }]),
     source: GRAPH.layers[source]!,
     target: GRAPH.layers[target]!,
-    sourceValues: Float64Array.of(4, 3, 2, 1),
-    targetValues: Float64Array.of(8, 6, 4, 2),
+    sourceValues: SOURCE_VALUES,
+    targetValues: TARGET_VALUES,
     withSpectra: (work) => {
       worked.push(`${source}-${target}`);
-      const spectrum = (index: number) => ({
+      const spectrum = (index: number, singularValues: Float64Array) => ({
         layer: GRAPH.layers[index]!,
         unfolding: "svr" as const,
         left: { ...matrix(4, 4), data: identity() },
         right: { ...matrix(4, 4), data: identity() },
-        singularValues: new Float64Array(4),
+        singularValues,
         norm: 0,
         group: new Int32Array(4),
+        nullNeurons: new Uint8Array(4),
+        clustered: new Uint8Array(4),
       });
-      return work(spectrum(source), spectrum(target));
+      return work(spectrum(source, SOURCE_VALUES), spectrum(target, TARGET_VALUES));
     },
   };
 }
@@ -211,7 +216,7 @@ function lazyConnection(source: number, target: number, worked: string[]): Conne
 const identity = () => Float64Array.from({ length: 16 }, (_, at) => at % 5 === 0 ? 1 : 0);
 
 const TEST = {
-  null: "beta",
+  null: "rotation",
   logAlpha: Math.log(0.05),
   correction: "none",
   over: "connection",

@@ -1,0 +1,201 @@
+/** Findings claim no more than they show. */
+
+import { describe, expect, it } from "vitest";
+import { doubted } from "../../src/analysis/findings/caveats.ts";
+import type { FactSources } from "../../src/analysis/findings/facts.ts";
+import { findings, remarks } from "../../src/analysis/findings/findings.ts";
+import type { Row } from "../../src/model/tables.ts";
+import { pValueMeaning } from "../../src/model/p-value.ts";
+import { chainFacts, chainOf, connectionRow, layerRow, NO_MEASURES, TEST } from "./findings-facts.ts";
+
+const layers = (count: number, row: (index: number) => Row = () => ({})) =>
+  Array.from({ length: count }, (_, index) => layerRow(index, row(index)));
+const connections = (count: number, row: (source: number) => Row = () => ({})) =>
+  Array.from({ length: count }, (_, source) => connectionRow(source, source + 1, row(source)));
+
+/** A block between near-kernels of which all is more than chance, and both signs of sparsification are there. */
+const SPARSIFIED = {
+  ...{ near_kernel_tests: 1600, near_kernel_nominal: 30, near_kernel_significant: 20 },
+  ...{ near_kernel_energy: 20, near_kernel_expected: 25, near_kernel_log_p: 0, near_kernel_log_p_low: -50 },
+};
+
+describe("a finding over guessed connections", () => {
+  const titles = (evidence: (source: number) => string, other: Partial<FactSources> = {}) =>
+    findings(chainFacts(
+      layers(5, () => ({ near_kernels: 40 })),
+      connections(4, (source) => ({ ...SPARSIFIED, nominal: 400, evidence: evidence(source) })),
+      { measures: { ...NO_MEASURES, chains: [chainOf(0, 4, -200)] }, ...other },
+    ))
+      .filter(({ surprise }) => surprise !== null)
+      .map(({ kind, title }) => [kind, title.slice(0, 72)]);
+
+  it("says so at the beginning of its title, of every kind that rests on connections", () => {
+    expect(titles(() => "guessed")).toEqual([
+      ["excess-edges", "On a guessed topology: the 1 connection between deep layers holds 97.66 "],
+      ["dominant-connection", "On a guessed topology: the dominant connection runs through 5 layers, fr"],
+      ["near-kernel-block", "On a guessed topology: spontaneous sparsification: between near-kernels "],
+    ]);
+  });
+
+  it("says how many of its own connections are guessed; those of others do not count", () => {
+    // The deep layers are the last two: their connection is the last.
+    expect(titles((source) => source === 0 ? "guessed" : "declared")).toEqual([
+      ["excess-edges", "The 1 connection between deep layers holds 97.66 times the edges expecte"],
+      ["dominant-connection", "On a topology of which 1 of 4 connections are guessed: the dominant conn"],
+      ["near-kernel-block", "Spontaneous sparsification: between near-kernels of deep layers lie 30 e"],
+    ]);
+    expect(titles((source) => source === 3 ? "guessed" : "graph").map(([, title]) => title)).toEqual([
+      expect.stringMatching(/^On a guessed topology: the 1 connection/),
+      expect.stringMatching(/^On a topology of which 1 of 4 connections are guessed: the dominant/),
+      expect.stringMatching(/^On a guessed topology: spontaneous/),
+    ]);
+  });
+
+  it.each(["graph", "declared", "inferred"])("says nothing of that where it is %s", (evidence) => {
+    expect(titles(() => evidence).filter(([, title]) => title!.includes("guessed"))).toEqual([]);
+    const { connections: known } = chainFacts(layers(5), connections(4, () => ({ evidence })));
+    expect(doubted("The title.", known)).toBe("The title.");
+    expect(doubted("The title.", [])).toBe("The title.");
+  });
+});
+
+describe("sparsification", () => {
+  const title = (row: Row, test = TEST) => {
+    const facts = chainFacts(
+      layers(5, () => ({ near_kernels: 40 })),
+      connections(4, () => ({ ...SPARSIFIED, ...row })),
+      { test },
+    );
+    return findings(facts).find(({ kind }) => kind === "near-kernel-block")!.title;
+  };
+
+  it("is named where there are more edges, and less overlap, each by itself beyond chance", () => {
+    expect(title({})).toBe(
+      "Spontaneous sparsification: between near-kernels of deep layers lie 30 edges, 18.75 times what chance gives, " +
+        "while their total overlap is only 0.8 times what chance gives.",
+    );
+  });
+
+  it("is not named for one edge where a third of one is expected", () => {
+    expect(title({ near_kernel_tests: 330, near_kernel_nominal: 1 })).toBe(
+      "Between near-kernels of deep layers lies 1 edge, 3.03 times what chance gives, while their total overlap is 0.8 times what chance gives.",
+    );
+  });
+
+  // ln 0.001 is -6.907755...; of one connection, Fisher's combined p is its own.
+  it.each([[-6.9078, true], [-6.9077, false], [null, false], [-0.1, false]])(
+    "needs an energy whose p is at most alpha: ln p = %s",
+    (near_kernel_log_p_low, named) => {
+      expect(title({ near_kernel_log_p_low }).startsWith("Spontaneous")).toBe(named);
+    },
+  );
+
+  // P(X >= 7) and P(X >= 6) of a Poisson count of mean 1.6, which the binomial is nearly: 1.3e-3 and 6e-3; of 8: 2.6e-4.
+  it.each([[8, true], [7, false], [6, false]])(
+    "needs a count whose two-sided p is at most alpha: %s edges where 1.6 are expected",
+    (near_kernel_nominal, named) => {
+      expect(title({ near_kernel_nominal }).startsWith("Spontaneous")).toBe(named);
+    },
+  );
+
+  it("is neither fewer edges nor more overlap, however far from chance", () => {
+    expect(title({ near_kernel_tests: 160_000 })).toMatch(
+      /^Between near-kernels .* lie 30 edges, 0\.1875 times/,
+    );
+    expect(title({ near_kernel_energy: 40, near_kernel_log_p: -50 })).toMatch(
+      /^Between near-kernels .* 1\.6 times/,
+    );
+  });
+
+  it("is tested at the run's own alpha", () => {
+    expect(title({ near_kernel_log_p_low: -5 }, { ...TEST, alpha: 0.01 })).toMatch(/^Spontaneous/);
+    expect(title({ near_kernel_log_p_low: -5 })).toMatch(/^Between/);
+  });
+});
+
+describe("layers of zeros", () => {
+  const zeros = (count: number, null_neurons: number) =>
+    remarks(chainFacts(
+      layers(8, (index) => index < count ? { null_neurons, spectral_norm: 0, stable_rank: null } : {}),
+      [],
+    )).filter((remark) => !remark.startsWith("There is no dominant connection"));
+
+  it("are named in words, with the number of neurons that have no direction", () => {
+    expect(zeros(1, 64)).toEqual([
+      "1 layer is zero (layer0): none of the 64 neurons there has a direction, and no edge ends at them.",
+    ]);
+    expect(zeros(5, 64)).toEqual([
+      "5 layers are zero (layer0, layer1, layer2, layer3, layer4): none of the 320 neurons there has a direction, and no edge ends at them.",
+    ]);
+    expect(zeros(6, 64)).toEqual([
+      "6 layers are zero (layer0, layer1, layer2, layer3, layer4 and others): none of the 384 neurons there has a direction, and no edge ends at them.",
+    ]);
+  });
+
+  it("are not those of which some neuron has a direction, nor those without a spectrum", () => {
+    expect(zeros(8, 63)).toEqual([]);
+    expect(zeros(8, 0)).toEqual([]);
+    const skipped = { rank: null, near_kernels: null, null_neurons: null, spectral_norm: null };
+    expect(remarks(chainFacts([layerRow(0, skipped)], [])).filter((each) => each.includes("zero"))).toEqual(
+      [],
+    );
+  });
+
+  it("may have long names", () => {
+    const [, remark] = remarks(chainFacts([layerRow(0, { name: "x".repeat(5000), null_neurons: 64 })], []));
+    expect(remark!.length).toBeLessThan(300);
+  });
+});
+
+describe("the layer whose vectors are random under the null", () => {
+  const DENSE = {};
+  const GROUPED = { groups: 4 };
+  const DEPTHWISE = { groups: 64 };
+
+  it.each([
+    ["rotation", "svr", DENSE, DENSE, 0],
+    ["rotation", "svr", GROUPED, DENSE, 0],
+    ["rotation", "svr", DENSE, DEPTHWISE, 0],
+    ["rotation", "svr", DEPTHWISE, DENSE, 1],
+    ["rotation", "cosvr", DENSE, DENSE, 1],
+    ["rotation", "cosvr", DENSE, GROUPED, 1],
+    ["rotation", "cosvr", DEPTHWISE, DENSE, 1],
+    ["rotation", "cosvr", DENSE, DEPTHWISE, 0],
+    ["beta", "svr", DENSE, DENSE, 1],
+    ["beta", "cosvr", DENSE, DENSE, 0],
+    ["chi2", "svr", DENSE, DENSE, 1],
+    ["chi2", "cosvr", DENSE, DENSE, 0],
+  ])("is, under %s in %s, from %j to %j: %i", (name, unfolding, source, target, expected) => {
+    const facts = chainFacts([layerRow(0, source), layerRow(1, target)], [connectionRow(0, 1)], {
+      test: { ...TEST, null: name, unfolding },
+    });
+    expect(facts.connections[0]!.random).toBe(expected);
+  });
+
+  it("goes by the channels of the side that is met, not of the other", () => {
+    // A depthwise layer with a multiplier has two out channels per group: those can be turned.
+    const twofold = { out_channels: 128, in_channels: 64, groups: 64 };
+    const random = (unfolding: string, source: Row, target: Row) =>
+      chainFacts([layerRow(0, source), layerRow(1, target)], [connectionRow(0, 1)], {
+        test: { ...TEST, unfolding },
+      }).connections[0]!.random;
+    expect(random("svr", twofold, { in_channels: 128 })).toBe(0);
+    expect(random("cosvr", {}, twofold)).toBe(0);
+  });
+});
+
+describe("what a p-value says", () => {
+  it.each(["rotation", "beta", "chi2"])(
+    "stands first beside every finding that has one, under %s",
+    (name) => {
+      const facts = chainFacts(
+        layers(5, () => ({ near_kernels: 40 })),
+        connections(4, () => ({ ...SPARSIFIED, nominal: 400 })),
+        { measures: { ...NO_MEASURES, chains: [chainOf(0, 4, -200)] }, test: { ...TEST, null: name } },
+      );
+      const tested = findings(facts).filter(({ surprise }) => surprise !== null);
+      expect(tested).toHaveLength(3);
+      for (const { caveats } of tested) expect(caveats[0]).toBe(pValueMeaning(name).short);
+    },
+  );
+});
