@@ -3,10 +3,10 @@
 import { openReferenceKernel } from "../../src/kernels/reference.ts";
 import type { NearKernels } from "../../src/model/graph.ts";
 import type { EnergyChance } from "../../src/model/ports.ts";
-import { random, type Random } from "../../src/model/random.ts";
+import { type Random, random } from "../../src/model/random.ts";
 import type { Spectrum } from "../../src/model/spectrum.ts";
 import { nearKernelChance } from "../../src/stages/near-kernel-null.ts";
-import { overlapGeometry } from "../../src/stages/overlap-geometry.ts";
+import { overlapGeometry, unturnedNeurons } from "../../src/stages/overlap-geometry.ts";
 import type { NullName } from "../../src/stats/null-distribution.ts";
 import { connectionOf } from "../support/layer-fixture.ts";
 import { haarFrame } from "../untrained/haar.ts";
@@ -32,11 +32,11 @@ export async function nearKernelBlock(
   const target = await layerOfKind(kind, "target", variant, seed, "other");
   const connection = connectionOf(0, 1, kind.channels);
   const geometry = overlapGeometry(connection, source, target);
-  const flags = ({ group }: Spectrum, count: number) => group.map((_, at) => at >= group.length - count ? 1 : 0);
-  const near: NearKernels = {
-    source: Uint8Array.from(flags(source, a)),
-    target: Uint8Array.from(flags(target, b)),
-  };
+  // Under the rotation null these do not count.
+  const unturned = unturnedNeurons(geometry, source, target);
+  const flags = (side: "source" | "target", count: number) =>
+    unturned[side].map((flag, at) => at >= unturned[side].length - count ? 1 - flag : 0);
+  const near: NearKernels = { source: flags("source", a), target: flags("target", b) };
   const question = { null: name, connection, source, target, geometry, near };
   const svr = kind.unfolding === "svr";
   const fan = fanSide(kind, "rotation");

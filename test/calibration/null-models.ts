@@ -296,6 +296,7 @@ export async function seen(
   const sides = {
     ...{ source: new Uint8Array(geometry.sources), target: new Uint8Array(geometry.targets) },
     ...{ sourceNull: source.nullNeurons, targetNull: target.nullNeurons },
+    ...{ sourceClustered: source.clustered, targetClustered: target.clustered },
   };
   const question = { connection, source, target, first: 0, geometry, sides, test, vectors: [] };
   return { geometry, ...await seePart(question, kernel, measureOverlap) };
