@@ -17,16 +17,18 @@ export interface Support {
   readonly starts: Int32Array;
 }
 
-/**
- * Per group of the carried side and group of the turned side: what they have in common; null where that is nothing.
- *
- * @param live 1 for the turned side's channels that count; default: all
- */
+/** 1 for the channels of each side that count; default: all. */
+export interface Counted {
+  readonly carried?: Uint8Array;
+  readonly turned?: Uint8Array;
+}
+
+/** Per group of the carried side and group of the turned side: what they have in common; null where that is nothing. */
 export function supports(
   connection: Connection,
   source: Spectrum,
   target: Spectrum,
-  live?: Uint8Array,
+  counted: Counted = {},
 ): readonly (readonly (Support | null)[])[] {
   const svr = source.unfolding === "svr";
   const from = { perGroup: source.layer.outChannels / source.layer.groups, groups: source.layer.groups };
@@ -41,7 +43,7 @@ export function supports(
       const [channel, place] = svr
         ? [range.target + c, range.source + c]
         : [range.source + c, range.target + c];
-      if (live?.[place] === 0) continue;
+      if (counted.turned?.[place] === 0 || counted.carried?.[channel] === 0) continue;
       const group = Math.floor(channel / carried.perGroup);
       const other = Math.floor(place / turned.perGroup);
       lists[group]![other]!.push([channel - group * carried.perGroup, place - other * turned.perGroup]);

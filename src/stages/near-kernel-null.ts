@@ -34,7 +34,7 @@ export interface NearKernelQuestion {
 
 /**
  * The null distribution of the energy between near-kernels: with the mean, variance and range above that of a Beta; of a pair of subspaces in
- * channels (one position) as `subspaceNull` has it.
+ * channels (one position, or one profile) as `subspaceNull` has it.
  *
  * @returns null where the block is empty, or its energy cannot vary; under `beta` and `chi2` also where the connection is not direct
  */
@@ -60,6 +60,8 @@ export async function nearKernelChance(
   const [only] = blocks;
   // One vector on one side: the energy is an overlap.
   if (blocks.length === 1 && only?.turned.length === 1) return single(only);
+  const two = blocks.length === 1 ? subspaces(only!) : null;
+  if (two !== null) return two;
   return betaOnRange(blocks.map(momentsOf).reduce(added, { mean: 0, variance: 0, least: 0, most: 0 }));
 }
 
@@ -80,6 +82,26 @@ function single({ channels, turned, carried }: Block): EnergyChance | null {
     logSurvival: (energy) => finite(found.logSurvival(energy)),
     logCdf: (energy) => finite(found.logCdf(energy)),
   };
+}
+
+/** Eigenvalues that differ by a smaller share of the largest are equal. */
+const EQUAL = 1e-9;
+
+/** Where `P` and `S` are projectors, as of kernels that all have one profile, up to factors: the energy of two subspaces. */
+function subspaces({ channels, turned, carried }: Block): EnergyChance | null {
+  const least = EQUAL * carried.reduce((most, value) => Math.max(most, value), 0);
+  const [p, s] = [Float64Array.from(turned), carried.filter((value) => value > least)];
+  if (!alike(p) || !alike(s)) return null;
+  const scale = p[0]! * s[0]!;
+  const found = subspaceNull(p.length, s.length, channels);
+  return found && {
+    logSurvival: (energy) => found.logSurvival(energy / scale),
+    logCdf: (energy) => found.logCdf(energy / scale),
+  };
+}
+
+function alike(values: Float64Array): boolean {
+  return values.length > 0 && values.every((value) => Math.abs(value - values[0]!) <= EQUAL * values[0]!);
 }
 
 function momentsOf({ channels: n, turned, carried }: Block): EnergyMoments {
@@ -123,7 +145,7 @@ async function turnedBlocks(
 ): Promise<Block[]> {
   const { connection, source, target, geometry } = question;
   const { carried, turned } = sidesOf(question);
-  const maps = supports(connection, source, target, geometry.live);
+  const maps = supports(connection, source, target, { turned: geometry.live });
   const counts = liveCounts(geometry.live, turned.spectrum.layer.groups);
   const blocks: Block[] = [];
   for (let group = 0; group < turned.spectrum.layer.groups; group++) {
@@ -136,7 +158,7 @@ async function turnedBlocks(
     blocks.push({
       channels: counts[group]!,
       turned: members.map(() => 1),
-      carried: await eigenvalues(carried.spectrum, arriving, kernel, options),
+      carried: largest(await eigenvalues(carried.spectrum, arriving, kernel, options), counts[group]!),
     });
   }
   return blocks;
@@ -150,7 +172,7 @@ async function singleBlocks(
 ): Promise<Block[]> {
   const { connection, source, target, geometry } = question;
   const { carried, turned } = sidesOf(question);
-  const maps = supports(connection, source, target);
+  const maps = supports(connection, source, target, { carried: geometry.live });
   const wholes = wholeSupports(carried.spectrum, geometry.live);
   const counts = liveCounts(geometry.live, carried.spectrum.layer.groups);
   const blocks: Block[] = [];
@@ -161,16 +183,23 @@ async function singleBlocks(
       // Channels that it meets: vectors without a common one.
       turned: turned.near.map((neuron) => maps[group]![turned.spectrum.group[neuron]!]?.channels.length ?? 0)
         .filter((met) => met > 0),
-      carried: await eigenvalues(
-        carried.spectrum,
-        members.map((neuron) => ({ neuron, support: wholes[group]! })),
-        kernel,
-        options,
+      carried: largest(
+        await eigenvalues(
+          carried.spectrum,
+          members.map((neuron) => ({ neuron, support: wholes[group]! })),
+          kernel,
+          options,
+        ),
+        counts[group]!,
       ),
     });
   }
   return blocks;
 }
+
+/** As many as there are channels: beyond, dead ones add zeros. @param ascending at most that many of them positive */
+const largest = (ascending: Float64Array, channels: number) =>
+  ascending.subarray(Math.max(0, ascending.length - channels));
 
 /** The eigenvalues of the sum of the outer products of carried vectors, all positions of each: of the smaller Gram matrix of them. */
 async function eigenvalues(

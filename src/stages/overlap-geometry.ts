@@ -37,6 +37,31 @@ export function liveCounts(live: Uint8Array, groups: number): Int32Array {
   return counts;
 }
 
+/** 1 for some neurons of both sides. */
+export interface SideFlags {
+  readonly source: Uint8Array;
+  readonly target: Uint8Array;
+}
+
+/**
+ * Neurons that the rotation null cannot turn: null ones of the side that it turns, in a group with dead channels. Their vectors are
+ * any that the others leave over, and so lie on the dead channels too.
+ */
+export function unturnedNeurons(
+  { otherChannels, live }: Pick<OverlapGeometry, "otherChannels" | "live">,
+  source: Spectrum,
+  target: Spectrum,
+): SideFlags {
+  const flags = { source: new Uint8Array(source.group.length), target: new Uint8Array(target.group.length) };
+  const side = (source.unfolding === "svr") === (otherChannels > 1) ? "source" : "target";
+  const { layer: { groups }, group, nullNeurons } = side === "source" ? source : target;
+  const counts = liveCounts(live, groups);
+  nullNeurons.forEach((isNull, neuron) => {
+    if (isNull === 1 && counts[group[neuron]!]! < live.length / groups) flags[side][neuron] = 1;
+  });
+  return flags;
+}
+
 /** The geometry of a connection between two decomposed layers. @param precision in which they were decomposed */
 export function overlapGeometry(
   connection: Connection,

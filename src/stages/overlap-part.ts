@@ -71,7 +71,11 @@ export async function seePart(
 /** The null distributions of a part's pairs, its target neurons by their places among the connection's. */
 function nullsOf({ connection, source, target, first, geometry, test }: PartQuestion): PairNulls {
   const nulls = pairNulls(test.null, connection, source, target, geometry, keptLevel(geometry, test));
-  return { ...nulls, of: (neuron) => nulls.of(neuron - first) };
+  const placed = { ...nulls, of: (neuron: number) => nulls.of(neuron - first) };
+  if (nulls.unturned === null) return placed;
+  const unturned = { ...nulls.unturned, target: new Uint8Array(geometry.targets) };
+  unturned.target.set(nulls.unturned.target, first);
+  return { ...placed, unturned };
 }
 
 /** The rows of a part as an overlap matrix of their own. */

@@ -10,7 +10,12 @@ import { productFlops } from "./flops.ts";
 import { BLOCK_BYTES } from "./memory-needs.ts";
 import { neuronsOf } from "./overlap.ts";
 import { nearKernelChance } from "./near-kernel-null.ts";
-import { type OverlapGeometry, overlapGeometry } from "./overlap-geometry.ts";
+import {
+  type OverlapGeometry,
+  overlapGeometry,
+  type SideFlags,
+  unturnedNeurons,
+} from "./overlap-geometry.ts";
 import { type HandedQuestion, type PartQuestion, type PartSeen, seePart } from "./overlap-part.ts";
 import { sharedChannels } from "./shared-channels.ts";
 import { type Candidates, joinedCandidates, type TestSettings } from "./candidates.ts";
@@ -20,6 +25,7 @@ export interface OverlapQuestion {
   readonly connection: Connection;
   readonly source: Spectrum;
   readonly target: Spectrum;
+  /** Under the rotation null those among them that it cannot turn do not count. */
   readonly near: NearKernels;
   readonly test: TestSettings;
   readonly measure: MeasureOverlap;
@@ -51,11 +57,13 @@ const ANSWERING =
  * @throws {TypeError} when the spectra were unfolded differently
  */
 export async function seeOverlaps(
-  { connection, source, target, near, test, measure, products }: OverlapQuestion,
+  { connection, source, target, near: all, test, measure, products }: OverlapQuestion,
   kernel: Kernel,
   signal?: AbortSignal,
 ): Promise<SeenOverlaps> {
   const geometry = overlapGeometry(connection, source, target, kernel.info.precision);
+  // What is not turned says nothing about what turning would give.
+  const near = test.null === "rotation" ? without(all, unturnedNeurons(geometry, source, target)) : all;
   const options = signal === undefined ? {} : { signal };
   const vectors = products?.vectors ?? [];
   const { null: name, logAlpha, correction, edges, keep } = test;
@@ -101,6 +109,12 @@ export async function seeOverlaps(
     sharedLogP: await sharedChannels(connection, source, target, kernel, options),
     near,
   };
+}
+
+function without(flags: NearKernels, others: SideFlags): NearKernels {
+  const left = (side: "source" | "target") =>
+    flags[side].map((flag, neuron) => others[side][neuron] === 1 ? 0 : flag);
+  return { source: left("source"), target: left("target") };
 }
 
 /** Rows of each part but the last: parts are about equal, and overlaps, inner products and `rho` of one fit into a block. */

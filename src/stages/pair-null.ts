@@ -14,7 +14,7 @@ import { type RotationNull, rotationNulls } from "../stats/rotation-null.ts";
 import { symmetricEigenvalues } from "../stats/symmetric-eigenvalues.ts";
 import { type CarriedVector, carriedVector, type Support, supports, wholeSupports } from "./carried.ts";
 import type { OverlapBlock } from "./overlap.ts";
-import { liveCounts, type OverlapGeometry } from "./overlap-geometry.ts";
+import { liveCounts, type OverlapGeometry, type SideFlags, unturnedNeurons } from "./overlap-geometry.ts";
 
 /** Eigenvalues up to here are rounding in vectors that have no channel in common. */
 const NO_OVERLAP = 1e-28;
@@ -42,6 +42,8 @@ export interface PairNulls {
   readonly byRho: boolean;
   /** Per source neuron its place in what `of` returns. */
   readonly places: Int32Array;
+  /** Neurons that are not turned, as `unturnedNeurons` finds them; null where the null does not look at that. */
+  readonly unturned: SideFlags | null;
   /** The distributions of a target neuron's pairs; null where two neurons are no pair. */
   of(target: number): readonly (PairNull | null)[];
 }
@@ -70,30 +72,33 @@ export function pairNulls(
     const mean = eigenvalues.reduce((sum, value) => sum + value, 0) / counts[group]!;
     return pairNull(mean, nulls[group]!(eigenvalues), level);
   };
-  const zeros = new Int32Array(source.group.length);
-  if (single) {
-    // The carried vector's own channels are turned; the other one is a single channel, met `rho` times.
-    const whole = wholeSupports(carried, geometry.live);
-    const one = remembered((neuron) => {
-      const group = carried.group[neuron]!;
-      return [made(eigenvaluesOf(carried, neuron, whole[group]!), group)];
-    });
-    if (svr) return { ofRatio: true, byRho: true, places: zeros, of: one };
-    const all = Array.from(carried.group.keys(), (neuron) => one(neuron)[0]!);
-    return { ofRatio: true, byRho: true, places: Int32Array.from(carried.group.keys()), of: () => all };
-  }
-  const maps = supports(connection, source, target, geometry.live);
-  const byGroup = remembered((neuron) =>
+  const counted = single ? { carried: geometry.live } : { turned: geometry.live };
+  const maps = supports(connection, source, target, counted);
+  const arriving = (neuron: number) =>
     maps[carried.group[neuron]!]!.map((map, group) =>
       map === null ? null : made(eigenvaluesOf(carried, neuron, map), group)
-    )
-  );
-  if (svr) return { ofRatio: false, byRho: false, places: turned.group, of: byGroup };
+    );
+  const whole = single ? wholeSupports(carried, geometry.live) : [];
+  // Of its own channels the other vector, which is a single one, meets as many as it arrives at.
+  const byOwnChannels = (neuron: number) => {
+    const group = carried.group[neuron]!;
+    const own = eigenvaluesOf(carried, neuron, whole[group]!);
+    const byMet: (PairNull | null)[] = [];
+    return maps[group]!.map((map) => {
+      if (map === null) return null;
+      const met = map.channels.length;
+      return byMet[met] ??= made(own.map((value) => met * value), group);
+    });
+  };
+  const byGroup = remembered(single ? byOwnChannels : arriving);
+  const unturned = unturnedNeurons(geometry, source, target);
+  if (svr) return { ofRatio: false, byRho: false, unturned, places: turned.group, of: byGroup };
   const table = Array.from(carried.group.keys(), byGroup);
   const groups = Array.from({ length: target.layer.groups }, (_, group) => table.map((row) => row[group]!));
   return {
     ofRatio: false,
     byRho: false,
+    unturned,
     places: Int32Array.from(carried.group.keys()),
     of: (neuron) => groups[target.group[neuron]!]!,
   };
@@ -123,7 +128,7 @@ export function commonNulls(
   };
   const places = new Int32Array(geometry.sources);
   // On a single channel the overlap is rho itself, and the null speaks of it as it is.
-  return { ofRatio: N > 1, byRho: true, places, of: () => [only] };
+  return { ofRatio: N > 1, byRho: true, unturned: null, places, of: () => [only] };
 }
 
 function pairNull(mean: number, found: RotationNull | null, level: number): PairNull {
@@ -139,12 +144,29 @@ function pairNull(mean: number, found: RotationNull | null, level: number): Pair
 }
 
 /**
- * The expected overlap of every pair of a block of rows.
+ * The expected overlap of every pair of a block of rows; of neurons that are not turned the overlap that they have.
  *
- * @param rho as of the block; null where it is 1 for all
  * @returns `rows x sources`
  */
 export function expectedOverlaps(
+  nulls: PairNulls,
+  block: Pick<OverlapBlock, "first" | "rows" | "rho" | "overlap">,
+): Float64Array {
+  const out = means(nulls, block);
+  const { places, unturned } = nulls;
+  if (unturned === null) return out;
+  const { source, target } = unturned;
+  if (!source.includes(1) && !target.includes(1)) return out;
+  for (let row = 0, at = 0; row < block.rows; row++) {
+    for (let j = 0; j < places.length; j++, at++) {
+      if (source[j] === 1 || target[block.first + row] === 1) out[at] = block.overlap[at]!;
+    }
+  }
+  return out;
+}
+
+/** @param rho as of the block; null where it is 1 for all */
+function means(
   nulls: PairNulls,
   { first, rows, rho }: Pick<OverlapBlock, "first" | "rows" | "rho">,
 ): Float64Array {

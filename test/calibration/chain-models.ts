@@ -53,9 +53,10 @@ export async function chainsOf(
   workshop: Workshop,
   dominant = 1,
 ): Promise<readonly Chain[]> {
+  const settings = pipelineSettings(workshop, logAlpha);
   const { measures } = await lastValueFrom(spectralGraph(openSynthetic(spec, "generated"), {
-    ...pipelineSettings(workshop, logAlpha),
-    ...{ unfolding, dominant },
+    ...{ ...settings, unfolding, dominant },
+    test: { ...settings.test, null: "rotation" },
   }));
   return measures.chains;
 }

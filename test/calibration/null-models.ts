@@ -1,177 +1,315 @@
-/** Null controls: generated models without any structure, one family per kind of connection. */
+/**
+ * Null controls: a *hub* and a *fan* of layers, connected in every way, without any structure between them. The fan's layers carry the vectors
+ * that the null distribution turns; the hub's stay as they are, whatever they are.
+ */
 
-import {
-  openSynthetic,
-  type SyntheticLayer,
-  type SyntheticSpec,
-} from "../../connectors/sources/synthetic.ts";
+import { measureOverlap } from "../../src/analysis/overlap-measures.ts";
 import { openReferenceKernel } from "../../src/kernels/reference.ts";
-import type { ChannelRange, Connection, Unfolding } from "../../src/model/layer.ts";
+import type { ChannelRange, Connection, Layer, Unfolding } from "../../src/model/layer.ts";
+import type { OverlapPart } from "../../src/model/ports.ts";
+import { type Random, random } from "../../src/model/random.ts";
 import type { Spectrum } from "../../src/model/spectrum.ts";
-import { layerGraph } from "../../src/stages/layers.ts";
-import { overlapBlocks } from "../../src/stages/overlap.ts";
-import { overlapGeometry } from "../../src/stages/overlap-geometry.ts";
-import { candidateCollector, type Candidates, type TestSettings } from "../../src/stages/candidates.ts";
+import { type Matrix, matrix } from "../../src/model/tensor.ts";
+import type { KeptCandidates, TestSettings } from "../../src/stages/candidates.ts";
+import { type OverlapGeometry, overlapGeometry } from "../../src/stages/overlap-geometry.ts";
+import { seePart } from "../../src/stages/overlap-part.ts";
 import { spectrum } from "../../src/stages/svd.ts";
 import { unfold } from "../../src/stages/unfold.ts";
+import type { NullName } from "../../src/stats/null-distribution.ts";
+import { connectionOf, layerOf } from "../support/layer-fixture.ts";
 
-/**
- * A kind of connection. Each model has one hub (two for a concat) and `fan` layers that carry the vectors whose
- * randomness is put to the test, the tested ones: targets of the hub in `svr`, sources of it in `cosvr`. (Where the tested vector lies on
- * a single channel, it is the other vector: the other way round.) The weights of the fan are independent
- * Gaussians, and so are its singular vectors, given those of the hub.
- */
+/** Channels over all groups. */
+interface Sizes {
+  readonly out: number;
+  readonly in: number;
+  readonly positions?: number;
+  readonly groups?: number;
+}
+
+/** A kind of connection. */
 export interface NullKind {
   readonly name: string;
   readonly unfolding: Unfolding;
-  readonly hubs: readonly SyntheticLayer[];
-  /** A layer of the fan, up to its name. */
-  readonly fan: Omit<SyntheticLayer, "name">;
-  /** Channel map per hub; all channels in order where left out. */
-  readonly channels?: readonly (readonly ChannelRange[])[];
-  /** Channel maps of several connections between the hub and each layer of the fan: attention heads. */
-  readonly parts?: readonly (readonly ChannelRange[])[];
-  /** Whether the fan feeds the hub in `svr`: where the hub's tested vectors lie on a single channel each. */
-  readonly singleChannel?: boolean;
-  /** Whether the carried vectors of the hubs are orthonormal (`rho = 1`, dense). */
-  readonly orthonormal: boolean;
+  readonly source: Sizes;
+  readonly target: Sizes;
+  readonly channels: readonly ChannelRange[];
 }
 
-/** Every kind, small: at these sizes the chi-squared limit is far off. */
-export const NULL_KINDS: readonly NullKind[] = [
+const whole = (length: number): ChannelRange[] => [{ source: 0, target: 0, length }];
+
+/** Four heads that share two values of 8 channels each. */
+const HEADS = [0, 1, 2, 3].map((head) => ({ source: 8 * (head >> 1), target: 8 * head, length: 8 }));
+
+const SVR: readonly Omit<NullKind, "unfolding">[] = [
   {
-    name: "direct, svr, n=16 z=9",
-    unfolding: "svr",
-    hubs: [{ name: "hub", out: 16, in: 20 }],
-    fan: { out: 2, in: 16, kernel: [3, 3] },
-    orthonormal: true,
+    name: "direct, n=16 z=9",
+    source: { out: 16, in: 2 },
+    target: { out: 2, in: 16, positions: 9 },
+    channels: whole(16),
   },
   {
-    name: "concat, svr, n=6 and 10 of N=16, z=1",
-    unfolding: "svr",
-    hubs: [{ name: "hub-a", out: 6, in: 9 }, { name: "hub-b", out: 10, in: 12 }],
-    fan: { out: 3, in: 16 },
-    channels: [[{ source: 0, target: 0, length: 6 }], [{ source: 0, target: 6, length: 10 }]],
-    orthonormal: true,
+    name: "direct, n=5 z=9",
+    source: { out: 5, in: 2 },
+    target: { out: 2, in: 5, positions: 9 },
+    channels: whole(5),
   },
   {
-    name: "split, svr, n=8 of 24, z=1",
-    unfolding: "svr",
-    hubs: [{ name: "hub", out: 24, in: 24 }],
-    fan: { out: 2, in: 8 },
-    channels: [[{ source: 8, target: 0, length: 8 }]],
-    orthonormal: false,
+    name: "concat, the latter 10 of 16, z=9",
+    source: { out: 10, in: 2 },
+    target: { out: 2, in: 16, positions: 9 },
+    channels: [{ source: 0, target: 6, length: 10 }],
   },
   {
-    name: "flatten, svr, n=16 z=4",
-    unfolding: "svr",
-    hubs: [{ name: "hub", out: 16, in: 2, kernel: [3, 3] }],
-    fan: { out: 3, in: 16, positions: 4 },
-    orthonormal: true,
+    name: "split, 8 of 24, z=4",
+    source: { out: 24, in: 2 },
+    target: { out: 2, in: 8, positions: 4 },
+    channels: [{ source: 8, target: 0, length: 8 }],
   },
   {
-    name: "grouped, svr, N=8 of n=32, z=4",
-    unfolding: "svr",
-    hubs: [{ name: "hub", out: 32, in: 16 }],
-    fan: { out: 8, in: 32, kernel: [2, 2], groups: 4 },
-    orthonormal: false,
+    name: "padded shortcut, 8 into 16, z=9",
+    source: { out: 8, in: 2 },
+    target: { out: 2, in: 16, positions: 9 },
+    channels: [{ source: 0, target: 4, length: 8 }],
   },
   {
-    name: "direct, cosvr, n=16 z=9",
-    unfolding: "cosvr",
-    hubs: [{ name: "hub", out: 16, in: 16 }],
-    fan: { out: 16, in: 2, kernel: [3, 3] },
-    orthonormal: true,
+    name: "flatten, n=16 z=4",
+    source: { out: 16, in: 1, positions: 4 },
+    target: { out: 2, in: 16, positions: 4 },
+    channels: whole(16),
   },
   {
-    name: "grouped, cosvr, N=8 of n=32, z=4",
-    unfolding: "cosvr",
-    hubs: [{ name: "hub", out: 16, in: 32 }],
-    fan: { out: 32, in: 8, kernel: [2, 2], groups: 4 },
-    orthonormal: false,
+    name: "grouped target, 4 x 8, z=4",
+    source: { out: 32, in: 2 },
+    target: { out: 8, in: 32, positions: 4, groups: 4 },
+    channels: whole(32),
   },
   {
-    // The overlap is the square of one entry of the fan's vector; those of one vector are disjoint parts of it.
-    name: "depthwise, svr, N=1 of n=16, z=9",
-    unfolding: "svr",
-    hubs: [{ name: "hub", out: 16, in: 16, kernel: [3, 3], groups: 16 }],
-    fan: { out: 16, in: 20 },
-    singleChannel: true,
-    orthonormal: true,
+    name: "grouped source, 4 x 8, z=9",
+    source: { out: 32, in: 8, groups: 4 },
+    target: { out: 2, in: 32, positions: 9 },
+    channels: whole(32),
   },
   {
-    name: "heads, svr, 4 that share 2 x 8 values, N=32",
-    unfolding: "svr",
-    hubs: [{ name: "hub", out: 16, in: 20 }],
-    fan: { out: 2, in: 32 },
-    parts: [0, 1, 2, 3].map((head) => [{ source: 8 * (head >> 1), target: 8 * head, length: 8 }]),
-    orthonormal: false,
+    name: "grouped, 4 x 6 into 2 x 12, z=4",
+    source: { out: 24, in: 8, groups: 4 },
+    target: { out: 4, in: 24, positions: 4, groups: 2 },
+    channels: whole(24),
+  },
+  {
+    name: "depthwise target, n=16 z=9",
+    source: { out: 16, in: 2 },
+    target: { out: 16, in: 16, positions: 9, groups: 16 },
+    channels: whole(16),
+  },
+  {
+    name: "depthwise source, n=16 z=9",
+    source: { out: 16, in: 16, positions: 9, groups: 16 },
+    target: { out: 2, in: 16, positions: 9 },
+    channels: whole(16),
+  },
+  {
+    name: "one attention head of 4, 8 of 16 values, z=1",
+    source: { out: 16, in: 2 },
+    target: { out: 2, in: 32 },
+    channels: HEADS.slice(2, 3),
+  },
+  {
+    name: "4 attention heads that share 2 x 8 values, z=4",
+    source: { out: 16, in: 2 },
+    target: { out: 2, in: 32, positions: 4 },
+    channels: HEADS,
   },
 ];
 
-/** Whether the fan's layers are the targets. */
-export function fanReads({ unfolding, singleChannel = false }: NullKind): boolean {
-  return (unfolding === "svr") !== singleChannel;
-}
-
-function specOf(kind: NullKind, seed: number, fan: number): SyntheticSpec {
-  const fans = Array.from({ length: fan }, (_, at): SyntheticLayer => ({ ...kind.fan, name: `fan-${at}` }));
+/** The other way round: what the target was is the source, and its kernel comes along. Repeats are never on a target's side. */
+function mirrored({ name, source, target, channels }: Omit<NullKind, "unfolding">): NullKind {
+  const turned = (sizes: Sizes): Sizes => ({ ...sizes, out: sizes.in, in: sizes.out });
   return {
-    seed,
-    layers: [...kind.hubs, ...fans],
-    connections: fans.flatMap(({ name }) =>
-      kind.hubs.flatMap((hub, at) =>
-        (kind.parts ?? [kind.channels?.[at]]).map((channels, part) => ({
-          ...(fanReads(kind) ? { from: hub.name, to: name } : { from: name, to: hub.name }),
-          channels,
-          part,
-        }))
-      )
-    ),
+    name: name.replace("target", "TARGET").replace("source", "target").replace("TARGET", "source"),
+    unfolding: "cosvr",
+    source: turned(target),
+    target: turned(source),
+    channels: channels.map(({ source, target, length }) => ({ source: target, target: source, length })),
   };
 }
 
-/** A connection that was put to the test. */
-export interface TestedConnection {
-  readonly connection: Connection;
-  /** The layer of the fan, whose vectors are tested, and the hub. */
-  readonly tested: Spectrum;
-  readonly other: Spectrum;
-  readonly candidates: Candidates;
+/** Every kind in both unfoldings, small: at these sizes the chi-squared limit is far off. */
+export const NULL_KINDS: readonly NullKind[] = [
+  ...SVR.map((kind): NullKind => ({ ...kind, unfolding: "svr" })),
+  ...SVR.filter(({ channels }) => channels !== HEADS).map(mirrored),
+  {
+    name: "4 attention heads that share 2 x 8 values, z=4",
+    unfolding: "cosvr",
+    source: { out: 16, in: 2, positions: 4 },
+    target: { out: 2, in: 32 },
+    channels: HEADS,
+  },
+];
+
+/** What the kernels are, all of a layer. */
+export type Profile = "gaussian" | "one blurred profile" | "one tap";
+
+/** How the weights of a kind are made. */
+export interface Variant {
+  readonly name: string;
+  /** Of the layer that carries the positions. */
+  readonly profile: Profile;
+  /** Which side has channels without any weight, a quarter of all: that which carries the positions (the target's in `svr`), or the other. */
+  readonly dead: "none" | "carried" | "other";
 }
 
-/** The connections of the null control of a kind and seed, decomposed and tested. */
-export async function* testedConnections(
+/** The kernels with which the rotation null is put to the test. */
+export const VARIANTS: readonly Variant[] = [
+  { name: "gaussian kernels", profile: "gaussian", dead: "none" },
+  { name: "one blurred profile", profile: "one blurred profile", dead: "none" },
+  { name: "one tap", profile: "one tap", dead: "none" },
+  { name: "dead channels at the kernels' side", profile: "gaussian", dead: "carried" },
+  { name: "dead channels at the other side", profile: "gaussian", dead: "other" },
+];
+
+/** A layer's Gaussian weights, its kernels as they are to be, without those of dead channels. */
+function weights(
+  { out, in: inputs, positions: z = 1, groups = 1 }: Sizes,
+  profile: Profile,
+  dead: { readonly side: "in" | "out"; readonly residue: number } | null,
+  numbers: Random,
+): Float64Array {
+  const perGroup = inputs / groups;
+  const values = new Float64Array(out * perGroup * z);
+  numbers.normals(values);
+  const shape = profileOf(profile, z);
+  for (let at = 0; at < values.length; at++) {
+    const o = Math.floor(at / (perGroup * z));
+    const c = Math.floor(at / z) % perGroup + perGroup * Math.floor(o * groups / out);
+    // Of a fixed profile the first number of each kernel is the gain of all.
+    if (shape !== null) values[at] = values[at - at % z]! * (at % z === 0 ? 1 : shape[at % z]!);
+    if (dead !== null && (dead.side === "in" ? c : o) % 4 === dead.residue) values[at] = 0;
+  }
+  return values;
+}
+
+/** A kernel whose first number is 1, or 0.5 or so where it is blurred: gains are Gaussian. Null: kernels are not alike. */
+function profileOf(profile: Profile, z: number): readonly number[] | null {
+  if (profile === "gaussian" || z === 1) return null;
+  if (profile === "one tap") return Array.from({ length: z }, (_, k) => k === 0 ? 1 : 0);
+  return z === 9 ? [1, 2, 1, 2, 4, 2, 1, 2, 1] : Array.from({ length: z }, (_, k) => 1 / (1 + k));
+}
+
+const kernel = openReferenceKernel();
+
+async function decomposed(layer: Layer, values: Float64Array, unfolding: Unfolding): Promise<Spectrum> {
+  return await spectrum(layer, unfold(layer, values, unfolding), unfolding, kernel);
+}
+
+const layerWith = (index: number, { out, in: inputs, ...more }: Sizes) => layerOf(index, out, inputs, more);
+
+/** Which end the fan is at: that whose vectors the null turns. */
+export function fanSide({ unfolding, source, target }: NullKind, name: NullName): "source" | "target" {
+  const [carried, other] = unfolding === "svr"
+    ? ["target", "source"] as const
+    : ["source", "target"] as const;
+  const sizes = { source, target };
+  const single = (side: "source" | "target", channels: "in" | "out") =>
+    sizes[side].groups === sizes[side][channels];
+  const [carriedPort, otherPort] = unfolding === "svr" ? ["in", "out"] as const : ["out", "in"] as const;
+  if (name === "rotation") return single(other, otherPort) ? carried : other;
+  return single(carried, carriedPort) ? other : carried;
+}
+
+/** A layer of a kind; the same for the same name, seed and profile. */
+export function layerOfKind(
   kind: NullKind,
+  side: "source" | "target",
+  variant: Variant,
   seed: number,
-  fan: number,
-  settings: TestSettings,
-): AsyncGenerator<TestedConnection> {
-  for await (const each of connectionsOf(specOf(kind, seed, fan), kind.unfolding, settings)) {
-    const { tested, other } = each;
-    yield kind.singleChannel === true ? { ...each, tested: other, other: tested } : each;
-  }
+  name: string,
+) {
+  const svr = kind.unfolding === "svr";
+  const carried = (side === "target") === svr;
+  const dead = variant.dead === (carried ? "carried" : "other")
+    ? { side: side === "target" ? "in" : "out", residue: seed % 4 } as const
+    : null;
+  const profile = carried ? variant.profile : "gaussian";
+  const numbers = random(seed, `${kind.unfolding}/${kind.name}/${profile}/${name}`);
+  const layer = layerWith(side === "source" ? 0 : 1, kind[side]);
+  return decomposed(
+    layer,
+    weights(kind[side], profile, dead, numbers),
+    kind.unfolding,
+  );
 }
 
-/** The connections of a generated model, decomposed and tested by the stages of the pipeline. */
-export async function* connectionsOf(
-  spec: SyntheticSpec,
-  unfolding: Unfolding,
-  settings: TestSettings,
-): AsyncGenerator<TestedConnection> {
-  const kernel = openReferenceKernel();
-  const model = openSynthetic(spec, "control");
-  const { layers, connections } = layerGraph(model);
-  const spectra: Spectrum[] = [];
-  for (const layer of layers) {
-    const blocks = unfold(layer, await model.read(layer.weight.tensor), unfolding);
-    spectra.push(await spectrum(layer, blocks, unfolding, kernel));
-  }
-  for (const connection of connections) {
-    const [source, target] = [spectra[connection.source]!, spectra[connection.target]!];
-    const collector = candidateCollector(overlapGeometry(connection, source, target), settings);
-    for await (const block of overlapBlocks(connection, source, target, kernel)) collector.add(block);
-    const [tested, other] = unfolding === "svr" ? [target, source] : [source, target];
-    yield { connection, tested, other, candidates: collector.finish() };
-  }
+/**
+ * The vectors of a fan as one spectrum: of each layer one per group, ranks in turns. Independent of each other and of the hub, which vectors of
+ * one layer are not.
+ */
+export async function fanOf(
+  kind: NullKind,
+  side: "source" | "target",
+  variant: Variant,
+  seed: number,
+  layers: number,
+): Promise<Spectrum> {
+  const found: Spectrum[] = [];
+  for (let at = 0; at < layers; at++) found.push(await layerOfKind(kind, side, variant, seed, `fan/${at}`));
+  const [first] = found as [Spectrum, ...Spectrum[]];
+  const chosen = found.flatMap((each, at) =>
+    [...Map.groupBy(each.group.keys(), (neuron) => each.group[neuron]!).values()].flatMap((members) => {
+      const tested = members.filter((neuron) => each.nullNeurons[neuron] === 0);
+      return tested.length === 0 ? [] : [{ each, neuron: tested[at % tested.length]! }];
+    })
+  );
+  const vectors = (side: "left" | "right"): Matrix => {
+    const { cols } = first[side];
+    const out = matrix(chosen.length, cols);
+    chosen.forEach(({ each, neuron }, row) =>
+      out.data.set(each[side].data.subarray(neuron * cols, (neuron + 1) * cols), row * cols)
+    );
+    return out;
+  };
+  return {
+    ...first,
+    left: vectors("left"),
+    right: vectors("right"),
+    singularValues: Float64Array.from(chosen, ({ each, neuron }) => each.singularValues[neuron]!),
+    group: Int32Array.from(chosen, ({ each, neuron }) => each.group[neuron]!),
+    nullNeurons: new Uint8Array(chosen.length),
+    clustered: new Uint8Array(chosen.length),
+  };
+}
+
+/** What was seen of a connection. */
+export interface TestedConnection {
+  readonly geometry: OverlapGeometry;
+  readonly candidates: KeptCandidates;
+  readonly measures: OverlapPart;
+}
+
+/** Sees a connection as the pipeline does. */
+export async function seen(
+  connection: Connection,
+  source: Spectrum,
+  target: Spectrum,
+  test: TestSettings,
+): Promise<TestedConnection> {
+  const geometry = overlapGeometry(connection, source, target);
+  const sides = {
+    ...{ source: new Uint8Array(geometry.sources), target: new Uint8Array(geometry.targets) },
+    ...{ sourceNull: source.nullNeurons, targetNull: target.nullNeurons },
+    ...{ sourceClustered: source.clustered, targetClustered: target.clustered },
+  };
+  const question = { connection, source, target, first: 0, geometry, sides, test, vectors: [] };
+  return { geometry, ...await seePart(question, kernel, measureOverlap) };
+}
+
+/** A hub and a fan, connected and seen. */
+export function seenKind(
+  kind: NullKind,
+  fanAt: "source" | "target",
+  fan: Spectrum,
+  hub: Spectrum,
+  test: TestSettings,
+): Promise<TestedConnection> {
+  const [source, target] = fanAt === "source" ? [fan, hub] : [hub, fan];
+  return seen(connectionOf(0, 1, kind.channels), source, target, test);
 }

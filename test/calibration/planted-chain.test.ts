@@ -3,12 +3,16 @@
  */
 
 import { describe, expect, it } from "vitest";
-import type { SyntheticSpec } from "../../connectors/sources/synthetic.ts";
-import type { TestSettings } from "../../src/stages/candidates.ts";
+import { openSynthetic, type SyntheticSpec } from "../../connectors/sources/synthetic.ts";
+import { openReferenceKernel } from "../../src/kernels/reference.ts";
+import { type Candidates, joinedCandidates, type TestSettings } from "../../src/stages/candidates.ts";
+import { layerGraph } from "../../src/stages/layers.ts";
 import { decide } from "../../src/stages/significance.ts";
-import { connectionsOf, type TestedConnection } from "./null-models.ts";
+import { spectrum } from "../../src/stages/svd.ts";
+import { unfold } from "../../src/stages/unfold.ts";
+import { seen } from "./null-models.ts";
 
-const BH: TestSettings = { null: "beta", logAlpha: Math.log(0.05), correction: "bh", edges: "all" };
+const BH: TestSettings = { null: "rotation", logAlpha: Math.log(0.05), correction: "bh", edges: "all" };
 
 /** Leading input patterns at this cosine to the output patterns before them. */
 const COSINE = 0.9;
@@ -30,24 +34,33 @@ function chain(seed: number, cosine: number): SyntheticSpec {
 
 /** The edge between the leading neurons of each connection, and the largest overlap among the others. */
 async function leadingEdges(cosine: number, seed: number) {
-  const found = [];
-  for await (const tested of connectionsOf(chain(seed, cosine), "svr", BH)) found.push(leading(tested));
-  expect(found).toHaveLength(3);
-  return found;
+  const kernel = openReferenceKernel();
+  const model = openSynthetic(chain(seed, cosine), "planted");
+  const { layers, connections } = layerGraph(model);
+  const spectra = await Promise.all(
+    layers.map(async (layer) =>
+      spectrum(layer, unfold(layer, await model.read(layer.weight.tensor), "svr"), "svr", kernel)
+    ),
+  );
+  expect(connections).toHaveLength(3);
+  return await Promise.all(connections.map(async (connection) => {
+    const target = spectra[connection.target]!;
+    const { candidates, geometry } = await seen(connection, spectra[connection.source]!, target, BH);
+    return leading(joinedCandidates([candidates], geometry), target.singularValues[0]!);
+  }));
 }
 
-function leading({ candidates, tested }: TestedConnection) {
+function leading(candidates: Candidates, gain: number) {
   const { overlap, logP, sourceNeuron, targetNeuron } = candidates;
-  const { logQ, significant, significantCount } = decide([candidates], BH)[0]!;
+  const { logQ, significant } = decide([candidates], BH)[0]!;
   const at = overlap.findIndex((_, i) => sourceNeuron[i] === 0 && targetNeuron[i] === 0);
   return {
-    gain: tested.singularValues[0]!,
+    gain,
     overlap: overlap[at]!,
     others: overlap.reduce((most, value, i) => i === at ? most : Math.max(most, value), 0),
     logP: logP[at]!,
     logQ: logQ[at]!,
     significant: significant[at] === 1,
-    significantCount,
     tests: candidates.tests,
   };
 }
