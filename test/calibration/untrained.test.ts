@@ -67,7 +67,7 @@ describe("an untrained ResNet with residual ends of zeros", () => {
     expect(zeros.length).toBeGreaterThan(0);
     const indices = zeros.map((row) => row["layer_index"]);
     for (const row of result.connections) {
-      if (!indices.includes(row["source_layer"]!) && !indices.includes(row["target_layer"]!)) continue;
+      if (!indices.includes(row["source_layer"]) && !indices.includes(row["target_layer"])) continue;
       expect(row).toMatchObject({ tests: 0, significant: 0, nominal: 0 });
     }
     const [said] = reported(model, result).remarks.filter((remark) => remark.includes("zero"));

@@ -5,7 +5,7 @@
 
 import { map, type MonoTypeOperatorFunction } from "rxjs";
 import type { KernelInfo } from "../../kernels/kernel.ts";
-import type { OverlapMeasures } from "../../model/graph.ts";
+import type { NearKernels, OverlapMeasures } from "../../model/graph.ts";
 import type { Connection, LayerGraph } from "../../model/layer.ts";
 import type { ModelMeasures } from "../../model/measures.ts";
 import {
@@ -14,7 +14,6 @@ import {
   keptLevel,
   type TestSettings,
 } from "../../stages/candidates.ts";
-import { nearKernels } from "../../stages/near-kernels.ts";
 import type { OverlapGeometry } from "../../stages/overlap-geometry.ts";
 import {
   type ConnectionEnds,
@@ -51,6 +50,8 @@ interface RecordedConnection {
   readonly level: number;
   readonly geometry: OverlapGeometry;
   readonly measures: OverlapMeasures;
+  /** Those whose tests count as tests between near-kernels. */
+  readonly near: NearKernels;
   readonly sharedLogP: number | null;
   readonly candidates: KeptCandidates;
 }
@@ -103,10 +104,11 @@ export class OverlapRecorder {
 
   #note(
     job: Pick<ConnectionEnds<ConnectionKind>, "kind" | "connection">,
-    { geometry, candidates, measures, sharedLogP }: OverlapResult,
+    { geometry, candidates, measures, near, sharedLogP }: OverlapResult,
   ): void {
     const { geometry: _, ...kept } = candidates;
-    this.#bytes += 8 * measures.sourceIntensity.length + 32 * kept.logP.length;
+    this.#bytes += 8 * measures.sourceIntensity.length + 32 * kept.logP.length + near.source.length +
+      near.target.length;
     if (this.#bytes > LARGEST_RECORD) {
       this.#connections.length = 0;
       return;
@@ -117,6 +119,7 @@ export class OverlapRecorder {
       level: keptLevel(geometry, settingsFor(job, this.#settings)),
       geometry,
       measures,
+      near,
       sharedLogP,
       candidates: kept,
     });
@@ -170,8 +173,8 @@ export function recordedItems(
     const [sourceValues, targetValues] = [valuesAt(connection.source), valuesAt(connection.target)];
     const [source, target] = [graph.layers[connection.source]!, graph.layers[connection.target]!];
     const ends = { kind: each.kind, connection, graph, source, target, sourceValues, targetValues };
-    const { geometry, measures, sharedLogP } = each;
-    const { nearKernel, products } = settings;
+    const { geometry, measures, near, sharedLogP } = each;
+    const { products } = settings;
     return {
       ...ends,
       overlaps: once(() => {
@@ -181,10 +184,7 @@ export function recordedItems(
           geometry,
           measures,
           sharedLogP,
-          near: {
-            source: nearKernels(sourceValues, nearKernel),
-            target: nearKernels(targetValues, nearKernel),
-          },
+          near,
           candidates: candidatesAgain(each.candidates, geometry, settingsFor(each, settings)),
         });
       }),
