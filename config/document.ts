@@ -1,5 +1,6 @@
 /** YAML and JSON files as plain values that remember where they stood. */
 
+import { isUtf8 } from "node:buffer";
 import { readFile, stat } from "node:fs/promises";
 import { isNode, LineCounter, parseDocument } from "yaml";
 
@@ -30,7 +31,7 @@ export async function readDocument(path: string): Promise<ConfigDocument> {
   return parseConfigDocument(path, await readText(path, LONGEST));
 }
 
-/** The text of a file of at most `most` bytes. @throws {ConfigError} when it cannot be read or is longer */
+/** The text of a file of at most `most` bytes. @throws {ConfigError} when it cannot be read, is longer, or is not UTF-8; names the line */
 export async function readText(path: string, most: number): Promise<string> {
   try {
     const found = await stat(path);
@@ -38,12 +39,35 @@ export async function readText(path: string, most: number): Promise<string> {
     if (found.size > most) {
       throw new ConfigError(`${path}: found ${found.size} bytes, required at most ${most}`);
     }
-    return await readFile(path, "utf8");
+    return textOf(path, await readFile(path));
   } catch (cause) {
     if (cause instanceof ConfigError) throw cause;
     const missing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
     const found = missing ? "no such file" : cause instanceof Error ? cause.message : String(cause);
     throw new ConfigError(`${path}: found ${found}, required a readable file`, { cause });
+  }
+}
+
+/** Text in UTF-8, with its byte order mark: other encodings would be misread, and paths in them name other files. */
+function textOf(path: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    // No character of UTF-8 has a line's end within it.
+    let start = 0;
+    for (let line = 1;; line++) {
+      const end = bytes.indexOf(0x0A, start);
+      const piece = bytes.subarray(start, end < 0 ? bytes.length : end);
+      if (end < 0 || !isUtf8(piece)) {
+        throw new ConfigError(
+          `${path}:${line}: found bytes that are no UTF-8 (${
+            JSON.stringify(new TextDecoder("latin1").decode(piece)).slice(0, 80)
+          } if they are Latin-1), required text in UTF-8; iconv -f latin1 -t utf-8 converts it`,
+          { cause },
+        );
+      }
+      start = end + 1;
+    }
   }
 }
 

@@ -13,6 +13,7 @@ import { addExportCommand } from "./cli/export-command.ts";
 import { addFiltersCommand } from "./cli/filters-command.ts";
 import { INSPECT_FORMATS, type InspectFormat } from "./cli/inspect-text.ts";
 import { addLakeCommand } from "./cli/lake-command.ts";
+import { whenShellEnds } from "./cli/launching-shell.ts";
 import { addPlotCommand } from "./cli/plot-command.ts";
 import { addQueryCommand } from "./cli/query-command.ts";
 import { addReportCommand } from "./cli/report-command.ts";
@@ -247,14 +248,19 @@ function codeOfFailure(failure: unknown): number {
   return failure instanceof ConfigError ? EXIT.usage : EXIT.failed;
 }
 
+function stop(): void {
+  stderr.write("\nstopping; once more to stop at once\n");
+  interrupt.abort(new Error("interrupted"));
+}
+
 for (const name of ["SIGINT", "SIGTERM"] as const) {
   process.on(name, () => {
     // A second signal means now.
     if (interrupt.signal.aborted) exit(EXIT.interrupted);
-    stderr.write("\nstopping; once more to stop at once\n");
-    interrupt.abort(new Error("interrupted"));
+    stop();
   });
 }
+whenShellEnds(() => void (!interrupt.signal.aborted && stop()));
 // A reader that has seen enough (head) closes the pipe; that is no error.
 stdout.on(
   "error",
