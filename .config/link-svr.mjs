@@ -16,12 +16,7 @@ if (existsSync(bin)) {
 bin=$(dirname -- "$(readlink -f -- "$0")")
 # Compiled once: a command starts in a third of the time and two thirds of the memory.
 export NODE_COMPILE_CACHE="\${NODE_COMPILE_CACHE-$bin/../.cache/svr}"
-# glibc gives every thread a heap of its own and takes none back: a third of the memory of a large load.
-export MALLOC_ARENA_MAX="\${MALLOC_ARENA_MAX-1}"
-# Young garbage is looked through at 12 MB and not at 48: what a run keeps lies outside of the heap. The whole heap is looked through for what
-# is on it (first at 30 MB, then when it has grown by two fifths), not for matrices that hang on it, which are given back by hand.
-exec "$bin/node" --max-semi-space-size=4 --initial-heap-size=40 --heap-growing-percent=40 --external-memory-accounted-in-global-limit \\
-  "$bin/../../src/cli.ts" "$@"
+exec "$bin/node" "$bin/../../src/cli.ts" "$@"
 `;
     writeFileSync(`${bin}svr`, launcher);
     chmodSync(`${bin}svr`, 0o755);

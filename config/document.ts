@@ -1,8 +1,7 @@
 /** YAML and JSON files as plain values that remember where they stood. */
 
-import type { EventEmitter } from "node:events";
+import { isUtf8 } from "node:buffer";
 import { readFile, stat } from "node:fs/promises";
-import { Worker } from "node:worker_threads";
 import { isNode, LineCounter, parseDocument } from "yaml";
 
 /** A config that cannot be used. The message names file, line and column, the value found and what is required. */
@@ -23,52 +22,16 @@ export interface ConfigDocument {
 /** A topology of a thousand layers takes less than a tenth of this. */
 const LONGEST = 4 * 2 ** 20;
 
-/** Characters from which a text is parsed in a thread of its own: parsing takes a thousand times as many bytes. */
-const LONG = 32 * 2 ** 10;
-
 /**
- * Reads a YAML file (JSON is a part of YAML). A long one, which lists a whole collection, is parsed in a thread, whose memory goes with
- * it; where in the file something stands is looked for only when somebody asks.
+ * Reads a YAML file (JSON is a part of YAML).
  *
  * @throws {ConfigError} when it cannot be read, is longer than 4 MiB, or does not parse
  */
 export async function readDocument(path: string): Promise<ConfigDocument> {
-  const text = await readText(path, LONGEST);
-  const apart = text.length < LONG ? {} : await parsedApart(text);
-  if (!("value" in apart)) return parseConfigDocument(path, text);
-  let whole: ConfigDocument | null = null;
-  const place = (keys: readonly PropertyKey[]) => (whole ??= parseConfigDocument(path, text)).place(keys);
-  return { path, value: apart.value, place };
+  return parseConfigDocument(path, await readText(path, LONGEST));
 }
 
-/** What the thread answers: the value, or nothing where it cannot be had. */
-export interface ParsedApart {
-  readonly value?: unknown;
-}
-
-const WORKER = new URL(
-  import.meta.url.endsWith(".ts") ? "./document-worker.ts" : "./document-worker.js",
-  import.meta.url,
-);
-
-function parsedApart(text: string): Promise<ParsedApart> {
-  return new Promise((resolve) => {
-    // Without an answer it is parsed here, which says what is wrong; so where there can be no thread.
-    const none = () => resolve({});
-    try {
-      const thread = new Worker(WORKER, { workerData: text, execArgv: [] });
-      // Deno's types leave out that it is one.
-      const events = thread as unknown as EventEmitter;
-      events.on("message", resolve);
-      events.on("error", none);
-      events.on("exit", none);
-    } catch {
-      none();
-    }
-  });
-}
-
-/** The text of a file of at most `most` bytes. @throws {ConfigError} when it cannot be read or is longer */
+/** The text of a file of at most `most` bytes. @throws {ConfigError} when it cannot be read, is longer, or is not UTF-8; names the line */
 export async function readText(path: string, most: number): Promise<string> {
   try {
     const found = await stat(path);
@@ -76,12 +39,35 @@ export async function readText(path: string, most: number): Promise<string> {
     if (found.size > most) {
       throw new ConfigError(`${path}: found ${found.size} bytes, required at most ${most}`);
     }
-    return await readFile(path, "utf8");
+    return textOf(path, await readFile(path));
   } catch (cause) {
     if (cause instanceof ConfigError) throw cause;
     const missing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
     const found = missing ? "no such file" : cause instanceof Error ? cause.message : String(cause);
     throw new ConfigError(`${path}: found ${found}, required a readable file`, { cause });
+  }
+}
+
+/** Text in UTF-8, with its byte order mark: other encodings would be misread, and paths in them name other files. */
+function textOf(path: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    // No character of UTF-8 has a line's end within it.
+    let start = 0;
+    for (let line = 1;; line++) {
+      const end = bytes.indexOf(0x0A, start);
+      const piece = bytes.subarray(start, end < 0 ? bytes.length : end);
+      if (end < 0 || !isUtf8(piece)) {
+        throw new ConfigError(
+          `${path}:${line}: found bytes that are no UTF-8 (${
+            JSON.stringify(new TextDecoder("latin1").decode(piece)).slice(0, 80)
+          } if they are Latin-1), required text in UTF-8; iconv -f latin1 -t utf-8 converts it`,
+          { cause },
+        );
+      }
+      start = end + 1;
+    }
   }
 }
 

@@ -43,7 +43,7 @@ export const globsSchema = z.union([
   z.string().min(1).max(LONGEST_GLOB),
   z.array(z.string().min(1).max(LONGEST_GLOB)).min(1).max(LONGEST_GLOB),
 ]).describe(
-  "One glob or several (*, **, ?, {a,b}): without a slash over a file's name, with one over its path below the folder.",
+  "One glob or several (*, **, ?, {a,b}, [0-9]): without a slash over a file's name, with one over its path below the folder.",
 );
 
 /** One glob or several. */

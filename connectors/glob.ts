@@ -1,15 +1,38 @@
 /**
- * Wildcards in names and keys: `*` and `?` within a part of a path, `**` across parts, `{one,other}`, and where they are asked for classes
- * such as `[a-z]`. In time that no pattern can blow up, whoever wrote it.
+ * The one dialect of globs, for local and remote names, read by picomatch: `*` and `?` within a part of a path, `**` for any parts,
+ * `{one,other}`, `[567]`, `[a-z]` and `[!a-z]`. All else is itself, brackets that are round too.
+ *
+ * picomatch makes regular expressions, which backtrack: `*a*a*a*a*b` may take years for a name of a thousand letters. A glob
+ * needs no backtracking: the first place where the text behind a star is found is as good as any later one. So the parts
+ * that picomatch makes are put together in groups that are never entered again, and time grows with the name's length.
  */
 
-import { show } from "../src/model/errors.ts";
+import picomatch from "picomatch";
+import { messageOf, show } from "../src/model/errors.ts";
+
+/** Longer than any path. */
+const LONGEST = 4096;
 
 /** Braces multiply: `{a,b}{c,d}` is four globs. Nobody writes more than this by hand. */
 const MOST_ALTERNATIVES = 1024;
 
-/** A wildcard, a character, or a class of characters. */
-type Sign = string | RegExp;
+/** No dialect within the dialect: names begin with dots and exclamation marks, and hold quotes. */
+const OPTIONS = {
+  dot: true,
+  noextglob: true,
+  nonegate: true,
+  keepQuotes: true,
+  literalBrackets: false,
+  strictSlashes: true,
+  // Escapes double it, and a class may gain a character.
+  maxLength: 3 * LONGEST,
+} as const;
+
+/** What picomatch makes of a star. */
+const STAR = "[^/]*?";
+
+/** What `**` becomes before a slash: any number of whole parts, as few as will do. */
+const PARTS = "(?:[^/]*\\/)*?";
 
 /** Whether there is a wildcard. */
 export function isGlob(key: string): boolean {
@@ -23,39 +46,45 @@ export function globBase(key: string): string {
 }
 
 /**
- * A test of whole names.
+ * Globs for a walk of folders, which pass all that a glob passes, and more: of each part what stands before its first wildcard,
+ * and nothing behind a second `**`. Whoever walks backtracks; these give no cause for it.
  *
- * @param classes whether `[a-z]` and `[!a-z]` are classes of characters; else brackets are themselves
- * @throws {RangeError} when the braces stand for more than 1024 globs
- * @throws {SyntaxError} when, with classes, a bracket does not end
+ * @throws {RangeError} as `globMatcher`
  */
-export function globMatcher(glob: string, { classes = false } = {}): (name: string) => boolean {
-  const all = alternatives(glob).map((each) => signsOf(each, classes));
-  return (name) => all.some((signs) => matches(signs, name));
-}
-
-function signsOf(glob: string, classes: boolean): Sign[] {
-  const pattern = classes ? /\*\*\/|\*\*|\*|\?|\[!?[^\]/]+\]|[^*?]/gu : /\*\*\/|\*\*|\*|\?|[^*?]/gu;
-  return (glob.match(pattern) ?? []).map((sign) => {
-    if (!classes || !/^[[{]/.test(sign)) return sign;
-    if (sign.length === 1) {
-      throw new SyntaxError(`a pattern: found ${sign} without its end, required both brackets`);
-    }
-    const not = sign.startsWith("[!");
-    return new RegExp(
-      `^[${not ? "^/" : ""}${sign.slice(not ? 2 : 1, -1).replaceAll(/[\\^\][]/g, "\\$&")}]$`,
-      "u",
-    );
+export function walkGlobs(glob: string): string[] {
+  return alternatives(glob).map((each) => {
+    const parts = each.split("/");
+    const first = parts.indexOf("**");
+    const again = first < 0 ? -1 : parts.indexOf("**", first + 1);
+    return (again < 0 ? parts : parts.slice(0, again + 1)).map((part) => {
+      if (part === "**") return part;
+      const [text = ""] = /^[^*?[]*/u.exec(part) ?? [];
+      return escaped(text) + (text === part ? "" : "*");
+    }).join("/").replace(/^!/, "\\!");
   });
 }
 
-/** The globs without braces that a glob with braces stands for, inner braces too. @throws {RangeError} when there are more than 1024 */
+/**
+ * A test of whole names. A name that is the glob itself passes too: files are called `[x]`.
+ *
+ * @throws {RangeError} when the glob is longer than 4096 characters, or its braces stand for more than 1024 globs
+ * @throws {SyntaxError} when a bracket does not end, or a range runs backwards
+ */
+export function globMatcher(glob: string): (name: string) => boolean {
+  const all = alternatives(glob).map((each) => expression(each));
+  return (name) => name === glob || all.some((each) => each.test(name));
+}
+
+/** The globs without braces that a glob with braces stands for, inner braces too. @throws {RangeError} as `globMatcher` */
 export function alternatives(glob: string): string[] {
+  if (glob.length > LONGEST) {
+    throw new RangeError(`a pattern: found ${glob.length} characters, required at most ${LONGEST}`);
+  }
   const done: string[] = [];
   const open = [glob];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     // The innermost: no brace within.
-    const braces = /\{([^{}]*)\}/u.exec(next);
+    const braces = /\{([^{},]*,[^{}]*)\}/u.exec(next);
     if (braces === null) done.push(next);
     else {
       const [all, inner = ""] = braces;
@@ -72,37 +101,54 @@ export function alternatives(glob: string): string[] {
   return done;
 }
 
-/**
- * `*` is anything within a part of a path, `?` one character of it, `**` any number of whole parts. By the set of places in the
- * glob that each character of the name leads to: a product of the two lengths at most.
- */
-function matches(signs: readonly Sign[], name: string): boolean {
-  // Places reached without a further character: past every star that may stand for nothing.
-  const rest = (places: Set<number>, fresh: boolean) => {
-    for (const place of places) {
-      const sign = signs[place];
-      if (sign === "*" || sign === "**" || (sign === "**/" && fresh)) places.add(place + 1);
-    }
-    return places;
-  };
-  let places = rest(new Set([0]), true);
-  for (const character of name) {
-    const next = new Set<number>();
-    for (const place of places) {
-      const sign = signs[place];
-      if (sign === "**" || (sign === "*" && character !== "/")) next.add(place);
-      // Whole parts: the next sign is reached behind a slash only.
-      else if (sign === "**/") next.add(place);
-      else if (
-        sign instanceof RegExp
-          ? sign.test(character)
-          : sign === character || (sign === "?" && character !== "/")
-      ) {
-        next.add(place + 1);
-      }
-    }
-    places = rest(next, character === "/");
-    if (places.size === 0) return false;
+/** A glob without alternatives as an expression that tries nothing twice. */
+function expression(glob: string): RegExp {
+  const [open] = /\[|\{(?![^]*\})/u.exec(glob.replaceAll(/\[[!^]?[^\]/]+\]/gu, "")) ?? [];
+  if (open !== undefined) {
+    throw new SyntaxError(`a pattern: found ${open} without its end, required both brackets`);
   }
-  return places.has(signs.length);
+  let groups = 0;
+  const once = (source: string) => {
+    const name = `g${groups++}`;
+    return `(?=(?<${name}>${source}))\\k<${name}>`;
+  };
+  const part = (text: string) => {
+    const [before = "", ...behind] = sourceOf(text).split(STAR);
+    const last = behind.pop();
+    return last === undefined
+      ? before
+      : `${before}${behind.map((each) => once(STAR + each)).join("")}${STAR}${last}`;
+  };
+  // What stands between the `**`.
+  const runs: string[][] = [[]];
+  for (const text of glob.split("/")) {
+    if (text === "**") runs.push([]);
+    else runs.at(-1)!.push(part(text));
+  }
+  const [first = [], ...others] = runs.map((run) => run.join("\\/"));
+  const end = others.pop();
+  const source = end === undefined ? first : [
+    runs[0]!.length === 0 ? "" : `${first}\\/`,
+    ...others.flatMap((run, at) => runs[at + 1]!.length === 0 ? [] : [once(`${PARTS}${run}\\/`)]),
+    runs.at(-1)!.length === 0 ? ".+" : `${PARTS}${end}`,
+  ].join("");
+  try {
+    return new RegExp(`^(?:${String(source)})$`, "su");
+  } catch (cause) {
+    throw new SyntaxError(
+      `a pattern: found ${show(glob)}, required ranges such as [a-z]: ${messageOf(cause)}`,
+      {
+        cause,
+      },
+    );
+  }
 }
+
+/** A part of a path as picomatch reads it. */
+function sourceOf(part: string): string {
+  if (part === "") return "";
+  return picomatch.parse(escaped(part).replaceAll(/\[[!^]/g, "[^/"), OPTIONS).output;
+}
+
+/** What means something to picomatch, and nothing in the dialect. */
+const escaped = (text: string) => text.replaceAll(/[\\(){}|+$]/g, "\\$&");

@@ -5,8 +5,7 @@
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import process, { argv, exit, stderr, stdout, versions } from "node:process";
-import { setFlagsFromString } from "node:v8";
+import process, { argv, exit, stderr, stdout } from "node:process";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { ConfigError } from "../config/document.ts";
 import { flagOf, type Overrides } from "../config/load.ts";
@@ -14,6 +13,7 @@ import { addExportCommand } from "./cli/export-command.ts";
 import { addFiltersCommand } from "./cli/filters-command.ts";
 import { INSPECT_FORMATS, type InspectFormat } from "./cli/inspect-text.ts";
 import { addLakeCommand } from "./cli/lake-command.ts";
+import { whenShellEnds } from "./cli/launching-shell.ts";
 import { addPlotCommand } from "./cli/plot-command.ts";
 import { addQueryCommand } from "./cli/query-command.ts";
 import { addReportCommand } from "./cli/report-command.ts";
@@ -25,9 +25,6 @@ import { VERSION } from "./version.ts";
 
 /** What the process ends with. */
 const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
-
-// What the launcher gives the main thread's heap to begin with is not for threads, whose heaps stay small. (Deno has no such launcher.)
-if (!("deno" in versions)) setFlagsFromString("--initial-heap-size=0");
 
 const interrupt = new AbortController();
 
@@ -107,7 +104,11 @@ const SETTINGS: readonly (readonly [
     numberOf,
   ],
   ["dominant", "<k>", "the k best disjoint chains of edges (default: 1)", numberOf],
-  ["topology", "<file>", "who feeds whom (default: <model>.topology.yaml beside the model, else guessed)"],
+  [
+    "topology",
+    "<file>",
+    "who feeds whom (default: <model>.topology.yaml beside the model, else the model's own graph, else a known architecture, else guessed)",
+  ],
   ["kernel", "<name>", "auto, wasm, native (OpenBLAS) or reference (default: auto)"],
   ["precision", "<name>", "f64 or, with the native kernel, f32 (default: f64)"],
   ["threads", "<n>", "matrices at a time (default: one per core)", numberOf],
@@ -247,14 +248,19 @@ function codeOfFailure(failure: unknown): number {
   return failure instanceof ConfigError ? EXIT.usage : EXIT.failed;
 }
 
+function stop(): void {
+  stderr.write("\nstopping; once more to stop at once\n");
+  interrupt.abort(new Error("interrupted"));
+}
+
 for (const name of ["SIGINT", "SIGTERM"] as const) {
   process.on(name, () => {
     // A second signal means now.
     if (interrupt.signal.aborted) exit(EXIT.interrupted);
-    stderr.write("\nstopping; once more to stop at once\n");
-    interrupt.abort(new Error("interrupted"));
+    stop();
   });
 }
+whenShellEnds(() => void (!interrupt.signal.aborted && stop()));
 // A reader that has seen enough (head) closes the pipe; that is no error.
 stdout.on(
   "error",

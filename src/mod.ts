@@ -1,7 +1,7 @@
 /**
  * svrflow from code.
  *
- * `run` does what the command line does. The operators (`layers`, `unfold`, `svd`, `overlap`, `significance`, `weight`,
+ * `run` does what the command line does. The operators (`layers`, `unfold`, `svd`, `overlap`, `test`, `weight`,
  * `sinks`) are the pipeline's stages for RxJS, to be piped as one likes; `spectralGraph` pipes them all. Below them lie pure
  * functions.
  *
@@ -58,12 +58,15 @@ export type {
   SkippedConnection,
   SpectrumJob,
 } from "./flow/jobs.ts";
-export { nullControl } from "./flow/operators/control-operator.ts";
-export { significance, type SignificanceSettings, weight } from "./flow/operators/edge-operators.ts";
-export { overlap } from "./flow/operators/overlap-operator.ts";
+export { layers } from "./flow/operators/layers.ts";
+export { nullControl } from "./flow/operators/null-control.ts";
+export { overlap, type OverlapSettings } from "./flow/operators/overlap.ts";
 export { type PipelineSettings, spectralGraph } from "./flow/pipeline.ts";
 export { type ModelResult, sinks, type SinkSettings, type StrongEdge } from "./flow/operators/sinks.ts";
-export { layers, svd, unfold } from "./flow/operators/spectrum-operators.ts";
+export { svd } from "./flow/operators/svd.ts";
+export { type EdgeSettings, type EdgeTestSettings, test } from "./flow/operators/test.ts";
+export { unfold } from "./flow/operators/unfold.ts";
+export { weight } from "./flow/operators/weight.ts";
 export type { Workshop } from "./flow/workshop.ts";
 export type { Kernel, KernelInfo } from "./kernels/kernel.ts";
 export { type KernelName, openKernel } from "./kernels/select.ts";
@@ -72,6 +75,7 @@ export { type FlowOrder, flowOrder } from "./model/flow-order.ts";
 export type { Connection, Layer, LayerGraph, Skipped, Unfolding } from "./model/layer.ts";
 export type { Chain, ChainEdge, ModelMeasures, PathMetric } from "./model/measures.ts";
 export type {
+  AnswerType,
   ChainLinks,
   CypherDialect,
   GraphReader,

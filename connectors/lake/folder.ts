@@ -32,11 +32,9 @@ const STALE_LOCK_MS = 30_000;
 export function folderLake(folder: string): LakePlace {
   const root = resolve(folder);
   const at = (path: string) => join(root, path);
-  const known = new KnownTexts();
   const texts = new TextChanges((path, change) =>
     locked(at(path), async () => {
-      await writeWhole([at(path), change(known.read(at(path)))]);
-      known.forget(at(path));
+      await writeWhole([at(path), change(textOf(at(path)))]);
     })
   );
   return {
@@ -65,7 +63,7 @@ export function folderLake(folder: string): LakePlace {
         .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1).replaceAll("\\", "/"))
         .sort();
     }),
-    readText: soon((path: string) => known.read(at(path))),
+    readText: soon((path: string) => textOf(at(path))),
     replaceText: (path, change) => texts.make(path, change),
     sizeOf: soon((path: string) => unlessMissing(() => statSync(at(path)))?.size ?? null),
     async open(path) {
@@ -170,41 +168,13 @@ const contentOf = (path: string) => unlessMissing(() => readFileSync(path, "utf8
 
 const removeFile = (path: string) => void unlessMissing(() => unlinkSync(path));
 
-/**
- * Texts as they were read last: a run asks for its manifest, which grows with every model, several times for each. A text that has been
- * replaced is that of another file, or of another time.
- */
-class KnownTexts {
-  readonly #texts = new Map<string, { readonly stamp: string; readonly text: string }>();
-
-  /** @throws {SyntaxError} when it is too large */
-  read(path: string): string | null {
-    const found = stampOf(path);
-    const known = this.#texts.get(path);
-    if (found === null) return null;
-    if (known?.stamp === found.stamp) return known.text;
-    if (found.size > LARGEST_TEXT) {
-      throw new SyntaxError(`${path}: found ${found.size} bytes, required at most ${LARGEST_TEXT}`);
-    }
-    const text = contentOf(path);
-    // It may have become another before it was read.
-    if (text !== null && stampOf(path)?.stamp === found.stamp) {
-      this.#texts.set(path, { stamp: found.stamp, text });
-    }
-    return text;
+/** A text; null where there is none. @throws {SyntaxError} when it is too large */
+function textOf(path: string): string | null {
+  const size = unlessMissing(() => statSync(path).size);
+  if (size !== null && size > LARGEST_TEXT) {
+    throw new SyntaxError(`${path}: found ${size} bytes, required at most ${LARGEST_TEXT}`);
   }
-
-  /** After a text was replaced. What stands there now may already be another's, so it is read when somebody asks. */
-  forget(path: string): void {
-    this.#texts.delete(path);
-  }
-}
-
-function stampOf(path: string): { readonly stamp: string; readonly size: number } | null {
-  const found = unlessMissing(() => statSync(path, { bigint: true }));
-  if (found === null) return null;
-  const { dev, ino, size, mtimeNs, ctimeNs } = found;
-  return { stamp: [dev, ino, size, mtimeNs, ctimeNs].join(" "), size: Number(size) };
+  return contentOf(path);
 }
 
 async function fileOf(handle: FileHandle, path: string): Promise<LakeFile> {

@@ -42,7 +42,7 @@ export const s3Places: RemotePlaces = {
     listed.set(addressOf({ ...bucket, key: base }), { keys: new Set(keys), until: Date.now() + LISTED_FOR });
     if (!isGlob(key) && keys.includes(key) && !key.endsWith("/")) return only(place);
     const folder = isGlob(key) || base === "" || base.endsWith("/") ? base : `${base}/`;
-    const matches = isGlob(key) ? globMatcher(key, { classes: true }) : null;
+    const matches = isGlob(key) ? globMatcher(key) : null;
     const root = `s3://${bucket.bucket}/${folder}`;
     const files = keys.filter((each) =>
       each.startsWith(folder) && !each.endsWith("/") && (matches === null || matches(each))

@@ -2,7 +2,7 @@
 
 import type { LbugValue, PreparedStatement, QueryResult } from "@ladybugdb/core";
 import { messageOf, show } from "../../src/model/errors.ts";
-import type { GraphReader, QueryAnswer } from "../../src/model/ports.ts";
+import type { AnswerType, GraphReader, QueryAnswer } from "../../src/model/ports.ts";
 import { requireReading } from "./cypher-guard.ts";
 import { loadLadybug, openStore, prepare, type Store } from "../sinks/ladybug/ladybug-store.ts";
 
@@ -63,10 +63,15 @@ async function answer(results: QueryResult | QueryResult[]): Promise<QueryAnswer
     const rows = (await only.getAll()).map((row) =>
       columns.map((column, at) => exact(column, types[at] ?? "", plain(row[column] ?? null)))
     );
-    return { columns, rows };
+    return { columns, rows, types: types.map(answerType) };
   } finally {
     for (const result of all) result.close();
   }
+}
+
+function answerType(type: string): AnswerType | null {
+  if (/^U?INT(8|16|32|64|128)$/.test(type)) return "integer";
+  return ({ DOUBLE: "number", FLOAT: "number", BOOL: "boolean", STRING: "text" } as const)[type] ?? null;
 }
 
 /** The store keys rows by column name, so equal names would hide a column. `__proto__` cannot be such a key. */

@@ -2,7 +2,7 @@
 
 import neo4j, { type Record as DriverRecord } from "neo4j-driver";
 import { messageOf, show } from "../../src/model/errors.ts";
-import type { GraphReader, QueryAnswer } from "../../src/model/ports.ts";
+import type { AnswerType, GraphReader, QueryAnswer } from "../../src/model/ports.ts";
 import { requireReading } from "./cypher-guard.ts";
 import { codeOf, connectServer, inWords } from "../sinks/neo4j/neo4j-server.ts";
 import { type Neo4jChoices, neo4jSettings } from "../sinks/neo4j/neo4j-settings.ts";
@@ -66,7 +66,18 @@ function answerOf(columns: readonly PropertyKey[], records: readonly DriverRecor
   return {
     columns: columns.map(String),
     rows: records.map((record) => columns.map((_, at) => plain(record.get(at)))),
+    types: columns.map((_, at) => answerType(records.map((record): unknown => record.get(at)))),
   };
+}
+
+/** The server tells no types; the driver gives INTEGER as bigint, FLOAT as number. */
+function answerType(values: readonly unknown[]): AnswerType | null {
+  const kinds = new Set(values.filter((value) => value !== null).map((value) => typeof value));
+  const [only] = kinds;
+  if (kinds.size !== 1 || only === undefined) return null;
+  return ({ bigint: "integer", number: "number", boolean: "boolean", string: "text" } as const)[
+    only as string
+  ] ?? null;
 }
 
 /** Values as the embedded store gives them. */

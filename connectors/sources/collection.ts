@@ -2,7 +2,8 @@
 
 import { stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, relative, resolve, sep } from "node:path";
-import { glob, isDynamicPattern } from "tinyglobby";
+import { glob } from "tinyglobby";
+import { globBase, globMatcher, isGlob, walkGlobs } from "../glob.ts";
 import { messageOf } from "../../src/model/errors.ts";
 import { listPlace } from "../places/open.ts";
 import { isRemote, nameOf, placeOf, schemeOf } from "../places/place.ts";
@@ -33,18 +34,32 @@ export async function resolveModels(
     const files = await filesIn(path, FOLDER_EXTENSIONS);
     return await named(await modelsAmong(files), path, path, `the folder ${path}`, () => refusedIn(path));
   }
-  if (found !== null || !isDynamicPattern(pattern)) {
-    return [{ path, id: plainId(path), name: basename(path) }];
-  }
-  const files = await glob(pattern.split(sep).join("/"), {
-    cwd: baseDir,
-    absolute: true,
-    followSymbolicLinks: false,
-  });
+  if (found !== null || !isGlob(pattern)) return [{ path, id: plainId(path), name: basename(path) }];
+  const files = await matching(pattern.split(sep).join("/"), baseDir);
   const known = await modelsAmong(files);
   const refused = () => refusalOf(files);
   const common = commonFolder(known);
   return await named(known, dirname(common), common, `the pattern ${pattern} in ${baseDir}`, refused);
+}
+
+/** The files that a glob stands for, and those in folders that it stands for; hidden ones where it has a dot for them. */
+async function matching(pattern: string, baseDir: string): Promise<string[]> {
+  const base = globBase(pattern);
+  const rest = pattern.slice(base.length);
+  const folder = resolve(baseDir, base);
+  const globs = rest.endsWith("*") ? [rest] : [rest, `${rest}/**`];
+  const matchers = globs.map(globMatcher);
+  const files = await glob(globs.flatMap(walkGlobs), {
+    cwd: folder,
+    absolute: true,
+    dot: /(^|[/{,])\./.test(rest),
+    followSymbolicLinks: false,
+    expandDirectories: false,
+  });
+  return files.filter((file) => {
+    const name = relative(folder, file).split(sep).join("/");
+    return matchers.some((matches) => matches(name));
+  });
 }
 
 /** The models among the files of a remote place. */

@@ -8,6 +8,7 @@ import { openPool } from "../kernels/pool.ts";
 import { normals } from "../kernels/thin-svd.ts";
 import { messageOf } from "../model/errors.ts";
 import { productFlops, svdFlops } from "../stages/flops.ts";
+import { median } from "../stats/ordinary.ts";
 import { type Matrix, matrix } from "../model/tensor.ts";
 import type { ReportTable } from "../analysis/report-tables.ts";
 
@@ -196,5 +197,5 @@ async function medianOf(measure: () => Promise<number>): Promise<number> {
   await measure(); // compiles
   const values: number[] = [];
   for (let round = 0; round < ROUNDS; round++) values.push(await measure());
-  return values.sort((a, b) => a - b)[ROUNDS >> 1]!;
+  return median(values);
 }

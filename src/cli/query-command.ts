@@ -25,9 +25,11 @@ export function addQueryCommand(program: Command, write: (text: string | Uint8Ar
     .addOption(
       new Option("--format <name>", "how the answer is written").choices(ANSWER_FORMATS).default("table"),
     )
+    .option("-o, --output <file>", "write the answer to a file, whole or not at all; needed for parquet")
     .addHelpText(
       "after",
       "\nExamples:\n  svr query --list\n  svr query @hubs --param model=vgg16s-wd --param limit=5 --format csv\n" +
+        "  svr query @connections --format parquet -o connections.parquet\n" +
         '  svr query "MATCH (m:Model) RETURN m.id"',
     )
     .action(async (cypher: string | undefined, options: QueryOptions) => {

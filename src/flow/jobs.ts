@@ -6,7 +6,6 @@
 import type { ConnectionSummary, EdgeColumns } from "../model/graph.ts";
 import type { Connection, Layer, LayerGraph, Unfolding } from "../model/layer.ts";
 import type { ChainLinks, Model } from "../model/ports.ts";
-import type { Spectrum } from "../model/spectrum.ts";
 import type { Matrix } from "../model/tensor.ts";
 import type { SeenOverlaps } from "../stages/overlap-parts.ts";
 import type { SpectrumHandle, SpectrumValues } from "./spectra/spectrum-store.ts";
@@ -61,29 +60,26 @@ export type ConnectionKind = "connection" | "control";
 export interface ConnectionEnds<Kind extends ConnectionKind = "connection"> {
   readonly kind: Kind;
   readonly connection: Connection;
+  /** Of its model: connections of the same graph are one model's. */
+  readonly graph: LayerGraph;
   readonly source: Layer;
   readonly target: Layer;
   readonly sourceValues: Float64Array;
   readonly targetValues: Float64Array;
 }
 
-/** A connection whose two spectra are there; or its null control, with the channels of one end turned at random. */
+/** A connection whose overlaps can be had; or its null control, with the channels of one end turned at random. */
 export interface ConnectionJob<Kind extends ConnectionKind = "connection"> extends ConnectionEnds<Kind> {
-  /** Does `work` while both spectra are in memory. May be called once. */
-  withSpectra<T>(work: (source: Spectrum, target: Spectrum) => Promise<T>): Promise<T>;
-}
-
-/** A connection whose overlaps an earlier run has seen. */
-export interface SeenConnection<Kind extends ConnectionKind = "connection"> extends ConnectionEnds<Kind> {
-  readonly overlaps: OverlapResult;
+  /** Computes the overlaps when it is first called, within the byte budget; afterwards it answers the same. */
+  overlaps(): Promise<OverlapResult>;
 }
 
 /** A connection with its overlaps seen: candidates for edges, and figures of the whole matrix. */
 export type OverlapResult = SeenOverlaps;
 
-/** A connection, or its null control, whose edges can be computed; `weight` is 0 until the weight stage has been. */
+/** A connection, or its null control, whose edges can be had; `weight` is 0 until the weight stage has been. */
 export interface EdgeJob<Kind extends ConnectionKind = "connection"> extends ConnectionEnds<Kind> {
-  /** May be called once. @throws {TypeError} when they were taken already */
+  /** Tests the overlaps when it is first called; afterwards it answers the same. */
   edges(): Promise<ConnectionEdges>;
 }
 
@@ -93,4 +89,14 @@ export interface ConnectionEdges {
   readonly summary: ConnectionSummary;
   /** What a chain may be made of, written or not. */
   readonly links: ChainLinks;
+}
+
+/** The same work, done when it is first asked for; once more where that has failed. */
+export function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let answer: Promise<T> | null = null;
+  return () =>
+    answer ??= work().catch((failure: unknown) => {
+      answer = null;
+      throw failure;
+    });
 }

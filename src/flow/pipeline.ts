@@ -1,21 +1,19 @@
-/** The whole pipeline: source -> layers -> unfold -> svd -> overlap -> significance -> weight -> sinks. */
+/** The whole pipeline: source -> layers -> unfold -> svd -> overlap -> test -> weight -> sinks. */
 
 import { concatMap, defer, finalize, from, identity, type Observable, of } from "rxjs";
 import type { LayerGraph, Unfolding } from "../model/layer.ts";
 import type { MeasureModel, Model } from "../model/ports.ts";
 import { layerGraph, type LayerSettings } from "../stages/layers.ts";
 import type { EdgeWeight } from "../stages/weight.ts";
-import { nullControl } from "./operators/control-operator.ts";
-import { significance, type SignificanceSettings, weight } from "./operators/edge-operators.ts";
-import { overlap } from "./operators/overlap-operator.ts";
-import {
-  type OverlapRecord,
-  OverlapRecorder,
-  recordedItems,
-  releaseRecord,
-} from "./spectra/overlap-record.ts";
+import { layers } from "./operators/layers.ts";
+import { nullControl } from "./operators/null-control.ts";
+import { measuredBy, overlap } from "./operators/overlap.ts";
 import { type ModelResult, sinks, type SinkSettings } from "./operators/sinks.ts";
-import { layers, svd, unfold } from "./operators/spectrum-operators.ts";
+import { svd } from "./operators/svd.ts";
+import { type EdgeSettings, test } from "./operators/test.ts";
+import { unfold } from "./operators/unfold.ts";
+import { weight } from "./operators/weight.ts";
+import { type OverlapRecord, OverlapRecorder, recordedItems } from "./spectra/overlap-record.ts";
 import type { Workshop } from "./workshop.ts";
 
 /** Everything that a model's way through the pipeline depends on. */
@@ -24,7 +22,7 @@ export interface PipelineSettings extends SinkSettings {
   /** The model's layer graph by these settings, where it is known already: tracing a large model takes time. */
   readonly graph?: LayerGraph;
   readonly unfolding: Unfolding;
-  readonly test: SignificanceSettings;
+  readonly test: EdgeSettings;
   readonly weight: EdgeWeight;
   /** Figures of the whole model. */
   readonly measureModel: MeasureModel;
@@ -33,7 +31,7 @@ export interface PipelineSettings extends SinkSettings {
   /** The seed of a null control, which is computed beside the model; null for none. */
   readonly nullControl?: number | null;
   readonly workshop: Workshop;
-  /** Told what the overlaps have shown, once the model is committed; null where that is too much to keep. Its candidates are gone afterwards. */
+  /** Told what the overlaps have shown, once the model is committed; null where that is too much to keep. */
   readonly record?: (record: OverlapRecord | null) => Promise<void>;
 }
 
@@ -43,21 +41,23 @@ export interface PipelineSettings extends SinkSettings {
  * @returns emits one result when every table of the model is committed; errors, with nothing left behind, when it cannot be
  */
 export function spectralGraph(model: Model, settings: PipelineSettings): Observable<ModelResult> {
-  const { unfolding, test, workshop, nullControl: seed = null } = settings;
+  const { unfolding, workshop, nullControl: seed = null } = settings;
   return defer(() => {
     const graph = graphOf(model, settings);
-    const shape = { graph, logAlpha: test.logAlpha, floor: settings.nearKernel, chains: settings.dominant };
+    const { logAlpha } = settings.test;
+    const shape = { graph, logAlpha, floor: settings.nearKernel, chains: settings.dominant };
     const measurer = settings.measureModel(shape);
     const control = seed === null ? undefined : settings.measureModel(shape);
-    const recorder = settings.record === undefined ? null : new OverlapRecorder(graph, test);
+    const edges = measuredBy(settings.test, measurer, control);
+    const recorder = settings.record === undefined ? null : new OverlapRecorder(graph, edges);
     return of(model).pipe(
       layers({ graph }), // which linear maps there are, who feeds whom
       unfold(unfolding, workshop.signal), // each weight as a matrix, not read yet
       svd(workshop, unfolding), // read, decomposed; the weight is let go
       seed === null ? identity : nullControl(workshop, unfolding, seed), // beside it, channels turned at random
-      overlap(workshop), // connections, as soon as both ends are there
-      recorder?.items() ?? identity, // what a later run need not compute
-      significance(workshop, test, measurer, control, recorder?.connection), // overlaps, and which are more than chance
+      overlap(workshop, edges), // connections; the overlaps of each, and what they sum up to
+      recorder?.record() ?? identity, // what a later run need not compute
+      test(edges), // which of them are more than chance
       weight(settings.weight), // what each edge is worth
       sinks(model, graph, settings, measurer, control), // tables, whole or not at all
     ).pipe(
@@ -82,14 +82,13 @@ async function recorded(
   const { measures, control } = result;
   const found = recorder?.finish(workshop.kernel.info, measures, control?.measures ?? null) ?? null;
   await record?.(found);
-  if (found !== null) releaseRecord(found);
   return result;
 }
 
 /**
  * The same for a model whose overlaps an earlier run has recorded: tested, weighed and written anew. Nothing is read but the record.
  *
- * @param record of this model, unfolded and folded alike, that `covers` the test's settings; its candidates are given away
+ * @param record of this model, unfolded and folded alike, that `covers` the test's settings
  */
 export function spectralGraphAgain(
   record: OverlapRecord,
@@ -98,15 +97,16 @@ export function spectralGraphAgain(
 ): Observable<ModelResult> {
   return defer(() => {
     const { graph } = record;
-    const { test, nearKernel: floor, dominant: chains } = settings;
-    const shape = { graph, logAlpha: test.logAlpha, floor, chains };
+    const { nearKernel: floor, dominant: chains } = settings;
+    const shape = { graph, logAlpha: settings.test.logAlpha, floor, chains };
     const { pathMetric, controlPathMetric } = record;
     const measurer = settings.measureModel({ ...shape, pathMetric });
     const control = controlPathMetric === null
       ? undefined
       : settings.measureModel({ ...shape, pathMetric: controlPathMetric });
-    return from(recordedItems(record, test)).pipe(
-      significance(null, test, measurer, control),
+    const edges = measuredBy(settings.test, measurer, control);
+    return from(recordedItems(record, edges)).pipe(
+      test(edges),
       weight(settings.weight),
       sinks(model, graph, settings, measurer, control),
     );

@@ -2,7 +2,6 @@
 
 import type { Kernel } from "../kernels/kernel.ts";
 import type { ByteBudget } from "./budget.ts";
-import type { ReadAhead } from "./read-ahead.ts";
 import type { SpectrumCache } from "./spectra/spectrum-cache.ts";
 import type { SpectrumStore } from "./spectra/spectrum-store.ts";
 
@@ -26,7 +25,6 @@ export interface Workshop {
   readonly kernel: Kernel;
   readonly budget: ByteBudget;
   readonly store: SpectrumStore;
-  readonly ahead: ReadAhead;
   readonly signal?: AbortSignal;
   /** Only about so many leading triplets of each matrix, by a randomized method. Default: all, exactly. */
   readonly rank?: number;

@@ -4,7 +4,7 @@ import { versions } from "node:process";
 import { Piscina } from "piscina";
 import type { Svd } from "../model/spectrum.ts";
 import { type Matrix, matrix } from "../model/tensor.ts";
-import { Turns } from "../model/turns.ts";
+import { Semaphore } from "../model/semaphore.ts";
 import { messageOf } from "../model/errors.ts";
 import {
   type CallOptions,
@@ -92,14 +92,14 @@ class Pool implements Kernel {
   readonly concurrency: number;
   readonly #threads: Piscina<Call, Answer>;
   readonly #opening: Opening;
-  readonly #turns: Turns;
+  readonly #semaphore: Semaphore;
   #info: Kernel["info"] = { name: "", version: "", precision: "f64" };
 
   constructor(threads: Piscina<Call, Answer>, concurrency: number, opening: Opening) {
     this.#threads = threads;
     this.#opening = opening;
     this.concurrency = concurrency;
-    this.#turns = new Turns(concurrency);
+    this.#semaphore = new Semaphore(concurrency);
     // A thread that dies between calls is replaced like any other; there is nobody to tell.
     threads.on("error", () => undefined);
   }
@@ -213,7 +213,7 @@ class Pool implements Kernel {
     // A product ends the life of vectors, an SVD begins it: memory stays small when products go first.
     { signal, started, urgent = call.kind !== "svd" }: Heard,
   ): Promise<Answer> {
-    const done = await this.#turns.take(urgent ? URGENT : AFTER);
+    const done = await this.#semaphore.acquire(urgent ? URGENT : AFTER);
     // To cancel a call is to end its thread, which may still be opening its kernel.
     const stop = new AbortController();
     const cancel = () => void noneIsOpening(this.#opening).then(() => stop.abort(signal?.reason));

@@ -108,7 +108,8 @@ export function store(
   const longOnes = sorted(long, spare.length === size ? spare : new Float64Array(size));
   const [left, right] = tall ? [longOnes, shortOnes] : [shortOnes, longOnes];
   fixSigns(left, right);
-  return { left, singularValues: Float64Array.from(order, (j) => singularValues[j]! / scale), right };
+  // LAPACK says -0 of a matrix of zeros with signs; adding 0 makes that 0.
+  return { left, singularValues: Float64Array.from(order, (j) => singularValues[j]! / scale + 0), right };
 }
 
 function byLapack(lapack: Lapack, a: Dense): Vectors {

@@ -160,10 +160,15 @@ export interface Sink {
 /** Opens a sink for a run. @throws when the place cannot be written to */
 export type OpenSink = (run: RunHeader) => Promise<Sink>;
 
+/** What a column of an answer holds. */
+export type AnswerType = "integer" | "number" | "boolean" | "text";
+
 /** The rows of one query, as a graph store answers it. */
 export interface QueryAnswer {
   readonly columns: readonly string[];
   readonly rows: readonly (readonly unknown[])[];
+  /** Per column, where it is known: an integral number in a column of numbers is one all the same. */
+  readonly types?: readonly (AnswerType | null)[];
 }
 
 /** The graph stores differ where Cypher leaves off: lengths of paths, lists, functions. */

@@ -1,16 +1,18 @@
 /** Rows of an answer, in the formats that people and programs ask for. */
 
+import { Buffer } from "node:buffer";
 import type { QueryAnswer } from "../model/ports.ts";
 import type { AnswerFormat } from "./answer-formats.ts";
+import { cellText, jsonValue } from "./cell-text.ts";
 import { plainTable } from "../report/text.ts";
 
 /**
  * Writes an answer.
  *
- * `table`: aligned text. `json`: an array of objects. `csv`: RFC 4180, nulls are empty. `arrow`: an IPC stream. Nodes,
- * relations and lists are JSON text in all but `json`.
+ * `table`: aligned text. `json`: an array of objects. `csv`: RFC 4180, nulls are empty. `arrow`: an IPC stream.
+ * `parquet`: a file. Nodes, relations and lists are JSON text in all but `json`.
  *
- * @returns bytes for stdout
+ * @returns bytes for stdout or a file
  */
 export async function formatAnswer(answer: QueryAnswer, format: AnswerFormat): Promise<Uint8Array> {
   switch (format) {
@@ -34,24 +36,15 @@ export async function formatAnswer(answer: QueryAnswer, format: AnswerFormat): P
       );
     case "arrow":
       return await arrowStream(answer);
+    case "parquet": {
+      const { parquetAnswer } = await import("./parquet-answer.ts");
+      return Buffer.concat(await parquetAnswer(answer));
+    }
   }
 }
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 const isNumber = (value: unknown) => typeof value === "number" || typeof value === "bigint";
-
-function cellText(value: unknown): string {
-  if (value === null || value === undefined) return "";
-  if (value instanceof Date) return value.toISOString();
-  return typeof value === "object" ? JSON.stringify(value, jsonValue) : String(value);
-}
-
-/** JSON knows neither big integers nor maps, nor numbers that are not finite: those become text. */
-function jsonValue(_key: string, value: unknown): unknown {
-  if (typeof value === "bigint") return String(value);
-  if (typeof value === "number" && !Number.isFinite(value)) return String(value);
-  return value instanceof Map ? Object.fromEntries(value) : value;
-}
 
 function keyed(columns: readonly string[], row: readonly unknown[]): Record<string, unknown> {
   return Object.fromEntries(columns.map((name, at) => [name, row[at] ?? null]));

@@ -2,7 +2,7 @@
 
 import { readdir, readFile } from "node:fs/promises";
 import { messageOf, show } from "../model/errors.ts";
-import type { CypherDialect, GraphReader, QueryAnswer } from "../model/ports.ts";
+import type { AnswerType, CypherDialect, GraphReader, QueryAnswer } from "../model/ports.ts";
 import {
   isOfType,
   type ParameterValue,
@@ -167,7 +167,17 @@ export async function askQuery(
       }`,
     );
   }
-  return await reader.query(cypher, parameters);
+  const answer = await reader.query(cypher, parameters);
+  return {
+    ...answer,
+    types: answer.columns.map((name, at) => typeIn(query, name) ?? answer.types?.[at] ?? null),
+  };
+}
+
+/** What a query's header says of a column, so that the answers of both stores have one schema. */
+function typeIn({ columns }: QueryHeader, name: string): AnswerType | null {
+  const type = columns.find((column) => column.name === name)?.type ?? "list";
+  return type === "list" ? null : type;
 }
 
 /** So many ids are told; a graph may hold thousands. */

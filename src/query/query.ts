@@ -1,10 +1,12 @@
 /** `svr query`: asks the graph of a run, by a statement or by a query of the library. */
 
+import { Buffer } from "node:buffer";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigError } from "../../config/document.ts";
 import { GRAPH_FILE } from "../../connectors/sinks/ladybug/ladybug.ts";
 import { openLadybugReader } from "../../connectors/readers/ladybug-reader.ts";
+import { writeWhole } from "../../connectors/whole-files.ts";
 import { messageOf } from "../model/errors.ts";
 import type { GraphReader, QueryAnswer } from "../model/ports.ts";
 import { formatAnswer } from "./answer.ts";
@@ -22,15 +24,28 @@ export interface QueryOptions extends ServerOptions {
   /** As on the command line, by name. */
   readonly param: Readonly<Record<string, string>>;
   readonly format: AnswerFormat;
+  /** The file that takes the answer, whole or not at all; stdout where there is none. */
+  readonly output?: string;
 }
 
-/** The answer to `svr query`, as it belongs on stdout. */
+/** The answer to `svr query`, as it belongs on stdout: where it goes to a file, how many bytes that has. */
 export async function answerOf(
   cypher: string | undefined,
   options: QueryOptions,
 ): Promise<string | Uint8Array> {
-  if (options.list === true) return await listing(cypher, options);
-  return await formatAnswer(await ask(cypher, options), options.format);
+  const { format, output } = options;
+  // Footers of Parquet stand behind the rows: nothing can be read from a pipe.
+  if (format === "parquet" && output === undefined) {
+    throw new ConfigError(
+      "svr query --format parquet: found no file to write, required -o <file>, such as -o answer.parquet",
+    );
+  }
+  const answer = options.list === true
+    ? await listing(cypher, options)
+    : await formatAnswer(await ask(cypher, options), format);
+  if (output === undefined) return answer;
+  await writeWhole([output, answer]);
+  return `${output}: ${Buffer.byteLength(answer)} bytes\n`;
 }
 
 async function ask(cypher: string | undefined, options: QueryOptions): Promise<QueryAnswer> {

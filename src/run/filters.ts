@@ -4,7 +4,7 @@ import { firstValueFrom, of } from "rxjs";
 import { ConfigError } from "../../config/document.ts";
 import type { LoadedConfig } from "../../config/load.ts";
 import type { RunConfig } from "../../config/schema.ts";
-import { unfold } from "../flow/operators/spectrum-operators.ts";
+import { unfold } from "../flow/operators/unfold.ts";
 import type { Kernel } from "../kernels/kernel.ts";
 import { show } from "../model/errors.ts";
 import type { Connection, LayerGraph } from "../model/layer.ts";

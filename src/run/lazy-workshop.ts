@@ -1,7 +1,6 @@
 /** A workshop that is furnished when the first model needs it: a run that finds all done loads no kernel. */
 
 import type { KernelInfo } from "../kernels/kernel.ts";
-import type { SelectedKernel } from "../kernels/select.ts";
 import { messageOf } from "../model/errors.ts";
 import type { OpenWorkshop, WorkshopOptions } from "./open-workshop.ts";
 
@@ -12,7 +11,6 @@ export type UsedKernel = KernelInfo & { readonly threads: number };
 export class LazyWorkshop {
   readonly #options: WorkshopOptions;
   readonly #opened: (kernel: UsedKernel & Pick<OpenWorkshop, "because">) => void;
-  #selected: Promise<SelectedKernel> | null = null;
   #workshop: Promise<OpenWorkshop> | null = null;
   #open: OpenWorkshop | null = null;
   /** The kernel; null as long as nobody has needed it. */
@@ -34,14 +32,9 @@ export class LazyWorkshop {
     return this.#open?.budget.used ?? 0;
   }
 
-  /** Begins to open the kernel, which takes its threads a while: where it is known that there will be work. `open` tells what came of it. */
-  begin(): void {
-    this.#select().catch(() => undefined);
-  }
-
   /** @throws what `openWorkshop` throws */
   open(): Promise<OpenWorkshop> {
-    return this.#workshop ??= this.#furnish().then((workshop) => {
+    return this.#workshop ??= this.#load().then((workshop) => {
       this.#open = workshop;
       this.kernel = { ...workshop.kernel.info, threads: workshop.kernel.concurrency };
       this.#opened({ ...this.kernel, because: workshop.because });
@@ -52,23 +45,15 @@ export class LazyWorkshop {
     });
   }
 
-  #select(): Promise<SelectedKernel> {
-    return this.#selected ??= import("./open-workshop.ts").then(({ openItsKernel }) =>
-      openItsKernel(this.#options)
-    );
-  }
-
-  async #furnish(): Promise<OpenWorkshop> {
-    const [{ openWorkshop }, selected] = await Promise.all([import("./open-workshop.ts"), this.#select()]);
-    return await openWorkshop(this.#options, selected);
+  async #load(): Promise<OpenWorkshop> {
+    const { openWorkshop } = await import("./open-workshop.ts");
+    return await openWorkshop(this.#options);
   }
 
   /** Frees the kernel and every spectrum, if they are there. May be called again. */
   async dispose(): Promise<void> {
-    const [selected, workshop] = [this.#selected, this.#workshop];
-    [this.#selected, this.#workshop] = [null, null];
-    const open = await workshop?.catch(() => null);
-    if (open) await open.dispose();
-    else await (await selected?.catch(() => null))?.kernel.dispose();
+    const workshop = this.#workshop;
+    this.#workshop = null;
+    await (await workshop?.catch(() => null))?.dispose();
   }
 }

@@ -4,13 +4,12 @@ import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ByteBudget } from "../flow/budget.ts";
-import { ReadAhead } from "../flow/read-ahead.ts";
 import { type CacheOptions, SpectrumCache } from "../flow/spectra/spectrum-cache.ts";
 import { SpectrumStore } from "../flow/spectra/spectrum-store.ts";
 import type { SpectrumEvent, Workshop } from "../flow/workshop.ts";
 import type { Precision } from "../kernels/in-thread.ts";
 import { type KernelWatch, watchedKernel } from "./watched-kernel.ts";
-import { type KernelName, openKernel, type SelectedKernel } from "../kernels/select.ts";
+import { type KernelName, openKernel } from "../kernels/select.ts";
 
 /** How a workshop is furnished. */
 export interface WorkshopOptions {
@@ -46,41 +45,27 @@ export interface OpenWorkshop extends Workshop {
 const MEMORY = 2 * 2 ** 30;
 
 /**
- * Opens a workshop's kernel, which may begin before the workshop.
+ * Opens the kernel, the byte budget and the spectrum store that the operators need.
  *
- * @throws as `openWorkshop`
+ * @throws {RangeError} when `memory` is not above 0, or the kernel does not compute in that precision
+ * @throws {Error} when the kernel asked for cannot be had on this machine
  */
-export function openItsKernel(
-  { kernel = "auto", precision, threads, memory = MEMORY }: WorkshopOptions,
-): Promise<SelectedKernel> {
-  return openKernel(kernel, {
+export async function openWorkshop(options: WorkshopOptions = {}): Promise<OpenWorkshop> {
+  const { kernel: name = "auto", precision, threads, rank, memory = MEMORY } = options;
+  const { spill, cache, spectrumDone, watch, signal } = options;
+  const budget = new ByteBudget(memory);
+  const { kernel: opened, because } = await openKernel(name, {
     memory,
     ...precision === undefined ? {} : { precision },
     ...threads === undefined ? {} : { threads },
   });
-}
-
-/**
- * Opens the kernel, the byte budget and the spectrum store that the operators need.
- *
- * @param selected the kernel, where it has been opened
- * @throws {RangeError} when `memory` is not above 0, or the kernel does not compute in that precision
- * @throws {Error} when the kernel asked for cannot be had on this machine
- */
-export async function openWorkshop(
-  options: WorkshopOptions = {},
-  selected?: SelectedKernel,
-): Promise<OpenWorkshop> {
-  const { rank, memory = MEMORY, spill, cache, spectrumDone, watch, signal } = options;
-  const budget = new ByteBudget(memory);
-  const { kernel: opened, because } = selected ?? await openItsKernel(options);
   const kernel = watch === undefined ? opened : watchedKernel(opened, watch);
   const store = new SpectrumStore(
     budget,
     spill ?? join(tmpdir(), `svrflow-${randomBytes(8).toString("hex")}`),
   );
   return {
-    ...{ kernel, budget, store, because, ahead: new ReadAhead(kernel.concurrency) },
+    ...{ kernel, budget, store, because },
     ...rank === undefined ? {} : { rank },
     ...cache === undefined ? {} : { cache: await SpectrumCache.open(cache) },
     ...spectrumDone === undefined ? {} : { spectrumDone },

@@ -145,8 +145,10 @@ function locked(path: string, doing: string, holder: Holder | null): Error {
   );
 }
 
-/** Whether a process of this host is there. */
+/** Whether a process of this host is there, and not only its number: a zombie waits for whoever started it to ask how it ended. */
 function isAlive(number: number): boolean {
+  // As Linux calls zombies, and those just gone; in containers without an init nobody may ever ask.
+  if (/^[ZXx]$/.test(statusOf(number)[0] ?? "")) return false;
   try {
     process.kill(number, 0);
     return true;
@@ -158,12 +160,18 @@ function isAlive(number: number): boolean {
 
 /** When a process began, as Linux counts it; empty elsewhere. */
 function processStart(number: number): string {
+  // The 22nd field.
+  return statusOf(number)[19] ?? "";
+}
+
+/** What Linux tells of a process, from the third field on: its state first. Empty elsewhere. */
+function statusOf(number: number): string[] {
   try {
-    // The second field is a name in brackets, which may hold anything; the start is the 22nd, the 20th behind it.
+    // The second field is a name in brackets, which may hold anything.
     const text = readFileSync(`/proc/${number}/stat`, "utf8");
-    return text.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+    return text.slice(text.lastIndexOf(")") + 2).split(" ");
   } catch {
-    return "";
+    return [];
   }
 }
 

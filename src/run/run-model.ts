@@ -10,7 +10,7 @@ import { type ModelReport, modelReport } from "../analysis/report.ts";
 import type { OverlapCache } from "../flow/spectra/overlap-cache.ts";
 import { covers, RECORDED_LEVEL } from "../flow/spectra/overlap-record.ts";
 import { type PipelineSettings, spectralGraph, spectralGraphAgain } from "../flow/pipeline.ts";
-import type { SignificanceSettings } from "../flow/operators/edge-operators.ts";
+import type { EdgeSettings } from "../flow/operators/test.ts";
 import type { ModelResult } from "../flow/operators/sinks.ts";
 import type { SpectrumEvent } from "../flow/workshop.ts";
 import type { KernelInfo } from "../kernels/kernel.ts";
@@ -24,7 +24,6 @@ import { layerSettings } from "./layer-settings.ts";
 import { FileDigests } from "./records/file-digests.ts";
 import type { ModelMark, ModelMarks } from "./records/model-marks.ts";
 import type { PlannedModel } from "./collection/models.ts";
-import { isAsOpened, lookedAt, openedRecord } from "./records/opened-record.ts";
 import type { Progress } from "./progress/progress.ts";
 import type { RunRecord } from "./records/records.ts";
 import { type ToldFinding, toldFindings } from "../report/report-text.ts";
@@ -71,7 +70,7 @@ export async function runModel(planned: PlannedModel, run: ModelRun): Promise<Do
   const { progress } = run;
   const before = Date.now();
   const mark = await run.marks.find(planned.id);
-  const done = await withoutOpening(planned, mark, run) ?? await opened(planned, mark, run);
+  const done = await opened(planned, mark, run);
   const { told, work } = done;
   for (const warning of told.warnings) progress({ event: "warning", model: told.id, warning });
   const seconds = (Date.now() - before) / 1000;
@@ -86,47 +85,24 @@ interface KnownModel {
   readonly topology: PlannedModel["topology"];
   readonly mark: ModelMark | null;
   /** What the next run need not find out again. */
-  readonly remembered: Pick<ModelMark, "digests" | "opened">;
+  readonly remembered: Pick<ModelMark, "digests">;
   /** Whether the mark lacks some of it. */
   readonly news: boolean;
 }
 
-/** A model that an earlier run has opened, and whose files have not changed since; null where it has to be opened. */
-async function withoutOpening(
-  planned: PlannedModel,
-  mark: ModelMark | null,
-  run: ModelRun,
-): Promise<DoneModel | null> {
-  if (mark === null || !await isAsOpened(mark.opened, planned, run.config)) return null;
-  const { entry: { inputs }, report: { format }, digests, opened } = mark;
-  const header = headerOf({ ...planned, format }, planned, inputs, run.config);
-  const remembered = {
-    ...digests === undefined ? {} : { digests },
-    ...opened === undefined ? {} : { opened },
-  };
-  return await withoutWeights(
-    { header, inputs, topology: planned.topology, mark, remembered, news: false },
-    run,
-  );
-}
-
 async function opened(planned: PlannedModel, mark: ModelMark | null, run: ModelRun): Promise<DoneModel> {
   const { config, signal } = run;
-  const since = Date.now();
-  const before = await lookedAt(planned, since);
   const model = await planned.open(signal);
   try {
     const { topology } = planned;
     const graph = layerGraph(model, { ...layerSettings(config), topology });
     const digests = new FileDigests(mark?.digests);
     const inputs = await model.inputs(signal, tensorsRead(graph), digests);
-    const record = await openedRecord(planned, before, inputs, config, since);
     const known: KnownModel = {
       header: headerOf(model, planned, inputs, config),
       ...{ inputs, topology, mark },
-      remembered: { digests: digests.record(), ...record === undefined ? {} : { opened: record } },
-      news: digests.changed ||
-        record !== undefined && JSON.stringify(record) !== JSON.stringify(mark?.opened),
+      remembered: { digests: digests.record() },
+      news: digests.changed,
     };
     return await withoutWeights(known, run) ?? await compute(known, model, graph, run);
   } finally {
@@ -223,7 +199,7 @@ async function compute(
   return await committed(known, result, workshop.kernel.info, run);
 }
 
-function testOf({ config, overlaps }: ModelRun): SignificanceSettings {
+function testOf({ config, overlaps }: ModelRun): EdgeSettings {
   return { ...testSettings(config), ...overlaps === null ? {} : { keep: RECORDED_LEVEL } };
 }
 

@@ -1,7 +1,6 @@
 /** A whole run: every model of a config through the pipeline, into the sinks, and the record of it. */
 
 import { randomBytes } from "node:crypto";
-import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type LoadedConfig, runConfigOf } from "../../config/load.ts";
@@ -16,7 +15,7 @@ import { planModels } from "./collection/models.ts";
 import { OpenSinks } from "./open-sinks.ts";
 import { openFolder } from "./output-folder.ts";
 import type { Progress } from "./progress/progress.ts";
-import { reportTexts, type RunRecord, writeRecords } from "./records/records.ts";
+import { type RunRecord, writeRecords } from "./records/records.ts";
 import {
   answerableReport,
   type ModelReports,
@@ -100,8 +99,6 @@ export async function runPipeline(
   }, (kernel) => progress({ event: "kernel", ...kernel }));
   progress({ event: "run", run_id: runId, models: planned.length, out });
   try {
-    // Where no run has come to its end there is work, but for one killed after its last model: the kernel's threads begin while the main thread prepares it.
-    if (!existsSync(join(out, "run.json"))) workshop.begin();
     const marks = new ModelMarks(out);
     await marks.tidy();
     const overlaps = cache === null
@@ -124,12 +121,7 @@ export async function runPipeline(
         yield answerableReport({ ...await marks.report(id), uri }, answering);
       }
     };
-    // Put into words while the store loads its graph; written only then, since a store ends the process that finds the disk full.
-    const texts = reportTexts(report, models);
-    await sinks.finish(signal).finally(() => {
-      texts.json.stop();
-      texts.markdown.stop();
-    });
+    await sinks.finish(signal);
     const record = runRecord({
       runId,
       config,
@@ -139,7 +131,7 @@ export async function runPipeline(
       outcome,
       work: work.summary(),
     });
-    await writeRecords(out, record, texts);
+    await writeRecords(out, record, report, models);
     const seconds = (Date.parse(record.ended) - started.getTime()) / 1000;
     const { done, failed, up_to_date } = record.counts;
     progress({ event: "done", done, failed, up_to_date, ...spectra, seconds, work: record.work });

@@ -9,7 +9,7 @@ import { DEFAULTS } from "../../config/defaults.ts";
 import type { RunConfig } from "../../config/schema.ts";
 import { measureOverlap } from "../analysis/overlap-measures.ts";
 import type { TestReport } from "../analysis/findings/facts.ts";
-import type { SignificanceSettings } from "../flow/operators/edge-operators.ts";
+import type { EdgeSettings } from "../flow/operators/test.ts";
 import { messageOf } from "../model/errors.ts";
 import type { InputFile, ModelHeader } from "../model/ports.ts";
 import { SCHEMA_VERSION } from "../model/tables.ts";
@@ -19,7 +19,7 @@ import { compileWeight, type EdgeWeight } from "../stages/weight.ts";
 import { VERSION } from "../version.ts";
 
 /** How the edges of a run are tested. */
-export function testSettings(config: RunConfig): SignificanceSettings {
+export function testSettings(config: RunConfig): EdgeSettings {
   return {
     null: config.null,
     logAlpha: config.alpha === undefined

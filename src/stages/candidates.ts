@@ -4,7 +4,6 @@
  */
 
 import type { NearKernels } from "../model/graph.ts";
-import { release } from "../model/tensor.ts";
 import type { Correction } from "../stats/multiple-testing.ts";
 import type { NullName } from "../stats/null-distribution.ts";
 import type { OverlapBlock } from "./overlap.ts";
@@ -158,7 +157,6 @@ class Gathered {
       cosine: this.#signed ? figures(1) : null,
       logP: figures(2),
     };
-    release(this.#neurons, this.#figures);
     return found;
   }
 
@@ -168,7 +166,6 @@ class Gathered {
     this.#figures = new Float64Array(2 * figures.length);
     this.#neurons.set(neurons);
     this.#figures.set(figures);
-    release(neurons, figures);
   }
 }
 
@@ -184,14 +181,7 @@ function every<T extends Int32Array | Float64Array>(values: T, step: number, fir
 /** Candidates as they can be kept: all but what follows from the connection and the settings. */
 export type KeptCandidates = Omit<Candidates, "geometry">;
 
-/** Gives the memory of candidates back that nobody looks at any more: there are thousands for each connection. */
-export function releaseCandidates(
-  { sourceNeuron, targetNeuron, overlap, cosine, logP }: KeptCandidates,
-): void {
-  release(sourceNeuron, targetNeuron, overlap, logP, ...cosine === null ? [] : [cosine]);
-}
-
-/** The candidates of a connection from those of its parts, in the order of their rows. The parts' are given away. */
+/** The candidates of a connection from those of its parts, in the order of their rows. */
 export function joinedCandidates(
   parts: readonly KeptCandidates[],
   geometry: OverlapGeometry,
@@ -222,15 +212,12 @@ function concatenated(parts: readonly KeptCandidates[], { positions }: OverlapGe
     cosine: positions === 1 ? joined(new Float64Array(length), ({ cosine }) => cosine!) : null,
     logP: joined(new Float64Array(length), ({ logP }) => logP),
   };
-  parts.forEach(releaseCandidates);
   return kept;
 }
 
 /**
  * The candidates that a run with these settings would gather, from those that another has kept, which are no fewer: so that it
  * makes no difference who saw the overlaps.
- *
- * @throws {TypeError} when the memory of those that were kept has been given back
  */
 export function candidatesAgain(
   kept: KeptCandidates,
@@ -239,7 +226,6 @@ export function candidatesAgain(
 ): Candidates {
   const level = keptLevel(geometry, settings);
   const { logP } = kept;
-  if ((logP.buffer as ArrayBuffer).detached) throw new TypeError("candidates: found them given away already");
   const at = new Uint32Array(logP.length);
   let count = 0;
   for (let i = 0; i < logP.length; i++) if (logP[i]! <= level) at[count++] = i;

@@ -212,7 +212,7 @@ export function liveChannels(
     if (nullNeurons[neuron] === 1) continue;
     const s = singularValues[neuron]!;
     largest[g] = Math.max(largest[g]!, s);
-    const least = s > 0 ? nullNeuron * largest[g]! / s : Infinity;
+    const least = s > 0 ? nullNeuron * largest[g] / s : Infinity;
     for (let at = 0; at < cols; at++) {
       const channel = g * perGroup + Math.floor(at / positions);
       if (live[channel] === 1 || Math.abs(data[neuron * cols + at]!) <= least) continue;

@@ -40,6 +40,7 @@ export interface SeenOverlaps {
   readonly measures: OverlapMeasures;
   /** `ln p` of the permutation test of the connection; null where it cannot be made. */
   readonly sharedLogP: number | null;
+  readonly near: NearKernels;
 }
 
 /** Rows of a part: so many that computing them is far more work than handing the sources' vectors over once more. */
@@ -106,6 +107,7 @@ export async function seeOverlaps(
     candidates: joinedCandidates(candidates, geometry),
     measures: measurer.finish(chance),
     sharedLogP: await sharedChannels(connection, source, target, kernel, options),
+    near,
   };
 }
 

@@ -199,3 +199,27 @@ describe("what a p-value says", () => {
     },
   );
 });
+
+describe("connections of which the permutation test sees no shared channels", () => {
+  const caveats = (row: (source: number) => Row) =>
+    findings(chainFacts(layers(5), connections(4, (source) => ({ nominal: 400, ...row(source) })), {
+      measures: { ...NO_MEASURES, chains: [chainOf(0, 4, -200)] },
+    })).flatMap(({ kind, caveats: all }) =>
+      all.filter((caveat) => caveat.startsWith("no shared channels seen")).map((
+        caveat,
+      ) => [kind, caveat.slice(25, 70)])
+    );
+
+  it("are counted beside what is found in them, where they have significant edges", () => {
+    expect(caveats((source) => ({ significant: 3, shared_log_p: source < 2 ? -60 : -1 }))).toEqual([
+      ["excess-edges", "in 1 of 1 connections with significant edges "],
+      ["dominant-connection", "in 2 of 4 connections with significant edges "],
+    ]);
+  });
+
+  it("are not where channels are shared, the test could not be made, or nothing is significant", () => {
+    expect(caveats(() => ({ significant: 3, shared_log_p: -7 }))).toEqual([]);
+    expect(caveats(() => ({ significant: 3, shared_log_p: null }))).toEqual([]);
+    expect(caveats(() => ({ significant: 0, shared_log_p: -1 }))).toEqual([]);
+  });
+});

@@ -4,9 +4,11 @@ import { filter, from, lastValueFrom, mergeMap, of, toArray } from "rxjs";
 import { openSynthetic } from "../../connectors/sources/synthetic.ts";
 import { measureOverlap } from "../../src/analysis/overlap-measures.ts";
 import type { OpenWorkshop } from "../../src/run/open-workshop.ts";
-import { significance } from "../../src/flow/operators/edge-operators.ts";
-import { overlap } from "../../src/flow/operators/overlap-operator.ts";
-import { layers, svd, unfold } from "../../src/flow/operators/spectrum-operators.ts";
+import { layers } from "../../src/flow/operators/layers.ts";
+import { overlap } from "../../src/flow/operators/overlap.ts";
+import { svd } from "../../src/flow/operators/svd.ts";
+import { type EdgeSettings, test } from "../../src/flow/operators/test.ts";
+import { unfold } from "../../src/flow/operators/unfold.ts";
 import { normals } from "../../src/kernels/thin-svd.ts";
 import type { Model } from "../../src/model/ports.ts";
 import { logSurvivalOfSigma } from "../../src/stats/normal.ts";
@@ -48,6 +50,16 @@ export function vgg19(): Vgg19 {
   };
 }
 
+const SETTINGS: EdgeSettings = {
+  null: "rotation",
+  logAlpha: logSurvivalOfSigma(3),
+  correction: "bh",
+  over: "connection",
+  edges: "significant",
+  measure: measureOverlap,
+  nearKernel: 0.1,
+};
+
 /** Runs the pipeline over it, without sinks. @returns how many edges are significant */
 export async function spectralEdges(model: Model, workshop: OpenWorkshop): Promise<number> {
   const connections = await lastValueFrom(
@@ -55,16 +67,8 @@ export async function spectralEdges(model: Model, workshop: OpenWorkshop): Promi
       layers(),
       unfold("svr"),
       svd(workshop, "svr"),
-      overlap(workshop),
-      significance(workshop, {
-        null: "rotation",
-        logAlpha: logSurvivalOfSigma(3),
-        correction: "bh",
-        over: "connection",
-        edges: "significant",
-        measure: measureOverlap,
-        nearKernel: 0.1,
-      }),
+      overlap(workshop, SETTINGS),
+      test(SETTINGS),
       filter((item) => item.kind === "connection"),
       mergeMap((connection) => from(connection.edges()), 1),
       toArray(),

@@ -1,185 +1,115 @@
 /**
- * Trained networks with all alignment taken away: every layer's output channels turned at random. Singular values, right vectors and the spatial
- * profiles of kernels are those of the trained network, so whatever is still found is not alignment. Beside them, the same networks as they are,
- * with figures of another program.
+ * Trained networks with the output channels of every layer rotated at random: the same singular values, the same spatial profiles, nothing
+ * aligned. So there is nothing to find, and the rotation null finds nothing.
  *
- * Edges of a connection share vectors, so their number varies more than a binomial one: how much, the seeds tell. Its mean over 20 seeds is to be
- * within 5 of its standard errors, of which Student's t with 19 degrees of freedom exceeds once in 12,000 times: over fresh seeds once in 200 for
- * 56 connections. A dominant connection at 0.001 would come about in 0.08 of 80 models at the most.
+ * Edges of a connection share vectors, so that their number varies more than a binomial one: how much, the seeds tell. Its mean over 20 seeds is
+ * to be within 5 of its standard errors, of which Student's t with 19 degrees of freedom exceeds once in 12,000 times: over fresh seeds once
+ * in 200 for 56 connections. A single draw is looked at over all its connections together. A chain at 0.001 would come about in 0.08 of 80
+ * draws at the most.
  */
 
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { fileURLToPath } from "node:url";
-import { formatOf } from "../../connectors/sources/registry.ts";
-import type { PipelineSettings } from "../../src/flow/pipeline.ts";
-import type { LayerGraph } from "../../src/model/layer.ts";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Model } from "../../src/model/ports.ts";
-import type { Spectrum } from "../../src/model/spectrum.ts";
-import type { Row } from "../../src/model/tables.ts";
-import { openWorkshop } from "../../src/run/open-workshop.ts";
+import { loadTopology } from "../../config/load.ts";
 import { layerGraph } from "../../src/stages/layers.ts";
-import { turned } from "../../src/stages/null-control.ts";
-import type { NullName } from "../../src/stats/null-distribution.ts";
-import { logSurvivalOfSigma } from "../../src/stats/normal.ts";
-import { pipelineSettings } from "../support/pipeline-settings.ts";
+import { openModel } from "../../src/run/collection/models.ts";
+import { type OpenWorkshop, openWorkshop } from "../../src/run/open-workshop.ts";
 import { describeWithShared, shared } from "../support/shared.ts";
 import { rotated } from "../untrained/rotated.ts";
-import { analysed, analysedSpectra, type Analysis, spectraOf } from "./analyses.ts";
+import { ALPHA, analysed, reported } from "./analysed.ts";
 
-const own = (path: string) => fileURLToPath(new URL(`../../pipelines/models/${path}`, import.meta.url));
+/** Two are in the project, two beside it. */
+const TWINS = ["vgg16s-bn-wd", "vgg16s-wd"] as const;
+const OTHERS = ["vgg16s", "vgg16s-bn"] as const;
 
-/** Of five connections between deep layers in a row: edges over chance, at 3 sigma, and those between near-kernels. Not by this program. */
-interface Golden {
-  readonly from: string;
-  readonly edges: readonly number[];
-  readonly between: readonly number[];
-}
-
-interface Twin {
-  readonly name: string;
-  readonly path: string;
-  /** Within the shared folder, where it is not the project's own. */
-  readonly needs: readonly string[];
-  readonly golden?: Golden;
-}
-
-const TWINS: readonly Twin[] = [
-  {
-    name: "vgg16s-bn-wd, epoch 12",
-    path: own("vgg16s-bn-wd/epoch-012.f16.safetensors"),
-    needs: [],
-    golden: {
-      from: "features.24",
-      edges: [22.25, 17.71, 17.17, 16.38, 12.57],
-      between: [1.553, 2.661, 3.474, 4.665, 5.494],
-    },
-  },
-  {
-    name: "vgg16s-wd, epoch 12",
-    path: own("vgg16s-wd/epoch-012.f16.safetensors"),
-    needs: [],
-    golden: { from: "features.17", edges: [1.549, 1.345, 1.537, 1.549, 1.763], between: [] },
-  },
-  ...["vgg16s-bn", "vgg16s"].map((name): Twin => {
-    const path = `our-models/${name}/final.safetensors`;
-    return { name, path: shared(path), needs: [path] };
-  }),
-];
-
+/** Of each twin. */
 const SEEDS = 20;
-const ALPHA = 0.001;
 
-for (const { name, path, needs, golden } of TWINS) {
-  describeWithShared(`a twin, ${name}`, needs, () => {
-    let workshop: Awaited<ReturnType<typeof openWorkshop>>;
-    let model: Model;
-    let graph: LayerGraph;
-    let spectra: readonly Spectrum[];
-    beforeAll(async () => {
-      workshop = await openWorkshop({ kernel: "wasm", threads: 1, memory: 2 ** 30 });
-      model = await (await formatOf(path)).open(path, name);
-      graph = layerGraph(model);
-      spectra = await spectraOf(model, graph, "svr", workshop.kernel);
-    });
-    afterAll(async () => {
-      await model.close();
-      await workshop.dispose();
-    });
+let folder = "";
+let workshop: OpenWorkshop;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "svr-rotated-"));
+  workshop = await openWorkshop({
+    ...{ kernel: "wasm", threads: 2, memory: 2 ** 29, spill: join(folder, "spill") },
+    cache: { folder: join(folder, "cache"), limit: 2 ** 30, alone: true },
+  });
+});
+afterAll(async () => {
+  await workshop.dispose();
+  await rm(folder, { recursive: true, force: true });
+});
 
-    /** Edges without correction. */
-    const settings = (logAlpha: number, named: NullName = "rotation"): PipelineSettings => {
-      const usual = pipelineSettings(workshop, logAlpha);
-      return { ...usual, test: { ...usual.test, null: named, correction: "none" } };
-    };
+/** The model with its layer graph: from the topology beside it, else from its names. */
+async function opened(path: string): Promise<Model> {
+  const model = await openModel(path);
+  const beside = path.replace(/\.safetensors$/, ".topology.yaml");
+  const settings = existsSync(beside) ? { topology: await loadTopology(beside) } : {};
+  return { ...model, graph: layerGraph(model, settings) };
+}
 
-    /** As `rotated` has it, without decomposing a weight again. */
-    const turnedSpectra = async (seed: number): Promise<Spectrum[]> => {
-      const found: Spectrum[] = [];
-      for (const each of spectra) {
-        const stream = `rotated twin/${each.layer.name}`;
-        found.push({ ...each, left: await turned(each, "left", { seed, stream }, workshop.kernel) });
+const sparsified = ({ findings }: ReturnType<typeof reported>) =>
+  findings.filter(({ title }) => /sparsification/i.test(title)).map(({ title }) => title);
+
+const pathOf = (name: string) => `pipelines/models/${name}/epoch-012.f16.safetensors`;
+const sharedPath = (name: string) => `our-models/${name}/final.safetensors`;
+
+/** Nothing is found in a twin. */
+function nothingFound(path: string): void {
+  it(
+    "has edges as chance gives, no dominant connection and no sparsification, by rotated vectors",
+    async () => {
+      const model = await opened(path);
+      const ratios = new Map<string, { expected: number; values: number[] }>();
+      let chains = 0;
+      for (let seed = 0; seed < SEEDS; seed++) {
+        const result = await analysed(model, workshop, seed);
+        const { connections, measures } = result.control!;
+        for (const row of connections) {
+          const key = `${String(row["source_layer"])} -> ${String(row["target_layer"])}`;
+          const expected = ALPHA * Number(row["tests"]);
+          const known = ratios.get(key) ?? { expected, values: [] };
+          known.values.push(Number(row["nominal"]) / expected);
+          ratios.set(key, known);
+        }
+        chains += measures.chains.some(({ logP }) => logP <= Math.log(0.001)) ? 1 : 0;
+        expect(sparsified(reported(model, result, true)), `seed ${seed}`).toEqual([]);
       }
-      return found;
-    };
-
-    const overChance = (row: Row, alpha: number) => Number(row["nominal"]) / (alpha * Number(row["tests"]));
-
-    const expectNothing = ({ result, report }: Analysis, label: string) => {
-      for (const { logP } of result.measures.chains) expect(logP, label).toBeGreaterThan(Math.log(ALPHA));
-      for (const { kind, title, surprise } of report.findings) {
-        expect(kind, label).not.toBe("dominant-connection");
-        expect(title, label).not.toMatch(/sparsification/i);
-        expect(surprise ?? 0, title).toBeGreaterThan(Math.log(1e-6));
-      }
-    };
-
-    it("has, with its channels turned, as many edges as chance gives in every connection, and no finding", async () => {
-      const ratios = graph.connections.map((): number[] => []);
-      const expected: number[] = [];
-      for (let seed = 1; seed <= SEEDS; seed++) {
-        const found = await analysedSpectra(
-          model,
-          graph,
-          await turnedSpectra(seed),
-          settings(Math.log(ALPHA)),
-        );
-        expectNothing(found, `seed ${seed}`);
-        found.result.connections.forEach((row, at) => {
-          ratios[at]!.push(overChance(row, ALPHA));
-          expected[at] = ALPHA * Number(row["tests"]);
-        });
-      }
-      ratios.forEach((values, at) => {
+      for (const [key, { expected, values }] of ratios) {
         const mean = values.reduce((sum, value) => sum + value, 0) / SEEDS;
         const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
         // No less than that of a Poisson count: a few seeds may be alike by chance.
-        const error = Math.max(
-          Math.sqrt(squares / (SEEDS - 1) / SEEDS),
-          1 / Math.sqrt(SEEDS * expected[at]!),
-        );
-        const { source, target } = graph.connections[at]!;
-        const label = `${graph.layers[source]!.name} -> ${graph.layers[target]!.name}: ${mean} +- ${error}`;
-        expect(Math.abs(mean - 1), label).toBeLessThan(5 * error);
-      });
-    });
+        const error = Math.max(Math.sqrt(squares / (SEEDS - 1) / SEEDS), 1 / Math.sqrt(SEEDS * expected));
+        expect(Math.abs(mean - 1), `${key}: ${mean} +- ${error} x nominal`).toBeLessThan(5 * error);
+      }
+      expect(ratios.size).toBe(14);
+      expect(chains).toBe(0);
+    },
+    300_000,
+  );
 
-    it("has nothing when its weights are turned, by the whole pipeline", async () => {
-      const found = await analysed(rotated(model, graph, 7, workshop.kernel), settings(Math.log(ALPHA)));
-      expectNothing(found, "");
-      const sum = (column: string) =>
-        found.result.connections.reduce((all, row) => all + Number(row[column]), 0);
-      expect(Math.abs(sum("nominal") / (ALPHA * sum("tests")) - 1)).toBeLessThan(0.2);
-    });
+  it("has the same when the weights themselves are rotated, and decomposed again", async () => {
+    const model = await opened(path);
+    const turned = rotated(model, model.graph!, 7, workshop.kernel);
+    const result = await analysed(turned, workshop);
+    const sum = (column: string) => result.connections.reduce((all, row) => all + Number(row[column]), 0);
+    const ratio = sum("nominal") / (ALPHA * sum("tests"));
+    expect(Math.abs(ratio - 1), `${ratio} x nominal`).toBeLessThan(0.2);
+    expect(result.measures.chains.filter(({ logP }) => logP <= Math.log(0.001))).toEqual([]);
+    expect(sparsified(reported(turned, result))).toEqual([]);
+  }, 120_000);
+}
 
-    // Its kernels live on few taps.
-    it.skipIf(golden?.between.length !== 5)(
-      "would have more edges by the joint null, which turns profiles too",
-      async () => {
-        const { result } = await analysedSpectra(
-          model,
-          graph,
-          await turnedSpectra(1),
-          settings(Math.log(ALPHA), "beta"),
-        );
-        const deep = result.connections.filter((row) => Number(row["positions"]) === 9).slice(-6);
-        for (const row of deep) expect(overChance(row, ALPHA)).toBeGreaterThan(1.3);
-      },
-    );
-
-    it.skipIf(golden === undefined)("has, as it is, the edges that another program counts", async () => {
-      const { from, edges, between } = golden!;
-      const logAlpha = logSurvivalOfSigma(3);
-      const { report } = await analysedSpectra(model, graph, spectra, settings(logAlpha));
-      const first = report.connections.findIndex((row) => row["source"] === from);
-      const deep = report.connections.slice(first, first + edges.length);
-      const alpha = Math.exp(logAlpha);
-      edges.forEach((right, at) =>
-        expect(Math.abs(overChance(deep[at]!, alpha) / right - 1)).toBeLessThan(0.01)
-      );
-      between.forEach((right, at) => {
-        const { near_kernel_nominal: found, near_kernel_tests: tests } = deep[at]!;
-        expect(Math.abs(Number(found) / (alpha * Number(tests)) / right - 1)).toBeLessThan(0.01);
-      });
-    });
-  });
+for (const name of TWINS) {
+  describe(`${name} with rotated channels`, () => nothingFound(pathOf(name)));
+}
+for (const name of OTHERS) {
+  describeWithShared(
+    `${name} with rotated channels`,
+    [sharedPath(name)],
+    () => nothingFound(shared(sharedPath(name))),
+  );
 }

@@ -16,15 +16,12 @@ import type { LayerGraph, Unfolding } from "../../src/model/layer.ts";
 import type { Row } from "../../src/model/tables.ts";
 import { openWorkshop } from "../../src/run/open-workshop.ts";
 import { logBinomialTwoSided } from "../../src/stats/binomial.ts";
-import { logSurvivalOfSigma } from "../../src/stats/normal.ts";
-import { pipelineSettings } from "../support/pipeline-settings.ts";
 import { type Initialization, INITIALIZATIONS } from "../untrained/initializations.ts";
 import { type NetworkName, NETWORKS, untrained } from "../untrained/networks.ts";
-import { analysed, type Analysis } from "./analyses.ts";
+import { ALPHA, analysed, reported } from "./analysed.ts";
 import { chernoffExponent, criticalExponent } from "./sampling-error.ts";
 
-const LOG_ALPHA = logSurvivalOfSigma(3);
-const ALPHA = Math.exp(LOG_ALPHA);
+const LOG_ALPHA = Math.log(ALPHA);
 
 /** Of the one count over all networks. */
 const FALSE_ALARM = 1e-6;
@@ -64,11 +61,11 @@ beforeAll(async () => {
 });
 afterAll(() => workshop.dispose());
 
-const analysis = ({ network, initialization, unfolding, seed, exact }: Case): Promise<Analysis> =>
-  analysed(untrained(network, initialization, { seed, exact }), {
-    ...pipelineSettings(workshop, LOG_ALPHA),
-    unfolding,
-  });
+async function analysis({ network, initialization, unfolding, seed, exact }: Case) {
+  const model = untrained(network, initialization, { seed, exact });
+  const result = await analysed(model, workshop, null, unfolding);
+  return { result, report: reported(model, result, false, unfolding) };
+}
 
 const isTied = (row: Row) => row["via"] === "tied";
 const sum = (rows: readonly Row[], column: string) => rows.reduce((all, row) => all + Number(row[column]), 0);

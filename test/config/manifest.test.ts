@@ -65,6 +65,25 @@ describe("a manifest", () => {
     expect(String(failure)).toMatch(message);
   });
 
+  it("in Latin-1 is refused, with the line, and not misread", async () => {
+    const latin = async (name: string, text: string) => {
+      await writeFile(join(folder, name), Buffer.from(text, "latin1"));
+      return await loadManifest(join(folder, name)).catch((cause: unknown) => cause);
+    };
+    const csv = await latin("latin.csv", "path,id\na.pt,a\nmodèle.pt,b\nü.pt,c\n");
+    expect(csv).toBeInstanceOf(ConfigError);
+    expect(String(csv)).toMatch(
+      /latin\.csv:3: found bytes that are no UTF-8 \("modèle\.pt,b" if they are Latin-1\), required text in UTF-8; iconv/,
+    );
+    expect(String(await latin("last.csv", "path\nmodèle.pt"))).toMatch(
+      /last\.csv:2: found bytes that are no UTF-8/,
+    );
+    expect(String(await latin("latin.yaml", "- modèle.pt\n"))).toMatch(
+      /latin\.yaml:1: found bytes that are no UTF-8/,
+    );
+    expect(await load("unicode.csv", "path\nmodèle 🧠.pt\n")).toEqual([{ path: "modèle 🧠.pt" }]);
+  });
+
   it("beyond its bound is not read", async () => {
     await expect(load("long.csv", `path\n${"x".repeat(33 * 2 ** 20)}`)).rejects.toThrow(
       /required at most 33554432/,

@@ -5,6 +5,7 @@ import { filter, firstValueFrom, from, lastValueFrom, mergeMap, of, toArray } fr
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   compileWeight,
+  type EdgeSettings,
   layers,
   logSurvivalOfSigma,
   measureOverlap,
@@ -14,8 +15,8 @@ import {
   openWorkshop,
   overlap,
   run,
-  significance,
   svd,
+  test,
   unfold,
   weight,
 } from "../../src/mod.ts";
@@ -71,21 +72,17 @@ describe("from code", () => {
     }, "planted");
     const workshop = await openWorkshop();
     try {
+      const settings: EdgeSettings = {
+        ...{ null: "rotation", logAlpha: logSurvivalOfSigma(3), correction: "bh", over: "connection" },
+        ...{ edges: "significant", measure: measureOverlap, nearKernel: 0.1 },
+      };
       const edges = await lastValueFrom(
         of(model).pipe(
           layers(),
           unfold("svr"),
           svd(workshop, "svr"),
-          overlap(workshop),
-          significance(workshop, {
-            null: "rotation",
-            logAlpha: logSurvivalOfSigma(3),
-            correction: "bh",
-            over: "connection",
-            edges: "significant",
-            measure: measureOverlap,
-            nearKernel: 0.1,
-          }),
+          overlap(workshop, settings),
+          test(settings),
           weight(await compileWeight("amplitude")),
           filter((item) => item.kind === "connection"),
           mergeMap((connection) => from(connection.edges())),

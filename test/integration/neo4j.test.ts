@@ -99,6 +99,7 @@ describeWithServer("a graph on a server", (server) => {
       ).toEqual({
         columns: ["list", "n", "x", "big", "b", "nothing"],
         rows: [[HARD, 7, 0.5, 2n ** 60n + 1n, true, null]],
+        types: [null, "integer", "number", "integer", "boolean", null],
       });
       const { rows: [[node, edge, path] = []] } = await reader.query(
         `MATCH p = (a:${prefix}SpectralNeuron)-[e:CONNECTS]->() RETURN a, e, p ORDER BY e.weight LIMIT 1`,

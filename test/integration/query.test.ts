@@ -4,9 +4,10 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execPath } from "node:process";
+import { DuckDBInstance } from "@duckdb/node-api";
 import { tableFromIPC } from "apache-arrow";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openLadybugReader, run } from "../../src/mod.ts";
+import { loadQuery, openLadybugReader, run } from "../../src/mod.ts";
 import { ROOT, svr } from "./svr.ts";
 
 const EPOCHS = join(ROOT, "pipelines/models/mnist-mlp");
@@ -61,6 +62,33 @@ describe("svr query with the library", () => {
     expect(arrow.toArray().map((row: { toJSON(): unknown }) => row.toJSON())).toEqual(rows);
   });
 
+  it("answers in a Parquet file, with the types of the query's header and exact integers", async () => {
+    const file = join(folder, "connections.parquet");
+    const args = ["@connections", "--param", `model=${EPOCH}`];
+    expect(await ask(...args, "--format", "parquet", "-o", file)).toMatchObject({ code: 0, stderr: "" });
+    const connection = await (await DuckDBInstance.create(":memory:")).connect();
+    const found = await connection.runAndReadAll(`SELECT * FROM read_parquet('${file}')`);
+    const { columns } = await loadQuery("connections");
+    expect(found.columnNames()).toEqual(columns.map(({ name }) => name));
+    const types = {
+      text: "VARCHAR",
+      integer: "BIGINT",
+      number: "DOUBLE",
+      boolean: "BOOLEAN",
+      list: "VARCHAR",
+    };
+    expect(found.columnTypes().map(String)).toEqual(columns.map(({ type }) => types[type]));
+    const rows = JSON.parse((await ask(...args, "--format", "json")).stdout) as unknown[];
+    expect(rows.length).toBeGreaterThan(0);
+    const plain = (_key: string, value: unknown) => typeof value === "bigint" ? Number(value) : value;
+    expect(JSON.parse(JSON.stringify(found.getRowObjectsJS(), plain))).toEqual(rows);
+    const big = "RETURN CAST(9007199254740993 AS INT128) AS big, 0.0 / 0.0 AS nan, 2.0 AS whole";
+    expect((await ask(big, "--format", "parquet", "-o", file)).code).toBe(0);
+    const one = await connection.runAndReadAll(`SELECT * FROM read_parquet('${file}')`);
+    expect(one.getRowObjectsJS()).toEqual([{ big: 2n ** 53n + 1n, nan: NaN, whole: 2 }]);
+    connection.closeSync();
+  });
+
   it("takes a file with a header for a query, defaults and all", async () => {
     const file = join(folder, "mine.cypher");
     await writeFile(
@@ -88,6 +116,7 @@ describe("svr query with the library", () => {
     [["@hubs", "--param", `model=${EPOCH}`, "--param", "hops=1"], /found parameter "hops"; it takes model/],
     [["@hub"], /query @hub: found none of that name/],
     [["--list", "RETURN 1"], /required nothing beside it/],
+    [["RETURN 1 AS n", "--format", "parquet"], /found no file to write, required -o <file>/],
   ])("%j is bad usage, and says why", async (args, message) => {
     const { code, stdout, stderr } = await ask(...args);
     expect(stderr).toMatch(message);

@@ -9,8 +9,9 @@ import { lastValueFrom, of, toArray } from "rxjs";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { openSynthetic } from "../../connectors/sources/synthetic.ts";
 import { ByteBudget } from "../../src/flow/budget.ts";
-import { layers, svd, unfold } from "../../src/flow/operators/spectrum-operators.ts";
-import { ReadAhead } from "../../src/flow/read-ahead.ts";
+import { layers } from "../../src/flow/operators/layers.ts";
+import { svd } from "../../src/flow/operators/svd.ts";
+import { unfold } from "../../src/flow/operators/unfold.ts";
 import { SpectrumStore } from "../../src/flow/spectra/spectrum-store.ts";
 import type { ComputingKernelName } from "../../src/kernels/in-thread.ts";
 import { type Kernel, KernelCrash } from "../../src/kernels/kernel.ts";
@@ -175,7 +176,7 @@ describe("a pool of threads", () => {
         of(watched).pipe(
           layers(),
           unfold("svr"),
-          svd({ kernel, budget, store, ahead: new ReadAhead(1) }, "svr"),
+          svd({ kernel, budget, store }, "svr"),
           toArray(),
         ),
       );

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { TestReport } from "../../src/analysis/findings/facts.ts";
 import { type ModelReport, modelReport } from "../../src/analysis/report.ts";
-import { reportTexts, type RunRecord, writeRecords } from "../../src/run/records/records.ts";
+import { type RunRecord, writeRecords } from "../../src/run/records/records.ts";
 import { reportOf } from "../../src/report/report-rendering.ts";
 import {
   answerableReport,
@@ -65,7 +65,7 @@ async function recordsOf(
   { models, ...frame }: RunReport,
 ): Promise<Record<"report.json" | "report.md", string>> {
   const out = await mkdtemp(join(folder, "records-"));
-  await writeRecords(out, {} as RunRecord, reportTexts(frame, () => models));
+  await writeRecords(out, {} as RunRecord, frame, () => models);
   const text = async (name: string) => await readFile(join(out, name), "utf8");
   return { "report.json": await text("report.json"), "report.md": await text("report.md") };
 }

@@ -8,7 +8,6 @@ import {
   candidatesAgain,
   type EdgeChoice,
   joinedCandidates,
-  releaseCandidates,
   type TestSettings,
 } from "../../src/stages/candidates.ts";
 import { chosen, decide, sigmas } from "../../src/stages/significance.ts";
@@ -210,28 +209,23 @@ describe("which overlaps are significant", () => {
   });
 });
 
-describe("the memory of candidates", () => {
+describe("candidates of parts", () => {
   const geometry = geometryOf();
   const settings = settingsOf({ edges: "all" });
   const found = (seed: number) => collect(geometry, overlaps(geometry, seed), settings);
 
-  it("of several parts is given back once they are joined, that of one part goes on", () => {
+  it("are joined in their order; those of one part are taken as they are", () => {
     const [one, other] = [found(1), found(2)];
-    const expected = [...one.logP, ...other.logP];
-    expect([...joinedCandidates([one, other], geometry).logP]).toEqual(expected);
-    for (const { logP, overlap, cosine, sourceNeuron, targetNeuron } of [one, other]) {
-      for (const each of [logP, overlap, cosine!, sourceNeuron, targetNeuron]) expect(each).toHaveLength(0);
-    }
-    const alone = found(3);
-    expect(joinedCandidates([alone], geometry).logP).toBe(alone.logP);
+    expect([...joinedCandidates([one, other], geometry).logP]).toEqual([...one.logP, ...other.logP]);
+    expect(joinedCandidates([one], geometry).logP).toBe(one.logP);
   });
 
-  it("that was given back is refused, and not taken for that of none", () => {
+  it("that were kept are those that a stricter run would gather", () => {
     const kept = found(1);
     expect(candidatesAgain(kept, geometry, settings).logP).toEqual(kept.logP);
-    releaseCandidates(kept);
-    expect(() => candidatesAgain(kept, geometry, settings)).toThrow(
-      new TypeError("candidates: found them given away already"),
-    );
+    const strict = settingsOf();
+    const fresh = collect(geometry, overlaps(geometry, 1), strict);
+    expect(candidatesAgain(kept, geometry, strict).logP).toEqual(fresh.logP);
+    expect(candidatesAgain(kept, geometry, strict).sourceNeuron).toEqual(fresh.sourceNeuron);
   });
 });

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-// @ts-types="./jstat.d.ts"
+// @ts-types="../../src/stats/jstat.d.ts"
 import jstat from "jstat";
 import { describe, expect, it } from "vitest";
 import { logSurvivalOfSigma, sigmaOfLogP } from "../../src/stats/normal.ts";

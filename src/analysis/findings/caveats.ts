@@ -30,3 +30,17 @@ export function smallCaveat({ test }: ModelFacts, connections: readonly Connecti
     `large and only strong alignment can be told from it${chi2}`,
   ];
 }
+
+/** Counts connections that have significant edges though the test of their channels, which supposes nothing about vectors, sees none shared. */
+export function unsharedCaveat(
+  { logAlpha }: Pick<ModelFacts, "logAlpha">,
+  connections: readonly ConnectionFacts[],
+): string[] {
+  const tested = connections.filter(({ significant, sharedLogP }) => significant > 0 && sharedLogP !== null);
+  const unshared = tested.filter(({ sharedLogP }) => sharedLogP! > logAlpha).length;
+  if (unshared === 0) return [];
+  return [
+    `no shared channels seen: in ${unshared} of ${tested.length} connections with significant edges the permutation test of channels ` +
+    `(shared_log_p) finds nothing; few aligned neurons look so, and so do very sparse weights, of which the null does not hold`,
+  ];
+}

@@ -1,5 +1,6 @@
 /** Models side by side. */
 
+import { median, quantile } from "../../stats/ordinary.ts";
 import type { ModelFigures } from "./figures.ts";
 import { decimal, percent, pText } from "./words.ts";
 
@@ -54,7 +55,7 @@ export function comparisonTable(
   };
 }
 
-/** The extremes of a comparison in words, a sentence for each figure in which models differ. */
+/** The extremes of a comparison in words, of many models also their middle half: a sentence for each figure in which models differ. */
 export function comparisonSentences(models: readonly ComparedModel[]): string[] {
   const said: readonly (readonly [
     what: string,
@@ -79,6 +80,21 @@ export function comparisonSentences(models: readonly ComparedModel[]): string[] 
       return [`${what}: ${say(low.value)} (${low.id}); no other model has any.`];
     }
     if (low.value === high.value) return [];
-    return [`${what}: from ${say(low.value)} (${low.id}) to ${say(high.value)} (${high.id}).`];
+    return [
+      `${what}: from ${say(low.value)} (${low.id}) to ${say(high.value)} (${high.id})${middle(known, say)}.`,
+    ];
   });
+}
+
+/** Of few models the table says it all. */
+const LEAST_FOR_QUARTILES = 8;
+
+/** Where the middle half of many models lies. */
+function middle(known: readonly { readonly value: number }[], say: (value: number) => string): string {
+  if (known.length < LEAST_FOR_QUARTILES) return "";
+  const values = known.map(({ value }) => value);
+  const [low, high] = [0.25, 0.75].map((share) => say(quantile(values, share)));
+  return `; of ${known.length} models the middle half from ${low} to ${high}, the median ${
+    say(median(values))
+  }`;
 }

@@ -3,7 +3,7 @@
 import { logBinomialTwoSided } from "../../stats/binomial.ts";
 import { pValueMeaning } from "../../model/p-value.ts";
 import { float } from "./asking.ts";
-import { doubted, smallCaveat } from "./caveats.ts";
+import { doubted, smallCaveat, unsharedCaveat } from "./caveats.ts";
 import { type ConnectionFacts, type Measured, type ModelFacts, scopeOf, total } from "./facts.ts";
 import { type Finding, NO_CONTROL } from "./finding.ts";
 import { type Figure, overScope, perConnection, sumOf } from "./scope.ts";
@@ -61,6 +61,7 @@ export function excessEdges(facts: ModelFacts): Finding[] {
       pValueMeaning(facts.test.null).short,
       DEPENDENT,
       ...smallCaveat(facts, connections),
+      ...unsharedCaveat(facts, connections),
       ...facts.caveats,
     ],
   }];

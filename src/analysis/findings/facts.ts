@@ -51,6 +51,8 @@ export interface ConnectionFacts {
   readonly nearNominal: number;
   readonly nearSignificant: number;
   readonly nearSignificantExpected: number;
+  /** `ln p` of no shared channels; null where that cannot be tested. */
+  readonly sharedLogP: number | null;
   /** Sum of all overlaps. */
   readonly totalOverlap: number;
   /** Null where the block between near-kernels is empty. */
@@ -208,6 +210,7 @@ function connectionFacts(row: Row, sources: Pick<FactSources, "test" | "layers">
     nearNominal: number(row, "near_kernel_nominal"),
     nearSignificant: number(row, "near_kernel_significant"),
     nearSignificantExpected: number(row, "near_kernel_significant_expected"),
+    sharedLogP: orNull(row, "shared_log_p"),
     totalOverlap: number(row, "total_overlap"),
     energy: orNull(row, "near_kernel_energy"),
     energyExpected: orNull(row, "near_kernel_expected"),

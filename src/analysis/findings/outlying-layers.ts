@@ -1,5 +1,6 @@
 /** Finding: layers whose stable rank or spectral norm lies far from those of the others. A description: nothing is tested. */
 
+import { median, medianDeviation } from "../../stats/ordinary.ts";
 import { queries } from "./asking.ts";
 import type { LayerFacts, ModelFacts } from "./facts.ts";
 import type { Cell, Finding } from "./finding.ts";
@@ -98,8 +99,9 @@ function outliersOf(
       : [];
   });
   if (positive.length < LEAST_LAYERS) return [];
-  const middle = median(positive.map(({ log }) => log));
-  const spread = Math.max(LEAST_SPREAD, GAUSSIAN * median(positive.map(({ log }) => Math.abs(log - middle))));
+  const logs = positive.map(({ log }) => log);
+  const middle = median(logs);
+  const spread = Math.max(LEAST_SPREAD, GAUSSIAN * medianDeviation(logs));
   return positive.map(({ layer, value, log }) => ({
     layer,
     measure,
@@ -107,10 +109,4 @@ function outliersOf(
     median: Math.exp(middle),
     deviation: (log - middle) / spread,
   })).filter(({ deviation }) => Math.abs(deviation) > FAR);
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const half = sorted.length / 2;
-  return Number.isInteger(half) ? (sorted[half - 1]! + sorted[half]!) / 2 : sorted[Math.floor(half)]!;
 }

@@ -3,28 +3,28 @@
  * weight, without its weights, spectra or overlaps.
  */
 
-import { type MonoTypeOperatorFunction, tap } from "rxjs";
-import type { OverlapMeasures } from "../../model/graph.ts";
+import { map, type MonoTypeOperatorFunction } from "rxjs";
 import type { KernelInfo } from "../../kernels/kernel.ts";
+import type { NearKernels, OverlapMeasures } from "../../model/graph.ts";
 import type { Connection, LayerGraph } from "../../model/layer.ts";
 import type { ModelMeasures } from "../../model/measures.ts";
-import type { OverlapGeometry } from "../../stages/overlap-geometry.ts";
 import {
   candidatesAgain,
   type KeptCandidates,
   keptLevel,
-  releaseCandidates,
   type TestSettings,
 } from "../../stages/candidates.ts";
-import { settingsFor, type SignificanceSettings } from "../operators/edge-operators.ts";
-import type {
-  ConnectionEnds,
-  ConnectionKind,
-  LayerResult,
-  OverlapResult,
-  SeenConnection,
-  SkippedConnection,
+import type { OverlapGeometry } from "../../stages/overlap-geometry.ts";
+import {
+  type ConnectionEnds,
+  type ConnectionJob,
+  type ConnectionKind,
+  type LayerResult,
+  once,
+  type OverlapResult,
+  type SkippedConnection,
 } from "../jobs.ts";
+import { type OverlapSettings, settingsFor } from "../operators/overlap.ts";
 import { type SpectrumValues, valuesOf } from "./spectrum-store.ts";
 
 /** A model's record, as plain data. Layers and connections are named by their places in its layer graph. */
@@ -50,6 +50,8 @@ interface RecordedConnection {
   readonly level: number;
   readonly geometry: OverlapGeometry;
   readonly measures: OverlapMeasures;
+  /** Those whose tests count as tests between near-kernels. */
+  readonly near: NearKernels;
   readonly sharedLogP: number | null;
   readonly candidates: KeptCandidates;
 }
@@ -57,30 +59,28 @@ interface RecordedConnection {
 /** A record holds this much at most; what is larger is computed again. It lies beside the byte budget. */
 const LARGEST_RECORD = 64 * 2 ** 20;
 
-type Item = LayerResult | SkippedConnection | SeenConnection | SeenConnection<"control">;
+type Item = LayerResult | SkippedConnection | ConnectionJob | ConnectionJob<"control">;
 
 /** Gathers a model's record while its layers and connections go by. */
 export class OverlapRecorder {
   /** Connections by their ends and part: those that come by are equal to the graph's, not the same. */
   readonly #places: ReadonlyMap<string, number>;
   readonly #graph: LayerGraph;
-  readonly #settings: SignificanceSettings;
+  readonly #settings: OverlapSettings;
   readonly #layers: OverlapRecord["layers"][number][] = [];
   readonly #skipped: OverlapRecord["skipped"][number][] = [];
   readonly #connections: RecordedConnection[] = [];
   #bytes = 0;
 
-  constructor(graph: LayerGraph, settings: SignificanceSettings) {
+  constructor(graph: LayerGraph, settings: OverlapSettings) {
     this.#places = new Map(graph.connections.map((each, at) => [nameOf(each), at]));
     this.#graph = graph;
     this.#settings = settings;
   }
 
-  /** An operator that notes layers and skipped connections as they go by. */
-  items<T extends { readonly kind: string }>(): MonoTypeOperatorFunction<
-    T | LayerResult | SkippedConnection
-  > {
-    return tap((item) => {
+  /** An operator that notes layers and skipped connections as they go by, and what the overlaps of the others show when they are computed. */
+  record<T extends { readonly kind: string }>(): MonoTypeOperatorFunction<T | Item> {
+    return map((item) => {
       if (isLayer(item)) {
         const { layer, spectrum } = item;
         const values = "skipped" in spectrum ? spectrum : valuesOf(spectrum);
@@ -88,29 +88,42 @@ export class OverlapRecorder {
       } else if (isSkipped(item)) {
         const { name, reason, connection } = item;
         this.#skipped.push({ name, reason, connection: this.#places.get(nameOf(connection))! });
+      } else if (isConnection(item)) {
+        return {
+          ...item,
+          overlaps: once(async () => {
+            const result = await item.overlaps();
+            this.#note(item, result);
+            return result;
+          }),
+        };
       }
+      return item;
     });
   }
 
-  /** Notes what was seen of a connection. @returns whether it keeps the candidates */
-  readonly connection = (
+  #note(
     job: Pick<ConnectionEnds<ConnectionKind>, "kind" | "connection">,
-    { geometry, candidates, measures, sharedLogP }: OverlapResult,
-  ): boolean => {
+    { geometry, candidates, measures, near, sharedLogP }: OverlapResult,
+  ): void {
     const { geometry: _, ...kept } = candidates;
-    this.#bytes += 8 * measures.sourceIntensity.length + 32 * kept.logP.length;
+    this.#bytes += 8 * measures.sourceIntensity.length + 32 * kept.logP.length + near.source.length +
+      near.target.length;
     if (this.#bytes > LARGEST_RECORD) {
       this.#connections.length = 0;
-      return false;
+      return;
     }
     this.#connections.push({
       kind: job.kind,
       connection: this.#places.get(nameOf(job.connection))!,
       level: keptLevel(geometry, settingsFor(job, this.#settings)),
-      ...{ geometry, measures, sharedLogP, candidates: kept },
+      geometry,
+      measures,
+      near,
+      sharedLogP,
+      candidates: kept,
     });
-    return true;
-  };
+  }
 
   /** @returns null where there was too much of it */
   finish(
@@ -132,21 +145,16 @@ export class OverlapRecorder {
 }
 
 /** Whether all that a run with these settings asks of the overlaps is in the record. */
-export function covers(record: OverlapRecord, settings: SignificanceSettings): boolean {
+export function covers(record: OverlapRecord, settings: OverlapSettings): boolean {
   return record.connections.every(({ kind, level, geometry }) =>
     level >= keptLevel(geometry, { ...settingsFor({ kind }, settings), keep: -Infinity })
   );
 }
 
-/** Gives the memory of a record's candidates back. */
-export function releaseRecord({ connections }: OverlapRecord): void {
-  for (const { candidates } of connections) releaseCandidates(candidates);
-}
-
-/** The layers and connections of a record, as the pipeline passes them on. Its candidates are given away. */
+/** The layers and connections of a record, as the pipeline passes them on. */
 export function recordedItems(
   record: OverlapRecord,
-  settings: SignificanceSettings,
+  settings: OverlapSettings,
 ): readonly Item[] {
   const { graph } = record;
   const spectra = new Map(record.layers.map(({ layer, spectrum }) => [layer, spectrum]));
@@ -160,25 +168,29 @@ export function recordedItems(
     const spectrum = spectra.get(layer);
     return spectrum === undefined || "skipped" in spectrum ? new Float64Array() : spectrum.singularValues;
   };
-  const seen = record.connections.map((each): Item => {
+  const connections = record.connections.map((each): Item => {
     const connection = graph.connections[each.connection]!;
+    const [sourceValues, targetValues] = [valuesAt(connection.source), valuesAt(connection.target)];
+    const [source, target] = [graph.layers[connection.source]!, graph.layers[connection.target]!];
+    const ends = { kind: each.kind, connection, graph, source, target, sourceValues, targetValues };
+    const { geometry, measures, near, sharedLogP } = each;
+    const { products } = settings;
     return {
-      kind: each.kind,
-      connection,
-      source: graph.layers[connection.source]!,
-      target: graph.layers[connection.target]!,
-      sourceValues: valuesAt(connection.source),
-      targetValues: valuesAt(connection.target),
-      overlaps: {
-        geometry: each.geometry,
-        measures: each.measures,
-        sharedLogP: each.sharedLogP,
-        candidates: candidatesAgain(each.candidates, each.geometry, settingsFor(each, settings)),
-      },
+      ...ends,
+      overlaps: once(() => {
+        // They do not go by again: whoever asks for products is told of the connection.
+        products?.(ends);
+        return Promise.resolve({
+          geometry,
+          measures,
+          sharedLogP,
+          near,
+          candidates: candidatesAgain(each.candidates, geometry, settingsFor(each, settings)),
+        });
+      }),
     };
   });
-  releaseRecord(record);
-  return [...layers, ...skipped, ...seen];
+  return [...layers, ...skipped, ...connections];
 }
 
 function nameOf({ source, target, part }: Connection): string {
@@ -191,6 +203,10 @@ function isLayer(item: { readonly kind: string }): item is LayerResult {
 
 function isSkipped(item: { readonly kind: string }): item is SkippedConnection {
   return item.kind === "skipped";
+}
+
+function isConnection(item: { readonly kind: string }): item is ConnectionJob | ConnectionJob<"control"> {
+  return item.kind === "connection" || item.kind === "control";
 }
 
 /** `ln p` down to which records are kept: a run at 2 sigma or more is told by the record of any other. */

@@ -2,7 +2,6 @@
 
 import { open } from "node:fs/promises";
 import { messageOf } from "../../model/errors.ts";
-import { DirectWriter } from "./direct-writer.ts";
 import { KeyedFiles, type KeyedFolder } from "./keyed-files.ts";
 import { writeNew } from "./array-file.ts";
 import {
@@ -25,7 +24,6 @@ export class SpectrumCache {
   readonly #full: (reason: string) => void;
   #broken = false;
   readonly #underWay = new Map<string, Promise<void>>();
-  readonly #direct = new DirectWriter();
 
   private constructor(files: KeyedFiles, full: (reason: string) => void) {
     this.#files = files;
@@ -100,9 +98,7 @@ export class SpectrumCache {
     if (this.#broken || bytes > this.#files.limit) return;
     try {
       const parts = spectrumParts(key, spectrum);
-      await this.#files.put(key, bytes, async (path) => {
-        if (!await this.#direct.write(path, parts)) await writeNew(path, parts);
-      }, this.#inHand);
+      await this.#files.put(key, bytes, (path) => writeNew(path, parts), this.#inHand);
     } catch (failure) {
       if (!this.#broken) this.#full(messageOf(failure));
       this.#broken = true;

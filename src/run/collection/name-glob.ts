@@ -10,28 +10,28 @@ import { messageOf } from "../../model/errors.ts";
  * @param include a name must match one of them; none given: every name passes
  * @param exclude a name must match none of them
  * @returns takes a path with `/`, relative to the folder that is searched. A glob without a slash is matched against its last part.
- * @throws {ConfigError} when a glob's braces stand for more than 1024 globs
+ * @throws {ConfigError} when a glob is none: its braces stand for more than 1024 globs, or a bracket does not end
  */
 export function nameFilter(
   include: readonly string[] | undefined,
   exclude: readonly string[] | undefined,
 ): (name: string) => boolean {
-  const matcher = (globs: readonly string[]) => {
-    const all = globs.flatMap(alternativesOf).map((glob) => ({
-      whole: glob.includes("/"),
-      matches: globMatcher(glob.replace(/^\.\//u, "")),
-    }));
-    return (name: string) =>
-      all.some(({ whole, matches }) => matches(whole ? name : name.slice(name.lastIndexOf("/") + 1)));
-  };
   const included = include === undefined ? () => true : matcher(include);
   const excluded = exclude === undefined ? () => false : matcher(exclude);
   return (name) => included(name) && !excluded(name);
 }
 
-function alternativesOf(glob: string): string[] {
+function matcher(globs: readonly string[]): (name: string) => boolean {
   try {
-    return alternatives(glob);
+    // `{a/b,c}` has both kinds.
+    const all = globs.flatMap(alternatives).map((glob) => ({
+      whole: glob.includes("/"),
+      matches: globMatcher(glob.replace(/^\.\//u, "")),
+    }));
+    return (name) => {
+      const last = name.slice(name.lastIndexOf("/") + 1);
+      return all.some(({ whole, matches }) => matches(whole ? name : last));
+    };
   } catch (cause) {
     throw new ConfigError(`include or exclude: ${messageOf(cause)}`, { cause });
   }

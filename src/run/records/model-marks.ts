@@ -10,7 +10,6 @@ import { writeWhole } from "../../../connectors/whole-files.ts";
 import type { ModelReport } from "../../analysis/report.ts";
 import { codeOf } from "../../model/errors.ts";
 import type { DigestRecord } from "./file-digests.ts";
-import type { OpenedRecord } from "./opened-record.ts";
 import type { RunRecord } from "./records.ts";
 
 /** Raised when what a mark holds changes, the report's content too: marks of another format count as none. */
@@ -36,8 +35,6 @@ export interface ModelMark {
   readonly report: ModelReport;
   /** Of its files. Absent in marks of older runs. */
   readonly digests?: DigestRecord;
-  /** Of its opening. Absent where it must be opened again. */
-  readonly opened?: OpenedRecord;
 }
 
 /** The marks in an output folder. */

@@ -10,7 +10,6 @@ import type { Skipped } from "../../model/layer.ts";
 import type { InputFile, WrittenFile } from "../../model/ports.ts";
 import { SCHEMA_VERSION, type TableName } from "../../model/tables.ts";
 import { VERSION } from "../../version.ts";
-import { EarlyText } from "../../report/early-text.ts";
 import { reportMarkdown } from "../../report/report-markdown.ts";
 import {
   type FailedModel,
@@ -77,32 +76,16 @@ export function hostRecord(): Pick<RunRecord, "schema_version" | "versions" | "h
   };
 }
 
-/** Characters of a report that are made before they can be written: those of a hundred small models. */
-const EARLY = 2 ** 22;
-
-/** A report in both of its forms. */
-export interface ReportTexts {
-  readonly json: EarlyText;
-  readonly markdown: EarlyText;
-}
-
-/** Begins to put a report into words; nothing is written. */
-export function reportTexts(frame: ReportFrame, models: ModelReports): ReportTexts {
-  return {
-    json: new EarlyText(reportJson(frame, models), EARLY),
-    markdown: new EarlyText(reportMarkdown(frame, models), EARLY),
-  };
-}
-
 /** Writes the three files, each whole or not at all. `run.json` comes last: where it stands, the run is complete. */
 export async function writeRecords(
   out: string,
   record: RunRecord,
-  { json, markdown }: ReportTexts,
+  report: ReportFrame,
+  models: ModelReports,
 ): Promise<void> {
   await writeWhole(
-    [join(out, "report.json"), json],
-    [join(out, "report.md"), markdown],
+    [join(out, "report.json"), reportJson(report, models)],
+    [join(out, "report.md"), reportMarkdown(report, models)],
     [join(out, "run.json"), `${JSON.stringify(record, null, 2)}\n`],
   );
 }

@@ -1,6 +1,5 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { globBase, globMatcher } from "../../../connectors/glob.ts";
 import {
   addressOf,
   beside,
@@ -82,27 +81,6 @@ describe("places", () => {
       }),
       { seed: 6 },
     );
-  });
-});
-
-describe("wildcards", () => {
-  it.each<[string, string, string[], string[]]>([
-    ["a/*.pt", "a/", ["a/x.pt", "a/.pt"], ["a/b/x.pt", "a/x_pt", "b/x.pt"]],
-    ["a/**/*.pt", "a/", ["a/x.pt", "a/b/c/x.pt"], ["x.pt"]],
-    ["a/**", "a/", ["a/x", "a/b/c"], ["b"]],
-    ["run-?/{one,two}.pt", "", ["run-1/one.pt", "run-2/two.pt"], ["run-10/one.pt", "run-1/three.pt"]],
-    ["m[0-3].pt", "", ["m2.pt"], ["m4.pt", "m/.pt"]],
-    ["m[!0-3]+(1).pt", "", ["m4+(1).pt"], ["m2+(1).pt", "m/+(1).pt"]],
-  ])("%s", (pattern, base, match, miss) => {
-    expect(globBase(pattern)).toBe(base);
-    const matches = globMatcher(pattern, { classes: true });
-    expect(match.filter((key) => !matches(key))).toEqual([]);
-    expect(miss.filter(matches)).toEqual([]);
-  });
-
-  it("must end", () => {
-    expect(() => globMatcher("a[b", { classes: true })).toThrow(/found \[ without its end/);
-    expect(() => globMatcher("a{b", { classes: true })).toThrow(/found \{ without its end/);
   });
 });
 

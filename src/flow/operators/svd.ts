@@ -1,57 +1,26 @@
-/** From a model to its spectra, as RxJS operators: `of(model).pipe(layers(), unfold("svr"), svd(…))`. */
+/** The third stage: `matrices.pipe(svd(workshop, "svr"))`. */
 
-import { concatMap, defer, finalize, from, map, mergeMap, type OperatorFunction } from "rxjs";
+import { concatMap, defer, finalize, from, mergeMap, type OperatorFunction } from "rxjs";
 import { messageOf } from "../../model/errors.ts";
-import { type LayerGraph, rankOf, unfoldedShape, type Unfolding } from "../../model/layer.ts";
-import type { Model } from "../../model/ports.ts";
+import { rankOf, type Unfolding } from "../../model/layer.ts";
 import type { Spectrum } from "../../model/spectrum.ts";
 import { type Matrix, release } from "../../model/tensor.ts";
 import { directions } from "../../stages/directions.ts";
-import { channelFactors, scale } from "../../stages/fold.ts";
 import { layerNeed } from "../../stages/memory-needs.ts";
-import { layerGraph, type LayerSettings } from "../../stages/layers.ts";
-import { unfold as unfoldWeight } from "../../stages/unfold.ts";
 import type { Grant } from "../budget.ts";
 import { decomposed } from "../decomposition.ts";
 import type { LayerJob, MatrixJob, SpectrumJob } from "../jobs.ts";
-import type { Turn } from "../read-ahead.ts";
 import type { BareSpectrum, DigestedSpectrum } from "../spectra/spectrum-file.ts";
 import { spectrumKey } from "../spectra/spectrum-key.ts";
 import type { Workshop } from "../workshop.ts";
 
-/** Model -> its layers, in order. @param settings or the model's layer graph, where it is known already */
-export function layers(
-  settings: LayerSettings | { readonly graph: LayerGraph } = {},
-): OperatorFunction<Model, LayerJob> {
-  return concatMap((model) => {
-    const graph = "graph" in settings ? settings.graph : layerGraph(model, settings);
-    return from(graph.layers).pipe(map((layer) => ({ model, graph, layer })));
-  });
-}
-
-/** Layer -> its matrix, still unread. */
-export function unfold(unfolding: Unfolding, signal?: AbortSignal): OperatorFunction<LayerJob, MatrixJob> {
-  return map((job) => ({
-    ...job,
-    shape: unfoldedShape(job.layer, unfolding),
-    read: async () => {
-      const { layer, model } = job;
-      const blocks = unfoldWeight(layer, await model.read(layer.weight.tensor, signal), unfolding);
-      if (layer.folding !== undefined) {
-        scale(layer, blocks, unfolding, await channelFactors(layer, (tensor) => model.read(tensor, signal)));
-      }
-      return blocks;
-    },
-  }));
-}
-
 /**
  * Matrix -> spectrum, in the order of the matrices, one more at a time than the kernel has threads. Read and decomposed within
- * the byte budget, as their turns come among the layers of all models; a layer with NaN or infinite weights is skipped. What is
+ * the byte budget; a layer with NaN or infinite weights is skipped. What is
  * still going on when nobody listens any more is stopped.
  */
 export function svd(
-  { kernel, budget, store, ahead, signal: outer, rank: most = Infinity, cache, spectrumDone }: Workshop,
+  { kernel, budget, store, signal: outer, rank: most = Infinity, cache, spectrumDone }: Workshop,
   unfolding: Unfolding,
 ): OperatorFunction<MatrixJob, SpectrumJob> {
   const computed = async (
@@ -76,11 +45,10 @@ export function svd(
     unfolding,
     ...directions(spectrum, shape, kernel.info.precision),
   });
-  const found = async (job: MatrixJob, rank: number, turn: Turn, signal: AbortSignal): Promise<Spectrum> => {
+  const found = async (job: MatrixJob, rank: number, signal: AbortSignal): Promise<Spectrum> => {
     const { layer, model, shape } = job;
     const done = { model: model.id, layer: layer.name };
     const blocks = await job.read();
-    turn.read();
     if (cache === undefined) {
       const spectrum = await computed(job, blocks, null, signal);
       spectrumDone?.({ ...done, key: null, from: "kernel" });
@@ -98,22 +66,19 @@ export function svd(
     const rank = Math.min(rankOf(layer, unfolding), most * layer.groups);
     const need = layerNeed(layer, unfolding, most, (rows, cols) => kernel.workspace(rows, cols)).bytes;
     await store.caughtUp(model, kernel.concurrency);
-    const turn = await ahead.turn(model, need);
     let grant: Grant | null = null;
     try {
       grant = await budget.acquire(need, `layer ${layer.name}`, { signal });
       const uses = graph.connections.filter(({ source, target }) =>
         source === layer.index || target === layer.index
       ).length;
-      const spectrum = await found(job, rank, turn, signal);
+      const spectrum = await found(job, rank, signal);
       signal.throwIfAborted();
       return { kind: "layer", ...lean(job), spectrum: store.put(spectrum, grant, uses, model) };
     } catch (failure) {
       grant?.release();
       if (!(failure instanceof RangeError) || !failure.message.startsWith("svd")) throw failure;
       return { kind: "layer", ...lean(job), spectrum: { skipped: messageOf(failure) } };
-    } finally {
-      turn.over();
     }
   };
   return (jobs) =>

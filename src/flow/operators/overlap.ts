@@ -1,0 +1,162 @@
+/** The stage between spectra and tests: `spectra.pipe(overlap(workshop, settings))`. */
+
+import { defer, mergeMap, of, type OperatorFunction } from "rxjs";
+import type { Connection, Layer, LayerGraph } from "../../model/layer.ts";
+import type { MeasureOverlap, ModelMeasurer, WantedProducts } from "../../model/ports.ts";
+import type { TestSettings } from "../../stages/candidates.ts";
+import { connectionWorkspace } from "../../stages/memory-needs.ts";
+import { nearKernels } from "../../stages/near-kernels.ts";
+import { turnedEnd } from "../../stages/null-control.ts";
+import { seeOverlaps } from "../../stages/overlap-parts.ts";
+import { ConnectionQueue } from "../connection-queue.ts";
+import {
+  type ConnectionEnds,
+  type ConnectionJob,
+  type ConnectionKind,
+  once,
+  type SkippedConnection,
+  type SpectrumJob,
+} from "../jobs.ts";
+import type { SpectrumHandle } from "../spectra/spectrum-store.ts";
+import type { Workshop } from "../workshop.ts";
+
+/** What is computed of a connection's overlaps while they go by. */
+export interface OverlapSettings extends TestSettings {
+  readonly measure: MeasureOverlap;
+  /** Neurons with `s_j <= nearKernel * s_1` are near-kernels. */
+  readonly nearKernel: number;
+  /** Products with the overlap matrix that somebody asks for. Default: none. */
+  readonly products?: ((ends: ConnectionEnds<ConnectionKind>) => WantedProducts | null) | undefined;
+}
+
+/** The same settings, with the products that a model's measurer asks for; the control's asks for those of the control. */
+export function measuredBy<T extends OverlapSettings>(
+  settings: T,
+  model: ModelMeasurer,
+  control?: ModelMeasurer,
+): T {
+  return {
+    ...settings,
+    products: ({ kind, connection, sourceValues, targetValues }) =>
+      (kind === "control" ? control : model)?.connection(connection, sourceValues, targetValues) ?? null,
+  };
+}
+
+/** Of a control nothing is written but counts: it keeps no more candidates than these need. */
+export function settingsFor<T extends TestSettings>(
+  { kind }: { readonly kind: ConnectionKind },
+  settings: T,
+): T {
+  return kind === "control" ? { ...settings, edges: "significant" } : settings;
+}
+
+/**
+ * Spectrum -> itself, and behind it each connection (and its null control, where the spectra have one) as soon as both its ends have come
+ * by. Connections follow the flow, so that figures of whole ways can be gathered as they go by. A connection's overlaps are computed when its
+ * job is asked for them, once: what is kept are the pairs that may become edges, and figures of the whole matrix.
+ *
+ * Models may come one behind the other, or side by side.
+ *
+ * @example
+ * spectra.pipe(overlap(workshop, { null: "rotation", logAlpha, correction: "bh", edges: "significant", measure: measureOverlap, nearKernel: 0.1 }))
+ */
+export function overlap(
+  workshop: Workshop,
+  settings: OverlapSettings,
+): OperatorFunction<SpectrumJob, SpectrumJob | SkippedConnection | ConnectionJob | ConnectionJob<"control">> {
+  return (spectra) =>
+    defer(() => {
+      const models = new Map<LayerGraph, { seen: Map<number, SpectrumJob>; queue: ConnectionQueue }>();
+      return spectra.pipe(mergeMap((job) => {
+        const { graph, layer } = job;
+        const model = models.get(graph) ?? {
+          seen: new Map<number, SpectrumJob>(),
+          queue: new ConnectionQueue(graph),
+        };
+        models.set(graph, model);
+        model.seen.set(layer.index, job);
+        const ready = model.queue.arrived(layer.index).flatMap((connection) => {
+          const [source, target] = [model.seen.get(connection.source)!, model.seen.get(connection.target)!];
+          return [
+            joined(connection, source, target, workshop, settings),
+            ...controlOf(connection, source, target, workshop, settings),
+          ];
+        });
+        if (model.seen.size === graph.layers.length) models.delete(graph);
+        return of(job, ...ready);
+      }));
+    });
+}
+
+function joined(
+  connection: Connection,
+  source: SpectrumJob,
+  target: SpectrumJob,
+  workshop: Workshop,
+  settings: OverlapSettings,
+): ConnectionJob | SkippedConnection {
+  const a = source.spectrum;
+  const b = target.spectrum;
+  if ("skipped" in a || "skipped" in b) {
+    for (const end of [a, b]) if (!("skipped" in end)) workshop.store.skipUse(end);
+    const end = "skipped" in a ? source : target;
+    return {
+      kind: "skipped",
+      connection,
+      name: `${source.layer.name} -> ${target.layer.name}`,
+      reason: `layer ${end.layer.name} was skipped`,
+    };
+  }
+  const ends = { connection, graph: source.graph };
+  return connectionJob("connection", ends, [source.layer, a], [target.layer, b], workshop, settings);
+}
+
+/** The null control of a connection; none where there is no control, or an end was skipped. */
+function controlOf(
+  connection: Connection,
+  source: SpectrumJob,
+  target: SpectrumJob,
+  workshop: Workshop,
+  settings: OverlapSettings,
+): ConnectionJob<"control">[] {
+  const { control: a } = source;
+  const { control: b } = target;
+  if (a === undefined && b === undefined) return [];
+  const turned = turnedEnd(connection, source.graph, (a ?? b)!.unfolding);
+  const end = (job: SpectrumJob, isTurned: boolean) =>
+    isTurned ? job.control?.turned ?? null : "skipped" in job.spectrum ? null : job.spectrum;
+  const [from, to] = [end(source, turned === "source"), end(target, turned === "target")];
+  if (from === null || to === null) {
+    for (const each of [from, to]) if (each !== null) workshop.store.skipUse(each);
+    return [];
+  }
+  const ends = { connection, graph: source.graph };
+  return [connectionJob("control", ends, [source.layer, from], [target.layer, to], workshop, settings)];
+}
+
+function connectionJob<Kind extends ConnectionKind>(
+  kind: Kind,
+  { connection, graph }: { readonly connection: Connection; readonly graph: LayerGraph },
+  [source, a]: readonly [Layer, SpectrumHandle],
+  [target, b]: readonly [Layer, SpectrumHandle],
+  { kernel, store, signal }: Workshop,
+  settings: OverlapSettings,
+): ConnectionJob<Kind> {
+  store.announce(a);
+  const { singularValues: sourceValues } = a;
+  const { singularValues: targetValues } = b;
+  const ends = { kind, connection, graph, source, target, sourceValues, targetValues };
+  const near = {
+    source: nearKernels(sourceValues, settings.nearKernel),
+    target: nearKernels(targetValues, settings.nearKernel),
+  };
+  const workspace = connectionWorkspace(sourceValues.length, targetValues.length, target.positions);
+  const overlaps = once(() =>
+    store.use(a, b, workspace, async (from, to) => {
+      const { measure, products, ...test } = settingsFor({ kind }, settings);
+      const question = { connection, source: from, target: to, near, test, measure };
+      return await seeOverlaps({ ...question, products: products?.(ends) ?? null }, kernel, signal);
+    }, signal)
+  );
+  return { ...ends, overlaps };
+}

@@ -1,0 +1,147 @@
+/** The stage that tests: `connections.pipe(test(settings))`. */
+
+import { concatMap, defer, from, map, mergeMap, type Observable, type OperatorFunction } from "rxjs";
+import type { EdgeColumns } from "../../model/graph.ts";
+import type { Candidates, TestSettings } from "../../stages/candidates.ts";
+import { nearKernelTests } from "../../stages/near-kernels.ts";
+import { chosen, decide, linking, sigmas, type Verdicts } from "../../stages/significance.ts";
+import { type ConnectionEdges, type ConnectionJob, type EdgeJob, once, type OverlapResult } from "../jobs.ts";
+import { type OverlapSettings, settingsFor } from "./overlap.ts";
+
+type AnyConnection = ConnectionJob | ConnectionJob<"control">;
+type AnyEdges = EdgeJob | EdgeJob<"control">;
+
+/** How edges are tested. */
+export interface EdgeTestSettings extends TestSettings {
+  /** Whether all connections of a model are one family of tests; those of its null control are another. */
+  readonly over: "connection" | "model";
+}
+
+/** Settings of `overlap` and `test` together. */
+export interface EdgeSettings extends EdgeTestSettings, OverlapSettings {}
+
+/**
+ * Connection -> its edges: which of its overlaps are more than chance. Nothing is computed before a job's edges are asked for; with
+ * `over: model` the overlaps of a model's connections are, before any of its edges is passed on.
+ *
+ * @example
+ * spectra.pipe(overlap(workshop, settings), test(settings), weight(({ overlap }) => overlap))
+ */
+export function test<T extends { readonly kind: "layer" | "skipped" }>(
+  settings: EdgeTestSettings,
+): OperatorFunction<T | AnyConnection, T | AnyEdges> {
+  if (settings.over === "model") return (items) => testedByModel(items, settings);
+  return map((item) =>
+    isConnection(item)
+      ? edgeJob(item, settings, async () => {
+        const result = await item.overlaps();
+        return { result, verdicts: decide([result.candidates], settings)[0]! };
+      })
+      : item
+  );
+}
+
+/** Layers pass; connections are held until the last has been seen, and then tested together, those of each model and control. */
+function testedByModel<T extends { readonly kind: "layer" | "skipped" }>(
+  items: Observable<T | AnyConnection>,
+  settings: EdgeTestSettings,
+): Observable<T | AnyEdges> {
+  return defer(() => {
+    const held: { job: AnyConnection; result: OverlapResult }[] = [];
+    const passed = items.pipe(
+      concatMap(async (item): Promise<T[]> => {
+        if (!isConnection(item)) return [item];
+        held.push({ job: item, result: await item.overlaps() });
+        return [];
+      }),
+      mergeMap((each) => each),
+    );
+    return concatenated<T | AnyEdges>(
+      passed,
+      () =>
+        [...Map.groupBy(held, ({ job }) => job.graph).values()].flatMap((model) =>
+          [...Map.groupBy(model, ({ job }) => job.kind).values()].flatMap((family) => {
+            const verdicts = decide(family.map(({ result }) => result.candidates), settings);
+            return family.map(({ job, result }, i) =>
+              edgeJob(job, settings, () => Promise.resolve({ result, verdicts: verdicts[i]! }))
+            );
+          })
+        ),
+    );
+  });
+}
+
+function concatenated<T>(first: Observable<T>, rest: () => T[]): Observable<T> {
+  return from([() => first, () => from(rest())]).pipe(concatMap((next) => next()));
+}
+
+function isConnection(item: { readonly kind: string }): item is AnyConnection {
+  return item.kind === "connection" || item.kind === "control";
+}
+
+function edgeJob(
+  job: AnyConnection,
+  settings: EdgeTestSettings,
+  tested: () => Promise<{ result: OverlapResult; verdicts: Verdicts }>,
+): AnyEdges {
+  const { overlaps: _, ...ends } = job;
+  return { ...ends, edges: once(async () => edgesOf(job, settings, await tested())) };
+}
+
+function edgesOf(
+  job: AnyConnection,
+  all: EdgeTestSettings,
+  { result, verdicts }: { result: OverlapResult; verdicts: Verdicts },
+): ConnectionEdges {
+  const { candidates, geometry, measures, sharedLogP } = result;
+  const settings = settingsFor(job, all);
+  const at = chosen(candidates, verdicts, settings.edges);
+  const written = new Uint8Array(candidates.overlap.length);
+  for (const i of at) written[i] = 1;
+  const links = linking(candidates, settings.logAlpha);
+  return {
+    edges: columnsAt(at, candidates, verdicts),
+    links: {
+      ...columnsAt(links, candidates, verdicts),
+      written: picked(written, links, new Uint8Array(links.length)),
+    },
+    summary: {
+      connection: job.connection,
+      sharedChannels: geometry.sharedChannels,
+      testedChannels: settings.null === "rotation" ? geometry.turnedChannels : geometry.testedChannels,
+      positions: geometry.positions,
+      tests: candidates.tests,
+      threshold: verdicts.threshold,
+      significant: verdicts.significantCount,
+      expectedByChance: verdicts.expectedByChance,
+      nominal: verdicts.nominal,
+      nearKernel: nearKernelTests(candidates, verdicts, result.near, settings.logAlpha),
+      measures,
+      sharedLogP,
+    },
+  };
+}
+
+/** Some of the values, in `into`. */
+function picked<T extends Float64Array | Int32Array | Uint8Array>(values: T, at: Uint32Array, into: T): T {
+  for (let i = 0; i < at.length; i++) into[i] = values[at[i]!]!;
+  return into;
+}
+
+/** Some candidates as edges, without their weight. */
+function columnsAt(at: Uint32Array, candidates: Candidates, verdicts: Verdicts): EdgeColumns {
+  const pick = (values: Float64Array) => picked(values, at, new Float64Array(at.length));
+  const logP = pick(candidates.logP);
+  return {
+    count: at.length,
+    sourceNeuron: picked(candidates.sourceNeuron, at, new Int32Array(at.length)),
+    targetNeuron: picked(candidates.targetNeuron, at, new Int32Array(at.length)),
+    overlap: pick(candidates.overlap),
+    cosine: candidates.cosine === null ? null : pick(candidates.cosine),
+    logP,
+    qValue: pick(verdicts.logQ).map(Math.exp),
+    sigma: sigmas(logP),
+    weight: new Float64Array(at.length),
+    significant: picked(verdicts.significant, at, new Uint8Array(at.length)),
+  };
+}

@@ -1,0 +1,23 @@
+/** The second stage: `layers.pipe(unfold("svr"))`. */
+
+import { map, type OperatorFunction } from "rxjs";
+import { unfoldedShape, type Unfolding } from "../../model/layer.ts";
+import { channelFactors, scale } from "../../stages/fold.ts";
+import { unfold as unfoldWeight } from "../../stages/unfold.ts";
+import type { LayerJob, MatrixJob } from "../jobs.ts";
+
+/** Layer -> its matrix, still unread. */
+export function unfold(unfolding: Unfolding, signal?: AbortSignal): OperatorFunction<LayerJob, MatrixJob> {
+  return map((job) => ({
+    ...job,
+    shape: unfoldedShape(job.layer, unfolding),
+    read: async () => {
+      const { layer, model } = job;
+      const blocks = unfoldWeight(layer, await model.read(layer.weight.tensor, signal), unfolding);
+      if (layer.folding !== undefined) {
+        scale(layer, blocks, unfolding, await channelFactors(layer, (tensor) => model.read(tensor, signal)));
+      }
+      return blocks;
+    },
+  }));
+}

@@ -1,0 +1,24 @@
+/** The part of jStat that is used, in tests too; the package has no types of its own. */
+declare const jstat: {
+  readonly jStat: {
+    median(values: readonly number[]): number;
+    /** The median absolute deviation, as it is. */
+    meddev(values: readonly number[]): number;
+    /** Of two values or more; `alpha` and `beta` say how values stand for probabilities. */
+    quantiles(
+      values: readonly number[],
+      probabilities: readonly number[],
+      alpha: number,
+      beta: number,
+    ): number[];
+    readonly normal: {
+      cdf(x: number, mean: number, std: number): number;
+      inv(p: number, mean: number, std: number): number;
+    };
+    readonly beta: { cdf(x: number, a: number, b: number): number };
+    readonly chisquare: { cdf(x: number, degrees: number): number };
+    gammaln(x: number): number;
+    betaln(a: number, b: number): number;
+  };
+};
+export default jstat;

@@ -1,0 +1,49 @@
+/** Edges over chance under the rotation null, as another program has computed them from the same weights. */
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { loadTopology } from "../../config/load.ts";
+import { openModel } from "../../src/run/collection/models.ts";
+import { type OpenWorkshop, openWorkshop } from "../../src/run/open-workshop.ts";
+import { layerGraph } from "../../src/stages/layers.ts";
+import { ALPHA, analysed } from "../calibration/analysed.ts";
+
+let workshop: OpenWorkshop;
+beforeAll(async () => {
+  workshop = await openWorkshop({ kernel: "wasm", threads: 2 });
+});
+afterAll(() => workshop.dispose());
+
+/** Sources of consecutive connections, and what they hold. */
+const CASES = [
+  {
+    twin: "vgg16s-bn-wd",
+    sources: ["features.24", "features.27", "features.30", "features.33", "features.36"],
+    edges: [22.25, 17.71, 17.17, 16.38, 12.57],
+    betweenNearKernels: [1.553, 2.661, 3.474, 4.665, 5.494],
+  },
+  {
+    twin: "vgg16s-wd",
+    sources: ["features.17", "features.19", "features.21", "features.23", "features.25"],
+    edges: [1.549, 1.345, 1.537, 1.549, 1.763],
+    betweenNearKernels: null,
+  },
+];
+
+describe.each(CASES)("$twin, epoch 12", ({ twin, sources, edges, betweenNearKernels }) => {
+  it("has the excess of edges, over all pairs and between near-kernels, within 1 %", async () => {
+    const path = `pipelines/models/${twin}/epoch-012.f16`;
+    const opened = await openModel(`${path}.safetensors`);
+    const topology = await loadTopology(`${path}.topology.yaml`);
+    const model = { ...opened, graph: layerGraph(opened, { topology }) };
+    const { layers, connections } = await analysed(model, workshop);
+    const nameOf = (index: unknown) => layers.find((row) => row["layer_index"] === index)!["name"];
+    sources.forEach((source, at) => {
+      const row = connections.find((each) => nameOf(each["source_layer"]) === source)!;
+      const ratio = (hits: string, tests: string) => Number(row[hits]) / (ALPHA * Number(row[tests]));
+      expect(ratio("nominal", "tests") / edges[at]!, source).toBeCloseTo(1, 2);
+      if (betweenNearKernels === null) return;
+      const block = ratio("near_kernel_nominal", "near_kernel_tests");
+      expect(block / betweenNearKernels[at]!, source).toBeCloseTo(1, 2);
+    });
+  });
+});

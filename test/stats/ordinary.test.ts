@@ -1,0 +1,60 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { median, medianDeviation, quantile } from "../../src/stats/ordinary.ts";
+
+const SHARES = [0, 0.1, 0.25, 0.5, 0.75, 0.9, 1];
+
+describe("ordinary statistics", () => {
+  it.each([
+    { values: [3], middle: 3, deviation: 0 },
+    { values: [4, 1], middle: 2.5, deviation: 1.5 },
+    { values: [10, -2, 3], middle: 3, deviation: 5 },
+    { values: [1, 1, 2, 2, 4, 6, 9], middle: 2, deviation: 1 },
+    { values: [0.1, 1e300, -1e300, 100], middle: 50.05, deviation: 5e299 },
+  ])("of $values: median $middle, median absolute deviation $deviation", ({ values, middle, deviation }) => {
+    expect(median(values)).toBe(middle);
+    expect(medianDeviation(values)).toBe(deviation);
+  });
+
+  it("of evenly spaced values have closed forms", () => {
+    for (let count = 1; count < 40; count++) {
+      // Steps of 41, a prime, go through all of them, in no order.
+      const values = Array.from({ length: count }, (_, at) => 5 + 2 * ((41 * at) % count));
+      expect(median(values)).toBe(5 + (count - 1));
+      for (const share of SHARES) {
+        expect(quantile(values, share)).toBeCloseTo(5 + 2 * (count - 1) * share, 10);
+      }
+      // Distances from the middle are 0, 2, 2, 4, 4 … or 1, 1, 3, 3 …
+      const distances = values.map((value) => Math.abs(value - (4 + count)));
+      expect(medianDeviation(values)).toBe(quantile(distances, 0.5));
+    }
+  });
+
+  it("agree with each other and with a plain interpolation, and leave the values as they are", () => {
+    const numbers = fc.array(fc.double({ min: -1e6, max: 1e6, noNaN: true }), {
+      minLength: 1,
+      maxLength: 30,
+    });
+    fc.assert(
+      fc.property(numbers, fc.constantFrom(...SHARES), (values, share) => {
+        const before = [...values];
+        const sorted = [...values].sort((a, b) => a - b);
+        const at = share * (values.length - 1);
+        const low = sorted[Math.floor(at)]!;
+        const expected = low + (at - Math.floor(at)) * (sorted[Math.ceil(at)]! - low);
+        expect(quantile(values, share)).toBeCloseTo(expected, 5);
+        expect(median(values)).toBeCloseTo(quantile(values, 0.5), 5);
+        expect(values).toEqual(before);
+      }),
+      { seed: 7, numRuns: 500 },
+    );
+  });
+
+  it("refuse no values, values that are not finite, and shares that are none", () => {
+    for (const statistic of [median, medianDeviation, (values: number[]) => quantile(values, 0.5)]) {
+      expect(() => statistic([])).toThrow(/found no value/);
+      expect(() => statistic([1, NaN])).toThrow(/found NaN, required finite values/);
+    }
+    expect(() => quantile([1, 2], 1.5)).toThrow(/found share 1.5/);
+  });
+});
