@@ -4,6 +4,7 @@ import { lastValueFrom } from "rxjs";
 import { type ModelReport, modelReport } from "../../src/analysis/report.ts";
 import type { ModelResult } from "../../src/flow/operators/sinks.ts";
 import { spectralGraph } from "../../src/flow/pipeline.ts";
+import type { Unfolding } from "../../src/model/layer.ts";
 import type { Model } from "../../src/model/ports.ts";
 import type { OpenWorkshop } from "../../src/run/open-workshop.ts";
 import { logSurvivalOfSigma } from "../../src/stats/normal.ts";
@@ -17,16 +18,22 @@ export function analysed(
   model: Model,
   workshop: OpenWorkshop,
   nullControl: number | null = null,
+  unfolding: Unfolding = "svr",
 ): Promise<ModelResult> {
   const settings = pipelineSettings(workshop, logSurvivalOfSigma(3));
-  return lastValueFrom(spectralGraph(model, { ...settings, nullControl }));
+  return lastValueFrom(spectralGraph(model, { ...settings, nullControl, unfolding }));
 }
 
 /** What a report says of a result; or of its null control, as if that were a model. */
-export function reported({ id, uri, format }: Model, result: ModelResult, control = false): ModelReport {
+export function reported(
+  { id, uri, format }: Model,
+  result: ModelResult,
+  control = false,
+  unfolding: Unfolding = "svr",
+): ModelReport {
   const test = {
     ...{ null: "rotation", alpha: ALPHA, sigma: 3, correction: "bh", correction_over: "connection" },
-    ...{ unfolding: "svr", near_kernel: 0.1 },
+    ...{ unfolding, near_kernel: 0.1 },
   };
   const found = control && result.control !== null ? { ...result, ...result.control, control: null } : result;
   return modelReport({ id, uri, format }, found, test, "model");

@@ -53,10 +53,9 @@ export async function chainsOf(
   workshop: Workshop,
   dominant = 1,
 ): Promise<readonly Chain[]> {
-  const settings = pipelineSettings(workshop, logAlpha);
   const { measures } = await lastValueFrom(spectralGraph(openSynthetic(spec, "generated"), {
-    ...{ ...settings, unfolding, dominant },
-    test: { ...settings.test, null: "rotation" },
+    ...pipelineSettings(workshop, logAlpha),
+    ...{ unfolding, dominant },
   }));
   return measures.chains;
 }

@@ -2,8 +2,10 @@
  * Trained networks with the output channels of every layer rotated at random: the same singular values, the same spatial profiles, nothing
  * aligned. So there is nothing to find, and the rotation null finds nothing.
  *
- * False alarms: a rate per connection and twin at 1e-7, by Chernoff's bound (overlaps of one vector with an orthonormal set are negatively
- * associated); a chain at alpha in 40 draws has a chance of 0.05 each time it is drawn, so two are allowed: 2e-5 that there are more.
+ * Edges of a connection share vectors, so that their number varies more than a binomial one: how much, the seeds tell. Its mean over 20 seeds is
+ * to be within 5 of its standard errors, of which Student's t with 19 degrees of freedom exceeds once in 12,000 times: over fresh seeds once
+ * in 200 for 56 connections. A single draw is looked at over all its connections together. A chain at 0.001 would come about in 0.08 of 80
+ * draws at the most.
  */
 
 import { existsSync } from "node:fs";
@@ -19,7 +21,6 @@ import { type OpenWorkshop, openWorkshop } from "../../src/run/open-workshop.ts"
 import { describeWithShared, shared } from "../support/shared.ts";
 import { rotated } from "../untrained/rotated.ts";
 import { ALPHA, analysed, reported } from "./analysed.ts";
-import { chernoffExponent, criticalExponent } from "./sampling-error.ts";
 
 /** Two are in the project, two beside it. */
 const TWINS = ["vgg16s-bn-wd", "vgg16s-wd"] as const;
@@ -62,26 +63,29 @@ function nothingFound(path: string): void {
     "has edges as chance gives, no dominant connection and no sparsification, by rotated vectors",
     async () => {
       const model = await opened(path);
-      const nominal = new Map<string, { hits: number; tests: number }>();
+      const ratios = new Map<string, { expected: number; values: number[] }>();
       let chains = 0;
       for (let seed = 0; seed < SEEDS; seed++) {
         const result = await analysed(model, workshop, seed);
         const { connections, measures } = result.control!;
         for (const row of connections) {
           const key = `${String(row["source_layer"])} -> ${String(row["target_layer"])}`;
-          const sum = nominal.get(key) ?? { hits: 0, tests: 0 };
-          sum.hits += Number(row["nominal"]);
-          sum.tests += Number(row["tests"]);
-          nominal.set(key, sum);
+          const expected = ALPHA * Number(row["tests"]);
+          const known = ratios.get(key) ?? { expected, values: [] };
+          known.values.push(Number(row["nominal"]) / expected);
+          ratios.set(key, known);
         }
         chains += measures.chains.some(({ logP }) => logP <= Math.log(0.001)) ? 1 : 0;
         expect(sparsified(reported(model, result, true)), `seed ${seed}`).toEqual([]);
       }
-      for (const [key, { hits, tests }] of nominal) {
-        const what = `${key}: ${(hits / (ALPHA * tests)).toFixed(3)} x nominal`;
-        expect(chernoffExponent(hits, tests, ALPHA), what).toBeLessThan(criticalExponent(1e-7));
+      for (const [key, { expected, values }] of ratios) {
+        const mean = values.reduce((sum, value) => sum + value, 0) / SEEDS;
+        const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+        // No less than that of a Poisson count: a few seeds may be alike by chance.
+        const error = Math.max(Math.sqrt(squares / (SEEDS - 1) / SEEDS), 1 / Math.sqrt(SEEDS * expected));
+        expect(Math.abs(mean - 1), `${key}: ${mean} +- ${error} x nominal`).toBeLessThan(5 * error);
       }
-      expect(nominal.size).toBe(14);
+      expect(ratios.size).toBe(14);
       expect(chains).toBe(0);
     },
     300_000,
@@ -91,11 +95,9 @@ function nothingFound(path: string): void {
     const model = await opened(path);
     const turned = rotated(model, model.graph!, 7, workshop.kernel);
     const result = await analysed(turned, workshop);
-    for (const row of result.connections) {
-      const [hits, tests] = [Number(row["nominal"]), Number(row["tests"])];
-      const what = `${String(row["source_layer"])}: ${(hits / (ALPHA * tests)).toFixed(3)} x nominal`;
-      expect(chernoffExponent(hits, tests, ALPHA), what).toBeLessThan(criticalExponent(1e-7));
-    }
+    const sum = (column: string) => result.connections.reduce((all, row) => all + Number(row[column]), 0);
+    const ratio = sum("nominal") / (ALPHA * sum("tests"));
+    expect(Math.abs(ratio - 1), `${ratio} x nominal`).toBeLessThan(0.2);
     expect(result.measures.chains.filter(({ logP }) => logP <= Math.log(0.001))).toEqual([]);
     expect(sparsified(reported(turned, result))).toEqual([]);
   }, 120_000);
