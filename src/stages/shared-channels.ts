@@ -8,12 +8,13 @@
  * made; the RV coefficient (Escoufier 1973) of the two cosine matrices is the statistic of the permutation test.
  */
 
-import type { CallOptions, Handed, Kernel } from "../kernels/kernel.ts";
+import type { CallOptions, Handed, Kernel, KernelInfo } from "../kernels/kernel.ts";
 import type { Connection } from "../model/layer.ts";
 import type { Spectrum } from "../model/spectrum.ts";
 import { type Matrix, matrix } from "../model/tensor.ts";
 import { permutationLogP, permutationTest, portSums, relevantPart } from "../stats/permutation-test.ts";
 import { channelNumbers, comparedChannels, FEW_CHANNELS } from "./compared-channels.ts";
+import { liveChannels } from "./directions.ts";
 import { comparisonFlops } from "./flops.ts";
 
 /**
@@ -36,8 +37,9 @@ export async function sharedChannels(
   options: CallOptions = {},
 ): Promise<number | null> {
   const pairs = comparedChannels(connection);
-  const out = channelVectors(source, "out", pairs.map(([from]) => from));
-  const into = channelVectors(target, "in", pairs.map(([, to]) => to));
+  const { precision } = kernel.info;
+  const out = channelVectors(source, "out", pairs.map(([from]) => from), precision);
+  const into = channelVectors(target, "in", pairs.map(([, to]) => to), precision);
   if (out === null || into === null) return null;
   const { within } = kernel;
   if (within === undefined) return (await answer({ out, into }, kernel)).value;
@@ -104,21 +106,27 @@ function bounded(cosines: Matrix): Matrix {
   return cosines;
 }
 
-/** A unit vector per channel, by what the leading neurons write to it or read from it; zeros where that is nothing. */
+/**
+ * A unit vector per channel, by what the leading neurons write to it or read from it; zeros where that is nothing but rounding, which would
+ * else be as long as any other.
+ */
 function channelVectors(
   spectrum: Spectrum,
   port: "out" | "in",
   channels: readonly number[],
+  precision: KernelInfo["precision"],
 ): Matrix | null {
   const { layer, unfolding, singularValues } = spectrum;
   const vectors = port === "out" ? spectrum.left : spectrum.right;
   const told = channelNumbers(layer, unfolding, port, singularValues.length);
   if (told === null) return null;
-  if (layer.groups > 1) return depthwiseVectors(spectrum, channels);
+  const live = liveChannels(spectrum, port, precision);
+  if (layer.groups > 1) return depthwiseVectors(spectrum, channels, live);
   const { neurons, positions: z } = told;
   const numbers = neurons * z;
   const whole = matrix(channels.length, numbers);
   channels.forEach((channel, row) => {
+    if (live[channel] === 0) return;
     for (let j = 0; j < neurons; j++) {
       for (let k = 0; k < z; k++) {
         whole.data[row * numbers + j * z + k] = singularValues[j]! *
@@ -133,6 +141,7 @@ function channelVectors(
 function depthwiseVectors(
   { layer, unfolding, left, right, group }: Spectrum,
   channels: readonly number[],
+  live: Uint8Array,
 ): Matrix {
   const [kernels, other] = unfolding === "svr" ? [right, left] : [left, right];
   const z = layer.positions;
@@ -141,7 +150,7 @@ function depthwiseVectors(
   const whole = matrix(channels.length, z);
   channels.forEach((channel, row) => {
     const neuron = neuronOf[channel]!;
-    if (neuron < 0) return;
+    if (neuron < 0 || live[channel] === 0) return;
     const sign = other.data[neuron]!;
     for (let k = 0; k < z; k++) whole.data[row * z + k] = sign * kernels.data[neuron * z + k]!;
   });
