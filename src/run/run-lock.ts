@@ -1,11 +1,11 @@
 /** One run per output folder: a lock file that says who holds it, and is taken over from the dead. */
 
 import { randomBytes } from "node:crypto";
-import { readFileSync, readlinkSync, rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { link, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import process, { pid } from "node:process";
+import { HOST, isAlive, processStart } from "../../connectors/host-processes.ts";
 import { codeOf, show } from "../model/errors.ts";
 
 /** The lock's name in an output folder. */
@@ -143,44 +143,4 @@ function locked(path: string, doing: string, holder: Holder | null): Error {
   return new Error(
     `${doing}: found ${who}, required a folder of one's own; wait for it, or remove ${path} if that process is dead`,
   );
-}
-
-/** Whether a process of this host is there, and not only its number: a zombie waits for whoever started it to ask how it ended. */
-function isAlive(number: number): boolean {
-  // As Linux calls zombies, and those just gone; in containers without an init nobody may ever ask.
-  if (/^[ZXx]$/.test(statusOf(number)[0] ?? "")) return false;
-  try {
-    process.kill(number, 0);
-    return true;
-  } catch (failure) {
-    // There, but another user's.
-    return codeOf(failure) === "EPERM";
-  }
-}
-
-/** When a process began, as Linux counts it; empty elsewhere. */
-function processStart(number: number): string {
-  // The 22nd field.
-  return statusOf(number)[19] ?? "";
-}
-
-/** What Linux tells of a process, from the third field on: its state first. Empty elsewhere. */
-function statusOf(number: number): string[] {
-  try {
-    // The second field is a name in brackets, which may hold anything.
-    const text = readFileSync(`/proc/${number}/stat`, "utf8");
-    return text.slice(text.lastIndexOf(")") + 2).split(" ");
-  } catch {
-    return [];
-  }
-}
-
-const HOST = `${hostname()} ${processSpace()}`;
-
-function processSpace(): string {
-  try {
-    return readlinkSync("/proc/self/ns/pid");
-  } catch {
-    return "";
-  }
 }

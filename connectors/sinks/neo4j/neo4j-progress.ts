@@ -1,11 +1,10 @@
 /** Who loads what, written in the graph server itself: each step happens once, and what a dead run left is found and removed. */
 
 import { randomInt } from "node:crypto";
-import { readlinkSync } from "node:fs";
-import { hostname } from "node:os";
-import process, { pid } from "node:process";
+import { pid } from "node:process";
 import neo4j, { type Integer } from "neo4j-driver";
 import type { ModelHeader } from "../../../src/model/ports.ts";
+import { HOST, isAlive } from "../../host-processes.ts";
 import { deleteOwned } from "./neo4j-delete.ts";
 import type { GraphServer, RunStatement } from "./neo4j-server.ts";
 import { type Labels, labelsOf } from "./neo4j-statements.ts";
@@ -156,25 +155,4 @@ export async function removeAbandoned(server: GraphServer, signal?: AbortSignal)
     await deleteOwned(server, found.load, signal);
   }
   return dead.length;
-}
-
-/** This host and, where processes are numbered per container, this container. */
-const HOST = `${hostname()} ${processSpace()}`;
-
-function processSpace(): string {
-  try {
-    return readlinkSync("/proc/self/ns/pid");
-  } catch {
-    return "";
-  }
-}
-
-function isAlive(process_: number): boolean {
-  try {
-    process.kill(process_, 0);
-    return true;
-  } catch (failure) {
-    // There, but another user's.
-    return failure instanceof Error && "code" in failure && failure.code === "EPERM";
-  }
 }
