@@ -5,28 +5,12 @@
  */
 
 import type { CallOptions, Kernel } from "../kernels/kernel.ts";
-import type { Connection, Layer, LayerGraph, Unfolding } from "../model/layer.ts";
+import type { Layer, LayerGraph, Unfolding } from "../model/layer.ts";
 import { random } from "../model/random.ts";
 import type { Spectrum } from "../model/spectrum.ts";
 import { type Matrix, matrix } from "../model/tensor.ts";
 import { liveChannels } from "./directions.ts";
-
-/** At which end of a connection the control has turned vectors: the left ones of its source, or the right ones of its target. */
-export type TurnedEnd = "source" | "target";
-
-/**
- * What the null turns is turned: the source's output channels in `svr`, the target's input channels in `cosvr`. Where these are single
- * (depthwise), there is nothing to turn: there it is the other end. (Where both are, nothing is tested.)
- */
-export function turnedEnd(
-  { source, target }: Connection,
-  { layers }: Pick<LayerGraph, "layers">,
-  unfolding: Unfolding,
-): TurnedEnd {
-  const [from, to] = [layers[source]!, layers[target]!];
-  if (unfolding === "svr") return from.outChannels > from.groups ? "source" : "target";
-  return to.inChannels > to.groups ? "target" : "source";
-}
+import { type TurnedEnd, turnedEnd } from "./overlap-geometry.ts";
 
 /** What the control needs of one layer. */
 export interface ControlPlan {
@@ -46,7 +30,7 @@ export function controlPlan(
 ): ControlPlan {
   const plan = { left: false, right: false, turnedUses: 0, ownUses: 0 };
   for (const connection of graph.connections) {
-    const turned = turnedEnd(connection, graph, unfolding);
+    const turned = turnedEnd(graph.layers[connection.source]!, graph.layers[connection.target]!, unfolding);
     const ends: TurnedEnd[] = [];
     if (connection.source === index) ends.push("source");
     if (connection.target === index) ends.push("target");

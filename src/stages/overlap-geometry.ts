@@ -1,6 +1,6 @@
 /** The sizes of a connection between two decomposed layers, on which its null distributions depend. */
 
-import { type Connection, type Layer, sharedChannels } from "../model/layer.ts";
+import { type Connection, type Layer, sharedChannels, type Unfolding } from "../model/layer.ts";
 import type { Spectrum } from "../model/spectrum.ts";
 import { liveChannels } from "./directions.ts";
 
@@ -37,6 +37,18 @@ export function liveCounts(live: Uint8Array, groups: number): Int32Array {
   return counts;
 }
 
+/** At which end of a connection vectors are turned: the left ones of its source, or the right ones of its target. */
+export type TurnedEnd = "source" | "target";
+
+/**
+ * Whose channels the rotation null turns: the source's output channels in `svr`, the target's input channels in `cosvr`. Where these are
+ * single (depthwise), there is nothing to turn: there it is the other end. (Where both are, nothing is tested.)
+ */
+export function turnedEnd(from: Layer, to: Layer, unfolding: Unfolding): TurnedEnd {
+  if (unfolding === "svr") return from.outChannels > from.groups ? "source" : "target";
+  return to.inChannels > to.groups ? "target" : "source";
+}
+
 /** 1 for some neurons of both sides. */
 export interface SideFlags {
   readonly source: Uint8Array;
@@ -48,12 +60,12 @@ export interface SideFlags {
  * any that the others leave over, and so lie on the dead channels too.
  */
 export function unturnedNeurons(
-  { otherChannels, live }: Pick<OverlapGeometry, "otherChannels" | "live">,
+  { live }: Pick<OverlapGeometry, "live">,
   source: Spectrum,
   target: Spectrum,
 ): SideFlags {
   const flags = { source: new Uint8Array(source.group.length), target: new Uint8Array(target.group.length) };
-  const side = (source.unfolding === "svr") === (otherChannels > 1) ? "source" : "target";
+  const side = turnedEnd(source.layer, target.layer, source.unfolding);
   const { layer: { groups }, group, nullNeurons } = side === "source" ? source : target;
   const counts = liveCounts(live, groups);
   nullNeurons.forEach((isNull, neuron) => {
@@ -76,10 +88,9 @@ export function overlapGeometry(
   const [testedAll, otherAll] = svr ? [to.inChannels, from.outChannels] : [from.outChannels, to.inChannels];
   const testedChannels = testedAll / tested.groups;
   const otherChannels = otherAll / other.groups;
-  const turned = otherChannels > 1 ? other : tested;
-  const live = turned === from
-    ? liveChannels(source, "out", precision)
-    : liveChannels(target, "in", precision);
+  const [turned, live] = turnedEnd(from, to, source.unfolding) === "source"
+    ? [from, liveChannels(source, "out", precision)]
+    : [to, liveChannels(target, "in", precision)];
   return {
     sharedChannels: sharedChannels(connection),
     testedChannels,

@@ -3,7 +3,8 @@ import type { Kernel } from "../../src/kernels/kernel.ts";
 import type { LayerGraph } from "../../src/model/layer.ts";
 import { random } from "../../src/model/random.ts";
 import type { Matrix } from "../../src/model/tensor.ts";
-import { controlPlan, haarRotation, turned, turnedEnd } from "../../src/stages/null-control.ts";
+import { controlPlan, haarRotation, turned } from "../../src/stages/null-control.ts";
+import { turnedEnd } from "../../src/stages/overlap-geometry.ts";
 import { logBetaSurvival } from "../../src/stats/special-functions.ts";
 import { criticalDistance, distanceFromUniform } from "../calibration/sampling-error.ts";
 import { KERNELS } from "../support/kernels.ts";
@@ -128,7 +129,9 @@ const GRAPH: LayerGraph = {
 describe("the plan of a control", () => {
   it("turns the output channels of the source, or the target's input channels behind a depthwise layer", () => {
     const ends = (unfolding: "svr" | "cosvr") =>
-      GRAPH.connections.map((connection) => turnedEnd(connection, GRAPH, unfolding));
+      GRAPH.connections.map(({ source, target }) =>
+        turnedEnd(GRAPH.layers[source]!, GRAPH.layers[target]!, unfolding)
+      );
     expect(ends("svr")).toEqual(["source", "target", "source", "source"]);
     // The mirror image: the target's input channels, or the source's output channels before a depthwise layer.
     expect(ends("cosvr")).toEqual(["source", "target", "target", "target"]);

@@ -6,7 +6,7 @@ import type { MeasureOverlap, ModelMeasurer, WantedProducts } from "../../model/
 import type { TestSettings } from "../../stages/candidates.ts";
 import { connectionWorkspace } from "../../stages/memory-needs.ts";
 import { nearKernels } from "../../stages/near-kernels.ts";
-import { turnedEnd } from "../../stages/null-control.ts";
+import { turnedEnd } from "../../stages/overlap-geometry.ts";
 import { seeOverlaps } from "../../stages/overlap-parts.ts";
 import { ConnectionQueue } from "../connection-queue.ts";
 import {
@@ -122,7 +122,7 @@ function controlOf(
   const { control: a } = source;
   const { control: b } = target;
   if (a === undefined && b === undefined) return [];
-  const turned = turnedEnd(connection, source.graph, (a ?? b)!.unfolding);
+  const turned = turnedEnd(source.layer, target.layer, (a ?? b)!.unfolding);
   const end = (job: SpectrumJob, isTurned: boolean) =>
     isTurned ? job.control?.turned ?? null : "skipped" in job.spectrum ? null : job.spectrum;
   const [from, to] = [end(source, turned === "source"), end(target, turned === "target")];
