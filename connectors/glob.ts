@@ -3,7 +3,7 @@
  * `{one,other}`, `[567]`, `[a-z]` and `[!a-z]`. All else is itself, brackets that are round too.
  *
  * picomatch makes regular expressions, which backtrack: `*a*a*a*a*b` may take years for a name of a thousand letters. A glob
- * needs no backtracking: the first place where the text behind a star is found is as good as any later one. So the parts
+ * needs no backtracking: the first place where the text behind a star is found will do, and later ones add nothing. So the parts
  * that picomatch makes are put together in groups that are never entered again, and time grows with the name's length.
  */
 
@@ -31,7 +31,7 @@ const OPTIONS = {
 /** What picomatch makes of a star. */
 const STAR = "[^/]*?";
 
-/** What `**` becomes before a slash: any number of whole parts, as few as will do. */
+/** What `**` becomes before a slash: whole parts, none or more, as few as will do. */
 const PARTS = "(?:[^/]*\\/)*?";
 
 /** Whether there is a wildcard. */

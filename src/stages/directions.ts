@@ -1,6 +1,6 @@
 /**
  * Which neurons have a direction of their own. A singular value that is rounding has none, and of equal singular values only the subspace is
- * known: any kernel may return any basis of it. The basis is made one that depends on the subspace alone.
+ * known: each kernel returns a basis of its own. The basis is made one that depends on the subspace alone.
  */
 
 import type { CallOptions, Kernel } from "../kernels/kernel.ts";

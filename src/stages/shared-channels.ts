@@ -108,7 +108,7 @@ function bounded(cosines: Matrix): Matrix {
 
 /**
  * A unit vector per channel, by what the leading neurons write to it or read from it; zeros where that is nothing but rounding, which would
- * else be as long as any other.
+ * else have length 1 too.
  */
 function channelVectors(
   spectrum: Spectrum,
@@ -118,11 +118,11 @@ function channelVectors(
 ): Matrix | null {
   const { layer, unfolding, singularValues } = spectrum;
   const vectors = port === "out" ? spectrum.left : spectrum.right;
-  const told = channelNumbers(layer, unfolding, port, singularValues.length);
-  if (told === null) return null;
+  const compared = channelNumbers(layer, unfolding, port, singularValues.length);
+  if (compared === null) return null;
   const live = liveChannels(spectrum, port, precision);
   if (layer.groups > 1) return depthwiseVectors(spectrum, channels, live);
-  const { neurons, positions: z } = told;
+  const { neurons, positions: z } = compared;
   const numbers = neurons * z;
   const whole = matrix(channels.length, numbers);
   channels.forEach((channel, row) => {

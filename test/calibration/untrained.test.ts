@@ -8,7 +8,7 @@
  * sparse weights are not exactly invariant under rotation.)
  *
  * Where orthogonal weights are exact their singular values are equal: none of their vectors is more than a choice, and pairs of such are not
- * tested. Rounded to float32, as in a file, they are not, and are tested as any others.
+ * tested. Rounded to float32, as in a file, they are not, and are tested like all others.
  */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";

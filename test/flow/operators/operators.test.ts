@@ -113,39 +113,24 @@ describe("overlap", () => {
   const through = (source: Observable<SpectrumJob>, workshop: Workshop) =>
     source.pipe(overlap(workshop, TEST), map(nameOf));
 
-  it("passes a connection on as soon as both its ends have come by", () => {
-    marbles(({ cold, expectObservable }) => {
-      const jobs = { a: spectrumJob(0), b: spectrumJob(1), c: spectrumJob(2) };
-      expectObservable(through(cold("a-b---c----|", jobs), fakeWorkshop().workshop)).toBe(
-        "a-(bx)(cyz)|",
-        {
-          a: "layer0",
-          b: "layer1",
-          c: "layer2",
-          x: "connection 0-1",
-          y: "connection 0-2",
-          z: "connection 1-2",
-        },
-      );
-    });
-  });
+  const NAMES = {
+    a: "layer0",
+    b: "layer1",
+    c: "layer2",
+    x: "connection 0-1",
+    y: "connection 0-2",
+    z: "connection 1-2",
+  };
 
-  it("does so in whatever order the layers come", () => {
-    marbles(({ cold, expectObservable }) => {
-      const jobs = { a: spectrumJob(0), b: spectrumJob(1), c: spectrumJob(2) };
-      expectObservable(through(cold("c-----a---b----|", jobs), fakeWorkshop().workshop)).toBe(
-        "c-----(ay)(bxz)|",
-        {
-          a: "layer0",
-          b: "layer1",
-          c: "layer2",
-          x: "connection 0-1",
-          y: "connection 0-2",
-          z: "connection 1-2",
-        },
-      );
-    });
-  });
+  it.each([["a-b---c----|", "a-(bx)(cyz)|"], ["c-----a---b----|", "c-----(ay)(bxz)|"]])(
+    "passes a connection on as soon as both its ends have come by, in whatever order: %s",
+    (layers, passed) => {
+      marbles(({ cold, expectObservable }) => {
+        const jobs = { a: spectrumJob(0), b: spectrumJob(1), c: spectrumJob(2) };
+        expectObservable(through(cold(layers, jobs), fakeWorkshop().workshop)).toBe(passed, NAMES);
+      });
+    },
+  );
 
   it("skips the connections of a skipped layer, says why, and gives up the uses of the other ends", () => {
     const { workshop, given } = fakeWorkshop();
