@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -58,26 +57,22 @@ describe("the lock of an output folder", () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  // Elsewhere zombies are not told from the living.
-  it.skipIf(!existsSync("/proc/self/stat"))(
-    "is taken over from a zombie, which was killed and is not asked how it ended",
-    async () => {
-      const code = `import { takeLock } from ${JSON.stringify(`${ROOT}src/run/run-lock.ts`)};
+  it("is taken over from a zombie, which was killed and is not asked how it ended", async () => {
+    const code = `import { takeLock } from ${JSON.stringify(`${ROOT}src/run/run-lock.ts`)};
       await takeLock(process.argv[1], "test"); process.stdout.write(String(process.pid)); setInterval(() => {}, 1000)`;
-      // What was a shell becomes a program that never asks for the end of what the shell had started.
-      const script = '"$0" --input-type=module -e "$1" "$2" & exec sleep 600';
-      const parent = spawn("sh", ["-c", script, execPath, code, path], {
-        stdio: ["ignore", "pipe", "ignore"],
-      });
-      children.push(parent);
-      const number = Number(String((await once(parent.stdout, "data"))[0]));
-      await expect(takeLock(path, "x")).rejects.toThrow(`found process ${number} on`);
-      kill(number, "SIGKILL");
-      await expect.poll(() => readFile(`/proc/${number}/stat`, "utf8")).toMatch(/\) Z /);
-      expect(await readdir(folder)).toEqual([LOCK_FILE]);
-      await (await takeLock(path, "x")).release();
-    },
-  );
+    // What was a shell becomes a program that never asks for the end of what the shell had started.
+    const script = '"$0" --input-type=module -e "$1" "$2" & exec sleep 600';
+    const parent = spawn("sh", ["-c", script, execPath, code, path], {
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    children.push(parent);
+    const number = Number(String((await once(parent.stdout, "data"))[0]));
+    await expect(takeLock(path, "x")).rejects.toThrow(`found process ${number} on`);
+    kill(number, "SIGKILL");
+    await expect.poll(() => readFile(`/proc/${number}/stat`, "utf8")).toMatch(/\) Z /);
+    expect(await readdir(folder)).toEqual([LOCK_FILE]);
+    await (await takeLock(path, "x")).release();
+  });
 
   it.each(["process.exit(3)", "process.exitCode = 3", "setTimeout(() => { throw 'on purpose' })"])(
     "goes with its process: %s",
