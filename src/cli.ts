@@ -13,7 +13,7 @@ import { addExportCommand } from "./cli/export-command.ts";
 import { addFiltersCommand } from "./cli/filters-command.ts";
 import { INSPECT_FORMATS, type InspectFormat } from "./cli/inspect-text.ts";
 import { addLakeCommand } from "./cli/lake-command.ts";
-import { whenShellEnds } from "./cli/launching-shell.ts";
+import { onShellExit } from "./cli/parent-shell.ts";
 import { addPlotCommand } from "./cli/plot-command.ts";
 import { addQueryCommand } from "./cli/query-command.ts";
 import { addReportCommand } from "./cli/report-command.ts";
@@ -260,7 +260,7 @@ for (const name of ["SIGINT", "SIGTERM"] as const) {
     stop();
   });
 }
-whenShellEnds(() => void (!interrupt.signal.aborted && stop()));
+onShellExit(() => void (!interrupt.signal.aborted && stop()));
 // A reader that has seen enough (head) closes the pipe; that is no error.
 stdout.on(
   "error",

@@ -48,7 +48,7 @@ export type { RunReport } from "./report/run-report.ts";
 export { readReport } from "./report/report-file.ts";
 export { reportMarkdown } from "./report/report-markdown.ts";
 export { run, type RunOptions, type RunOutcome, runPipeline } from "./run/run-pipeline.ts";
-export { type OpenWorkshop, openWorkshop, type WorkshopOptions } from "./run/open-workshop.ts";
+export { type EngineOptions, type OpenEngine, openEngine } from "./run/open-engine.ts";
 export type {
   ConnectionEdges,
   ConnectionJob,
@@ -67,7 +67,7 @@ export { svd } from "./flow/operators/svd.ts";
 export { type EdgeSettings, type EdgeTestSettings, test } from "./flow/operators/test.ts";
 export { unfold } from "./flow/operators/unfold.ts";
 export { weight } from "./flow/operators/weight.ts";
-export type { Workshop } from "./flow/workshop.ts";
+export type { Engine } from "./flow/engine.ts";
 export type { Kernel, KernelInfo } from "./kernels/kernel.ts";
 export { type KernelName, openKernel } from "./kernels/select.ts";
 export type { ConnectionSummary, EdgeColumns, OverlapMeasures } from "./model/graph.ts";

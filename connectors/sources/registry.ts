@@ -5,7 +5,7 @@ import { isRemote, nameOf, placeOf } from "../places/place.ts";
 import { show } from "../../src/model/errors.ts";
 import type { SourceFormat } from "../../src/model/ports.ts";
 import { withConfig } from "./model-config.ts";
-import { fetched } from "./fetched.ts";
+import { remoteFormat } from "./remote-format.ts";
 import { recognize } from "./recognize.ts";
 import { refusal, unsupportedFormat } from "./unsupported.ts";
 
@@ -70,11 +70,11 @@ async function knownFormat(path: string, signal?: AbortSignal): Promise<SourceFo
   const extension = extensionOf(path);
   const load = FORMATS.get(extension);
   if (load !== undefined && !SHARED_EXTENSIONS.includes(extension)) {
-    return withConfig(fetched(path, await load()));
+    return withConfig(remoteFormat(path, await load()));
   }
   const found = await recognize(path, signal);
   const byContent = load === undefined || found.extension === null ? undefined : FORMATS.get(found.extension);
-  if (byContent !== undefined) return withConfig(fetched(path, await byContent()));
+  if (byContent !== undefined) return withConfig(remoteFormat(path, await byContent()));
   const unsupported = unsupportedFormat(extension, found.head);
   if (unsupported !== undefined) throw refusal(path, unsupported);
   if (load !== undefined) {

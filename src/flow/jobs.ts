@@ -7,7 +7,7 @@ import type { ConnectionSummary, EdgeColumns } from "../model/graph.ts";
 import type { Connection, Layer, LayerGraph, Unfolding } from "../model/layer.ts";
 import type { ChainLinks, Model } from "../model/ports.ts";
 import type { Matrix } from "../model/tensor.ts";
-import type { SeenOverlaps } from "../stages/overlap-parts.ts";
+import type { OverlapScan } from "../stages/overlap-parts.ts";
 import type { SpectrumHandle, SpectrumValues } from "./spectra/spectrum-store.ts";
 
 /** A layer of a model, about to be read. */
@@ -75,7 +75,7 @@ export interface ConnectionJob<Kind extends ConnectionKind = "connection"> exten
 }
 
 /** A connection with its overlaps seen: candidates for edges, and figures of the whole matrix. */
-export type OverlapResult = SeenOverlaps;
+export type OverlapResult = OverlapScan;
 
 /** A connection, or its null control, whose edges can be had; `weight` is 0 until the weight stage has been. */
 export interface EdgeJob<Kind extends ConnectionKind = "connection"> extends ConnectionEnds<Kind> {

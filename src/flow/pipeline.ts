@@ -14,7 +14,7 @@ import { type EdgeSettings, test } from "./operators/test.ts";
 import { unfold } from "./operators/unfold.ts";
 import { weight } from "./operators/weight.ts";
 import { type OverlapRecord, OverlapRecorder, recordedItems } from "./spectra/overlap-record.ts";
-import type { Workshop } from "./workshop.ts";
+import type { Engine } from "./engine.ts";
 
 /** Everything that a model's way through the pipeline depends on. */
 export interface PipelineSettings extends SinkSettings {
@@ -30,7 +30,7 @@ export interface PipelineSettings extends SinkSettings {
   readonly dominant: number;
   /** The seed of a null control, which is computed beside the model; null for none. */
   readonly nullControl?: number | null;
-  readonly workshop: Workshop;
+  readonly engine: Engine;
   /** Told what the overlaps have shown, once the model is committed; null where that is too much to keep. */
   readonly record?: (record: OverlapRecord | null) => Promise<void>;
 }
@@ -41,7 +41,7 @@ export interface PipelineSettings extends SinkSettings {
  * @returns emits one result when every table of the model is committed; errors, with nothing left behind, when it cannot be
  */
 export function spectralGraph(model: Model, settings: PipelineSettings): Observable<ModelResult> {
-  const { unfolding, workshop, nullControl: seed = null } = settings;
+  const { unfolding, engine, nullControl: seed = null } = settings;
   return defer(() => {
     const graph = graphOf(model, settings);
     const { logAlpha } = settings.test;
@@ -52,17 +52,17 @@ export function spectralGraph(model: Model, settings: PipelineSettings): Observa
     const recorder = settings.record === undefined ? null : new OverlapRecorder(graph, edges);
     return of(model).pipe(
       layers({ graph }), // which linear maps there are, who feeds whom
-      unfold(unfolding, workshop.signal), // each weight as a matrix, not read yet
-      svd(workshop, unfolding), // read, decomposed; the weight is let go
-      seed === null ? identity : nullControl(workshop, unfolding, seed), // beside it, channels turned at random
-      overlap(workshop, edges), // connections; the overlaps of each, and what they sum up to
+      unfold(unfolding, engine.signal), // each weight as a matrix, not read yet
+      svd(engine, unfolding), // read, decomposed; the weight is let go
+      seed === null ? identity : nullControl(engine, unfolding, seed), // beside it, channels turned at random
+      overlap(engine, edges), // connections; the overlaps of each, and what they sum up to
       recorder?.record() ?? identity, // what a later run need not compute
       test(edges), // which of them are more than chance
       weight(settings.weight), // what each edge is worth
       sinks(model, graph, settings, measurer, control), // tables, whole or not at all
     ).pipe(
       concatMap((result) => recorded(result, recorder, settings)),
-      finalize(() => workshop.store.forget(model)), // whatever an error left in memory
+      finalize(() => engine.store.forget(model)), // whatever an error left in memory
     );
   });
 }
@@ -77,10 +77,10 @@ function graphOf(
 async function recorded(
   result: ModelResult,
   recorder: OverlapRecorder | null,
-  { record, workshop }: PipelineSettings,
+  { record, engine }: PipelineSettings,
 ): Promise<ModelResult> {
   const { measures, control } = result;
-  const found = recorder?.finish(workshop.kernel.info, measures, control?.measures ?? null) ?? null;
+  const found = recorder?.finish(engine.kernel.info, measures, control?.measures ?? null) ?? null;
   await record?.(found);
   return result;
 }
@@ -90,10 +90,10 @@ async function recorded(
  *
  * @param record of this model, unfolded and folded alike, that `covers` the test's settings
  */
-export function spectralGraphAgain(
+export function retestedGraph(
   record: OverlapRecord,
   model: Pick<Model, "id">,
-  settings: Omit<PipelineSettings, "workshop" | "record" | "graph" | "layers">,
+  settings: Omit<PipelineSettings, "engine" | "record" | "graph" | "layers">,
 ): Observable<ModelResult> {
   return defer(() => {
     const { graph } = record;

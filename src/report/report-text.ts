@@ -67,10 +67,10 @@ export function comparisonText({ comparison }: ReportFrame): string {
 }
 
 /** A finding, in brief. */
-export type ToldFinding = Pick<Finding, "kind" | "title" | "surprise">;
+export type FindingSummary = Pick<Finding, "kind" | "title" | "surprise">;
 
 /** Of a model's findings, the most surprising first, those that may be told of a collection. */
-export function toldFindings(findings: readonly Finding[]): ToldFinding[] {
+export function findingSummaries(findings: readonly Finding[]): FindingSummary[] {
   return findings.filter(({ surprise }) => surprise !== null).slice(0, MOST_OF_COLLECTION)
     .map(({ kind, title, surprise }) => ({ kind, title, surprise }));
 }
@@ -78,7 +78,7 @@ export function toldFindings(findings: readonly Finding[]): ToldFinding[] {
 /** The most surprising findings over all models, each with its model. */
 export function collectionText(
   { test }: ReportFrame,
-  models: readonly { readonly id: string; readonly findings: readonly ToldFinding[] }[],
+  models: readonly { readonly id: string; readonly findings: readonly FindingSummary[] }[],
 ): string {
   const found = models.flatMap(({ id, findings }) => findings.map((finding) => ({ ...finding, id })));
   const all = ranked(found, Math.log(test.alpha)).slice(0, MOST_OF_COLLECTION);
@@ -97,7 +97,10 @@ export function reportText(report: RunReport): string {
   const parts = [
     comparisonText(report),
     ...models.length <= MOST_SHOWN ? models.map((model) => modelText(model, report)) : [
-      collectionText(report, models.map(({ id, findings }) => ({ id, findings: toldFindings(findings) }))),
+      collectionText(
+        report,
+        models.map(({ id, findings }) => ({ id, findings: findingSummaries(findings) })),
+      ),
     ],
     report.meaning,
   ];

@@ -1,6 +1,6 @@
 /** `report.json`: what a run found, in all of its models. */
 
-import { answerable, type Answering } from "../analysis/findings/asking.ts";
+import { answerable, type QueryTargets } from "../analysis/findings/query-words.ts";
 import type { ComparedModel } from "../analysis/findings/comparison.ts";
 import type { TestReport } from "../analysis/findings/facts.ts";
 import { RANKING } from "../analysis/findings/finding.ts";
@@ -66,7 +66,7 @@ export function reportFrame(
 }
 
 /** A model's report as it stands in a run's. @param answering what of it can be asked: other queries are left out */
-export function answerableReport(model: ModelReport, answering: Answering): ModelReport {
+export function answerableReport(model: ModelReport, answering: QueryTargets): ModelReport {
   return { ...model, findings: model.findings.map((finding) => answerable(finding, answering)) };
 }
 

@@ -24,7 +24,7 @@ import { layerSettings } from "./layer-settings.ts";
 import { planModels } from "./collection/models.ts";
 import { writeNpy } from "./npy.ts";
 import { memoryOf } from "./settings.ts";
-import { openWorkshop } from "./open-workshop.ts";
+import { openEngine } from "./open-engine.ts";
 
 /** What is wanted. */
 export interface FiltersRequest {
@@ -62,7 +62,7 @@ export async function writeFilters(
   try {
     const graph = layerGraph(model, { ...layerSettings(config), topology: only.topology });
     const connection = connectionOf(graph, request);
-    const workshop = await openWorkshop({
+    const engine = await openEngine({
       kernel: config.kernel,
       precision: config.precision,
       memory: memoryOf(config),
@@ -70,8 +70,8 @@ export async function writeFilters(
       ...signal === undefined ? {} : { signal },
     });
     try {
-      checkMemory(graph, connection, config, workshop.kernel);
-      const decomposed = (index: number) => spectrumOf(model, graph, index, config, workshop.kernel, signal);
+      checkMemory(graph, connection, config, engine.kernel);
+      const decomposed = (index: number) => spectrumOf(model, graph, index, config, engine.kernel, signal);
       const source = await decomposed(connection.source);
       const target = connection.target === connection.source ? source : await decomposed(connection.target);
       const choice: FilterChoice = { ...request, mostBytes: BLOCK_BYTES };
@@ -79,7 +79,7 @@ export async function writeFilters(
       await writeNpy(request.output, shape, blocks(effectiveFilters(connection, source, target, choice)));
       return shape;
     } finally {
-      await workshop.dispose();
+      await engine.dispose();
     }
   } finally {
     await model.close();

@@ -9,10 +9,10 @@ import { measureModel } from "../analysis/model-measures.ts";
 import { type ModelReport, modelReport } from "../analysis/report.ts";
 import type { OverlapCache } from "../flow/spectra/overlap-cache.ts";
 import { covers, RECORDED_LEVEL } from "../flow/spectra/overlap-record.ts";
-import { type PipelineSettings, spectralGraph, spectralGraphAgain } from "../flow/pipeline.ts";
+import { type PipelineSettings, retestedGraph, spectralGraph } from "../flow/pipeline.ts";
 import type { EdgeSettings } from "../flow/operators/test.ts";
 import type { ModelResult } from "../flow/operators/sinks.ts";
-import type { SpectrumEvent } from "../flow/workshop.ts";
+import type { SpectrumEvent } from "../flow/engine.ts";
 import type { KernelInfo } from "../kernels/kernel.ts";
 import type { LayerGraph } from "../model/layer.ts";
 import type { InputFile, Model, ModelHeader, Sink } from "../model/ports.ts";
@@ -22,13 +22,13 @@ import { layerGraph } from "../stages/layers.ts";
 import type { EdgeWeight } from "../stages/weight.ts";
 import { layerSettings } from "./layer-settings.ts";
 import { FileDigests } from "./records/file-digests.ts";
-import type { ModelMark, ModelMarks } from "./records/model-marks.ts";
+import type { CompletedModel, CompletedModels } from "./records/completed-models.ts";
 import type { PlannedModel } from "./collection/models.ts";
 import type { Progress } from "./progress/progress.ts";
 import type { RunRecord } from "./records/records.ts";
-import { type ToldFinding, toldFindings } from "../report/report-text.ts";
+import { findingSummaries, type FindingSummary } from "../report/report-text.ts";
 import { keyOf, nullControlSeed, overlapKeyOf, testReport, testSettings } from "./settings.ts";
-import type { OpenWorkshop } from "./open-workshop.ts";
+import type { OpenEngine } from "./open-engine.ts";
 
 /** What every model of a run is done with. */
 export interface ModelRun {
@@ -37,14 +37,14 @@ export interface ModelRun {
   readonly config: RunConfig;
   readonly weight: EdgeWeight;
   /** Opened when the first model needs it: where all is done, no kernel is loaded. */
-  readonly workshop: () => Promise<OpenWorkshop>;
+  readonly engine: () => Promise<OpenEngine>;
   /** Why no model can be computed; null as long as that is not so. */
   readonly hopeless: () => Error | null;
   readonly sinks: readonly Sink[];
-  readonly marks: ModelMarks;
+  readonly marks: CompletedModels;
   /** What overlaps of earlier runs have shown; null where nothing is kept. */
   readonly overlaps: OverlapCache | null;
-  /** Told of each spectrum of a model whose overlaps are known; of the others the workshop tells. */
+  /** Told of each spectrum of a model whose overlaps are known; of the others the engine tells. */
   readonly spectrumDone: (spectrum: SpectrumEvent) => void;
   readonly progress: Progress;
   readonly signal: AbortSignal | undefined;
@@ -55,7 +55,7 @@ export interface DoneModel {
   readonly entry: RunRecord["models"][number];
   /** Of its report, which stands in its mark. */
   readonly told: Pick<ModelReport, "id" | "rows" | "figures" | "null_control" | "warnings"> & {
-    readonly findings: readonly ToldFinding[];
+    readonly findings: readonly FindingSummary[];
   };
   /** What this run had to do for it: everything, or only to take its tables to a sink that lacked them, or nothing. */
   readonly work: "computed" | "copied" | "none";
@@ -83,14 +83,14 @@ interface KnownModel {
   readonly header: ModelHeader;
   readonly inputs: readonly InputFile[];
   readonly topology: PlannedModel["topology"];
-  readonly mark: ModelMark | null;
+  readonly mark: CompletedModel | null;
   /** What the next run need not find out again. */
-  readonly remembered: Pick<ModelMark, "digests">;
+  readonly remembered: Pick<CompletedModel, "digests">;
   /** Whether the mark lacks some of it. */
   readonly news: boolean;
 }
 
-async function opened(planned: PlannedModel, mark: ModelMark | null, run: ModelRun): Promise<DoneModel> {
+async function opened(planned: PlannedModel, mark: CompletedModel | null, run: ModelRun): Promise<DoneModel> {
   const { config, signal } = run;
   const model = await planned.open(signal);
   try {
@@ -172,7 +172,7 @@ async function again(known: KnownModel, run: ModelRun): Promise<DoneModel | null
   const test = testOf(run);
   if (record === null || !covers(record, test)) return null;
   const settings = settingsOf(known, record.graph, run);
-  const result = await firstValueFrom(spectralGraphAgain(record, header, { ...settings, test }));
+  const result = await firstValueFrom(retestedGraph(record, header, { ...settings, test }));
   for (const { name } of record.graph.layers) {
     run.spectrumDone({ model: header.id, layer: name, key: null, from: "cache" });
   }
@@ -188,15 +188,15 @@ async function compute(
   const { inputs, topology } = known;
   const { overlaps, config } = run;
   const settings = settingsOf(known, graph, run);
-  const workshop = await run.workshop();
+  const engine = await run.engine();
   const key = overlapKeyOf(inputs, topology, config);
   const result = await firstValueFrom(spectralGraph(model, {
-    ...{ ...settings, graph, test: testOf(run), workshop },
+    ...{ ...settings, graph, test: testOf(run), engine },
     ...overlaps === null
       ? {}
       : { record: async (record) => record === null ? undefined : await overlaps.put(key, record) },
   }));
-  return await committed(known, result, workshop.kernel.info, run);
+  return await committed(known, result, engine.kernel.info, run);
 }
 
 function testOf({ config, overlaps }: ModelRun): EdgeSettings {
@@ -208,7 +208,7 @@ function settingsOf(
   { header, mark }: KnownModel,
   graph: LayerGraph,
   { config, weight, sinks, progress }: ModelRun,
-): Omit<PipelineSettings, "workshop" | "graph" | "test"> {
+): Omit<PipelineSettings, "engine" | "graph" | "test"> {
   const flops = graphFlops(graph, config.unfolding, config.rank);
   // A null control has overlaps of its own.
   const rounds = config.nullControl === false ? 1 : 2;
@@ -259,11 +259,11 @@ async function committed(
 
 /** Where a model lies now is said anew: it may have moved since. */
 function doneOf(
-  { entry, report: { id, rows, figures, null_control, warnings, findings } }: ModelMark,
+  { entry, report: { id, rows, figures, null_control, warnings, findings } }: CompletedModel,
   now: { readonly uri: string; readonly inputs: readonly InputFile[] },
   work: DoneModel["work"],
 ): DoneModel {
-  const told = { id, rows, figures, null_control, warnings, findings: toldFindings(findings) };
+  const told = { id, rows, figures, null_control, warnings, findings: findingSummaries(findings) };
   return { entry: { ...entry, ...now }, told, work };
 }
 

@@ -6,11 +6,11 @@ import { join, resolve } from "node:path";
 import { type LoadedConfig, runConfigOf } from "../../config/load.ts";
 import type { RunConfigInput } from "../../config/schema.ts";
 import { OverlapCache } from "../flow/spectra/overlap-cache.ts";
-import type { SpectrumEvent } from "../flow/workshop.ts";
+import type { SpectrumEvent } from "../flow/engine.ts";
 import { VERSION } from "../version.ts";
-import { LazyWorkshop } from "./lazy-workshop.ts";
-import { ModelMarks } from "./records/model-marks.ts";
-import { answeringOf } from "../query/answering.ts";
+import { LazyEngine } from "./lazy-engine.ts";
+import { CompletedModels } from "./records/completed-models.ts";
+import { queryTargets } from "../query/query-targets.ts";
 import { planModels } from "./collection/models.ts";
 import { OpenSinks } from "./open-sinks.ts";
 import { openFolder } from "./output-folder.ts";
@@ -71,7 +71,7 @@ export async function runPipeline(
   const folder = await openFolder(out);
   const started = new Date();
   const runId = `${started.toISOString().replaceAll(/[-:]|\.\d+/g, "")}-${randomBytes(4).toString("hex")}`;
-  const work: RunWork = new RunWork(heard, memoryOf(config), () => workshop.held);
+  const work: RunWork = new RunWork(heard, memoryOf(config), () => engine.held);
   const progress = work.tell;
   const sinks = new OpenSinks({ runId, version: VERSION, out });
   const spectra = { computed: 0, reused: 0 };
@@ -79,7 +79,7 @@ export async function runPipeline(
     spectra[spectrum.from === "kernel" ? "computed" : "reused"]++;
     progress({ event: "spectrum", ...spectrum, ...work.decomposed(spectrum) });
   };
-  const workshop = new LazyWorkshop({
+  const engine = new LazyEngine({
     kernel: config.kernel,
     precision: config.precision,
     ...config.threads === undefined ? {} : { threads: config.threads },
@@ -99,7 +99,7 @@ export async function runPipeline(
   }, (kernel) => progress({ event: "kernel", ...kernel }));
   progress({ event: "run", run_id: runId, models: planned.length, out });
   try {
-    const marks = new ModelMarks(out);
+    const marks = new CompletedModels(out);
     await marks.tidy();
     const overlaps = cache === null
       ? null
@@ -107,15 +107,15 @@ export async function runPipeline(
     await sinks.open(config);
     const outcome = await runModels(planned, modelsAtATime(config), {
       ...{ runId, out, config, weight, sinks: sinks.all, marks, overlaps, spectrumDone, progress, signal },
-      workshop: () => workshop.open(),
-      hopeless: () => workshop.failure,
-    }).finally(() => workshop.dispose());
+      engine: () => engine.open(),
+      hopeless: () => engine.failure,
+    }).finally(() => engine.dispose());
     if (outcome.done.some(({ work }) => work !== "none")) {
       progress({ event: "graph", models: outcome.done.length });
     }
     const told = outcome.done.map(({ told }) => told);
     const report = reportFrame(runId, testReport(config), told, outcome.failed);
-    const answering = answeringOf(config);
+    const answering = queryTargets(config);
     const models = async function* () {
       for (const { entry: { id, uri } } of outcome.done) {
         yield answerableReport({ ...await marks.report(id), uri }, answering);
@@ -125,7 +125,7 @@ export async function runPipeline(
     const record = runRecord({
       runId,
       config,
-      kernel: workshop.kernel,
+      kernel: engine.kernel,
       spectra,
       started,
       outcome,
@@ -138,7 +138,7 @@ export async function runPipeline(
     await folder.release();
     return { out, record, report, models, told };
   } catch (failure) {
-    await workshop.dispose().catch(() => undefined); // what went wrong before is what is told
+    await engine.dispose().catch(() => undefined); // what went wrong before is what is told
     await sinks.abort();
     await rm(join(out, `.staging-${runId}`), { recursive: true, force: true });
     await folder.abandon();

@@ -219,7 +219,7 @@ function concatenated(parts: readonly KeptCandidates[], { positions }: OverlapGe
  * The candidates that a run with these settings would gather, from those that another has kept, which are no fewer: so that it
  * makes no difference who saw the overlaps.
  */
-export function candidatesAgain(
+export function retestedCandidates(
   kept: KeptCandidates,
   geometry: OverlapGeometry,
   settings: TestSettings,

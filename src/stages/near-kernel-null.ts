@@ -18,7 +18,7 @@ import { matrix } from "../model/tensor.ts";
 import type { NullName } from "../stats/null-distribution.ts";
 import { rotationNull } from "../stats/rotation-null.ts";
 import { betaOnRange, subspaceNull } from "../stats/subspace-null.ts";
-import { carriedVector, type Support, supports, wholeSupports } from "./carried.ts";
+import { mappedVector, type Support, supports, wholeSupports } from "./mapped-vectors.ts";
 import { BLOCK_BYTES } from "./memory-needs.ts";
 import { liveCounts, type OverlapGeometry } from "./overlap-geometry.ts";
 
@@ -221,7 +221,7 @@ async function eigenvalues(
     const some = arriving.slice(from, from + step);
     const rows = few ? matrix(vectors, places) : matrix(places, some.length * z);
     some.forEach(({ neuron, support }, at) => {
-      const { values, first: begin, starts } = carriedVector(carried, neuron, support);
+      const { values, first: begin, starts } = mappedVector(carried, neuron, support);
       starts.forEach((start, slot) => {
         for (let k = 0; k < z; k++) {
           const [place, vector] = [support.places[slot]!, at * z + k];

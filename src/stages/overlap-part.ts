@@ -37,7 +37,7 @@ export interface PartQuestion {
 }
 
 /** What they have shown. Plain data. */
-export interface PartSeen {
+export interface PartScan {
   readonly candidates: KeptCandidates;
   readonly measures: OverlapPart;
   /** Products with the vectors, each as long as there are rows. */
@@ -45,12 +45,12 @@ export interface PartSeen {
 }
 
 /** Computes the overlaps of a part and looks through them. */
-export async function seePart(
+export async function scanPart(
   question: PartQuestion,
   kernel: Kernel,
   measure: MeasureOverlap,
   signal?: AbortSignal,
-): Promise<PartSeen> {
+): Promise<PartScan> {
   const { connection, source, target, first, geometry, sides, test, vectors } = question;
   const nulls = nullsOf(question);
   const collector = candidateCollector(geometry, test, nulls, sides);
@@ -120,9 +120,9 @@ export interface HandedQuestion {
 export default async function answer(
   { question, measure }: HandedQuestion,
   kernel: Kernel,
-): Promise<Handed<PartSeen>> {
+): Promise<Handed<PartScan>> {
   const measures = await import(measure) as { readonly default: MeasureOverlap };
-  const value = await seePart(question, kernel, measures.default);
+  const value = await scanPart(question, kernel, measures.default);
   release(question.source.left.data, question.target.right.data);
   const { candidates: { logP, overlap, cosine, sourceNeuron, targetNeuron } } = value;
   const large = [logP, overlap, sourceNeuron, targetNeuron, ...cosine === null ? [] : [cosine]];

@@ -16,7 +16,7 @@ import {
   type SideFlags,
   unturnedNeurons,
 } from "./overlap-geometry.ts";
-import { type HandedQuestion, type PartQuestion, type PartSeen, seePart } from "./overlap-part.ts";
+import { type HandedQuestion, type PartQuestion, type PartScan, scanPart } from "./overlap-part.ts";
 import { sharedChannels } from "./shared-channels.ts";
 import { type Candidates, joinedCandidates, type TestSettings } from "./candidates.ts";
 
@@ -34,7 +34,7 @@ export interface OverlapQuestion {
 }
 
 /** What a connection's overlaps, and its layers' channels, have shown. */
-export interface SeenOverlaps {
+export interface OverlapScan {
   readonly geometry: OverlapGeometry;
   readonly candidates: Candidates;
   readonly measures: OverlapMeasures;
@@ -56,11 +56,11 @@ const ANSWERING =
  *
  * @throws {TypeError} when the spectra were unfolded differently
  */
-export async function seeOverlaps(
+export async function scanOverlaps(
   { connection, source, target, near: all, test, measure, products }: OverlapQuestion,
   kernel: Kernel,
   signal?: AbortSignal,
-): Promise<SeenOverlaps> {
+): Promise<OverlapScan> {
   const geometry = overlapGeometry(connection, source, target, kernel.info.precision);
   // What is not turned says nothing about what turning would give.
   const near = test.null === "rotation" ? without(all, unturnedNeurons(geometry, source, target)) : all;
@@ -86,7 +86,7 @@ export async function seeOverlaps(
     const question = { ...asked, first, target: neuronsOf(target, first, rows) };
     return { first, part: await answered(question, kernel, measure, signal) };
   };
-  const candidates: PartSeen["candidates"][] = [];
+  const candidates: PartScan["candidates"][] = [];
   const measurer = measure({
     ...geometry,
     ...{ connection, unfolding: source.unfolding },
@@ -129,13 +129,13 @@ async function answered(
   kernel: Kernel,
   measure: MeasureOverlap,
   signal?: AbortSignal,
-): Promise<PartSeen> {
+): Promise<PartScan> {
   const { within } = kernel;
   const { module } = measure;
-  if (within === undefined || module === undefined) return await seePart(question, kernel, measure, signal);
+  if (within === undefined || module === undefined) return await scanPart(question, kernel, measure, signal);
   const { source, target } = question;
   const tested = source.unfolding === "svr" ? target.right : source.left;
-  return await within<HandedQuestion, PartSeen>(ANSWERING, () => handed(question, module), {
+  return await within<HandedQuestion, PartScan>(ANSWERING, () => handed(question, module), {
     flops: productFlops(target.singularValues.length, tested.cols, source.singularValues.length),
     ...signal === undefined ? {} : { signal },
   });

@@ -12,7 +12,7 @@ import type { Spectrum } from "../model/spectrum.ts";
 import { nullDistribution, type NullName } from "../stats/null-distribution.ts";
 import { type RotationNull, rotationNulls } from "../stats/rotation-null.ts";
 import { symmetricEigenvalues } from "../stats/symmetric-eigenvalues.ts";
-import { type CarriedVector, carriedVector, type Support, supports, wholeSupports } from "./carried.ts";
+import { type MappedVector, mappedVector, type Support, supports, wholeSupports } from "./mapped-vectors.ts";
 import type { OverlapBlock } from "./overlap.ts";
 import { liveCounts, type OverlapGeometry, type SideFlags, unturnedNeurons } from "./overlap-geometry.ts";
 
@@ -193,7 +193,7 @@ function means(
  * nothing but rounding is carried.
  */
 function eigenvaluesOf(carried: Spectrum, neuron: number, support: Support): Float64Array {
-  const vector = carriedVector(carried, neuron, support);
+  const vector = mappedVector(carried, neuron, support);
   const z = carried.layer.positions;
   const places = vector.starts.length;
   const found = places <= z
@@ -205,7 +205,7 @@ function eigenvaluesOf(carried: Spectrum, neuron: number, support: Support): Flo
 }
 
 /** `z x z`, lower triangle. Two places at a time, as much of the time goes into storing sums. */
-function gramOfPositions({ values, first, starts }: CarriedVector, z: number): Float64Array {
+function gramOfPositions({ values, first, starts }: MappedVector, z: number): Float64Array {
   const gram = new Float64Array(z * z);
   const even = starts.length - starts.length % 2;
   for (let c = 0; c < even; c += 2) addPair(gram, values, first + starts[c]!, first + starts[c + 1]!, z);
@@ -227,7 +227,7 @@ function addPair(gram: Float64Array, values: Float64Array, p: number, q: number,
 }
 
 /** Lower triangle. */
-function gramOfPlaces({ values, first, starts }: CarriedVector, z: number): Float64Array {
+function gramOfPlaces({ values, first, starts }: MappedVector, z: number): Float64Array {
   const n = starts.length;
   const gram = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {

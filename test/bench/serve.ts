@@ -6,7 +6,7 @@
 import { createInterface } from "node:readline";
 import { stdin, stdout } from "node:process";
 import { once, type Operation, random, scaling } from "../../src/cli/bench.ts";
-import { type OpenWorkshop, openWorkshop } from "../../src/run/open-workshop.ts";
+import { type OpenEngine, openEngine } from "../../src/run/open-engine.ts";
 import { type ComputingKernelName, openInThread, type Precision } from "../../src/kernels/in-thread.ts";
 import type { Kernel } from "../../src/kernels/kernel.ts";
 import { spectralEdges, vgg19 } from "./vgg19.ts";
@@ -21,7 +21,7 @@ interface Request {
 }
 
 const kernels = new Map<string, Promise<Kernel>>();
-const workshops = new Map<string, OpenWorkshop>();
+const engines = new Map<string, OpenEngine>();
 const inputs = new Map<string, ReturnType<typeof random>>();
 let model: ReturnType<typeof vgg19> | null = null;
 
@@ -36,14 +36,14 @@ async function seconds({ kernel, precision, operation, rows, cols, positions }: 
   if (operation === "vgg19") {
     model ??= vgg19();
     const key = `${kernel} ${precision}`;
-    const before = workshops.get(key);
-    const workshop = before ?? await openWorkshop({ kernel, precision, threads: 2 });
-    workshops.set(key, workshop);
+    const before = engines.get(key);
+    const engine = before ?? await openEngine({ kernel, precision, threads: 2 });
+    engines.set(key, engine);
     // Every thread compiles for itself, in the course of its first matrices.
-    for (let warm = before === undefined ? 3 : 0; warm > 0; warm--) await spectralEdges(model, workshop);
+    for (let warm = before === undefined ? 3 : 0; warm > 0; warm--) await spectralEdges(model, engine);
     model.refill();
     const start = performance.now();
-    await spectralEdges(model, workshop);
+    await spectralEdges(model, engine);
     return (performance.now() - start) / 1000;
   }
   const opened = await remembered(kernels, `${kernel} ${precision}`, () => openInThread(kernel, precision));

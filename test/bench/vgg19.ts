@@ -3,7 +3,7 @@
 import { filter, from, lastValueFrom, mergeMap, of, toArray } from "rxjs";
 import { openSynthetic } from "../../connectors/sources/synthetic.ts";
 import { measureOverlap } from "../../src/analysis/overlap-measures.ts";
-import type { OpenWorkshop } from "../../src/run/open-workshop.ts";
+import type { OpenEngine } from "../../src/run/open-engine.ts";
 import { layers } from "../../src/flow/operators/layers.ts";
 import { overlap } from "../../src/flow/operators/overlap.ts";
 import { svd } from "../../src/flow/operators/svd.ts";
@@ -61,13 +61,13 @@ const SETTINGS: EdgeSettings = {
 };
 
 /** Runs the pipeline over it, without sinks. @returns how many edges are significant */
-export async function spectralEdges(model: Model, workshop: OpenWorkshop): Promise<number> {
+export async function spectralEdges(model: Model, engine: OpenEngine): Promise<number> {
   const connections = await lastValueFrom(
     of(model).pipe(
       layers(),
       unfold("svr"),
-      svd(workshop, "svr"),
-      overlap(workshop, SETTINGS),
+      svd(engine, "svr"),
+      overlap(engine, SETTINGS),
       test(SETTINGS),
       filter((item) => item.kind === "connection"),
       mergeMap((connection) => from(connection.edges()), 1),

@@ -6,7 +6,7 @@ import type { ModelResult } from "../../src/flow/operators/sinks.ts";
 import { spectralGraph } from "../../src/flow/pipeline.ts";
 import type { Unfolding } from "../../src/model/layer.ts";
 import type { Model } from "../../src/model/ports.ts";
-import type { OpenWorkshop } from "../../src/run/open-workshop.ts";
+import type { OpenEngine } from "../../src/run/open-engine.ts";
 import { logSurvivalOfSigma } from "../../src/stats/normal.ts";
 import { pipelineSettings } from "../support/pipeline-settings.ts";
 
@@ -16,11 +16,11 @@ export const ALPHA = 0.0013498980316300946;
 /** The result at 3 sigma, `bh` over each connection. */
 export function analysed(
   model: Model,
-  workshop: OpenWorkshop,
+  engine: OpenEngine,
   nullControl: number | null = null,
   unfolding: Unfolding = "svr",
 ): Promise<ModelResult> {
-  const settings = pipelineSettings(workshop, logSurvivalOfSigma(3));
+  const settings = pipelineSettings(engine, logSurvivalOfSigma(3));
   return lastValueFrom(spectralGraph(model, { ...settings, nullControl, unfolding }));
 }
 

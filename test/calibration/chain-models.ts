@@ -7,7 +7,7 @@ import {
   type SyntheticSpec,
 } from "../../connectors/sources/synthetic.ts";
 import { spectralGraph } from "../../src/flow/pipeline.ts";
-import type { Workshop } from "../../src/flow/workshop.ts";
+import type { Engine } from "../../src/flow/engine.ts";
 import type { Unfolding } from "../../src/model/layer.ts";
 import type { Chain } from "../../src/model/measures.ts";
 import { pipelineSettings } from "../support/pipeline-settings.ts";
@@ -50,11 +50,11 @@ export async function chainsOf(
   spec: SyntheticSpec,
   unfolding: Unfolding,
   logAlpha: number,
-  workshop: Workshop,
+  engine: Engine,
   dominant = 1,
 ): Promise<readonly Chain[]> {
   const { measures } = await lastValueFrom(spectralGraph(openSynthetic(spec, "generated"), {
-    ...pipelineSettings(workshop, logAlpha),
+    ...pipelineSettings(engine, logAlpha),
     ...{ unfolding, dominant },
   }));
   return measures.chains;

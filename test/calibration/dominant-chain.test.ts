@@ -8,17 +8,17 @@
  */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openWorkshop } from "../../src/run/open-workshop.ts";
+import { openEngine } from "../../src/run/open-engine.ts";
 import { type ChainKind, chainsOf, specOf } from "./chain-models.ts";
 
 const THREE_SIGMA = 0.0013498980316300946;
 
-type Open = Awaited<ReturnType<typeof openWorkshop>>;
+type Open = Awaited<ReturnType<typeof openEngine>>;
 let fast: Open;
 let small: Open;
 beforeAll(async () => {
-  fast = await openWorkshop({ kernel: "wasm", memory: 2 ** 29 });
-  small = await openWorkshop({ kernel: "reference", memory: 2 ** 28 });
+  fast = await openEngine({ kernel: "wasm", memory: 2 ** 29 });
+  small = await openEngine({ kernel: "reference", memory: 2 ** 28 });
 });
 afterAll(async () => {
   await fast.dispose();

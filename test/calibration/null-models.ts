@@ -12,7 +12,7 @@ import type { Spectrum } from "../../src/model/spectrum.ts";
 import { type Matrix, matrix } from "../../src/model/tensor.ts";
 import type { KeptCandidates, TestSettings } from "../../src/stages/candidates.ts";
 import { type OverlapGeometry, overlapGeometry } from "../../src/stages/overlap-geometry.ts";
-import { seePart } from "../../src/stages/overlap-part.ts";
+import { scanPart } from "../../src/stages/overlap-part.ts";
 import { spectrum } from "../../src/stages/svd.ts";
 import { unfold } from "../../src/stages/unfold.ts";
 import type { NullName } from "../../src/stats/null-distribution.ts";
@@ -299,7 +299,7 @@ export async function seen(
     ...{ sourceClustered: source.clustered, targetClustered: target.clustered },
   };
   const question = { connection, source, target, first: 0, geometry, sides, test, vectors: [] };
-  return { geometry, ...await seePart(question, kernel, measureOverlap) };
+  return { geometry, ...await scanPart(question, kernel, measureOverlap) };
 }
 
 /** A hub and a fan, connected and seen. */

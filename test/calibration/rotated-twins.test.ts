@@ -17,7 +17,7 @@ import type { Model } from "../../src/model/ports.ts";
 import { loadTopology } from "../../config/load.ts";
 import { layerGraph } from "../../src/stages/layers.ts";
 import { openModel } from "../../src/run/collection/models.ts";
-import { type OpenWorkshop, openWorkshop } from "../../src/run/open-workshop.ts";
+import { type OpenEngine, openEngine } from "../../src/run/open-engine.ts";
 import { describeWithShared, shared } from "../support/shared.ts";
 import { rotated } from "../untrained/rotated.ts";
 import { ALPHA, analysed, reported } from "./analysed.ts";
@@ -30,16 +30,16 @@ const OTHERS = ["vgg16s", "vgg16s-bn"] as const;
 const SEEDS = 20;
 
 let folder = "";
-let workshop: OpenWorkshop;
+let engine: OpenEngine;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "svr-rotated-"));
-  workshop = await openWorkshop({
+  engine = await openEngine({
     ...{ kernel: "wasm", threads: 2, memory: 2 ** 29, spill: join(folder, "spill") },
     cache: { folder: join(folder, "cache"), limit: 2 ** 30, alone: true },
   });
 });
 afterAll(async () => {
-  await workshop.dispose();
+  await engine.dispose();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -66,7 +66,7 @@ function nothingFound(path: string): void {
       const ratios = new Map<string, { expected: number; values: number[] }>();
       let chains = 0;
       for (let seed = 0; seed < SEEDS; seed++) {
-        const result = await analysed(model, workshop, seed);
+        const result = await analysed(model, engine, seed);
         const { connections, measures } = result.control!;
         for (const row of connections) {
           const key = `${String(row["source_layer"])} -> ${String(row["target_layer"])}`;
@@ -93,8 +93,8 @@ function nothingFound(path: string): void {
 
   it("has the same when the weights themselves are rotated, and decomposed again", async () => {
     const model = await opened(path);
-    const turned = rotated(model, model.graph!, 7, workshop.kernel);
-    const result = await analysed(turned, workshop);
+    const turned = rotated(model, model.graph!, 7, engine.kernel);
+    const result = await analysed(turned, engine);
     const sum = (column: string) => result.connections.reduce((all, row) => all + Number(row[column]), 0);
     const ratio = sum("nominal") / (ALPHA * sum("tests"));
     expect(Math.abs(ratio - 1), `${ratio} x nominal`).toBeLessThan(0.2);

@@ -4,7 +4,7 @@
  */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type OpenWorkshop, openWorkshop } from "../../src/run/open-workshop.ts";
+import { type OpenEngine, openEngine } from "../../src/run/open-engine.ts";
 import { logBinomialSurvival } from "../../src/stats/binomial.ts";
 import { INITIALIZATIONS } from "../untrained/initializations.ts";
 import { NETWORKS, untrained } from "../untrained/networks.ts";
@@ -18,11 +18,11 @@ const FALSE_ALARM = 1e-5;
 /** Dirac's kernels are aligned: all of them are the identity. */
 const RELABELLED = INITIALIZATIONS.filter(({ holds }) => holds !== "neither");
 
-let workshop: OpenWorkshop;
+let engine: OpenEngine;
 beforeAll(async () => {
-  workshop = await openWorkshop({ kernel: "wasm", threads: 2, memory: 2 ** 28 });
+  engine = await openEngine({ kernel: "wasm", threads: 2, memory: 2 ** 28 });
 });
-afterAll(() => workshop.dispose());
+afterAll(() => engine.dispose());
 
 const found: { readonly name: string; readonly logP: number }[] = [];
 
@@ -33,7 +33,7 @@ describe("the test of shared channels, in untrained networks", () => {
       for (let seed = 1; seed <= SEEDS; seed++) {
         const { connections } = await analysed(
           untrained(network, initialization, { seed: 100 + seed, width: 16, depth: 2 }),
-          workshop,
+          engine,
         );
         // Tied embeddings are one tensor twice.
         for (const { via, shared_log_p: logP } of connections) {

@@ -14,7 +14,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { LayerGraph, Unfolding } from "../../src/model/layer.ts";
 import type { Row } from "../../src/model/tables.ts";
-import { openWorkshop } from "../../src/run/open-workshop.ts";
+import { openEngine } from "../../src/run/open-engine.ts";
 import { logBinomialTwoSided } from "../../src/stats/binomial.ts";
 import { type Initialization, INITIALIZATIONS } from "../untrained/initializations.ts";
 import { type NetworkName, NETWORKS, untrained } from "../untrained/networks.ts";
@@ -55,15 +55,15 @@ const CASES: readonly (Case & { readonly name: string })[] = NETWORKS.flatMap((n
   name: `${each.network}, ${each.initialization.name}, ${each.unfolding}${each.exact ? ", exact" : ""}`,
 }));
 
-let workshop: Awaited<ReturnType<typeof openWorkshop>>;
+let engine: Awaited<ReturnType<typeof openEngine>>;
 beforeAll(async () => {
-  workshop = await openWorkshop({ kernel: "wasm", threads: 1, memory: 2 ** 30 });
+  engine = await openEngine({ kernel: "wasm", threads: 1, memory: 2 ** 30 });
 });
-afterAll(() => workshop.dispose());
+afterAll(() => engine.dispose());
 
 async function analysis({ network, initialization, unfolding, seed, exact }: Case) {
   const model = untrained(network, initialization, { seed, exact });
-  const result = await analysed(model, workshop, null, unfolding);
+  const result = await analysed(model, engine, null, unfolding);
   return { result, report: reported(model, result, false, unfolding) };
 }
 

@@ -45,7 +45,7 @@ describe("commands", () => {
   );
 
   it("load what they use, where they use it", async () => {
-    expect(await packagesOf("src/run/open-workshop.ts")).toContain("piscina");
+    expect(await packagesOf("src/run/open-engine.ts")).toContain("piscina");
     expect(await packagesOf("connectors/sinks/copy-model.ts")).toContain("hyparquet");
   });
 });

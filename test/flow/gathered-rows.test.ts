@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { GatheredRows } from "../../src/flow/gathered-rows.ts";
+import { RowBuffer } from "../../src/flow/row-buffer.ts";
 import {
   batchOfRows,
   type ColumnSchema,
@@ -51,7 +51,7 @@ describe("rows that are gathered", () => {
   });
 
   it("are handed on when there are many, none lost and none twice", () => {
-    const gathered = new GatheredRows(numbers);
+    const gathered = new RowBuffer(numbers);
     const sizes = [1, 10, 0, 5000, 16_384, 3, 40_000, 16_000, 400, 7];
     const found: TableBatch[] = [];
     let first = 0;

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { openSynthetic } from "../../connectors/sources/synthetic.ts";
 import { measureModel } from "../../src/analysis/model-measures.ts";
 import { measureOverlap } from "../../src/analysis/overlap-measures.ts";
-import { openWorkshop } from "../../src/run/open-workshop.ts";
+import { openEngine } from "../../src/run/open-engine.ts";
 import { spectralGraph } from "../../src/flow/pipeline.ts";
 import type { Unfolding } from "../../src/model/layer.ts";
 import { withSpectrum } from "../support/matrices.ts";
@@ -22,11 +22,11 @@ const known = (at: number) => withSpectrum(6, 6, SPECTRA[at]!, 10 * at).data;
 
 /** @param weight of each layer, `6 x 6` */
 async function flowed(unfolding: Unfolding, weight: (at: number) => Float64Array = known) {
-  const workshop = await openWorkshop({ kernel: "reference" });
+  const engine = await openEngine({ kernel: "reference" });
   const filled = { ...model, read: (name: string) => Promise.resolve(weight(Number(name[1]))) };
   try {
     return await lastValueFrom(spectralGraph(filled, {
-      ...{ unfolding, weight: () => 1, measureModel, dominant: 1, nullControl: null, workshop, sinks: [] },
+      ...{ unfolding, weight: () => 1, measureModel, dominant: 1, nullControl: null, engine, sinks: [] },
       test: {
         ...{
           null: "rotation",
@@ -41,7 +41,7 @@ async function flowed(unfolding: Unfolding, weight: (at: number) => Float64Array
       nearKernel: 0.1,
     }));
   } finally {
-    await workshop.dispose();
+    await engine.dispose();
   }
 }
 

@@ -3,7 +3,7 @@
 import { lastValueFrom } from "rxjs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openSynthetic, type SyntheticSpec } from "../../connectors/sources/synthetic.ts";
-import { openWorkshop } from "../../src/run/open-workshop.ts";
+import { openEngine } from "../../src/run/open-engine.ts";
 import { ConnectionQueue } from "../../src/flow/connection-queue.ts";
 import { type PipelineSettings, spectralGraph } from "../../src/flow/pipeline.ts";
 import { flowOrder } from "../../src/model/flow-order.ts";
@@ -27,15 +27,15 @@ const SPEC: SyntheticSpec = {
 
 type Test = Partial<PipelineSettings["test"]>;
 
-let workshop: PipelineSettings["workshop"] & { dispose(): Promise<void> };
+let engine: PipelineSettings["engine"] & { dispose(): Promise<void> };
 beforeAll(async () => {
-  workshop = await openWorkshop({ kernel: "reference", memory: 2 ** 28 });
+  engine = await openEngine({ kernel: "reference", memory: 2 ** 28 });
 });
-afterAll(() => workshop.dispose());
+afterAll(() => engine.dispose());
 
 async function flowed(model: Model, test: Test = {}, dominant = 1) {
   const { sink, models } = memorySink();
-  const settings = pipelineSettings(workshop, Math.log(0.001));
+  const settings = pipelineSettings(engine, Math.log(0.001));
   const result = await lastValueFrom(spectralGraph(model, {
     ...settings,
     ...{ test: { ...settings.test, ...test }, dominant, sinks: [sink] },

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { openSynthetic } from "../../connectors/sources/synthetic.ts";
 import { measureModel } from "../../src/analysis/model-measures.ts";
 import { measureOverlap } from "../../src/analysis/overlap-measures.ts";
-import { openWorkshop } from "../../src/run/open-workshop.ts";
+import { openEngine } from "../../src/run/open-engine.ts";
 import { type PipelineSettings, spectralGraph } from "../../src/flow/pipeline.ts";
 import type { Model } from "../../src/model/ports.ts";
 import { logSurvivalOfSigma } from "../../src/stats/normal.ts";
@@ -64,7 +64,7 @@ async function prepared(
     Options = {},
 ) {
   const spill = join(folder, "spill");
-  const workshop = await openWorkshop({ memory, spill, kernel, threads: 2 });
+  const engine = await openEngine({ memory, spill, kernel, threads: 2 });
   const { sink, models } = memorySink(fail);
   const settings: PipelineSettings = {
     unfolding: "svr",
@@ -81,22 +81,22 @@ async function prepared(
     measureModel,
     dominant: 1,
     nullControl,
-    workshop,
+    engine,
     sinks: [sink],
     header: { id: "model", uri: "here", format: "synthetic", key: "0123456789abcdef" },
     nearKernel: 0.1,
   };
-  return { settings, workshop, models, spill };
+  return { settings, engine, models, spill };
 }
 
 async function flowed(model: Model, options: Options = {}) {
-  const { settings, workshop, models, spill } = await prepared(options);
+  const { settings, engine, models, spill } = await prepared(options);
   try {
     const result = await lastValueFrom(spectralGraph(model, settings));
-    expect(workshop.budget.used).toBe(0);
-    return { result, kept: models[0]!, spilled: workshop.store.spilled };
+    expect(engine.budget.used).toBe(0);
+    return { result, kept: models[0]!, spilled: engine.store.spilled };
   } finally {
-    await workshop.dispose();
+    await engine.dispose();
     expect(existsSync(spill)).toBe(false);
   }
 }
@@ -177,7 +177,7 @@ describe("the flow of one model", () => {
   it.each(["begin", "write edges", "write layers", "write skipped", "commit"])(
     "leaves nothing when a sink fails at %s",
     async (step) => {
-      const { settings, workshop, models } = await prepared({
+      const { settings, engine, models } = await prepared({
         fail: (at) => {
           if (at === step) throw new Error(`the disk is full at ${step}`);
         },
@@ -188,26 +188,26 @@ describe("the flow of one model", () => {
       for (const kept of models) expect([kept.state, kept.tables.size]).toEqual(["aborted", 0]);
       expect(models).toHaveLength(step === "begin" ? 0 : 1);
       // The next model of the run must find the whole budget.
-      await vi.waitFor(() => expect(workshop.budget.used).toBe(0), { timeout: 10_000 });
-      await workshop.dispose();
+      await vi.waitFor(() => expect(engine.budget.used).toBe(0), { timeout: 10_000 });
+      await engine.dispose();
     },
   );
 
   it("passes a source's error on, with nothing left", async () => {
-    const { settings, workshop, models } = await prepared();
+    const { settings, engine, models } = await prepared();
     const broken: Model = {
       ...chain,
       read: (name) => name === "d.weight" ? Promise.reject(new Error("d: torn")) : chain.read(name),
     };
     await expect(lastValueFrom(spectralGraph(broken, settings))).rejects.toThrow("d: torn");
     for (const kept of models) expect(kept.state).toBe("aborted");
-    await workshop.dispose();
+    await engine.dispose();
   });
 
   it("leaves nothing when unsubscribed, and writes nothing afterwards", async () => {
     let stop = () => undefined as void;
     let writes = 0;
-    const { settings, workshop, models } = await prepared({
+    const { settings, engine, models } = await prepared({
       fail: (step) => {
         if (step !== "write edges") return;
         writes++;
@@ -219,7 +219,7 @@ describe("the flow of one model", () => {
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(writes).toBe(1);
     expect(models.map(({ state, tables }) => [state, tables.size])).toEqual([["aborted", 0]]);
-    await workshop.dispose();
+    await engine.dispose();
   });
 
   it("takes memory by the width of the graph, not by its length", async () => {
@@ -228,24 +228,24 @@ describe("the flow of one model", () => {
       seed: 1,
       layers: Array.from({ length: 60 }, (_, at) => ({ name: `l${at}`, in: size, out: size })),
     }, "chain");
-    const { settings, workshop } = await prepared({ kernel: "wasm", edges: "significant" });
+    const { settings, engine } = await prepared({ kernel: "wasm", edges: "significant" });
     let peak = 0;
-    const progress = () => void (peak = Math.max(peak, workshop.budget.used));
+    const progress = () => void (peak = Math.max(peak, engine.budget.used));
     await lastValueFrom(spectralGraph(chain, { ...settings, progress }));
     const spectrum = size * (8 * 2 * size + 12);
-    const decomposition = 2 * 8 * size ** 2 + workshop.kernel.workspace(size, size) + spectrum;
+    const decomposition = 2 * 8 * size ** 2 + engine.kernel.workspace(size, size) + spectrum;
     const connection = 64 * size ** 2 + 2 ** 20;
-    await workshop.dispose();
+    await engine.dispose();
     // Two decompositions and one connection at a time, and of 60 spectra those that come before the first is written or between them.
     expect(peak).toBeGreaterThan(3 * spectrum);
     expect(peak).toBeLessThan(2 * decomposition + connection + 24 * spectrum);
   });
 
   it("refuses a budget that no pair of layers fits, with the number that would do", async () => {
-    const { settings, workshop } = await prepared({ memory: 100_000 });
+    const { settings, engine } = await prepared({ memory: 100_000 });
     await expect(lastValueFrom(spectralGraph(dense, settings))).rejects.toThrow(
       /^memory: found a budget of 100000 bytes, required at least \d+ bytes for layer a$/,
     );
-    await workshop.dispose();
+    await engine.dispose();
   });
 });

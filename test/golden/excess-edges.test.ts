@@ -3,15 +3,15 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadTopology } from "../../config/load.ts";
 import { openModel } from "../../src/run/collection/models.ts";
-import { type OpenWorkshop, openWorkshop } from "../../src/run/open-workshop.ts";
+import { type OpenEngine, openEngine } from "../../src/run/open-engine.ts";
 import { layerGraph } from "../../src/stages/layers.ts";
 import { ALPHA, analysed } from "../calibration/analysed.ts";
 
-let workshop: OpenWorkshop;
+let engine: OpenEngine;
 beforeAll(async () => {
-  workshop = await openWorkshop({ kernel: "wasm", threads: 2 });
+  engine = await openEngine({ kernel: "wasm", threads: 2 });
 });
-afterAll(() => workshop.dispose());
+afterAll(() => engine.dispose());
 
 /** Sources of consecutive connections, and what they hold. */
 const CASES = [
@@ -35,7 +35,7 @@ describe.each(CASES)("$twin, epoch 12", ({ twin, sources, edges, betweenNearKern
     const opened = await openModel(`${path}.safetensors`);
     const topology = await loadTopology(`${path}.topology.yaml`);
     const model = { ...opened, graph: layerGraph(opened, { topology }) };
-    const { layers, connections } = await analysed(model, workshop);
+    const { layers, connections } = await analysed(model, engine);
     const nameOf = (index: unknown) => layers.find((row) => row["layer_index"] === index)!["name"];
     sources.forEach((source, at) => {
       const row = connections.find((each) => nameOf(each["source_layer"]) === source)!;

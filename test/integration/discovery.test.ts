@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SINKS } from "../../connectors/sinks/registry.ts";
 import { modelReport } from "../../src/analysis/report.ts";
 import { spectralGraph } from "../../src/flow/pipeline.ts";
-import { type ModelResult, openLadybugReader, openModel, openWorkshop } from "../../src/mod.ts";
+import { type ModelResult, openEngine, openLadybugReader, openModel } from "../../src/mod.ts";
 import { pipelineSettings } from "../support/pipeline-settings.ts";
 import { ROOT } from "./svr.ts";
 
@@ -23,18 +23,18 @@ const TEST = {
 /** With a chain of 13 edges at level 0.001 and three chains asked for. */
 async function resultOf(name: string, out: string): Promise<ModelResult> {
   const model = await openModel(join(ROOT, "pipelines/models", name, "epoch-012.f16.safetensors"));
-  const workshop = await openWorkshop({ memory: 2 ** 30 });
+  const engine = await openEngine({ memory: 2 ** 30 });
   try {
     const sink = await (await SINKS.ladybug({}))({ runId: "run", version: "0", out });
     const result = await lastValueFrom(spectralGraph(model, {
-      ...pipelineSettings(workshop, Math.log(0.001)),
+      ...pipelineSettings(engine, Math.log(0.001)),
       ...{ dominant: 3, nullControl: 0, sinks: [sink] },
       header: { id: ID, uri: "", format: "safetensors", key: "0123456789abcdef" },
     }));
     await sink.finish();
     return result;
   } finally {
-    await workshop.dispose();
+    await engine.dispose();
     await model.close();
   }
 }

@@ -9,10 +9,10 @@ import {
   layers,
   logSurvivalOfSigma,
   measureOverlap,
+  openEngine,
   openLadybugReader,
   openModel,
   openSynthetic,
-  openWorkshop,
   overlap,
   run,
   svd,
@@ -70,7 +70,7 @@ describe("from code", () => {
       }],
       planted: [{ from: "a", to: "c", cosine: 0.95, gain: 8 }],
     }, "planted");
-    const workshop = await openWorkshop();
+    const engine = await openEngine();
     try {
       const settings: EdgeSettings = {
         ...{ null: "rotation", logAlpha: logSurvivalOfSigma(3), correction: "bh", over: "connection" },
@@ -80,8 +80,8 @@ describe("from code", () => {
         of(model).pipe(
           layers(),
           unfold("svr"),
-          svd(workshop, "svr"),
-          overlap(workshop, settings),
+          svd(engine, "svr"),
+          overlap(engine, settings),
           test(settings),
           weight(await compileWeight("amplitude")),
           filter((item) => item.kind === "connection"),
@@ -98,7 +98,7 @@ describe("from code", () => {
         expect(found.weight[leading]).toBe(Math.sqrt(found.overlap[leading] ?? NaN));
       }
     } finally {
-      await workshop.dispose();
+      await engine.dispose();
     }
   });
 

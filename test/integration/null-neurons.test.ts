@@ -12,7 +12,7 @@ import type { ComputingKernelName } from "../../src/kernels/in-thread.ts";
 import type { Unfolding } from "../../src/model/layer.ts";
 import type { Model } from "../../src/model/ports.ts";
 import type { Spectrum } from "../../src/model/spectrum.ts";
-import { type OpenWorkshop, openWorkshop } from "../../src/run/open-workshop.ts";
+import { type OpenEngine, openEngine } from "../../src/run/open-engine.ts";
 import { layerGraph } from "../../src/stages/layers.ts";
 import { spectrum } from "../../src/stages/svd.ts";
 import { unfold } from "../../src/stages/unfold.ts";
@@ -113,17 +113,17 @@ interface Analysis {
   readonly tables: (correction: "none" | "bh") => ReadonlyMap<string, Rows>;
 }
 
-async function analysed(workshop: OpenWorkshop, unfolding: Unfolding): Promise<Analysis> {
+async function analysed(engine: OpenEngine, unfolding: Unfolding): Promise<Analysis> {
   const model = network();
   const spectra: Spectrum[] = [];
   for (const layer of layerGraph(model).layers) {
     const blocks = unfold(layer, await model.read(layer.weight.tensor), unfolding);
-    spectra.push(await spectrum(layer, blocks, unfolding, workshop.kernel));
+    spectra.push(await spectrum(layer, blocks, unfolding, engine.kernel));
   }
   const tables = new Map<string, ReadonlyMap<string, Rows>>();
   for (const correction of CORRECTIONS) {
     const { sink, models } = memorySink();
-    const usual = pipelineSettings(workshop, logSurvivalOfSigma(3));
+    const usual = pipelineSettings(engine, logSurvivalOfSigma(3));
     const settings: PipelineSettings = {
       ...usual,
       ...{ unfolding, sinks: [sink], test: { ...usual.test, null: "rotation", correction, edges: "all" } },
@@ -136,14 +136,14 @@ async function analysed(workshop: OpenWorkshop, unfolding: Unfolding): Promise<A
 
 /** By kernel and unfolding, each made once. */
 const analyses = new Map<string, Promise<Analysis>>();
-const workshops: OpenWorkshop[] = [];
-afterAll(() => Promise.all(workshops.map((workshop) => workshop.dispose())));
+const engines: OpenEngine[] = [];
+afterAll(() => Promise.all(engines.map((engine) => engine.dispose())));
 
 function analysisOf(kernel: ComputingKernelName, unfolding: Unfolding): Promise<Analysis> {
   const make = async () => {
-    const workshop = await openWorkshop({ kernel, threads: 2, memory: 2 ** 28 });
-    workshops.push(workshop);
-    return await analysed(workshop, unfolding);
+    const engine = await openEngine({ kernel, threads: 2, memory: 2 ** 28 });
+    engines.push(engine);
+    return await analysed(engine, unfolding);
   };
   const name = `${kernel}, ${unfolding}`;
   const found = analyses.get(name) ?? make();

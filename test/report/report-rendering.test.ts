@@ -12,7 +12,7 @@ import {
   reportFrame,
   type RunReport,
 } from "../../src/report/run-report.ts";
-import type { Answering } from "../../src/analysis/findings/asking.ts";
+import type { QueryTargets } from "../../src/analysis/findings/query-words.ts";
 import { chainOf, connectionRow, layerRow, NO_MEASURES } from "../analysis/findings-facts.ts";
 import { layerOf } from "../support/layer-fixture.ts";
 
@@ -20,7 +20,7 @@ const TEST: TestReport = {
   ...{ null: "rotation", alpha: 0.001, sigma: 3.09, correction: "bh", correction_over: "connection" },
   ...{ unfolding: "svr", near_kernel: 0.1 },
 };
-const EMBEDDED: Answering = { labelPrefix: "", tables: true };
+const EMBEDDED: QueryTargets = { labelPrefix: "", tables: true };
 
 /** Three layers with a dominant connection, near-kernels and 100 times the edges of chance. */
 function made(id: string, name: (index: number) => string = (index) => `layer${index}`) {

@@ -7,7 +7,7 @@ import type { Unfolding } from "../../src/model/layer.ts";
 import type { MeasureOverlap, WantedProducts } from "../../src/model/ports.ts";
 import { overlapBlocks } from "../../src/stages/overlap.ts";
 import { overlapGeometry } from "../../src/stages/overlap-geometry.ts";
-import { seeOverlaps } from "../../src/stages/overlap-parts.ts";
+import { scanOverlaps } from "../../src/stages/overlap-parts.ts";
 import { candidateCollector, type TestSettings } from "../../src/stages/candidates.ts";
 import { expectedOverlaps, pairNulls } from "../../src/stages/pair-null.ts";
 import { connectionOf, gaussian, layerOf, spectrumOf } from "../support/layer-fixture.ts";
@@ -91,7 +91,7 @@ describe("overlaps seen in parts", () => {
       const seen = async (kernel: Kernel, measure: MeasureOverlap = measureOverlap) => {
         let products: readonly Float64Array[] = [];
         const wanted: WantedProducts = { vectors, take: (found) => products = found };
-        return { ...await seeOverlaps({ ...asked, measure, products: wanted }, kernel), products };
+        return { ...await scanOverlaps({ ...asked, measure, products: wanted }, kernel), products };
       };
       const [one, three] = [await seen(kernels[0]!), await seen(kernels[1]!)];
       // To the last bit, however many threads.
@@ -127,7 +127,7 @@ describe("overlaps seen in parts", () => {
 
   it("take nothing from the spectra", async () => {
     const asked = question("svr", 1, 1);
-    await seeOverlaps({ ...asked, products: null }, kernels[1]!);
+    await scanOverlaps({ ...asked, products: null }, kernels[1]!);
     expect(asked.source.left.data.length).toBe(37 * 24);
     expect(asked.target.right.data.length).toBe(1100 * 24);
   });
@@ -135,7 +135,7 @@ describe("overlaps seen in parts", () => {
   it("fail with the words of what is wrong in the thread", async () => {
     const { source, ...asked } = question("svr", 1, 1);
     const other = { ...source, unfolding: "cosvr" as const };
-    await expect(seeOverlaps({ ...asked, source: other, products: null }, kernels[1]!)).rejects.toThrow(
+    await expect(scanOverlaps({ ...asked, source: other, products: null }, kernels[1]!)).rejects.toThrow(
       new TypeError("overlap: found unfoldings cosvr and svr, required the same"),
     );
   });

@@ -5,9 +5,9 @@ import { logSurvivalOfSigma } from "../../src/stats/normal.ts";
 import { adjust, type Correction } from "../../src/stats/multiple-testing.ts";
 import type { OverlapGeometry } from "../../src/stages/overlap-geometry.ts";
 import {
-  candidatesAgain,
   type EdgeChoice,
   joinedCandidates,
+  retestedCandidates,
   type TestSettings,
 } from "../../src/stages/candidates.ts";
 import { chosen, decide, sigmas } from "../../src/stages/significance.ts";
@@ -222,10 +222,10 @@ describe("candidates of parts", () => {
 
   it("that were kept are those that a stricter run would gather", () => {
     const kept = found(1);
-    expect(candidatesAgain(kept, geometry, settings).logP).toEqual(kept.logP);
+    expect(retestedCandidates(kept, geometry, settings).logP).toEqual(kept.logP);
     const strict = settingsOf();
     const fresh = collect(geometry, overlaps(geometry, 1), strict);
-    expect(candidatesAgain(kept, geometry, strict).logP).toEqual(fresh.logP);
-    expect(candidatesAgain(kept, geometry, strict).sourceNeuron).toEqual(fresh.sourceNeuron);
+    expect(retestedCandidates(kept, geometry, strict).logP).toEqual(fresh.logP);
+    expect(retestedCandidates(kept, geometry, strict).sourceNeuron).toEqual(fresh.sourceNeuron);
   });
 });

@@ -4,7 +4,7 @@ import { openReferenceKernel } from "../../src/kernels/reference.ts";
 import type { Unfolding } from "../../src/model/layer.ts";
 import { random } from "../../src/model/random.ts";
 import { overlapGeometry, unturnedNeurons } from "../../src/stages/overlap-geometry.ts";
-import { seeOverlaps } from "../../src/stages/overlap-parts.ts";
+import { scanOverlaps } from "../../src/stages/overlap-parts.ts";
 import { spectrum } from "../../src/stages/svd.ts";
 import { unfold } from "../../src/stages/unfold.ts";
 import { connectionOf, layerOf } from "../support/layer-fixture.ts";
@@ -45,7 +45,7 @@ describe.each(["svr", "cosvr"] as const)("neurons that cannot be turned, %s", (u
     const [source, target] = await layersOf(unfolding);
     const near = { source: new Uint8Array(8).fill(1, 3), target: new Uint8Array(8).fill(1, 3) };
     const seen = async (flags: typeof near) =>
-      (await seeOverlaps({
+      (await scanOverlaps({
         connection: connectionOf(0, 1, [{ source: 0, target: 0, length: 8 }]),
         ...{ source: source!, target: target!, near: flags, measure: measureOverlap, products: null },
         test: { null: "rotation", logAlpha: Math.log(0.01), correction: "none", edges: "significant" },
@@ -61,7 +61,7 @@ describe.each(["svr", "cosvr"] as const)("neurons that cannot be turned, %s", (u
 
   it("are expected to overlap as they do", async () => {
     const [source, target] = await layersOf(unfolding);
-    const { measures } = await seeOverlaps({
+    const { measures } = await scanOverlaps({
       connection: connectionOf(0, 1, [{ source: 0, target: 0, length: 8 }]),
       ...{ source: source!, target: target!, measure: measureOverlap, products: null },
       near: { source: new Uint8Array(8).fill(1), target: new Uint8Array(8).fill(1) },

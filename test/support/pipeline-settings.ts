@@ -5,7 +5,7 @@ import { measureOverlap } from "../../src/analysis/overlap-measures.ts";
 import type { PipelineSettings } from "../../src/flow/pipeline.ts";
 
 /** Significant edges by the rotation null at a level, adjusted by `bh` over each connection; one chain; nothing is written. */
-export function pipelineSettings(workshop: PipelineSettings["workshop"], logAlpha: number): PipelineSettings {
+export function pipelineSettings(engine: PipelineSettings["engine"], logAlpha: number): PipelineSettings {
   return {
     unfolding: "svr",
     test: {
@@ -20,7 +20,7 @@ export function pipelineSettings(workshop: PipelineSettings["workshop"], logAlph
     weight: ({ overlap }) => overlap,
     measureModel,
     dominant: 1,
-    workshop,
+    engine,
     sinks: [],
     header: { id: "model", uri: "here", format: "synthetic", key: "0123456789abcdef" },
     nearKernel: 0.1,

@@ -21,9 +21,9 @@ import {
   LINKS,
   type LoadPlan,
   NODES_COMMENT,
-  openToLook,
+  openReadOnly,
   SCHEMA_COMMENT,
-} from "./ladybug-held.ts";
+} from "./ladybug-contents.ts";
 import {
   copyParameters,
   copyStatement,
@@ -86,7 +86,7 @@ export async function makeStore(
 ): Promise<void> {
   const work = newStoreOf(plan);
   // Held open, and so locked, until the new store is ready to take its place.
-  const current = existsSync(plan.path) ? await openToLook(lbug, plan.path) : null;
+  const current = existsSync(plan.path) ? await openReadOnly(lbug, plan.path) : null;
   try {
     const base = current === null ? "nothing" : await baseOf(current, plan);
     if (base !== "nothing") await current?.run("CHECKPOINT");

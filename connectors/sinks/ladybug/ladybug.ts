@@ -8,8 +8,8 @@ import { TABLE_NAMES, type TableName } from "../../../src/model/tables.ts";
 import { piecesOf } from "../batch-pieces.ts";
 import { BatchSpool } from "../batch-spool.ts";
 import { GraphFiles, StagedModel } from "./ladybug-files.ts";
-import { makeStoreApart } from "./ladybug-apart.ts";
-import { probeStore } from "./ladybug-held.ts";
+import { makeStoreInSubprocess } from "./ladybug-subprocess.ts";
+import { probeStore } from "./ladybug-contents.ts";
 import { makeStore, MOST_ROWS, placeStore } from "./ladybug-load.ts";
 import { loadLadybug } from "./ladybug-store.ts";
 import { encodeModelId, removeStaging, stagingFolder } from "../staging.ts";
@@ -118,7 +118,7 @@ export const openLadybugSink: OpenSink = async (run) => {
         await mkdir(plan.folder);
         const rows = TABLE_NAMES.reduce((all, table) => all + sum(models, table), 0);
         // A process of its own takes a tenth of a second.
-        if (rows > MOST_ROWS) await makeStoreApart(plan, complete, signal);
+        if (rows > MOST_ROWS) await makeStoreInSubprocess(plan, complete, signal);
         else await makeStore(lbug, plan, complete, signal);
         await placeStore(plan);
       } finally {

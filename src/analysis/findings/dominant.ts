@@ -2,7 +2,7 @@
 
 import type { Chain, ModelMeasures } from "../../model/measures.ts";
 import { pValueMeaning } from "../../model/p-value.ts";
-import { type Asking, queries } from "./asking.ts";
+import { type QueriedModel, queries } from "./query-words.ts";
 import { doubted, unsharedCaveat } from "./caveats.ts";
 import type { ConnectionFacts, ModelFacts } from "./facts.ts";
 import { type Cell, type Finding, type FindingNumber, NO_CONTROL, type Query } from "./finding.ts";
@@ -174,7 +174,7 @@ function chanceOf(facts: ModelFacts, edge: Chain["edges"][number]): number | nul
 }
 
 /** The chain in one row. */
-function whole(asking: Asking, chain: Chain): Query[] {
+function whole(asking: QueriedModel, chain: Chain): Query[] {
   const figures = (of: string) =>
     `count(*) AS edges, min(${of}overlap) AS smallest_overlap, max(${of}overlap) AS largest_overlap, sum(${of}log_p) AS sum_log_p`;
   return queries(asking, {
@@ -187,7 +187,7 @@ RETURN ${figures("e.")}`,
 }
 
 /** The chain edge by edge. */
-function edgeByEdge(asking: Asking, chain: Chain): Query[] {
+function edgeByEdge(asking: QueriedModel, chain: Chain): Query[] {
   return queries(asking, {
     cypher: (words) =>
       `${steps(chain, words.neuronId)}

@@ -2,7 +2,7 @@
 
 import { logBinomialTwoSided } from "../../stats/binomial.ts";
 import { pValueMeaning } from "../../model/p-value.ts";
-import { float } from "./asking.ts";
+import { float } from "./query-words.ts";
 import { doubted, smallCaveat, unsharedCaveat } from "./caveats.ts";
 import { type ConnectionFacts, type Measured, type ModelFacts, scopeOf, total } from "./facts.ts";
 import { type Finding, NO_CONTROL } from "./finding.ts";

@@ -3,7 +3,7 @@
 import type { Skipped } from "../../model/layer.ts";
 import type { ModelMeasures } from "../../model/measures.ts";
 import type { Row } from "../../model/tables.ts";
-import type { Asking } from "./asking.ts";
+import type { QueriedModel } from "./query-words.ts";
 import { depths } from "./depths.ts";
 
 /** How the edges of a run were tested. */
@@ -73,7 +73,7 @@ export interface Measured {
 export interface ModelFacts extends Measured {
   readonly test: TestReport;
   readonly logAlpha: number;
-  readonly asking: Asking;
+  readonly asking: QueriedModel;
   /** Names by layer index, of those without a spectrum too. */
   readonly names: readonly string[];
   readonly layers: readonly LayerFacts[];
@@ -87,7 +87,7 @@ export interface ModelFacts extends Measured {
 /** What `modelFacts` reads. */
 export interface FactSources {
   readonly test: TestReport;
-  readonly asking: Asking;
+  readonly asking: QueriedModel;
   /** Rows of the layers table, with `near_kernels`. */
   readonly layers: readonly Row[];
   /** Rows of the connections table. */

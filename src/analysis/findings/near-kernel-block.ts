@@ -3,7 +3,7 @@
 import { logBinomialTwoSided } from "../../stats/binomial.ts";
 import { logGammaSurvival } from "../../stats/special-functions.ts";
 import { pValueMeaning } from "../../model/p-value.ts";
-import { float } from "./asking.ts";
+import { float } from "./query-words.ts";
 import { doubted, smallCaveat } from "./caveats.ts";
 import { type ConnectionFacts, type Measured, type ModelFacts, scopeOf, total, totalKnown } from "./facts.ts";
 import { type Finding, NO_CONTROL } from "./finding.ts";

@@ -1,6 +1,6 @@
 /** Finding: how many of the deep spectral neurons are near-kernels. A description: nothing is tested. */
 
-import { isOneOf, queries } from "./asking.ts";
+import { isOneOf, queries } from "./query-words.ts";
 import { DEEP_MEANING, type LayerFacts, type ModelFacts } from "./facts.ts";
 import type { Cell, Finding } from "./finding.ts";
 import { counted, decimal, percent } from "./words.ts";

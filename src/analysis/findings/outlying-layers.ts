@@ -1,7 +1,7 @@
 /** Finding: layers whose stable rank or spectral norm lies far from those of the others. A description: nothing is tested. */
 
 import { median, medianDeviation } from "../../stats/ordinary.ts";
-import { queries } from "./asking.ts";
+import { queries } from "./query-words.ts";
 import type { LayerFacts, ModelFacts } from "./facts.ts";
 import type { Cell, Finding } from "./finding.ts";
 import { decimal, shortened } from "./words.ts";

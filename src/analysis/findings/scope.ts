@@ -1,6 +1,6 @@
 /** The connections that a finding speaks of, in words, Cypher and SQL. */
 
-import { type CypherWords, isOneOf, queries, type SqlWords } from "./asking.ts";
+import { type CypherWords, isOneOf, queries, type SqlWords } from "./query-words.ts";
 import { type ConnectionFacts, type Measured, type ModelFacts, scopeOf, totalKnown } from "./facts.ts";
 import type { Cell, FindingNumber, Query } from "./finding.ts";
 

@@ -7,7 +7,7 @@ import { matrix } from "../../model/tensor.ts";
 import { controlPlan, turned } from "../../stages/null-control.ts";
 import { turningBytes } from "../../stages/memory-needs.ts";
 import type { SpectrumJob } from "../jobs.ts";
-import type { Workshop } from "../workshop.ts";
+import type { Engine } from "../engine.ts";
 
 /**
  * Spectrum -> the same with a control beside it, in order: the same singular values, and turned vectors on each side that the control
@@ -16,7 +16,7 @@ import type { Workshop } from "../workshop.ts";
  * @throws {RangeError} when it does not fit the budget; says which budget would do
  */
 export function nullControl(
-  { kernel, budget, store, signal }: Workshop,
+  { kernel, budget, store, signal }: Engine,
   unfolding: Unfolding,
   seed: number,
 ): OperatorFunction<SpectrumJob, SpectrumJob> {

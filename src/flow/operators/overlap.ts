@@ -1,4 +1,4 @@
-/** The stage between spectra and tests: `spectra.pipe(overlap(workshop, settings))`. */
+/** The stage between spectra and tests: `spectra.pipe(overlap(engine, settings))`. */
 
 import { defer, mergeMap, of, type OperatorFunction } from "rxjs";
 import type { Connection, Layer, LayerGraph } from "../../model/layer.ts";
@@ -7,7 +7,7 @@ import type { TestSettings } from "../../stages/candidates.ts";
 import { connectionWorkspace } from "../../stages/memory-needs.ts";
 import { nearKernels } from "../../stages/near-kernels.ts";
 import { turnedEnd } from "../../stages/overlap-geometry.ts";
-import { seeOverlaps } from "../../stages/overlap-parts.ts";
+import { scanOverlaps } from "../../stages/overlap-parts.ts";
 import { ConnectionQueue } from "../connection-queue.ts";
 import {
   type ConnectionEnds,
@@ -18,7 +18,7 @@ import {
   type SpectrumJob,
 } from "../jobs.ts";
 import type { SpectrumHandle } from "../spectra/spectrum-store.ts";
-import type { Workshop } from "../workshop.ts";
+import type { Engine } from "../engine.ts";
 
 /** What is computed of a connection's overlaps while they go by. */
 export interface OverlapSettings extends TestSettings {
@@ -58,10 +58,10 @@ export function settingsFor<T extends TestSettings>(
  * Models may come one behind the other, or side by side.
  *
  * @example
- * spectra.pipe(overlap(workshop, { null: "rotation", logAlpha, correction: "bh", edges: "significant", measure: measureOverlap, nearKernel: 0.1 }))
+ * spectra.pipe(overlap(engine, { null: "rotation", logAlpha, correction: "bh", edges: "significant", measure: measureOverlap, nearKernel: 0.1 }))
  */
 export function overlap(
-  workshop: Workshop,
+  engine: Engine,
   settings: OverlapSettings,
 ): OperatorFunction<SpectrumJob, SpectrumJob | SkippedConnection | ConnectionJob | ConnectionJob<"control">> {
   return (spectra) =>
@@ -78,8 +78,8 @@ export function overlap(
         const ready = model.queue.arrived(layer.index).flatMap((connection) => {
           const [source, target] = [model.seen.get(connection.source)!, model.seen.get(connection.target)!];
           return [
-            joined(connection, source, target, workshop, settings),
-            ...controlOf(connection, source, target, workshop, settings),
+            joined(connection, source, target, engine, settings),
+            ...controlOf(connection, source, target, engine, settings),
           ];
         });
         if (model.seen.size === graph.layers.length) models.delete(graph);
@@ -92,13 +92,13 @@ function joined(
   connection: Connection,
   source: SpectrumJob,
   target: SpectrumJob,
-  workshop: Workshop,
+  engine: Engine,
   settings: OverlapSettings,
 ): ConnectionJob | SkippedConnection {
   const a = source.spectrum;
   const b = target.spectrum;
   if ("skipped" in a || "skipped" in b) {
-    for (const end of [a, b]) if (!("skipped" in end)) workshop.store.skipUse(end);
+    for (const end of [a, b]) if (!("skipped" in end)) engine.store.skipUse(end);
     const end = "skipped" in a ? source : target;
     return {
       kind: "skipped",
@@ -108,7 +108,7 @@ function joined(
     };
   }
   const ends = { connection, graph: source.graph };
-  return connectionJob("connection", ends, [source.layer, a], [target.layer, b], workshop, settings);
+  return connectionJob("connection", ends, [source.layer, a], [target.layer, b], engine, settings);
 }
 
 /** The null control of a connection; none where there is no control, or an end was skipped. */
@@ -116,7 +116,7 @@ function controlOf(
   connection: Connection,
   source: SpectrumJob,
   target: SpectrumJob,
-  workshop: Workshop,
+  engine: Engine,
   settings: OverlapSettings,
 ): ConnectionJob<"control">[] {
   const { control: a } = source;
@@ -127,11 +127,11 @@ function controlOf(
     isTurned ? job.control?.turned ?? null : "skipped" in job.spectrum ? null : job.spectrum;
   const [from, to] = [end(source, turned === "source"), end(target, turned === "target")];
   if (from === null || to === null) {
-    for (const each of [from, to]) if (each !== null) workshop.store.skipUse(each);
+    for (const each of [from, to]) if (each !== null) engine.store.skipUse(each);
     return [];
   }
   const ends = { connection, graph: source.graph };
-  return [connectionJob("control", ends, [source.layer, from], [target.layer, to], workshop, settings)];
+  return [connectionJob("control", ends, [source.layer, from], [target.layer, to], engine, settings)];
 }
 
 function connectionJob<Kind extends ConnectionKind>(
@@ -139,7 +139,7 @@ function connectionJob<Kind extends ConnectionKind>(
   { connection, graph }: { readonly connection: Connection; readonly graph: LayerGraph },
   [source, a]: readonly [Layer, SpectrumHandle],
   [target, b]: readonly [Layer, SpectrumHandle],
-  { kernel, store, signal }: Workshop,
+  { kernel, store, signal }: Engine,
   settings: OverlapSettings,
 ): ConnectionJob<Kind> {
   store.announce(a);
@@ -155,7 +155,7 @@ function connectionJob<Kind extends ConnectionKind>(
     store.use(a, b, workspace, async (from, to) => {
       const { measure, products, ...test } = settingsFor({ kind }, settings);
       const question = { connection, source: from, target: to, near, test, measure };
-      return await seeOverlaps({ ...question, products: products?.(ends) ?? null }, kernel, signal);
+      return await scanOverlaps({ ...question, products: products?.(ends) ?? null }, kernel, signal);
     }, signal)
   );
   return { ...ends, overlaps };

@@ -17,7 +17,7 @@ import type { Connection, Layer, LayerGraph, Skipped } from "../../model/layer.t
 import type { ModelMeasures } from "../../model/measures.ts";
 import type { Model, ModelHeader, ModelMeasurer, ModelSink, Sink, WrittenFile } from "../../model/ports.ts";
 import { type Row, TABLE_NAMES, type TableBatch, type TableName, TABLES } from "../../model/tables.ts";
-import { GatheredRows } from "../gathered-rows.ts";
+import { RowBuffer } from "../row-buffer.ts";
 import type { ConnectionEdges, EdgeJob, LayerResult, SkippedConnection } from "../jobs.ts";
 import { edgeBatch, modelBatch, ModelTables } from "../model-tables.ts";
 
@@ -119,7 +119,7 @@ class ModelWriter {
   readonly #tables: ModelTables;
   readonly #control: { readonly measurer: ModelMeasurer; readonly tables: ModelTables } | null;
   readonly #rows = Object.fromEntries(TABLE_NAMES.map((name) => [name, 0])) as Record<TableName, number>;
-  readonly #edges = new GatheredRows(TABLES.edges);
+  readonly #edges = new RowBuffer(TABLES.edges);
   #open: ModelSink[] | null = null;
   #strongest: StrongEdge[] = [];
   #done = 0;

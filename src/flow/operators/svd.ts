@@ -1,4 +1,4 @@
-/** The third stage: `matrices.pipe(svd(workshop, "svr"))`. */
+/** The third stage: `matrices.pipe(svd(engine, "svr"))`. */
 
 import { concatMap, defer, finalize, from, mergeMap, type OperatorFunction } from "rxjs";
 import { messageOf } from "../../model/errors.ts";
@@ -12,7 +12,7 @@ import { decomposed } from "../decomposition.ts";
 import type { LayerJob, MatrixJob, SpectrumJob } from "../jobs.ts";
 import type { BareSpectrum, DigestedSpectrum } from "../spectra/spectrum-file.ts";
 import { spectrumKey } from "../spectra/spectrum-key.ts";
-import type { Workshop } from "../workshop.ts";
+import type { Engine } from "../engine.ts";
 
 /**
  * Matrix -> spectrum, in the order of the matrices, one more at a time than the kernel has threads. Read and decomposed within
@@ -20,7 +20,7 @@ import type { Workshop } from "../workshop.ts";
  * still going on when nobody listens any more is stopped.
  */
 export function svd(
-  { kernel, budget, store, signal: outer, rank: most = Infinity, cache, spectrumDone }: Workshop,
+  { kernel, budget, store, signal: outer, rank: most = Infinity, cache, spectrumDone }: Engine,
   unfolding: Unfolding,
 ): OperatorFunction<MatrixJob, SpectrumJob> {
   const computed = async (

@@ -25,7 +25,7 @@ export interface EdgeSettings extends EdgeTestSettings, OverlapSettings {}
  * `over: model` the overlaps of a model's connections are, before any of its edges is passed on.
  *
  * @example
- * spectra.pipe(overlap(workshop, settings), test(settings), weight(({ overlap }) => overlap))
+ * spectra.pipe(overlap(engine, settings), test(settings), weight(({ overlap }) => overlap))
  */
 export function test<T extends { readonly kind: "layer" | "skipped" }>(
   settings: EdgeTestSettings,

@@ -9,9 +9,9 @@ import type { NearKernels, OverlapMeasures } from "../../model/graph.ts";
 import type { Connection, LayerGraph } from "../../model/layer.ts";
 import type { ModelMeasures } from "../../model/measures.ts";
 import {
-  candidatesAgain,
   type KeptCandidates,
   keptLevel,
+  retestedCandidates,
   type TestSettings,
 } from "../../stages/candidates.ts";
 import type { OverlapGeometry } from "../../stages/overlap-geometry.ts";
@@ -185,7 +185,7 @@ export function recordedItems(
           measures,
           sharedLogP,
           near,
-          candidates: candidatesAgain(each.candidates, geometry, settingsFor(each, settings)),
+          candidates: retestedCandidates(each.candidates, geometry, settingsFor(each, settings)),
         });
       }),
     };

@@ -17,7 +17,7 @@ import { connectionWorkspace, layerNeed } from "../../stages/memory-needs.ts";
 import { expectedByChance } from "../../stats/multiple-testing.ts";
 import { calibrate, type Calibration } from "./calibration.ts";
 import { layerSettings } from "../layer-settings.ts";
-import { ModelMarks } from "../records/model-marks.ts";
+import { CompletedModels } from "../records/completed-models.ts";
 import { planModels, type PlannedModel } from "../collection/models.ts";
 import type { RunRecord } from "../records/records.ts";
 import { serverChoices } from "../../query/server-options.ts";
@@ -81,7 +81,7 @@ export async function forecast({ config, baseDir }: LoadedConfig, signal?: Abort
   if (config.graph === "neo4j") serverChoices(config.neo4j);
   const budget = memoryOf(config);
   const planned = await planModels(config, baseDir, signal);
-  const marks = new ModelMarks(resolve(config.out));
+  const marks = new CompletedModels(resolve(config.out));
   const { kernel } = await openKernel(config.kernel, {
     memory: budget,
     precision: config.precision,
@@ -121,7 +121,7 @@ export async function forecast({ config, baseDir }: LoadedConfig, signal?: Abort
 async function forecastModel(
   planned: PlannedModel,
   config: RunConfig,
-  marks: ModelMarks,
+  marks: CompletedModels,
   workspace: (rows: number, cols: number) => number,
   signal?: AbortSignal,
 ): Promise<ModelForecast> {
@@ -209,7 +209,7 @@ function edgesOf(
 async function earlier(
   { id, topology, series, step }: PlannedModel,
   config: RunConfig,
-  marks: ModelMarks,
+  marks: CompletedModels,
 ): Promise<ModelForecast["earlier"]> {
   const mark = await marks.find(id);
   if (mark === null) return "new";

@@ -1,7 +1,7 @@
 /** What a run says while it works: on stderr, for people or for programs. */
 
 import type { WriteStream } from "node:tty";
-import type { SpectraCount, SpectrumEvent } from "../../flow/workshop.ts";
+import type { SpectraCount, SpectrumEvent } from "../../flow/engine.ts";
 import { type RunStatus, statusText } from "./progress-line.ts";
 import type { LayerTime, WorkSummary } from "./work-summary.ts";
 import { plainTable, printable } from "../../report/text.ts";

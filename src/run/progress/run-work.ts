@@ -4,7 +4,7 @@ import { memoryUsage } from "node:process";
 import type { Subject } from "../../kernels/kernel.ts";
 import type { Progress, ProgressEvent } from "./progress.ts";
 import { rates, type RunStatus } from "./progress-line.ts";
-import type { KernelCall, KernelWatch } from "../watched-kernel.ts";
+import type { KernelCall, KernelObserver } from "../instrumented-kernel.ts";
 import type { LayerTime, WorkSummary } from "./work-summary.ts";
 
 /** How many of the slowest layers are named. */
@@ -26,7 +26,7 @@ interface OpenModel {
 }
 
 /** Watches a run. Events of several models may come mixed. */
-export class RunWork implements KernelWatch {
+export class RunWork implements KernelObserver {
   readonly #progress: Progress;
   readonly #budget: number;
   readonly #held: () => number;

@@ -1,7 +1,7 @@
 /** What a run says of itself when it is over. */
 
 import type { RunConfig } from "../../../config/schema.ts";
-import type { SpectraCount } from "../../flow/workshop.ts";
+import type { SpectraCount } from "../../flow/engine.ts";
 import type { KernelInfo } from "../../kernels/kernel.ts";
 import { recorded } from "../collection/models.ts";
 import { hostRecord, type RunRecord } from "./records.ts";

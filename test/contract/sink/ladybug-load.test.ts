@@ -7,9 +7,9 @@ import { kill, pid } from "node:process";
 import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { BatchSpool } from "../../../connectors/sinks/batch-spool.ts";
-import { makeStoreApart } from "../../../connectors/sinks/ladybug/ladybug-apart.ts";
+import { makeStoreInSubprocess } from "../../../connectors/sinks/ladybug/ladybug-subprocess.ts";
 import { GraphFiles, StagedModel } from "../../../connectors/sinks/ladybug/ladybug-files.ts";
-import type { LoadPlan } from "../../../connectors/sinks/ladybug/ladybug-held.ts";
+import type { LoadPlan } from "../../../connectors/sinks/ladybug/ladybug-contents.ts";
 import { type CompleteFiles, makeStore, placeStore } from "../../../connectors/sinks/ladybug/ladybug-load.ts";
 import { openLadybugReader } from "../../../connectors/readers/ladybug-reader.ts";
 import { loadLadybug, openStore } from "../../../connectors/sinks/ladybug/ladybug-store.ts";
@@ -225,14 +225,14 @@ describe("a load in a process of its own", () => {
     await placeStore(plan);
     const here = await graphOf("a", "b", "c");
     await rm(plan.path);
-    await makeStoreApart(plan, complete);
+    await makeStoreInSubprocess(plan, complete);
     await placeStore(plan);
     expect(await graphOf("a", "b", "c")).toEqual(here);
   });
 
   it("hears its last word though this process was busy when it came", async () => {
     await staged(fixture(5));
-    const made = makeStoreApart(plan, async (nodesStand) => {
+    const made = makeStoreInSubprocess(plan, async (nodesStand) => {
       // The other process is done long before this one listens again.
       setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2500), 20);
       return await complete(nodesStand);
@@ -249,32 +249,32 @@ describe("a load in a process of its own", () => {
     await staged({ ...broken, edges: broken.edges.map((row) => ({ ...row, target_neuron: 9999 })) });
     const here = await makeStore(loadLadybug(), plan, complete).catch((failure: unknown) => failure);
     expect(here).toBeInstanceOf(Error);
-    await expect(makeStoreApart(plan, complete)).rejects.toThrow((here as Error).message);
+    await expect(makeStoreInSubprocess(plan, complete)).rejects.toThrow((here as Error).message);
     expect(await graphOf("a", "b", "c")).toEqual(before);
   });
 
   it("passes on what fails here", async () => {
     await staged(fixture(5));
     const failing = () => Promise.reject(new Error("no rows"));
-    await expect(makeStoreApart(plan, failing)).rejects.toThrow("no rows");
+    await expect(makeStoreInSubprocess(plan, failing)).rejects.toThrow("no rows");
     expect(await readdir(plan.folder)).toEqual([]);
   });
 
   it("ends with its signal, and leaves no process", async () => {
     await staged(fixture(5));
     const stop = new AbortController();
-    const stopped = makeStoreApart(plan, () => {
+    const stopped = makeStoreInSubprocess(plan, () => {
       stop.abort(new Error("enough"));
       return complete(false);
     }, stop.signal);
     await expect(stopped).rejects.toThrow("enough");
     expect(await children()).toEqual([]);
-    await expect(makeStoreApart(plan, complete, stop.signal)).rejects.toThrow("enough");
+    await expect(makeStoreInSubprocess(plan, complete, stop.signal)).rejects.toThrow("enough");
   });
 
   it("says so when that process is killed", async () => {
     await staged(fixture(5));
-    const killed = makeStoreApart(plan, async () => {
+    const killed = makeStoreInSubprocess(plan, async () => {
       for (const child of await children()) kill(child, "SIGKILL");
       return await complete(false);
     });
@@ -289,7 +289,7 @@ async function children(): Promise<readonly number[]> {
     if (!/^\d+$/.test(name)) continue;
     const read = (file: string) => readFile(`/proc/${name}/${file}`, "latin1").catch(() => "");
     const parent = /^PPid:\s*(\d+)/m.exec(await read("status"))?.[1];
-    if (parent === String(pid) && (await read("cmdline")).includes("ladybug-apart-process")) {
+    if (parent === String(pid) && (await read("cmdline")).includes("ladybug-subprocess-main")) {
       found.push(Number(name));
     }
   }

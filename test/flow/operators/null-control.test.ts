@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openSynthetic } from "../../../connectors/sources/synthetic.ts";
 import { measureModel } from "../../../src/analysis/model-measures.ts";
 import { measureOverlap } from "../../../src/analysis/overlap-measures.ts";
-import { openWorkshop } from "../../../src/run/open-workshop.ts";
+import { openEngine } from "../../../src/run/open-engine.ts";
 import { spectralGraph } from "../../../src/flow/pipeline.ts";
 import type { Unfolding } from "../../../src/model/layer.ts";
 import type { Model } from "../../../src/model/ports.ts";
@@ -37,7 +37,7 @@ interface Options {
 async function flowed(model: Model, options: Options = {}) {
   const { nullControl = 0, memory = 2 ** 28, over = "connection", unfolding = "svr", rank } = options;
   const { kernel = "reference", edges = "significant" } = options;
-  const workshop = await openWorkshop({
+  const engine = await openEngine({
     ...{ memory, kernel, threads: 2, spill: join(folder, "spill") },
     ...rank === undefined ? {} : { rank },
   });
@@ -46,20 +46,20 @@ async function flowed(model: Model, options: Options = {}) {
   try {
     const result = await lastValueFrom(
       spectralGraph(model, {
-        ...{ unfolding, weight: () => 1, measureModel, dominant: 1, nullControl, workshop, sinks: [sink] },
+        ...{ unfolding, weight: () => 1, measureModel, dominant: 1, nullControl, engine, sinks: [sink] },
         test: {
           ...{ null: "rotation", logAlpha: Math.log(ALPHA), correction: "bh", over, edges },
           ...{ measure: measureOverlap, nearKernel: 0.3 },
         },
         header: { id: "model", uri: "here", format: "synthetic", key: "0123456789abcdef" },
         nearKernel: 0.3,
-      }).pipe(tap(() => void (left = workshop.budget.used))),
+      }).pipe(tap(() => void (left = engine.budget.used))),
     );
     // Every spectrum, random or not, has been used as often as was foreseen.
     expect(left).toBe(0);
-    return { result, control: result.control, kept: models[0]!, spilled: workshop.store.spilled };
+    return { result, control: result.control, kept: models[0]!, spilled: engine.store.spilled };
   } finally {
-    await workshop.dispose();
+    await engine.dispose();
   }
 }
 

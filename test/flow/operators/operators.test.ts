@@ -12,13 +12,13 @@ import { svd } from "../../../src/flow/operators/svd.ts";
 import { test } from "../../../src/flow/operators/test.ts";
 import { unfold } from "../../../src/flow/operators/unfold.ts";
 import { weight } from "../../../src/flow/operators/weight.ts";
-import type { Workshop } from "../../../src/flow/workshop.ts";
-import { openWorkshop } from "../../../src/run/open-workshop.ts";
+import type { Engine } from "../../../src/flow/engine.ts";
+import { openEngine } from "../../../src/run/open-engine.ts";
 import type { LayerGraph } from "../../../src/model/layer.ts";
 import type { Model } from "../../../src/model/ports.ts";
 import { openReferenceKernel } from "../../../src/kernels/reference.ts";
 import { matrix } from "../../../src/model/tensor.ts";
-import { seeOverlaps } from "../../../src/stages/overlap-parts.ts";
+import { scanOverlaps } from "../../../src/stages/overlap-parts.ts";
 import { connectionOf, layerOf } from "../../support/layer-fixture.ts";
 
 const model = openSynthetic({
@@ -46,13 +46,13 @@ const GRAPH: LayerGraph = {
 };
 
 /** Counts the uses that were given up. */
-function fakeWorkshop(): { workshop: Workshop; given: number[] } {
+function fakeWorkshop(): { engine: Engine; given: number[] } {
   const given: number[] = [];
   const store = {
     skipUse: (handle: { name: number }) => given.push(handle.name),
     announce: () => undefined,
   };
-  return { workshop: { store } as unknown as Workshop, given };
+  return { engine: { store } as unknown as Engine, given };
 }
 
 function spectrumJob(index: number, skipped?: string): SpectrumJob {
@@ -110,8 +110,8 @@ describe("layers and unfold", () => {
 });
 
 describe("overlap", () => {
-  const through = (source: Observable<SpectrumJob>, workshop: Workshop) =>
-    source.pipe(overlap(workshop, TEST), map(nameOf));
+  const through = (source: Observable<SpectrumJob>, engine: Engine) =>
+    source.pipe(overlap(engine, TEST), map(nameOf));
 
   const NAMES = {
     a: "layer0",
@@ -127,18 +127,18 @@ describe("overlap", () => {
     (layers, passed) => {
       marbles(({ cold, expectObservable }) => {
         const jobs = { a: spectrumJob(0), b: spectrumJob(1), c: spectrumJob(2) };
-        expectObservable(through(cold(layers, jobs), fakeWorkshop().workshop)).toBe(passed, NAMES);
+        expectObservable(through(cold(layers, jobs), fakeWorkshop().engine)).toBe(passed, NAMES);
       });
     },
   );
 
   it("skips the connections of a skipped layer, says why, and gives up the uses of the other ends", () => {
-    const { workshop, given } = fakeWorkshop();
+    const { engine, given } = fakeWorkshop();
     marbles(({ cold, expectObservable }) => {
       const jobs = { a: spectrumJob(0), b: spectrumJob(1, "NaN at 0"), c: spectrumJob(2) };
       expectObservable(
         cold("a-b---c----|", jobs).pipe(
-          overlap(workshop, TEST),
+          overlap(engine, TEST),
           map((item) => item.kind === "skipped" ? `${item.name}: ${item.reason}` : nameOf(item)),
         ),
       ).toBe("a-(bx)(cyz)|", {
@@ -156,7 +156,7 @@ describe("overlap", () => {
   it("remembers nothing from one subscription to the next", () => {
     marbles(({ cold, expectObservable }) => {
       const jobs = { a: spectrumJob(0), b: spectrumJob(1) };
-      const twice = cold("(ab|)", jobs).pipe(overlap(fakeWorkshop().workshop, TEST), map(nameOf));
+      const twice = cold("(ab|)", jobs).pipe(overlap(fakeWorkshop().engine, TEST), map(nameOf));
       const values = { a: "layer0", b: "layer1", x: "connection 0-1" };
       expectObservable(twice).toBe("(abx|)", values);
       expectObservable(twice).toBe("(abx|)", values);
@@ -165,7 +165,7 @@ describe("overlap", () => {
 
   it("passes an error on at once", () => {
     marbles(({ cold, expectObservable }) => {
-      expectObservable(through(cold("a-#", { a: spectrumJob(0) }), fakeWorkshop().workshop)).toBe(
+      expectObservable(through(cold("a-#", { a: spectrumJob(0) }), fakeWorkshop().engine)).toBe(
         "a-#",
         { a: "layer0" },
       );
@@ -202,7 +202,7 @@ function lazyConnection(source: number, target: number, worked: string[]): Conne
       worked.push(`${source}-${target}`);
       const near = { source: Uint8Array.of(0, 0, 1, 1), target: Uint8Array.of(0, 0, 1, 1) };
       const ends = { source: spectrum(source, SOURCE_VALUES), target: spectrum(target, TARGET_VALUES) };
-      return seeOverlaps(
+      return scanOverlaps(
         { connection, ...ends, near, test: TEST, measure: measureOverlap, products: null },
         openReferenceKernel(),
       );
@@ -298,7 +298,7 @@ describe("several models through one pipeline", () => {
   it.each(["connection", "model"] as const)(
     "give all their connections, tested over the %s",
     async (over) => {
-      const workshop = await openWorkshop({ kernel: "reference" });
+      const engine = await openEngine({ kernel: "reference" });
       const other = openSynthetic({
         seed: 4,
         layers: [{ name: "a", out: 6, in: 4 }, { name: "b", out: 5, in: 6 }, { name: "c", out: 4, in: 5 }],
@@ -308,15 +308,15 @@ describe("several models through one pipeline", () => {
         of(model, other, model).pipe(
           layers(),
           unfold("svr"),
-          svd(workshop, "svr"),
-          overlap(workshop, settings),
+          svd(engine, "svr"),
+          overlap(engine, settings),
           test(settings),
           filter((item) => item.kind === "connection"),
           concatMap((job) => job.edges()),
           toArray(),
         ),
       );
-      await workshop.dispose();
+      await engine.dispose();
       expect(edges.map(({ summary }) => summary.tests)).toEqual([20, 15, 20, 20, 20, 15]);
     },
   );

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type ModelMark, ModelMarks } from "../../../src/run/records/model-marks.ts";
+import { type CompletedModel, CompletedModels } from "../../../src/run/records/completed-models.ts";
 
 let out = "";
 beforeAll(async () => {
@@ -12,18 +12,18 @@ afterAll(() => rm(out, { recursive: true, force: true }));
 
 const mark = (id: string, ...warnings: string[]) => ({
   ...{ key: "key", runIds: ["run"], entry: { id }, report: { id, warnings } },
-} as unknown as Omit<ModelMark, "format">);
+} as unknown as Omit<CompletedModel, "format">);
 
 describe("reports in marks", () => {
   it("are those that were put last, whether they are held or read again", async () => {
     const large = "x".repeat(2 ** 21);
-    const marks = new ModelMarks(out);
+    const marks = new CompletedModels(out);
     await marks.put(mark("small", "before"));
     await marks.put(mark("small", "now"));
     await marks.put(mark("large", large));
     await marks.put(mark("grown", "small"));
     await marks.put(mark("grown", large));
-    for (const each of [marks, new ModelMarks(out)]) {
+    for (const each of [marks, new CompletedModels(out)]) {
       expect(await each.report("small")).toEqual({ id: "small", warnings: ["now"] });
       expect(await each.report("large")).toEqual({ id: "large", warnings: [large] });
       expect(await each.report("grown")).toEqual({ id: "grown", warnings: [large] });

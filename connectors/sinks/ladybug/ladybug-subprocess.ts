@@ -6,13 +6,13 @@
 import { type ChildProcess, fork } from "node:child_process";
 import type { EventEmitter } from "node:events";
 import { fileURLToPath } from "node:url";
-import type { LoadPlan } from "./ladybug-held.ts";
+import type { LoadPlan } from "./ladybug-contents.ts";
 import type { CompleteFiles, StagedFile } from "./ladybug-load.ts";
 import type { StagedTable } from "./ladybug-schema.ts";
 
 const CHILD = fileURLToPath(
   new URL(
-    import.meta.url.endsWith(".ts") ? "./ladybug-apart-process.ts" : "./ladybug-apart-process.js",
+    import.meta.url.endsWith(".ts") ? "./ladybug-subprocess-main.ts" : "./ladybug-subprocess-main.js",
     import.meta.url,
   ),
 );
@@ -34,7 +34,7 @@ export type Word =
  *
  * @throws {Error} what went wrong there, or how that process ended; the signal's reason once it is ended
  */
-export async function makeStoreApart(
+export async function makeStoreInSubprocess(
   plan: LoadPlan,
   complete: CompleteFiles,
   signal?: AbortSignal,

@@ -1,9 +1,9 @@
-/** The process in which a large load is done; see `ladybug-apart.ts`. */
+/** The process in which a large load is done; see `ladybug-subprocess.ts`. */
 
 import { once } from "node:events";
 import process from "node:process";
 import { messageOf } from "../../../src/model/errors.ts";
-import type { Order, Word } from "./ladybug-apart.ts";
+import type { Order, Word } from "./ladybug-subprocess.ts";
 import { makeStore, type StagedFiles } from "./ladybug-load.ts";
 import { loadLadybug } from "./ladybug-store.ts";
 

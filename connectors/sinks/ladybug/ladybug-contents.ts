@@ -20,12 +20,12 @@ export const LINKS: ReadonlySet<GraphTable> = new Set(
 const LOOKING = 2 ** 28;
 
 /** Opens a store to look at it, locked. */
-export function openToLook(lbug: Ladybug, path: string): Promise<Store> {
+export function openReadOnly(lbug: Ladybug, path: string): Promise<Store> {
   return openStore(lbug, path, "write", LOOKING);
 }
 
 /** What a store holds. */
-export interface Held {
+export interface StoreContents {
   /** The run that gave it each model, by the model's id. */
   readonly runs: ReadonlyMap<string, string>;
   /** Digest of the nodes of all models; null where it does not say. */
@@ -37,9 +37,9 @@ export interface Held {
  *
  * @throws {Error} when another process has it open for writing, it is no graph store or one of another schema
  */
-export async function probeStore(lbug: Ladybug, path: string): Promise<Held> {
+export async function probeStore(lbug: Ladybug, path: string): Promise<StoreContents> {
   if (!existsSync(path)) return { runs: new Map(), nodes: null };
-  const store = await openToLook(lbug, path);
+  const store = await openReadOnly(lbug, path);
   try {
     await checkSchema(store, path);
     const rows = await store.run("MATCH (m:Model) RETURN m.id AS id, m.run_id AS run");

@@ -6,7 +6,7 @@ import { type ColumnSchema, joinedBatches, type TableBatch } from "../model/tabl
 const ENOUGH = 16 * 1024;
 
 /** Gathers the rows of one table, in their order. */
-export class GatheredRows {
+export class RowBuffer {
   readonly #schema: readonly ColumnSchema[];
   #batches: TableBatch[] = [];
   #rows = 0;

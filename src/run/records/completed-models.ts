@@ -25,7 +25,7 @@ const LARGEST = 2 ** 28;
 const HELD = 2 ** 21;
 
 /** A model that is done. */
-export interface ModelMark {
+export interface CompletedModel {
   readonly format: number;
   /** See `keyOf`: the model's content, and whatever shapes its tables. */
   readonly key: string;
@@ -38,7 +38,7 @@ export interface ModelMark {
 }
 
 /** The marks in an output folder. */
-export class ModelMarks {
+export class CompletedModels {
   readonly #folder: string;
   /** Reports seen last, by model; the others are read again. */
   readonly #held = new Map<string, { readonly report: ModelReport; readonly size: number }>();
@@ -57,13 +57,13 @@ export class ModelMarks {
   }
 
   /** The mark of a model, whatever its key. */
-  async find(id: string): Promise<ModelMark | null> {
+  async find(id: string): Promise<CompletedModel | null> {
     try {
       const file = await open(this.#path(id), "r");
       try {
         if ((await file.stat()).size > LARGEST) return null;
         const text = await file.readFile("utf8");
-        const mark = JSON.parse(text) as ModelMark;
+        const mark = JSON.parse(text) as CompletedModel;
         if (mark.format !== FORMAT || mark.entry.id !== id) return null;
         this.#hold(mark, text.length);
         return mark;
@@ -80,12 +80,12 @@ export class ModelMarks {
   }
 
   /** Writes a mark, whole or not at all. @returns it as `find` will */
-  async put(mark: Omit<ModelMark, "format">): Promise<ModelMark> {
-    const text = JSON.stringify({ format: FORMAT, ...mark } satisfies ModelMark);
+  async put(mark: Omit<CompletedModel, "format">): Promise<CompletedModel> {
+    const text = JSON.stringify({ format: FORMAT, ...mark } satisfies CompletedModel);
     const path = this.#path(mark.entry.id);
     await mkdir(this.#folder, { recursive: true });
     await writeWhole([path, text]);
-    const put = JSON.parse(text) as ModelMark;
+    const put = JSON.parse(text) as CompletedModel;
     this.#hold(put, text.length);
     return put;
   }
@@ -101,7 +101,7 @@ export class ModelMarks {
     throw new Error(`${this.#path(id)}: found no such mark any more, required the one that this run left`);
   }
 
-  #hold({ entry: { id }, report }: ModelMark, size: number): void {
+  #hold({ entry: { id }, report }: CompletedModel, size: number): void {
     this.#room += this.#held.get(id)?.size ?? 0;
     this.#held.delete(id);
     if (size > this.#room) return;

@@ -6,13 +6,13 @@ import { join } from "node:path";
 import { ByteBudget } from "../flow/budget.ts";
 import { type CacheOptions, SpectrumCache } from "../flow/spectra/spectrum-cache.ts";
 import { SpectrumStore } from "../flow/spectra/spectrum-store.ts";
-import type { SpectrumEvent, Workshop } from "../flow/workshop.ts";
+import type { Engine, SpectrumEvent } from "../flow/engine.ts";
 import type { Precision } from "../kernels/in-thread.ts";
-import { type KernelWatch, watchedKernel } from "./watched-kernel.ts";
+import { instrumentedKernel, type KernelObserver } from "./instrumented-kernel.ts";
 import { type KernelName, openKernel } from "../kernels/select.ts";
 
-/** How a workshop is furnished. */
-export interface WorkshopOptions {
+/** How an engine is opened. */
+export interface EngineOptions {
   /** Default `auto`. */
   readonly kernel?: KernelName;
   /** Default `f64`; `f32` with the native kernel only. */
@@ -29,12 +29,12 @@ export interface WorkshopOptions {
   readonly cache?: CacheOptions;
   readonly spectrumDone?: (spectrum: SpectrumEvent) => void;
   /** Told of every call of the kernel. */
-  readonly watch?: KernelWatch;
+  readonly watch?: KernelObserver;
   readonly signal?: AbortSignal;
 }
 
-/** A workshop that must be disposed of. */
-export interface OpenWorkshop extends Workshop {
+/** An engine that must be disposed of. */
+export interface OpenEngine extends Engine {
   /** Why `auto` took no faster kernel; null where it did, or was not asked. */
   readonly because: string | null;
   /** Frees the kernel and every spectrum, and removes the spill folder. */
@@ -50,7 +50,7 @@ const MEMORY = 2 * 2 ** 30;
  * @throws {RangeError} when `memory` is not above 0, or the kernel does not compute in that precision
  * @throws {Error} when the kernel asked for cannot be had on this machine
  */
-export async function openWorkshop(options: WorkshopOptions = {}): Promise<OpenWorkshop> {
+export async function openEngine(options: EngineOptions = {}): Promise<OpenEngine> {
   const { kernel: name = "auto", precision, threads, rank, memory = MEMORY } = options;
   const { spill, cache, spectrumDone, watch, signal } = options;
   const budget = new ByteBudget(memory);
@@ -59,7 +59,7 @@ export async function openWorkshop(options: WorkshopOptions = {}): Promise<OpenW
     ...precision === undefined ? {} : { precision },
     ...threads === undefined ? {} : { threads },
   });
-  const kernel = watch === undefined ? opened : watchedKernel(opened, watch);
+  const kernel = watch === undefined ? opened : instrumentedKernel(opened, watch);
   const store = new SpectrumStore(
     budget,
     spill ?? join(tmpdir(), `svrflow-${randomBytes(8).toString("hex")}`),

@@ -13,14 +13,14 @@ export interface KernelCall {
 }
 
 /** Told of calls; must not throw. */
-export interface KernelWatch {
+export interface KernelObserver {
   /** A decomposition has its turn. */
   begun(subject: Subject): void;
   ended(call: KernelCall): void;
 }
 
 /** The same kernel, watched. */
-export function watchedKernel(kernel: Kernel, watch: KernelWatch): Kernel {
+export function instrumentedKernel(kernel: Kernel, watch: KernelObserver): Kernel {
   const timed = async <T>(
     flops: number,
     options: CallOptions | undefined,

@@ -7,7 +7,7 @@ import { isRemote } from "../places/place.ts";
 const KNOWS_RANGES: readonly string[] = ["safetensors"];
 
 /** The same format; its models, where they are fetched, digest no more than a run needs. */
-export function fetched(place: string, format: SourceFormat): SourceFormat {
+export function remoteFormat(place: string, format: SourceFormat): SourceFormat {
   if (!isRemote(place) || KNOWS_RANGES.includes(format.name)) return format;
   return { ...format, open: async (path, id, signal) => reading(await format.open(path, id, signal)) };
 }

@@ -12,7 +12,7 @@ const EVERY = 250;
 const OURS = /^(?:'?svr\b|node src\/cli\.ts\b)[^&]*$/;
 
 /** Calls `stop` once when npm's shell has ended before this process; never where there was none. */
-export function whenShellEnds(stop: () => void): void {
+export function onShellExit(stop: () => void): void {
   if (!OURS.test(env["npm_lifecycle_script"] ?? "")) return;
   const shell = process.ppid;
   const timer = setInterval(() => {

@@ -21,7 +21,7 @@ export interface SpectraCount {
 }
 
 /** What the computing stages share. */
-export interface Workshop {
+export interface Engine {
   readonly kernel: Kernel;
   readonly budget: ByteBudget;
   readonly store: SpectrumStore;

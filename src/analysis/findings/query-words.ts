@@ -4,14 +4,14 @@ import type { TableName } from "../../model/tables.ts";
 import type { Finding, Query } from "./finding.ts";
 
 /** How a model is called in what a run leaves. */
-export interface Asking {
+export interface QueriedModel {
   readonly model: string;
   /** The model's id as in the names of folders and in the ids of nodes: ASCII, without quotes, backslashes, slashes or white space. */
   readonly partition: string;
 }
 
 /** What a run leaves that can be asked. */
-export interface Answering {
+export interface QueryTargets {
   /** What stands before every label of its graph; null where it makes no graph. */
   readonly labelPrefix: string | null;
   /** Whether it writes Parquet tables. */
@@ -45,7 +45,7 @@ const NEURON = "SpectralNeuron";
 
 /** The texts that answer one thing, in both languages; `answerable` tells those that a run can answer. */
 export function queries(
-  { model, partition }: Asking,
+  { model, partition }: QueriedModel,
   texts: { readonly cypher: (words: CypherWords) => string; readonly sql: (words: SqlWords) => string },
 ): Query[] {
   const cypher = texts.cypher({
@@ -60,7 +60,7 @@ export function queries(
 }
 
 /** A finding with only the queries that a run can answer, under its labels. */
-export function answerable(finding: Finding, answering: Answering): Finding {
+export function answerable(finding: Finding, answering: QueryTargets): Finding {
   const choose = (all: readonly Query[]) => all.flatMap((query) => answerableQuery(query, answering));
   const { table } = finding;
   return {
@@ -70,7 +70,7 @@ export function answerable(finding: Finding, answering: Answering): Finding {
   };
 }
 
-function answerableQuery(query: Query, { labelPrefix, tables }: Answering): Query[] {
+function answerableQuery(query: Query, { labelPrefix, tables }: QueryTargets): Query[] {
   if (query.language === "sql") return tables ? [query] : [];
   if (labelPrefix === null) return [];
   // No id and no literal in our texts holds a colon before a letter: these are labels.

@@ -80,18 +80,18 @@ export function wholeSupports(
 }
 
 /** A carried vector: the number at the slot of a place and a position is `values[first + starts[slot] + position]`. */
-export interface CarriedVector {
+export interface MappedVector {
   readonly values: Float64Array;
   readonly first: number;
   readonly starts: Int32Array;
 }
 
 /** A neuron's vector as it arrives. Where no two channels arrive at one place nothing is copied. */
-export function carriedVector(
+export function mappedVector(
   carried: Spectrum,
   neuron: number,
   { channels, slots, starts, places }: Support,
-): CarriedVector {
+): MappedVector {
   const { layer: { positions: z }, unfolding } = carried;
   const { data, cols } = unfolding === "svr" ? carried.right : carried.left;
   const first = neuron * cols;
