@@ -26,5 +26,9 @@ export default tseslint.config({
     "@typescript-eslint/switch-exhaustiveness-check": ["error", { considerDefaultExhaustiveForUnions: true }],
     "@typescript-eslint/consistent-type-imports": "error",
     "@typescript-eslint/no-unnecessary-type-assertion": "error",
+    "no-restricted-syntax": ["error", {
+      selector: "ObjectExpression > SpreadElement > ObjectExpression",
+      message: "name the properties one by one: an object spread at once only saves a line",
+    }],
   },
 });

@@ -76,8 +76,14 @@ export function parseManifest(text: string, name: string): Manifest {
     const files = model["files"];
     if (!Array.isArray(files)) return refuse(`${where}, files`, files, "a list");
     return {
-      ...{ id, partition, uri: text("uri"), format: text("format"), key: text("key") },
-      ...{ run_id: text("run_id"), version: text("version"), schema_version: schema },
+      id,
+      partition,
+      uri: text("uri"),
+      format: text("format"),
+      key: text("key"),
+      run_id: text("run_id"),
+      version: text("version"),
+      schema_version: schema,
       files: files.map((file: unknown, index) =>
         fileOf(file, partition) ?? refuse(`${where}, file ${index}`, file, `a Parquet file of ${partition}`)
       ),
@@ -130,8 +136,15 @@ export async function recordModel(
   files: readonly WrittenFile[],
 ): Promise<void> {
   const entry: LakeModel = {
-    ...{ id, uri, format, run_id: run.runId, version: run.version, key },
-    ...{ schema_version: SCHEMA_VERSION, partition: `model=${encodeModelId(id)}`, files },
+    id,
+    uri,
+    format,
+    run_id: run.runId,
+    version: run.version,
+    key,
+    schema_version: SCHEMA_VERSION,
+    partition: `model=${encodeModelId(id)}`,
+    files,
   };
   await place.replaceText(MANIFEST, (before) => {
     const others = (before === null ? [] : manifestOf(before, place).models).filter((model) =>

@@ -30,7 +30,13 @@ class Measurer implements OverlapMeasurer {
     const { sources } = shape;
     this.#shape = shape;
     this.#seen = {
-      ...{ rows: 0, max: 0, total: 0, entropy: 0, energy: 0, expected: 0, expectedWithin: 0 },
+      rows: 0,
+      max: 0,
+      total: 0,
+      entropy: 0,
+      energy: 0,
+      expected: 0,
+      expectedWithin: 0,
       column: new Float64Array(sources),
       peak: new Float64Array(sources).fill(-Infinity),
       score: new Float64Array(sources).fill(-Infinity),
@@ -91,7 +97,11 @@ class Measurer implements OverlapMeasurer {
     const highest = peak.reduce((most, value) => Math.max(most, value), 0);
     const [internalTarget, internalSource] = internalDimensions(columns);
     return {
-      ...{ max, entropy, total, internalTarget, internalSource },
+      max,
+      entropy,
+      total,
+      internalTarget,
+      internalSource,
       sourceIntensity: peak.map((value) => highest > 0 ? value / highest : 0),
       nearKernel: nearKernelEnergy(this.#shape, energy, expectedWithin, chance),
       sparsification: total > 0 ? energy / total : null,

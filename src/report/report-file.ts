@@ -57,8 +57,15 @@ const rows = z.looseObject(
 );
 
 const edge = z.looseObject({
-  ...{ sourceLayer: count, sourceNeuron: count, targetLayer: count, targetNeuron: count, part: count },
-  ...{ overlap: number, logP: number, source: text, target: text },
+  sourceLayer: count,
+  sourceNeuron: count,
+  targetLayer: count,
+  targetNeuron: count,
+  part: count,
+  overlap: number,
+  logP: number,
+  source: text,
+  target: text,
 });
 
 const measures = z.looseObject({
@@ -95,8 +102,13 @@ const model = z.looseObject({
     z.looseObject({ subject: z.enum(["tensor", "layer", "connection"]), name: text, reason: text }),
   ),
   strongest_edges: z.array(z.looseObject({
-    ...{ source_layer: text, source_neuron: count, target_layer: text, target_neuron: count },
-    ...{ overlap: number, log_p: number, sigma: number },
+    source_layer: text,
+    source_neuron: count,
+    target_layer: text,
+    target_neuron: count,
+    overlap: number,
+    log_p: number,
+    sigma: number,
   })),
 });
 
@@ -104,8 +116,13 @@ const reportSchema = z.looseObject({
   schema_version: z.literal(SCHEMA_VERSION),
   run_id: text,
   test: z.looseObject({
-    ...{ null: text, alpha: number.positive().max(1), sigma: number, correction: text },
-    ...{ correction_over: text, unfolding: text, near_kernel: number },
+    null: text,
+    alpha: number.positive().max(1),
+    sigma: number,
+    correction: text,
+    correction_over: text,
+    unfolding: text,
+    near_kernel: number,
   }),
   meaning: text,
   ranking: text,

@@ -65,7 +65,10 @@ export async function openEngine(options: EngineOptions = {}): Promise<OpenEngin
     spill ?? join(tmpdir(), `svrflow-${randomBytes(8).toString("hex")}`),
   );
   return {
-    ...{ kernel, budget, store, because },
+    kernel,
+    budget,
+    store,
+    because,
     ...rank === undefined ? {} : { rank },
     ...cache === undefined ? {} : { cache: await SpectrumCache.open(cache) },
     ...spectrumDone === undefined ? {} : { spectrumDone },

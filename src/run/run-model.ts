@@ -100,7 +100,9 @@ async function opened(planned: PlannedModel, mark: CompletedModel | null, run: M
     const inputs = await model.inputs(signal, tensorsRead(graph), digests);
     const known: KnownModel = {
       header: headerOf(model, planned, inputs, config),
-      ...{ inputs, topology, mark },
+      inputs,
+      topology,
+      mark,
       remembered: { digests: digests.record() },
       news: digests.changed,
     };
@@ -191,7 +193,10 @@ async function compute(
   const engine = await run.engine();
   const key = overlapKeyOf(inputs, topology, config);
   const result = await firstValueFrom(spectralGraph(model, {
-    ...{ ...settings, graph, test: testOf(run), engine },
+    ...settings,
+    graph,
+    test: testOf(run),
+    engine,
     ...overlaps === null
       ? {}
       : { record: async (record) => record === null ? undefined : await overlaps.put(key, record) },

@@ -106,7 +106,16 @@ export async function runPipeline(
       : await OverlapCache.open({ ...cache.overlaps, alone: cache.alone });
     await sinks.open(config);
     const outcome = await runModels(planned, modelsAtATime(config), {
-      ...{ runId, out, config, weight, sinks: sinks.all, marks, overlaps, spectrumDone, progress, signal },
+      runId,
+      out,
+      config,
+      weight,
+      sinks: sinks.all,
+      marks,
+      overlaps,
+      spectrumDone,
+      progress,
+      signal,
       engine: () => engine.open(),
       hopeless: () => engine.failure,
     }).finally(() => engine.dispose());

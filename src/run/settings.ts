@@ -175,7 +175,10 @@ function contentOf(
   return {
     // Nothing of it is in the tables, but it is in the report that is kept with them.
     nullControl: nullControlSeed(config),
-    ...{ topology, version: VERSION, schema: SCHEMA_VERSION, inputs: inputs.map(({ sha256 }) => sha256) },
+    topology,
+    version: VERSION,
+    schema: SCHEMA_VERSION,
+    inputs: inputs.map(({ sha256 }) => sha256),
   };
 }
 

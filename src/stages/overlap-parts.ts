@@ -68,7 +68,10 @@ export async function scanOverlaps(
   const vectors = products?.vectors ?? [];
   const { null: name, logAlpha, correction, edges, keep } = test;
   const asked = {
-    ...{ connection, source, geometry, vectors },
+    connection,
+    source,
+    geometry,
+    vectors,
     sides: {
       ...near,
       sourceNull: source.nullNeurons,
@@ -89,7 +92,8 @@ export async function scanOverlaps(
   const candidates: PartScan["candidates"][] = [];
   const measurer = measure({
     ...geometry,
-    ...{ connection, unfolding: source.unfolding },
+    connection,
+    unfolding: source.unfolding,
     sourceNearKernel: near.source,
     targetNearKernel: near.target,
   });

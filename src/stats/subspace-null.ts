@@ -33,7 +33,10 @@ export function subspaceNull(P: number, Q: number, d: number): SubspaceNull | nu
   if (free === 2) {
     const [apart, beyond] = [Math.abs(P - Q), Math.abs(d - P - Q)];
     return {
-      ...{ mean, variance, least: low, most: low + width },
+      mean,
+      variance,
+      least: low,
+      most: low + width,
       logSurvival: (energy) => twoAngles(beyond, apart, 2 - 2 * share(energy)),
       logCdf: (energy) => twoAngles(apart, beyond, 2 * share(energy)),
     };
@@ -51,7 +54,10 @@ export function betaOnRange({ mean, variance, least, most }: EnergyMoments): Sub
   const share = (energy: number) =>
     Math.min(1 - LEAST_SHARE, Math.max(LEAST_SHARE, (energy - least) / width));
   return {
-    ...{ mean, variance, least, most },
+    mean,
+    variance,
+    least,
+    most,
     // A certain event has 0, and not -0.
     logSurvival: (energy) => 0 + logBetaSurvival(alpha, beta, share(energy)),
     logCdf: (energy) => 0 + logBetaCdf(alpha, beta, share(energy)),

@@ -159,10 +159,15 @@ export function recordedItems(
   const { graph } = record;
   const spectra = new Map(record.layers.map(({ layer, spectrum }) => [layer, spectrum]));
   const layers = record.layers.map(({ layer, spectrum }): LayerResult => ({
-    ...{ kind: "layer", graph, layer: graph.layers[layer]!, spectrum },
+    kind: "layer",
+    graph,
+    layer: graph.layers[layer]!,
+    spectrum,
   }));
   const skipped = record.skipped.map(({ connection, ...why }): SkippedConnection => ({
-    ...{ kind: "skipped", connection: graph.connections[connection]!, ...why },
+    kind: "skipped",
+    connection: graph.connections[connection]!,
+    ...why,
   }));
   const valuesAt = (layer: number) => {
     const spectrum = spectra.get(layer);
