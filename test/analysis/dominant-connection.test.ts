@@ -105,7 +105,10 @@ describe("the dominant connection", () => {
     for (const edges of [2, 3, 5, 9]) {
       const links = Array.from({ length: edges }, (_, at): Link => ({
         connection: connectionOf(at, at + 1, []),
-        ...{ source: 0, target: 0, overlap: 0.5, logP: -3 * next() },
+        source: 0,
+        target: 0,
+        overlap: 0.5,
+        logP: -3 * next(),
       }));
       const [found] = dominantConnections(
         links.map((link) => ({ connection: link.connection, links: columnsOf([link]) })),
@@ -127,7 +130,10 @@ describe("the dominant connection", () => {
       connection: connectionOf(at, at + 1, []),
       links: columnsOf([{
         connection: connectionOf(at, at + 1, []),
-        ...{ source: 0, target: 0, overlap: 0.5, logP: at === 50 ? -2 : -30 },
+        source: 0,
+        target: 0,
+        overlap: 0.5,
+        logP: at === 50 ? -2 : -30,
       }]),
     }));
     const found = dominantConnections(links, 0, 3);
@@ -145,7 +151,10 @@ describe("the number of chains", () => {
   it("is that of all products along all ways; ln of it where it leaves the range of numbers", () => {
     const chain = (layers: number, neurons: number) =>
       Array.from({ length: layers - 1 }, (_, at) => ({
-        ...{ source: at, target: at + 1, sources: neurons, targets: neurons },
+        source: at,
+        target: at + 1,
+        sources: neurons,
+        targets: neurons,
       }));
     // Of L layers with r neurons: sum over k of (L - k) r^(k+1).
     expect(logChainCount(chain(4, 3))).toBeCloseTo(Math.log(2 * 27 + 81), 12);
@@ -165,7 +174,10 @@ describe("the store of links", () => {
     const next = uniform(seed);
     return columnsOf(Array.from({ length: count }, (_, at): Link => ({
       connection: connectionOf(0, 1, []),
-      ...{ source: at, target: at, overlap: 0.5, logP: -100 * next() },
+      source: at,
+      target: at,
+      overlap: 0.5,
+      logP: -100 * next(),
     })));
   };
 

@@ -15,8 +15,13 @@ const connections = (count: number, row: (source: number) => Row = () => ({})) =
 
 /** A block between near-kernels of which all is more than chance, and both signs of sparsification are there. */
 const SPARSIFIED = {
-  ...{ near_kernel_tests: 1600, near_kernel_nominal: 30, near_kernel_significant: 20 },
-  ...{ near_kernel_energy: 20, near_kernel_expected: 25, near_kernel_log_p: 0, near_kernel_log_p_low: -50 },
+  near_kernel_tests: 1600,
+  near_kernel_nominal: 30,
+  near_kernel_significant: 20,
+  near_kernel_energy: 20,
+  near_kernel_expected: 25,
+  near_kernel_log_p: 0,
+  near_kernel_log_p_low: -50,
 };
 
 describe("a finding over guessed connections", () => {

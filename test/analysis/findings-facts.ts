@@ -15,9 +15,18 @@ export const NO_MEASURES: ModelMeasures = { chains: [], pathMetric: { unknown: "
 /** A layer of 64 neurons. */
 export function layerRow(index: number, row: Row = {}): Row {
   return {
-    ...{ layer_index: index, name: `layer${index}`, kind: "conv", rank: 64, near_kernels: 0 },
-    ...{ out_channels: 64, in_channels: 64, groups: 1, null_neurons: 0 },
-    ...{ spectral_norm: 2, stable_rank: 10, batch_norm: "none" },
+    layer_index: index,
+    name: `layer${index}`,
+    kind: "conv",
+    rank: 64,
+    near_kernels: 0,
+    out_channels: 64,
+    in_channels: 64,
+    groups: 1,
+    null_neurons: 0,
+    spectral_norm: 2,
+    stable_rank: 10,
+    batch_norm: "none",
     ...row,
   };
 }
@@ -25,18 +34,26 @@ export function layerRow(index: number, row: Row = {}): Row {
 /** A connection of 4096 tests that holds 4 nominal edges, as chance at alpha 0.001 gives. */
 export function connectionRow(source: number, target: number, row: Row = {}): Row {
   return {
-    ...{ source_layer: source, target_layer: target, part: 0, via: "direct", evidence: "declared" },
-    ...{
-      tested_channels: 64,
-      positions: 9,
-      tests: 4096,
-      nominal: 4,
-      significant: 0,
-      expected_by_chance: 0.001,
-    },
-    ...{ total_overlap: 64, near_kernel_tests: 0, near_kernel_nominal: 0, near_kernel_significant: 0 },
-    ...{ near_kernel_significant_expected: 0, near_kernel_energy: null, near_kernel_expected: null },
-    ...{ near_kernel_log_p: null, near_kernel_log_p_low: null },
+    source_layer: source,
+    target_layer: target,
+    part: 0,
+    via: "direct",
+    evidence: "declared",
+    tested_channels: 64,
+    positions: 9,
+    tests: 4096,
+    nominal: 4,
+    significant: 0,
+    expected_by_chance: 0.001,
+    total_overlap: 64,
+    near_kernel_tests: 0,
+    near_kernel_nominal: 0,
+    near_kernel_significant: 0,
+    near_kernel_significant_expected: 0,
+    near_kernel_energy: null,
+    near_kernel_expected: null,
+    near_kernel_log_p: null,
+    near_kernel_log_p_low: null,
     ...row,
   };
 }
@@ -45,8 +62,13 @@ export function connectionRow(source: number, target: number, row: Row = {}): Ro
 export function chainOf(first: number, edges: number, logP: number): Chain {
   return {
     edges: Array.from({ length: edges }, (_, at) => ({
-      ...{ sourceLayer: first + at, sourceNeuron: 0, targetLayer: first + at + 1, targetNeuron: 0, part: 0 },
-      ...{ overlap: 0.3 + at / 10, logP: -20 - at },
+      sourceLayer: first + at,
+      sourceNeuron: 0,
+      targetLayer: first + at + 1,
+      targetNeuron: 0,
+      part: 0,
+      overlap: 0.3 + at / 10,
+      logP: -20 - at,
     })),
     logFisher: logP - 3,
     logChains: 3,
@@ -56,8 +78,13 @@ export function chainOf(first: number, edges: number, logP: number): Chain {
 
 /** How the facts were tested, unless a test says otherwise. */
 export const TEST: TestReport = {
-  ...{ null: "rotation", alpha: 0.001, sigma: 3.09, correction: "bh", correction_over: "connection" },
-  ...{ unfolding: "svr", near_kernel: 0.1 },
+  null: "rotation",
+  alpha: 0.001,
+  sigma: 3.09,
+  correction: "bh",
+  correction_over: "connection",
+  unfolding: "svr",
+  near_kernel: 0.1,
 };
 
 /** A chain of layers, each feeding the next. */

@@ -235,7 +235,14 @@ describe("caveats", () => {
 describe("findings", () => {
   it("are ranked: p at most alpha, descriptions, the rest", () => {
     const made = (kind: Finding["kind"], surprise: number | null): Finding => ({
-      ...{ kind, surprise, title: "", numbers: [], queries: [], table: null, null_control: "", caveats: [] },
+      kind,
+      surprise,
+      title: "",
+      numbers: [],
+      queries: [],
+      table: null,
+      null_control: "",
+      caveats: [],
     });
     const order = ranked([
       made("excess-edges", -1),

@@ -92,7 +92,9 @@ describe("measures of an overlap matrix", () => {
           const targets = heights.reduce((sum, rows) => sum + rows, 0);
           const near = (length: number) => Uint8Array.from({ length }, () => normal() > 0 ? 1 : 0);
           const shape = shapeOf(targets, sources, {
-            ...{ unfolding: "cosvr", sourceNearKernel: near(sources), targetNearKernel: near(targets) },
+            unfolding: "cosvr",
+            sourceNearKernel: near(sources),
+            targetNearKernel: near(targets),
           });
           const A = Float64Array.from({ length: targets * sources }, () => Math.min(1, normal() ** 2 / 8));
           const rho = A.map((a) => Math.min(1, 2 * a));

@@ -18,7 +18,9 @@ function thread(depth: number, gain: number, overlap: number): Flow {
   return {
     graph: {
       layers: Array.from({ length: depth }, (_, index) => layerOf(index, 1, 1)),
-      ...{ connections, skipped: [], warnings: [] },
+      connections,
+      skipped: [],
+      warnings: [],
     },
     values: Array.from({ length: depth }, () => Float64Array.of(gain)),
     connections: connections.map((connection) => ({ connection, overlap: Float64Array.of(overlap) })),
@@ -84,7 +86,9 @@ describe("the path metric", () => {
       return {
         graph: {
           layers: [0, 1, 2, 3].map((index) => layerOf(index, 1, 1)),
-          ...{ connections, skipped: [], warnings: [] },
+          connections,
+          skipped: [],
+          warnings: [],
         },
         values: [1, 1e-200, 1e200, 1].map((s) => Float64Array.of(s)),
         connections: connections.map((connection, at) => ({

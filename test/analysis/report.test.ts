@@ -15,8 +15,16 @@ const TEST: TestReport = {
 };
 
 const layer = (index: number, name: string) => ({
-  ...{ layer_index: index, name, kind: "linear", out_channels: 8, in_channels: 4, positions: 1 },
-  ...{ rank: 4, spectral_norm: 12.3456789, stable_rank: null, batch_norm: "none" },
+  layer_index: index,
+  name,
+  kind: "linear",
+  out_channels: 8,
+  in_channels: 4,
+  positions: 1,
+  rank: 4,
+  spectral_norm: 12.3456789,
+  stable_rank: null,
+  batch_norm: "none",
 });
 
 const findings: ModelFindings = {
@@ -32,15 +40,19 @@ const findings: ModelFindings = {
     near_kernels: 0,
   }],
   connections: [{
-    ...{ source_layer: 0, target_layer: 1, via: "direct", evidence: "guessed", tests: 10_000 },
-    ...{
-      shared_log_p: Math.log(2e-4),
-      nominal: 27,
-      significant: 5,
-      expected_by_chance: 0.0000321,
-      max_overlap: 0.5,
-    },
-    ...{ total_overlap: 3, sparsification: 0.25, sparsification_expected: 0.375 },
+    source_layer: 0,
+    target_layer: 1,
+    via: "direct",
+    evidence: "guessed",
+    tests: 10_000,
+    shared_log_p: Math.log(2e-4),
+    nominal: 27,
+    significant: 5,
+    expected_by_chance: 0.0000321,
+    max_overlap: 0.5,
+    total_overlap: 3,
+    sparsification: 0.25,
+    sparsification_expected: 0.375,
   }],
   measures: { chains: [], pathMetric: { unknown: "not asked for" } },
   control: null,
@@ -51,8 +63,13 @@ const findings: ModelFindings = {
     reason: "a bias",
   })),
   strongest: [{
-    ...{ sourceLayer: 0, sourceNeuron: 7, targetLayer: 1, targetNeuron: 2 },
-    ...{ overlap: 0.98765432, logP: -23.02585092994046, sigma: 6.36 },
+    sourceLayer: 0,
+    sourceNeuron: 7,
+    targetLayer: 1,
+    targetNeuron: 2,
+    overlap: 0.98765432,
+    logP: -23.02585092994046,
+    sigma: 6.36,
   }],
 };
 

@@ -134,7 +134,9 @@ async function measure(way: Way): Promise<Measured> {
 /** Writes the model into a sink; what remains to be done is answered. */
 async function stage(way: Exclude<Way, "bare">, out: string): Promise<() => Promise<void>> {
   const sink = await (await SINKS[way === "import" ? "parquet" : way]())({
-    ...{ runId: "bench", version: "0.0.0", out },
+    runId: "bench",
+    version: "0.0.0",
+    out,
   });
   // Of another size, another model: what has warmed the server is not replaced.
   const model = await sink.begin({

@@ -32,8 +32,13 @@ export function reported(
   unfolding: Unfolding = "svr",
 ): ModelReport {
   const test = {
-    ...{ null: "rotation", alpha: ALPHA, sigma: 3, correction: "bh", correction_over: "connection" },
-    ...{ unfolding, near_kernel: 0.1 },
+    null: "rotation",
+    alpha: ALPHA,
+    sigma: 3,
+    correction: "bh",
+    correction_over: "connection",
+    unfolding,
+    near_kernel: 0.1,
   };
   const found = control && result.control !== null ? { ...result, ...result.control, control: null } : result;
   return modelReport({ id, uri, format }, found, test, "model");

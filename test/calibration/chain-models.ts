@@ -55,7 +55,8 @@ export async function chainsOf(
 ): Promise<readonly Chain[]> {
   const { measures } = await lastValueFrom(spectralGraph(openSynthetic(spec, "generated"), {
     ...pipelineSettings(engine, logAlpha),
-    ...{ unfolding, dominant },
+    unfolding,
+    dominant,
   }));
   return measures.chains;
 }

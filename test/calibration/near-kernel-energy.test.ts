@@ -43,22 +43,31 @@ function dense(unfolding: Unfolding, n: number, z: number): NullKind {
 
 const DEPTHWISE = { out: 16, in: 16, positions: 9, groups: 16 };
 const grouped = (name: string, source: NullKind["source"], target: NullKind["target"]): NullKind => ({
-  ...{ name, unfolding: "svr", source, target },
+  name,
+  unfolding: "svr",
+  source,
+  target,
   channels: whole(16),
 });
 const GROUPED_SOURCE = (z: number) =>
   grouped(`grouped source, 2 x 8, z=${z}`, { out: 16, in: 16, groups: 2 }, {
-    ...{ out: 12, in: 16, positions: z },
+    out: 12,
+    in: 16,
+    positions: z,
   });
 const GROUPED_TARGET = (z: number) =>
   grouped(`grouped target, 4 x 4, z=${z}`, { out: 16, in: 16 }, {
-    ...{ out: 16, in: 16, positions: z, groups: 4 },
+    out: 16,
+    in: 16,
+    positions: z,
+    groups: 4,
   });
 const DEPTHWISE_SOURCE = (z: number) =>
   grouped(`depthwise source, z=${z}`, DEPTHWISE, { out: 8, in: 16, positions: z });
 const DEPTHWISE_TARGET = grouped("depthwise target, z=9", { out: 16, in: 16 }, DEPTHWISE);
 const PADDED: NullKind = {
-  ...{ name: "padded, 12 into 16, z=9", unfolding: "svr" },
+  name: "padded, 12 into 16, z=9",
+  unfolding: "svr",
   source: { out: 12, in: 12 },
   target: { out: 16, in: 16, positions: 9 },
   channels: [{ source: 0, target: 2, length: 12 }],
@@ -118,7 +127,8 @@ function momentsOf(energies: Float64Array) {
   const moment = (power: number) => energies.reduce((sum, x) => sum + (x - mean) ** power, 0) / count;
   const variance = moment(2);
   return {
-    ...{ mean, variance },
+    mean,
+    variance,
     meanError: Math.sqrt(variance / count),
     varianceError: Math.sqrt((moment(4) - variance ** 2) / count),
   };
@@ -176,7 +186,11 @@ function expectCalibrated(
 
 describe("the block's energy when channels are turned", () => {
   const named = CASES.map(([kind, variant, a, b, fit]) => ({
-    ...{ kind, variant, a, b, fit },
+    kind,
+    variant,
+    a,
+    b,
+    fit,
     name: `${kind.unfolding}, ${kind.name}, ${variant.name}, a=${a} b=${b}`,
   }));
 

@@ -294,9 +294,12 @@ export async function seen(
 ): Promise<TestedConnection> {
   const geometry = overlapGeometry(connection, source, target);
   const sides = {
-    ...{ source: new Uint8Array(geometry.sources), target: new Uint8Array(geometry.targets) },
-    ...{ sourceNull: source.nullNeurons, targetNull: target.nullNeurons },
-    ...{ sourceClustered: source.clustered, targetClustered: target.clustered },
+    source: new Uint8Array(geometry.sources),
+    target: new Uint8Array(geometry.targets),
+    sourceNull: source.nullNeurons,
+    targetNull: target.nullNeurons,
+    sourceClustered: source.clustered,
+    targetClustered: target.clustered,
   };
   const question = { connection, source, target, first: 0, geometry, sides, test, vectors: [] };
   return { geometry, ...await scanPart(question, kernel, measureOverlap) };

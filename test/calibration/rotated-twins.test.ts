@@ -34,7 +34,10 @@ let engine: OpenEngine;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "svr-rotated-"));
   engine = await openEngine({
-    ...{ kernel: "wasm", threads: 2, memory: 2 ** 29, spill: join(folder, "spill") },
+    kernel: "wasm",
+    threads: 2,
+    memory: 2 ** 29,
+    spill: join(folder, "spill"),
     cache: { folder: join(folder, "cache"), limit: 2 ** 30, alone: true },
   });
 });

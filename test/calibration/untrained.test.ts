@@ -124,7 +124,11 @@ describe("untrained networks", () => {
     async (network) => {
       const [initialization] = ROTATED.filter(({ name }) => name === "zero residual ends");
       const { result, report } = await analysis({
-        ...{ initialization: initialization!, network, unfolding: "svr", seed: 1, exact: false },
+        initialization: initialization!,
+        network,
+        unfolding: "svr",
+        seed: 1,
+        exact: false,
       });
       const zeros = new Set(
         result.layers.filter((row) => row["null_neurons"] === row["rank"]).map((row) => row["layer_index"]),
@@ -146,7 +150,11 @@ describe("untrained networks", () => {
     for (const initialization of ROTATED) {
       for (const unfolding of ["svr", "cosvr"] as const) {
         const { result } = await analysis({
-          ...{ initialization, network: "gpt2", unfolding, seed: 1, exact: false },
+          initialization,
+          network: "gpt2",
+          unfolding,
+          seed: 1,
+          exact: false,
         });
         const [row] = result.connections.filter(isTied);
         const { outChannels } = result.graph.layers[Number(row!["source_layer"])]!;
@@ -163,7 +171,11 @@ describe("the instrument", () => {
   it("finds out vectors that keep to a few channels, of which the rotation null is not true", async () => {
     const [initialization] = INITIALIZATIONS.filter(({ name }) => name === "sparse, nine tenths zero");
     const { result } = await analysis({
-      ...{ initialization: initialization!, network: "mobilenetv2", unfolding: "svr", seed: 1, exact: false },
+      initialization: initialization!,
+      network: "mobilenetv2",
+      unfolding: "svr",
+      seed: 1,
+      exact: false,
     });
     const { connections } = result;
     expect(logBinomialTwoSided(sum(connections, "nominal"), sum(connections, "tests"), ALPHA)).toBeLessThan(

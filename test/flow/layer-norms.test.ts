@@ -26,16 +26,21 @@ async function flowed(unfolding: Unfolding, weight: (at: number) => Float64Array
   const filled = { ...model, read: (name: string) => Promise.resolve(weight(Number(name[1]))) };
   try {
     return await lastValueFrom(spectralGraph(filled, {
-      ...{ unfolding, weight: () => 1, measureModel, dominant: 1, nullControl: null, engine, sinks: [] },
+      unfolding,
+      weight: () => 1,
+      measureModel,
+      dominant: 1,
+      nullControl: null,
+      engine,
+      sinks: [],
       test: {
-        ...{
-          null: "rotation",
-          logAlpha: Math.log(0.01),
-          correction: "bh",
-          over: "connection",
-          edges: "significant",
-        },
-        ...{ measure: measureOverlap, nearKernel: 0.1 },
+        null: "rotation",
+        logAlpha: Math.log(0.01),
+        correction: "bh",
+        over: "connection",
+        edges: "significant",
+        measure: measureOverlap,
+        nearKernel: 0.1,
       },
       header: { id: "known", uri: "here", format: "synthetic", key: "0123456789abcdef" },
       nearKernel: 0.1,
@@ -70,14 +75,16 @@ describe.each(["svr", "cosvr"] as const)("layers of known spectra, in %s", (unfo
     // No near-kernel in the middle: both blocks are empty.
     for (const row of connections) {
       expect(row).toMatchObject({
-        ...{
-          near_kernel_energy: null,
-          near_kernel_expected: null,
-          near_kernel_log_p: null,
-          near_kernel_log_p_low: null,
-        },
-        ...{ near_kernel_tests: 0, near_kernel_nominal: 0, near_kernel_significant: 0 },
-        ...{ near_kernel_significant_expected: 0, sparsification: 0, sparsification_expected: 0 },
+        near_kernel_energy: null,
+        near_kernel_expected: null,
+        near_kernel_log_p: null,
+        near_kernel_log_p_low: null,
+        near_kernel_tests: 0,
+        near_kernel_nominal: 0,
+        near_kernel_significant: 0,
+        near_kernel_significant_expected: 0,
+        sparsification: 0,
+        sparsification_expected: 0,
       });
     }
   });

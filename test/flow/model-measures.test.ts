@@ -38,7 +38,9 @@ async function flowed(model: Model, test: Test = {}, dominant = 1) {
   const settings = pipelineSettings(engine, Math.log(0.001));
   const result = await lastValueFrom(spectralGraph(model, {
     ...settings,
-    ...{ test: { ...settings.test, ...test }, dominant, sinks: [sink] },
+    test: { ...settings.test, ...test },
+    dominant,
+    sinks: [sink],
     weight: ({ overlap, sourceSingularValue, q }) => overlap * sourceSingularValue + q,
   }));
   return { ...result.measures, result, edges: models[0]!.tables.get("edges") ?? [] };

@@ -16,8 +16,13 @@ const ID = "vgg16s-wd";
 
 /** As the settings below test. */
 const TEST = {
-  ...{ null: "rotation", alpha: 0.001, sigma: 3.09, correction: "bh", correction_over: "connection" },
-  ...{ unfolding: "svr", near_kernel: 0.1 },
+  null: "rotation",
+  alpha: 0.001,
+  sigma: 3.09,
+  correction: "bh",
+  correction_over: "connection",
+  unfolding: "svr",
+  near_kernel: 0.1,
 } as const;
 
 /** With a chain of 13 edges at level 0.001 and three chains asked for. */
@@ -28,7 +33,9 @@ async function resultOf(name: string, out: string): Promise<ModelResult> {
     const sink = await (await SINKS.ladybug({}))({ runId: "run", version: "0", out });
     const result = await lastValueFrom(spectralGraph(model, {
       ...pipelineSettings(engine, Math.log(0.001)),
-      ...{ dominant: 3, nullControl: 0, sinks: [sink] },
+      dominant: 3,
+      nullControl: 0,
+      sinks: [sink],
       header: { id: ID, uri: "", format: "safetensors", key: "0123456789abcdef" },
     }));
     await sink.finish();

@@ -28,7 +28,9 @@ describe("svr run --kernel", () => {
     expect(code).toBe(0);
     expect(stderr).toMatch(/^kernel wasm, f64, 1 thread \(lapack-3\.11\.0[^)]*\)$/m);
     expect((await json<RunRecord>(join(out, "run.json"))).kernel).toMatchObject({
-      ...{ name: "wasm", precision: "f64", threads: 1 },
+      name: "wasm",
+      precision: "f64",
+      threads: 1,
     });
   });
 

@@ -73,8 +73,13 @@ describe("from code", () => {
     const engine = await openEngine();
     try {
       const settings: EdgeSettings = {
-        ...{ null: "rotation", logAlpha: logSurvivalOfSigma(3), correction: "bh", over: "connection" },
-        ...{ edges: "significant", measure: measureOverlap, nearKernel: 0.1 },
+        null: "rotation",
+        logAlpha: logSurvivalOfSigma(3),
+        correction: "bh",
+        over: "connection",
+        edges: "significant",
+        measure: measureOverlap,
+        nearKernel: 0.1,
       };
       const edges = await lastValueFrom(
         of(model).pipe(

@@ -126,7 +126,9 @@ describeWithOwnServer("a graph server that fails", () => {
       JSON.stringify({
         models: { id: "m", synthetic: { seed: 1, layers } },
         out: join(out, "killed"),
-        ...{ edges: "all", graph: "neo4j", sinks: [] },
+        edges: "all",
+        graph: "neo4j",
+        sinks: [],
         neo4j: { uri: uri(), labelPrefix: prefix },
       }),
     );

@@ -49,15 +49,28 @@ const LAYERS: readonly Constructed[] = [
     clustered: 2,
   },
   {
-    ...{ name: "dead columns", out: 40, in: 40, nulls: 10, clustered: 10 },
+    name: "dead columns",
+    out: 40,
+    in: 40,
+    nulls: 10,
+    clustered: 10,
     weight: (w, o, c) => c % 4 === 2 ? 0 : w[o * 40 + c]!,
   },
   {
-    ...{ name: "equal rows", out: 32, in: 40, kernel: [2, 2], nulls: 8, clustered: 8 },
+    name: "equal rows",
+    out: 32,
+    in: 40,
+    kernel: [2, 2],
+    nulls: 8,
+    clustered: 8,
     weight: (w, o, c) => w[(o - (o % 4 === 3 ? 1 : 0)) * 160 + c]!,
   },
   {
-    ...{ name: "equal columns", out: 48, in: 32, nulls: 8, clustered: 8 },
+    name: "equal columns",
+    out: 48,
+    in: 32,
+    nulls: 8,
+    clustered: 8,
     weight: (w, o, c) => w[o * 32 + c - (c % 4 === 3 ? 1 : 0)]!,
   },
   { name: "rank 7", out: 40, in: 48, weight: (_, o, c) => thin.data[o * 48 + c]!, nulls: 33, clustered: 33 },
@@ -73,12 +86,23 @@ const LAYERS: readonly Constructed[] = [
   { name: "identity", out: 36, in: 36, weight: (_, o, c) => o === c ? 1 : 0, nulls: 0, clustered: 36 },
   {
     // All singular values are 1, each shared by the four of its group only.
-    ...{ name: "orthogonal groups", out: 36, in: 36, groups: 9, nulls: 0, clustered: 36 },
+    name: "orthogonal groups",
+    out: 36,
+    in: 36,
+    groups: 9,
+    nulls: 0,
+    clustered: 36,
     weight: (_, o, c) => turns[Math.floor(o / 4)]!.data[o % 4 * 4 + c]!,
   },
   {
     // The second group has the rows of the first in another order: the same singular values, but for rounding. The third is dead.
-    ...{ name: "groups", out: 36, in: 36, kernel: [2, 2], groups: 3, nulls: 12, clustered: 12 },
+    name: "groups",
+    out: 36,
+    in: 36,
+    kernel: [2, 2],
+    groups: 3,
+    nulls: 12,
+    clustered: 12,
     weight: (w, o, c) => o < 12 ? w[o * 48 + c]! : o < 24 ? w[(23 - o) * 48 + c]! : 0,
   },
   { name: "plain", out: 30, in: 36, nulls: 0, clustered: 0 },
@@ -126,7 +150,9 @@ async function analysed(engine: OpenEngine, unfolding: Unfolding): Promise<Analy
     const usual = pipelineSettings(engine, logSurvivalOfSigma(3));
     const settings: PipelineSettings = {
       ...usual,
-      ...{ unfolding, sinks: [sink], test: { ...usual.test, null: "rotation", correction, edges: "all" } },
+      unfolding,
+      sinks: [sink],
+      test: { ...usual.test, null: "rotation", correction, edges: "all" },
     };
     await lastValueFrom(spectralGraph(model, settings));
     tables.set(correction, models[0]!.tables);

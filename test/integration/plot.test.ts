@@ -45,8 +45,15 @@ async function withChain(logP: number): Promise<void> {
   const path = join(out, "report.json");
   const report = JSON.parse(await readFile(path, "utf8")) as { models: { id: string; measures?: unknown }[] };
   const edges = [0, 1, 2].map((at) => ({
-    ...{ sourceLayer: at, sourceNeuron: 0, targetLayer: at + 1, targetNeuron: 0, part: 0 },
-    ...{ overlap: 0.8, logP: -60, source: `fc${at + 1}`, target: `fc${at + 2}` },
+    sourceLayer: at,
+    sourceNeuron: 0,
+    targetLayer: at + 1,
+    targetNeuron: 0,
+    part: 0,
+    overlap: 0.8,
+    logP: -60,
+    source: `fc${at + 1}`,
+    target: `fc${at + 2}`,
   }));
   const chains = [{ edges, logFisher: logP - 9, logChains: 9, logP }];
   const models = report.models.map((model) =>

@@ -31,7 +31,11 @@ describeWithServer("the Cypher of a report, in Neo4j", (server) => {
         { path: join(ROOT, "pipelines/models/mnist-mlp/epoch-010.safetensors"), id: "mlp" },
         { id: HOSTILE, synthetic: { seed: 5, layers, planted } },
       ],
-      ...{ out, sinks: [], graph: "neo4j", nearKernel: { relative: 0.3 }, edges: "all" },
+      out,
+      sinks: [],
+      graph: "neo4j",
+      nearKernel: { relative: 0.3 },
+      edges: "all",
       neo4j: { uri, database, labelPrefix },
     }));
   }, 300_000);

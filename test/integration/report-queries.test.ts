@@ -22,7 +22,9 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "svr-report-"));
   out = join(folder, "out");
   const layers = NAMES.map((name, at) => ({
-    ...{ name, out: 24, in: at === 0 ? 12 : 24 },
+    name,
+    out: 24,
+    in: at === 0 ? 12 : 24,
     ...at < 5 ? { kernel: [3, 3] } : {},
   }));
   const planted = NAMES.slice(1).map((to, at) => ({ from: NAMES[at]!, to, cosine: 0.95, gain: 20 }));

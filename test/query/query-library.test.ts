@@ -140,7 +140,9 @@ describe("asking", () => {
   const graph = (...ids: string[]): GraphReader & { asked: unknown[] } => {
     const asked: unknown[] = [];
     return {
-      ...{ dialect: "embedded", asked, close: () => Promise.resolve() },
+      dialect: "embedded",
+      asked,
+      close: () => Promise.resolve(),
       query: (cypher, parameters) => {
         if (cypher.startsWith("MATCH (m:Model) RETURN m.id")) {
           return Promise.resolve({ columns: ["id"], rows: ids.map((id) => [id]) });

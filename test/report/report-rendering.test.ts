@@ -17,8 +17,13 @@ import { chainOf, connectionRow, layerRow, NO_MEASURES } from "../analysis/findi
 import { layerOf } from "../support/layer-fixture.ts";
 
 const TEST: TestReport = {
-  ...{ null: "rotation", alpha: 0.001, sigma: 3.09, correction: "bh", correction_over: "connection" },
-  ...{ unfolding: "svr", near_kernel: 0.1 },
+  null: "rotation",
+  alpha: 0.001,
+  sigma: 3.09,
+  correction: "bh",
+  correction_over: "connection",
+  unfolding: "svr",
+  near_kernel: 0.1,
 };
 const EMBEDDED: QueryTargets = { labelPrefix: "", tables: true };
 
@@ -30,7 +35,9 @@ function made(id: string, name: (index: number) => string = (index) => `layer${i
     {
       graph: {
         layers: [0, 1, 2].map((index) => ({ ...layerOf(index, 64, 64), name: name(index) })),
-        ...{ connections: [], skipped: [], warnings: [`${id}: guessed`] },
+        connections: [],
+        skipped: [],
+        warnings: [`${id}: guessed`],
       },
       rows: { models: 1, layers: 3, neurons: 192, connections: 2, edges: 3, skipped: 0 },
       layers,
@@ -38,7 +45,8 @@ function made(id: string, name: (index: number) => string = (index) => `layer${i
       measures: { ...NO_MEASURES, chains: [chainOf(0, 2, -200)] },
       control: null,
       skipped: [{ subject: "tensor", name: name(0), reason: "a bias" }],
-      ...{ approximations: [], strongest: [] },
+      approximations: [],
+      strongest: [],
     },
     TEST,
     encodeURIComponent(id),

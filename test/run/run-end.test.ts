@@ -15,7 +15,9 @@ const LAYERS = [{ name: "a", out: 24, in: 6 }, { name: "b", out: 32, in: 24 }];
 const settings = (sigma: number) => ({
   models: [1, 2, 3].map((seed) => ({ id: `m${seed}`, synthetic: { seed, layers: LAYERS } })),
   kernel: "reference" as const,
-  ...{ threads: 1, sigma, out },
+  threads: 1,
+  sigma,
+  out,
 });
 
 /** Does `work` just before the graph is loaded. */

@@ -273,7 +273,10 @@ describe("live channels", () => {
   });
 
   const vectors = {
-    ...{ layer: layerOf(0, 3, 3), unfolding: "svr" as const, norm: 1, group: new Int32Array(3) },
+    layer: layerOf(0, 3, 3),
+    unfolding: "svr" as const,
+    norm: 1,
+    group: new Int32Array(3),
     left: matrix(3, 3, Float64Array.of(1, 0, 0, 0, 1, 0, 0, 0, 1)),
     right: matrix(3, 3, Float64Array.of(1, 0, 0, 0, 1, 0, 0, 0, 1)),
     clustered: new Uint8Array(3),

@@ -20,15 +20,23 @@ const inBlock = (i: number, j: number) => near.source[j] === 1 && near.target[i]
 /** Overlaps of seven targets and five sources, row by row, and `rho` where it varies. */
 function collected(overlap: Float64Array, rho: Float64Array | null, settings: TestSettings) {
   const geometry = wholeGeometry({
-    ...{ sharedChannels: 6, testedChannels: 6, otherChannels: 6, positions: 1 },
-    ...{ unit: rho === null, targets: TARGETS, sources: SOURCES },
+    sharedChannels: 6,
+    testedChannels: 6,
+    otherChannels: 6,
+    positions: 1,
+    unit: rho === null,
+    targets: TARGETS,
+    sources: SOURCES,
   });
   const collector = collectorOf(geometry, settings, near);
   for (let first = 0; first < TARGETS; first += 3) {
     const rows = Math.min(3, TARGETS - first);
     const part = (values: Float64Array) => values.slice(first * SOURCES, (first + rows) * SOURCES);
     collector.add({
-      ...{ first, rows, overlap: part(overlap), cosine: part(overlap).map(Math.sqrt) },
+      first,
+      rows,
+      overlap: part(overlap),
+      cosine: part(overlap).map(Math.sqrt),
       rho: rho === null ? null : part(rho),
     });
   }
@@ -87,8 +95,13 @@ describe("tests between near-kernels", () => {
   it("are none where nothing can be tested", () => {
     const settings: TestSettings = { null: "beta", logAlpha: Math.log(0.2), correction: "bh", edges: "all" };
     const geometry = wholeGeometry({
-      ...{ sharedChannels: 1, testedChannels: 1, otherChannels: 1, positions: 1 },
-      ...{ unit: true, targets: 2, sources: 2 },
+      sharedChannels: 1,
+      testedChannels: 1,
+      otherChannels: 1,
+      positions: 1,
+      unit: true,
+      targets: 2,
+      sources: 2,
     });
     const both = { source: Uint8Array.of(1, 1), target: Uint8Array.of(1, 1) };
     const collector = collectorOf(geometry, settings, both);

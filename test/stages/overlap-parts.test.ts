@@ -41,13 +41,16 @@ async function whole(asked: ReturnType<typeof question>, vectors: readonly Float
   const geometry = overlapGeometry(connection, source, target);
   const nulls = pairNulls(test.null, connection, source, target, geometry, test.logAlpha);
   const none = {
-    ...{ sourceNull: source.nullNeurons, targetNull: target.nullNeurons },
-    ...{ sourceClustered: source.clustered, targetClustered: target.clustered },
+    sourceNull: source.nullNeurons,
+    targetNull: target.nullNeurons,
+    sourceClustered: source.clustered,
+    targetClustered: target.clustered,
   };
   const collector = candidateCollector(geometry, test, nulls, { ...near, ...none });
   const measurer = measureOverlap({
     ...geometry,
-    ...{ connection, unfolding: source.unfolding },
+    connection,
+    unfolding: source.unfolding,
     sourceNearKernel: near.source,
     targetNearKernel: near.target,
   });

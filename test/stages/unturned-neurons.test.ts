@@ -47,7 +47,11 @@ describe.each(["svr", "cosvr"] as const)("neurons that cannot be turned, %s", (u
     const seen = async (flags: typeof near) =>
       (await scanOverlaps({
         connection: connectionOf(0, 1, [{ source: 0, target: 0, length: 8 }]),
-        ...{ source: source!, target: target!, near: flags, measure: measureOverlap, products: null },
+        source: source!,
+        target: target!,
+        near: flags,
+        measure: measureOverlap,
+        products: null,
         test: { null: "rotation", logAlpha: Math.log(0.01), correction: "none", edges: "significant" },
       }, kernel)).measures;
     const side = unfolding === "svr" ? "source" : "target";
@@ -63,7 +67,10 @@ describe.each(["svr", "cosvr"] as const)("neurons that cannot be turned, %s", (u
     const [source, target] = await layersOf(unfolding);
     const { measures } = await scanOverlaps({
       connection: connectionOf(0, 1, [{ source: 0, target: 0, length: 8 }]),
-      ...{ source: source!, target: target!, measure: measureOverlap, products: null },
+      source: source!,
+      target: target!,
+      measure: measureOverlap,
+      products: null,
       near: { source: new Uint8Array(8).fill(1), target: new Uint8Array(8).fill(1) },
       test: { null: "rotation", logAlpha: Math.log(0.01), correction: "none", edges: "significant" },
     }, kernel);

@@ -55,7 +55,11 @@ export function randomFlow(seed: number): Flow {
   const connections: Connection[] = [];
   const connect = (from: number, to: number, part: number, via: Via) =>
     connections.push({
-      ...{ source: order[from]!, target: order[to]!, part, via, evidence: "declared" },
+      source: order[from]!,
+      target: order[to]!,
+      part,
+      via,
+      evidence: "declared",
       channels: [{ source: 0, target: 0, length: 3 }],
     });
   for (let to = 1; to < count; to++) {
@@ -87,7 +91,10 @@ export function randomFlow(seed: number): Flow {
     return [...overlap].flatMap((value, at) =>
       next() < 0.6
         ? [{
-          ...{ connection, source: at % sources, target: Math.floor(at / sources), overlap: value },
+          connection,
+          source: at % sources,
+          target: Math.floor(at / sources),
+          overlap: value,
           logP: Math.log(next()) * (next() < 0.2 ? 20 : 3),
         }]
         : []

@@ -33,7 +33,11 @@ export interface S3Server {
 export async function startS3(): Promise<S3Server> {
   const directory = await mkdtemp(join(tmpdir(), "s3rver-"));
   const server = new Server({
-    ...{ address: "127.0.0.1", port: 0, silent: true, directory, vhostBuckets: false },
+    address: "127.0.0.1",
+    port: 0,
+    silent: true,
+    directory,
+    vhostBuckets: false,
     configureBuckets: [{ name: BUCKET }],
   });
   const { port } = await server.run();

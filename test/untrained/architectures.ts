@@ -171,8 +171,12 @@ function gpt2({ width, depth }: Size): NetworkArchitecture {
   }
   net.layerNorm("ln_f", width);
   const config = {
-    ...{ model_type: "gpt2", n_embd: width, n_head: width >= 128 ? width / 64 : 4, n_layer: depth },
-    ...{ n_positions: positions, vocab_size: vocabulary },
+    model_type: "gpt2",
+    n_embd: width,
+    n_head: width >= 128 ? width / 64 : 4,
+    n_layer: depth,
+    n_positions: positions,
+    vocab_size: vocabulary,
   };
   return { parameters: net.finish(), config };
 }

@@ -21,7 +21,12 @@ import {
 
 /** 12 out and 8 in channels, 3 x 3, unless said otherwise. */
 const shapeOf = (more: Partial<WeightShape> = {}): WeightShape => ({
-  ...{ out: 12, in: 8, kernel: [3, 3], groups: 1, end: false, middle: false },
+  out: 12,
+  in: 8,
+  kernel: [3, 3],
+  groups: 1,
+  end: false,
+  middle: false,
   ...more,
 });
 

@@ -171,7 +171,11 @@ function topologyOf({ layers, connections }: LayerGraph): TopologyDeclaration {
   return {
     layers: layers.map(({ name, weight, groups, kind }) => ({ name, weight: weight.tensor, groups, kind })),
     connections: connections.map(({ source, target, part, via, channels }) => ({
-      ...{ from: layers[source]!.name, to: layers[target]!.name, part, via, channels },
+      from: layers[source]!.name,
+      to: layers[target]!.name,
+      part,
+      via,
+      channels,
     })),
   };
 }

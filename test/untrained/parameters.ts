@@ -61,8 +61,11 @@ export class Parameters {
   conv1d(name: string, out: number, inChannels: number, end = false): void {
     const weight = { out, in: inChannels, kernel: [], groups: 1, end, middle: false };
     this.#list.push({
-      ...{ name: `${name}.weight`, shape: [inChannels, out] },
-      ...{ is: "weight", weight, transposed: true },
+      name: `${name}.weight`,
+      shape: [inChannels, out],
+      is: "weight",
+      weight,
+      transposed: true,
     });
     this.#constant(`${name}.bias`, [out], 0);
   }
@@ -71,8 +74,11 @@ export class Parameters {
   embedding(name: string, entries: number, width: number): void {
     const weight = { out: width, in: entries, kernel: [], groups: 1, end: false, middle: false };
     this.#list.push({
-      ...{ name: `${name}.weight`, shape: [entries, width] },
-      ...{ is: "weight", weight, transposed: true },
+      name: `${name}.weight`,
+      shape: [entries, width],
+      is: "weight",
+      weight,
+      transposed: true,
     });
   }
 

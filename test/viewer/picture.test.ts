@@ -69,7 +69,10 @@ describe("the picture", () => {
     const edges = await strongestOf([[0, 0, 1, 0, 0.2], [1, 0, 2, 0, 0.9], [0, 0, 2, 0, 0.5]]);
     const svg = drawPicture({ model: "m", layers, edges, test: null, chain: "none" }, LINEAR);
     const ends = edgesOf(svg).map(({ d }) => d.match(/-?[\d.]+/g)!.map(Number)).map((numbers) => ({
-      ...{ x1: numbers[0]!, y1: numbers[1]!, x2: numbers.at(-2)!, y2: numbers.at(-1)! },
+      x1: numbers[0]!,
+      y1: numbers[1]!,
+      x2: numbers.at(-2)!,
+      y2: numbers.at(-1)!,
       rise: numbers[3]!,
     }));
     const [first, over, second] = [ends[0]!, ends[1]!, ends[2]!];

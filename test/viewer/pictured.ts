@@ -58,8 +58,18 @@ function rowOf(
   [source_layer, source_neuron, target_layer, target_neuron, weight, significant = true]: Ends,
 ): Row {
   return {
-    ...{ source_layer, source_neuron, target_layer, target_neuron, part: 0, weight, significant },
-    ...{ overlap: 0.5, cosine: null, log_p: -10, q_value: 1e-4, sigma: 4 },
+    source_layer,
+    source_neuron,
+    target_layer,
+    target_neuron,
+    part: 0,
+    weight,
+    significant,
+    overlap: 0.5,
+    cosine: null,
+    log_p: -10,
+    q_value: 1e-4,
+    sigma: 4,
   };
 }
 
@@ -73,7 +83,11 @@ export function chainOf(stops: readonly (readonly [layer: number, neuron: number
   const edges = stops.slice(1).map(([targetLayer, targetNeuron], at) => ({
     sourceLayer: stops[at]![0],
     sourceNeuron: stops[at]![1],
-    ...{ targetLayer, targetNeuron, part: 0, overlap: 0.5, logP: -100 },
+    targetLayer,
+    targetNeuron,
+    part: 0,
+    overlap: 0.5,
+    logP: -100,
   }));
   return { edges, logFisher: logP - 10, logChains: 10, logP };
 }

@@ -291,8 +291,15 @@ describe("a manifest from elsewhere", () => {
     sha256: "0".repeat(64),
   };
   const model = {
-    ...{ id: "a", uri: "", format: "", key: "", run_id: "", version: "", schema_version: 2 },
-    ...{ partition: "model=a", files: [file] },
+    id: "a",
+    uri: "",
+    format: "",
+    key: "",
+    run_id: "",
+    version: "",
+    schema_version: 2,
+    partition: "model=a",
+    files: [file],
   };
   const text = (change: object) => JSON.stringify({ manifest_version: 1, models: [{ ...model, ...change }] });
 

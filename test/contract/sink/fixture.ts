@@ -129,20 +129,17 @@ export function fixture(seed: number): Tables {
   );
   const skipped = TEXTS.map((name): Row => ({ subject: "tensor", name, reason: `${pick(TEXTS)} ${seed}` }));
   const models = [{
-    ...{
-      id: pick(TEXTS),
-      uri: pick(TEXTS),
-      format: pick(TEXTS),
-      series: maybe() === null ? null : pick(TEXTS),
-    },
-    ...{
-      step: maybe(),
-      key: pick(TEXTS),
-      layers: pick(INT32S),
-      neurons: pick(INT64S),
-      connections: pick(INT64S),
-    },
-    ...{ edges: pick(INT64S), skipped: BigInt(seed) },
+    id: pick(TEXTS),
+    uri: pick(TEXTS),
+    format: pick(TEXTS),
+    series: maybe() === null ? null : pick(TEXTS),
+    step: maybe(),
+    key: pick(TEXTS),
+    layers: pick(INT32S),
+    neurons: pick(INT64S),
+    connections: pick(INT64S),
+    edges: pick(INT64S),
+    skipped: BigInt(seed),
   }];
   return { models, layers, neurons, connections, edges, skipped };
 }

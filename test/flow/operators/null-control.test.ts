@@ -38,7 +38,10 @@ async function flowed(model: Model, options: Options = {}) {
   const { nullControl = 0, memory = 2 ** 28, over = "connection", unfolding = "svr", rank } = options;
   const { kernel = "reference", edges = "significant" } = options;
   const engine = await openEngine({
-    ...{ memory, kernel, threads: 2, spill: join(folder, "spill") },
+    memory,
+    kernel,
+    threads: 2,
+    spill: join(folder, "spill"),
     ...rank === undefined ? {} : { rank },
   });
   const { sink, models } = memorySink();
@@ -46,10 +49,21 @@ async function flowed(model: Model, options: Options = {}) {
   try {
     const result = await lastValueFrom(
       spectralGraph(model, {
-        ...{ unfolding, weight: () => 1, measureModel, dominant: 1, nullControl, engine, sinks: [sink] },
+        unfolding,
+        weight: () => 1,
+        measureModel,
+        dominant: 1,
+        nullControl,
+        engine,
+        sinks: [sink],
         test: {
-          ...{ null: "rotation", logAlpha: Math.log(ALPHA), correction: "bh", over, edges },
-          ...{ measure: measureOverlap, nearKernel: 0.3 },
+          null: "rotation",
+          logAlpha: Math.log(ALPHA),
+          correction: "bh",
+          over,
+          edges,
+          measure: measureOverlap,
+          nearKernel: 0.3,
         },
         header: { id: "model", uri: "here", format: "synthetic", key: "0123456789abcdef" },
         nearKernel: 0.3,
@@ -77,7 +91,8 @@ const planted = openSynthetic({
     { name: "e", out: 24, in: 16 },
   ],
   connections: [["a", "b"], ["b", "c"], ["c", "d"], ["d", "e"], ["a", "d"], ["e", "e"]].map(([from, to]) => ({
-    ...{ from: from!, to: to! },
+    from: from!,
+    to: to!,
     channels: [{ source: 0, target: 0, length: from === "d" || to === "e" ? 16 : 24 }],
   })),
   planted: [{ from: "a", to: "b", cosine: 0.9, gain: 6 }],

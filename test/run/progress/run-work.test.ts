@@ -28,7 +28,13 @@ function watched() {
 }
 
 const step = (model: string, kind: "layer" | "connection", what: string, flops: number): ProgressEvent => ({
-  ...{ event: "step", model, kind, what, flops, done: 0, of: 0 },
+  event: "step",
+  model,
+  kind,
+  what,
+  flops,
+  done: 0,
+  of: 0,
 });
 
 describe("the work of a run", () => {
@@ -100,24 +106,22 @@ describe("the work of a run", () => {
 describe("a status", () => {
   const status: RunStatus = {
     ...BEGINNING,
-    ...{
-      phase: "models",
-      seconds: 10,
-      models_done: 3,
-      models_failed: 1,
-      models: 20,
-      layers_done: 57,
-      layers: 120,
-    },
-    ...{
-      flops: 4e10,
-      flops_left: 8e10,
-      computing_seconds: 8,
-      gflops: 5,
-      eta_seconds: 16,
-      what: "m: SVD of\u001b[2J x",
-    },
-    ...{ rss_bytes: 3 * 2 ** 29, budget_used_bytes: 2 ** 20, budget_bytes: 2 ** 31 },
+    phase: "models",
+    seconds: 10,
+    models_done: 3,
+    models_failed: 1,
+    models: 20,
+    layers_done: 57,
+    layers: 120,
+    flops: 4e10,
+    flops_left: 8e10,
+    computing_seconds: 8,
+    gflops: 5,
+    eta_seconds: 16,
+    what: "m: SVD of\u001b[2J x",
+    rss_bytes: 3 * 2 ** 29,
+    budget_used_bytes: 2 ** 20,
+    budget_bytes: 2 ** 31,
   };
 
   it("is one line that obeys no name in it", () => {

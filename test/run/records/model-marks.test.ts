@@ -11,7 +11,10 @@ beforeAll(async () => {
 afterAll(() => rm(out, { recursive: true, force: true }));
 
 const mark = (id: string, ...warnings: string[]) => ({
-  ...{ key: "key", runIds: ["run"], entry: { id }, report: { id, warnings } },
+  key: "key",
+  runIds: ["run"],
+  entry: { id },
+  report: { id, warnings },
 } as unknown as Omit<CompletedModel, "format">);
 
 describe("reports in marks", () => {
