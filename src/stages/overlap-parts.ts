@@ -40,6 +40,8 @@ export interface SeenOverlaps {
   readonly measures: OverlapMeasures;
   /** `ln p` of the permutation test of the connection; null where it cannot be made. */
   readonly sharedLogP: number | null;
+  /** Whether one of the two layers is sparse. */
+  readonly sparse: boolean;
   readonly near: NearKernels;
 }
 
@@ -107,6 +109,7 @@ export async function seeOverlaps(
     candidates: joinedCandidates(candidates, geometry),
     measures: measurer.finish(chance),
     sharedLogP: await sharedChannels(connection, source, target, kernel, options),
+    sparse: source.sparse || target.sparse,
     near,
   };
 }
