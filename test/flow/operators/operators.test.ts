@@ -46,7 +46,7 @@ const GRAPH: LayerGraph = {
 };
 
 /** Counts the uses that were given up. */
-function fakeWorkshop(): { engine: Engine; given: number[] } {
+function fakeEngine(): { engine: Engine; given: number[] } {
   const given: number[] = [];
   const store = {
     skipUse: (handle: { name: number }) => given.push(handle.name),
@@ -127,13 +127,13 @@ describe("overlap", () => {
     (layers, passed) => {
       marbles(({ cold, expectObservable }) => {
         const jobs = { a: spectrumJob(0), b: spectrumJob(1), c: spectrumJob(2) };
-        expectObservable(through(cold(layers, jobs), fakeWorkshop().engine)).toBe(passed, NAMES);
+        expectObservable(through(cold(layers, jobs), fakeEngine().engine)).toBe(passed, NAMES);
       });
     },
   );
 
   it("skips the connections of a skipped layer, says why, and gives up the uses of the other ends", () => {
-    const { engine, given } = fakeWorkshop();
+    const { engine, given } = fakeEngine();
     marbles(({ cold, expectObservable }) => {
       const jobs = { a: spectrumJob(0), b: spectrumJob(1, "NaN at 0"), c: spectrumJob(2) };
       expectObservable(
@@ -156,7 +156,7 @@ describe("overlap", () => {
   it("remembers nothing from one subscription to the next", () => {
     marbles(({ cold, expectObservable }) => {
       const jobs = { a: spectrumJob(0), b: spectrumJob(1) };
-      const twice = cold("(ab|)", jobs).pipe(overlap(fakeWorkshop().engine, TEST), map(nameOf));
+      const twice = cold("(ab|)", jobs).pipe(overlap(fakeEngine().engine, TEST), map(nameOf));
       const values = { a: "layer0", b: "layer1", x: "connection 0-1" };
       expectObservable(twice).toBe("(abx|)", values);
       expectObservable(twice).toBe("(abx|)", values);
@@ -165,7 +165,7 @@ describe("overlap", () => {
 
   it("passes an error on at once", () => {
     marbles(({ cold, expectObservable }) => {
-      expectObservable(through(cold("a-#", { a: spectrumJob(0) }), fakeWorkshop().engine)).toBe(
+      expectObservable(through(cold("a-#", { a: spectrumJob(0) }), fakeEngine().engine)).toBe(
         "a-#",
         { a: "layer0" },
       );
@@ -188,6 +188,7 @@ function lazyConnection(source: number, target: number, worked: string[]): Conne
     group: new Int32Array(4),
     nullNeurons: new Uint8Array(4),
     clustered: new Uint8Array(4),
+    sparse: false,
   });
   const connection = connectionOf(source, target, [{ source: 0, target: 0, length: 4 }]);
   return {
