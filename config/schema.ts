@@ -209,5 +209,9 @@ export type RunConfigInput = z.input<typeof runConfigSchema>;
 
 /** The JSON Schema of a run config as a user may write it. */
 export function runConfigJsonSchema(): Record<string, unknown> {
-  return { title: "svrflow run config", ...z.toJSONSchema(runConfigSchema, { io: "input" }) };
+  return {
+    $id: "urn:svrflow:schema:run-config",
+    title: "svrflow run config",
+    ...z.toJSONSchema(runConfigSchema, { io: "input" }),
+  };
 }

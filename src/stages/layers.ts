@@ -32,7 +32,7 @@ export function layerGraph(
   model: Pick<Model, "tensors" | "graph" | "operators" | "config">,
   settings: LayerSettings = {},
 ): LayerGraph {
-  const graph = fold(unfoldedGraph(model, settings.topology), settings);
+  const graph = fold(knownGraph(model, settings), settings);
   return settings.residualSpan === undefined ? graph : withinSpan(graph, settings.residualSpan);
 }
 
@@ -58,9 +58,14 @@ function withinSpan(graph: LayerGraph, span: number): LayerGraph {
   };
 }
 
-function unfoldedGraph(
+/**
+ * What is known of a model's layers and connections, before normalizations are folded and far residual connections left out.
+ *
+ * @throws {RangeError} when a declared layer or connection does not fit the tensors
+ */
+export function knownGraph(
   model: Pick<Model, "tensors" | "graph" | "operators" | "config">,
-  topology: TopologyDeclaration | undefined,
+  { topology }: Pick<LayerSettings, "topology">,
 ): LayerGraph {
   const { tensors } = model;
   if (topology !== undefined) return declaredGraph(tensors, topology, model.operators?.layers);
