@@ -193,6 +193,9 @@ export const runConfigSchema = z.strictObject({
     "Whether spectra are kept, so that no later run decomposes a weight again.",
   ),
   topology: topology.optional(),
+  guess: z.boolean().default(DEFAULTS.guess).describe(
+    "Whether a topology that is not known is guessed from names and shapes. false refuses the model.",
+  ),
 }).refine(({ sigma, alpha }) => sigma === undefined || alpha === undefined, {
   message: "sigma or alpha, not both",
   path: ["alpha"],

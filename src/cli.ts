@@ -128,6 +128,12 @@ function oneMore(text: string, before?: unknown): unknown {
   return [...Array.isArray(before) ? before as readonly unknown[] : [], text];
 }
 
+/** Without the default that commander gives a negated option, which would replace a config's. */
+function addGuessOption(command: Command): void {
+  command.option("--no-guess", "refuse a model whose topology is not known, instead of guessing it");
+  command.setOptionValue("guess", undefined);
+}
+
 function numberOf(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || Number.isNaN(value)) throw new InvalidArgumentError("Not a number.");
@@ -157,6 +163,7 @@ for (const [key, argument, description, parse] of SETTINGS) {
   const option = new Option(`--${flagOf(key)} ${argument}`, description);
   run.addOption(parse === undefined ? option : option.argParser(parse));
 }
+addGuessOption(run);
 addServerOptions(run);
 run.action(
   async (
@@ -196,6 +203,7 @@ const inspect = program.command("inspect")
 for (const [key, argument, description, parse] of CHOICE) {
   inspect.addOption(new Option(`--${flagOf(key)} ${argument}`, description).argParser(parse));
 }
+addGuessOption(inspect);
 inspect.action(
   async (
     what: string[],

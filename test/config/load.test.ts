@@ -79,6 +79,7 @@ describe("a run config", () => {
       nullControl: false,
       sinks: ["parquet", "arrow"],
       graph: "embedded",
+      guess: true,
       kernel: "auto",
       precision: "f64",
       memory: "2GiB",
