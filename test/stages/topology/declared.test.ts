@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { parseTopology } from "../../../config/load.ts";
 import type { LayerGraph } from "../../../src/model/layer.ts";
@@ -126,5 +127,55 @@ describe("a written topology", () => {
     const [connection] = written.connections;
     const sure = { ...written, connections: [{ ...connection!, evidence: "declared" as const }] };
     expect(layerGraph({ tensors }, { topology: sure }).warnings).toEqual([]);
+  });
+});
+
+describe("the examples of the documentation", () => {
+  const page = readFileSync(new URL("../../../docs/sources-and-topology.md", import.meta.url), "utf8");
+  const [chain = "", residual = "", heads = ""] = [...page.matchAll(/```yaml topology\n([^]*?)```/g)].map((
+    [, text],
+  ) => text);
+  const graphOf = (text: string, ...shapes: readonly (readonly [string, readonly number[]])[]) => {
+    const tensors = shapes.map(([name, shape]) => tensorOf(name, shape));
+    const { layers, connections } = layerGraph({ tensors }, {
+      topology: parseTopology("docs", text),
+      batchNorm: "folded",
+    });
+    return {
+      layers,
+      said: connections.map(({ source, target, via }) =>
+        `${layers[source]!.name} -> ${layers[target]!.name} ${via}`
+      ),
+    };
+  };
+
+  it("fit networks of their kind", () => {
+    expect(
+      graphOf(chain, ["features.0.weight", [8, 3, 3, 3]], ["features.3.weight", [16, 8, 3, 3]], [
+        "classifier.0.weight",
+        [10, 784],
+      ]).said,
+    )
+      .toEqual(["features.0 -> features.3 direct", "features.3 -> classifier.0 flatten"]);
+    const block = graphOf(
+      residual,
+      ...["stem", "conv1", "conv2", "head"].map((name) => [`${name}.weight`, [8, 8, 3, 3]] as const),
+      ["bn1.weight", [8]],
+      ["bn1.running_var", [8]],
+    );
+    expect(block.said).toEqual([
+      "stem -> conv1 direct",
+      "conv1 -> conv2 direct",
+      "stem -> head residual",
+      "conv2 -> head residual",
+    ]);
+    expect(block.layers.map(({ name, batchNorm }) => [name, batchNorm])).toContainEqual(["conv1", "folded"]);
+    expect(graphOf(heads, ["embed.weight", [512, 100]], ["W_V", [2, 512, 64]], ["W_O", [2, 64, 512]]).said)
+      .toEqual([
+        "embed -> v.0 residual",
+        "embed -> v.1 residual",
+        "v.0 -> o attention-head",
+        "v.1 -> o attention-head",
+      ]);
   });
 });
