@@ -10,7 +10,7 @@ import { runConfigSchema } from "../../config/schema.ts";
 import { completionScript } from "../../src/cli/completion-command.ts";
 import { configText } from "../../src/cli/init-command.ts";
 import { noise, writeTensors } from "../support/safetensors-file.ts";
-import { execute, svr } from "./svr.ts";
+import { execute, svr } from "../integration/svr.ts";
 
 let folder = "";
 beforeAll(async () => {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { noise, writeTensors } from "../support/safetensors-file.ts";
-import { svr } from "./svr.ts";
+import { svr } from "../integration/svr.ts";
 
 let folder = "";
 let model = "";
