@@ -21,6 +21,7 @@ const COPIED = [
   // The picture in the README.
   "pipelines/models/vgg16s-wd/epoch-012.f16.svg",
   "config/run-config.schema.json",
+  "config/topology.schema.json",
   "src/kernels/wasm",
   "README.md",
   "CHANGELOG.md",

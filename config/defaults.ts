@@ -17,6 +17,7 @@ export const DEFAULTS = {
   nearKernel: { relative: 0.1 },
   dominant: 1,
   nullControl: false,
+  guess: true,
   sinks: ["parquet", "arrow"],
   graph: "embedded",
   kernel: "auto",

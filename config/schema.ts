@@ -193,6 +193,9 @@ export const runConfigSchema = z.strictObject({
     "Whether spectra are kept, so that no later run decomposes a weight again.",
   ),
   topology: topology.optional(),
+  guess: z.boolean().default(DEFAULTS.guess).describe(
+    "Whether a topology that is not known is guessed from names and shapes. false refuses the model.",
+  ),
 }).refine(({ sigma, alpha }) => sigma === undefined || alpha === undefined, {
   message: "sigma or alpha, not both",
   path: ["alpha"],
@@ -209,5 +212,9 @@ export type RunConfigInput = z.input<typeof runConfigSchema>;
 
 /** The JSON Schema of a run config as a user may write it. */
 export function runConfigJsonSchema(): Record<string, unknown> {
-  return { title: "svrflow run config", ...z.toJSONSchema(runConfigSchema, { io: "input" }) };
+  return {
+    $id: "urn:svrflow:schema:run-config",
+    title: "svrflow run config",
+    ...z.toJSONSchema(runConfigSchema, { io: "input" }),
+  };
 }

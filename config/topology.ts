@@ -6,6 +6,9 @@ import { z } from "zod";
 const MOST_CHANNELS = 2 ** 31 - 1;
 
 const count = z.int().min(1).max(MOST_CHANNELS);
+/** More leading axes than any weight has. */
+const MOST_AXES = 4;
+
 const index = z.int().min(0).max(MOST_CHANNELS);
 const name = z.string().min(1);
 
@@ -39,9 +42,34 @@ const layerSchema = z.strictObject({
   order: z.enum(["out-in", "in-out", "kernel-in-out", "kernel-out-in", "depthwise"]).optional().describe(
     "How the weight's axes read. Default: out-in, as in PyTorch; kernel-in-out, kernel-out-in and depthwise are Keras's.",
   ),
+  shape: z.array(count).min(2).max(MOST_AXES + 3).optional().describe(
+    "Reads the weight's numbers as a tensor of this shape: [in, heads, depth] of 64, 4, 16 as [64, 64].",
+  ),
+  index: z.array(index).min(1).max(MOST_AXES).optional().describe(
+    "Of a weight with more axes in front, the index on each: of [head, in, out], index: [2] is the third head.",
+  ),
+  out: z.strictObject({
+    from: index.describe("The first."),
+    length: count.describe("How many."),
+  }).optional().describe("The out channels that are this layer's: a fused weight holds several layers."),
   positions: count.optional().describe("H*W of a fully connected layer that reads a flattened map."),
+  flatten: z.enum(["channels-first", "channels-last"]).optional().describe(
+    "How the map that it reads was flattened: channel by channel (PyTorch) or position by position (Keras).",
+  ),
   groups: count.optional().describe("Number of groups of a grouped convolution."),
   kind: z.enum(["linear", "conv", "conv-transpose", "embedding", "recurrent"]).optional(),
+  batchNorm: z.union([
+    z.enum(["none", "raw"]),
+    z.strictObject({
+      gamma: name.optional().describe("The tensor of the scale. Default: all ones."),
+      variance: name.describe("The tensor of the running variance."),
+      epsilon: z.number().min(0).max(1).optional().describe("Default: 1e-5."),
+    }),
+  ]).optional().describe(
+    "The batch normalization behind the layer: none, one that is never folded (raw), or its tensors. " +
+      "Default: the one that is stored right behind the weight.",
+  ),
+  gain: name.optional().describe("The tensor of the gain of the normalization in front of the layer."),
 });
 
 const connectionSchema = z.strictObject({
@@ -51,6 +79,8 @@ const connectionSchema = z.strictObject({
   part: index.optional().describe("Tells several connections between the same two layers apart. Default: 0."),
   channels: z.array(channelRangeSchema).min(1).optional()
     .describe("The channel map. Default: all out channels of the source, in order."),
+  evidence: z.enum(["declared", "guessed"]).optional()
+    .describe("A guessed connection is warned about until this line is taken out. Default: declared."),
 });
 
 /** Who feeds whom. */
@@ -64,3 +94,12 @@ export const topologySchema = z.strictObject({
 
 /** A parsed topology. */
 export type TopologyConfig = z.infer<typeof topologySchema>;
+
+/** The JSON Schema of a topology file. */
+export function topologyJsonSchema(): Record<string, unknown> {
+  return {
+    $id: "urn:svrflow:schema:topology",
+    title: "svrflow topology",
+    ...z.toJSONSchema(topologySchema, { io: "input" }),
+  };
+}

@@ -9,8 +9,12 @@ import process, { argv, exit, stderr, stdout } from "node:process";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { ConfigError } from "../config/document.ts";
 import { flagOf, type Overrides } from "../config/load.ts";
+import { addCheckCommand } from "./cli/check-command.ts";
+import { addCompletionCommand } from "./cli/completion-command.ts";
+import { addDoctorCommand } from "./cli/doctor-command.ts";
 import { addExportCommand } from "./cli/export-command.ts";
 import { addFiltersCommand } from "./cli/filters-command.ts";
+import { addInitCommand } from "./cli/init-command.ts";
 import { INSPECT_FORMATS, type InspectFormat } from "./cli/inspect-text.ts";
 import { addLakeCommand } from "./cli/lake-command.ts";
 import { onShellExit } from "./cli/parent-shell.ts";
@@ -18,10 +22,10 @@ import { addPlotCommand } from "./cli/plot-command.ts";
 import { addQueryCommand } from "./cli/query-command.ts";
 import { addReportCommand } from "./cli/report-command.ts";
 import { configOfArguments } from "./cli/run-arguments.ts";
+import { versionText } from "./cli/versions.ts";
 import { addServerOptions, withServer } from "./query/server-options.ts";
 import { plainTable, printable } from "./report/text.ts";
 import { messageOf } from "./model/errors.ts";
-import { VERSION } from "./version.ts";
 
 /** What the process ends with. */
 const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
@@ -30,7 +34,8 @@ const interrupt = new AbortController();
 
 const program = new Command("svr")
   .description("Turns trained neural networks into graphs of spectral neurons.")
-  .version(VERSION)
+  .option("-V, --version", "the version, and those of its parts")
+  .on("option:version", showVersion)
   .exitOverride()
   .showHelpAfterError("(svr --help lists the commands)")
   .addHelpText(
@@ -128,6 +133,12 @@ function oneMore(text: string, before?: unknown): unknown {
   return [...Array.isArray(before) ? before as readonly unknown[] : [], text];
 }
 
+/** Without the default that commander gives a negated option, which would replace a config's. */
+function addGuessOption(command: Command): void {
+  command.option("--no-guess", "refuse a model whose topology is not known, instead of guessing it");
+  command.setOptionValue("guess", undefined);
+}
+
 function numberOf(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || Number.isNaN(value)) throw new InvalidArgumentError("Not a number.");
@@ -157,6 +168,7 @@ for (const [key, argument, description, parse] of SETTINGS) {
   const option = new Option(`--${flagOf(key)} ${argument}`, description);
   run.addOption(parse === undefined ? option : option.argParser(parse));
 }
+addGuessOption(run);
 addServerOptions(run);
 run.action(
   async (
@@ -196,6 +208,7 @@ const inspect = program.command("inspect")
 for (const [key, argument, description, parse] of CHOICE) {
   inspect.addOption(new Option(`--${flagOf(key)} ${argument}`, description).argParser(parse));
 }
+addGuessOption(inspect);
 inspect.action(
   async (
     what: string[],
@@ -215,6 +228,10 @@ addExportCommand(program, write, interrupt.signal);
 addLakeCommand(program, write, leave);
 addPlotCommand(program, write, interrupt.signal);
 addFiltersCommand(program, write, interrupt.signal);
+addInitCommand(program, write);
+addCheckCommand(program, write, leave, interrupt.signal);
+addDoctorCommand(program, write, leave);
+addCompletionCommand(program, write);
 
 program.command("bench")
   .description("speed of each kernel here, against the fastest matrix product; about two minutes")
@@ -229,6 +246,12 @@ program.command("bench")
       write(`\n${table.title}\n${plainTable(table)}\n`);
     }
   });
+
+/** When it is asked for only: it reads a file. @throws {CommanderError} always, as commander's own does */
+function showVersion(): never {
+  write(`${versionText()}\n`);
+  throw new CommanderError(EXIT.done, "commander.version", "");
+}
 
 function write(text: string | Uint8Array): void {
   stdout.write(text);

@@ -1,10 +1,12 @@
 /** `svr inspect`: every model of a config, those that cannot be opened by their names. */
 
 import type { WriteStream } from "node:tty";
+import { ConfigError } from "../../config/document.ts";
 import type { LoadedConfig } from "../../config/load.ts";
 import { messageOf } from "../model/errors.ts";
-import { type Inspection, inspectModel } from "../run/inspect.ts";
+import { type Inspection, inspectModel, topologyOfModel } from "../run/inspect.ts";
 import { type InspectFormat, inspectionText } from "./inspect-text.ts";
+import { topologyText } from "./topology-text.ts";
 import { layerSettings } from "../run/layer-settings.ts";
 import { planModels } from "../run/collection/models.ts";
 import { printable } from "../report/text.ts";
@@ -31,8 +33,12 @@ export async function inspectCommand(
   signal: AbortSignal,
 ): Promise<0 | 3> {
   const found: Inspection[] = [];
+  const texts: string[] = [];
   const failures: unknown[] = [];
   const planned = await planModels(config, baseDir, signal);
+  if (format === "topology" && planned.length !== 1) {
+    throw new ConfigError(`--format topology: found ${planned.length} models, required one`);
+  }
   let said = performance.now();
   for (const [at, model] of planned.entries()) {
     if (performance.now() - said > SILENCE_MS) {
@@ -40,7 +46,11 @@ export async function inspectCommand(
       said = performance.now();
     }
     try {
-      found.push(await inspectModel(model, layerSettings(config), signal));
+      const inspected = await inspectModel(model, layerSettings(config), signal);
+      if (format === "topology") {
+        texts.push(topologyText(inspected, await topologyOfModel(model, layerSettings(config), signal)));
+      }
+      found.push(inspected);
     } catch (failure) {
       signal.throwIfAborted();
       failures.push(failure);
@@ -48,7 +58,7 @@ export async function inspectCommand(
     }
   }
   if (found.length === 0) throw failures[0];
-  write(inspectionText(found, format));
+  write(format === "topology" ? texts.join("") : inspectionText(found, format));
   for (const { id, warnings } of found) {
     for (const warning of warnings) stderr.write(`warning: ${printable(`${id}: ${warning}`)}\n`);
   }

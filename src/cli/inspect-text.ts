@@ -5,7 +5,7 @@ import type { InspectedConnection, InspectedLayer, Inspection } from "../run/ins
 import { plainTable, printable } from "../report/text.ts";
 
 /** How `svr inspect` answers. */
-export const INSPECT_FORMATS = ["table", "json", "mermaid", "dot"] as const;
+export const INSPECT_FORMATS = ["table", "json", "mermaid", "dot", "topology"] as const;
 
 /** A name in `INSPECT_FORMATS`. */
 export type InspectFormat = typeof INSPECT_FORMATS[number];
@@ -14,7 +14,10 @@ export type InspectFormat = typeof INSPECT_FORMATS[number];
 const MOST_RANGES = 4;
 
 /** Writes inspections. */
-export function inspectionText(models: readonly Inspection[], format: InspectFormat): string {
+export function inspectionText(
+  models: readonly Inspection[],
+  format: Exclude<InspectFormat, "topology">,
+): string {
   switch (format) {
     case "table":
       return models.map(asTables).join("\n");

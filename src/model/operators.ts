@@ -111,6 +111,18 @@ export class NetworkBuilder {
     for (const tensor of tensors) this.roles.set(tensor, what);
   }
 
+  /** Marks what is there now. @returns what takes back all that was added since */
+  mark(): () => void {
+    const lists = [this.layers, this.operators, this.skipped, this.warnings];
+    const lengths = lists.map(({ length }) => length);
+    const roles = new Map(this.roles);
+    return () => {
+      for (const [at, list] of lists.entries()) list.length = lengths[at]!;
+      this.roles.clear();
+      for (const [tensor, what] of roles) this.roles.set(tensor, what);
+    };
+  }
+
   finish(evidence: Evidence): OperatorGraph {
     const { layers, operators, roles, skipped, warnings } = this;
     return { evidence, layers, operators, roles, skipped, warnings };

@@ -4,7 +4,8 @@ import type { ChannelRange, LayerGraph } from "../model/layer.ts";
 import { sharedChannels, unfoldedShape } from "../model/layer.ts";
 import type { Model } from "../model/ports.ts";
 import { foldedTensors } from "../stages/fold.ts";
-import { layerGraph, type LayerSettings } from "../stages/layers.ts";
+import { knownGraph, layerGraph, type LayerSettings } from "../stages/layers.ts";
+import { declarationOf, type FullDeclaration } from "../stages/topology/declaration.ts";
 import type { PlannedModel } from "./collection/models.ts";
 
 /** A layer, as `svr inspect` says it. */
@@ -44,6 +45,11 @@ export interface InspectedTensor {
   readonly use: "weight" | "folded" | "skipped";
   /** Names of layers; else the reason. */
   readonly what: string;
+}
+
+/** The topology of a model in full, and how its connections are known where they are not guessed. */
+export interface WrittenTopology extends FullDeclaration {
+  readonly knownBy: "graph" | "architecture" | "declared";
 }
 
 /** What `svr inspect` says of a model. */
@@ -114,6 +120,29 @@ export async function inspectModel(
       })),
       tensors: accounted(model, graph),
       skipped,
+    };
+  } finally {
+    await model.close();
+  }
+}
+
+/**
+ * The topology of a model as a declaration that gives it again.
+ *
+ * @throws when the model cannot be opened, or its topology does not fit it
+ */
+export async function topologyOfModel(
+  planned: PlannedModel,
+  settings: Omit<LayerSettings, "topology">,
+  signal?: AbortSignal,
+): Promise<WrittenTopology> {
+  const model = await planned.open(signal);
+  try {
+    const graph = knownGraph(model, { ...settings, topology: planned.topology });
+    const traced = model.graph !== undefined || model.operators !== undefined;
+    return {
+      ...declarationOf(graph, model.tensors, model.operators?.layers),
+      knownBy: planned.topology !== undefined ? "declared" : traced ? "graph" : "architecture",
     };
   } finally {
     await model.close();

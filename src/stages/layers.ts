@@ -20,20 +20,33 @@ export interface LayerSettings extends FoldSettings {
   readonly unfolding?: Unfolding;
   /** Of a layer's residual connections only those from so many of the nearest layers are kept. Default: all. */
   readonly residualSpan?: number | undefined;
+  /** Whether connections may be guessed. Default: true. */
+  readonly guess?: boolean;
 }
 
 /**
  * The layer graph of a model. Who feeds whom is taken from a declared topology, else from the model's own graph, else from the
  * architecture that its names and shapes (and `config.json`) are known to belong to, else guessed as a chain (with a warning).
  *
- * @throws {RangeError} when a declared layer or connection does not fit the tensors; names it, and what would fit
+ * @throws {RangeError} when a declared layer or connection does not fit the tensors; names it, and what would fit; when a
+ * connection is guessed and may not be
  */
 export function layerGraph(
-  model: Pick<Model, "tensors" | "graph" | "operators" | "config">,
+  model: Pick<Model, "tensors" | "graph" | "operators" | "config"> & Partial<Pick<Model, "uri">>,
   settings: LayerSettings = {},
 ): LayerGraph {
-  const graph = fold(unfoldedGraph(model, settings.topology), settings);
+  const graph = fold(knownGraph(model, settings), settings);
+  if (settings.guess === false) refuseGuess(graph, model.uri ?? "model");
   return settings.residualSpan === undefined ? graph : withinSpan(graph, settings.residualSpan);
+}
+
+function refuseGuess({ connections }: LayerGraph, uri: string): void {
+  const guessed = connections.filter(({ evidence }) => evidence === "guessed").length;
+  if (guessed === 0) return;
+  throw new RangeError(
+    `${uri}: found ${guessed} of ${connections.length} connections guessed, required a topology that is known (--no-guess, or guess: false); ` +
+      `svr inspect <model> --format topology writes one to correct, to be put beside the model as <model>.topology.yaml`,
+  );
 }
 
 /** Leaves out residual connections that reach further; each is reported as skipped. */
@@ -58,9 +71,14 @@ function withinSpan(graph: LayerGraph, span: number): LayerGraph {
   };
 }
 
-function unfoldedGraph(
+/**
+ * What is known of a model's layers and connections, before normalizations are folded and far residual connections left out.
+ *
+ * @throws {RangeError} when a declared layer or connection does not fit the tensors
+ */
+export function knownGraph(
   model: Pick<Model, "tensors" | "graph" | "operators" | "config">,
-  topology: TopologyDeclaration | undefined,
+  { topology }: Pick<LayerSettings, "topology">,
 ): LayerGraph {
   const { tensors } = model;
   if (topology !== undefined) return declaredGraph(tensors, topology, model.operators?.layers);

@@ -39,6 +39,7 @@ export function headLines(data: PictureData): readonly string[] {
   const shown = typeof chain === "string" ? "not drawn" : "drawn in the dominant connection only";
   const what = edges.insignificant === 0 ? "" : `; ${count(edges.insignificant)} not significant, ${shown}`;
   return [
+    ...guessLines(data),
     `${counted(layers.length, "layer")}, ${counted(neurons, "spectral neuron")}; ${drawn}${what}`,
     test === null
       ? "how the edges were tested is not known: no run.json speaks of these tables"
@@ -49,6 +50,13 @@ export function headLines(data: PictureData): readonly string[] {
       } over the ${label(test.correctionOver, FONT.text, 80)}; ${pValueMeaning(test.null).short}`,
     chainLine(chain, layers.map(({ name }) => name)),
   ];
+}
+
+function guessLines({ guessed }: PictureData): string[] {
+  if (guessed === undefined) return [];
+  const { connections, of } = guessed;
+  const which = connections === of ? "all" : `${count(connections)} of ${count(of)}`;
+  return [`topology guessed: ${which} connections are guessed from names and shapes`];
 }
 
 function chainLine(chain: PictureData["chain"], names: readonly string[]): string {

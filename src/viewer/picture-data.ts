@@ -36,6 +36,8 @@ export interface PictureData {
   readonly model: string;
   readonly layers: readonly PicturedLayer[];
   readonly edges: StrongestEdges;
+  /** How many of the model's connections are guessed from names and shapes; absent where none is. */
+  readonly guessed?: { readonly connections: number; readonly of: number };
   /** Null where the run's record is not at hand. */
   readonly test: PicturedTest | null;
   /** The dominant connection; `none` where there is none beyond chance, `unknown` where the run did not look for it. */

@@ -7,7 +7,7 @@ import { readTable, type StoredModel, storedModels } from "../../connectors/read
 import { writeWhole } from "../../connectors/whole-files.ts";
 import { show } from "../model/errors.ts";
 import type { TableBatch } from "../model/tables.ts";
-import { MOST_EDGES, type PicturedLayer, type PictureSettings } from "./picture-data.ts";
+import { MOST_EDGES, type PictureData, type PicturedLayer, type PictureSettings } from "./picture-data.ts";
 import { column, strongestEdges } from "./strongest-edges.ts";
 import { pictureRecord } from "./plot-record.ts";
 
@@ -71,10 +71,11 @@ export async function plotRun(run: string, output: string, options: PlotOptions 
   const layers = await layersOf(lake, model, signal);
   const edges = await strongestEdges(interruptible(readTable(lake, model, "edges"), signal), maxEdges, all);
   const { header } = model;
+  const guessed = await guessedOf(lake, model, signal);
   const record = await pictureRecord(run, lake, model);
   // Plot and its document are half a second and 10 MB to load: not for those who only import the library.
   const { drawPicture } = await import("./picture.ts");
-  const svg = drawPicture({ model: header.id, layers, edges, ...record }, { scale });
+  const svg = drawPicture({ model: header.id, layers, edges, ...guessed, ...record }, { scale });
   const path = resolve(output);
   await writeWhole([path, toPng === null ? svg : toPng(svg)]);
   return { path, model: header.id, edges: edges.count, leftOut: edges.total - edges.count };
@@ -96,6 +97,21 @@ async function modelOf(lake: LakePlace, id: string | undefined): Promise<StoredM
       ? `${run}: found ${models.length} models, required --model with one of ${ids}${more}`
       : `${run}: found no model ${show(id)}, required one of ${ids}${more}`,
   );
+}
+
+async function guessedOf(
+  lake: LakePlace,
+  model: StoredModel,
+  signal: AbortSignal | undefined,
+): Promise<Pick<PictureData, "guessed">> {
+  let [connections, of] = [0, 0];
+  for await (const batch of interruptible(readTable(lake, model, "connections"), signal)) {
+    for (const evidence of column(batch, "evidence", "utf8")) {
+      of += 1;
+      if (evidence === "guessed") connections += 1;
+    }
+  }
+  return connections === 0 ? {} : { guessed: { connections, of } };
 }
 
 async function layersOf(

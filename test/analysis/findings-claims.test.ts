@@ -56,6 +56,25 @@ describe("a finding over guessed connections", () => {
     ]);
   });
 
+  it("says so of layers too, by all connections of the model", () => {
+    const facts = (evidence: (source: number) => string) =>
+      findings(chainFacts(
+        layers(7, (index) => ({ near_kernels: 7, stable_rank: index === 5 ? 1 : 10 })),
+        connections(6, (source) => ({ evidence: evidence(source) })),
+      )).filter(({ kind }) => kind === "near-kernels" || kind === "outlying-layer").map(({ title }) => title);
+    expect(facts(() => "guessed")).toEqual([
+      expect.stringMatching(/^On a guessed topology: [\d.]+ % of the /),
+      expect.stringMatching(/^On a guessed topology: the layer layer5 stands out/),
+    ]);
+    expect(facts((source) => source > 3 ? "guessed" : "graph")).toEqual([
+      expect.stringMatching(/^On a topology of which 2 of 6 connections are guessed: [\d.]+ % of the /),
+      expect.stringMatching(
+        /^On a topology of which 2 of 6 connections are guessed: the layer layer5 stands out/,
+      ),
+    ]);
+    expect(facts(() => "declared").filter((title) => title.includes("guessed"))).toEqual([]);
+  });
+
   it.each(["graph", "declared", "inferred"])("says nothing of that where it is %s", (evidence) => {
     expect(titles(() => evidence).filter(([, title]) => title!.includes("guessed"))).toEqual([]);
     const { connections: known } = chainFacts(layers(5), connections(4, () => ({ evidence })));

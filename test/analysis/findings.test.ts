@@ -188,7 +188,7 @@ describe("layers that stand out", () => {
     );
     const found = of(chainFacts(layers, []), "outlying-layer");
     expect(found.map(({ title }) => title)).toEqual([
-      "layer5 stands out by its stable rank: 1.2, far below the median of 7 layers, 10.",
+      "The layer layer5 stands out by its stable rank: 1.2, far below the median of 7 layers, 10.",
     ]);
   });
 

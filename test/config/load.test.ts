@@ -8,6 +8,7 @@ import { ConfigError, parseConfigDocument, readDocument } from "../../config/doc
 import { nearest } from "../../config/issues.ts";
 import { loadRunConfig, loadTopology, runConfigOf } from "../../config/load.ts";
 import { runConfigJsonSchema, runConfigSchema } from "../../config/schema.ts";
+import { topologyJsonSchema } from "../../config/topology.ts";
 import { KERNEL_NAMES } from "../../src/kernels/select.ts";
 
 let folder = "";
@@ -79,6 +80,7 @@ describe("a run config", () => {
       nullControl: false,
       sinks: ["parquet", "arrow"],
       graph: "embedded",
+      guess: true,
       kernel: "auto",
       precision: "f64",
       memory: "2GiB",
@@ -158,11 +160,15 @@ describe("a run config", () => {
     expect(runConfigSchema.shape.kernel.unwrap().options).toEqual([...KERNEL_NAMES]);
   });
 
-  it("has its JSON Schema committed as it is", async () => {
+  it.each([
+    ["run-config", runConfigJsonSchema()],
+    ["topology", topologyJsonSchema()],
+  ])("has its JSON Schema committed as it is, with an address of its own: %s", async (name, schema) => {
     const committed: unknown = JSON.parse(
-      await readFile(new URL("../../config/run-config.schema.json", import.meta.url), "utf8"),
+      await readFile(new URL(`../../config/${name}.schema.json`, import.meta.url), "utf8"),
     );
-    expect(committed).toEqual(JSON.parse(JSON.stringify(runConfigJsonSchema())));
+    expect(committed).toEqual(JSON.parse(JSON.stringify(schema)));
+    expect(committed).toMatchObject({ $id: `urn:svrflow:schema:${name}` });
   });
 });
 

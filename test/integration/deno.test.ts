@@ -26,7 +26,7 @@ describe("Deno", () => {
     expect(Object.keys(tasks)).toEqual(["svr", "demo"]);
     expect(await execute(deno, ["task", "--quiet", "svr", "--version"])).toMatchObject({
       code: 0,
-      stdout: `${VERSION}\n`,
+      stdout: expect.stringMatching(new RegExp(`^svrflow ${VERSION}\nDeno .*\n`)) as string,
     });
     expect((await execute(deno, ["task", "demo", "--nonsense"])).stderr).toContain("unknown option");
   });

@@ -5,6 +5,7 @@ import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { plotRun, run, type RunRecord } from "../../src/mod.ts";
 import { DENO } from "../../.config/checks.ts";
+import { noise, writeTensors } from "../support/safetensors-file.ts";
 import { parsed } from "../viewer/parsed-svg.ts";
 import { wellFormed } from "../viewer/well-formed.ts";
 import { execute, ROOT, svr } from "./svr.ts";
@@ -63,6 +64,19 @@ async function withChain(logP: number): Promise<void> {
 }
 
 describe("svr plot", () => {
+  it("says of a guessed topology that it is one", async () => {
+    const model = file("named.safetensors");
+    await writeTensors(model, [["a.weight", [8, 8], noise(64)], ["b.weight", [8, 8], noise(64, 2)]]);
+    const guessed = file("guessed-run");
+    await run({ models: model, out: guessed, graph: "none" });
+    await plotRun(guessed, file("guessed.svg"));
+    expect(await readFile(file("guessed.svg"), "utf8")).toContain(
+      "topology guessed: all connections are guessed from names and shapes",
+    );
+    await plotRun(out, file("known.svg"), { model: "planted" });
+    expect(await readFile(file("known.svg"), "utf8")).not.toContain("guessed");
+  });
+
   it("draws the significant edges of a model, and says what it drew", async () => {
     const { code, stdout, stderr } = await svr([
       "plot",

@@ -16,7 +16,11 @@ describe("pages are complete", () => {
     const keys = Object.keys(runConfigSchema.shape);
     expect(keys.filter((key) => !text.includes(`\`${key}\``))).toEqual([]);
     const flags = keys.filter((key) => key !== "models").map((key) =>
-      key === "neo4j" ? "--neo4j-uri" : `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+      key === "neo4j"
+        ? "--neo4j-uri"
+        : key === "guess"
+        ? "--no-guess"
+        : `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
     );
     expect(flags.filter((flag) => !text.includes(`\`${flag}`))).toEqual([]);
   });

@@ -87,6 +87,15 @@ describe("the picture", () => {
 });
 
 describe("the lines above it", () => {
+  it.each([[5, 5, "all"], [2, 5, "2 of 5"]])(
+    "say first that the topology is guessed: %i of %i connections",
+    async (connections, of, words) => {
+      const svg = drawPicture({ ...await plain(), guessed: { connections, of } }, LINEAR);
+      expect(texts(svg)[1]).toBe(`topology guessed: ${words} connections are guessed from names and shapes`);
+      expect(drawPicture(await plain(), LINEAR)).not.toContain("guessed");
+    },
+  );
+
   it.each(["rotation", "beta", "chi2", "none of ours"])(
     "say what p means under a null named %s",
     async (name) => {

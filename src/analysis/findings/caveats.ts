@@ -5,7 +5,7 @@ import type { ConnectionFacts, ModelFacts } from "./facts.ts";
 /**
  * A title that says at its beginning what it rests on: connections that are guessed.
  *
- * @param connections those that the finding speaks of
+ * @param connections those that the finding speaks of; where it speaks of layers, the model's
  */
 export function doubted(title: string, connections: readonly ConnectionFacts[]): string {
   const guessed = connections.filter(({ evidence }) => evidence === "guessed").length;

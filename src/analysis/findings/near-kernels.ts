@@ -1,5 +1,6 @@
 /** Finding: how many of the deep spectral neurons are near-kernels. A description: nothing is tested. */
 
+import { doubted } from "./caveats.ts";
 import { isOneOf, queries } from "./query-words.ts";
 import { DEEP_MEANING, type LayerFacts, type ModelFacts } from "./facts.ts";
 import type { Cell, Finding } from "./finding.ts";
@@ -41,11 +42,14 @@ export function nearKernels(facts: ModelFacts): Finding[] {
     `sum(${of}near_kernels) AS near_kernels, sum(${of}rank) AS neurons, 1.0 * sum(${of}near_kernels) / sum(${of}rank) AS share`;
   return [{
     kind: "near-kernels",
-    title: `${percent(near / neurons)} of the ${neurons} spectral neurons of ${
-      deep ? `the ${counted(layers.length, "deep layer")}` : "the model"
-    } are near-kernels (singular value at most ${
-      decimal(facts.test.near_kernel)
-    } of the layer's largest); in all layers ${all} of ${sum(facts.layers, (layer) => layer.neurons)} are.`,
+    title: doubted(
+      `${percent(near / neurons)} of the ${neurons} spectral neurons of ${
+        deep ? `the ${counted(layers.length, "deep layer")}` : "the model"
+      } are near-kernels (singular value at most ${
+        decimal(facts.test.near_kernel)
+      } of the layer's largest); in all layers ${all} of ${sum(facts.layers, (layer) => layer.neurons)} are.`,
+      facts.connections,
+    ),
     surprise: null,
     numbers: [number("near_kernels", near), number("neurons", neurons), number("share", near / neurons)],
     queries: queries(facts.asking, {

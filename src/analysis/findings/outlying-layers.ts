@@ -1,6 +1,7 @@
 /** Finding: layers whose stable rank or spectral norm lies far from those of the others. A description: nothing is tested. */
 
 import { median, medianDeviation } from "../../stats/ordinary.ts";
+import { doubted } from "./caveats.ts";
 import { queries } from "./query-words.ts";
 import type { LayerFacts, ModelFacts } from "./facts.ts";
 import type { Cell, Finding } from "./finding.ts";
@@ -53,9 +54,12 @@ function finding(facts: ModelFacts, { layer, measure, value, median, deviation }
   const words = measure === "stable_rank" ? "stable rank" : "largest singular value";
   return {
     kind: "outlying-layer",
-    title: `${shortened(layer.name)} stands out by its ${words}: ${decimal(value)}, far ${
-      deviation > 0 ? "above" : "below"
-    } the median of ${facts.layers.length} layers, ${decimal(median)}.`,
+    title: doubted(
+      `The layer ${shortened(layer.name)} stands out by its ${words}: ${decimal(value)}, far ${
+        deviation > 0 ? "above" : "below"
+      } the median of ${facts.layers.length} layers, ${decimal(median)}.`,
+      facts.connections,
+    ),
     surprise: null,
     numbers: [
       number("spectral_norm", layer.spectralNorm),

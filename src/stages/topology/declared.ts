@@ -2,11 +2,22 @@
 
 import { show } from "../../model/errors.ts";
 import type { Connection, Layer, LayerGraph, Skipped } from "../../model/layer.ts";
-import { draftLayer, finishLayer, type LayerDraft, positionsFrom } from "../../model/layer-draft.ts";
-import type { TensorInfo } from "../../model/tensor.ts";
-import type { DeclaredConnection, DeclaredLayer, TopologyDeclaration } from "../../model/topology.ts";
+import {
+  draftLayer,
+  finishLayer,
+  type LayerDraft,
+  type LayerPlace,
+  positionsFrom,
+} from "../../model/layer-draft.ts";
+import { elementCount, type TensorInfo } from "../../model/tensor.ts";
+import type {
+  DeclaredBatchNorm,
+  DeclaredConnection,
+  DeclaredLayer,
+  TopologyDeclaration,
+} from "../../model/topology.ts";
 import { checkConnection } from "./connections.ts";
-import { normalizationBehind, sorted } from "./weights.ts";
+import { EPSILON, normalizationBehind, sorted } from "./weights.ts";
 
 /**
  * The graph of a declared topology.
@@ -43,10 +54,10 @@ export function declaredGraph(
     // Without a declared z, a layer that takes all of one source's channels shows it by how many inputs each one has.
     const feeding = ends.find((end) => end.target === index && end.each.channels === undefined);
     const positions = feeding === undefined ? null : positionsFrom(drafts[feeding.source]!, draft);
-    return told(placeOf(topology, draft.name), () => ({
-      ...finishLayer(draft, { index, positions }),
-      ...normalizationBehind(draft, all),
-    }));
+    return told(
+      placeOf(topology, draft.name),
+      () => declaredLayer(draft, details.get(draft.name), all, { index, positions }),
+    );
   });
   const connections = ends.map(({ each, source, target }) =>
     told(each.place, () => connect(layers, source, target, each))
@@ -64,8 +75,15 @@ export function declaredGraph(
         reason: "not named by the declared topology",
       })),
     ],
-    warnings: [],
+    warnings: guessWarnings(connections),
   };
+}
+
+function guessWarnings(connections: readonly Connection[]): string[] {
+  const guessed = connections.filter(({ evidence }) => evidence === "guessed").length;
+  return guessed === 0 ? [] : [
+    `topology guessed: its file says so of ${guessed} of ${connections.length} connections; take out "evidence: guessed" where you are sure`,
+  ];
 }
 
 interface Wanted extends DeclaredConnection {
@@ -103,7 +121,8 @@ function told<T>(place: string | undefined, work: () => T): T {
   }
 }
 
-function declaredDraft(
+/** How a declared layer reads its tensor. @throws {RangeError} when there is none, or it cannot be read so; names the layer */
+export function declaredDraft(
   name: string,
   detail: DeclaredLayer | undefined,
   weights: readonly TensorInfo[],
@@ -120,20 +139,71 @@ function declaredDraft(
       }`,
     );
   }
-  if (same !== undefined && detail?.order === undefined && detail?.groups === undefined) {
-    return {
-      ...same,
-      name,
-      kind: detail?.kind ?? same.kind,
-      positions: detail?.positions ?? same.positions,
-    };
-  }
-  return draftLayer(name, tensor, {
-    layout: detail?.order,
-    groups: detail?.groups,
-    kind: detail?.kind,
-    positions: detail?.positions,
+  return draftLayer(name, shaped(name, same?.tensor ?? tensor, detail?.shape), {
+    layout: detail?.order ?? same?.layout,
+    groups: detail?.groups ?? same?.groups,
+    kind: detail?.kind ?? same?.kind,
+    positions: detail?.positions ?? same?.positions ?? undefined,
+    leading: detail?.index ?? same?.leading,
+    out: detail?.out ?? (same === undefined ? undefined : { from: same.firstOut, length: same.outChannels }),
   });
+}
+
+function shaped(layer: string, tensor: TensorInfo, shape: readonly number[] | undefined): TensorInfo {
+  if (shape === undefined) return tensor;
+  if (elementCount(shape) === elementCount(tensor.shape)) return { ...tensor, shape };
+  throw new RangeError(
+    `topology, layer ${show(layer)}, shape: found ${show(shape)}, required as many numbers as ${
+      show(tensor.shape)
+    } has`,
+  );
+}
+
+/** A declared layer at its place, with the normalizations around it. */
+export function declaredLayer(
+  draft: LayerDraft,
+  detail: DeclaredLayer | undefined,
+  all: readonly TensorInfo[],
+  place: Pick<LayerPlace, "index" | "positions">,
+): Layer {
+  const { flatten, gain, batchNorm } = detail ?? {};
+  const layer = finishLayer(draft, { ...place, ...flatten === undefined ? {} : { flattened: flatten } });
+  const vector = (tensor: string, key: string, channels: number) =>
+    vectorOf(all, draft.name, key, tensor, channels);
+  const behind = batchNorm === undefined
+    ? normalizationBehind(draft, all)
+    : declaredBatchNorm(batchNorm, (tensor) => vector(tensor, "batchNorm", layer.outChannels));
+  if (gain === undefined) return { ...layer, ...behind };
+  const folding = { ...behind.folding, gain: vector(gain, "gain", layer.inChannels) };
+  return { ...layer, ...behind, normGain: "raw", folding };
+}
+
+function declaredBatchNorm(
+  declared: DeclaredBatchNorm,
+  vector: (tensor: string) => string,
+): Pick<Layer, "batchNorm" | "folding"> {
+  if (typeof declared === "string") return { batchNorm: declared };
+  const { gamma, variance, epsilon = EPSILON } = declared;
+  const scale = { gamma: gamma === undefined ? null : vector(gamma), variance: vector(variance), epsilon };
+  return { batchNorm: "raw", folding: { batchNorm: scale } };
+}
+
+/** The name of a tensor that holds one number per channel. @throws {RangeError} when there is none of this name, or it holds others */
+function vectorOf(
+  all: readonly TensorInfo[],
+  layer: string,
+  key: string,
+  tensor: string,
+  channels: number,
+): string {
+  const found = all.find(({ name }) => name === tensor);
+  const count = found === undefined ? null : elementCount(found.shape);
+  if (count === channels) return tensor;
+  throw new RangeError(
+    `topology, layer ${show(layer)}, ${key} ${show(tensor)}: found ${
+      count === null ? "no such tensor" : `${count} numbers`
+    }, required a tensor of ${channels}`,
+  );
 }
 
 function connect(
@@ -146,7 +216,8 @@ function connect(
   const to = layers[target]!;
   const channels = wanted.channels ?? [{ source: 0, target: 0, length: from.outChannels }];
   const via = wanted.via ?? (to.kind === "linear" && to.positions > 1 ? "flatten" : "direct");
-  const connection = { source, target, part: wanted.part ?? 0, via, evidence: "declared", channels } as const;
+  const { part = 0, evidence = "declared" } = wanted;
+  const connection = { source, target, part, via, evidence, channels };
   checkConnection(connection, from, to, wanted.channels === undefined);
   return connection;
 }

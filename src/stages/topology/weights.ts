@@ -9,7 +9,7 @@ import type { TensorInfo } from "../../model/tensor.ts";
 const MOST_AXES = 5;
 
 /** PyTorch's default, which a state dict does not say. */
-const EPSILON = 1e-5;
+export const EPSILON = 1e-5;
 
 /** Why a tensor is no layer's weight; null where it may be one. */
 export function skipReason(tensor: TensorInfo): string | null {

@@ -9,6 +9,8 @@ export interface ModelFacts {
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   /** `config.json`, parsed and untrusted; absent where there is none. */
   readonly config?: unknown;
+  /** Whether blocks that do not fit may be left unconnected, so that the others are known. Default: false. */
+  readonly inPart?: boolean;
 }
 
 /** A family of networks. */

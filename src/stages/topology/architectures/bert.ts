@@ -15,14 +15,13 @@ export const bert: Architecture = {
     const tables = ["word_embeddings", "position_embeddings", "token_type_embeddings"]
       .map((name) => `embeddings.${name}.weight`).filter((name) => net.has(name));
     net.role("numbers of positions", "embeddings.position_ids", "embeddings.token_type_ids");
-    let x = net.norm("embeddings.LayerNorm", net.sum(...tables.map((name) => net.embedding(name))));
-    for (const i of net.blocks("encoder.layer.")) {
-      const block = `encoder.layer.${i}`;
-      const attended = attention(net, `${block}.attention`, x, facts.config);
-      x = net.norm(`${block}.attention.output.LayerNorm`, net.sum(x, attended));
-      const y = net.linear(`${block}.output.dense`, net.linear(`${block}.intermediate.dense`, x));
-      x = net.norm(`${block}.output.LayerNorm`, net.sum(x, y));
-    }
+    const embedded = net.norm("embeddings.LayerNorm", net.sum(...tables.map((name) => net.embedding(name))));
+    const x = net.stack("encoder.layer.", embedded, (block, before) => {
+      const attended = attention(net, `${block}.attention`, before, facts.config);
+      const between = net.norm(`${block}.attention.output.LayerNorm`, net.sum(before, attended));
+      const y = net.linear(`${block}.output.dense`, net.linear(`${block}.intermediate.dense`, between));
+      return net.norm(`${block}.output.LayerNorm`, net.sum(between, y));
+    });
     heads(net, x);
     return net.finish();
   },

@@ -52,8 +52,11 @@ export const vdsr: Architecture = {
     const signs = ["residual_layer.0.conv.weight", "input.weight", "output.weight"] as const;
     const net = Network.find("VDSR", facts, [...signs]);
     if (net === null) return null;
-    let x = net.conv("input", net.input());
-    for (const i of net.blocks("residual_layer.")) x = net.conv(`residual_layer.${i}.conv`, x);
+    const x = net.stack(
+      "residual_layer.",
+      net.conv("input", net.input()),
+      (name, y) => net.conv(`${name}.conv`, y),
+    );
     net.conv("output", x);
     return net.finish();
   },

@@ -13,13 +13,12 @@ export const gpt2: Architecture = {
   build(facts) {
     const net = Network.find("gpt2", facts, ["wte.weight", "wpe.weight", "h.0.attn.c_attn.weight"]);
     if (net === null) return null;
-    let x = net.sum(net.embedding("wte.weight"), net.embedding("wpe.weight"));
-    for (const i of net.blocks("h.")) {
-      const block = `h.${i}`;
-      x = net.sum(x, attention(net, `${block}.attn`, net.norm(`${block}.ln_1`, x), facts.config));
-      const up = net.linear(`${block}.mlp.c_fc`, net.norm(`${block}.ln_2`, x), CONV1D);
-      x = net.sum(x, net.linear(`${block}.mlp.c_proj`, up, CONV1D));
-    }
+    const embedded = net.sum(net.embedding("wte.weight"), net.embedding("wpe.weight"));
+    const x = net.stack("h.", embedded, (block, y) => {
+      const z = net.sum(y, attention(net, `${block}.attn`, net.norm(`${block}.ln_1`, y), facts.config));
+      const up = net.linear(`${block}.mlp.c_fc`, net.norm(`${block}.ln_2`, z), CONV1D);
+      return net.sum(z, net.linear(`${block}.mlp.c_proj`, up, CONV1D));
+    });
     unembed(net, "lm_head", "wte.weight", true, net.norm("ln_f", x));
     return net.finish();
   },

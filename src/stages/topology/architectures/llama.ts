@@ -17,18 +17,19 @@ export const llama: Architecture = {
     const net = Network.find("llama", facts, [...signs]);
     if (net === null) return null;
     const norm = (name: string, y: Signal) => normalized(net, name, y, facts.config);
-    let x = net.embedding("embed_tokens.weight");
-    for (const i of net.blocks("layers.")) {
-      const block = `layers.${i}`;
-      x = net.sum(x, attention(net, `${block}.self_attn`, norm(`${block}.input_layernorm`, x), facts.config));
-      const y = norm(`${block}.post_attention_layernorm`, x);
-      const mlp = `${block}.mlp`;
-      x = net.sum(
-        x,
-        gated(net, { gate: `${mlp}.gate_proj`, up: `${mlp}.up_proj`, down: `${mlp}.down_proj` }, y),
+    const stream = net.stack("layers.", net.embedding("embed_tokens.weight"), (block, y) => {
+      const attended = attention(
+        net,
+        `${block}.self_attn`,
+        norm(`${block}.input_layernorm`, y),
+        facts.config,
       );
-    }
-    x = norm("norm", x);
+      const z = net.sum(y, attended);
+      const mlp = `${block}.mlp`;
+      const names = { gate: `${mlp}.gate_proj`, up: `${mlp}.up_proj`, down: `${mlp}.down_proj` };
+      return net.sum(z, gated(net, names, norm(`${block}.post_attention_layernorm`, z)));
+    });
+    const x = norm("norm", stream);
     unembed(net, "lm_head", "embed_tokens.weight", saidOf(facts.config, "tie_word_embeddings") === true, x);
     if (net.hasLayer("score")) net.linear("score", x);
     return net.finish();

@@ -19,6 +19,8 @@ export interface Place {
   readonly prefix: string;
   /** What separates a module from its weight, and the weight's own name: `.weight`, Chainer's `/W`. */
   readonly leaf: string;
+  /** See `ModelFacts.inPart`. */
+  readonly inPart?: boolean | undefined;
 }
 
 /**
@@ -29,7 +31,7 @@ export interface Place {
  */
 export function findPlace(
   family: string,
-  { tensors }: ModelFacts,
+  { tensors, inPart }: ModelFacts,
   signs: readonly [string, ...string[]],
   leaf = ".weight",
 ): Place | null {
@@ -42,14 +44,14 @@ export function findPlace(
     if (!whole || found !== null && found.length <= prefix.length) continue;
     if (signs.every((sign) => tensors.has(prefix + sign))) found = prefix;
   }
-  return found === null ? null : { family, tensors, prefix: found, leaf };
+  return found === null ? null : { family, tensors, prefix: found, leaf, inPart };
 }
 
 /** A network's tensors. */
 export class NamedTensors {
   readonly #place: Place;
   /** Whole names of what the family has a place for. */
-  readonly #known = new Set<string>();
+  #known = new Set<string>();
   /** Beginnings of the names of blocks, without their numbers. */
   readonly #lists = new Set<string>();
 
@@ -94,15 +96,36 @@ export class NamedTensors {
   /**
    * The numbers of the blocks of a residual network, whose tensors must then all be known.
    *
+   * @param gaps whether numbers may be missing
    * @throws {RangeError} when they do not run from 0 on, or there are too many
    */
-  blocks(list: string): readonly number[] {
+  blocks(list: string, gaps = false): readonly number[] {
     const found = this.numbers(list);
     if (found.length > MOST_BLOCKS) this.fail(list, `${found.length} blocks`, `at most ${MOST_BLOCKS}`);
+    if (gaps) return found;
     const gap = found.findIndex((number, i) => number !== i);
     if (gap >= 0) this.fail(list, `block ${found[gap]}`, `block ${gap} before it`);
     this.#lists.add(this.#place.prefix + list);
     return found;
+  }
+
+  /** Whether blocks that do not fit may be left unconnected. */
+  get inPart(): boolean {
+    return this.#place.inPart === true;
+  }
+
+  /** The tensors of a block, in the file's order. */
+  within(block: string): readonly TensorInfo[] {
+    const start = this.#place.prefix + block;
+    return [...this.#place.tensors.values()].filter(({ name }) =>
+      name.startsWith(start) && /^[./]/.test(name.slice(start.length))
+    );
+  }
+
+  /** Marks what is known now. @returns what forgets all that has become known since */
+  mark(): () => void {
+    const before = new Set(this.#known);
+    return () => void (this.#known = before);
   }
 
   /** The whole name of a tensor: behind the prefix, or behind what encloses it, where heads stand beside a trunk. */
@@ -153,8 +176,7 @@ export class NamedTensors {
     const lists = [...this.#lists];
     return [...tensors.values()].flatMap((tensor) => {
       const { name } = tensor;
-      if (this.#known.has(name)) return [];
-      if (skipReason(tensor) !== null && !name.endsWith(this.#place.leaf)) return [];
+      if (!this.isUnknown(tensor)) return [];
       if (lists.some((list) => name.startsWith(list) && /^\d/.test(name.slice(list.length)))) {
         throw new RangeError(
           `${family}: found a weight ${show(name)}, required none that its blocks do not have`,
@@ -162,6 +184,12 @@ export class NamedTensors {
       }
       return [name];
     });
+  }
+
+  /** Whether a tensor is a weight, or of a normalization, that the family has no place for. */
+  isUnknown(tensor: TensorInfo): boolean {
+    const { name } = tensor;
+    return !this.#known.has(name) && (skipReason(tensor) === null || name.endsWith(this.#place.leaf));
   }
 
   /** @throws {RangeError} always: what of the network is not as the family has it */

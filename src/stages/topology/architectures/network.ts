@@ -5,11 +5,12 @@
  * where an activation stands between a layer and its normalization.
  */
 
-import { show } from "../../../model/errors.ts";
+import { messageOf, show } from "../../../model/errors.ts";
 import type { ChannelRange } from "../../../model/layer.ts";
 import { draftLayer, type DraftOptions } from "../../../model/layer-draft.ts";
 import { NetworkBuilder, type Operator, type OperatorGraph, type Signal } from "../../../model/operators.ts";
 import type { TensorInfo } from "../../../model/tensor.ts";
+import { skipReason } from "../weights.ts";
 import { findPlace, NamedTensors, type Place } from "./named-tensors.ts";
 
 /** More heads than any published network has; each is a connection of its own. */
@@ -38,6 +39,9 @@ export class Network extends NamedTensors {
   /** Of each signal: its channels, null where unknown, and whether it is flattened. */
   readonly #signals: { readonly channels: number | null; readonly flat: boolean }[] = [];
   readonly #family: string;
+  /** Of a family that is known in part: how many blocks there are, and what does not fit. */
+  #blocks = 0;
+  readonly #misfits: string[] = [];
 
   constructor(place: Place) {
     super(place);
@@ -214,6 +218,68 @@ export class Network extends NamedTensors {
     }, length);
   }
 
+  /**
+   * A list of blocks, one behind the other. Where the family may be known in part, a block that does not fit stays unconnected, and what
+   * comes out of it is not known.
+   *
+   * @param width channels of what comes out of such a block; by default those that went in
+   * @throws {RangeError} when a block does not fit, unless the family may be known in part
+   */
+  stack(
+    list: string,
+    x: Signal,
+    block: (name: string, x: Signal) => Signal,
+    width: (x: Signal) => number | null = (signal) => this.channels(signal),
+  ): Signal {
+    let next = 0;
+    let y = x;
+    for (const i of this.blocks(list, this.inPart)) {
+      this.#blocks += 1;
+      if (i !== next) y = this.#misfit(`${list}${next} is missing`, y, width(y));
+      y = this.inPart ? this.#tried(`${list}${i}`, y, block, width(y)) : block(`${list}${i}`, y);
+      next = i + 1;
+    }
+    return y;
+  }
+
+  #tried(
+    name: string,
+    x: Signal,
+    block: (name: string, x: Signal) => Signal,
+    width: number | null,
+  ): Signal {
+    const [forget, takeBack, signals] = [this.mark(), this.#builder.mark(), this.#signals.length];
+    try {
+      const y = block(name, x);
+      const unknown = this.within(name).find((tensor) => this.isUnknown(tensor));
+      if (unknown === undefined) return y;
+      throw new RangeError(`found a weight ${show(unknown.name)}, required none that its blocks do not have`);
+    } catch (thrown) {
+      if (!(thrown instanceof RangeError)) throw thrown;
+      forget();
+      takeBack();
+      this.#signals.length = signals;
+      for (const tensor of this.within(name)) this.#unconnected(tensor);
+      return this.#misfit(messageOf(thrown), x, width);
+    }
+  }
+
+  /** A tensor of a block that does not fit: a layer, where it may be a weight, of which nobody knows what it reads. */
+  #unconnected(tensor: TensorInfo): void {
+    const inner = tensor.name.slice(this.prefix.length);
+    if (skipReason(tensor) !== null) return this.role("part of a block that is not known", inner);
+    this.know(inner);
+    const layer = this.#draft(tensor, {});
+    const { name } = this.#builder.layers[layer]!;
+    const reason = `its block is not as ${this.#family} has it`;
+    this.#builder.skipped.push({ subject: "connection", name: `? -> ${name}`, reason });
+  }
+
+  #misfit(what: string, x: Signal, width: number | null): Signal {
+    this.#misfits.push(what);
+    return this.stop(`a block before is not as ${this.#family} has it`, width, x);
+  }
+
   /** Tensors that are known and are no layer's weight. Names that the network lacks are passed over. */
   role(what: string, ...tensors: readonly string[]): void {
     for (const tensor of tensors) {
@@ -238,6 +304,15 @@ export class Network extends NamedTensors {
    * @throws {RangeError} when a block has a weight that the family does not know: it may work otherwise than the family says
    */
   finish(): OperatorGraph {
+    const [first] = this.#misfits;
+    if (first !== undefined) {
+      // A network most of whose blocks are otherwise is another network.
+      if (2 * this.#misfits.length >= this.#blocks) throw new RangeError(first);
+      this.warn(
+        `${this.#family}: known in part; of ${this.#blocks} blocks ${this.#misfits.length} do not fit and are not connected, ` +
+          `declare their topology to be sure; the first: ${first}`,
+      );
+    }
     const unknown = this.unknown();
     if (unknown.length > 0) {
       this.warn(

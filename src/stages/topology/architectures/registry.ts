@@ -3,7 +3,7 @@
 import { messageOf } from "../../../model/errors.ts";
 import type { OperatorGraph } from "../../../model/operators.ts";
 import type { Model } from "../../../model/ports.ts";
-import type { Architecture } from "./architecture.ts";
+import type { Architecture, ModelFacts } from "./architecture.ts";
 import { bert } from "./bert.ts";
 import { burnMnist, stableBaselines, tinyVgg, vdsr, vgg, waifu2xChain } from "./chains.ts";
 import { gpt2 } from "./gpt2.ts";
@@ -41,19 +41,32 @@ export interface Recognition {
   readonly misfits: readonly string[];
 }
 
-/** Looks for the family of a model. */
+/** Looks for the family of a model: one that accounts for all of it, else one that accounts for most of its blocks. */
 export function recognized({ tensors, config }: Pick<Model, "tensors" | "config">): Recognition {
   const facts = { tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])), config };
   const misfits: string[] = [];
-  for (const { build } of ARCHITECTURES) {
-    try {
-      const operators = build(facts);
-      if (operators !== null) return { operators, misfits };
-    } catch (thrown) {
-      // A model that is almost of a family is no reason to refuse it: it is a model whose topology is not known.
-      if (!(thrown instanceof RangeError)) throw thrown;
-      misfits.push(messageOf(thrown));
-    }
+  const almost: Architecture[] = [];
+  for (const family of ARCHITECTURES) {
+    const built = builtBy(family, facts);
+    if (typeof built === "string") {
+      misfits.push(built);
+      almost.push(family);
+    } else if (built !== null) return { operators: built, misfits };
+  }
+  for (const family of almost) {
+    const built = builtBy(family, { ...facts, inPart: true });
+    if (typeof built !== "string" && built !== null) return { operators: built, misfits: [] };
   }
   return { operators: null, misfits };
+}
+
+/** What a family makes of a model; else why the model, which looks like it, does not fit it. */
+function builtBy({ build }: Architecture, facts: ModelFacts): OperatorGraph | string | null {
+  try {
+    return build(facts);
+  } catch (thrown) {
+    // A model that is almost of a family is no reason to refuse it: it is a model whose topology is not known.
+    if (!(thrown instanceof RangeError)) throw thrown;
+    return messageOf(thrown);
+  }
 }

@@ -15,7 +15,8 @@ export const resnet: Architecture = {
     if (net === null) return null;
     let x = net.batchNorm("bn1", net.conv("conv1", net.input()));
     for (const stage of ["layer1.", "layer2.", "layer3.", "layer4."]) {
-      for (const i of net.blocks(stage)) x = block(net, `${stage}${i}`, x);
+      // A block may make a map wider.
+      x = net.stack(stage, x, (name, y) => block(net, name, y), () => null);
     }
     const head = ["fc", "linear"].find((name) => net.hasLayer(name));
     if (head !== undefined) net.linear(head, net.flatten(net.globalPool(x)));

@@ -84,18 +84,17 @@ export const vit: Architecture = {
 
 function build(net: Network, names: Names, { config }: ModelFacts) {
   net.role("a constant token", ...names.constants);
-  let x = net.sum(net.conv(names.patches, net.input()), net.embedding(names.positions));
-  for (const i of net.blocks(names.blocks)) {
-    const block = `${names.blocks}${i}`;
+  const embedded = net.sum(net.conv(names.patches, net.input()), net.embedding(names.positions));
+  const stream = net.stack(names.blocks, embedded, (block, x) => {
     net.role("a scale per channel", `${block}.ls1.gamma`, `${block}.ls2.gamma`);
-    x = net.sum(x, attention(net, block, names, net.norm(`${block}.${names.before}`, x), config));
+    const y = net.sum(x, attention(net, block, names, net.norm(`${block}.${names.before}`, x), config));
     const [up, down] = [names.up, names.down].map((alternatives) => {
       const module = alternatives.find((each) => net.hasLayer(`${block}.${each}`)) ?? alternatives[0]!;
       return `${block}.${module}`;
     }) as [string, string];
-    x = net.sum(x, net.linear(down, net.linear(up, net.norm(`${block}.${names.between}`, x))));
-  }
-  x = net.norm(names.last, x);
+    return net.sum(y, net.linear(down, net.linear(up, net.norm(`${block}.${names.between}`, y))));
+  });
+  const x = net.norm(names.last, stream);
   for (const head of names.heads) if (net.hasLayer(head)) net.linear(head, x);
   return net.finish();
 }

@@ -1,0 +1,46 @@
+/** A model's topology as a file for people to edit: YAML, with comments that say how each connection is known. */
+
+import { stringify } from "yaml";
+import type { DeclaredConnection } from "../model/topology.ts";
+import { printable } from "../report/text.ts";
+import type { Inspection, WrittenTopology } from "../run/inspect.ts";
+
+/** What the comments above connections call how they are known. */
+const KNOWN_BY = {
+  graph: "traced: the model's own graph says so",
+  architecture: "of a known architecture",
+  declared: "declared by a topology",
+  guessed: "guessed from names and shapes; take out `evidence: guessed` where you are sure",
+} as const;
+
+/** A list of one item per line. */
+function list(key: string, items: readonly string[]): string[] {
+  return items.length === 0 ? [] : [`${key}:`, ...items];
+}
+
+const item = (value: object) => `  - ${stringify(value, { collectionStyle: "flow", lineWidth: 0 }).trim()}`;
+const comment = (text: string) => `# ${printable(text)}`;
+
+/** Writes the topology of a model; what is read back from it gives the same layers and connections. */
+export function topologyText({ id, uri, skipped }: Inspection, topology: WrittenTopology): string {
+  const { layers, connections, knownBy } = topology;
+  const unconnected = skipped.filter(({ subject }) => subject === "connection");
+  let said = "";
+  const lines = connections.flatMap((connection: DeclaredConnection) => {
+    const by = KNOWN_BY[connection.evidence === "guessed" ? "guessed" : knownBy];
+    const line = item(connection);
+    if (by === said) return [line];
+    said = by;
+    return [`  # ${by}`, line];
+  });
+  return [
+    comment(`Topology of ${id} (${uri}).`),
+    "# To use it, save it beside the model as <model>.topology.yaml, or name it: svr run --topology <file>.",
+    "# Layers: name; weight is its tensor, where the name does not say it. Connections: from feeds to.",
+    ...list("layers", layers.map(item)),
+    ...list("connections", lines),
+    ...unconnected.length === 0 ? [] : ["# Not connected:"],
+    ...unconnected.map(({ name, reason }) => comment(`  ${name}: ${reason}`)),
+    "",
+  ].join("\n");
+}
