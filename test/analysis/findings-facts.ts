@@ -102,6 +102,8 @@ export function chainFacts(
     control: null,
     skipped: [],
     warnings: [],
+    strongest: [],
+    hubs: [],
     ...other,
   });
 }

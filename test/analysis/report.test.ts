@@ -67,10 +67,13 @@ const findings: ModelFindings = {
     sourceNeuron: 7,
     targetLayer: 1,
     targetNeuron: 2,
+    part: 0,
     overlap: 0.98765432,
     logP: -23.02585092994046,
     sigma: 6.36,
+    significant: true,
   }],
+  hubs: [],
 };
 
 const report = modelReport({ id: "m", uri: "m.safetensors", format: "safetensors" }, findings, TEST, "m");
