@@ -71,7 +71,9 @@ describe("report.html", () => {
     const answers = [...document.querySelectorAll("dd")].map(({ textContent }) => textContent);
     expect(answers.length).toBeLessThanOrEqual(10);
     // 3 layers of 64 x 64 kernels of 3 x 3 with 64 neurons each.
-    expect(answers[0]).toMatch(/^A model of 3 layers \(3 conv\) with 110592 weights and 192 spectral neurons/);
+    expect(answers[0]).toMatch(
+      /^A model of 3 layers \(3 conv\) with 110592 weights and 192 spectral neurons/,
+    );
     expect(answers[1]).toBe(
       "2 connections join its layers: all known from the names of its tensors or declared.",
     );
