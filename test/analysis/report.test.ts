@@ -122,3 +122,25 @@ describe("report of a model", () => {
     expect(row.slice(3, 8)).toEqual(["", "0", "0", "0", ""]);
   });
 });
+
+describe("heads of an attention layer", () => {
+  it("are told apart in the tables of connections and of edges", () => {
+    const [connection] = findings.connections;
+    const heads = modelReport(
+      { id: "m", uri: "m", format: "safetensors" },
+      {
+        ...findings,
+        connections: [0, 1].map((part) => ({ ...connection, part, via: "attention-head" })),
+        strongest: [{ ...findings.strongest[0]!, part: 1 }],
+      },
+      TEST,
+      "m",
+    );
+    const [, connections, edges] = modelTables(heads, TEST);
+    expect(connections!.rows.map((row) => row[2])).toEqual([
+      "attention-head 0 (guessed)",
+      "attention-head 1 (guessed)",
+    ]);
+    expect(edges!.rows[0]![1]).toBe("layer1 #2, head 1");
+  });
+});
