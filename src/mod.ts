@@ -62,7 +62,7 @@ export { layers } from "./flow/operators/layers.ts";
 export { nullControl } from "./flow/operators/null-control.ts";
 export { overlap, type OverlapSettings } from "./flow/operators/overlap.ts";
 export { type PipelineSettings, spectralGraph } from "./flow/pipeline.ts";
-export { type ModelResult, sinks, type SinkSettings, type StrongEdge } from "./flow/operators/sinks.ts";
+export { type ModelResult, sinks, type SinkSettings } from "./flow/operators/sinks.ts";
 export { svd } from "./flow/operators/svd.ts";
 export { type EdgeSettings, type EdgeTestSettings, test } from "./flow/operators/test.ts";
 export { unfold } from "./flow/operators/unfold.ts";
@@ -73,7 +73,7 @@ export { type KernelName, openKernel } from "./kernels/select.ts";
 export type { ConnectionSummary, EdgeColumns, OverlapMeasures } from "./model/graph.ts";
 export { type FlowOrder, flowOrder } from "./model/flow-order.ts";
 export type { Connection, Layer, LayerGraph, Skipped, Unfolding } from "./model/layer.ts";
-export type { Chain, ChainEdge, ModelMeasures, PathMetric } from "./model/measures.ts";
+export type { Chain, ChainEdge, Hub, ModelMeasures, PathMetric, StrongEdge } from "./model/measures.ts";
 export type {
   AnswerType,
   ChainLinks,

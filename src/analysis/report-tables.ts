@@ -4,7 +4,7 @@ import type { Skipped } from "../model/layer.ts";
 import type { Row } from "../model/tables.ts";
 import type { TestReport } from "./findings/facts.ts";
 import { decimal, percent, pText } from "./findings/words.ts";
-import type { ModelReport } from "./report.ts";
+import type { ModelReport, ReportedEdge } from "./report.ts";
 
 /** A table of text; columns of numbers are marked, so that a renderer can align them. */
 export interface ReportTable {
@@ -56,7 +56,11 @@ function connectionTable({ connections }: ModelReport, test: TestReport): Report
     [
       ["from", (row) => text(row["source"]), false],
       ["to", (row) => text(row["target"]), false],
-      ["via", (row) => `${text(row["via"])} (${text(row["evidence"])})`, false],
+      [
+        "via",
+        (row) => `${text(row["via"])}${partOf(row["part"], row["via"])} (${text(row["evidence"])})`,
+        false,
+      ],
       [
         "p, no shared channels",
         (row) => typeof row["shared_log_p"] === "number" ? pText(row["shared_log_p"]) : "",
@@ -74,10 +78,19 @@ function connectionTable({ connections }: ModelReport, test: TestReport): Report
   );
 }
 
-function edgeTable({ strongest_edges: edges }: ModelReport): ReportTable {
+/** Which of the connections between the same two layers: heads are counted from 0. */
+function partOf(part: unknown, via: unknown): string {
+  if (via === "attention-head") return ` ${Number(part)}`;
+  return Number(part) > 0 ? `, part ${Number(part)}` : "";
+}
+
+function edgeTable({ strongest_edges: edges, connections }: ModelReport): ReportTable {
+  const vias = new Map(connections.map((row) => [`${row["source"]}\n${row["target"]}`, row["via"]]));
+  const head = (edge: ReportedEdge) =>
+    partOf(edge.part, vias.get(`${edge.source_layer}\n${edge.target_layer}`)).replace(/^(?= \d)/, ", head");
   return table("Strongest edges", [
     ["from", (edge) => `${edge.source_layer} #${edge.source_neuron}`, false],
-    ["to", (edge) => `${edge.target_layer} #${edge.target_neuron}`, false],
+    ["to", (edge) => `${edge.target_layer} #${edge.target_neuron}${head(edge)}`, false],
     ["overlap", (edge) => decimal(edge.overlap), true],
     ["sigma", (edge) => decimal(edge.sigma), true],
     ["log10 p", (edge) => decimal(edge.log_p / Math.LN10), true],

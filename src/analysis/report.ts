@@ -1,12 +1,13 @@
 /** What a run found in one model, in words and numbers: one content for the terminal, for `report.md` and for `report.json`. */
 
 import type { LayerGraph, Skipped } from "../model/layer.ts";
-import type { Chain, ChainEdge, ModelMeasures } from "../model/measures.ts";
+import type { Chain, ChainEdge, Hub, ModelMeasures, StrongEdge } from "../model/measures.ts";
 import type { Row, TableName } from "../model/tables.ts";
 import { modelFacts, type TestReport } from "./findings/facts.ts";
 import { type ModelFigures, modelFigures } from "./findings/figures.ts";
 import type { Finding } from "./findings/finding.ts";
 import { findings, remarks } from "./findings/findings.ts";
+import { summary, type SummaryLine } from "./findings/summary.ts";
 import { sparsification } from "./sparsification.ts";
 
 /** A strong edge, with the names of its layers. */
@@ -15,6 +16,8 @@ export interface ReportedEdge {
   readonly source_neuron: number;
   readonly target_layer: string;
   readonly target_neuron: number;
+  /** The part of the connection: a head of an attention layer, a piece of a concatenation. */
+  readonly part: number;
   readonly overlap: number;
   readonly log_p: number;
   readonly sigma: number;
@@ -46,6 +49,8 @@ export interface ModelReport {
   readonly warnings: readonly string[];
   /** Rows written, per table: what a reader of the files must count too. */
   readonly rows: Readonly<Record<TableName, number>>;
+  /** Its top: at most ten plain sentences. */
+  readonly summary: readonly SummaryLine[];
   /** What stands out, the most surprising first. */
   readonly findings: readonly Finding[];
   /** What was looked for and is not there. */
@@ -77,15 +82,8 @@ export interface ModelFindings {
   readonly control?: { readonly connections: readonly Row[]; readonly measures: ModelMeasures } | null;
   readonly skipped: readonly Skipped[];
   readonly approximations: readonly string[];
-  readonly strongest: readonly {
-    readonly sourceLayer: number;
-    readonly sourceNeuron: number;
-    readonly targetLayer: number;
-    readonly targetNeuron: number;
-    readonly overlap: number;
-    readonly logP: number;
-    readonly sigma: number;
-  }[];
+  readonly strongest: readonly StrongEdge[];
+  readonly hubs: readonly Hub[];
 }
 
 /**
@@ -117,13 +115,15 @@ export function modelReport(
     layers,
     warnings,
   });
+  const ranked = findings(facts);
   return {
     id,
     uri,
     format,
     warnings,
     rows: found.rows,
-    findings: findings(facts),
+    summary: summary(facts, format, ranked),
+    findings: ranked,
     remarks: remarks(facts),
     figures: modelFigures(facts),
     null_control: facts.control === null ? null : modelFigures(facts, facts.control),
@@ -142,6 +142,7 @@ export function modelReport(
       source_neuron: edge.sourceNeuron,
       target_layer: name(edge.targetLayer),
       target_neuron: edge.targetNeuron,
+      part: edge.part,
       overlap: edge.overlap,
       log_p: edge.logP,
       sigma: edge.sigma,

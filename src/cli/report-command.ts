@@ -12,7 +12,9 @@ export function addReportCommand(program: Command, write: (text: string) => void
     .argument("[run]", "output folder of the run", "svr-out")
     .option("--model <id>", "only of this model")
     .addOption(
-      new Option("--format <name>", "Markdown, JSON, or text for the terminal").choices(REPORT_FORMATS)
+      new Option("--format <name>", "Markdown, a page of HTML, JSON, or text for the terminal").choices(
+        REPORT_FORMATS,
+      )
         .default("md"),
     )
     .action(async (folder: string, options: { format: ReportFormat; model?: string }) => {

@@ -50,3 +50,30 @@ export interface ModelMeasures {
   /** Null, with the reason, where it cannot be had. */
   readonly pathMetric: PathMetric | { readonly unknown: string };
 }
+
+/** A strong edge, for the report. */
+export interface StrongEdge {
+  readonly sourceLayer: number;
+  readonly sourceNeuron: number;
+  readonly targetLayer: number;
+  readonly targetNeuron: number;
+  readonly part: number;
+  readonly overlap: number;
+  readonly logP: number;
+  readonly sigma: number;
+  readonly significant: boolean;
+}
+
+/** A neuron at which several of the strongest edges meet. */
+export interface Hub {
+  readonly layer: number;
+  readonly neuron: number;
+  /** Whether it is the source of these edges, or their target. */
+  readonly end: "source" | "target";
+  /** Those of the model's strongest edges, significant ones, that end there. */
+  readonly strongest: readonly StrongEdge[];
+  /** All its significant edges on that side. */
+  readonly edges: number;
+  /** Layers at the other ends of these. */
+  readonly layers: number;
+}

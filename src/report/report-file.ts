@@ -89,6 +89,12 @@ const model = z.looseObject({
   format: text,
   warnings: z.array(text),
   rows,
+  summary: z.array(
+    z.looseObject({
+      question: z.enum(["What it is", "What stands out", "How sure", "What next"]),
+      answer: text,
+    }),
+  ),
   findings: z.array(finding),
   remarks: z.array(text),
   figures,
@@ -106,6 +112,7 @@ const model = z.looseObject({
     source_neuron: count,
     target_layer: text,
     target_neuron: count,
+    part: count,
     overlap: number,
     log_p: number,
     sigma: number,

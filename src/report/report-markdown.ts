@@ -11,7 +11,7 @@ import { fencedBlock, markdownTable, markdownText } from "./text.ts";
 /** How the queries of a report are run. */
 const ASKING =
   "Each query, run as printed, answers the numbers above it: Cypher by `svr query --out <this folder>` (or in Neo4j, where the run's graph is there), " +
-  "SQL by DuckDB in this folder. Numbers are shown with four digits; `report.json` has all.";
+  "SQL by DuckDB in this folder. Numbers are shown with four digits; `report.json` has all, and `report.html` has the pictures.";
 
 /** The report as Markdown, a model at a time. Names come from files: each is escaped. */
 export async function* reportMarkdown(frame: ReportFrame, models: ModelReports): AsyncGenerator<string> {
@@ -48,6 +48,7 @@ function comparison({ comparison: models }: ReportFrame): string[] {
 function modelSection(model: ModelReport, { test }: ReportFrame): string[] {
   return [
     `## ${markdownText(model.id)}`,
+    summaryList(model.summary),
     ...model.warnings.map((warning) => `> warning: ${markdownText(warning)}`),
     ...model.findings.flatMap((finding, at) => findingSection(finding, at + 1)),
     ...model.remarks.map(markdownText),
@@ -55,6 +56,14 @@ function modelSection(model: ModelReport, { test }: ReportFrame): string[] {
       table,
     ) => [`### ${markdownText(table.title)}`, markdownTable(table)]),
   ];
+}
+
+function summaryList(lines: ModelReport["summary"]): string {
+  return [...Map.groupBy(lines, ({ question }) => question)]
+    .map(([question, all]) =>
+      `**${question}**\n\n${all.map(({ answer }) => `- ${markdownText(answer)}`).join("\n")}`
+    )
+    .join("\n\n");
 }
 
 function findingSection(finding: Finding, rank: number): string[] {
@@ -73,7 +82,7 @@ function findingSection(finding: Finding, rank: number): string[] {
       ]),
     }),
     `Null control: ${markdownText(finding.null_control)}.`,
-    ...finding.queries.map(queryBlock),
+    ...foldedQueries(finding.queries),
     ...table === null ? [] : tableSection(table),
     `Caveats: ${finding.caveats.map(markdownText).join("; ")}.`,
   ];
@@ -89,8 +98,14 @@ function tableSection({ title, columns, rows, control, queries }: FindingTable):
     `#### ${markdownText(title)}`,
     text(rows),
     ...control === null ? [] : ["The same in the null control:", text(control)],
-    ...queries.map(queryBlock),
+    ...foldedQueries(queries),
   ];
+}
+
+/** Shown when they are asked for, where Markdown is rendered. */
+function foldedQueries(queries: readonly Query[]): string[] {
+  if (queries.length === 0) return [];
+  return ["<details><summary>Queries that answer this</summary>", ...queries.map(queryBlock), "</details>"];
 }
 
 function queryBlock({ language, text }: Query): string {

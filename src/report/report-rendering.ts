@@ -5,6 +5,8 @@ import { show } from "../model/errors.ts";
 import { reportJson, type RunReport } from "./run-report.ts";
 import { readReport } from "./report-file.ts";
 import type { ReportFormat } from "./report-formats.ts";
+import { picturesOf } from "./pictures.ts";
+import { reportHtml } from "./report-html.ts";
 import { reportMarkdown } from "./report-markdown.ts";
 import { reportText } from "./report-text.ts";
 
@@ -28,6 +30,8 @@ export async function reportOf(
   switch (format) {
     case "md":
       return await joined(reportMarkdown(frame, () => models));
+    case "html":
+      return await joined(reportHtml(frame, () => models, picturesOf(folder)));
     case "text":
       return reportText(report);
     case "json":

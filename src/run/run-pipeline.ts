@@ -10,12 +10,15 @@ import type { SpectrumEvent } from "../flow/engine.ts";
 import { VERSION } from "../version.ts";
 import { LazyEngine } from "./lazy-engine.ts";
 import { CompletedModels } from "./records/completed-models.ts";
+import { writeWhole } from "../../connectors/whole-files.ts";
 import { queryTargets } from "../query/query-targets.ts";
 import { planModels } from "./collection/models.ts";
 import { OpenSinks } from "./open-sinks.ts";
 import { openFolder } from "./output-folder.ts";
 import type { Progress } from "./progress/progress.ts";
 import { type RunRecord, writeRecords } from "./records/records.ts";
+import { picturesOf } from "../report/pictures.ts";
+import { reportHtml } from "../report/report-html.ts";
 import {
   answerableReport,
   type ModelReports,
@@ -141,6 +144,8 @@ export async function runPipeline(
       work: work.summary(),
     });
     await writeRecords(out, record, report, models);
+    // Last, for pictures are drawn from all that stands there.
+    await writeWhole([join(out, "report.html"), reportHtml(report, models, picturesOf(out))]);
     const seconds = (Date.parse(record.ended) - started.getTime()) / 1000;
     const { done, failed, up_to_date } = record.counts;
     progress({ event: "done", done, failed, up_to_date, ...spectra, seconds, work: record.work });

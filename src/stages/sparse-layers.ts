@@ -7,7 +7,7 @@
 import type { Layer, Unfolding } from "../model/layer.ts";
 import type { Matrix } from "../model/tensor.ts";
 import type { TestSettings } from "./candidates.ts";
-import type { SeenOverlaps } from "./overlap-parts.ts";
+import type { OverlapScan } from "./overlap-parts.ts";
 
 /** Untrained networks of narrow and depthwise layers have 1.1 times the edges of chance at a quarter of zeros, and 1.27 times at half. */
 const LEAST_DENSITY = 0.75;
@@ -68,11 +68,11 @@ const total = (flags: Uint8Array) => flags.reduce((sum, flag) => sum + flag, 0);
  * @param connections of the model
  */
 export function gateSparse(
-  seen: SeenOverlaps,
+  seen: OverlapScan,
   { logAlpha }: Pick<TestSettings, "logAlpha">,
   kind: "connection" | "control",
   connections: number,
-): SeenOverlaps {
+): OverlapScan {
   const { sparse, sharedLogP, candidates, near, measures } = seen;
   if (!sparse) return seen;
   const open = kind === "control" || sharedLogP !== null && sharedLogP + Math.log(connections) <= logAlpha;

@@ -54,31 +54,44 @@ const LISTED = 20;
  * @throws {SyntaxError} when a file in the folder is damaged
  */
 export async function plotRun(run: string, output: string, options: PlotOptions = {}): Promise<Plotted> {
-  const { scale = "linear", maxEdges = 2000, all = false, signal } = options;
   const extension = extname(output).toLowerCase();
   if (extension !== ".svg" && extension !== ".png") {
     throw new RangeError(
       `picture ${show(output)}: found the extension ${show(extension)}, required .svg or .png`,
     );
   }
+  // Before the work, so that it is not in vain.
+  const toPng = extension === ".png" ? await (await import("./png.ts")).openPngWriter() : null;
+  const { svg, model, edges, leftOut } = await drawModel(run, options);
+  const path = resolve(output);
+  await writeWhole([path, toPng === null ? svg : toPng(svg)]);
+  return { path, model, edges, leftOut };
+}
+
+/**
+ * Draws one model of a run. See `plotRun`.
+ *
+ * @returns the picture as SVG, and what it shows
+ * @throws as `plotRun`
+ */
+export async function drawModel(
+  run: string,
+  options: PlotOptions = {},
+): Promise<Omit<Plotted, "path"> & { readonly svg: string }> {
+  const { scale = "linear", maxEdges = 2000, all = false, signal } = options;
   if (!(Number.isInteger(maxEdges) && maxEdges >= 1 && maxEdges <= MOST_EDGES)) {
     throw new RangeError(`max-edges: found ${maxEdges}, required a whole number from 1 to ${MOST_EDGES}`);
   }
-  // Before the work, so that it is not in vain.
-  const toPng = extension === ".png" ? await (await import("./png.ts")).openPngWriter() : null;
   const lake = await openLake(options.lake ?? run);
   const model = await modelOf(lake, options.model);
   const layers = await layersOf(lake, model, signal);
   const edges = await strongestEdges(interruptible(readTable(lake, model, "edges"), signal), maxEdges, all);
-  const { header } = model;
   const guessed = await guessedOf(lake, model, signal);
   const record = await pictureRecord(run, lake, model);
   // Plot and its document are half a second and 10 MB to load: not for those who only import the library.
   const { drawPicture } = await import("./picture.ts");
-  const svg = drawPicture({ model: header.id, layers, edges, ...guessed, ...record }, { scale });
-  const path = resolve(output);
-  await writeWhole([path, toPng === null ? svg : toPng(svg)]);
-  return { path, model: header.id, edges: edges.count, leftOut: edges.total - edges.count };
+  const svg = drawPicture({ model: model.header.id, layers, edges, ...guessed, ...record }, { scale });
+  return { svg, model: model.header.id, edges: edges.count, leftOut: edges.total - edges.count };
 }
 
 async function modelOf(lake: LakePlace, id: string | undefined): Promise<StoredModel> {

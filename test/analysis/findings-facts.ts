@@ -23,6 +23,7 @@ export function layerRow(index: number, row: Row = {}): Row {
     out_channels: 64,
     in_channels: 64,
     groups: 1,
+    positions: 9,
     null_neurons: 0,
     spectral_norm: 2,
     stable_rank: 10,
@@ -102,6 +103,8 @@ export function chainFacts(
     control: null,
     skipped: [],
     warnings: [],
+    strongest: [],
+    hubs: [],
     ...other,
   });
 }

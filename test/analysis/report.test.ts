@@ -67,10 +67,13 @@ const findings: ModelFindings = {
     sourceNeuron: 7,
     targetLayer: 1,
     targetNeuron: 2,
+    part: 0,
     overlap: 0.98765432,
     logP: -23.02585092994046,
     sigma: 6.36,
+    significant: true,
   }],
+  hubs: [],
 };
 
 const report = modelReport({ id: "m", uri: "m.safetensors", format: "safetensors" }, findings, TEST, "m");
@@ -119,5 +122,27 @@ describe("report of a model", () => {
     expect(row.slice(3, 8)).toEqual(["", "0", "0", "0", ""]);
     const sparse = modelTables({ ...report, connections: [{ ...none, sparse: true }] }, TEST)[1]!.rows[0]!;
     expect(sparse[4]).toBe("0 (sparse)");
+  });
+});
+
+describe("heads of an attention layer", () => {
+  it("are told apart in the tables of connections and of edges", () => {
+    const [connection] = findings.connections;
+    const heads = modelReport(
+      { id: "m", uri: "m", format: "safetensors" },
+      {
+        ...findings,
+        connections: [0, 1].map((part) => ({ ...connection, part, via: "attention-head" })),
+        strongest: [{ ...findings.strongest[0]!, part: 1 }],
+      },
+      TEST,
+      "m",
+    );
+    const [, connections, edges] = modelTables(heads, TEST);
+    expect(connections!.rows.map((row) => row[2])).toEqual([
+      "attention-head 0 (guessed)",
+      "attention-head 1 (guessed)",
+    ]);
+    expect(edges!.rows[0]![1]).toBe("layer1 #2, head 1");
   });
 });

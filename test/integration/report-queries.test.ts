@@ -5,11 +5,28 @@ import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openLadybugReader, run, type RunReport } from "../../src/mod.ts";
 import { expectations, expectRows } from "../queries/report-queries.ts";
+import { noise, writeTensors } from "../support/safetensors-file.ts";
 import { ROOT, svr } from "./svr.ts";
 
 /** An id that means something to Cypher, SQL, Markdown, a shell and a terminal, and names that do. */
 const HOSTILE = "it's \"quoted\" `ticked` \\back\\\n| <b> ]( $x' OR 1=1 -- 🧠";
 const NAMES = ["a'b", "`;| <script>", "c\nd", "}) DELETE n //", 'e"f', "🧠", "x".repeat(300)];
+
+/** Layers that read what one layer writes. */
+const READERS = ["a'b", "two", "three", "four"];
+
+/** A network whose first layer writes one direction that all later ones read. */
+async function writeHub(path: string): Promise<void> {
+  const direction = noise(32, 1);
+  const rank1 = (left: Float32Array, right: Float32Array, seed: number) =>
+    noise(left.length * right.length, seed).map((value, at) =>
+      value + 9 * left[Math.floor(at / right.length)]! * right[at % right.length]!
+    );
+  await writeTensors(path, [
+    ["writer", [32, 8], rank1(direction, noise(8, 2), 3)],
+    ...READERS.map((name, at) => [name, [16, 32], rank1(noise(16, 10 + at), direction, 20 + at)] as const),
+  ]);
+}
 
 type Ask = (text: string) => Promise<{ columns: readonly string[]; rows: readonly (readonly unknown[])[] }>;
 
@@ -29,11 +46,14 @@ beforeAll(async () => {
   }));
   const planted = NAMES.slice(1).map((to, at) => ({ from: NAMES[at]!, to, cosine: 0.95, gain: 20 }));
   const models = join(ROOT, "pipelines/models");
+  const hub = join(folder, "hub.safetensors");
+  await writeHub(hub);
   await run({
     models: [
       { path: join(models, "mnist-mlp"), topology: { chain: ["fc1", "fc2", "fc3"] } },
       { path: join(models, "vgg16s-bn-wd/epoch-012.f16.safetensors"), id: "vgg16s-bn-wd" },
       { path: join(models, "vgg16s-wd/epoch-012.f16.safetensors"), id: "vgg16s-wd" },
+      { path: hub, topology: { connections: READERS.map((to) => ({ from: "writer", to })) } },
       { id: HOSTILE, synthetic: { seed: 5, layers, planted } },
       { id: "y".repeat(10_240), synthetic: { seed: 6, layers, planted } },
     ],
@@ -69,6 +89,7 @@ describe("every query of a report, run as printed", () => {
         "excess-edges",
         "near-kernels",
         "near-kernel-block",
+        "hub",
         "outlying-layer",
       ]
     ) {

@@ -47,6 +47,7 @@ function made(id: string, name: (index: number) => string = (index) => `layer${i
       skipped: [{ subject: "tensor", name: name(0), reason: "a bias" }],
       approximations: [],
       strongest: [],
+      hubs: [],
     },
     TEST,
     encodeURIComponent(id),

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { median, medianDeviation, quantile } from "../../src/stats/ordinary.ts";
+import { gaussian } from "../support/layer-fixture.ts";
+import { median, medianDeviation, quantile, rankCorrelation } from "../../src/stats/ordinary.ts";
 
 const SHARES = [0, 0.1, 0.25, 0.5, 0.75, 0.9, 1];
 
@@ -56,5 +57,38 @@ describe("ordinary statistics", () => {
       expect(() => statistic([1, NaN])).toThrow(/found NaN, required finite values/);
     }
     expect(() => quantile([1, 2], 1.5)).toThrow(/found share 1.5/);
+  });
+});
+
+describe("rank correlation", () => {
+  // Two-sided exact p of Spearman's rho, from the published tables of its distribution (Zar 1972).
+  it.each([
+    [[1, 2, 3, 4], [1, 2, 3, 4], 1, 2 / 24],
+    [[1, 2, 3, 4], [1, 3, 2, 4], 0.8, 8 / 24],
+    [[1, 2, 3, 4, 5], [10, 20, 30, 50, 40], 0.9, 10 / 120],
+    [[1, 2, 3, 4, 5], [5, 4, 3, 2, 1], -1, 2 / 120],
+    [[1, 2, 3, 4, 5, 6], [2, 1, 3, 4, 6, 5], 31 / 35, 24 / 720],
+  ])("is exact for few pairs: %j and %j", (a, b, rho, p) => {
+    const found = rankCorrelation(a, b);
+    expect(found.rho).toBeCloseTo(rho, 12);
+    expect(found.p).toBeCloseTo(p, 12);
+  });
+
+  it("keeps to its level where nothing is there, and is no smaller than the rarest order allows", () => {
+    const next = gaussian(4);
+    const steps = Array.from({ length: 12 }, (_, at) => at);
+    const small = Array.from({ length: 2000 }, () => rankCorrelation(steps, steps.map(() => next())).p)
+      .filter((p) => p <= 0.05).length;
+    // 100 expected, four standard deviations of 9.7.
+    expect(Math.abs(small - 100)).toBeLessThan(40);
+    expect(rankCorrelation(steps, steps)).toEqual({ rho: 1, p: 2 / 479_001_600 });
+  });
+
+  it("is 0 of a constant list, and refuses what has none", () => {
+    expect(rankCorrelation([1, 2, 3], [5, 5, 5])).toEqual({ rho: 0, p: 1 });
+    expect(() => rankCorrelation([1, 2], [1, 2])).toThrow(
+      "found 2 and 2 values, required as many of both, at least 3",
+    );
+    expect(() => rankCorrelation([1, 2, 3], [1, 2, NaN])).toThrow("found NaN, required finite values");
   });
 });

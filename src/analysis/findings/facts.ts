@@ -1,7 +1,7 @@
 /** What findings are made from: a model's rows as numbers, with what chance gives beside them. */
 
 import type { Skipped } from "../../model/layer.ts";
-import type { ModelMeasures } from "../../model/measures.ts";
+import type { Hub, ModelMeasures, StrongEdge } from "../../model/measures.ts";
 import type { Row } from "../../model/tables.ts";
 import type { QueriedModel } from "./query-words.ts";
 import { depths } from "./depths.ts";
@@ -23,6 +23,8 @@ export interface LayerFacts {
   readonly index: number;
   readonly name: string;
   readonly kind: string;
+  /** Numbers in its weight. */
+  readonly weights: number;
   readonly neurons: number;
   readonly nearKernels: number;
   /** Those without a direction. */
@@ -82,6 +84,9 @@ export interface ModelFacts extends Measured {
   /** Indices of the deep layers, ascending; see `deepLayers`. */
   readonly deep: readonly number[];
   readonly control: Measured | null;
+  /** Neurons at which several of the strongest edges meet, and how many edges count as these. */
+  readonly hubs: readonly Hub[];
+  readonly strongestEdges: number;
   /** What was guessed, skipped, folded or approximated, one line each. */
   readonly caveats: readonly string[];
 }
@@ -98,6 +103,8 @@ export interface FactSources {
   readonly control: { readonly connections: readonly Row[]; readonly measures: ModelMeasures } | null;
   readonly skipped: readonly Skipped[];
   readonly warnings: readonly string[];
+  readonly strongest: readonly StrongEdge[];
+  readonly hubs: readonly Hub[];
 }
 
 /** The facts of a model. */
@@ -120,6 +127,8 @@ export function modelFacts(sources: FactSources): ModelFacts {
       connections: control.connections.map(facts).filter(isCompared(connections)),
       measures: control.measures,
     },
+    hubs: sources.hubs,
+    strongestEdges: sources.strongest.length,
     caveats: generalCaveats(sources, connections),
   };
 }
@@ -193,6 +202,8 @@ function layerFacts(row: Row, depth: readonly number[]): LayerFacts[] {
     index,
     name: String(row["name"]),
     kind: String(row["kind"]),
+    weights: number(row, "out_channels") * number(row, "in_channels") * number(row, "positions") /
+      Math.max(1, number(row, "groups")),
     neurons: number(row, "rank"),
     nearKernels: number(row, "near_kernels"),
     nullNeurons: number(row, "null_neurons"),

@@ -36,6 +36,7 @@ export const FINDING_KINDS = [
   "dominant-connection",
   "excess-edges",
   "near-kernel-block",
+  "hub",
   "near-kernels",
   "outlying-layer",
 ] as const;
@@ -62,7 +63,7 @@ export interface Finding {
 /** How findings are ranked, in words. */
 export const RANKING =
   "Findings are ranked by surprise: first those whose p is at most alpha, the smallest p first; then descriptions, which have no p, " +
-  "in the order near-kernels, outlying layers; last those whose p is larger than alpha.";
+  "in the order hubs, near-kernels, outlying layers; last those whose p is larger than alpha.";
 
 /** Findings, the most surprising first; see `RANKING`. */
 export function ranked<T extends Pick<Finding, "surprise" | "kind">>(

@@ -4,6 +4,7 @@ import { dominantConnections, noDominantConnection } from "./dominant.ts";
 import { excessEdges } from "./excess-edges.ts";
 import { isRefused, type ModelFacts } from "./facts.ts";
 import { type Finding, ranked } from "./finding.ts";
+import { hubs } from "./hubs.ts";
 import { nearKernelBlock } from "./near-kernel-block.ts";
 import { nearKernels } from "./near-kernels.ts";
 import { outlyingLayers } from "./outlying-layers.ts";
@@ -11,7 +12,7 @@ import { counted, shortened } from "./words.ts";
 
 /** What stands out in a model, the most surprising first. Depends on the model alone, so that reports can be kept and merged. */
 export function findings(facts: ModelFacts): Finding[] {
-  const found = [dominantConnections, excessEdges, nearKernelBlock, nearKernels, outlyingLayers];
+  const found = [dominantConnections, excessEdges, nearKernelBlock, hubs, nearKernels, outlyingLayers];
   return ranked(found.flatMap((find) => find(facts)), facts.logAlpha);
 }
 

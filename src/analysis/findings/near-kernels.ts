@@ -23,13 +23,16 @@ export function nearKernelShare(facts: ModelFacts): number | null {
   return neurons > 0 ? sum(layers, (layer) => layer.nearKernels) / neurons : null;
 }
 
-/** At most one finding; none where no layer has a near-kernel. */
+/** A smaller share stands out in no model. */
+const LEAST_SHARE = 0.005;
+
+/** At most one finding; none where hardly any neuron is a near-kernel. */
 export function nearKernels(facts: ModelFacts): Finding[] {
   const { layers, deep } = layersInScope(facts);
   const neurons = sum(layers, (layer) => layer.neurons);
   const all = sum(facts.layers, (layer) => layer.nearKernels);
-  if (neurons === 0 || all === 0) return [];
   const near = sum(layers, (layer) => layer.nearKernels);
+  if (neurons === 0 || near < LEAST_SHARE * neurons) return [];
   // Singular values are the model's own in the null control too.
   const number = (name: string, value: number) => ({
     name,

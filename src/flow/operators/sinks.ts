@@ -14,23 +14,13 @@ import {
 } from "rxjs";
 import type { ConnectionSummary } from "../../model/graph.ts";
 import type { Connection, Layer, LayerGraph, Skipped } from "../../model/layer.ts";
-import type { ModelMeasures } from "../../model/measures.ts";
+import type { Hub, ModelMeasures, StrongEdge } from "../../model/measures.ts";
 import type { Model, ModelHeader, ModelMeasurer, ModelSink, Sink, WrittenFile } from "../../model/ports.ts";
 import { type Row, TABLE_NAMES, type TableBatch, type TableName, TABLES } from "../../model/tables.ts";
+import { EdgeRanking } from "../edge-ranking.ts";
 import { RowBuffer } from "../row-buffer.ts";
-import type { ConnectionEdges, EdgeJob, LayerResult, SkippedConnection } from "../jobs.ts";
+import type { EdgeJob, LayerResult, SkippedConnection } from "../jobs.ts";
 import { edgeBatch, modelBatch, ModelTables } from "../model-tables.ts";
-
-/** A strong edge, for the report. */
-export interface StrongEdge {
-  readonly sourceLayer: number;
-  readonly sourceNeuron: number;
-  readonly targetLayer: number;
-  readonly targetNeuron: number;
-  readonly overlap: number;
-  readonly logP: number;
-  readonly sigma: number;
-}
 
 /** What became of one model. */
 export interface ModelResult {
@@ -45,6 +35,7 @@ export interface ModelResult {
   readonly skipped: readonly Skipped[];
   readonly approximations: readonly string[];
   readonly strongest: readonly StrongEdge[];
+  readonly hubs: readonly Hub[];
   /** The same figures with every layer's channels turned at random; null where no control was asked for. */
   readonly control: ControlResult | null;
   readonly files: readonly WrittenFile[];
@@ -78,9 +69,6 @@ export interface SinkSettings {
   /** Called when a layer or a connection is done. */
   readonly progress?: (step: Step) => void;
 }
-
-/** How many of the strongest edges the report names. */
-const STRONGEST = 10;
 
 /**
  * Writes all that comes by, one item after another, each awaited, and commits at the end, with what `measurer` found in the model. On an error or when
@@ -121,7 +109,7 @@ class ModelWriter {
   readonly #rows = Object.fromEntries(TABLE_NAMES.map((name) => [name, 0])) as Record<TableName, number>;
   readonly #edges = new RowBuffer(TABLES.edges);
   #open: ModelSink[] | null = null;
-  #strongest: StrongEdge[] = [];
+  readonly #ranking = new EdgeRanking();
   #done = 0;
   #current: Promise<unknown> = Promise.resolve();
   #aborted = false;
@@ -179,7 +167,7 @@ class ModelWriter {
         const found = await item.edges();
         this.#tables.connection(found);
         this.#measurer.links(item.connection, found.links);
-        this.#remember(found);
+        this.#ranking.add(item.connection, found.edges);
         await this.#write("edges", this.#edges.add(edgeBatch(item.connection, found.edges)));
         this.#step(`${item.source.name} -> ${item.target.name}`, [item.source, item.target]);
         return;
@@ -218,7 +206,8 @@ class ModelWriter {
       connections: this.#tables.connectionRows(),
       skipped: this.#tables.skipped,
       approximations: [...this.#tables.approximations, ...approximations, ...control?.approximations ?? []],
-      strongest: this.#strongest,
+      strongest: this.#ranking.edges,
+      hubs: this.#ranking.hubs(),
       control: control === null ? null : { connections: control.connections, measures: control.measures },
       files,
     };
@@ -248,26 +237,6 @@ class ModelWriter {
     if (batch === null) return;
     for (const sink of await this.#sinks()) await sink.write(table, batch);
     this.#rows[table] += batch.rows;
-  }
-
-  #remember({ edges, summary }: ConnectionEdges): void {
-    const { source, target } = summary.connection;
-    const least = this.#strongest[STRONGEST - 1]?.overlap ?? -Infinity;
-    const at: number[] = [];
-    for (let i = 0; i < edges.count; i++) if (edges.overlap[i]! > least) at.push(i);
-    if (at.length === 0) return;
-    at.sort((a, b) => edges.overlap[b]! - edges.overlap[a]!);
-    const found = at.slice(0, STRONGEST).map((i): StrongEdge => ({
-      sourceLayer: source,
-      sourceNeuron: edges.sourceNeuron[i]!,
-      targetLayer: target,
-      targetNeuron: edges.targetNeuron[i]!,
-      overlap: edges.overlap[i]!,
-      logP: edges.logP[i]!,
-      sigma: edges.sigma[i]!,
-    }));
-    this.#strongest = [...this.#strongest, ...found].sort((a, b) => b.overlap - a.overlap)
-      .slice(0, STRONGEST);
   }
 
   #ends({ source, target }: Connection): Step["ends"] {

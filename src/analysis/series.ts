@@ -1,0 +1,118 @@
+/** Checkpoints of one model in their order: what rises and what falls with the step. */
+
+import type { Row } from "../model/tables.ts";
+import { rankCorrelation } from "../stats/ordinary.ts";
+import type { ModelFigures } from "./findings/figures.ts";
+
+/** A checkpoint. */
+export interface Checkpoint {
+  readonly id: string;
+  readonly series: string | null;
+  readonly step: number | null;
+  readonly figures: ModelFigures;
+  /** Rows of the layers table. */
+  readonly layers: readonly Row[];
+}
+
+/** How a figure goes with the step. */
+export interface Trend {
+  /** Null for a figure of the whole model. */
+  readonly layer: string | null;
+  readonly figure: string;
+  /** At the first step and at the last. */
+  readonly first: number;
+  readonly last: number;
+  /** Spearman's rank correlation with the step, in [-1, 1]. */
+  readonly rho: number;
+  /** Two-sided p of it, corrected for the number of all trends of the series that were looked at; in (0, 1]. */
+  readonly p: number;
+}
+
+/** A series of checkpoints. */
+export interface SeriesReport {
+  readonly series: string;
+  /** Ids, by step. */
+  readonly models: readonly string[];
+  readonly steps: readonly number[];
+  /** How many trends were looked at, of the model and of its layers. */
+  readonly looked: number;
+  /** Those that are more than chance, the surest first; at most twelve of layers. */
+  readonly trends: readonly Trend[];
+}
+
+/** Fewer checkpoints have no trend. */
+const LEAST = 3;
+
+/** A corrected p up to which a trend is named. */
+const ALPHA = 0.05;
+
+/** Trends of layers that are named. */
+const MOST_LAYERS = 12;
+
+const MODEL_FIGURES: readonly (readonly [figure: string, value: (of: ModelFigures) => number | null])[] = [
+  ["near-kernels among deep neurons", (of) => of.near_kernel_share],
+  ["edges between deep layers, over chance", (of) => of.edges_ratio],
+  ["edges between their near-kernels, over chance", (of) => of.block_edges_ratio],
+  ["overlap between their near-kernels, over chance", (of) => of.block_energy_ratio],
+  ["layers on the best chain", (of) => of.chain_layers],
+];
+
+const LAYER_FIGURES: readonly (readonly [figure: string, value: (row: Row) => number | null])[] = [
+  ["largest singular value", (row) => known(row["spectral_norm"])],
+  ["stable rank", (row) => known(row["stable_rank"])],
+  ["near-kernels", (row) => known(row["near_kernels"])],
+];
+
+const known = (value: Row[string] | undefined) =>
+  value === null || value === undefined ? null : Number(value);
+
+/** The series among checkpoints, each of at least three steps; by name. */
+export function seriesOf(checkpoints: readonly Checkpoint[]): SeriesReport[] {
+  const placed = checkpoints.filter((each) => each.series !== null && each.step !== null);
+  return [...Map.groupBy(placed, ({ series }) => series!)].flatMap(([series, all]) => {
+    const ordered = [...all].sort((a, b) => a.step! - b.step!);
+    const steps = ordered.map(({ step }) => step!);
+    if (new Set(steps).size < LEAST) return [];
+    return [{ series, models: ordered.map(({ id }) => id), steps, ...trendsOf(ordered, steps) }];
+  }).sort((a, b) => a.series < b.series ? -1 : 1);
+}
+
+function trendsOf(
+  ordered: readonly Checkpoint[],
+  steps: readonly number[],
+): Pick<SeriesReport, "looked" | "trends"> {
+  const looked = [
+    ...MODEL_FIGURES.flatMap(([figure, value]) =>
+      trendOf(null, figure, steps, ordered.map(({ figures }) => value(figures)))
+    ),
+    ...layerNames(ordered).flatMap((name) => {
+      const rows = ordered.map(({ layers }) => layers.find((row) => row["name"] === name)!);
+      return LAYER_FIGURES.flatMap(([figure, value]) => trendOf(name, figure, steps, rows.map(value)));
+    }),
+  ];
+  const sure = looked.map((trend) => ({ ...trend, p: Math.min(1, trend.p * looked.length) }))
+    .filter(({ p }) => p <= ALPHA)
+    .sort((a, b) => a.p - b.p || Math.abs(b.rho) - Math.abs(a.rho));
+  const ofLayers = sure.filter(({ layer }) => layer !== null).slice(0, MOST_LAYERS);
+  return { looked: looked.length, trends: [...sure.filter(({ layer }) => layer === null), ...ofLayers] };
+}
+
+/** Layers that all checkpoints have, in the order of the first. */
+function layerNames([first, ...others]: readonly Checkpoint[]): string[] {
+  const sets = others.map(({ layers }) => new Set(layers.map((row) => row["name"])));
+  return (first?.layers ?? []).map((row) => row["name"])
+    .filter((name) => typeof name === "string" && sets.every((set) => set.has(name))) as string[];
+}
+
+/** None where a checkpoint lacks the figure. */
+function trendOf(
+  layer: string | null,
+  figure: string,
+  steps: readonly number[],
+  values: readonly (number | null)[],
+): Trend[] {
+  const all = values.filter((value) => value !== null && Number.isFinite(value)) as number[];
+  if (all.length < values.length) return [];
+  const { rho, p } = rankCorrelation(steps, all);
+  return [{ layer, figure, first: all[0]!, last: all.at(-1)!, rho, p }];
+}

@@ -1,0 +1,130 @@
+/** `report.html`: one file, with its pictures in it and without a script. */
+
+import { COMPARISON_MEANING, comparisonSentences, comparisonTable } from "../analysis/findings/comparison.ts";
+import type { Cell, Finding, Query } from "../analysis/findings/finding.ts";
+import type { SummaryLine } from "../analysis/findings/summary.ts";
+import { decimal } from "../analysis/findings/words.ts";
+import type { ModelReport } from "../analysis/report.ts";
+import { modelTables } from "../analysis/report-tables.ts";
+import { folded, Html, html, htmlTable, preformatted } from "./html.ts";
+import type { Pictures } from "./pictures.ts";
+import type { ModelReports, ReportFrame } from "./run-report.ts";
+
+const STYLE =
+  `body { font: 16px/1.5 system-ui, sans-serif; color: #1b1e23; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
+h1, h2, h3 { line-height: 1.2; } h2 { margin-top: 3rem; border-top: 2px solid #e4e7eb; padding-top: 1rem; }
+.wide { overflow-x: auto; } table { border-collapse: collapse; font-size: 0.85rem; margin: 0.5rem 0; }
+th, td { text-align: left; padding: 0.2rem 0.6rem; border-bottom: 1px solid #e4e7eb; white-space: nowrap; }
+.number { text-align: right; font-variant-numeric: tabular-nums; }
+dt { font-weight: 600; margin-top: 0.6rem; } dd { margin: 0.2rem 0 0 1rem; }
+details { margin: 0.5rem 0; } summary { cursor: pointer; color: #0072b2; }
+pre { overflow-x: auto; background: #f5f6f8; padding: 0.6rem; font-size: 0.8rem; }
+.quiet { color: #5b6470; font-size: 0.9rem; } .warning { color: #a04000; } svg { max-width: 100%; height: auto; }`;
+
+/** Nothing is loaded and nothing is run, whatever names hold. */
+const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
+
+/** The report as a page, a model at a time. Names come from files: each is escaped. @param pictures by model id; null where there is none */
+export async function* reportHtml(
+  frame: ReportFrame,
+  models: ModelReports,
+  pictures: Pictures,
+): AsyncGenerator<string> {
+  yield html`
+    <!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8">
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <meta http-equiv="Content-Security-Policy" content="${POLICY}">
+        <title>svrflow run ${frame.run_id}</title>
+        <style>${new Html(STYLE)}</style>
+      </head>
+      <body>
+    <h1>svrflow run ${frame.run_id}</h1>
+    ${frame.comparison.length > 1 ? comparison(frame) : []}
+  `.text;
+  for await (const model of models()) {
+    yield `${modelSection(model, frame, await pictures(model.id)).text}\n`;
+  }
+  yield html`
+    ${frame.failed.length === 0 ? [] : failures(frame)}
+    <h2>How to read this</h2>
+    <p>${frame.meaning}</p>
+    <p>${frame.ranking}</p>
+    </body>
+    </html>
+  `.text;
+}
+
+function comparison({ comparison: models }: ReportFrame): Html {
+  return html`<h2>Models side by side</h2>
+<ul>${comparisonSentences(models).map((sentence) => html`<li>${sentence}</li>`)}</ul>
+${htmlTable(comparisonTable(models))}
+<p class="quiet">${COMPARISON_MEANING}</p>`;
+}
+
+function failures({ failed }: ReportFrame): Html {
+  return html`<h2>Failed</h2>
+<ul>${failed.map(({ id, error }) => html`<li class="warning">${id}: ${error}</li>`)}</ul>`;
+}
+
+function modelSection(model: ModelReport, { test }: ReportFrame, picture: string | null): Html {
+  return html`<h2>${model.id}</h2>
+${summaryList(model.summary)}
+${model.warnings.map((warning) => html`<p class="warning">warning: ${warning}</p>`)}
+${picture === null ? [] : new Html(picture)}
+${model.findings.map((finding, at) => findingSection(finding, at + 1))}
+${model.remarks.map((remark) => html`<p>${remark}</p>`)}
+${modelTables(model, test).map((table) => folded(table.title, [htmlTable(table)]))}`;
+}
+
+function summaryList(lines: readonly SummaryLine[]): Html {
+  const questions = [...Map.groupBy(lines, ({ question }) => question)];
+  return html`<dl>${
+    questions.map(([question, all]) =>
+      html`<dt>${question}</dt>
+${all.map(({ answer }) => html`<dd>${answer}</dd>`)}`
+    )
+  }</dl>`;
+}
+
+function findingSection(finding: Finding, rank: number): Html {
+  const { numbers, table, queries } = finding;
+  const text = (rows: readonly (readonly Cell[])[]) => rows.map((row) => row.map(decimal));
+  const numeric = (rows: readonly (readonly Cell[])[], columns: readonly string[]) =>
+    columns.map((_, at) => rows.every((row) => typeof row[at] === "number" || row[at] === null));
+  return html`<h3>Finding ${rank}: ${finding.kind.replaceAll("-", " ")}</h3>
+<p>${finding.title}</p>
+<p class="quiet">Null control: ${finding.null_control}. ${finding.caveats.join("; ")}.</p>
+${
+    folded("Its numbers, and the queries that answer them", [
+      htmlTable({
+        header: ["number", "value", "null control", "derived as"],
+        numeric: [false, true, true, false],
+        rows: numbers.map(({ name, value, control, derived }) => [
+          name,
+          decimal(value),
+          decimal(control),
+          derived ?? "",
+        ]),
+      }),
+      ...queries.map(queryBlock),
+    ])
+  }
+${
+    table === null ? [] : folded(table.title, [
+      htmlTable({
+        header: table.columns,
+        numeric: numeric(table.rows, table.columns),
+        rows: text(table.rows),
+      }),
+      ...table.queries.map(queryBlock),
+    ])
+  }`;
+}
+
+function queryBlock({ language, text }: Query): Html {
+  return html`<p class="quiet">${language === "sql" ? "SQL" : "Cypher"}</p>
+${preformatted(text)}`;
+}

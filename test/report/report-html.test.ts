@@ -1,0 +1,105 @@
+import { describe, expect, it } from "vitest";
+import { parseHTML } from "linkedom";
+import { html, htmlTable, preformatted } from "../../src/report/html.ts";
+import { reportHtml } from "../../src/report/report-html.ts";
+import { answerableReport, reportFrame } from "../../src/report/run-report.ts";
+import { modelReport } from "../../src/analysis/report.ts";
+import { chainOf, connectionRow, layerRow, NO_MEASURES, TEST } from "../analysis/findings-facts.ts";
+import { layerOf } from "../support/layer-fixture.ts";
+
+/** Names that a page must show and not obey. */
+const HOSTILE = `</pre><script>alert(1)</script><img src=x onerror="alert(1)"> & 'x' \u202e`;
+
+function model(id: string) {
+  return modelReport(
+    { id, uri: `${id}.safetensors`, format: "safetensors" },
+    {
+      graph: {
+        layers: [0, 1, 2].map((index) => ({ ...layerOf(index, 64, 64), name: HOSTILE })),
+        connections: [],
+        skipped: [],
+        warnings: [HOSTILE],
+      },
+      rows: { models: 1, layers: 3, neurons: 192, connections: 2, edges: 3, skipped: 1 },
+      layers: [0, 1, 2].map((index) => layerRow(index, { name: HOSTILE, near_kernels: 5 })),
+      connections: [0, 1].map((at) => connectionRow(at, at + 1, { nominal: 400, max_overlap: 0.5 })),
+      measures: { ...NO_MEASURES, chains: [chainOf(0, 2, -200)] },
+      control: null,
+      skipped: [{ subject: "tensor", name: HOSTILE, reason: "a bias" }],
+      approximations: [],
+      strongest: [],
+      hubs: [],
+    },
+    TEST,
+    "m",
+  );
+}
+
+async function page(ids: readonly string[], picture: string | null): Promise<string> {
+  const models = ids.map((id) => answerableReport(model(id), { labelPrefix: "", tables: true }));
+  const frame = reportFrame("run-1", TEST, models, [{ id: HOSTILE, uri: "u", error: HOSTILE }]);
+  let text = "";
+  for await (const piece of reportHtml(frame, () => models, () => Promise.resolve(picture))) text += piece;
+  return text;
+}
+
+describe("report.html", () => {
+  it("shows names and obeys none: no script, no element that a name brings, nothing loaded", async () => {
+    const text = await page([HOSTILE, "b"], null);
+    const { document } = parseHTML(text);
+    expect(document.querySelectorAll("script, img, iframe, link, [onerror], [src], [href]")).toHaveLength(0);
+    expect(document.querySelector("h2:nth-of-type(2)")!.textContent).toBe(
+      HOSTILE.replace("\u202e", "\\u{202e}"),
+    );
+    expect(document.querySelector("meta[http-equiv]")!.getAttribute("content")).toContain(
+      "default-src 'none'",
+    );
+    expect(text).not.toContain("\u202e");
+    expect(document.querySelectorAll("pre").length).toBeGreaterThan(4);
+  });
+
+  it("answers at the top what the model is, what stands out, how sure that is and what is next", async () => {
+    const { document } = parseHTML(
+      await page(["a"], "<svg xmlns='http://www.w3.org/2000/svg'><path/></svg>"),
+    );
+    expect([...document.querySelectorAll("dt")].map(({ textContent }) => textContent)).toEqual([
+      "What it is",
+      "What stands out",
+      "How sure",
+      "What next",
+    ]);
+    const answers = [...document.querySelectorAll("dd")].map(({ textContent }) => textContent);
+    expect(answers.length).toBeLessThanOrEqual(10);
+    // 3 layers of 64 x 64 kernels of 3 x 3 with 64 neurons each.
+    expect(answers[0]).toMatch(
+      /^A model of 3 layers \(3 conv\) with 110592 weights and 192 spectral neurons/,
+    );
+    expect(answers[1]).toBe(
+      "2 connections join its layers: all known from the names of its tensors or declared.",
+    );
+    expect(answers).toContain(
+      "No null control was run: --null-control shows what chance gives in this very model.",
+    );
+    expect(document.querySelectorAll("svg")).toHaveLength(1);
+    const order = [...document.querySelectorAll("dl, svg, h3, details")].map(({ tagName }) =>
+      tagName.toLowerCase()
+    );
+    expect(order.slice(0, 4)).toEqual(["dl", "svg", "h3", "details"]);
+  });
+
+  it("has queries and tables folded away", async () => {
+    const { document } = parseHTML(await page(["a"], null));
+    expect(document.querySelectorAll("pre")).toHaveLength(document.querySelectorAll("details pre").length);
+    expect(document.querySelectorAll("details[open]")).toHaveLength(0);
+  });
+});
+
+describe("markup by templates", () => {
+  it("escapes texts, and lets markup through", () => {
+    expect(html`<p title="${'"'}">${"a < b & c"}${[html`<b>${1}</b>`]}</p>`.text)
+      .toBe('<p title="&quot;">a &lt; b &amp; c<b>1</b></p>');
+    expect(preformatted("a\n<b>").text).toBe("<pre>a\n&lt;b&gt;</pre>");
+    expect(htmlTable({ header: ["<"], numeric: [true], rows: [["1"]] }).text)
+      .toContain('<th class="number">&lt;</th>');
+  });
+});
