@@ -1,22 +1,11 @@
 /** A lake in a folder. */
 
 import { randomBytes } from "node:crypto";
-import {
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmdirSync,
-  statSync,
-  unlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, statSync, unlinkSync } from "node:fs";
 import { copyFile, type FileHandle, open, rename, rm } from "node:fs/promises";
-import { hostname } from "node:os";
-import { dirname, join, resolve } from "node:path";
-import { kill, pid } from "node:process";
-import { setTimeout as delay } from "node:timers/promises";
+import { basename, dirname, join, resolve } from "node:path";
 import { codeOf, messageOf } from "../../src/model/errors.ts";
+import { waitForLock } from "../../src/util/file-lock.ts";
 import { cannotWrite } from "../sinks/new-file.ts";
 import { writeWhole } from "../whole-files.ts";
 import { type LakeFile, type LakePlace, LARGEST_TEXT, PIECE } from "./place.ts";
@@ -94,7 +83,7 @@ function moved(from: string, to: string): boolean {
 
 /** Moves to another file system, where a rename cannot go: as a copy under a hidden name, which becomes the final one. */
 async function moveByCopy(from: string, to: string): Promise<void> {
-  const beside = join(dirname(to), `.${to.slice(dirname(to).length + 1)}.partial`);
+  const beside = join(dirname(to), `.${basename(to)}.partial`);
   try {
     await copyFile(from, beside);
     const copy = await open(beside, "r+");
@@ -109,59 +98,15 @@ async function moveByCopy(from: string, to: string): Promise<void> {
 
 /** Does `work` while no other process replaces the file. */
 async function locked(path: string, work: () => Promise<void>): Promise<void> {
-  const lock = `${dirname(path)}/.${path.slice(dirname(path).length + 1)}.lock`;
-  const mine = `${pid} ${hostname()} ${randomBytes(6).toString("hex")}`;
-  for (;;) {
-    try {
-      writeFileSync(lock, mine, { flag: "wx" });
-      break;
-    } catch (cause) {
-      if (codeOf(cause) !== "EEXIST") throw cannotWrite(path, cause);
-      if (!freed(lock, mine)) await delay(5 + 20 * Math.random());
-    }
-  }
+  const lock = await waitForLock(join(dirname(path), `.${basename(path)}.lock`), STALE_LOCK_MS)
+    .catch((cause: unknown) => {
+      throw cannotWrite(path, cause);
+    });
   try {
     await work();
   } finally {
-    // Whoever took it for that of a dead process has it now.
-    if (contentOf(lock) === mine) removeFile(lock);
+    await lock.release();
   }
-}
-
-/** Removes the lock of a process that died. @returns whether it may be tried again at once */
-function freed(lock: string, mine: string): boolean {
-  const found = contentOf(lock);
-  if (found === null) return true;
-  if (!isStale(lock, found)) return false;
-  // Two that find the same dead lock must not both remove it: the second would remove the first one's.
-  const turn = `${lock}-next`;
-  try {
-    writeFileSync(turn, mine, { flag: "wx" });
-  } catch (cause) {
-    if (codeOf(cause) !== "EEXIST") throw cannotWrite(lock, cause);
-    if (isOld(turn)) removeFile(turn);
-    return false;
-  }
-  if (contentOf(lock) === found) removeFile(lock);
-  removeFile(turn);
-  return true;
-}
-
-function isStale(lock: string, held: string): boolean {
-  const [holder, host] = held.split(" ");
-  if (host === hostname()) {
-    try {
-      kill(Number(holder), 0);
-    } catch (cause) {
-      return codeOf(cause) === "ESRCH";
-    }
-  }
-  return isOld(lock);
-}
-
-function isOld(lock: string): boolean {
-  const found = unlessMissing(() => statSync(lock));
-  return found !== null && Date.now() - found.mtimeMs > STALE_LOCK_MS;
 }
 
 const contentOf = (path: string) => unlessMissing(() => readFileSync(path, "utf8"));
