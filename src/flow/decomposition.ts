@@ -22,11 +22,6 @@ export interface Decomposition {
   readonly key: string | null;
 }
 
-/** Published, the file is JavaScript. */
-const MODULE =
-  new URL(import.meta.url.endsWith(".ts") ? "./decomposition.ts" : "./decomposition.js", import.meta.url)
-    .href;
-
 /**
  * Decomposes.
  *
@@ -47,7 +42,11 @@ export async function decomposed(
     return { value: { ...decomposition, blocks }, given: blocks.map(({ data }) => data.buffer) };
   };
   const flops = layerFlops(layer, unfolding, rank);
-  return await within<Decomposition, DigestedSpectrum>(MODULE, given, { ...options, flops, urgent: false });
+  return await within<Decomposition, DigestedSpectrum>(import.meta.url, given, {
+    ...options,
+    flops,
+    urgent: false,
+  });
 }
 
 /** A matrix that is alone in its memory, which can then be given away. */

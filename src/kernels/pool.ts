@@ -4,7 +4,9 @@ import { versions } from "node:process";
 import { Piscina } from "piscina";
 import type { Svd } from "../model/spectrum.ts";
 import { type Matrix, matrix } from "../model/tensor.ts";
-import { Semaphore } from "../model/semaphore.ts";
+import { moduleUrl } from "../util/module-url.ts";
+import { retry } from "../util/retry.ts";
+import { Semaphore } from "../util/semaphore.ts";
 import { messageOf } from "../model/errors.ts";
 import {
   type CallOptions,
@@ -31,8 +33,7 @@ export interface PoolOptions extends ThreadOptions {
   readonly worker?: URL;
 }
 
-/** Published, the file is JavaScript. */
-const WORKER = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
+const WORKER = moduleUrl("./worker", import.meta.url);
 
 /**
  * Piscina would `require` the worker first. A thread that is ended while it does so takes the whole process with it (Node 24 aborts in
@@ -201,10 +202,10 @@ class Pool implements Kernel {
 
   /** Asks once more where the thread died. */
   async #twice(ask: () => Promise<Answer>): Promise<Answer> {
-    return await ask().catch((failure: unknown) => {
-      if (failure instanceof KernelCrash) return ask();
-      throw failure;
-    });
+    return await retry(
+      ask,
+      (failure, attempts) => failure instanceof KernelCrash && attempts === 1 ? 0 : null,
+    );
   }
 
   async #run(
