@@ -23,7 +23,7 @@ import {
 } from "./kernel.ts";
 import { thinSvdBytes } from "./thin-svd.ts";
 import { newOpening, noneIsOpening, noneOpens, type Opening } from "./opening.ts";
-import type { Answer, Call, ThreadData, ThreadOptions } from "./worker.ts";
+import type { Answer, Call, Question, ThreadData, ThreadOptions } from "./worker.ts";
 
 /** How a pool is furnished. */
 export interface PoolOptions extends ThreadOptions {
@@ -116,7 +116,7 @@ class Pool implements Kernel {
 
   async svd(input: Matrix, { signal, started, rank }: SvdOptions = {}): Promise<Svd> {
     const given = whole(input) ? input : copyOf(input);
-    const call: Call = { kind: "svd", matrix: given, ...rank === undefined ? {} : { rank } };
+    const call: Question = { kind: "svd", matrix: given, ...rank === undefined ? {} : { rank } };
     const answer = await this.#run(call, [given.data.buffer], { signal, started });
     if (answer.kind !== "svd") throw new TypeError(`svd: found an answer of kind ${answer.kind}`);
     return answer.svd;
@@ -189,7 +189,7 @@ class Pool implements Kernel {
   /** Copies of the factors are handed over, so that they can be given again. */
   async #matrix<Factors extends readonly Matrix[]>(
     factors: readonly [...Factors],
-    call: (copies: Factors) => Call,
+    call: (copies: Factors) => Question,
     heard: Heard,
   ): Promise<Matrix> {
     const answer = await this.#twice(() => {
@@ -209,10 +209,10 @@ class Pool implements Kernel {
   }
 
   async #run(
-    call: Call,
-    transferList: readonly ArrayBufferLike[],
+    question: Question,
+    given: readonly ArrayBufferLike[],
     // A product ends the life of vectors, an SVD begins it: memory stays small when products go first.
-    { signal, started, urgent = call.kind !== "svd" }: Heard,
+    { signal, started, urgent = question.kind !== "svd" }: Heard,
   ): Promise<Answer> {
     const done = await this.#semaphore.acquire(urgent ? URGENT : AFTER);
     // To cancel a call is to end its thread, which may still be opening its kernel.
@@ -223,9 +223,9 @@ class Pool implements Kernel {
       signal?.throwIfAborted();
       started?.();
       signal?.addEventListener("abort", cancel, { once: true });
-      answer = await this.#threads.run(call, {
-        // Node and Deno type the same list differently.
-        transferList: transferList as never,
+      // Node and Deno type the same list differently.
+      answer = await this.#threads.run({ ...question, given: given as never }, {
+        transferList: given as never,
         ...signal === undefined ? {} : { signal: stop.signal },
       });
     } catch (cause) {
