@@ -3,6 +3,7 @@
 import { open, rm } from "node:fs/promises";
 import { messageOf } from "../../src/model/errors.ts";
 import { type Bucket, openBucket } from "../s3.ts";
+import { readFully } from "../../src/util/read-fully.ts";
 import { backoff, retry } from "../../src/util/retry.ts";
 import { waitForAll } from "../../src/util/wait-for-all.ts";
 import { type LakeFile, type LakePlace, LARGEST_TEXT, PIECE } from "./place.ts";
@@ -50,9 +51,8 @@ class BucketLake implements LakePlace {
       try {
         const part = async (start: number) => {
           const piece = new Uint8Array(Math.min(bytes, start + PIECE) - start);
-          const { bytesRead } = await file.read(piece, 0, piece.length, start);
-          if (bytesRead !== piece.length) throw new Error(`${from}: it has lost its end while it was read`);
-          return piece;
+          if (await readFully(file, piece, start) === piece.length) return piece;
+          throw new Error(`${from}: it has lost its end while it was read`);
         };
         if (bytes <= 2 * PIECE) {
           const payload = new Uint8Array(bytes);

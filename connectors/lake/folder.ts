@@ -6,6 +6,7 @@ import { copyFile, type FileHandle, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { codeOf, messageOf } from "../../src/model/errors.ts";
 import { waitForLock } from "../../src/util/file-lock.ts";
+import { readFully } from "../../src/util/read-fully.ts";
 import { cannotWrite } from "../sinks/new-file.ts";
 import { writeWhole } from "../whole-files.ts";
 import { type LakeFile, type LakePlace, LARGEST_TEXT, PIECE } from "./place.ts";
@@ -126,12 +127,8 @@ async function fileOf(handle: FileHandle, path: string): Promise<LakeFile> {
   const { size } = await handle.stat();
   const slice = async (start: number, end: number) => {
     const bytes = new Uint8Array(end - start);
-    for (let done = 0; done < bytes.length;) {
-      const { bytesRead } = await handle.read(bytes, done, bytes.length - done, start + done);
-      if (bytesRead === 0) throw new Error(`${path}: it has lost its end while it was read`);
-      done += bytesRead;
-    }
-    return bytes;
+    if (await readFully(handle, bytes, start) === bytes.length) return bytes;
+    throw new Error(`${path}: it has lost its end while it was read`);
   };
   return {
     bytes: size,

@@ -41,6 +41,9 @@ export interface Spectrum extends Svd {
   readonly clustered: Uint8Array;
 }
 
+/** A spectrum without the layer that it belongs to, and without what follows from its singular values: equal weights have equal ones. */
+export type BareSpectrum = Omit<Spectrum, "layer" | "unfolding" | "nullNeurons" | "clustered">;
+
 /** Bytes that the vectors and values of a spectrum take in memory. */
 export function spectrumBytes(spectrum: Spectrum): number {
   return spectrum.left.data.byteLength + spectrum.right.data.byteLength +
