@@ -5,9 +5,9 @@ import { messageOf } from "../../src/model/errors.ts";
 import { type Bucket, openBucket } from "../s3.ts";
 import { readFully } from "../../src/util/read-fully.ts";
 import { backoff, retry } from "../../src/util/retry.ts";
+import { Semaphore } from "../../src/util/semaphore.ts";
 import { waitForAll } from "../../src/util/wait-for-all.ts";
 import { type LakeFile, type LakePlace, LARGEST_TEXT, PIECE } from "./place.ts";
-import { TextChanges } from "./text-changes.ts";
 
 /** Parts of an upload that are on their way at once; each is in memory. */
 const LANES = 4;
@@ -30,7 +30,8 @@ class BucketLake implements LakePlace {
   readonly #bucket: Bucket;
   /** What the keys of all files begin with. */
   readonly #root: string;
-  readonly #texts = new TextChanges((path, change) => this.#writing(path, () => this.#replace(path, change)));
+  /** Stores that know no conditions lose nothing of one process at least. */
+  readonly #turn = new Semaphore(1);
 
   constructor(bucket: Bucket) {
     this.#bucket = bucket;
@@ -87,7 +88,7 @@ class BucketLake implements LakePlace {
   }
 
   replaceText(path: string, change: (before: string | null) => string): Promise<void> {
-    return this.#texts.make(path, change);
+    return this.#turn.run(() => this.#writing(path, () => this.#replace(path, change)));
   }
 
   async sizeOf(path: string): Promise<number | null> {
