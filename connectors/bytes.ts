@@ -27,7 +27,7 @@ export interface ByteSource {
   /**
    * Reads `[start, end)`.
    *
-   * @returns exactly `end - start` bytes, in memory of their own: whoever is done with them may `giveBack` it
+   * @returns exactly `end - start` bytes, in memory of their own: the caller may change it
    * @throws {RangeError} when the range leaves the source, or the source has become shorter
    */
   slice(start: number, end: number, signal?: AbortSignal): Promise<Uint8Array>;

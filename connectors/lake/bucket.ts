@@ -1,18 +1,19 @@
 /** A lake in a bucket of S3, or of a store that speaks like it. */
 
 import { open, rm } from "node:fs/promises";
-import { setTimeout as delay } from "node:timers/promises";
 import { messageOf } from "../../src/model/errors.ts";
 import { type Bucket, openBucket } from "../s3.ts";
-import { settled } from "../settled.ts";
+import { readFully } from "../../src/util/read-fully.ts";
+import { backoff, retry } from "../../src/util/retry.ts";
+import { Semaphore } from "../../src/util/semaphore.ts";
+import { waitForAll } from "../../src/util/wait-for-all.ts";
 import { type LakeFile, type LakePlace, LARGEST_TEXT, PIECE } from "./place.ts";
-import { TextChanges } from "./text-changes.ts";
 
 /** Parts of an upload that are on their way at once; each is in memory. */
 const LANES = 4;
 
-/** Attempts at one request, with pauses that double from a fifth of a second: about 6 s of trouble are borne. */
-const ATTEMPTS = 6;
+/** Attempts at one request, and milliseconds after the first, which double: about 6 s of trouble are borne. */
+const ATTEMPTS = 6, FIRST_PAUSE = 250;
 
 /** Others may replace the manifest at the same time; that many losses in a row are no accident. */
 const MOST_LOSSES = 50;
@@ -29,7 +30,8 @@ class BucketLake implements LakePlace {
   readonly #bucket: Bucket;
   /** What the keys of all files begin with. */
   readonly #root: string;
-  readonly #texts = new TextChanges((path, change) => this.#writing(path, () => this.#replace(path, change)));
+  /** Stores that know no conditions lose nothing of one process at least. */
+  readonly #turn = new Semaphore(1);
 
   constructor(bucket: Bucket) {
     this.#bucket = bucket;
@@ -50,9 +52,8 @@ class BucketLake implements LakePlace {
       try {
         const part = async (start: number) => {
           const piece = new Uint8Array(Math.min(bytes, start + PIECE) - start);
-          const { bytesRead } = await file.read(piece, 0, piece.length, start);
-          if (bytesRead !== piece.length) throw new Error(`${from}: it has lost its end while it was read`);
-          return piece;
+          if (await readFully(file, piece, start) === piece.length) return piece;
+          throw new Error(`${from}: it has lost its end while it was read`);
         };
         if (bytes <= 2 * PIECE) {
           const payload = new Uint8Array(bytes);
@@ -87,7 +88,7 @@ class BucketLake implements LakePlace {
   }
 
   replaceText(path: string, change: (before: string | null) => string): Promise<void> {
-    return this.#texts.make(path, change);
+    return this.#turn.run(() => this.#writing(path, () => this.#replace(path, change)));
   }
 
   async sizeOf(path: string): Promise<number | null> {
@@ -139,7 +140,7 @@ class BucketLake implements LakePlace {
           tags[at] = sent.headers.get("etag") ?? "";
         }
       };
-      await settled(Array.from({ length: LANES }, lane));
+      await waitForAll(Array.from({ length: LANES }, lane));
       const parts = tags.map((tag, at) =>
         `<Part><PartNumber>${at + 1}</PartNumber><ETag>${tag}</ETag></Part>`
       );
@@ -161,20 +162,20 @@ class BucketLake implements LakePlace {
   }
 
   async #replace(path: string, change: (before: string | null) => string): Promise<void> {
-    for (let loss = 0;; loss++) {
+    await retry(async () => {
       const { text, etag } = await this.#textOf(path);
       const condition = etag === null ? { "if-none-match": "*" } : { "if-match": etag };
-      try {
-        await this.#send(path, { method: "PUT", payload: change(text), headers: new Headers(condition) });
-        return;
-      } catch (failure) {
-        // 412 and 409: another process was faster. Stores that know no conditions take the text, or say 501.
-        const status = statusOf(failure);
-        if (status === 501) return void await this.#send(path, { method: "PUT", payload: change(text) });
-        if ((status !== 412 && status !== 409) || loss === MOST_LOSSES) throw failure;
-        await delay(20 + 100 * Math.random());
-      }
-    }
+      const request = { method: "PUT", payload: change(text) };
+      await this.#send(path, { ...request, headers: new Headers(condition) }).catch((failure: unknown) => {
+        // Stores that know no conditions take the text, or say 501.
+        if (statusOf(failure) === 501) return this.#send(path, request);
+        throw failure;
+      });
+    }, (failure, attempts) => {
+      // Another process was faster.
+      const lost = [409, 412].includes(statusOf(failure) ?? 0);
+      return lost && attempts <= MOST_LOSSES ? 20 + 100 * Math.random() : null;
+    });
   }
 
   async #textOf(path: string): Promise<{ readonly text: string | null; readonly etag: string | null }> {
@@ -224,19 +225,14 @@ class BucketLake implements LakePlace {
 
 /** Repeats what failed because of the network or the server's own trouble. */
 async function again<T>(work: () => Promise<T>): Promise<T> {
-  for (let attempt = 1;; attempt++) {
-    try {
-      return await work();
-    } catch (failure) {
-      const status = statusOf(failure);
-      // fetch says of a connection that failed nothing but TypeError.
-      const passing = status === undefined
-        ? failure instanceof TypeError
-        : status === 429 || status === 408 || (status >= 500 && status !== 501);
-      if (!passing || attempt === ATTEMPTS) throw failure;
-      await delay(200 * 2 ** (attempt - 1) * (0.5 + Math.random()));
-    }
-  }
+  return await retry(work, (failure, attempts) => {
+    const status = statusOf(failure);
+    // fetch says of a connection that failed nothing but TypeError.
+    const passing = status === undefined
+      ? failure instanceof TypeError
+      : status === 429 || status === 408 || (status >= 500 && status !== 501);
+    return passing && attempts < ATTEMPTS ? backoff(attempts, FIRST_PAUSE, Infinity) : null;
+  });
 }
 
 function statusOf(failure: unknown): number | undefined {

@@ -2,99 +2,80 @@
 
 import { randomBytes } from "node:crypto";
 import {
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmdirSync,
-  statSync,
-  unlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { copyFile, type FileHandle, open, rename, rm } from "node:fs/promises";
-import { hostname } from "node:os";
-import { dirname, join, resolve } from "node:path";
-import { kill, pid } from "node:process";
-import { setTimeout as delay } from "node:timers/promises";
+  copyFile,
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  rmdir,
+  stat,
+} from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 import { codeOf, messageOf } from "../../src/model/errors.ts";
+import { waitForLock } from "../../src/util/file-lock.ts";
+import { readFully } from "../../src/util/read-fully.ts";
+import { Semaphore } from "../../src/util/semaphore.ts";
 import { cannotWrite } from "../sinks/new-file.ts";
 import { writeWhole } from "../whole-files.ts";
 import { type LakeFile, type LakePlace, LARGEST_TEXT, PIECE } from "./place.ts";
-import { TextChanges } from "./text-changes.ts";
 
 /** A lock is held for as long as a small file takes to be replaced; an older one is left over from a machine that died. */
 const STALE_LOCK_MS = 30_000;
 
-/**
- * A lake in a folder, which is made when it is missing. What changes only names is done at once: a model takes some forty such calls,
- * and to send one to another thread and to wait for it takes three times its 17 microseconds.
- */
+/** A lake in a folder, which is made when it is missing. */
 export function folderLake(folder: string): LakePlace {
   const root = resolve(folder);
   const at = (path: string) => join(root, path);
-  const texts = new TextChanges((path, change) =>
-    locked(at(path), async () => {
-      await writeWhole([at(path), change(textOf(at(path)))]);
-    })
-  );
+  // Within the process nobody polls for the lock.
+  const turn = new Semaphore(1);
   return {
     name: folder,
-    prepare: soon(() => {
+    async prepare() {
       const probe = at(`.probe-${randomBytes(4).toString("hex")}`);
       try {
-        mkdirSync(probe, { recursive: true });
-        rmdirSync(probe);
+        await mkdir(probe, { recursive: true });
+        await rmdir(probe);
       } catch (cause) {
         throw cannotWrite(root, cause);
       }
-    }),
+    },
     async publish(from, path) {
       try {
-        mkdirSync(dirname(at(path)), { recursive: true });
-        if (!moved(from, at(path))) await moveByCopy(from, at(path));
+        await mkdir(dirname(at(path)), { recursive: true });
+        await rename(from, at(path)).catch(async (cause: unknown) => {
+          if (codeOf(cause) !== "EXDEV") throw cause;
+          await moveByCopy(from, at(path));
+        });
       } catch (cause) {
         throw cannotWrite(at(path), cause);
       }
     },
-    remove: soon((path: string) => removeFile(at(path))),
-    list: soon((prefix: string) => {
-      const entries = unlessMissing(() => readdirSync(at(prefix), { recursive: true, withFileTypes: true }));
+    remove: async (path) => void await unlessMissing(rm(at(path))),
+    async list(prefix) {
+      const entries = await unlessMissing(readdir(at(prefix), { recursive: true, withFileTypes: true }));
       return (entries ?? []).filter((entry) => !entry.isDirectory())
         .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1).replaceAll("\\", "/"))
         .sort();
-    }),
-    readText: soon((path: string) => textOf(at(path))),
-    replaceText: (path, change) => texts.make(path, change),
-    sizeOf: soon((path: string) => unlessMissing(() => statSync(at(path)))?.size ?? null),
+    },
+    readText: (path) => textOf(at(path)),
+    replaceText: (path, change) =>
+      turn.run(() =>
+        locked(at(path), async () => await writeWhole([at(path), change(await textOf(at(path)))]))
+      ),
+    sizeOf: async (path) => (await unlessMissing(stat(at(path))))?.size ?? null,
     async open(path) {
-      const handle = await open(at(path), "r").catch((cause: unknown) => {
-        if (isMissing(cause)) return null;
-        throw new Error(messageOf(cause), { cause });
-      });
+      const handle = await unlessMissing(open(at(path), "r"));
       return handle === null ? null : await fileOf(handle, at(path));
     },
   };
 }
 
-/** A promise of what is done at once. */
-function soon<A extends readonly unknown[], T>(work: (...args: A) => T): (...args: A) => Promise<T> {
-  return (...args) => new Promise((resolve) => resolve(work(...args)));
-}
-
-/** Renames. @returns false where a rename cannot go: to another file system */
-function moved(from: string, to: string): boolean {
-  try {
-    renameSync(from, to);
-    return true;
-  } catch (cause) {
-    if (codeOf(cause) === "EXDEV") return false;
-    throw cause;
-  }
-}
-
 /** Moves to another file system, where a rename cannot go: as a copy under a hidden name, which becomes the final one. */
 async function moveByCopy(from: string, to: string): Promise<void> {
-  const beside = join(dirname(to), `.${to.slice(dirname(to).length + 1)}.partial`);
+  const beside = join(dirname(to), `.${basename(to)}.partial`);
   try {
     await copyFile(from, beside);
     const copy = await open(beside, "r+");
@@ -109,84 +90,32 @@ async function moveByCopy(from: string, to: string): Promise<void> {
 
 /** Does `work` while no other process replaces the file. */
 async function locked(path: string, work: () => Promise<void>): Promise<void> {
-  const lock = `${dirname(path)}/.${path.slice(dirname(path).length + 1)}.lock`;
-  const mine = `${pid} ${hostname()} ${randomBytes(6).toString("hex")}`;
-  for (;;) {
-    try {
-      writeFileSync(lock, mine, { flag: "wx" });
-      break;
-    } catch (cause) {
-      if (codeOf(cause) !== "EEXIST") throw cannotWrite(path, cause);
-      if (!freed(lock, mine)) await delay(5 + 20 * Math.random());
-    }
-  }
+  const lock = await waitForLock(join(dirname(path), `.${basename(path)}.lock`), STALE_LOCK_MS)
+    .catch((cause: unknown) => {
+      throw cannotWrite(path, cause);
+    });
   try {
     await work();
   } finally {
-    // Whoever took it for that of a dead process has it now.
-    if (contentOf(lock) === mine) removeFile(lock);
+    await lock.release();
   }
 }
-
-/** Removes the lock of a process that died. @returns whether it may be tried again at once */
-function freed(lock: string, mine: string): boolean {
-  const found = contentOf(lock);
-  if (found === null) return true;
-  if (!isStale(lock, found)) return false;
-  // Two that find the same dead lock must not both remove it: the second would remove the first one's.
-  const turn = `${lock}-next`;
-  try {
-    writeFileSync(turn, mine, { flag: "wx" });
-  } catch (cause) {
-    if (codeOf(cause) !== "EEXIST") throw cannotWrite(lock, cause);
-    if (isOld(turn)) removeFile(turn);
-    return false;
-  }
-  if (contentOf(lock) === found) removeFile(lock);
-  removeFile(turn);
-  return true;
-}
-
-function isStale(lock: string, held: string): boolean {
-  const [holder, host] = held.split(" ");
-  if (host === hostname()) {
-    try {
-      kill(Number(holder), 0);
-    } catch (cause) {
-      return codeOf(cause) === "ESRCH";
-    }
-  }
-  return isOld(lock);
-}
-
-function isOld(lock: string): boolean {
-  const found = unlessMissing(() => statSync(lock));
-  return found !== null && Date.now() - found.mtimeMs > STALE_LOCK_MS;
-}
-
-const contentOf = (path: string) => unlessMissing(() => readFileSync(path, "utf8"));
-
-const removeFile = (path: string) => void unlessMissing(() => unlinkSync(path));
 
 /** A text; null where there is none. @throws {SyntaxError} when it is too large */
-function textOf(path: string): string | null {
-  const size = unlessMissing(() => statSync(path).size);
-  if (size !== null && size > LARGEST_TEXT) {
+async function textOf(path: string): Promise<string | null> {
+  const size = (await unlessMissing(stat(path)))?.size ?? 0;
+  if (size > LARGEST_TEXT) {
     throw new SyntaxError(`${path}: found ${size} bytes, required at most ${LARGEST_TEXT}`);
   }
-  return contentOf(path);
+  return await unlessMissing(readFile(path, "utf8"));
 }
 
 async function fileOf(handle: FileHandle, path: string): Promise<LakeFile> {
   const { size } = await handle.stat();
   const slice = async (start: number, end: number) => {
     const bytes = new Uint8Array(end - start);
-    for (let done = 0; done < bytes.length;) {
-      const { bytesRead } = await handle.read(bytes, done, bytes.length - done, start + done);
-      if (bytesRead === 0) throw new Error(`${path}: it has lost its end while it was read`);
-      done += bytesRead;
-    }
-    return bytes;
+    if (await readFully(handle, bytes, start) === bytes.length) return bytes;
+    throw new Error(`${path}: it has lost its end while it was read`);
   };
   return {
     bytes: size,
@@ -201,15 +130,9 @@ async function fileOf(handle: FileHandle, path: string): Promise<LakeFile> {
 }
 
 /** null where there is no such file or folder. */
-function unlessMissing<T>(work: () => T): T | null {
-  try {
-    return work();
-  } catch (cause) {
-    if (isMissing(cause)) return null;
+async function unlessMissing<T>(found: Promise<T>): Promise<T | null> {
+  return await found.catch((cause: unknown) => {
+    if (["ENOENT", "ENOTDIR"].includes(codeOf(cause) ?? "")) return null;
     throw new Error(messageOf(cause), { cause });
-  }
-}
-
-function isMissing(cause: unknown): boolean {
-  return codeOf(cause) === "ENOENT" || codeOf(cause) === "ENOTDIR";
+  });
 }

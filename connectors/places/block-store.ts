@@ -1,15 +1,13 @@
 /** Blocks of one file, on disk. Each is a file of its own, named by its range, with a digest behind its bytes: a damaged one is none. */
 
-import { createHash, randomBytes } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, utimes, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { createHash } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
+import { LruCache } from "../../src/util/lru-cache.ts";
+import type { LruFolder } from "../../src/util/lru-folder.ts";
 import type { ByteRange } from "../bytes.ts";
 
 /** Bytes of the digest behind a block. */
-export const DIGEST_BYTES = 32;
-
-/** Names of files that are being written. */
-export const UNFINISHED = ".partial-";
+const DIGEST_BYTES = 32;
 
 /** Small blocks are kept in memory too: structures of a file are read in tiny pieces. */
 const SMALL = 256 * 1024;
@@ -17,26 +15,25 @@ const MOST_KEPT = 2 * 2 ** 20;
 
 /** The blocks of one version of one file. */
 export class BlockStore {
-  readonly #folder: string | null;
-  readonly #wrote: (bytes: number) => Promise<void>;
+  readonly #files: LruFolder | null;
+  readonly #prefix: string;
   /** In order and apart. */
   #blocks: ByteRange[] = [];
-  readonly #kept = new Map<number, Uint8Array>();
-  #keptBytes = 0;
+  readonly #kept = new LruCache<number, Uint8Array>(MOST_KEPT, ({ length }) => length);
   readonly #used = new Set<number>();
 
   /**
-   * @param folder null to keep small blocks in memory, and nothing else
-   * @param wrote is told of bytes that were added to the folder
+   * @param files null to keep small blocks in memory, and nothing else
+   * @param prefix of the blocks' names in it: nothing, or a folder with `/`
    */
-  constructor(folder: string | null, wrote: (bytes: number) => Promise<void>) {
-    this.#folder = folder;
-    this.#wrote = wrote;
+  constructor(files: LruFolder | null, prefix = "") {
+    this.#files = files;
+    this.#prefix = prefix;
   }
 
   /** Finds out which blocks there are already. */
   async load(): Promise<void> {
-    const names = this.#folder === null ? [] : await readdir(this.#folder).catch(() => []);
+    const names = this.#files === null ? [] : await readdir(this.#files.path(this.#prefix)).catch(() => []);
     const found = names.flatMap((name): ByteRange[] => {
       const [, start, end] = /^(\d{1,15})-(\d{1,15})$/.exec(name) ?? [];
       return start === undefined || Number(start) >= Number(end)
@@ -65,59 +62,29 @@ export class BlockStore {
   async read({ start, end }: ByteRange): Promise<Uint8Array | null> {
     const kept = this.#kept.get(start);
     if (kept !== undefined && kept.length === end - start) return kept;
-    const path = this.#folder === null ? null : join(this.#folder, `${start}-${end}`);
-    const bytes = path === null ? null : await readFile(path).catch(() => null);
+    const name = `${this.#prefix}${start}-${end}`;
+    const bytes = this.#files === null ? null : await readFile(this.#files.path(name)).catch(() => null);
     const body = bytes?.subarray(0, end - start);
     if (body === undefined || bytes?.length !== end - start + DIGEST_BYTES || !isIntact(body, bytes)) {
       this.#blocks = this.#blocks.filter((block) => block.start !== start);
-      if (path !== null) await rm(path, { force: true }).catch(() => {});
+      await this.#files?.remove(name).catch(() => undefined);
       return null;
     }
-    this.#keep(start, body);
-    if (path !== null && !this.#used.has(start)) {
-      this.#used.add(start);
-      // What was used last goes last.
-      const now = new Date();
-      await utimes(path, now, now).catch(() => {});
-    }
+    if (body.length <= SMALL) this.#kept.set(start, body);
+    if (!this.#used.has(start)) await this.#files?.touch(name);
+    this.#used.add(start);
     return body;
   }
 
   /** Adds a block. Where the disk does not take it, it is forgotten, and fetched again when it is needed again. */
   async write(start: number, bytes: Uint8Array): Promise<void> {
     if (bytes.length === 0) return;
-    const kept = this.#keep(start, bytes);
-    const stored = this.#folder === null ? false : await this.#stored(this.#folder, start, bytes);
-    if (!stored && !kept) return;
-    if (this.at(start) !== undefined) return;
-    this.#blocks.splice(this.#index(start), 0, { start, end: start + bytes.length });
-  }
-
-  async #stored(folder: string, start: number, bytes: Uint8Array): Promise<boolean> {
-    const unfinished = join(folder, `${UNFINISHED}${randomBytes(8).toString("hex")}`);
-    try {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      await writeFile(unfinished, [bytes, digestOf(bytes)], { mode: 0o600, flag: "wx" });
-      await rename(unfinished, join(folder, `${start}-${start + bytes.length}`));
-      await this.#wrote(bytes.length + DIGEST_BYTES);
-      return true;
-    } catch {
-      await rm(unfinished, { force: true }).catch(() => {});
-      return false;
-    }
-  }
-
-  #keep(start: number, bytes: Uint8Array): boolean {
-    if (bytes.length > SMALL) return false;
-    this.#keptBytes += bytes.length - (this.#kept.get(start)?.length ?? 0);
-    this.#kept.delete(start);
-    this.#kept.set(start, bytes);
-    for (const [oldest, { length }] of this.#kept) {
-      if (this.#keptBytes <= MOST_KEPT) break;
-      this.#kept.delete(oldest);
-      this.#keptBytes -= length;
-    }
-    return true;
+    if (bytes.length <= SMALL) this.#kept.set(start, bytes);
+    const end = start + bytes.length;
+    const stored = await this.#files?.put(`${this.#prefix}${start}-${end}`, [bytes, digestOf(bytes)])
+      .catch(() => false);
+    if ((stored !== true && bytes.length > SMALL) || this.at(start) !== undefined) return;
+    this.#blocks.splice(this.#index(start), 0, { start, end });
   }
 
   /** Index of the first block that ends behind the position. */

@@ -1,21 +1,16 @@
 /** The disk cache of all that was fetched: what is used least goes when it is full. */
 
-import { createHash, randomBytes } from "node:crypto";
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, rmdir, stat, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { BlockStore, UNFINISHED } from "./block-store.ts";
+import { LruFolder } from "../../src/util/lru-folder.ts";
+import { BlockStore } from "./block-store.ts";
 import type { Pin } from "./ranges.ts";
 import { remoteSettings } from "./remote-settings.ts";
 
-/** How full the cache is left when it was too full. */
-const AFTERWARDS = 0.9;
-
-/** Milliseconds after which a file that is being written belongs to a process that died. */
-const ABANDONED = 3_600_000;
-
-/** The file that says what the address named last. */
-const PIN_FILE = "pin.json";
+/** `<address>/pin.json` says what the address named last, `<address>/<version>/<start>-<end>` is a block. */
+const NAMES = /^[0-9a-f]{40}\/(pin\.json|[0-9a-f]{40}\/\d+-\d+)$/;
 
 /** A place for the blocks of one version of one file. */
 export interface OpenStore {
@@ -28,7 +23,7 @@ export interface OpenStore {
 export async function lastPin(address: string): Promise<Pin | null> {
   const { cache } = remoteSettings();
   if (cache === null) return null;
-  const text = await readFile(join(folderOf(cache, address), PIN_FILE), "utf8").catch(() => null);
+  const text = await readFile(join(objectsIn(cache), pinOf(address)), "utf8").catch(() => null);
   try {
     const value: unknown = text === null ? null : JSON.parse(text);
     if (typeof value !== "object" || value === null || !("size" in value && "etag" in value)) return null;
@@ -47,91 +42,44 @@ export async function lastPin(address: string): Promise<Pin | null> {
  *
  * @param address says what the file is, and may be secret: only its digest is written down
  */
-export async function openStore(address: string, pin: Pin): Promise<OpenStore> {
-  const { cache } = remoteSettings();
-  if (cache === null || pin.etag === undefined) return await passing(pin);
-  const folder = folderOf(cache, address);
-  const store = new BlockStore(join(folder, digest(`${pin.etag} ${pin.size}`)), grown);
+export async function openStore(address: string, { size, etag }: Pin): Promise<OpenStore> {
+  const files = etag === undefined ? null : await openCache();
+  if (files === null || etag === undefined) return await passing(size);
+  const store = new BlockStore(files, `${digest(address)}/${digest(`${etag} ${size}`)}/`);
   await store.load();
-  await rememberPin(folder, pin);
+  // A cache that cannot be written to is a slow one, no error.
+  await files.put(pinOf(address), [Buffer.from(JSON.stringify({ size, etag }))]).catch(() => undefined);
   return { store, close: () => Promise.resolve() };
 }
 
 /** As much as stores keep in memory. */
 const IN_MEMORY = 256 * 1024;
 
-async function passing({ size }: Pin): Promise<OpenStore> {
-  if (size <= IN_MEMORY) {
-    return { store: new BlockStore(null, () => Promise.resolve()), close: () => Promise.resolve() };
-  }
+async function passing(size: number): Promise<OpenStore> {
+  if (size <= IN_MEMORY) return { store: new BlockStore(null), close: () => Promise.resolve() };
   const folder = await mkdtemp(join(tmpdir(), "svrflow-fetched-"));
-  const close = () => rm(folder, { recursive: true, force: true });
-  return { store: new BlockStore(folder, () => Promise.resolve()), close };
+  const files = await LruFolder.open({ folder, limit: Infinity, alone: true }, /^\d+-\d+$/);
+  return { store: new BlockStore(files), close: () => rm(folder, { recursive: true, force: true }) };
 }
 
-async function rememberPin(folder: string, { size, etag }: Pin): Promise<void> {
-  const unfinished = join(folder, `${UNFINISHED}${randomBytes(8).toString("hex")}`);
-  try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    await writeFile(unfinished, JSON.stringify({ size, etag }), { mode: 0o600, flag: "wx" });
-    await rename(unfinished, join(folder, PIN_FILE));
-  } catch {
-    // A cache that cannot be written to is a slow one, no error.
-    await rm(unfinished, { force: true }).catch(() => {});
+/** The cache of this process, as the settings were when it was opened. */
+let opened: { readonly folder: string; readonly limit: number; readonly files: Promise<LruFolder> } | null =
+  null;
+
+/** The cache; null where it is off or cannot be read. */
+async function openCache(): Promise<LruFolder | null> {
+  const { cache, cacheBytes: limit } = remoteSettings();
+  if (cache === null) return null;
+  const folder = objectsIn(cache);
+  if (opened?.folder !== folder || opened.limit !== limit) {
+    opened = { folder, limit, files: LruFolder.open({ folder, limit, alone: false, mode: 0o700 }, NAMES) };
   }
+  return await opened.files.catch(() => null);
 }
 
-function folderOf(cache: string, address: string): string {
-  return join(cache, "objects", digest(address));
-}
+const objectsIn = (cache: string): string => join(cache, "objects");
+const pinOf = (address: string): string => `${digest(address)}/pin.json`;
 
 function digest(text: string): string {
   return createHash("sha256").update(text).digest("hex").slice(0, 40);
-}
-
-/** What the cache held when it was last looked through by this process, and what came since. */
-let known: { readonly folder: string; bytes: number } | null = null;
-let sweeping: Promise<void> | null = null;
-/** Bytes that came since the last look through it began: it may have seen them, or not. */
-let arrived = 0;
-
-async function grown(bytes: number): Promise<void> {
-  const { cache, cacheBytes } = remoteSettings();
-  if (cache === null) return;
-  arrived += bytes;
-  if (known?.folder === cache) known.bytes += bytes;
-  // Again where so much came meanwhile that it is too large as soon as it has been made small.
-  while (known?.folder !== cache || known.bytes > cacheBytes) {
-    sweeping ??= sweep(cache, cacheBytes).finally(() => sweeping = null);
-    await sweeping;
-  }
-}
-
-/** Counts the cache, and removes what was used least where it is too large. */
-async function sweep(folder: string, most: number): Promise<void> {
-  const files: { readonly path: string; readonly bytes: number; readonly used: number }[] = [];
-  const root = join(folder, "objects");
-  arrived = 0;
-  for (const entry of await readdir(root, { recursive: true, withFileTypes: true }).catch(() => [])) {
-    if (!entry.isFile() || entry.name === PIN_FILE) continue;
-    const path = join(entry.parentPath, entry.name);
-    const found = await stat(path).catch(() => null);
-    if (found === null) continue;
-    if (entry.name.startsWith(UNFINISHED)) {
-      if (Date.now() - found.mtimeMs > ABANDONED) await rm(path, { force: true }).catch(() => {});
-      continue;
-    }
-    files.push({ path, bytes: found.size, used: found.mtimeMs });
-  }
-  let bytes = files.reduce((sum, file) => sum + file.bytes, 0);
-  if (bytes > most) {
-    for (const file of files.sort((a, b) => a.used - b.used)) {
-      if (bytes <= most * AFTERWARDS) break;
-      await rm(file.path, { force: true }).catch(() => {});
-      // Goes where it is empty.
-      await rmdir(join(file.path, "..")).catch(() => {});
-      bytes -= file.bytes;
-    }
-  }
-  known = { folder, bytes: bytes + arrived };
 }

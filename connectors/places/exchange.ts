@@ -1,7 +1,7 @@
 /** One question and its answer over HTTP: redirects, silence and lost connections; what the answer says is judged elsewhere. */
 
 import { codeOf, messageOf } from "../../src/model/errors.ts";
-import { Hiccup } from "./persevere.ts";
+import { TransientError } from "./retry-request.ts";
 import { RemoteError } from "./remote-error.ts";
 import { remoteSettings } from "./remote-settings.ts";
 
@@ -20,14 +20,14 @@ export interface Question {
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
-  /** The body in pieces as they come. @throws {Hiccup} when the connection is lost or silent */
+  /** The body in pieces as they come. @throws {TransientError} when the connection is lost or silent */
   body(): AsyncGenerator<Uint8Array>;
 }
 
 /**
  * Asks, and hands over the answer; whatever of it is not read is dropped.
  *
- * @throws {Hiccup} when nobody answers in time
+ * @throws {TransientError} when nobody answers in time
  * @throws {RemoteError} when redirects do not end, or lead elsewhere than to http(s)
  */
 export async function exchange<T>(
@@ -40,7 +40,7 @@ export async function exchange<T>(
   const abort = () => stop.abort(signal?.reason);
   signal?.addEventListener("abort", abort, { once: true });
   let clock: NodeJS.Timeout | undefined;
-  const quiet = new Hiccup(`silence of ${silence / 1000} s from ${question.url.host}`);
+  const quiet = new TransientError(`silence of ${silence / 1000} s from ${question.url.host}`);
   const wind = () => {
     clearTimeout(clock);
     clock = setTimeout(() => stop.abort(quiet), silence);
@@ -120,7 +120,7 @@ function lost(host: string, cause: unknown, signal: AbortSignal): Error {
 }
 
 /** Why a connection was lost, without the address, which runtimes put into their messages. */
-export function lostConnection(host: string, cause: unknown): Hiccup {
+export function lostConnection(host: string, cause: unknown): TransientError {
   const inner = cause instanceof Error && cause.cause !== undefined ? cause.cause : cause;
   const code = codeOf(inner) ?? (inner instanceof AggregateError ? codeOf(inner.errors[0]) : undefined);
   const message = messageOf(inner).replaceAll(/\(?https?:\/\/[^\s)]*\)?/g, "").trim();
@@ -128,6 +128,6 @@ export function lostConnection(host: string, cause: unknown): Hiccup {
     ? /dns|tcp connect|connection refused|not known/i.test(message)
     : ["ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH"].includes(code);
   return unreachable
-    ? new Hiccup(`no connection to ${host} (${code ?? message})`, { unreachable })
-    : new Hiccup(`a lost connection to ${host} (${code ?? message})`);
+    ? new TransientError(`no connection to ${host} (${code ?? message})`, { unreachable })
+    : new TransientError(`a lost connection to ${host} (${code ?? message})`);
 }

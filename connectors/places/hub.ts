@@ -3,7 +3,7 @@
 import { env } from "node:process";
 import { show } from "../../src/model/errors.ts";
 import { exchange } from "./exchange.ts";
-import { Hiccup, persevere, retryAfter } from "./persevere.ts";
+import { retryAfter, retryRequest, TransientError } from "./retry-request.ts";
 import { RemoteError } from "./remote-error.ts";
 import type { Listing, RemotePlaces } from "./remote-places.ts";
 import { openRemote } from "./remote-source.ts";
@@ -190,12 +190,14 @@ function fetcher(place: string, hub: string, signal?: AbortSignal): typeof fetch
       throw new RemoteError(`${place}: found a link from the hub to ${url.host}, required one to itself`);
     }
     const headers = Object.fromEntries(new Headers(init?.headers));
-    return await persevere(
+    return await retryRequest(
       place,
       () =>
         exchange({ what: place, url, headers }, async ({ status, headers, body }) => {
           if (status === 429 || status >= 500) {
-            throw new Hiccup(`an answer of ${status}`, { after: retryAfter(headers.get("retry-after")) });
+            throw new TransientError(`an answer of ${status}`, {
+              after: retryAfter(headers.get("retry-after")),
+            });
           }
           const pieces: Uint8Array<ArrayBuffer>[] = [];
           let size = 0;

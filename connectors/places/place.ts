@@ -5,6 +5,7 @@
 
 import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
+import { LruCache } from "../../src/util/lru-cache.ts";
 import { parseS3 } from "../s3.ts";
 
 /** Where a place may be, other than on this machine. */
@@ -12,11 +13,11 @@ export type Scheme = "http" | "https" | "s3" | "hub";
 
 const SCHEMES: readonly string[] = ["http", "https", "s3", "hub"] satisfies Scheme[];
 
-/** Queries of addresses by their digest. They may carry a signature, so that only the digest is in a place. */
-const queries = new Map<string, string>();
-
-/** As many as a run has models; those that were given last are kept. */
+/** As many as a run has models. */
 const MOST_QUERIES = 100_000;
+
+/** Queries of addresses by their digest. They may carry a signature, so that only the digest is in a place. */
+const queries = new LruCache<string, string>(MOST_QUERIES);
 
 /**
  * The scheme of a place; null for paths.
@@ -70,14 +71,9 @@ export function placeOf(text: string): string {
   const { search, hash } = url;
   url.search = "";
   url.hash = "";
-  if (search === "") return queries.has(hash.slice(1)) ? `${url.href}${hash}` : url.href;
+  if (search === "") return queries.get(hash.slice(1)) !== undefined ? `${url.href}${hash}` : url.href;
   const digest = createHash("sha256").update(search).digest("hex").slice(0, 16);
-  queries.delete(digest);
   queries.set(digest, search);
-  for (const oldest of queries.keys()) {
-    if (queries.size <= MOST_QUERIES) break;
-    queries.delete(oldest);
-  }
   return `${url.href}#${digest}`;
 }
 

@@ -2,7 +2,7 @@
 
 import { show } from "../../src/model/errors.ts";
 import { type Answer, exchange, type Question } from "./exchange.ts";
-import { Hiccup, persevere, retryAfter } from "./persevere.ts";
+import { retryAfter, retryRequest, TransientError } from "./retry-request.ts";
 import { RemoteError } from "./remote-error.ts";
 
 /** A file on a server. */
@@ -50,7 +50,7 @@ export async function beginning(
 ): Promise<Beginning> {
   const what = object.place;
   const condition = known?.etag === undefined ? {} : { "if-none-match": known.etag };
-  return await persevere(what, async () => {
+  return await retryRequest(what, async () => {
     const { url, headers } = await object.ask(signal);
     const question = {
       what,
@@ -102,7 +102,7 @@ export async function fetchRange(
   const out = new Uint8Array(end - start);
   let done = 0;
   const strong = pin.etag !== undefined && !pin.etag.startsWith("W/") ? { "if-match": pin.etag } : {};
-  await persevere(what, async () => {
+  await retryRequest(what, async () => {
     const from = start + done;
     const { url, headers } = await object.ask(signal);
     const question = { what, url, headers: { ...headers, ...strong, range: `bytes=${from}-${end - 1}` } };
@@ -118,16 +118,18 @@ export async function fetchRange(
     }, signal);
     done += count;
     if (done === out.length) return;
-    const why = failure instanceof Hiccup ? failure.message : `an end after ${done} of ${out.length} bytes`;
-    throw new Hiccup(why, { progress: count >= FIRST_BYTES });
+    const why = failure instanceof TransientError
+      ? failure.message
+      : `an end after ${done} of ${out.length} bytes`;
+    throw new TransientError(why, { progress: count >= FIRST_BYTES });
   }, signal);
   return out;
 }
 
-/** Whether the answer has the bytes. @throws {Hiccup} where it may have them later */
+/** Whether the answer has the bytes. @throws {TransientError} where it may have them later */
 function delivers(what: string, { status, headers }: Answer, wanted: readonly number[]): void {
   if ([408, 425, 429, 500, 502, 503, 504].includes(status)) {
-    throw new Hiccup(`an answer of ${status}`, { after: retryAfter(headers.get("retry-after")) });
+    throw new TransientError(`an answer of ${status}`, { after: retryAfter(headers.get("retry-after")) });
   }
   if (status === 401 || status === 403) {
     throw new RemoteError(
@@ -208,7 +210,7 @@ async function fill(
       count += piece.length;
     }
   } catch (failure) {
-    if (!(failure instanceof Hiccup)) throw failure;
+    if (!(failure instanceof TransientError)) throw failure;
     return { count, failure };
   }
   return { count };
@@ -231,7 +233,9 @@ async function whole(what: string, { headers, body }: Answer): Promise<Uint8Arra
     pieces.push(piece);
   }
   // Where no length was declared, the protocol's own end of the body is all there is to go by.
-  if (declared !== null && size !== declared) throw new Hiccup(`an end after ${size} of ${declared} bytes`);
+  if (declared !== null && size !== declared) {
+    throw new TransientError(`an end after ${size} of ${declared} bytes`);
+  }
   const bytes = new Uint8Array(size);
   let at = 0;
   for (const piece of pieces) {

@@ -4,7 +4,7 @@ import { show } from "../../src/model/errors.ts";
 import { type Bucket, openBucket } from "../s3.ts";
 import { lostConnection } from "./exchange.ts";
 import { globBase, globMatcher, isGlob } from "../glob.ts";
-import { Hiccup, persevere } from "./persevere.ts";
+import { retryRequest, TransientError } from "./retry-request.ts";
 import { folderNameOf } from "./place.ts";
 import { RemoteError } from "./remote-error.ts";
 import type { Listing, RemotePlaces } from "./remote-places.ts";
@@ -105,7 +105,7 @@ async function keysBelow(
   let token: string | undefined;
   do {
     const before: string | undefined = token;
-    const page = await persevere(`${place}, a list`, async () => {
+    const page = await retryRequest(`${place}, a list`, async () => {
       const entries = client.listObjectsGrouped({
         prefix,
         delimiter: "",
@@ -138,7 +138,7 @@ function listingFailure(place: string, host: string, cause: unknown): Error {
   if (typeof cause === "object" && cause !== null && "statusCode" in cause && "code" in cause) {
     const { statusCode, code } = cause;
     const status = Number(statusCode);
-    if (status === 429 || status >= 500) return new Hiccup(`an answer of ${status}`);
+    if (status === 429 || status >= 500) return new TransientError(`an answer of ${status}`);
     const found = status === 403 || status === 401 ? "a refusal" : "an answer";
     return new RemoteError(
       `${place}: found ${found} (${status} ${

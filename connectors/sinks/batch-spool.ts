@@ -7,6 +7,7 @@ import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { deserialize, serialize } from "node:v8";
 import type { ColumnData } from "../../src/model/tables.ts";
+import { readFully } from "../../src/util/read-fully.ts";
 import { cannotWrite } from "./new-file.ts";
 
 /** Where a batch lies. */
@@ -47,13 +48,8 @@ export class BatchSpool {
     // In memory of its own: Deno 2.9 loses arrays from a slice of a pool.
     const bytes = Buffer.allocUnsafeSlow(length);
     const file = await this.#file;
-    for (let done = 0; done < length;) {
-      const bytesRead = await file?.read(bytes, done, length - done, offset + done)
-        .then((read) => read.bytesRead) ?? 0;
-      if (bytesRead === 0) {
-        throw new Error(`reading rows that wait in ${this.#path}: the file has lost its end`);
-      }
-      done += bytesRead;
+    if (file === null || await readFully(file, bytes, offset) < length) {
+      throw new Error(`reading rows that wait in ${this.#path}: the file has lost its end`);
     }
     return deserialize(bytes) as readonly ColumnData[];
   }

@@ -3,6 +3,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { codeOf, messageOf } from "../../src/model/errors.ts";
+import { readFully } from "../../src/util/read-fully.ts";
 
 /** What a file was when it was complete. */
 export interface FileDigest {
@@ -95,10 +96,8 @@ export class NewFile {
   /** Fills `piece` with what has been written from `offset` on. */
   async read(piece: Uint8Array, offset: number): Promise<void> {
     await this.#flush();
-    for (let done = 0; done < piece.length;) {
-      const { bytesRead } = await this.#handle.read(piece, done, piece.length - done, offset + done);
-      if (bytesRead === 0) throw new Error(`${this.path}: it has lost its end while it was read`);
-      done += bytesRead;
+    if (await readFully(this.#handle, piece, offset) < piece.length) {
+      throw new Error(`${this.path}: it has lost its end while it was read`);
     }
   }
 

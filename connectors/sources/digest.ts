@@ -2,7 +2,6 @@
 
 import { createHash } from "node:crypto";
 import type { InputFile, KnownDigests } from "../../src/model/ports.ts";
-import { giveBack } from "../../src/model/tensor.ts";
 import type { ByteRange, ByteSource } from "../bytes.ts";
 import { openPlace } from "../places/open.ts";
 
@@ -64,9 +63,7 @@ async function digestOf(
   const hash = createHash("sha256");
   for (const { start, end } of ranges) {
     for (let at = start; at < end; at += piece) {
-      const bytes = await source.slice(at, Math.min(end, at + piece), signal);
-      hash.update(bytes);
-      giveBack(bytes);
+      hash.update(await source.slice(at, Math.min(end, at + piece), signal));
     }
   }
   return hash.digest("hex");

@@ -3,10 +3,8 @@
 import type { BigIntStats, Stats } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { codeOf, messageOf } from "../../src/model/errors.ts";
+import { readFully } from "../../src/util/read-fully.ts";
 import type { ByteSource } from "../bytes.ts";
-
-/** Pieces in which a file is read. */
-const PIECE = 4 * 2 ** 20;
 
 /**
  * Milliseconds for which a change may hide: one that follows another within a tick of the file system's clock (2 s on FAT) has the same time.
@@ -89,15 +87,9 @@ async function read(
     throw new RangeError(`${path}: bytes ${start} to ${end}: required within its ${size} bytes`);
   }
   const out = new Uint8Array(end - start);
-  for (let done = 0; done < out.length;) {
-    signal?.throwIfAborted();
-    const { bytesRead } = await handle.read(out, done, Math.min(PIECE, out.length - done), start + done);
-    if (bytesRead === 0) {
-      throw new RangeError(
-        `${path}: found its end at byte ${start + done}, required ${size} bytes as when it was opened`,
-      );
-    }
-    done += bytesRead;
-  }
-  return out;
+  const count = await readFully(handle, out, start, signal);
+  if (count === out.length) return out;
+  throw new RangeError(
+    `${path}: found its end at byte ${start + count}, required ${size} bytes as when it was opened`,
+  );
 }

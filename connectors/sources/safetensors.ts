@@ -5,7 +5,7 @@
 
 import { messageOf, show } from "../../src/model/errors.ts";
 import type { Model, SourceFormat } from "../../src/model/ports.ts";
-import { elementCount, giveBack, type TensorInfo } from "../../src/model/tensor.ts";
+import { elementCount, type TensorInfo } from "../../src/model/tensor.ts";
 import type { ByteSource } from "../bytes.ts";
 import { openPlace } from "../places/open.ts";
 import { digestFile } from "./digest.ts";
@@ -62,9 +62,7 @@ function modelOf(path: string, id: string, source: ByteSource, header: Header): 
         throw new RangeError(`${path}: tensor ${show(name)}: ${entry.unreadable}`);
       }
       const bytes = await source.slice(header.data + entry.begin, header.data + entry.end, signal);
-      const values = toFloat64(entry.dtype, bytes);
-      giveBack(bytes);
-      return values;
+      return toFloat64(entry.dtype, bytes);
     },
     async inputs(signal, tensors, known) {
       if (tensors === undefined) return [await digestFile(path, source, { signal, known })];

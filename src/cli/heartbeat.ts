@@ -4,7 +4,8 @@ import type { WriteStream } from "node:tty";
 import { Worker } from "node:worker_threads";
 import { BEGINNING, type RunStatus } from "../run/progress/progress-line.ts";
 import { humanProgress, jsonProgress, type Progress } from "../run/progress/progress.ts";
-import { eventsOf } from "../../connectors/thread-events.ts";
+import { moduleUrl } from "../util/module-url.ts";
+import { eventsOf } from "../util/thread-events.ts";
 
 /** What the heartbeat's thread is told. */
 export interface HeartbeatPlan {
@@ -20,10 +21,7 @@ export interface HeartbeatPlan {
 /** Together with the thread's own interval this stays under two seconds. */
 const SILENCE_MS = { json: 1300, terminal: 1000, log: 1700 } as const;
 
-const WORKER = new URL(
-  import.meta.url.endsWith(".ts") ? "./heartbeat-worker.ts" : "./heartbeat-worker.js",
-  import.meta.url,
-);
+const WORKER = moduleUrl("./heartbeat-worker", import.meta.url);
 
 /** Progress that never pauses for more than two seconds, whatever the main thread does. */
 export interface Heartbeat {

@@ -1,14 +1,14 @@
 /**
- * A layer's decomposition as one piece of work: all its groups, their merging, and the digest that goes with it into the cache. Where the
- * kernel has threads it is done in one of them, so that the thread that reads and writes sees nothing of it but its end.
+ * A layer's decomposition as one piece of work: all its groups and their merging. Where the kernel has threads it is done in one of
+ * them, so that the thread that reads and writes sees nothing of it but its end.
  */
 
 import type { Handed, Kernel, SvdOptions } from "../kernels/kernel.ts";
 import type { Layer, Unfolding } from "../model/layer.ts";
-import { type Matrix, matrix, release } from "../model/tensor.ts";
+import type { BareSpectrum } from "../model/spectrum.ts";
+import { type Matrix, matrix } from "../model/tensor.ts";
 import { layerFlops } from "../stages/flops.ts";
 import { spectrum } from "../stages/svd.ts";
-import { type BareSpectrum, type DigestedSpectrum, spectrumDigest } from "./spectra/spectrum-file.ts";
 
 /** What is to be decomposed, and how. Plain data. */
 export interface Decomposition {
@@ -18,14 +18,7 @@ export interface Decomposition {
   readonly blocks: readonly Matrix[];
   /** As for `Kernel.svd`; Infinity for all triplets. */
   readonly rank: number;
-  /** What the spectrum will be kept under; null where nothing is kept. */
-  readonly key: string | null;
 }
-
-/** Published, the file is JavaScript. */
-const MODULE =
-  new URL(import.meta.url.endsWith(".ts") ? "./decomposition.ts" : "./decomposition.js", import.meta.url)
-    .href;
 
 /**
  * Decomposes.
@@ -38,7 +31,7 @@ export async function decomposed(
   kernel: Kernel,
   { layer, unfolding, rank }: Pick<Decomposition, "layer" | "unfolding" | "rank">,
   options: Pick<SvdOptions, "signal" | "subject">,
-): Promise<DigestedSpectrum> {
+): Promise<BareSpectrum> {
   const { within } = kernel;
   if (within === undefined) return (await answer(await asked(), kernel, options)).value;
   const given = async (): Promise<Handed<Decomposition>> => {
@@ -47,7 +40,11 @@ export async function decomposed(
     return { value: { ...decomposition, blocks }, given: blocks.map(({ data }) => data.buffer) };
   };
   const flops = layerFlops(layer, unfolding, rank);
-  return await within<Decomposition, DigestedSpectrum>(MODULE, given, { ...options, flops, urgent: false });
+  return await within<Decomposition, BareSpectrum>(import.meta.url, given, {
+    ...options,
+    flops,
+    urgent: false,
+  });
 }
 
 /** A matrix that is alone in its memory, which can then be given away. */
@@ -58,20 +55,13 @@ function own(block: Matrix): Matrix {
 
 /** Answers where the kernel computes: the work that its `within` is asked to do. */
 export default async function answer(
-  { layer, unfolding, blocks, rank, key }: Decomposition,
+  { layer, unfolding, blocks, rank }: Decomposition,
   kernel: Kernel,
   options: Pick<SvdOptions, "signal" | "subject"> = {},
-): Promise<Handed<DigestedSpectrum>> {
+): Promise<Handed<BareSpectrum>> {
   const most = rank === Infinity ? {} : { rank };
   const found = await spectrum(layer, blocks, unfolding, kernel, { ...options, ...most });
   const { left, right, singularValues, group, norm, residual } = found;
-  const bare = { left, right, singularValues, group, norm, ...residual === undefined ? {} : { residual } };
-  const given = memoryOf(bare);
-  // Vectors may stand where the matrix was.
-  release(...blocks.map(({ data }) => data).filter(({ buffer }) => !given.includes(buffer)));
-  return { value: key === null ? bare : { ...bare, digest: spectrumDigest(key, bare) }, given };
-}
-
-function memoryOf({ left, right, singularValues, group }: BareSpectrum): readonly ArrayBufferLike[] {
-  return [left.data, right.data, singularValues, group].map(({ buffer }) => buffer);
+  const value = { left, right, singularValues, group, norm, ...residual === undefined ? {} : { residual } };
+  return { value, given: [left.data, right.data, singularValues, group].map(({ buffer }) => buffer) };
 }

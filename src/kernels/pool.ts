@@ -4,7 +4,9 @@ import { versions } from "node:process";
 import { Piscina } from "piscina";
 import type { Svd } from "../model/spectrum.ts";
 import { type Matrix, matrix } from "../model/tensor.ts";
-import { Semaphore } from "../model/semaphore.ts";
+import { moduleUrl } from "../util/module-url.ts";
+import { retry } from "../util/retry.ts";
+import { Semaphore } from "../util/semaphore.ts";
 import { messageOf } from "../model/errors.ts";
 import {
   type CallOptions,
@@ -21,7 +23,7 @@ import {
 } from "./kernel.ts";
 import { thinSvdBytes } from "./thin-svd.ts";
 import { newOpening, noneIsOpening, noneOpens, type Opening } from "./opening.ts";
-import type { Answer, Call, ThreadData, ThreadOptions } from "./worker.ts";
+import type { Answer, Call, Question, ThreadData, ThreadOptions } from "./worker.ts";
 
 /** How a pool is furnished. */
 export interface PoolOptions extends ThreadOptions {
@@ -31,8 +33,7 @@ export interface PoolOptions extends ThreadOptions {
   readonly worker?: URL;
 }
 
-/** Published, the file is JavaScript. */
-const WORKER = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url);
+const WORKER = moduleUrl("./worker", import.meta.url);
 
 /**
  * Piscina would `require` the worker first. A thread that is ended while it does so takes the whole process with it (Node 24 aborts in
@@ -115,7 +116,7 @@ class Pool implements Kernel {
 
   async svd(input: Matrix, { signal, started, rank }: SvdOptions = {}): Promise<Svd> {
     const given = whole(input) ? input : copyOf(input);
-    const call: Call = { kind: "svd", matrix: given, ...rank === undefined ? {} : { rank } };
+    const call: Question = { kind: "svd", matrix: given, ...rank === undefined ? {} : { rank } };
     const answer = await this.#run(call, [given.data.buffer], { signal, started });
     if (answer.kind !== "svd") throw new TypeError(`svd: found an answer of kind ${answer.kind}`);
     return answer.svd;
@@ -188,7 +189,7 @@ class Pool implements Kernel {
   /** Copies of the factors are handed over, so that they can be given again. */
   async #matrix<Factors extends readonly Matrix[]>(
     factors: readonly [...Factors],
-    call: (copies: Factors) => Call,
+    call: (copies: Factors) => Question,
     heard: Heard,
   ): Promise<Matrix> {
     const answer = await this.#twice(() => {
@@ -201,17 +202,17 @@ class Pool implements Kernel {
 
   /** Asks once more where the thread died. */
   async #twice(ask: () => Promise<Answer>): Promise<Answer> {
-    return await ask().catch((failure: unknown) => {
-      if (failure instanceof KernelCrash) return ask();
-      throw failure;
-    });
+    return await retry(
+      ask,
+      (failure, attempts) => failure instanceof KernelCrash && attempts === 1 ? 0 : null,
+    );
   }
 
   async #run(
-    call: Call,
-    transferList: readonly ArrayBufferLike[],
+    question: Question,
+    given: readonly ArrayBufferLike[],
     // A product ends the life of vectors, an SVD begins it: memory stays small when products go first.
-    { signal, started, urgent = call.kind !== "svd" }: Heard,
+    { signal, started, urgent = question.kind !== "svd" }: Heard,
   ): Promise<Answer> {
     const done = await this.#semaphore.acquire(urgent ? URGENT : AFTER);
     // To cancel a call is to end its thread, which may still be opening its kernel.
@@ -222,9 +223,9 @@ class Pool implements Kernel {
       signal?.throwIfAborted();
       started?.();
       signal?.addEventListener("abort", cancel, { once: true });
-      answer = await this.#threads.run(call, {
-        // Node and Deno type the same list differently.
-        transferList: transferList as never,
+      // Node and Deno type the same list differently.
+      answer = await this.#threads.run({ ...question, given: given as never }, {
+        transferList: given as never,
         ...signal === undefined ? {} : { signal: stop.signal },
       });
     } catch (cause) {

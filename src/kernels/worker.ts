@@ -2,7 +2,7 @@
 
 import { move, transferableSymbol, valueSymbol, workerData } from "piscina";
 import type { Svd } from "../model/spectrum.ts";
-import { type Matrix, release } from "../model/tensor.ts";
+import type { Matrix } from "../model/tensor.ts";
 import { type ComputingKernelName, openInThread, type Precision } from "./in-thread.ts";
 import type { Handed, Kernel, ThreadWork } from "./kernel.ts";
 import { type Opening, opens } from "./opening.ts";
@@ -19,7 +19,13 @@ export interface ThreadData extends ThreadOptions {
 }
 
 /** A call, as it comes to the thread. */
-export type Call =
+export type Call = Question & {
+  /** Memory that was handed over with it. */
+  readonly given: readonly ArrayBuffer[];
+};
+
+/** What is asked. */
+export type Question =
   | { readonly kind: "open" }
   | { readonly kind: "svd"; readonly matrix: Matrix; readonly rank?: number }
   | { readonly kind: "multiply"; readonly a: Matrix; readonly b: Matrix; readonly transposeB: boolean }
@@ -50,11 +56,12 @@ await opened.catch(() => undefined);
 export default async function answer(call: Call): Promise<unknown> {
   const found = await opened.then((kernel) => compute(kernel, call)).catch(failed);
   const given = numbersOf(found);
-  release(...factorsOf(call).filter(({ buffer }) => !given.includes(buffer)));
+  // The garbage collector sees how little a thread has to do, and not how much memory was handed to it.
+  for (const buffer of call.given) if (!given.includes(buffer) && !buffer.detached) buffer.transfer(0);
   return move({ [transferableSymbol]: given, [valueSymbol]: found });
 }
 
-async function compute(kernel: Kernel, call: Call): Promise<Answer> {
+async function compute(kernel: Kernel, call: Question): Promise<Answer> {
   switch (call.kind) {
     case "open":
       return { kind: "info", info: kernel.info };
@@ -83,23 +90,6 @@ async function compute(kernel: Kernel, call: Call): Promise<Answer> {
 function failed(failure: unknown): Answer {
   if (!(failure instanceof Error) || failure.name === "RuntimeError") throw failure;
   return { kind: "failed", error: failure.name, message: failure.message };
-}
-
-function factorsOf(call: Call): Float64Array[] {
-  switch (call.kind) {
-    case "svd":
-      return [call.matrix.data];
-    case "multiply":
-      return [call.a.data, call.b.data];
-    case "overlap":
-      return [call.tested.data, call.other.data];
-    case "orthonormalize":
-      return [call.rows.data];
-    case "eigenvalues":
-      return [call.matrix.data];
-    default:
-      return [];
-  }
 }
 
 function numbersOf(answer: Answer): ArrayBufferLike[] {

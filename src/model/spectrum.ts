@@ -43,6 +43,9 @@ export interface Spectrum extends Svd {
   readonly sparse: boolean;
 }
 
+/** A spectrum without the layer that it belongs to, and without what follows from its singular values or weights: equal weights have equal ones. */
+export type BareSpectrum = Omit<Spectrum, "layer" | "unfolding" | "nullNeurons" | "clustered" | "sparse">;
+
 /** Bytes that the vectors and values of a spectrum take in memory. */
 export function spectrumBytes(spectrum: Spectrum): number {
   return spectrum.left.data.byteLength + spectrum.right.data.byteLength +

@@ -54,16 +54,3 @@ export function matrix(
   }
   return { rows, cols, data };
 }
-
-/**
- * Gives the memory of large arrays back at once: the garbage collector, which sees how little it has to do and not how much memory
- * hangs on it, would take its time. They, and whatever shares their memory, are empty afterwards.
- */
-export function release(...arrays: readonly ArrayBufferView[]): void {
-  for (const { buffer } of arrays) if (buffer instanceof ArrayBuffer && !buffer.detached) buffer.transfer(0);
-}
-
-/** Gives the memory of bytes back at once, as `release` does, where nothing else lies in it. */
-export function giveBack(...pieces: readonly Uint8Array[]): void {
-  release(...pieces.filter(({ buffer, byteLength }) => byteLength > 0 && byteLength === buffer.byteLength));
-}

@@ -4,7 +4,10 @@ import { randomBytes } from "node:crypto";
 import { mkdir, readdir, rm, rmdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { messageOf } from "../model/errors.ts";
-import { LOCK_FILE, type RunLock, takeLock } from "./run-lock.ts";
+import { type FileLock, takeLock } from "../util/file-lock.ts";
+
+/** The lock's name in an output folder. */
+export const LOCK_FILE = ".lock";
 
 /** An output folder that belongs to this run. */
 export interface OutputFolder {
@@ -21,7 +24,7 @@ export interface OutputFolder {
  */
 export async function openFolder(out: string): Promise<OutputFolder> {
   const created = await makeFolder(out);
-  let lock: RunLock;
+  let lock: FileLock;
   try {
     lock = await takeLock(join(out, LOCK_FILE), `output folder ${out}`);
   } catch (failure) {

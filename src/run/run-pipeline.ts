@@ -5,7 +5,7 @@ import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type LoadedConfig, runConfigOf } from "../../config/load.ts";
 import type { RunConfigInput } from "../../config/schema.ts";
-import { OverlapCache } from "../flow/spectra/overlap-cache.ts";
+import { openOverlapCache } from "../flow/spectra/archive-cache.ts";
 import type { SpectrumEvent } from "../flow/engine.ts";
 import { VERSION } from "../version.ts";
 import { LazyEngine } from "./lazy-engine.ts";
@@ -106,7 +106,7 @@ export async function runPipeline(
     await marks.tidy();
     const overlaps = cache === null
       ? null
-      : await OverlapCache.open({ ...cache.overlaps, alone: cache.alone });
+      : await openOverlapCache({ ...cache.overlaps, alone: cache.alone });
     await sinks.open(config);
     const outcome = await runModels(planned, modelsAtATime(config), {
       runId,

@@ -7,7 +7,6 @@ import type { Handed, Kernel } from "../kernels/kernel.ts";
 import type { Connection } from "../model/layer.ts";
 import type { MeasureOverlap, OverlapPart, OverlapShape } from "../model/ports.ts";
 import type { Spectrum } from "../model/spectrum.ts";
-import { release } from "../model/tensor.ts";
 import { BLOCK_BYTES } from "./memory-needs.ts";
 import { overlapBlocks } from "./overlap.ts";
 import type { OverlapGeometry } from "./overlap-geometry.ts";
@@ -62,8 +61,6 @@ export async function scanPart(
     const expected = expectedOverlaps(nulls, placed);
     measurer.block(block.rows, block.overlap, expected);
     vectors.forEach((vector, at) => multiply(block.overlap, vector, products[at]!, block.first, block.rows));
-    // A transformer has thousands of these; left to the garbage collector they keep it busier than the kernel.
-    release(block.overlap, expected, ...[block.cosine, block.rho].filter((each) => each !== null));
   }
   return { candidates: collector.finish(), measures: measurer.part(), products };
 }
@@ -123,7 +120,6 @@ export default async function answer(
 ): Promise<Handed<PartScan>> {
   const measures = await import(measure) as { readonly default: MeasureOverlap };
   const value = await scanPart(question, kernel, measures.default);
-  release(question.source.left.data, question.target.right.data);
   const { candidates: { logP, overlap, cosine, sourceNeuron, targetNeuron } } = value;
   const large = [logP, overlap, sourceNeuron, targetNeuron, ...cosine === null ? [] : [cosine]];
   return { value, given: large.map(({ buffer }) => buffer) };

@@ -17,6 +17,7 @@ import {
   unturnedNeurons,
 } from "./overlap-geometry.ts";
 import { type HandedQuestion, type PartQuestion, type PartScan, scanPart } from "./overlap-part.ts";
+import { moduleUrl } from "../util/module-url.ts";
 import { sharedChannels } from "./shared-channels.ts";
 import { type Candidates, joinedCandidates, type TestSettings } from "./candidates.ts";
 
@@ -47,10 +48,6 @@ export interface OverlapScan {
 
 /** Rows of a part: so many that computing them is far more work than handing the sources' vectors over once more. */
 const PART_ROWS = 512;
-
-/** Published, the file is JavaScript. */
-const ANSWERING =
-  new URL(import.meta.url.endsWith(".ts") ? "./overlap-part.ts" : "./overlap-part.js", import.meta.url).href;
 
 /**
  * Computes the overlaps of a connection and looks through them. How they are cut into parts depends on their number alone, so that every
@@ -142,7 +139,8 @@ async function answered(
   if (within === undefined || module === undefined) return await scanPart(question, kernel, measure, signal);
   const { source, target } = question;
   const tested = source.unfolding === "svr" ? target.right : source.left;
-  return await within<HandedQuestion, PartScan>(ANSWERING, () => handed(question, module), {
+  const { href } = moduleUrl("./overlap-part", import.meta.url);
+  return await within<HandedQuestion, PartScan>(href, () => handed(question, module), {
     flops: productFlops(target.singularValues.length, tested.cols, source.singularValues.length),
     ...signal === undefined ? {} : { signal },
   });

@@ -44,7 +44,7 @@ export async function sharedChannels(
   const { within } = kernel;
   if (within === undefined) return (await answer({ out, into }, kernel)).value;
   return await within<ComparedChannels, number | null>(
-    ANSWERING,
+    import.meta.url,
     () => {
       // Asked once more, it must have them still.
       const value = { out: copyOf(out), into: copyOf(into) };
@@ -56,11 +56,6 @@ export async function sharedChannels(
     },
   );
 }
-
-/** Published, the file is JavaScript. */
-const ANSWERING =
-  new URL(import.meta.url.endsWith(".ts") ? "./shared-channels.ts" : "./shared-channels.js", import.meta.url)
-    .href;
 
 const copyOf = ({ rows, cols, data }: Matrix): Matrix => matrix(rows, cols, data.slice());
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { env, execPath } from "node:process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { LOCK_FILE } from "../../src/run/run-lock.ts";
+import { LOCK_FILE } from "../../src/run/output-folder.ts";
 import { ROOT } from "./svr.ts";
 
 let folder = "";

@@ -6,16 +6,12 @@
 import { type ChildProcess, fork } from "node:child_process";
 import type { EventEmitter } from "node:events";
 import { fileURLToPath } from "node:url";
+import { moduleUrl } from "../../../src/util/module-url.ts";
 import type { LoadPlan } from "./ladybug-contents.ts";
 import type { CompleteFiles, StagedFile } from "./ladybug-load.ts";
 import type { StagedTable } from "./ladybug-schema.ts";
 
-const CHILD = fileURLToPath(
-  new URL(
-    import.meta.url.endsWith(".ts") ? "./ladybug-subprocess-main.ts" : "./ladybug-subprocess-main.js",
-    import.meta.url,
-  ),
-);
+const CHILD = fileURLToPath(moduleUrl("./ladybug-subprocess-main", import.meta.url));
 
 /** What the process that loads is told: what to do, then which files, when it has asked. */
 export type Order = { readonly plan: LoadPlan } | {

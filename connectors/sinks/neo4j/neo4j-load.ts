@@ -10,6 +10,7 @@
 import neo4j from "neo4j-driver";
 import { show } from "../../../src/model/errors.ts";
 import type { ColumnData } from "../../../src/model/tables.ts";
+import { retry } from "../../../src/util/retry.ts";
 import { runLanes } from "./lanes.ts";
 import { LoadLost, Neo4jLoad } from "./neo4j-progress.ts";
 import { TransactionTooLarge } from "./neo4j-server.ts";
@@ -36,17 +37,16 @@ export async function loadModel(
   runId: string,
   signal?: AbortSignal,
 ): Promise<void> {
-  for (let attempt = 1;; attempt++) {
+  await retry(async () => {
     const load = await Neo4jLoad.begin(server, staged.header, runId, WORKERS, signal);
     try {
       await new ModelLoad(server, load, staged, signal).run();
       await load.remove(signal);
-      return;
     } catch (failure) {
       await load.remove().catch(() => undefined); // what went wrong first is what counts
-      if (!(failure instanceof LoadLost) || attempt === ATTEMPTS) throw failure;
+      throw failure;
     }
-  }
+  }, (failure, attempts) => failure instanceof LoadLost && attempts < ATTEMPTS ? 0 : null);
 }
 
 /** The server's ids of the nodes of one kind, by their number. */

@@ -1,8 +1,8 @@
 /** The graph server as its sink and its reader use it: managed transactions, patience, errors in words that say what to do. */
 
-import { setTimeout as sleep } from "node:timers/promises";
 import neo4j, { type Driver, type ManagedTransaction, type Session } from "neo4j-driver";
 import { messageOf, show } from "../../../src/model/errors.ts";
+import { backoff, retry } from "../../../src/util/retry.ts";
 import { findCredentials, type Neo4jSettings } from "./neo4j-settings.ts";
 
 /** Rows of one statement, keyed by column. */
@@ -46,7 +46,7 @@ const PASSING = new Set([
   "Neo.ClientError.General.ForbiddenOnReadOnlyDatabase",
 ]);
 
-/** Between two attempts, in milliseconds: the first and the longest. */
+/** Milliseconds between two attempts: the first and the longest. */
 const PAUSE = { first: 100, longest: 2000 };
 
 /**
@@ -123,19 +123,12 @@ async function patiently<T>(
   attempt: () => Promise<T>,
   signal?: AbortSignal,
 ): Promise<T> {
-  const start = Date.now();
-  let pause: number = PAUSE.first;
-  for (;;) {
-    signal?.throwIfAborted();
-    try {
-      return await attempt();
-    } catch (failure) {
-      const left = start + settings.patience * 1000 - Date.now();
-      if (!passes(failure) || left <= 0) throw inWords(settings, failure);
-      await sleep(Math.min(pause, left), undefined, signal === undefined ? {} : { signal });
-      pause = Math.min(2 * pause, PAUSE.longest);
-    }
-  }
+  const end = Date.now() + settings.patience * 1000;
+  return await retry(attempt, (failure, attempts) => {
+    const left = end - Date.now();
+    if (!passes(failure) || left <= 0) throw inWords(settings, failure);
+    return Math.min(backoff(attempts, PAUSE.first, PAUSE.longest), left);
+  }, signal);
 }
 
 function passes(failure: unknown): boolean {

@@ -9,7 +9,6 @@ import {
   joinedBatches,
   type TableBatch,
 } from "../../../src/model/tables.ts";
-import { release } from "../../../src/model/tensor.ts";
 import { copiedRows } from "../batch-pieces.ts";
 import { NewFile } from "../new-file.ts";
 import type { TableFile } from "./table-file.ts";
@@ -109,13 +108,9 @@ export async function createParquet(
       if (waiting > 0) await flush();
       await writer.finish();
       await encoded.flush();
-      encoded.release();
       return await out.close();
     },
-    abandon() {
-      encoded.release();
-      return out.abandon();
-    },
+    abandon: () => out.abandon(),
   };
   return file;
 }
@@ -148,11 +143,6 @@ class Encoded extends ByteWriter {
     const bytes = this.getBytes();
     this.index = 0;
     await this.#out.write(bytes);
-  }
-
-  /** Gives its memory back. */
-  release(): void {
-    release(this.view);
   }
 }
 

@@ -2,7 +2,8 @@
 
 import { Worker } from "node:worker_threads";
 import type { ColumnData, ColumnSchema, TableBatch } from "../../../src/model/tables.ts";
-import { eventsOf } from "../../thread-events.ts";
+import { moduleUrl } from "../../../src/util/module-url.ts";
+import { eventsOf } from "../../../src/util/thread-events.ts";
 import { piecesOf } from "../batch-pieces.ts";
 import type { FileDigest } from "../new-file.ts";
 
@@ -47,10 +48,7 @@ export interface FileAnswer {
   readonly failed?: { readonly message: string; readonly code?: string };
 }
 
-const WORKER = new URL(
-  import.meta.url.endsWith(".ts") ? "./table-file-worker.ts" : "./table-file-worker.js",
-  import.meta.url,
-);
+const WORKER = moduleUrl("./table-file-worker", import.meta.url);
 
 /** The thread, for all files of this process. */
 let running: FileThread | null = null;

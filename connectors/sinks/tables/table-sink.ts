@@ -10,7 +10,7 @@ import {
   type TableName,
   TABLES,
 } from "../../../src/model/tables.ts";
-import { settled } from "../../settled.ts";
+import { waitForAll } from "../../../src/util/wait-for-all.ts";
 import { FILE_NAME, readManifest, recordModel } from "../../lake/manifest.ts";
 import type { LakePlace } from "../../lake/place.ts";
 import { cannotWrite, type FileDigest } from "../new-file.ts";
@@ -158,13 +158,13 @@ class TableModel implements ModelSink {
       await this.#standingFiles(),
       (path) => this.#place.sizeOf(path),
     );
-    await settled(TABLE_NAMES.map((table) => this.#keepOrAppend(table, standing)));
+    await waitForAll(TABLE_NAMES.map((table) => this.#keepOrAppend(table, standing)));
     // All files are complete before the first appears. A table without rows leaves a file too, so that globs find it.
     const unfinished = TABLE_NAMES.filter((table) =>
       !this.#kept.has(table) && (this.#open.has(table) || !this.#begun(table))
     );
     // Side by side: each waits for the disk.
-    await settled(unfinished.map((table) => this.#close(table)));
+    await waitForAll(unfinished.map((table) => this.#close(table)));
     return await this.#publish(standing);
   }
 

@@ -1,5 +1,6 @@
 /** Bytes of an HDF5 file's structures: read through a small cache, counted, and taken apart number by number. */
 
+import { LruCache } from "../../../src/util/lru-cache.ts";
 import type { ByteSource } from "../../bytes.ts";
 
 /** Structures are small and lie near each other: a page holds some dozens. */
@@ -23,7 +24,7 @@ export class Hdf5Bytes {
   lengthSize = 8;
   /** Where address 0 lies. */
   base = 0;
-  readonly #pages = new Map<number, Uint8Array>();
+  readonly #pages = new LruCache<number, Uint8Array>(MOST_PAGES);
   #left: number;
 
   constructor(what: string, source: ByteSource) {
@@ -63,8 +64,6 @@ export class Hdf5Bytes {
     let bytes = this.#pages.get(page);
     if (bytes === undefined) {
       bytes = await this.source.slice(page * PAGE, Math.min(this.source.size, (page + 1) * PAGE), signal);
-      const [oldest] = this.#pages.keys();
-      if (this.#pages.size >= MOST_PAGES && oldest !== undefined) this.#pages.delete(oldest);
       this.#pages.set(page, bytes);
     }
     return bytes.subarray(start - page * PAGE, end - page * PAGE);

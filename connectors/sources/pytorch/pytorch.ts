@@ -5,7 +5,7 @@
 
 import { show } from "../../../src/model/errors.ts";
 import type { Model, SourceFormat } from "../../../src/model/ports.ts";
-import { elementCount, giveBack, type TensorInfo } from "../../../src/model/tensor.ts";
+import { elementCount, type TensorInfo } from "../../../src/model/tensor.ts";
 import type { ByteSource } from "../../bytes.ts";
 import { openPlace } from "../../places/open.ts";
 import { digestFile } from "../digest.ts";
@@ -167,8 +167,6 @@ async function readTensor(
     return toFloat64(dtype, container.littleEndian ? elements : swapBytes(elements, size));
   } catch (cause) {
     throw new RangeError(`${place}: ${(cause as Error).message}`, { cause });
-  } finally {
-    giveBack(span, elements);
   }
 }
 

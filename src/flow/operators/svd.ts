@@ -3,15 +3,14 @@
 import { concatMap, defer, finalize, from, mergeMap, type OperatorFunction } from "rxjs";
 import { messageOf } from "../../model/errors.ts";
 import { rankOf, type Unfolding } from "../../model/layer.ts";
-import type { Spectrum } from "../../model/spectrum.ts";
-import { type Matrix, release } from "../../model/tensor.ts";
+import type { BareSpectrum, Spectrum } from "../../model/spectrum.ts";
+import type { Matrix } from "../../model/tensor.ts";
 import { directions } from "../../stages/directions.ts";
 import { isSparse } from "../../stages/sparse-layers.ts";
 import { layerNeed } from "../../stages/memory-needs.ts";
 import type { Grant } from "../budget.ts";
 import { decomposed } from "../decomposition.ts";
 import type { LayerJob, MatrixJob, SpectrumJob } from "../jobs.ts";
-import type { BareSpectrum, DigestedSpectrum } from "../spectra/spectrum-file.ts";
 import { spectrumKey } from "../spectra/spectrum-key.ts";
 import type { Engine } from "../engine.ts";
 
@@ -27,16 +26,15 @@ export function svd(
   const computed = async (
     { model, layer, read }: MatrixJob,
     first: readonly Matrix[],
-    key: string | null,
     signal: AbortSignal,
-  ): Promise<DigestedSpectrum> => {
+  ): Promise<BareSpectrum> => {
     const how = { layer, unfolding, rank: most };
     let unread: readonly Matrix[] | null = first;
     const asked = async () => {
       // The matrices went with the thread that died; they are read again, once.
       const blocks = unread ?? await read();
       unread = null;
-      return { ...how, blocks, key };
+      return { ...how, blocks };
     };
     return await decomposed(asked, kernel, how, { signal, subject: { model: model.id, layer: layer.name } });
   };
@@ -53,14 +51,13 @@ export function svd(
     const blocks = await job.read();
     const sparse = isSparse(layer, blocks, unfolding);
     if (cache === undefined) {
-      const spectrum = await computed(job, blocks, null, signal);
+      const spectrum = await computed(job, blocks, signal);
       spectrumDone?.({ ...done, key: null, from: "kernel" });
       return whole(spectrum, sparse, job);
     }
     const key = spectrumKey(blocks, unfolding, kernel.info, most === Infinity ? undefined : most);
     const sides = { rank, leftCols: shape.rows, rightCols: shape.cols };
-    const { spectrum, from } = await cache.take(key, sides, () => computed(job, blocks, key, signal));
-    if (from === "cache") release(...blocks.map(({ data }) => data));
+    const { spectrum, from } = await cache.take(key, sides, () => computed(job, blocks, signal));
     spectrumDone?.({ ...done, key, from });
     return whole(spectrum, sparse, job);
   };

@@ -1,110 +1,64 @@
-/** Spectra of earlier runs, a file each, within a limit of bytes: those that were not asked for longest go first. */
+/** Spectra of earlier runs. */
 
-import { open } from "node:fs/promises";
-import { messageOf } from "../../model/errors.ts";
-import { KeyedFiles, type KeyedFolder } from "./keyed-files.ts";
-import { writeNew } from "./array-file.ts";
-import {
-  type BareSpectrum,
-  type DigestedSpectrum,
-  fileBytes,
-  readSpectrumFile,
-  spectrumParts,
-} from "./spectrum-file.ts";
+import type { BareSpectrum } from "../../model/spectrum.ts";
+import type { Matrix } from "../../model/tensor.ts";
+import { ArchiveCache, type CacheOptions } from "./archive-cache.ts";
 
-/** How a cache is kept. */
-export interface CacheOptions extends KeyedFolder {
-  /** Told once, when the folder takes no more: the run goes on without. */
-  readonly full?: (reason: string) => void;
+/** What a layer's spectrum must have. */
+export interface SpectrumShape {
+  /** At most. */
+  readonly rank: number;
+  readonly leftCols: number;
+  readonly rightCols: number;
 }
 
 /** A cache of spectra. Its calls may overlap. */
 export class SpectrumCache {
-  readonly #files: KeyedFiles;
-  readonly #full: (reason: string) => void;
-  #broken = false;
+  readonly #cache: ArchiveCache<BareSpectrum>;
   readonly #underWay = new Map<string, Promise<void>>();
 
-  private constructor(files: KeyedFiles, full: (reason: string) => void) {
-    this.#files = files;
-    this.#full = full;
+  private constructor(cache: ArchiveCache<BareSpectrum>) {
+    this.#cache = cache;
   }
 
-  /** Opens a cache, and removes what was never finished and what is beyond the limit. */
+  /** Opens a cache as `ArchiveCache.open` does. */
   static async open(options: CacheOptions): Promise<SpectrumCache> {
-    return new SpectrumCache(
-      await KeyedFiles.open(options, ".spectrum"),
-      options.full ?? (() => undefined),
-    );
+    return new SpectrumCache(await ArchiveCache.open(options, { extension: ".spectrum", version: 2 }));
   }
 
   /** Bytes of all files. */
   get bytes(): number {
-    return this.#files.bytes;
+    return this.#cache.bytes;
   }
 
-  /**
-   * The spectrum of this key, else `compute` makes it and it is kept. Who asks for what another is just computing waits for that one.
-   *
-   * @param shape see `readSpectrumFile`
-   */
+  /** The spectrum of this key, else `compute` makes it and it is kept. Who asks for what another is just computing waits for that one. */
   async take(
     key: string,
-    shape: Parameters<typeof readSpectrumFile>[2],
-    compute: () => Promise<DigestedSpectrum>,
+    shape: SpectrumShape,
+    compute: () => Promise<BareSpectrum>,
   ): Promise<{ readonly spectrum: BareSpectrum; readonly from: "kernel" | "cache" }> {
     for (let other = this.#underWay.get(key); other !== undefined; other = this.#underWay.get(key)) {
       await other;
     }
-    let ended = () => {};
-    this.#underWay.set(key, new Promise((resolve) => ended = resolve));
+    const { promise, resolve: end } = Promise.withResolvers<void>();
+    this.#underWay.set(key, promise);
     try {
-      const known = await this.#read(key, shape);
+      const known = await this.#cache.find(key, (spectrum) => fits(spectrum, shape));
       if (known !== null) return { spectrum: known, from: "cache" };
-      const computed = await compute();
-      await this.#write(key, computed);
-      const { digest: _, ...spectrum } = computed;
+      const spectrum = await compute();
+      await this.#cache.put(key, spectrum);
       return { spectrum, from: "kernel" };
     } finally {
       this.#underWay.delete(key);
-      ended();
-      // What was spared while it was in hand.
-      await this.#files.evict(this.#inHand).catch(() => undefined);
+      end();
     }
   }
+}
 
-  async #read(key: string, shape: Parameters<typeof readSpectrumFile>[2]): Promise<BareSpectrum | null> {
-    if (this.#files.bytesOf(key) === undefined) return null;
-    try {
-      const file = await open(this.#files.path(key), "r");
-      let found: BareSpectrum | null;
-      try {
-        found = await readSpectrumFile(file, key, shape);
-      } finally {
-        await file.close();
-      }
-      // Damaged: computed again, and written anew.
-      if (found === null) await this.#files.remove(key);
-      else await this.#files.touch(key);
-      return found;
-    } catch {
-      this.#files.forget(key);
-      return null;
-    }
-  }
-
-  async #write(key: string, spectrum: DigestedSpectrum): Promise<void> {
-    const bytes = fileBytes(spectrum);
-    if (this.#broken || bytes > this.#files.limit) return;
-    try {
-      const parts = spectrumParts(key, spectrum);
-      await this.#files.put(key, bytes, (path) => writeNew(path, parts), this.#inHand);
-    } catch (failure) {
-      if (!this.#broken) this.#full(messageOf(failure));
-      this.#broken = true;
-    }
-  }
-
-  /** What another has in hand is not taken from it. */
-  readonly #inHand = (key: string) => this.#underWay.has(key);
+function fits({ left, right, singularValues, group }: BareSpectrum, shape: SpectrumShape): boolean {
+  const rank = singularValues.length;
+  const isMatrix = ({ rows, cols, data }: Matrix, required: number) =>
+    rows === rank && cols === required && data instanceof Float64Array && data.length === rows * cols;
+  return rank >= 1 && rank <= shape.rank && group.length === rank && isMatrix(left, shape.leftCols) &&
+    isMatrix(right, shape.rightCols);
 }

@@ -1,17 +1,12 @@
 /** Spectra between their decomposition and the last connection that needs them: in memory, else on disk. */
 
-import { mkdir, open, rm } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { type Spectrum, spectrumBytes } from "../../model/spectrum.ts";
-import { matrix, release } from "../../model/tensor.ts";
+import { matrix } from "../../model/tensor.ts";
 import type { ByteBudget, Grant } from "../budget.ts";
-import { writeParts } from "./array-file.ts";
-
-interface Shape {
-  readonly rows: number;
-  readonly cols: number;
-}
+import { archiveParts, readArchive } from "./archive.ts";
 
 interface Entry {
   /** Whose it is. */
@@ -20,13 +15,9 @@ interface Entry {
   readonly outline: Spectrum;
   readonly bytes: number;
   readonly path: string;
-  /** Rows and columns of the left and right vectors. */
-  readonly shapes: readonly [Shape, Shape];
   spectrum: Spectrum | null;
   grant: Grant | null;
   onDisk: boolean;
-  /** Its vectors are on their way to the disk: their memory must stay. */
-  writing: boolean;
   pins: number;
   uses: number;
 }
@@ -35,7 +26,6 @@ interface Entry {
 const PATIENCE = 50;
 
 const NOTHING = matrix(0, 0);
-const shapeOf = ({ rows, cols }: Shape): Shape => ({ rows, cols });
 
 /**
  * Holds spectra within a byte budget. When a job waits for bytes, spectra that nobody works with are written to a spill
@@ -78,12 +68,10 @@ export class SpectrumStore {
       owner,
       outline: { ...spectrum, left: NOTHING, right: NOTHING },
       bytes: spectrumBytes(spectrum),
-      path: join(this.#folder, `${this.#count++}.f64`),
-      shapes: [shapeOf(spectrum.left), shapeOf(spectrum.right)],
+      path: join(this.#folder, `${this.#count++}.vectors`),
       spectrum,
       grant,
       onDisk: false,
-      writing: false,
       pins: 0,
       uses,
     };
@@ -95,7 +83,7 @@ export class SpectrumStore {
   }
 
   /**
-   * Works with the spectra of a connection's two ends; they are in memory meanwhile, and may be emptied afterwards. Connections get their bytes one
+   * Works with the spectra of a connection's two ends; they are in memory meanwhile. Connections get their bytes one
    * after another, all that they will need, so that two can never wait for each other's. Afterwards each spectrum counts one use less, and after
    * its last it is forgotten.
    *
@@ -204,7 +192,7 @@ export class SpectrumStore {
       for (const entry of entries) {
         if (entry.spectrum !== null) continue;
         entry.grant = await this.#budget.acquire(entry.bytes, what, options);
-        entry.spectrum = await readSpectrum(entry);
+        entry.spectrum = { ...entry.outline, ...await readVectors(entry) };
       }
       grant = await this.#budget.acquire(workspace, what, options);
       return { spectra: [source.spectrum!, target.spectrum!], end };
@@ -216,13 +204,7 @@ export class SpectrumStore {
 
   #forget(entry: Entry): void {
     this.#entries.delete(entry);
-    // One that is being written goes when it is written.
-    if (!entry.writing) this.#free(entry);
-  }
-
-  #free(entry: Entry): void {
-    // What a job still works with goes when it is done, by the garbage collector.
-    if (entry.spectrum !== null && entry.pins === 0) releaseVectors(entry.spectrum);
+    // What a job still works with goes when it is done.
     entry.spectrum = null;
     entry.grant?.release();
     entry.grant = null;
@@ -234,22 +216,17 @@ export class SpectrumStore {
     for (const entry of [...this.#entries]) {
       if (freed >= bytes) return freed;
       if (entry.pins > 0 || entry.spectrum === null) continue;
-      const spectrum = entry.spectrum;
       if (!entry.onDisk) {
-        entry.writing = true;
-        try {
-          await mkdir(this.#folder, { recursive: true });
-          await writeSpectrum(entry.path, spectrum);
-          entry.onDisk = true;
-          this.spilled++;
-        } finally {
-          entry.writing = false;
-          if (!this.#entries.has(entry)) this.#free(entry);
-        }
+        const { left, right } = entry.spectrum;
+        await mkdir(this.#folder, { recursive: true });
+        await writeFile(entry.path, archiveParts({ left, right } satisfies Vectors));
+        entry.onDisk = true;
+        this.spilled++;
+        // Forgotten while it was being written.
+        if (!this.#entries.has(entry)) this.#forget(entry);
       }
-      // A connection may have asked for it while it was being written, and may even be done with it.
-      if (entry.pins > 0 || !this.#entries.has(entry)) continue;
-      releaseVectors(spectrum);
+      // A connection may have asked for it meanwhile, and may even be done with it.
+      if (entry.pins > 0 || entry.spectrum === null) continue;
       entry.spectrum = null;
       const grant = entry.grant;
       entry.grant = null;
@@ -258,6 +235,17 @@ export class SpectrumStore {
     }
     return freed;
   }
+}
+
+/** What goes to the disk. */
+type Vectors = Pick<Spectrum, "left" | "right">;
+
+async function readVectors({ path }: Entry): Promise<Vectors> {
+  const vectors = await readArchive(path) as Vectors | null;
+  if (vectors === null) {
+    throw new RangeError(`${path}: found a damaged file, required the vectors that were spilled to it`);
+  }
+  return vectors;
 }
 
 /** All of a spectrum but its vectors. */
@@ -275,50 +263,4 @@ export function valuesOf(
 export interface SpectrumHandle extends SpectrumValues {
   /** The store's own. */
   readonly entry: Entry;
-}
-
-function releaseVectors({ left, right }: Spectrum): void {
-  release(left.data, right.data);
-}
-
-async function writeSpectrum(path: string, spectrum: Spectrum): Promise<void> {
-  const file = await open(path, "w");
-  try {
-    await writeParts(file, [bytesOf(spectrum.left.data), bytesOf(spectrum.right.data)]);
-  } finally {
-    await file.close();
-  }
-}
-
-async function readSpectrum(entry: Entry): Promise<Spectrum> {
-  const [left, right] = entry.shapes;
-  const file = await open(entry.path, "r");
-  try {
-    const read = async (rows: number, cols: number, at: number) => {
-      const out = matrix(rows, cols);
-      const bytes = bytesOf(out.data);
-      for (let done = 0; done < bytes.length;) {
-        const { bytesRead } = await file.read(bytes, done, bytes.length - done, at + done);
-        if (bytesRead === 0) {
-          throw new RangeError(
-            `${entry.path}: found its end at ${at + done} bytes, required ${at + bytes.length}`,
-          );
-        }
-        done += bytesRead;
-      }
-      return out;
-    };
-    const leftVectors = await read(left.rows, left.cols, 0);
-    return {
-      ...entry.outline,
-      left: leftVectors,
-      right: await read(right.rows, right.cols, leftVectors.data.byteLength),
-    };
-  } finally {
-    await file.close();
-  }
-}
-
-function bytesOf(data: Float64Array): Uint8Array {
-  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }

@@ -21,9 +21,6 @@ export const STATE_FOLDER = ".state";
 /** A report of thousands of connections has megabytes; a file beyond this is none of ours. */
 const LARGEST = 2 ** 28;
 
-/** Characters of marks whose reports are held: those of a hundred small models, and not those of ten thousand. */
-const HELD = 2 ** 21;
-
 /** A model that is done. */
 export interface CompletedModel {
   readonly format: number;
@@ -40,9 +37,6 @@ export interface CompletedModel {
 /** The marks in an output folder. */
 export class CompletedModels {
   readonly #folder: string;
-  /** Reports seen last, by model; the others are read again. */
-  readonly #held = new Map<string, { readonly report: ModelReport; readonly size: number }>();
-  #room = HELD;
 
   constructor(out: string) {
     this.#folder = join(out, STATE_FOLDER);
@@ -62,11 +56,8 @@ export class CompletedModels {
       const file = await open(this.#path(id), "r");
       try {
         if ((await file.stat()).size > LARGEST) return null;
-        const text = await file.readFile("utf8");
-        const mark = JSON.parse(text) as CompletedModel;
-        if (mark.format !== FORMAT || mark.entry.id !== id) return null;
-        this.#hold(mark, text.length);
-        return mark;
+        const mark = JSON.parse(await file.readFile("utf8")) as CompletedModel;
+        return mark.format === FORMAT && mark.entry.id === id ? mark : null;
       } finally {
         await file.close();
       }
@@ -85,9 +76,7 @@ export class CompletedModels {
     const path = this.#path(mark.entry.id);
     await mkdir(this.#folder, { recursive: true });
     await writeWhole([path, text]);
-    const put = JSON.parse(text) as CompletedModel;
-    this.#hold(put, text.length);
-    return put;
+    return JSON.parse(text) as CompletedModel;
   }
 
   /**
@@ -96,17 +85,9 @@ export class CompletedModels {
    * @throws {Error} when it is gone since; names the file
    */
   async report(id: string): Promise<ModelReport> {
-    const report = this.#held.get(id)?.report ?? (await this.find(id))?.report;
+    const report = (await this.find(id))?.report;
     if (report !== undefined) return report;
     throw new Error(`${this.#path(id)}: found no such mark any more, required the one that this run left`);
-  }
-
-  #hold({ entry: { id }, report }: CompletedModel, size: number): void {
-    this.#room += this.#held.get(id)?.size ?? 0;
-    this.#held.delete(id);
-    if (size > this.#room) return;
-    this.#held.set(id, { report, size });
-    this.#room -= size;
   }
 
   #path(id: string): string {

@@ -9,7 +9,7 @@ import {
   schemeOf,
   shown,
 } from "../../../connectors/places/place.ts";
-import { retryAfter } from "../../../connectors/places/persevere.ts";
+import { retryAfter } from "../../../connectors/places/retry-request.ts";
 import { RangeSet } from "../../../connectors/places/range-set.ts";
 import { extensionOf } from "../../../connectors/sources/registry.ts";
 

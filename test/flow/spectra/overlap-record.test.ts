@@ -2,7 +2,6 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { packed, unpacked } from "../../../src/flow/spectra/packed.ts";
 import { run } from "../../../src/mod.ts";
 import { rowsIn } from "../../integration/left-behind.ts";
 import { noise, writeTensors } from "../../support/safetensors-file.ts";
@@ -20,36 +19,6 @@ beforeAll(async () => {
   ]);
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
-
-const bytesOf = (value: unknown) => Buffer.concat(packed(value) ?? []);
-
-describe("packed values", () => {
-  const value = {
-    text: 'quotes " and \n lines',
-    numbers: [0, -1.5, 1e300, -Infinity, NaN],
-    nothing: null,
-    inner: [{ overlap: Float64Array.of(Math.PI, -Infinity, NaN), places: Int32Array.of(-7, 2 ** 30) }],
-    flags: Uint8Array.of(1, 0, 255),
-    none: new Float64Array(),
-  };
-
-  it("come back as they were, bit for bit", () => {
-    expect(unpacked(bytesOf(value))).toEqual(value);
-  });
-
-  it("are none where a byte is missing, added or another", () => {
-    const whole = bytesOf(value);
-    for (const length of [0, 7, 43, 44, whole.length - 1]) {
-      expect(unpacked(whole.subarray(0, length))).toBeNull();
-    }
-    expect(unpacked(Buffer.concat([whole, Buffer.of(0)]))).toBeNull();
-    for (let at = 0; at < whole.length; at++) {
-      const damaged = Buffer.from(whole);
-      damaged[at]! ^= 0x10;
-      expect(unpacked(damaged), `byte ${at}`).toBeNull();
-    }
-  });
-});
 
 /** Dense, grouped, depthwise and flattened layers; concatenated, split and recurrent ways; a planted chain; a layer without neurons worth. */
 const layers = [

@@ -18,26 +18,18 @@ const mark = (id: string, ...warnings: string[]) => ({
 } as unknown as Omit<CompletedModel, "format">);
 
 describe("reports in marks", () => {
-  it("are those that were put last, whether they are held or read again", async () => {
-    const large = "x".repeat(2 ** 21);
+  it("are those that were put last, here and in the next run, as long as they are there", async () => {
     const marks = new CompletedModels(out);
-    await marks.put(mark("small", "before"));
-    await marks.put(mark("small", "now"));
-    await marks.put(mark("large", large));
-    await marks.put(mark("grown", "small"));
-    await marks.put(mark("grown", large));
+    await marks.put(mark("a", "before"));
+    await marks.put(mark("a", "now"));
+    await marks.put(mark("b", "x".repeat(2 ** 21)));
     for (const each of [marks, new CompletedModels(out)]) {
-      expect(await each.report("small")).toEqual({ id: "small", warnings: ["now"] });
-      expect(await each.report("large")).toEqual({ id: "large", warnings: [large] });
-      expect(await each.report("grown")).toEqual({ id: "grown", warnings: [large] });
+      expect(await each.report("a")).toEqual({ id: "a", warnings: ["now"] });
+      expect(await each.report("b")).toEqual({ id: "b", warnings: ["x".repeat(2 ** 21)] });
     }
-    // What would take too much is not in memory.
     await rm(join(out, ".state"), { recursive: true });
-    expect(await marks.report("small")).toEqual({ id: "small", warnings: ["now"] });
-    for (const id of ["large", "grown"]) {
-      await expect(marks.report(id)).rejects.toThrow(
-        new RegExp(`\\.state/model=${id}\\.json: found no such mark any more, required the one`),
-      );
-    }
+    await expect(marks.report("a")).rejects.toThrow(
+      /\.state\/model=a\.json: found no such mark any more, required the one/,
+    );
   });
 });

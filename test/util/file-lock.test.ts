@@ -5,8 +5,8 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { execPath, kill, pid } from "node:process";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { openFolder } from "../../src/run/output-folder.ts";
-import { LOCK_FILE, takeLock } from "../../src/run/run-lock.ts";
+import { LOCK_FILE, openFolder } from "../../src/run/output-folder.ts";
+import { takeLock, waitForLock } from "../../src/util/file-lock.ts";
 import { ROOT } from "../integration/svr.ts";
 
 let folder = "";
@@ -23,7 +23,7 @@ afterEach(async () => {
 
 /** Another process that takes the lock, says so, and does as it is told. */
 async function holder(then: string): Promise<ChildProcess & { readonly pid: number }> {
-  const code = `import { takeLock } from ${JSON.stringify(`${ROOT}src/run/run-lock.ts`)};
+  const code = `import { takeLock } from ${JSON.stringify(`${ROOT}src/util/file-lock.ts`)};
     await takeLock(process.argv[1], "test"); process.stdout.write("held"); ${then}`;
   const child = spawn(execPath, ["--input-type=module", "-e", code, path], {
     stdio: ["ignore", "pipe", "ignore"],
@@ -58,7 +58,7 @@ describe("the lock of an output folder", () => {
   });
 
   it("is taken over from a zombie, which was killed and is not asked how it ended", async () => {
-    const code = `import { takeLock } from ${JSON.stringify(`${ROOT}src/run/run-lock.ts`)};
+    const code = `import { takeLock } from ${JSON.stringify(`${ROOT}src/util/file-lock.ts`)};
       await takeLock(process.argv[1], "test"); process.stdout.write(String(process.pid)); setInterval(() => {}, 1000)`;
     // What was a shell becomes a program that never asks for the end of what the shell had started.
     const script = '"$0" --input-type=module -e "$1" "$2" & exec sleep 600';
@@ -118,6 +118,33 @@ describe("the lock of an output folder", () => {
     // Where no links can be made a lock is empty for a moment; not for long.
     await utimes(path, 1, 1);
     await (await takeLock(path, "x")).release();
+  });
+});
+
+describe("a lock that is waited for", () => {
+  it("is held by one after another", async () => {
+    const order: string[] = [];
+    await Promise.all([..."abc"].map(async (name) => {
+      const lock = await waitForLock(path, 60_000);
+      order.push(name);
+      await readdir(folder);
+      order.push(name);
+      await lock.release();
+    }));
+    expect(order.filter((name, at) => at % 2 === 0 && order[at + 1] !== name)).toEqual([]);
+    expect(order).toHaveLength(6);
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it("is taken over once it is old, whoever holds it", async () => {
+    const other = { pid: 1, host: "elsewhere pid:[1]", since: "2020-01-01T00:00:00Z", process: "" };
+    for (const text of [JSON.stringify(other), "nobody"]) {
+      await writeFile(path, text);
+      await expect(takeLock(path, "x", 60_000)).rejects.toThrow("required a folder of one's own");
+      await utimes(path, 1, 1);
+      await (await waitForLock(path, 60_000)).release();
+    }
+    expect(await readdir(folder)).toEqual([]);
   });
 });
 

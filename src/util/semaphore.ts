@@ -32,6 +32,16 @@ export class Semaphore {
     };
   }
 
+  /** Does work when its turn has come. */
+  async run<T>(work: () => Promise<T>, rank = 0): Promise<T> {
+    const release = await this.acquire(rank);
+    try {
+      return await work();
+    } finally {
+      release();
+    }
+  }
+
   #review(): void {
     for (; this.#free > 0 && this.#waiting.length > 0; this.#free--) this.#waiting.shift()!.go();
   }

@@ -1,15 +1,13 @@
-/** One run per output folder: a lock file that says who holds it, and is taken over from the dead. */
+/** Locks between processes: a file that says who holds it, and is taken over from the dead. */
 
 import { randomBytes } from "node:crypto";
 import { readFileSync, rmSync } from "node:fs";
 import { link, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import process, { pid } from "node:process";
-import { HOST, isAlive, processStart } from "../../connectors/host-processes.ts";
 import { codeOf, show } from "../model/errors.ts";
-
-/** The lock's name in an output folder. */
-export const LOCK_FILE = ".lock";
+import { HOST, isAlive, processStart } from "./processes.ts";
+import { retry } from "./retry.ts";
 
 /** Who holds a lock. */
 interface Holder {
@@ -20,12 +18,19 @@ interface Holder {
   readonly since: string;
   /** When its process began, in the system's own count: numbers of processes come again. Empty where that is not told. */
   readonly process: string;
+  /** Another for each lock. */
+  readonly id: string;
 }
 
 /** A lock that is held. */
-export interface RunLock {
-  /** Gives it back; once is enough. */
+export interface FileLock {
+  /** Gives the lock up. More calls have no effect. */
   release(): Promise<void>;
+}
+
+/** The lock is another's, who may be alive. */
+export class LockHeldError extends Error {
+  override readonly name = "LockHeldError";
 }
 
 /** Locks of the dead are taken over under a lock of their own, whose holder may have died too. */
@@ -34,19 +39,41 @@ const MOST_DEEP = 4;
 /** Where links cannot be made, a lock is written in place: one that stays empty for so long (ms) is of a process that died doing so. */
 const EMPTY_FOR = 10_000;
 
+/** Milliseconds between two attempts to take a lock: at least, and beyond that at random. */
+const PAUSE = 5, SPREAD = 20;
+
 /**
- * Takes the lock at a path, at once or not at all. It goes with the process, unless that is killed.
+ * Takes the lock at a path, at once or not at all. The lock goes with the process, unless the process is killed. A lock whose holder
+ * has died, a zombie included, is taken over.
  *
  * @param doing begins the message: what the lock is needed for
- * @throws {Error} when another process holds it; names its number, its host and since when
+ * @param staleAfter milliseconds after which any lock is taken over; for locks that are held for moments, by processes of other hosts too
+ * @throws {LockHeldError} when another process holds it; names its number, its host and since when
+ * @example
+ * const lock = await takeLock(join(out, ".lock"), `output folder ${out}`);
+ * try { await work(); } finally { await lock.release(); }
  */
-export async function takeLock(path: string, doing: string): Promise<RunLock> {
-  return await take(path, doing, 0);
+export async function takeLock(path: string, doing: string, staleAfter = Infinity): Promise<FileLock> {
+  return await take(path, doing, staleAfter, 0);
 }
 
-async function take(path: string, doing: string, depth: number): Promise<RunLock> {
+/** Takes the lock at a path as `takeLock` does, and waits for as long as another holds it. */
+export async function waitForLock(path: string, staleAfter: number): Promise<FileLock> {
+  return await retry(
+    () => take(path, path, staleAfter, 0),
+    (failure) => failure instanceof LockHeldError ? PAUSE + SPREAD * Math.random() : null,
+  );
+}
+
+async function take(path: string, doing: string, staleAfter: number, depth: number): Promise<FileLock> {
   const mine = JSON.stringify(
-    { pid, host: HOST, since: new Date().toISOString(), process: processStart(pid) } satisfies Holder,
+    {
+      pid,
+      host: HOST,
+      since: new Date().toISOString(),
+      process: processStart(pid),
+      id: randomBytes(6).toString("hex"),
+    } satisfies Holder,
   );
   for (;;) {
     if (await create(path, mine)) return held(path, mine);
@@ -56,9 +83,11 @@ async function take(path: string, doing: string, depth: number): Promise<RunLock
     });
     if (found === null) continue;
     const holder = holderOf(found);
-    if (depth === MOST_DEEP || !await isDead(path, found, holder)) throw locked(path, doing, holder);
+    if (depth === MOST_DEEP || !await isDead(path, found, holder, staleAfter)) {
+      throw locked(path, doing, holder);
+    }
     // Two that find the same dead lock must not both take it: the second would take the first one's.
-    const turn = await take(`${path}-next`, doing, depth + 1);
+    const turn = await take(`${path}-next`, doing, staleAfter, depth + 1);
     try {
       const now = await readFile(path, "utf8").catch(() => null);
       if (now === found) await rm(path, { force: true });
@@ -93,7 +122,7 @@ async function create(path: string, text: string): Promise<boolean> {
   }
 }
 
-function held(path: string, mine: string): RunLock {
+function held(path: string, mine: string): FileLock {
   const remove = () => {
     // Somebody may have removed it by hand, and a third have taken it.
     try {
@@ -113,7 +142,7 @@ function held(path: string, mine: string): RunLock {
 }
 
 /** Untrusted; null where it is nobody. */
-function holderOf(text: string): Holder | null {
+function holderOf(text: string): Omit<Holder, "id"> | null {
   try {
     const { pid: by, host, since, process: start } = JSON.parse(text) as Partial<Record<string, unknown>>;
     // Numbers of processes fit 31 bits; 0 and below mean groups to whoever asks whether they live.
@@ -125,22 +154,27 @@ function holderOf(text: string): Holder | null {
   }
 }
 
-async function isDead(path: string, text: string, holder: Holder | null): Promise<boolean> {
-  if (holder === null) {
-    const found = await stat(path).catch(() => null);
-    return text === "" && found !== null && Date.now() - found.mtimeMs > EMPTY_FOR;
+async function isDead(
+  path: string,
+  text: string,
+  holder: Omit<Holder, "id"> | null,
+  staleAfter: number,
+): Promise<boolean> {
+  if (holder?.host === HOST) {
+    if (!isAlive(holder.pid)) return true;
+    const start = processStart(holder.pid);
+    if (start !== "" && holder.process !== "" && start !== holder.process) return true;
   }
-  if (holder.host !== HOST) return false;
-  if (!isAlive(holder.pid)) return true;
-  const start = processStart(holder.pid);
-  return start !== "" && holder.process !== "" && start !== holder.process;
+  const found = await stat(path).catch(() => null);
+  const longest = text === "" ? Math.min(EMPTY_FOR, staleAfter) : staleAfter;
+  return found !== null && Date.now() - found.mtimeMs > longest;
 }
 
-function locked(path: string, doing: string, holder: Holder | null): Error {
+function locked(path: string, doing: string, holder: Omit<Holder, "id"> | null): Error {
   const who = holder === null
     ? "a lock that says nobody"
     : `process ${holder.pid} on ${show(holder.host.split(" ")[0])} at work in it since ${show(holder.since)}`;
-  return new Error(
+  return new LockHeldError(
     `${doing}: found ${who}, required a folder of one's own; wait for it, or remove ${path} if that process is dead`,
   );
 }

@@ -3,7 +3,7 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import process from "node:process";
-import { codeOf } from "../src/model/errors.ts";
+import { codeOf } from "../model/errors.ts";
 
 /** Whether a process of this host is there, and not only its number: a zombie waits for whoever started it to ask how it ended. */
 export function isAlive(number: number): boolean {

@@ -1,0 +1,87 @@
+/** What earlier runs have computed, by key: an archive each, within a limit of bytes. */
+
+import { messageOf } from "../../model/errors.ts";
+import { LruFolder, type LruFolderOptions } from "../../util/lru-folder.ts";
+import { archiveParts, readArchive } from "./archive.ts";
+import type { OverlapRecord } from "./overlap-record.ts";
+
+/** How a cache is kept. */
+export interface CacheOptions extends LruFolderOptions {
+  /** Told once, when the folder takes no more: the run goes on without. */
+  readonly full?: (reason: string) => void;
+}
+
+/** What the files of a cache are. */
+export interface CacheFormat {
+  /** With the dot. */
+  readonly extension: string;
+  /** Raised when what an archive holds, or what it is made of, changes. */
+  readonly version: number;
+}
+
+/** A cache of archives. What cannot be read or written is computed again. Keys are 64 hex digits. Calls may overlap. */
+export class ArchiveCache<T> {
+  readonly #files: LruFolder;
+  readonly #format: CacheFormat;
+  #full: ((reason: string) => void) | null;
+
+  private constructor(files: LruFolder, format: CacheFormat, { full = () => undefined }: CacheOptions) {
+    this.#files = files;
+    this.#format = format;
+    this.#full = full;
+  }
+
+  /** Opens a cache, and removes what was never finished and what is beyond the limit. @throws when the folder cannot be read */
+  static async open<T>(options: CacheOptions, format: CacheFormat): Promise<ArchiveCache<T>> {
+    const names = new RegExp(`^[0-9a-f]{64}\\${format.extension}$`);
+    return new ArchiveCache(await LruFolder.open(options, names), format, options);
+  }
+
+  /** Bytes of all files. */
+  get bytes(): number {
+    return this.#files.bytes;
+  }
+
+  /** The value of this key; null where there is none that is whole. @param fits whether it is what it should be */
+  async find(key: string, fits: (value: T) => boolean = () => true): Promise<T | null> {
+    const name = key + this.#format.extension;
+    if (!this.#files.has(name)) return null;
+    try {
+      const found = await readArchive(this.#files.path(name)) as Entry<T> | null;
+      if (found?.version === this.#format.version && found.key === key && fits(found.value)) {
+        await this.#files.touch(name);
+        return found.value;
+      }
+    } catch {
+      // No better than a damaged one.
+    }
+    await this.#files.remove(name).catch(() => undefined);
+    return null;
+  }
+
+  /** Keeps a value, whole or not at all. */
+  async put(key: string, value: T): Promise<void> {
+    if (this.#full === null) return;
+    const { extension, version } = this.#format;
+    try {
+      await this.#files.put(key + extension, archiveParts({ version, key, value } satisfies Entry<T>));
+    } catch (failure) {
+      this.#full?.(messageOf(failure));
+      this.#full = null;
+    }
+  }
+}
+
+interface Entry<T> {
+  readonly version: number;
+  readonly key: string;
+  readonly value: T;
+}
+
+/** Records of the overlaps of earlier runs. */
+export type OverlapCache = ArchiveCache<OverlapRecord>;
+
+/** Opens a cache of overlaps as `ArchiveCache.open` does. */
+export function openOverlapCache(options: CacheOptions): Promise<OverlapCache> {
+  return ArchiveCache.open(options, { extension: ".overlaps", version: 6 });
+}

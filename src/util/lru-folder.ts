@@ -1,0 +1,159 @@
+/** Files in one folder, within a limit of bytes: the one that was not asked for longest goes first. */
+
+import { randomBytes } from "node:crypto";
+import { mkdir, readdir, rename, rm, rmdir, stat, utimes, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { codeOf } from "../model/errors.ts";
+
+/** In a folder that processes share, another may be writing a file; one that it has not touched for so long (ms) is nobody's. */
+const ABANDONED = 3600 * 1000;
+
+/** Where files are kept. */
+export interface LruFolderOptions {
+  /** Made when the first file is written. */
+  readonly folder: string;
+  /** Bytes of files, above 0. */
+  readonly limit: number;
+  /** Whether no other process writes to the folder, so that whatever is not whole may go at once. */
+  readonly alone: boolean;
+  /** Permissions of folders, and of files without the right to execute; less the umask. Default: all. */
+  readonly mode?: number;
+}
+
+/** The files of a folder and of folders in it, by name: their path from the folder on, with `/`. Calls may overlap. */
+export class LruFolder {
+  readonly #options: LruFolderOptions;
+  /** Bytes by name, the one that was asked for longest ago first. */
+  readonly #files: Map<string, number>;
+  /** Those on their way to the disk. */
+  readonly #writing = new Set<string>();
+  #bytes: number;
+
+  private constructor(options: LruFolderOptions, files: Map<string, number>) {
+    this.#options = options;
+    this.#files = files;
+    this.#bytes = [...files.values()].reduce((sum, bytes) => sum + bytes, 0);
+  }
+
+  /**
+   * Opens a folder, and removes what was never finished and what is beyond the limit.
+   *
+   * @param names the files that count; no other is ever removed
+   * @throws when the folder cannot be read
+   * @example
+   * const cache = await LruFolder.open({ folder, limit: 2 ** 30, alone: true }, /^[0-9a-f]{64}\.png$/);
+   * await cache.put(name, [bytes]);
+   */
+  static async open(options: LruFolderOptions, names: RegExp): Promise<LruFolder> {
+    const { folder, alone } = options;
+    const found: { name: string; bytes: number; used: number }[] = [];
+    const entries = readdir(folder, { recursive: true, withFileTypes: true }).catch(noneThere);
+    for (const entry of await entries) {
+      const path = join(entry.parentPath, entry.name);
+      const about = entry.isFile() ? await stat(path).catch(() => null) : null;
+      if (about === null) continue;
+      const name = path.slice(folder.length + 1).replaceAll("\\", "/");
+      if (names.test(name)) found.push({ name, bytes: about.size, used: about.mtimeMs });
+      else if (name.endsWith(".partial") && (alone || Date.now() - about.mtimeMs > ABANDONED)) {
+        await rm(path, { force: true });
+      }
+    }
+    found.sort((a, b) => a.used - b.used);
+    const files = new LruFolder(options, new Map(found.map(({ name, bytes }) => [name, bytes])));
+    await files.#evict();
+    return files;
+  }
+
+  /** Bytes of all files. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  has(name: string): boolean {
+    return this.#files.has(name);
+  }
+
+  path(name: string): string {
+    return join(this.#options.folder, name);
+  }
+
+  /** Notes that a file was asked for, here and for processes to come. */
+  async touch(name: string): Promise<void> {
+    const bytes = this.#files.get(name);
+    if (bytes !== undefined) {
+      this.#files.delete(name);
+      this.#files.set(name, bytes);
+    }
+    const now = new Date();
+    await utimes(this.path(name), now, now).catch(() => undefined); // in a folder that may only be read the order is that of writing
+  }
+
+  /**
+   * Keeps a file, whole or not at all, once there is room for it.
+   *
+   * @param parts of the file, one after another
+   * @returns whether it is kept: one larger than the limit is not
+   * @throws when it cannot be written
+   */
+  async put(name: string, parts: readonly Uint8Array[]): Promise<boolean> {
+    const bytes = parts.reduce((sum, { length }) => sum + length, 0);
+    if (bytes > this.#options.limit) return false;
+    const path = this.path(name);
+    const beside = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.partial`);
+    this.#forget(name);
+    this.#bytes += bytes;
+    this.#files.set(name, bytes);
+    this.#writing.add(name);
+    try {
+      // Room first: but for what is being written, the limit holds at any moment.
+      await this.#evict();
+      await this.#write(beside, parts);
+      await rename(beside, path);
+    } catch (failure) {
+      this.#forget(name);
+      await rm(beside, { force: true }).catch(() => undefined);
+      throw failure;
+    } finally {
+      this.#writing.delete(name);
+    }
+    await this.#evict();
+    return true;
+  }
+
+  /** Removes a file, and the folders that are empty without it. */
+  async remove(name: string): Promise<void> {
+    this.#forget(name);
+    const path = this.path(name);
+    await rm(path, { force: true });
+    for (let above = dirname(path); above.length > this.#options.folder.length; above = dirname(above)) {
+      if (!await rmdir(above).then(() => true, () => false)) return;
+    }
+  }
+
+  async #write(path: string, parts: readonly Uint8Array[]): Promise<void> {
+    const { mode = 0o777 } = this.#options;
+    const write = () => writeFile(path, parts, { flag: "wx", mode: mode & 0o666 });
+    await write().catch(async (failure: unknown) => {
+      if (codeOf(failure) !== "ENOENT") throw failure;
+      await mkdir(dirname(path), { recursive: true, mode });
+      await write();
+    });
+  }
+
+  async #evict(): Promise<void> {
+    for (const name of [...this.#files.keys()]) {
+      if (this.#bytes <= this.#options.limit) return;
+      if (!this.#writing.has(name)) await this.remove(name);
+    }
+  }
+
+  #forget(name: string): void {
+    this.#bytes -= this.#files.get(name) ?? 0;
+    this.#files.delete(name);
+  }
+}
+
+function noneThere(cause: unknown): [] {
+  if (codeOf(cause) === "ENOENT") return [];
+  throw cause;
+}
