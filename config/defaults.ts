@@ -3,6 +3,7 @@
 /** Default of every setting that has one. */
 export const DEFAULTS = {
   out: "svr-out",
+  replace: false,
   series: "auto",
   unfolding: "svr",
   batchNorm: "raw",

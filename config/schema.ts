@@ -105,6 +105,16 @@ export const runConfigSchema = z.strictObject({
   include: include.describe("Of all files that models stand for, only these."),
   exclude: exclude.describe("Of all files that models stand for, not these."),
   series: seriesRuleSchema.default(DEFAULTS.series),
+  idPrefix: text.max(1000).refine(
+    (prefix) => !/[{}]/.test(prefix.replaceAll(/\{(?:folder|run)\}/g, "")),
+    "text in which braces stand only in {folder} and {run}",
+  ).optional().describe(
+    "Stands before the id of every model. {folder}: the folder that the model lies in, above those that its id names already. {run}: the name " +
+      "of the output folder.",
+  ),
+  replace: z.boolean().default(DEFAULTS.replace).describe(
+    "Whether a model may take the place of another one that has its id and was read from elsewhere. Otherwise such a run is refused.",
+  ),
   out: text.default(DEFAULTS.out).describe("The output folder, relative to the working directory."),
   lake: text.refine((address) => !address.startsWith("s3:") || S3_ADDRESS.test(address), {
     error: "a folder, or s3://bucket/prefix with neither user nor port",

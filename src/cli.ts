@@ -68,6 +68,16 @@ const SETTINGS: readonly (readonly [
   parse?: (text: string, before?: unknown) => unknown,
 ])[] = [
   ...CHOICE,
+  [
+    "idPrefix",
+    "<text>",
+    "stands before every model's id; {folder} is the folder that the model lies in, {run} the output folder's name",
+  ],
+  [
+    "replace",
+    "",
+    "let a model replace another one of the same id that was read from elsewhere (default: refuse)",
+  ],
   ["out", "<dir>", "output folder (default: svr-out)"],
   ["lake", "<place>", "folder or s3://bucket/prefix for the Parquet tables (default: the output folder)"],
   ["graph", "<store>", "embedded, neo4j or none (default: embedded)"],
@@ -165,7 +175,7 @@ const run = program.command("run")
   .option("--quiet", "no progress, no tables; errors only")
   .option("--dry-run", "only say what would be read, computed and written, and how long it would take");
 for (const [key, argument, description, parse] of SETTINGS) {
-  const option = new Option(`--${flagOf(key)} ${argument}`, description);
+  const option = new Option(`--${flagOf(key)} ${argument}`.trimEnd(), description);
   run.addOption(parse === undefined ? option : option.argParser(parse));
 }
 addGuessOption(run);

@@ -4,6 +4,7 @@ import { parquetMetadataAsync } from "hyparquet";
 import { messageOf } from "../../src/model/errors.ts";
 import type { WrittenFile } from "../../src/model/ports.ts";
 import { TABLE_NAMES } from "../../src/model/tables.ts";
+import { isGone } from "../places/identity.ts";
 import { digestOf, MANIFEST, readManifest } from "./manifest.ts";
 import type { LakeFile, LakePlace } from "./place.ts";
 
@@ -27,6 +28,8 @@ export interface LakeCheck {
   readonly rows: number;
   readonly bytes: number;
   readonly defects: readonly Defect[];
+  /** Models whose file is not there any more, as far as this machine can tell; their tables may be as good as ever. */
+  readonly gone: readonly { readonly id: string; readonly uri: string }[];
 }
 
 /** How a lake is checked. */
@@ -71,7 +74,18 @@ export async function checkLake(place: LakePlace, options: CheckOptions = {}): P
     }
   }
   const sum = (of: "rows" | "bytes") => files.reduce((total, file) => total + file[of], 0);
-  return { models: models.length, files: files.length, rows: sum("rows"), bytes: sum("bytes"), defects };
+  const gone: { readonly id: string; readonly uri: string }[] = [];
+  for (const { id, uri } of models) {
+    if (await isGone(uri)) gone.push({ id, uri });
+  }
+  return {
+    models: models.length,
+    files: files.length,
+    rows: sum("rows"),
+    bytes: sum("bytes"),
+    defects,
+    gone,
+  };
 }
 
 /** At most one defect: what is missing is not also altered. */

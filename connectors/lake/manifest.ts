@@ -5,8 +5,10 @@
 
 import { createHash } from "node:crypto";
 import { messageOf, show } from "../../src/model/errors.ts";
+import { naturalOrder } from "../../src/model/natural-order.ts";
 import type { ModelHeader, RunHeader, WrittenFile } from "../../src/model/ports.ts";
 import { SCHEMA_VERSION, TABLE_NAMES } from "../../src/model/tables.ts";
+import { otherSource, samePlace } from "../places/identity.ts";
 import { encodeModelId } from "../sinks/staging.ts";
 import type { LakePlace } from "./place.ts";
 
@@ -128,7 +130,21 @@ export async function readManifest(place: Pick<LakePlace, "name" | "readText">):
   return text === null ? null : manifestOf(text, place);
 }
 
-/** Puts a model's files into the manifest, in place of those that it had. */
+/** Where the models of these ids were read from, of those ids that the manifest has: URIs by id. */
+export async function sourcesOf(
+  place: LakePlace,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const wanted = new Set(ids);
+  const models = (await readManifest(place))?.models ?? [];
+  return new Map(models.flatMap(({ id, uri }) => wanted.has(id) ? [[id, uri] as const] : []));
+}
+
+/**
+ * Puts a model's files into the manifest, in place of those that it had.
+ *
+ * @throws {Error} when a model from elsewhere has its id, and the run is not to replace it
+ */
 export async function recordModel(
   place: LakePlace,
   run: RunHeader,
@@ -146,11 +162,24 @@ export async function recordModel(
     partition: `model=${encodeModelId(id)}`,
     files,
   };
+  await replaceModels(place, (before) => {
+    const standing = before.find((model) => model.id === id);
+    // Another run may have put it there since this one began.
+    if (standing !== undefined && run.replace !== true && !samePlace(standing.uri, uri)) {
+      throw new Error(`${place.name}: ${otherSource(id, standing.uri, uri)}`);
+    }
+    return [...before.filter((model) => model.id !== id), entry];
+  });
+}
+
+/** Replaces the models of a manifest, at once; they are written in the natural order of their ids. */
+export async function replaceModels(
+  place: LakePlace,
+  change: (before: readonly LakeModel[]) => readonly LakeModel[],
+): Promise<void> {
   await place.replaceText(MANIFEST, (before) => {
-    const others = (before === null ? [] : manifestOf(before, place).models).filter((model) =>
-      model.id !== id
-    );
-    const models = [...others, entry].sort((a, b) => a.id < b.id ? -1 : 1);
+    const models = [...change(before === null ? [] : manifestOf(before, place).models)]
+      .sort((a, b) => naturalOrder(a.id, b.id));
     const text = manifestText(models);
     known = { text, name: place.name, manifest: { manifest_version: MANIFEST_VERSION, models } };
     return text;

@@ -2,6 +2,7 @@
 
 import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
 import { messageOf, show } from "../../src/model/errors.ts";
+import { naturalOrder } from "../../src/model/natural-order.ts";
 import type { ModelHeader, WrittenFile } from "../../src/model/ports.ts";
 import {
   batchOfRows,
@@ -32,7 +33,7 @@ const LARGEST_GROUP = 2 ** 20;
 const BATCH = 16 * 1024;
 
 /**
- * The models whose tables lie in a lake, by name of their folders.
+ * The models whose tables lie in a lake, naturally sorted by their ids.
  *
  * @param only the id of the one that is wanted: no file of the others is opened, and there may be none of it
  * @throws {Error} when there is no table, or a model has no file in one, or several of which no manifest tells which count
@@ -42,7 +43,7 @@ export async function storedModels(place: LakePlace, only?: string): Promise<rea
   const folders = (await place.list("layers/")).flatMap((path) =>
     /^layers\/(model=[^/]+)\//.exec(path)?.[1] ?? []
   );
-  const partitions = [...new Set(folders)].sort();
+  const partitions = [...new Set(folders)];
   if (partitions.length === 0) {
     throw new Error(
       `${place.name}: found no Parquet tables, required the output folder of a run with the sink parquet (of one with a lake: --lake)`,
@@ -50,7 +51,7 @@ export async function storedModels(place: LakePlace, only?: string): Promise<rea
   }
   const wanted = only === undefined ? null : `model=${encodeModelId(only)}`;
   const manifest = await readManifest(place);
-  return await Promise.all(
+  const models = await Promise.all(
     partitions.filter((each) => wanted === null || each === wanted).map(async (partition) => {
       const named = manifest?.models.find((model) => model.partition === partition);
       const files = named?.files;
@@ -81,6 +82,7 @@ export async function storedModels(place: LakePlace, only?: string): Promise<rea
       return { header, runId, partition, files };
     }),
   );
+  return models.sort((a, b) => naturalOrder(a.header.id, b.header.id));
 }
 
 /**

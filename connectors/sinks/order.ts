@@ -27,6 +27,7 @@ export function inOrder(sink: Sink): Sink {
       return guarded;
     },
     holds: async (model) => await sink.holds?.(model) ?? false,
+    sources: async (ids) => await sink.sources?.(ids) ?? new Map(),
     async finish(signal) {
       if (state !== "open") throw new Error(`finishing the ${sink.name} sink: it is ${state}`);
       const [pending] = open;

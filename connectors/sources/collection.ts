@@ -1,7 +1,7 @@
 /** Collections: a file, a folder or a glob as a list of models. */
 
 import { stat } from "node:fs/promises";
-import { basename, dirname, isAbsolute, relative, resolve, sep } from "node:path";
+import { basename, dirname, relative, resolve, sep } from "node:path";
 import { glob } from "tinyglobby";
 import { globBase, globMatcher, isGlob, walkGlobs } from "../glob.ts";
 import { messageOf } from "../../src/model/errors.ts";
@@ -28,7 +28,7 @@ export async function resolveModels(
   signal?: AbortSignal,
 ): Promise<ModelFile[]> {
   if (isRemote(pattern)) return await remoteModels(placeOf(pattern), signal);
-  const path = isAbsolute(pattern) ? pattern : resolve(baseDir, pattern);
+  const path = resolve(baseDir, pattern);
   const found = await stat(path).catch(() => null);
   if (found?.isDirectory()) {
     const files = await filesIn(path, FOLDER_EXTENSIONS);

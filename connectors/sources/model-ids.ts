@@ -1,5 +1,6 @@
 /** Ids of the models of a collection, from their names. */
 
+import { naturalOrder } from "../../src/model/natural-order.ts";
 import { folderNameOf, nameOf } from "../places/place.ts";
 import { extensionOf, withoutExtension } from "./registry.ts";
 
@@ -36,10 +37,9 @@ export function plainId(place: string, folder: string = folderNameOf(place)): st
  * @param rootName of the folder that they are in
  */
 export function collectionIds(files: readonly CollectionFile[], rootName: string): ModelFile[] {
-  const order = new Intl.Collator("en", { numeric: true });
   // Where a name right under the root says nothing (`epoch-003`), all ids begin with the root's own name.
   const generic = files.some(({ inside }) => !inside.includes("/") && GENERIC.test(withoutExtension(inside)));
-  const sorted = [...files].sort((a, b) => order.compare(a.place, b.place));
+  const sorted = [...files].sort((a, b) => naturalOrder(a.place, b.place));
   const ids = sorted.map(({ inside }) => `${generic ? `${rootName}/` : ""}${withoutExtension(inside)}`);
   return sorted.map(({ place, name }, at) => {
     const id = ids[at]!;

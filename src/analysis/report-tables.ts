@@ -2,7 +2,6 @@
 
 import type { Skipped } from "../model/layer.ts";
 import type { Row } from "../model/tables.ts";
-import type { TestReport } from "./findings/facts.ts";
 import { decimal, percent, pText } from "./findings/words.ts";
 import type { ModelReport, ReportedEdge } from "./report.ts";
 
@@ -15,8 +14,8 @@ export interface ReportTable {
 }
 
 /** The tables of a model's report: layers, connections, strongest edges, and what was skipped if anything was. */
-export function modelTables(report: ModelReport, test: TestReport): ReportTable[] {
-  const tables = [layerTable(report), connectionTable(report, test), edgeTable(report)];
+export function modelTables(report: ModelReport): ReportTable[] {
+  const tables = [layerTable(report), connectionTable(report), edgeTable(report)];
   if (report.skipped.length > 0) tables.push(skippedTable(report.skipped));
   return tables;
 }
@@ -48,7 +47,7 @@ function layerTable({ layers, sparsification, sparsification_expected: expected 
   ], layers);
 }
 
-function connectionTable({ connections }: ModelReport, test: TestReport): ReportTable {
+function connectionTable({ connections, test }: ModelReport): ReportTable {
   const chance = (row: Row) => Number(row["tests"]) * test.alpha;
   return table(
     `Connections (${test.null} null, p <= ${decimal(test.alpha)}, that is ${decimal(test.sigma)} sigma; ` +

@@ -46,6 +46,9 @@ export interface ModelReport {
   readonly id: string;
   readonly uri: string;
   readonly format: string;
+  /** The run that computed it, and how that tested its edges. */
+  readonly run_id: string;
+  readonly test: TestReport;
   readonly warnings: readonly string[];
   /** Rows written, per table: what a reader of the files must count too. */
   readonly rows: Readonly<Record<TableName, number>>;
@@ -92,7 +95,12 @@ export interface ModelFindings {
  * @param partition the model's id as in the names of its folders
  */
 export function modelReport(
-  { id, uri, format }: { readonly id: string; readonly uri: string; readonly format: string },
+  { id, uri, format, runId }: {
+    readonly id: string;
+    readonly uri: string;
+    readonly format: string;
+    readonly runId: string;
+  },
   found: ModelFindings,
   test: TestReport,
   partition: string,
@@ -120,6 +128,8 @@ export function modelReport(
     id,
     uri,
     format,
+    run_id: runId,
+    test,
     warnings,
     rows: found.rows,
     summary: summary(facts, format, ranked),

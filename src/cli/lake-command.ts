@@ -1,10 +1,10 @@
-/** `svr lake check` and `svr lake sql`. */
+/** `svr lake check`, `svr lake sql` and `svr lake rm`. */
 
 import { resolve } from "node:path";
 import { env, stderr } from "node:process";
 import type { Command } from "commander";
 import { ConfigError } from "../../config/document.ts";
-import { messageOf } from "../model/errors.ts";
+import { messageOf, show } from "../model/errors.ts";
 import { printable } from "../report/text.ts";
 
 /**
@@ -18,10 +18,13 @@ export function addLakeCommand(
   write: (text: string) => void,
   leave: (code: number) => Promise<never>,
 ): void {
-  const lake = program.command("lake").description("verify a lake of Parquet tables, or print its views");
+  const lake = program.command("lake").description(
+    "verify a lake of Parquet tables, print its views, or take models out of it",
+  );
   lake.command("check")
     .description(
-      "hold every file against the manifest: missing, truncated, altered, unknown files, rows; exit code 1 if any is",
+      "hold every file against the manifest: missing, truncated, altered, unknown files, rows; exit code 1 if any is. " +
+        "Models whose source was deleted are named",
     )
     .argument("<place>", "output folder of a run, folder of a lake, or s3://bucket/prefix")
     .option("--quick", "sizes and footers only, no digests")
@@ -45,6 +48,9 @@ export function addLakeCommand(
         for (const { kind, path, found: is, required } of found.defects) {
           write(`${printable(`${kind}: ${path}: found ${is}, required ${required}`)}\n`);
         }
+        for (const { id, uri } of found.gone) {
+          write(`${printable(`gone: model ${show(id)}: ${uri} is no longer there; its tables stand`)}\n`);
+        }
         const { models, files, rows, bytes, defects } = found;
         const how = quick === true ? "sizes and footers" : "sizes, digests and footers";
         write(
@@ -52,6 +58,16 @@ export function addLakeCommand(
         );
       }
       if (found.defects.length > 0) await leave(1);
+    });
+  lake.command("rm")
+    .description(
+      "remove models: their entries in the manifest and their Parquet files; a graph and Arrow files of a run's folder stay",
+    )
+    .argument("<place>", "as for check")
+    .argument("<models...>", 'ids, or globs of ids such as "nightly/**"')
+    .action(async (address: string, models: string[]) => {
+      const { removeCommand } = await import("./lake-remove.ts");
+      await removeCommand(await opened(address), models, write);
     });
   lake.command("sql")
     .description("print CREATE VIEW statements for DuckDB, one per table: svr lake sql my-run | duckdb my.db")

@@ -30,17 +30,20 @@ export async function runCommand(
   signal: AbortSignal,
 ): Promise<0 | 3> {
   const outcome = await runPipeline(loaded, { progress, signal });
-  const { report, models } = outcome;
+  const { report, models, told } = outcome;
   const say = (text: string) => text === "" ? undefined : print(`${text}\n\n`);
-  say(comparisonText(report));
-  if (report.comparison.length <= MOST_SHOWN) {
+  const mine = new Set(told.map(({ id }) => id));
+  say(comparisonText({ comparison: report.comparison.filter(({ id }) => mine.has(id)) }));
+  if (mine.size <= MOST_SHOWN) {
     const ask = await sampleQuery(outcome, loaded);
     for await (const model of models()) {
-      say(modelText(model, report));
+      // Of earlier runs' models only report.md speaks.
+      if (!mine.has(model.id)) continue;
+      say(modelText(model));
       say(await ask(model.id));
     }
   } else {
-    say(collectionText(report, outcome.told));
+    say(collectionText(report, told));
   }
   print(`${closingText(outcome, loaded)}\n`);
   return report.failed.length > 0 ? 3 : 0;
@@ -76,7 +79,7 @@ async function sampleQuery(
   };
 }
 
-function closingText({ out, record, report }: RunOutcome, { config }: LoadedConfig): string {
+function closingText({ out, record, report, told }: RunOutcome, { config }: LoadedConfig): string {
   const place = relative(".", out) || ".";
   const where = place.startsWith("..") ? out : place;
   const failed = report.failed.map(({ id, error }) => printable(`failed: ${id}: ${error}`));
@@ -85,7 +88,7 @@ function closingText({ out, record, report }: RunOutcome, { config }: LoadedConf
     : config.out === "svr-out"
     ? ""
     : ` --out ${where}`;
-  const first = JSON.stringify(report.comparison[0]?.id ?? "");
+  const first = JSON.stringify(told[0]?.id ?? "");
   const next = [
     ...config.graph === "none" || isPrefixed(config) ? [] : [
       `svr query${option} "MATCH (a:SpectralNeuron)-[e:CONNECTS]->(b:SpectralNeuron) RETURN a.model, a.layer, a.neuron, b.layer, b.neuron, e.overlap ORDER BY e.overlap DESC LIMIT 5"`,
@@ -112,10 +115,17 @@ function closingText({ out, record, report }: RunOutcome, { config }: LoadedConf
     } (tables${config.lake === undefined ? "" : `), and ${where} (the rest`}, ${
       { none: "", embedded: `${GRAPH_FILE}, `, neo4j: "" }[config.graph]
     }report.md, run.json)`,
+    ...earlierText(report.earlier.length),
     ...failed,
     "What to try next (npx svr in a checkout):",
     ...next.map((line) => `  ${line}`),
   ].join("\n");
+}
+
+function earlierText(count: number): string[] {
+  if (count === 0) return [];
+  const which = count === 1 ? "1 model of an earlier run stands" : `${count} models of earlier runs stand`;
+  return [`${which} in the folder too; report.md has all`];
 }
 
 function isPrefixed({ graph, neo4j }: RunConfig): boolean {

@@ -90,6 +90,8 @@ export interface RunHeader {
   readonly version: string;
   /** Absolute path of the output folder; exists. */
   readonly out: string;
+  /** Whether a model may take the place of another one that has its id and was read from elsewhere. Default: no. */
+  readonly replace?: boolean;
 }
 
 /** What a sink is told of a model before its first row. */
@@ -151,6 +153,10 @@ export interface Sink {
   begin(model: ModelHeader, before?: readonly WrittenFile[]): Promise<ModelSink>;
   /** Whether the sink holds a model as it was recorded, so that it need not be given again. Absent: it cannot tell. */
   holds?(model: RecordedModel): Promise<boolean>;
+  /**
+   * Where the models that stand under these ids were read from: URIs by id, without those of which none stands. Absent: it cannot tell.
+   */
+  sources?(ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** After the last model: brings to its end whatever is done once per run (a bulk load). */
   finish(signal?: AbortSignal): Promise<void>;
   /** Instead of `finish`: removes whatever is staged. Models that were committed stay. */

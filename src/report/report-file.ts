@@ -83,10 +83,23 @@ const measures = z.looseObject({
   ]),
 });
 
+const test = z.looseObject({
+  null: text,
+  alpha: number.positive().max(1),
+  sigma: number,
+  correction: text,
+  correction_over: text,
+  unfolding: text,
+  weight: text,
+  near_kernel: number,
+});
+
 const model = z.looseObject({
   id: text,
   uri: text,
   format: text,
+  run_id: text,
+  test,
   warnings: z.array(text),
   rows,
   summary: z.array(
@@ -122,20 +135,16 @@ const model = z.looseObject({
 const reportSchema = z.looseObject({
   schema_version: z.literal(SCHEMA_VERSION),
   run_id: text,
-  test: z.looseObject({
-    null: text,
-    alpha: number.positive().max(1),
-    sigma: number,
-    correction: text,
-    correction_over: text,
-    unfolding: text,
-    near_kernel: number,
-  }),
+  test,
+  same_test: z.boolean(),
   meaning: text,
   ranking: text,
   rows,
   comparison: z.array(z.looseObject({ id: text, figures, null_control: figures.nullable() })),
   models: z.array(model),
+  earlier: z.array(
+    z.looseObject({ id: text, uri: text, run_id: text, gone: z.boolean(), unreported: text.nullable() }),
+  ),
   failed: z.array(z.looseObject({ id: text, uri: text, error: text })),
 });
 

@@ -45,7 +45,7 @@ export async function* reportHtml(
     ${frame.comparison.length > 1 ? comparison(frame) : []}
   `.text;
   for await (const model of models()) {
-    yield `${modelSection(model, frame, await pictures(model.id)).text}\n`;
+    yield `${modelSection(model, await pictures(model.id)).text}\n`;
   }
   yield html`
     ${frame.failed.length === 0 ? [] : failures(frame)}
@@ -69,14 +69,14 @@ function failures({ failed }: ReportFrame): Html {
 <ul>${failed.map(({ id, error }) => html`<li class="warning">${id}: ${error}</li>`)}</ul>`;
 }
 
-function modelSection(model: ModelReport, { test }: ReportFrame, picture: string | null): Html {
+function modelSection(model: ModelReport, picture: string | null): Html {
   return html`<h2>${model.id}</h2>
 ${summaryList(model.summary)}
 ${model.warnings.map((warning) => html`<p class="warning">warning: ${warning}</p>`)}
 ${picture === null ? [] : new Html(picture)}
 ${model.findings.map((finding, at) => findingSection(finding, at + 1))}
 ${model.remarks.map((remark) => html`<p>${remark}</p>`)}
-${modelTables(model, test).map((table) => folded(table.title, [htmlTable(table)]))}`;
+${modelTables(model).map((table) => folded(table.title, [htmlTable(table)]))}`;
 }
 
 function summaryList(lines: readonly SummaryLine[]): Html {

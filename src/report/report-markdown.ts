@@ -5,7 +5,8 @@ import type { Finding, FindingTable, Query } from "../analysis/findings/finding.
 import { decimal } from "../analysis/findings/words.ts";
 import type { ModelReport } from "../analysis/report.ts";
 import { modelTables } from "../analysis/report-tables.ts";
-import type { ModelReports, ReportFrame } from "./run-report.ts";
+import { pValueMeaning } from "../model/p-value.ts";
+import type { EarlierModel, ModelReports, ReportFrame } from "./run-report.ts";
 import { fencedBlock, markdownTable, markdownText } from "./text.ts";
 
 /** How the queries of a report are run. */
@@ -21,6 +22,7 @@ export async function* reportMarkdown(frame: ReportFrame, models: ModelReports):
     markdownText(frame.ranking),
     ...await someHasQueries(models) ? [ASKING] : [],
     ...frame.comparison.length > 1 ? comparison(frame) : [],
+    ...earlierModels(frame),
   ];
   yield head.join("\n\n");
   for await (const model of models()) yield `\n\n${modelSection(model, frame).join("\n\n")}`;
@@ -35,24 +37,46 @@ async function someHasQueries(models: ModelReports): Promise<boolean> {
   return false;
 }
 
-function comparison({ comparison: models }: ReportFrame): string[] {
+function comparison({ comparison: models, same_test: sameTest }: ReportFrame): string[] {
   const sentences = comparisonSentences(models);
   return [
     "## Models side by side",
     ...sentences.length > 0 ? [sentences.map((sentence) => `- ${markdownText(sentence)}`).join("\n")] : [],
     markdownTable(comparisonTable(models)),
     markdownText(COMPARISON_MEANING),
+    ...sameTest ? [] : ["Not all of these models were tested in the same way: the tables of each say how."],
   ];
 }
 
-function modelSection(model: ModelReport, { test }: ReportFrame): string[] {
+/** The models that stand in the folder since earlier runs. */
+function earlierModels({ earlier }: ReportFrame): string[] {
+  if (earlier.length === 0) return [];
+  const remark = ({ uri, gone, unreported }: EarlierModel) =>
+    [
+      ...gone ? [`${uri} is no longer there`] : [],
+      ...unreported === null ? [] : [`not reported: ${unreported}`],
+    ]
+      .join("; ");
+  return [
+    "## From earlier runs",
+    markdownTable({
+      header: ["model", "run", "remark"],
+      numeric: [false, false, false],
+      rows: earlier.map((model) => [model.id, model.run_id, remark(model)]),
+    }),
+  ];
+}
+
+function modelSection(model: ModelReport, frame: ReportFrame): string[] {
   return [
     `## ${markdownText(model.id)}`,
     summaryList(model.summary),
+    ...model.run_id === frame.run_id ? [] : [`Of run ${markdownText(model.run_id)}.`],
+    ...model.test.null === frame.test.null ? [] : [markdownText(pValueMeaning(model.test.null).long)],
     ...model.warnings.map((warning) => `> warning: ${markdownText(warning)}`),
     ...model.findings.flatMap((finding, at) => findingSection(finding, at + 1)),
     ...model.remarks.map(markdownText),
-    ...modelTables(model, test).flatMap((
+    ...modelTables(model).flatMap((
       table,
     ) => [`### ${markdownText(table.title)}`, markdownTable(table)]),
   ];

@@ -19,7 +19,7 @@ const MOST_OF_COLLECTION = 8;
 export const MOST_SHOWN = 8;
 
 /** One model: its most surprising findings, then its tables. */
-export function modelText(model: ModelReport, { test }: Pick<ReportFrame, "test">): string {
+export function modelText(model: ModelReport): string {
   const title = printable(`${model.id}  (${model.format}, ${model.uri})`);
   const told = model.findings.slice(0, MOST_FINDINGS).map((finding, at) =>
     findingText(finding, `${at + 1}. `, model.null_control !== null)
@@ -30,7 +30,7 @@ export function modelText(model: ModelReport, { test }: Pick<ReportFrame, "test"
     ...more > 0 ? [`${more} more in report.md`] : [],
     ...model.remarks.map(printable),
   ];
-  const tables = modelTables(model, test).map((table) =>
+  const tables = modelTables(model).map((table) =>
     `${printable(table.title)}\n${indented(table.rows.length === 0 ? "(none)" : plainTable(table))}`
   );
   return [
@@ -54,7 +54,7 @@ function findingText(
 }
 
 /** Models side by side; empty for a single one. */
-export function comparisonText({ comparison }: ReportFrame): string {
+export function comparisonText({ comparison }: Pick<ReportFrame, "comparison">): string {
   if (comparison.length < 2) return "";
   const shown = comparison.slice(0, MOST_COMPARED);
   const more = comparison.length - shown.length;
@@ -96,7 +96,7 @@ export function reportText(report: RunReport): string {
   const { models } = report;
   const parts = [
     comparisonText(report),
-    ...models.length <= MOST_SHOWN ? models.map((model) => modelText(model, report)) : [
+    ...models.length <= MOST_SHOWN ? models.map((model) => modelText(model)) : [
       collectionText(
         report,
         models.map(({ id, findings }) => ({ id, findings: findingSummaries(findings) })),

@@ -15,19 +15,36 @@ export interface FailedModel {
   readonly error: string;
 }
 
+/** A model that stands in the folder of a run, and that the run did not have: an earlier one left it. */
+export interface EarlierModel {
+  readonly id: string;
+  readonly uri: string;
+  /** The run that computed it. */
+  readonly run_id: string;
+  /** Whether the file that it was read from is no longer there. */
+  readonly gone: boolean;
+  /** Why it is not among the reported models; null where it is. */
+  readonly unreported: string | null;
+}
+
 /** `report.json` without its models. */
 export interface ReportFrame {
   readonly schema_version: number;
   readonly run_id: string;
+  /** How this run tests. */
   readonly test: TestReport;
+  /** Whether all reported models were tested in the same way. */
+  readonly same_test: boolean;
   /** What a p-value says. */
   readonly meaning: string;
   /** How findings are ranked. */
   readonly ranking: string;
-  /** Rows of each table over all models of this run. */
+  /** Rows of each table over all models that are reported. */
   readonly rows: Readonly<Record<TableName, number>>;
   /** The models side by side. */
   readonly comparison: readonly ComparedModel[];
+  /** Which of the models that stand in the folder are not of this run. */
+  readonly earlier: readonly EarlierModel[];
   readonly failed: readonly FailedModel[];
 }
 
@@ -50,17 +67,20 @@ export function totalRows(models: readonly Pick<ModelReport, "rows">[]): Record<
 export function reportFrame(
   runId: string,
   test: TestReport,
-  models: readonly (ComparedModel & Pick<ModelReport, "rows">)[],
+  models: readonly (ComparedModel & Pick<ModelReport, "rows" | "test">)[],
   failed: readonly FailedModel[],
+  earlier: readonly EarlierModel[] = [],
 ): ReportFrame {
   return {
     schema_version: SCHEMA_VERSION,
     run_id: runId,
     test,
+    same_test: new Set(models.map((model) => JSON.stringify(model.test))).size <= 1,
     meaning: pValueMeaning(test.null).long,
     ranking: RANKING,
     rows: totalRows(models),
     comparison: models.map(({ id, figures, null_control }) => ({ id, figures, null_control })),
+    earlier,
     failed,
   };
 }

@@ -3,6 +3,7 @@
 import type { RunConfig } from "../../config/schema.ts";
 import { type SinkName, SINKS } from "../../connectors/sinks/registry.ts";
 import type { RunHeader, Sink } from "../model/ports.ts";
+import type { ModelPlace } from "./collection/id-conflicts.ts";
 import { serverChoices } from "../query/server-options.ts";
 
 /** The sinks that a config asks for. */
@@ -23,6 +24,19 @@ export class OpenSinks {
       ...config.lake === undefined ? {} : { parquet: { lake: config.lake } },
     };
     for (const name of new Set(names)) this.all.push(await (await SINKS[name](choices))(this.#run));
+  }
+
+  /** Where models may stand already, under ids of the run's: all but the output folder's own records. */
+  places(config: RunConfig): ModelPlace[] {
+    const names: Readonly<Record<string, string>> = {
+      parquet: `lake ${config.lake ?? this.#run.out}`,
+      ladybug: `graph of ${this.#run.out}`,
+      neo4j: "graph server",
+    };
+    return this.all.map((sink) => ({
+      name: names[sink.name] ?? sink.name,
+      sources: async (ids) => await sink.sources?.(ids) ?? new Map(),
+    }));
   }
 
   async finish(signal?: AbortSignal): Promise<void> {

@@ -4,7 +4,10 @@ import { extname, resolve } from "node:path";
 import { firstValueFrom } from "rxjs";
 import type { RunConfig } from "../../config/schema.ts";
 import { folderLake } from "../../connectors/lake/folder.ts";
+import { isBucket } from "../../connectors/lake/open.ts";
+import { samePlace } from "../../connectors/places/identity.ts";
 import { encodeModelId, filesStand } from "../../connectors/sinks/staging.ts";
+import type { QueryTargets } from "../analysis/findings/query-words.ts";
 import { measureModel } from "../analysis/model-measures.ts";
 import { type ModelReport, modelReport } from "../analysis/report.ts";
 import type { OverlapCache } from "../flow/spectra/archive-cache.ts";
@@ -20,6 +23,7 @@ import { tensorsRead } from "../stages/fold.ts";
 import { connectionFlops, graphFlops, layerFlops } from "../stages/flops.ts";
 import { layerGraph } from "../stages/layers.ts";
 import type { EdgeWeight } from "../stages/weight.ts";
+import { queryTargets } from "../query/query-targets.ts";
 import { layerSettings } from "./layer-settings.ts";
 import { FileDigests } from "./records/file-digests.ts";
 import type { CompletedModel, CompletedModels } from "./records/completed-models.ts";
@@ -54,7 +58,7 @@ export interface ModelRun {
 export interface DoneModel {
   readonly entry: RunRecord["models"][number];
   /** Of its report, which stands in its mark. */
-  readonly told: Pick<ModelReport, "id" | "rows" | "figures" | "null_control" | "warnings"> & {
+  readonly told: Pick<ModelReport, "id" | "test" | "rows" | "figures" | "null_control" | "warnings"> & {
     readonly findings: readonly FindingSummary[];
   };
   /** What this run had to do for it: everything, or only to take its tables to a sink that lacked them, or nothing. */
@@ -132,15 +136,19 @@ async function withoutComputing(
   { header, inputs, mark, remembered, news }: KnownModel,
   { marks, sinks, out, config, runId, signal }: ModelRun,
 ): Promise<DoneModel | null> {
-  if (mark?.key !== header.key) return null;
+  // Tables name where their model was read from.
+  if (mark?.key !== header.key || !samePlace(mark.entry.uri, header.uri)) return null;
   const { id, files } = mark.entry;
   const { uri } = header;
+  const lake = lakeOf(config) ?? (config.sinks.includes("parquet") ? null : mark.lake);
   const lacking: Sink[] = [];
   for (const sink of sinks) {
     if (await sink.holds?.({ id, runIds: mark.runIds, files }) !== true) lacking.push(sink);
   }
   if (lacking.length === 0) {
-    if (news) await marks.put({ ...mark, entry: { ...mark.entry, uri, inputs }, ...remembered });
+    if (news || lake !== mark.lake) {
+      await marks.put({ ...mark, lake, entry: { ...mark.entry, uri, inputs }, ...remembered });
+    }
     return doneOf(mark, { uri, inputs }, "none");
   }
   const tables = files.filter(({ path }) => path.endsWith(".parquet"));
@@ -158,7 +166,8 @@ async function withoutComputing(
       files: [...files.filter(({ path }) => !extensions.has(extname(path))), ...copied],
     };
     const runIds = recent(mark.runIds, runId);
-    const next = await marks.put({ ...mark, runIds, entry, ...remembered });
+    const targets = bothTargets(queryTargets(config), mark.targets);
+    const next = await marks.put({ ...mark, runIds, entry, lake, targets, ...remembered });
     return doneOf(next, { uri, inputs }, "copied");
   } catch {
     signal?.throwIfAborted();
@@ -256,20 +265,38 @@ async function committed(
     key,
     runIds: [runId],
     entry: { id, uri, key, run_id: runId, kernel, inputs, files, skipped },
-    report: modelReport(header, result, testReport(config), encodeModelId(id)),
+    lake: lakeOf(config),
+    targets: queryTargets(config),
+    report: modelReport({ ...header, runId }, result, testReport(config), encodeModelId(id)),
     ...remembered,
   });
   return doneOf(mark, { uri, inputs }, "computed");
 }
 
-/** Where a model lies now is said anew: it may have moved since. */
+/** Where a model lies now is said anew: its path may be spelled in another way. */
 function doneOf(
-  { entry, report: { id, rows, figures, null_control, warnings, findings } }: CompletedModel,
+  { entry, report }: CompletedModel,
   now: { readonly uri: string; readonly inputs: readonly InputFile[] },
   work: DoneModel["work"],
 ): DoneModel {
-  const told = { id, rows, figures, null_control, warnings, findings: findingSummaries(findings) };
-  return { entry: { ...entry, ...now }, told, work };
+  return { entry: { ...entry, ...now }, told: reportSummary(report), work };
+}
+
+/** What of a model's report is kept in memory for the run's. */
+export function reportSummary(
+  { id, test, rows, figures, null_control, warnings, findings }: ModelReport,
+): DoneModel["told"] {
+  return { id, test, rows, figures, null_control, warnings, findings: findingSummaries(findings) };
+}
+
+/** The lake of a run, a folder's absolute path or an address; null where it has none of its own. */
+function lakeOf({ lake }: RunConfig): string | null {
+  return lake === undefined ? null : isBucket(lake) ? lake : resolve(lake);
+}
+
+/** What can be asked where two runs have left the same tables. */
+function bothTargets(now: QueryTargets, before: QueryTargets): QueryTargets {
+  return { labelPrefix: now.labelPrefix ?? before.labelPrefix, tables: now.tables || before.tables };
 }
 
 /** Loads that were interrupted again and again leave no endless list. */

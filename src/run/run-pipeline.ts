@@ -7,11 +7,13 @@ import { type LoadedConfig, runConfigOf } from "../../config/load.ts";
 import type { RunConfigInput } from "../../config/schema.ts";
 import { openOverlapCache } from "../flow/spectra/archive-cache.ts";
 import type { SpectrumEvent } from "../flow/engine.ts";
+import { naturalOrder } from "../model/natural-order.ts";
 import { VERSION } from "../version.ts";
 import { LazyEngine } from "./lazy-engine.ts";
 import { CompletedModels } from "./records/completed-models.ts";
 import { writeWhole } from "../../connectors/whole-files.ts";
 import { queryTargets } from "../query/query-targets.ts";
+import { refuseIdConflicts } from "./collection/id-conflicts.ts";
 import { planModels } from "./collection/models.ts";
 import { OpenSinks } from "./open-sinks.ts";
 import { openFolder } from "./output-folder.ts";
@@ -29,6 +31,7 @@ import {
 } from "../report/run-report.ts";
 import type { DoneModel } from "./run-model.ts";
 import { runModels } from "./run-models.ts";
+import { goneWarning, recordedModels, standingModels } from "./records/standing-models.ts";
 import { runRecord } from "./records/run-record.ts";
 import { RunWork } from "./progress/run-work.ts";
 import { serverChoices } from "../query/server-options.ts";
@@ -46,9 +49,9 @@ export interface RunOutcome {
   readonly out: string;
   readonly record: RunRecord;
   readonly report: ReportFrame;
-  /** What it found in each model. */
+  /** What was found in each model that stands in the folder. */
   readonly models: ModelReports;
-  /** Of that, what stands out. */
+  /** What stands out in those of this run. */
   readonly told: readonly DoneModel["told"][];
 }
 
@@ -57,7 +60,7 @@ export interface RunOutcome {
  *
  * A model that fails is named in the outcome and leaves nothing; the others go on. Where all fail, nothing is left at all.
  *
- * @throws {ConfigError} when the config asks for what there is not
+ * @throws {ConfigError} when the config asks for what there is not, or for an id under which a model from elsewhere stands
  * @throws {AggregateError} when every model failed; its `errors` are theirs
  * @throws when the output folder cannot be written to, a sink fails at its end, or the signal is aborted
  */
@@ -76,7 +79,7 @@ export async function runPipeline(
   const runId = `${started.toISOString().replaceAll(/[-:]|\.\d+/g, "")}-${randomBytes(4).toString("hex")}`;
   const work: RunWork = new RunWork(heard, memoryOf(config), () => engine.held);
   const progress = work.tell;
-  const sinks = new OpenSinks({ runId, version: VERSION, out });
+  const sinks = new OpenSinks({ runId, version: VERSION, out, replace: config.replace });
   const spectra = { computed: 0, reused: 0 };
   const spectrumDone = (spectrum: SpectrumEvent) => {
     spectra[spectrum.from === "kernel" ? "computed" : "reused"]++;
@@ -108,6 +111,9 @@ export async function runPipeline(
       ? null
       : await openOverlapCache({ ...cache.overlaps, alone: cache.alone });
     await sinks.open(config);
+    if (!config.replace) {
+      await refuseIdConflicts(planned, [recordedModels(marks, out), ...sinks.places(config)]);
+    }
     const outcome = await runModels(planned, modelsAtATime(config), {
       runId,
       out,
@@ -125,15 +131,21 @@ export async function runPipeline(
     if (outcome.done.some(({ work }) => work !== "none")) {
       progress({ event: "graph", models: outcome.done.length });
     }
+    await sinks.finish(signal);
     const told = outcome.done.map(({ told }) => told);
-    const report = reportFrame(runId, testReport(config), told, outcome.failed);
-    const answering = queryTargets(config);
+    const standing = await standingModels(marks, out, new Set(told.map(({ id }) => id)));
+    const gone = goneWarning(standing.earlier);
+    if (gone !== null) progress({ event: "warning", ...gone });
+    const targets = queryTargets(config);
+    const all = [...outcome.done.map((done) => ({ ...done, targets })), ...standing.reported]
+      .sort((a, b) => naturalOrder(a.told.id, b.told.id));
+    const summaries = all.map(({ told }) => told);
+    const report = reportFrame(runId, testReport(config), summaries, outcome.failed, standing.earlier);
     const models = async function* () {
-      for (const { entry: { id, uri } } of outcome.done) {
-        yield answerableReport({ ...await marks.report(id), uri }, answering);
+      for (const { entry: { id, uri }, targets } of all) {
+        yield answerableReport({ ...await marks.report(id), uri }, targets);
       }
     };
-    await sinks.finish(signal);
     const record = runRecord({
       runId,
       config,
@@ -141,6 +153,7 @@ export async function runPipeline(
       spectra,
       started,
       outcome,
+      standing,
       work: work.summary(),
     });
     await writeRecords(out, record, report, models);

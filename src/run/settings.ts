@@ -43,6 +43,7 @@ export function testReport(config: RunConfig): TestReport {
     correction: config.correction,
     correction_over: config.correctionOver,
     unfolding: config.unfolding,
+    weight: config.weight,
     near_kernel: config.nearKernel.relative,
   };
 }

@@ -60,7 +60,7 @@ function guessLines({ guessed }: PictureData): string[] {
 }
 
 function chainLine(chain: PictureData["chain"], names: readonly string[]): string {
-  if (chain === "unknown") return "dominant connection: this run did not look for one";
+  if (chain === "unknown") return "dominant connection: not known, the report of its run is not at hand";
   if (chain === "none") return "dominant connection: none beyond chance";
   const first = chain.edges[0]!;
   const last = chain.edges[chain.edges.length - 1]!;

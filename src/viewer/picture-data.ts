@@ -40,7 +40,7 @@ export interface PictureData {
   readonly guessed?: { readonly connections: number; readonly of: number };
   /** Null where the run's record is not at hand. */
   readonly test: PicturedTest | null;
-  /** The dominant connection; `none` where there is none beyond chance, `unknown` where the run did not look for it. */
+  /** The dominant connection; `none` where there is none beyond chance, `unknown` where no report of its run is at hand. */
   readonly chain: Chain | "none" | "unknown";
 }
 

@@ -18,10 +18,6 @@ const name = z.string().max(4096);
 
 const runSchema = z.object({
   run_id: name,
-  config: z.object({
-    weight: name,
-    nearKernel: z.object({ relative: z.number().min(0).max(1) }),
-  }),
   models: z.array(z.object({
     id: z.string(),
     files: z.array(z.object({ path: name })),
@@ -47,17 +43,19 @@ const chainSchema = z.object({
 
 const reportSchema = z.object({
   run_id: name,
-  test: z.object({
-    null: name,
-    alpha: z.number().positive().max(1),
-    sigma: z.number(),
-    correction: name,
-    correction_over: name,
-  }),
   models: z.array(z.object({
     id: z.string(),
-    // Reports of runs that did not measure the whole model have none.
-    measures: z.object({ chains: z.array(chainSchema) }).optional(),
+    // A model may be of an earlier run than the report, with other settings.
+    test: z.object({
+      null: name,
+      alpha: z.number().positive().max(1),
+      sigma: z.number(),
+      correction: name,
+      correction_over: name,
+      weight: name,
+      near_kernel: z.number().min(0).max(1),
+    }),
+    measures: z.object({ chains: z.array(chainSchema) }),
   })),
 });
 
@@ -78,22 +76,21 @@ export async function pictureRecord(
   // Names of files are made of the content and the settings that shape it, and a model has one: where it stands, it was meant.
   const path = recorded?.files.map((file) => file.path).find((file) => isEdgeTable(file, partition));
   const stands = path !== undefined && await lake.sizeOf(path) !== null;
-  if (run === null || report === null || run.run_id !== report.run_id || !stands) {
+  const reported = report?.models.find((model) => model.id === id);
+  if (reported === undefined || run?.run_id !== report?.run_id || !stands) {
     return { test: null, chain: "unknown" };
   }
-  const { alpha, sigma, correction, correction_over } = report.test;
+  const { alpha, sigma, correction, correction_over, weight, near_kernel } = reported.test;
   const test: PicturedTest = {
-    null: report.test.null,
+    null: reported.test.null,
     alpha,
     sigma,
     correction,
     correctionOver: correction_over,
-    weight: run.config.weight,
-    nearKernel: run.config.nearKernel.relative,
+    weight,
+    nearKernel: near_kernel,
   };
-  const chains = report.models.find((model) => model.id === id)?.measures?.chains;
-  if (chains === undefined) return { test, chain: "unknown" };
-  const [best] = chains;
+  const [best] = reported.measures.chains;
   return { test, chain: best !== undefined && best.logP <= Math.log(alpha) ? best : "none" };
 }
 

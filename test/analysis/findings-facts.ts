@@ -85,6 +85,7 @@ export const TEST: TestReport = {
   correction: "bh",
   correction_over: "connection",
   unfolding: "svr",
+  weight: "overlap",
   near_kernel: 0.1,
 };
 

@@ -11,6 +11,7 @@ const TEST: TestReport = {
   correction: "bh",
   correction_over: "connection",
   unfolding: "svr",
+  weight: "overlap",
   near_kernel: 0.1,
 };
 
@@ -76,7 +77,12 @@ const findings: ModelFindings = {
   hubs: [],
 };
 
-const report = modelReport({ id: "m", uri: "m.safetensors", format: "safetensors" }, findings, TEST, "m");
+const report = modelReport(
+  { id: "m", uri: "m.safetensors", format: "safetensors", runId: "r1" },
+  findings,
+  TEST,
+  "m",
+);
 
 describe("report of a model", () => {
   it("speaks of layers by name", () => {
@@ -87,7 +93,7 @@ describe("report of a model", () => {
   });
 
   it("sets every count beside what chance gives", () => {
-    const table = modelTables(report, TEST)[1]!;
+    const table = modelTables(report)[1]!;
     expect(table.title).toBe(
       "Connections (rotation null, p <= 0.00135, that is 3 sigma; significant: the same after bh over the connection)",
     );
@@ -99,7 +105,7 @@ describe("report of a model", () => {
   });
 
   it("writes four digits, and nothing where there is nothing", () => {
-    const [layers, , edges] = modelTables(report, TEST);
+    const [layers, , edges] = modelTables(report);
     expect(layers!.rows[0]).toEqual([
       ...["0", "layer0", "linear", "8 x 4 x 1", "4", "3", "", "", "1", "12.35", "", "none"],
     ]);
@@ -109,18 +115,18 @@ describe("report of a model", () => {
   });
 
   it("gathers what was skipped by reason, and says how many are not named", () => {
-    expect(modelTables(report, TEST)[3]!.rows).toEqual([
+    expect(modelTables(report)[3]!.rows).toEqual([
       ["tensor", "10", "a bias", "t0, t1, t2, t3, t4, t5, t6, t7, …"],
       ["connection", "1", "a bias", "t10"],
     ]);
-    expect(modelTables({ ...report, skipped: [] }, TEST)).toHaveLength(3);
+    expect(modelTables({ ...report, skipped: [] })).toHaveLength(3);
   });
 
   it("gives no ratio, and no p of shared channels, where nothing could be tested", () => {
     const none = { ...report.connections[0]!, shared_log_p: null, tests: 0, nominal: 0 };
-    const row = modelTables({ ...report, connections: [none] }, TEST)[1]!.rows[0]!;
+    const row = modelTables({ ...report, connections: [none] })[1]!.rows[0]!;
     expect(row.slice(3, 8)).toEqual(["", "0", "0", "0", ""]);
-    const sparse = modelTables({ ...report, connections: [{ ...none, sparse: true }] }, TEST)[1]!.rows[0]!;
+    const sparse = modelTables({ ...report, connections: [{ ...none, sparse: true }] })[1]!.rows[0]!;
     expect(sparse[4]).toBe("0 (sparse)");
   });
 });
@@ -129,7 +135,7 @@ describe("heads of an attention layer", () => {
   it("are told apart in the tables of connections and of edges", () => {
     const [connection] = findings.connections;
     const heads = modelReport(
-      { id: "m", uri: "m", format: "safetensors" },
+      { id: "m", uri: "m", format: "safetensors", runId: "run-1" },
       {
         ...findings,
         connections: [0, 1].map((part) => ({ ...connection, part, via: "attention-head" })),
@@ -138,7 +144,7 @@ describe("heads of an attention layer", () => {
       TEST,
       "m",
     );
-    const [, connections, edges] = modelTables(heads, TEST);
+    const [, connections, edges] = modelTables(heads);
     expect(connections!.rows.map((row) => row[2])).toEqual([
       "attention-head 0 (guessed)",
       "attention-head 1 (guessed)",

@@ -38,8 +38,9 @@ export function reported(
     correction: "bh",
     correction_over: "connection",
     unfolding,
+    weight: "overlap",
     near_kernel: 0.1,
   };
   const found = control && result.control !== null ? { ...result, ...result.control, control: null } : result;
-  return modelReport({ id, uri, format }, found, test, "model");
+  return modelReport({ id, uri, format, runId: "run" }, found, test, "model");
 }

@@ -22,6 +22,7 @@ const TEST = {
   correction: "bh",
   correction_over: "connection",
   unfolding: "svr",
+  weight: "overlap",
   near_kernel: 0.1,
 } as const;
 
@@ -105,7 +106,7 @@ describe("the dominant connection of a VGG network without batch normalization",
   it("are in the graph, where their Cypher finds them", async () => {
     const graph = await openLadybugReader(join(out, "graph.lbug"));
     try {
-      const { findings } = modelReport({ id: ID, uri: "", format: "" }, result, TEST, ID);
+      const { findings } = modelReport({ id: ID, uri: "", format: "", runId: "" }, result, TEST, ID);
       const chains = findings.filter(({ kind }) => kind === "dominant-connection");
       expect(chains).toHaveLength(3);
       const name = (layer: number) => result.graph.layers[layer]!.name;

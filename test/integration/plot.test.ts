@@ -220,8 +220,8 @@ describe("records", () => {
     const text = await readFile(path, "utf8");
     await writeFile(path, text.slice(0, 100));
     await expect(draw()).rejects.toThrow(/report\.json: /);
-    await writeFile(path, text.replace('"alpha"', '"beta"'));
-    await expect(draw()).rejects.toThrow(/report\.json, test\.alpha: /);
+    await writeFile(path, text.replaceAll('"alpha"', '"beta"'));
+    await expect(draw()).rejects.toThrow(/report\.json, models\.0\.test\.alpha: /);
     await writeFile(path, text);
   });
 

@@ -12,7 +12,7 @@ const HOSTILE = `</pre><script>alert(1)</script><img src=x onerror="alert(1)"> &
 
 function model(id: string) {
   return modelReport(
-    { id, uri: `${id}.safetensors`, format: "safetensors" },
+    { id, uri: `${id}.safetensors`, format: "safetensors", runId: "run-1" },
     {
       graph: {
         layers: [0, 1, 2].map((index) => ({ ...layerOf(index, 64, 64), name: HOSTILE })),

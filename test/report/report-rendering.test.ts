@@ -23,6 +23,7 @@ const TEST: TestReport = {
   correction: "bh",
   correction_over: "connection",
   unfolding: "svr",
+  weight: "overlap",
   near_kernel: 0.1,
 };
 const EMBEDDED: QueryTargets = { labelPrefix: "", tables: true };
@@ -31,7 +32,7 @@ const EMBEDDED: QueryTargets = { labelPrefix: "", tables: true };
 function made(id: string, name: (index: number) => string = (index) => `layer${index}`) {
   const layers = [0, 1, 2].map((index) => layerRow(index, { name: name(index), near_kernels: 5 }));
   return modelReport(
-    { id, uri: `${id}.safetensors`, format: "safetensors" },
+    { id, uri: `${id}.safetensors`, format: "safetensors", runId: "run" },
     {
       graph: {
         layers: [0, 1, 2].map((index) => ({ ...layerOf(index, 64, 64), name: name(index) })),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { TopologyDeclaration } from "../../src/model/topology.ts";
-import { naturalOrder } from "../../src/stages/topology/chain.ts";
+import { naturalOrder } from "../../src/model/natural-order.ts";
 import { layerGraph } from "../../src/stages/layers.ts";
 import { draftLayer } from "../../src/model/layer-draft.ts";
 import { NetworkBuilder } from "../../src/model/operators.ts";

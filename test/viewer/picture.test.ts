@@ -257,7 +257,9 @@ describe("the dominant connection", () => {
     expect(texts(svg).filter((text) => text === "#1")).toHaveLength(2);
   });
 
-  it.each([["none", "none beyond chance"], ["unknown", "this run did not look for one"]] as const)(
+  it.each(
+    [["none", "none beyond chance"], ["unknown", "not known, the report of its run is not at hand"]] as const,
+  )(
     "is not drawn where it is %s",
     async (chain, words) => {
       const svg = drawPicture({ ...await plain(), chain }, LINEAR);

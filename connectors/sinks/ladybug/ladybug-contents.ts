@@ -26,8 +26,8 @@ export function openReadOnly(lbug: Ladybug, path: string): Promise<Store> {
 
 /** What a store holds. */
 export interface StoreContents {
-  /** The run that gave it each model, by the model's id. */
-  readonly runs: ReadonlyMap<string, string>;
+  /** The run that gave it each model, and where that was read from, by the model's id. */
+  readonly models: ReadonlyMap<string, { readonly run: string; readonly uri: string }>;
   /** Digest of the nodes of all models; null where it does not say. */
   readonly nodes: string | null;
 }
@@ -38,13 +38,13 @@ export interface StoreContents {
  * @throws {Error} when another process has it open for writing, it is no graph store or one of another schema
  */
 export async function probeStore(lbug: Ladybug, path: string): Promise<StoreContents> {
-  if (!existsSync(path)) return { runs: new Map(), nodes: null };
+  if (!existsSync(path)) return { models: new Map(), nodes: null };
   const store = await openReadOnly(lbug, path);
   try {
     await checkSchema(store, path);
-    const rows = await store.run("MATCH (m:Model) RETURN m.id AS id, m.run_id AS run");
+    const rows = await store.run("MATCH (m:Model) RETURN m.id AS id, m.run_id AS run, m.uri AS uri");
     return {
-      runs: new Map(rows.map(({ id, run }) => [String(id), String(run)])),
+      models: new Map(rows.map(({ id, run, uri }) => [String(id), { run: String(run), uri: String(uri) }])),
       nodes: await nodesOf(store),
     };
   } finally {

@@ -72,7 +72,7 @@ export const openLadybugSink: OpenSink = async (run) => {
           begun.add(model.id);
           try {
             await tables?.add(staged, "links");
-            if (held.nodes !== null && held.runs.has(model.id)) waiting.add(staged);
+            if (held.nodes !== null && held.models.has(model.id)) waiting.add(staged);
             else await tables?.add(staged, "nodes");
           } catch (failure) {
             await forget();
@@ -84,7 +84,14 @@ export const openLadybugSink: OpenSink = async (run) => {
         abort: () => Promise.resolve(),
       };
     },
-    holds: ({ id, runIds }) => Promise.resolve(runIds.includes(held.runs.get(id) ?? "")),
+    holds: ({ id, runIds }) => Promise.resolve(runIds.includes(held.models.get(id)?.run ?? "")),
+    sources: (ids) =>
+      Promise.resolve(
+        new Map(ids.flatMap((id) => {
+          const model = held.models.get(id);
+          return model === undefined ? [] : [[id, model.uri] as const];
+        })),
+      ),
     async finish(signal) {
       try {
         if (committed.size === 0) return;

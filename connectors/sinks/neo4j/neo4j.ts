@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { messageOf, show } from "../../../src/model/errors.ts";
 import type { OpenSink } from "../../../src/model/ports.ts";
 import { SCHEMA_VERSION } from "../../../src/model/tables.ts";
+import { otherSource, samePlace } from "../../places/identity.ts";
 import { BatchSpool } from "../batch-spool.ts";
 import { loadModel } from "./neo4j-load.ts";
 import { removeAbandoned } from "./neo4j-progress.ts";
@@ -37,6 +38,16 @@ export function neo4jSink(choices: Neo4jChoices = {}): OpenSink {
     }
     const committed = new Map<string, StagedRows>();
     const spool = new BatchSpool(join(staging, "rows"));
+    const sources = async (ids: readonly string[]): Promise<ReadonlyMap<string, string>> => {
+      const { model } = labelsOf(server.settings.labelPrefix);
+      const byKey = new Map(ids.map((id) => [encodeModelId(id), id]));
+      const rows = await server.write((query) =>
+        query(`UNWIND $keys AS key MATCH (m:${model} {key: key}) RETURN key, m.uri AS uri`, {
+          keys: [...byKey.keys()],
+        })
+      );
+      return new Map(rows.map(({ key, uri }) => [byKey.get(String(key)) ?? "", String(uri)]));
+    };
     const end = async () => {
       await spool.remove();
       await removeStaging(staging);
@@ -63,11 +74,17 @@ export function neo4jSink(choices: Neo4jChoices = {}): OpenSink {
         );
         return rows.length === 1 && runIds.includes(String(rows[0]?.["run"]));
       },
+      sources,
       async finish(signal) {
         try {
           if (committed.size > 0) await removeAbandoned(server, signal);
           for (const [id, rows] of committed) {
             try {
+              const { uri } = rows.header;
+              const standing = (await sources([id])).get(id);
+              if (standing !== undefined && run.replace !== true && !samePlace(standing, uri)) {
+                throw new Error(otherSource(id, standing, uri));
+              }
               await loadModel(server, rows, run.runId, signal);
             } catch (cause) {
               signal?.throwIfAborted();

@@ -11,7 +11,7 @@ import {
   TABLES,
 } from "../../../src/model/tables.ts";
 import { waitForAll } from "../../../src/util/wait-for-all.ts";
-import { FILE_NAME, readManifest, recordModel } from "../../lake/manifest.ts";
+import { FILE_NAME, readManifest, recordModel, sourcesOf } from "../../lake/manifest.ts";
 import type { LakePlace } from "../../lake/place.ts";
 import { cannotWrite, type FileDigest } from "../new-file.ts";
 import { SortedRows } from "./sorted-rows.ts";
@@ -62,6 +62,8 @@ export async function openTableSink(format: TableFormat, run: RunHeader, place: 
         resolve(new TableModel(format, run, place, model, join(staging, `${models++}-`), before));
       }),
     holds: ({ id, files }) => holds(format, place, id, files),
+    // Files without a manifest do not tell.
+    ...format.lake ? { sources: (ids) => sourcesOf(place, ids) } : {},
     finish: () => removeStaging(staging),
     abort: () => removeStaging(staging),
   };

@@ -14,6 +14,8 @@ export interface TestReport {
   readonly correction: string;
   readonly correction_over: string;
   readonly unfolding: string;
+  /** Of an edge, as the run's config spells it. */
+  readonly weight: string;
   /** Neurons up to this share of their layer's largest singular value are near-kernels. */
   readonly near_kernel: number;
 }

@@ -24,9 +24,7 @@ export function uniqueIds(models: readonly Named[]): string[] {
   const ids = models.map(({ id }) => id);
   // Each round adds a folder to some path; there are no more rounds than the longest path has parts.
   for (;;) {
-    const shared = [...Map.groupBy(ids.keys(), (at) => ids[at]!).values()].filter((group) =>
-      group.length > 1
-    );
+    const shared = repeated(ids);
     if (shared.length === 0) return ids;
     for (const group of shared) {
       const longer = group.filter((at) => !models[at]!.given);
@@ -43,6 +41,17 @@ export function uniqueIds(models: readonly Named[]): string[] {
       if (!grown) refuse(models, group, ids[group[0]!]!);
     }
   }
+}
+
+/** Places of ids that are there more than once, by id. */
+function repeated(ids: readonly string[]): (readonly number[])[] {
+  return [...Map.groupBy(ids.keys(), (at) => ids[at]!).values()].filter((group) => group.length > 1);
+}
+
+/** Refuses ids of which two are the same. @throws {ConfigError} naming both models */
+export function requireUniqueIds(models: readonly Named[], ids: readonly string[]): void {
+  const [group] = repeated(ids);
+  if (group !== undefined) refuse(models, group, ids[group[0]!]!);
 }
 
 function lengthened(id: string, uri: string, withExtension: boolean): string {

@@ -14,6 +14,7 @@ import { show } from "../../model/errors.ts";
 import type { Model } from "../../model/ports.ts";
 import type { TopologyDeclaration } from "../../model/topology.ts";
 import { uniqueIds } from "./collection-ids.ts";
+import { prefixedIds } from "./id-prefix.ts";
 import { nameFilter } from "./name-glob.ts";
 import { placesOf } from "./checkpoint-series.ts";
 import { remoteTopology, sideFile } from "./side-topology.ts";
@@ -73,7 +74,7 @@ export async function planModels(
   if (models.length === 0) {
     throw new ConfigError("include, exclude: found that they leave no model, required at least one");
   }
-  const ids = uniqueIds(models);
+  const ids = prefixedIds(config.idPrefix, config.out, models, uniqueIds(models));
   const byId = await placesOf(config.series, ids);
   // An id that a user made up may say nothing; the name that it stands for may.
   const byName = await placesOf(config.series, models.map(({ given, uri }) => given ? shortName(uri) : ""));

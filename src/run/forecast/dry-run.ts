@@ -4,6 +4,8 @@ import { readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { LoadedConfig } from "../../../config/load.ts";
 import type { RunConfig } from "../../../config/schema.ts";
+import { sourcesOf } from "../../../connectors/lake/manifest.ts";
+import { openLake } from "../../../connectors/lake/open.ts";
 import { isRemote } from "../../../connectors/places/place.ts";
 import { isDigestedWhole } from "../../../connectors/sources/digest.ts";
 import { openKernel } from "../../kernels/select.ts";
@@ -18,6 +20,8 @@ import { expectedByChance } from "../../stats/multiple-testing.ts";
 import { calibrate, type Calibration } from "./calibration.ts";
 import { layerSettings } from "../layer-settings.ts";
 import { CompletedModels } from "../records/completed-models.ts";
+import { refuseIdConflicts } from "../collection/id-conflicts.ts";
+import { recordedModels } from "../records/standing-models.ts";
 import { planModels, type PlannedModel } from "../collection/models.ts";
 import type { RunRecord } from "../records/records.ts";
 import { serverChoices } from "../../query/server-options.ts";
@@ -81,7 +85,15 @@ export async function forecast({ config, baseDir }: LoadedConfig, signal?: Abort
   if (config.graph === "neo4j") serverChoices(config.neo4j);
   const budget = memoryOf(config);
   const planned = await planModels(config, baseDir, signal);
-  const marks = new CompletedModels(resolve(config.out));
+  const out = resolve(config.out);
+  const marks = new CompletedModels(out);
+  if (!config.replace) {
+    const lake = await openLake(config.lake ?? out);
+    await refuseIdConflicts(planned, [
+      recordedModels(marks, out),
+      { name: `lake ${lake.name}`, sources: (ids) => sourcesOf(lake, ids) },
+    ]);
+  }
   const { kernel } = await openKernel(config.kernel, {
     memory: budget,
     precision: config.precision,

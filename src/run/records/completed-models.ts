@@ -8,12 +8,14 @@ import { join } from "node:path";
 import { encodeModelId } from "../../../connectors/sinks/staging.ts";
 import { writeWhole } from "../../../connectors/whole-files.ts";
 import type { ModelReport } from "../../analysis/report.ts";
+import type { QueryTargets } from "../../analysis/findings/query-words.ts";
 import { codeOf } from "../../model/errors.ts";
+import { SCHEMA_VERSION } from "../../model/tables.ts";
 import type { DigestRecord } from "./file-digests.ts";
 import type { RunRecord } from "./records.ts";
 
 /** Raised when what a mark holds changes, the report's content too: marks of another format count as none. */
-const FORMAT = 3;
+const FORMAT = 4;
 
 /** The folder of the marks within an output folder. */
 export const STATE_FOLDER = ".state";
@@ -29,9 +31,21 @@ export interface CompletedModel {
   /** Runs that gave it to a graph: one of them stands in the graph's copy, if there is one. */
   readonly runIds: readonly string[];
   readonly entry: RunRecord["models"][number];
+  /** Of its tables. */
+  readonly schema: number;
+  /** Where its Parquet tables were put, a folder's absolute path or an address; null for the output folder itself. */
+  readonly lake: string | null;
+  /** Which queries of its report can be answered. */
+  readonly targets: QueryTargets;
   readonly report: ModelReport;
   /** Of its files. Absent in marks of older runs. */
   readonly digests?: DigestRecord;
+}
+
+/** What is known of a model whose mark has another format. */
+export interface UnreadableModel {
+  readonly format: number;
+  readonly entry: { readonly id: string; readonly uri: string; readonly run_id: string };
 }
 
 /** The marks in an output folder. */
@@ -52,12 +66,26 @@ export class CompletedModels {
 
   /** The mark of a model, whatever its key. */
   async find(id: string): Promise<CompletedModel | null> {
+    const mark = await this.#read(this.#path(id));
+    return mark !== null && "report" in mark && mark.entry.id === id ? mark : null;
+  }
+
+  /** All marks, in no order; of other formats what can be told. */
+  async *all(): AsyncGenerator<CompletedModel | UnreadableModel, void> {
+    const names = await readdir(this.#folder).catch(() => []);
+    for (const name of names) {
+      const mark = /^model=.*\.json$/.test(name) ? await this.#read(join(this.#folder, name)) : null;
+      if (mark !== null) yield mark;
+    }
+  }
+
+  async #read(path: string): Promise<CompletedModel | UnreadableModel | null> {
     try {
-      const file = await open(this.#path(id), "r");
+      const file = await open(path, "r");
       try {
         if ((await file.stat()).size > LARGEST) return null;
-        const mark = JSON.parse(await file.readFile("utf8")) as CompletedModel;
-        return mark.format === FORMAT && mark.entry.id === id ? mark : null;
+        const mark = JSON.parse(await file.readFile("utf8")) as CompletedModel | UnreadableModel;
+        return mark.format === FORMAT && "report" in mark ? mark : unreadable(mark);
       } finally {
         await file.close();
       }
@@ -71,8 +99,8 @@ export class CompletedModels {
   }
 
   /** Writes a mark, whole or not at all. @returns it as `find` will */
-  async put(mark: Omit<CompletedModel, "format">): Promise<CompletedModel> {
-    const text = JSON.stringify({ format: FORMAT, ...mark } satisfies CompletedModel);
+  async put(mark: Omit<CompletedModel, "format" | "schema">): Promise<CompletedModel> {
+    const text = JSON.stringify({ format: FORMAT, schema: SCHEMA_VERSION, ...mark } satisfies CompletedModel);
     const path = this.#path(mark.entry.id);
     await mkdir(this.#folder, { recursive: true });
     await writeWhole([path, text]);
@@ -93,4 +121,10 @@ export class CompletedModels {
   #path(id: string): string {
     return join(this.#folder, `model=${encodeModelId(id)}.json`);
   }
+}
+
+/** The parts of a mark that all formats have; null where it lacks them. */
+function unreadable({ format, entry: { id, uri, run_id } }: UnreadableModel): UnreadableModel | null {
+  const texts: readonly unknown[] = [id, uri, run_id];
+  return texts.every((each) => typeof each === "string") ? { format, entry: { id, uri, run_id } } : null;
 }

@@ -12,6 +12,7 @@ import { SCHEMA_VERSION, type TableName } from "../../model/tables.ts";
 import { VERSION } from "../../version.ts";
 import { reportMarkdown } from "../../report/report-markdown.ts";
 import {
+  type EarlierModel,
   type FailedModel,
   type ModelReports,
   type ReportFrame,
@@ -42,7 +43,7 @@ export interface RunRecord {
   readonly ended: string;
   readonly counts:
     & {
-      /** Models whose tables stand, `up_to_date` ones (an earlier run's, untouched) among them. */
+      /** Models of this run whose tables stand, `up_to_date` ones (an earlier run's, untouched) among them. */
       readonly done: number;
       readonly failed: number;
       readonly up_to_date: number;
@@ -52,6 +53,7 @@ export interface RunRecord {
     & Readonly<Record<TableName, number>>;
   /** What this run's kernel did. */
   readonly work: WorkSummary;
+  /** All that stand in the folder and can be reported, naturally sorted by their ids. */
   readonly models: readonly {
     readonly id: string;
     readonly uri: string;
@@ -63,6 +65,8 @@ export interface RunRecord {
     readonly files: readonly WrittenFile[];
     readonly skipped: readonly Skipped[];
   }[];
+  /** Which of the models that stand in the folder are not of this run. */
+  readonly earlier: readonly EarlierModel[];
   readonly failed: readonly FailedModel[];
 }
 

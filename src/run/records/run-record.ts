@@ -3,8 +3,10 @@
 import type { RunConfig } from "../../../config/schema.ts";
 import type { SpectraCount } from "../../flow/engine.ts";
 import type { KernelInfo } from "../../kernels/kernel.ts";
+import { naturalOrder } from "../../model/natural-order.ts";
 import { recorded } from "../collection/models.ts";
 import { hostRecord, type RunRecord } from "./records.ts";
+import type { StandingModels } from "./standing-models.ts";
 import { totalRows } from "../../report/run-report.ts";
 import type { WorkSummary } from "../progress/work-summary.ts";
 import type { ModelsOutcome } from "../run-models.ts";
@@ -19,11 +21,12 @@ export interface RunFacts {
   readonly work: WorkSummary;
   readonly started: Date;
   readonly outcome: ModelsOutcome;
+  readonly standing: StandingModels;
 }
 
 /** The record of a run that ends now. */
 export function runRecord(
-  { runId, config, kernel, spectra, work, started, outcome: { done, failed } }: RunFacts,
+  { runId, config, kernel, spectra, work, started, outcome: { done, failed }, standing }: RunFacts,
 ): RunRecord {
   return {
     ...hostRecord(),
@@ -43,7 +46,9 @@ export function runRecord(
       ...totalRows(done.map(({ told }) => told)),
     },
     work,
-    models: done.map(({ entry }) => entry),
+    models: [...done, ...standing.reported].map(({ entry }) => entry)
+      .sort((a, b) => naturalOrder(a.id, b.id)),
+    earlier: standing.earlier,
     failed,
   };
 }

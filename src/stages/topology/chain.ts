@@ -1,6 +1,7 @@
 /** The topology of last resort: a chain guessed from names and shapes. */
 
 import { type LayerDraft, positionsFrom } from "../../model/layer-draft.ts";
+import { naturalOrder } from "../../model/natural-order.ts";
 
 /** A guessed chain: the layers in order, and which of them feed the next. */
 export interface GuessedChain {
@@ -37,13 +38,6 @@ export function guessChain(drafts: readonly LayerDraft[]): GuessedChain {
     );
   }
   return { order, links, warnings };
-}
-
-const collator = new Intl.Collator("en", { numeric: true, sensitivity: "variant" });
-
-/** Orders names as people do: runs of digits by value. Names that compare equal keep a fixed order. */
-export function naturalOrder(a: string, b: string): number {
-  return collator.compare(a, b) || (a < b ? -1 : a > b ? 1 : 0);
 }
 
 function cutWhereMisfit(sorted: readonly LayerDraft[]): LayerDraft[][] {

@@ -157,7 +157,7 @@ describe("the files of a lake", () => {
 
   it("are left as they stand where they would be the same again, and written again where they were damaged", async () => {
     const once = async (run: string, key: string, seed: number, uri = "it") => {
-      const sink = await parquetSink()({ ...runInto(out), runId: run });
+      const sink = await parquetSink()({ ...runInto(out), runId: run, replace: uri !== "it" });
       const model = await sink.begin({ ...header("a"), uri, key: key.repeat(64) });
       const [{ layers, neurons, skipped }, { edges, connections }] = [fixture(1), fixture(seed)];
       for (const [table, rows] of Object.entries({ layers, neurons, skipped, edges, connections })) {

@@ -30,5 +30,6 @@ sinkContract("arrow", await SINKS.arrow(), readBack, {
   tables: TABLE_NAMES,
   files: "one per model and table",
   nan: "kept",
+  sources: false,
   many: 300_000,
 });

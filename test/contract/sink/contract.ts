@@ -28,6 +28,8 @@ export interface SinkTraits {
   readonly nan: "kept" | "null";
   /** Edges of a large model. */
   readonly many: number;
+  /** Whether the sink knows where its models were read from; default: yes. */
+  readonly sources?: boolean;
   /** Spoils a file that the sink has written, where that is not below the output folder. */
   readonly spoil?: Spoil;
   /** Only that rows come back as they went and that a model is replaced. */
@@ -150,6 +152,10 @@ export function sinkContract(name: string, open: OpenSink, readBack: ReadBack, t
       expect(await held("left", [run.runId, "another"])).toBe(true);
       expect(await held("right", ["another", run.runId])).toBe(true);
       expect(await held("gone", [run.runId])).toBe(false);
+      const sources = await next.sources?.(["right", "gone", "left"]);
+      expect([...sources ?? []].sort()).toEqual(
+        traits.sources === false ? [] : ["left", "right"].map((id) => [id, header(id).uri]),
+      );
       if (files.length === 0) expect(await held("left", ["another"])).toBe(false);
       else {
         await spoil(out, of("left")[1]?.path ?? "", "truncated");

@@ -1,0 +1,51 @@
+/** `svr lake rm`. */
+
+import { ConfigError } from "../../config/document.ts";
+import { globMatcher, isGlob } from "../../connectors/glob.ts";
+import { readManifest } from "../../connectors/lake/manifest.ts";
+import type { LakePlace } from "../../connectors/lake/place.ts";
+import { removeModels } from "../../connectors/lake/remove.ts";
+import { messageOf, show } from "../model/errors.ts";
+import { printable } from "../report/text.ts";
+
+/** An error names so many of a lake's models. */
+const MOST_NAMED = 10;
+
+/**
+ * Removes models from a lake and says which.
+ *
+ * @param wanted ids, or globs of ids; an id that stands is never taken for a glob
+ * @throws {ConfigError} when one of them is no model of the lake; then nothing is removed
+ */
+export async function removeCommand(
+  place: LakePlace,
+  wanted: readonly string[],
+  write: (text: string) => void,
+): Promise<void> {
+  const ids = (await readManifest(place))?.models.map(({ id }) => id) ?? [];
+  const chosen = new Set<string>();
+  for (const each of wanted) {
+    const found = ids.filter(idFilter(each, ids));
+    if (found.length === 0) {
+      const some = ids.slice(0, MOST_NAMED).map(show).join(", ");
+      const more = ids.length > MOST_NAMED ? `, … (${ids.length} in all)` : "";
+      throw new ConfigError(
+        `${place.name}: found no model ${show(each)}, required ${
+          ids.length === 0 ? "a lake with models" : `one of ${some}${more}`
+        }`,
+      );
+    }
+    for (const id of found) chosen.add(id);
+  }
+  const removed = await removeModels(place, (id) => chosen.has(id));
+  for (const { id, files } of removed) write(`${printable(`removed ${id}: ${files.length} files`)}\n`);
+}
+
+function idFilter(wanted: string, ids: readonly string[]): (id: string) => boolean {
+  if (ids.includes(wanted) || !isGlob(wanted)) return (id) => id === wanted;
+  try {
+    return globMatcher(wanted);
+  } catch (cause) {
+    throw new ConfigError(messageOf(cause), { cause });
+  }
+}
