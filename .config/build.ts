@@ -28,8 +28,8 @@ const COPIED = [
 ];
 for (const each of COPIED) await cp(path(each), path(each, dist), { recursive: true });
 
-const cli = path("src/cli.js", dist);
-await writeFile(cli, `#!/usr/bin/env node\n${await readFile(cli, "utf8")}`, { mode: 0o755 });
+const program = path("src/svr.js", dist);
+await writeFile(program, `#!/usr/bin/env node\n${await readFile(program, "utf8")}`, { mode: 0o755 });
 
 const { private: _private, scripts: _scripts, devDependencies: _dev, allowScripts: _allow, ...published } =
   JSON.parse(
@@ -38,7 +38,7 @@ const { private: _private, scripts: _scripts, devDependencies: _dev, allowScript
 const manifest = {
   ...published,
   exports: { ".": { types: "./src/mod.d.ts", default: "./src/mod.js" } },
-  bin: { svr: "src/cli.js" },
+  bin: { svr: "src/svr.js" },
   // The checkout brings its own Node 24; the package runs on its host's.
   engines: { node: ">=22" },
 };

@@ -8,6 +8,8 @@
  * @module
  */
 
+import "./required-node.ts";
+
 export { ConfigError } from "../config/document.ts";
 export { loadRunConfig, loadTopology, runConfigOf } from "../config/load.ts";
 export type { RunConfig, RunConfigInput } from "../config/schema.ts";
