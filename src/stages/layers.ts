@@ -27,6 +27,14 @@ export interface LayerSettings extends FoldSettings {
  * architecture that its names and shapes (and `config.json`) are known to belong to, else guessed as a chain (with a warning).
  *
  * @throws {RangeError} when a declared layer or connection does not fit the tensors; names it, and what would fit
+ * @example
+ * import { layerGraph, openModel } from "svrflow";
+ *
+ * const { layers, connections, warnings } = layerGraph(await openModel("model.safetensors"));
+ * for (const { source, target, via, evidence } of connections) {
+ *   console.log(`${layers[source]?.name} -> ${layers[target]?.name}: ${via}, ${evidence}`);
+ * }
+ * console.log(warnings);
  */
 export function layerGraph(
   model: Pick<Model, "tensors" | "graph" | "operators" | "config">,

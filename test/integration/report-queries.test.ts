@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openLadybugReader, run, type RunReport } from "../../src/mod.ts";
+import { openLadybugReader } from "../../src/mod.ts";
+import { run, type RunReport } from "../../src/run.ts";
 import { expectations, expectRows } from "../queries/report-queries.ts";
 import { ROOT, svr } from "./svr.ts";
 

@@ -7,7 +7,7 @@ import { execPath, pid } from "node:process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { random } from "../../src/model/random.ts";
 import { LOCK_FILE, takeLock } from "../../src/run/run-lock.ts";
-import type { ProgressEvent, RunRecord, RunReport } from "../../src/mod.ts";
+import type { ProgressEvent, RunRecord, RunReport } from "../../src/run.ts";
 import { graphIn, pathsIn, rowsIn } from "./left-behind.ts";
 import { ROOT, svr } from "./svr.ts";
 

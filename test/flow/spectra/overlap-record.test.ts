@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { packed, unpacked } from "../../../src/flow/spectra/packed.ts";
-import { run } from "../../../src/mod.ts";
+import { run } from "../../../src/run.ts";
 import { rowsIn } from "../../integration/left-behind.ts";
 
 let folder = "";
