@@ -5,7 +5,7 @@ import { execPath } from "node:process";
 import { promisify } from "node:util";
 import { execFile } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ROOT } from "./svr.ts";
+import { ROOT } from "../integration/svr.ts";
 
 const EPOCH = join(ROOT, "pipelines/models/mnist-mlp/epoch-010.safetensors");
 
@@ -39,7 +39,7 @@ describe("a program that calls run() ends by itself", () => {
     ["unknown.format", "extension"],
   ])("of %s: %s", async (name, said) => {
     const args = [
-      ...["--input-type=module", "--eval", PROGRAM, join(ROOT, "src/mod.ts")],
+      ...["--input-type=module", "--eval", PROGRAM, join(ROOT, "src/run.ts")],
       ...[join(folder, name), join(folder, `${name}.out`)],
     ];
     const { stdout } = await promisify(execFile)(execPath, args, { timeout: PATIENCE_MS });

@@ -7,7 +7,7 @@ import { execPath } from "node:process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DENO } from "../../.config/checks.ts";
 import { pages } from "../words/pages.ts";
-import { execute, ROOT } from "./svr.ts";
+import { execute, ROOT } from "../integration/svr.ts";
 
 const MODEL = join(ROOT, "pipelines/models/mnist-mlp/epoch-010.safetensors");
 

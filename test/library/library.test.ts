@@ -3,9 +3,24 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { filter, firstValueFrom, from, lastValueFrom, mergeMap, of, toArray } from "rxjs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { compileWeight, type EdgeSettings, layers, logSurvivalOfSigma, measureOverlap, openEngine, openLadybugReader, openModel, openSynthetic, overlap, svd, test, unfold, weight } from "../../src/mod.ts";
+import {
+  compileWeight,
+  type EdgeSettings,
+  layers,
+  logSurvivalOfSigma,
+  measureOverlap,
+  openEngine,
+  openLadybugReader,
+  openModel,
+  openSynthetic,
+  overlap,
+  svd,
+  test,
+  unfold,
+  weight,
+} from "../../src/mod.ts";
 import { run } from "../../src/run.ts";
-import { ROOT } from "./svr.ts";
+import { ROOT } from "../integration/svr.ts";
 
 const EPOCH = join(ROOT, "pipelines/models/mnist-mlp/epoch-010.safetensors");
 
