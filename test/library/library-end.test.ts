@@ -38,10 +38,8 @@ describe("a program that calls run() ends by itself", () => {
     ["truncated.safetensors", "data_offsets"],
     ["unknown.format", "extension"],
   ])("of %s: %s", async (name, said) => {
-    const args = [
-      ...["--input-type=module", "--eval", PROGRAM, join(ROOT, "src/run.ts")],
-      ...[join(folder, name), join(folder, `${name}.out`)],
-    ];
+    const [entry, model, out] = [join(ROOT, "src/run.ts"), join(folder, name), join(folder, `${name}.out`)];
+    const args = ["--input-type=module", "--eval", PROGRAM, entry, model, out];
     const { stdout } = await promisify(execFile)(execPath, args, { timeout: PATIENCE_MS });
     expect(stdout).toContain(said);
   }, 2 * PATIENCE_MS);

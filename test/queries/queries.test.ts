@@ -7,7 +7,15 @@ import { openNeo4jReader } from "../../connectors/readers/neo4j-reader.ts";
 import { SINKS } from "../../connectors/sinks/registry.ts";
 import { readTable, storedModels } from "../../connectors/readers/run-tables.ts";
 import { type GraphReader, openLadybugReader } from "../../src/mod.ts";
-import { askQuery, bindQuery, type LibraryQuery, listQueries, loadRunConfig, run, runPipeline } from "../../src/run.ts";
+import {
+  askQuery,
+  bindQuery,
+  type LibraryQuery,
+  listQueries,
+  loadRunConfig,
+  run,
+  runPipeline,
+} from "../../src/run.ts";
 import { TABLE_NAMES } from "../../src/model/tables.ts";
 import { ROOT } from "../integration/svr.ts";
 import type { Access } from "../neo4j/provided.ts";
