@@ -20,7 +20,7 @@ try {
 }`;
 
 /** Longer than any of these programs takes; one that hangs is killed, and the call rejects. */
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 30_000;
 
 let folder = "";
 beforeAll(async () => {
