@@ -1,17 +1,21 @@
-/** `npm run build`: the package as it is published, in `dist/`: JavaScript, because Node strips no types inside node_modules. */
+/**
+ * `npm run build`: the package as it is published, in `dist/` or the folder that is given: JavaScript, because Node strips no types
+ * inside node_modules.
+ */
 
 import { execFileSync } from "node:child_process";
 import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { execPath } from "node:process";
-import { fileURLToPath } from "node:url";
+import { argv, execPath } from "node:process";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = new URL("../", import.meta.url);
-const dist = new URL("dist/", root);
+const dist = argv[2] === undefined ? new URL("dist/", root) : pathToFileURL(`${argv[2]}/`);
 const path = (relative: string, base = root) => fileURLToPath(new URL(relative, base));
 
 await rm(dist, { recursive: true, force: true });
-await mkdir(dist);
-execFileSync(execPath, [path("node_modules/typescript/bin/tsc"), "-p", path(".config/tsconfig.build.json")], {
+await mkdir(dist, { recursive: true });
+const compiler = path("node_modules/typescript/bin/tsc");
+execFileSync(execPath, [compiler, "-p", path(".config/tsconfig.build.json"), "--outDir", path("", dist)], {
   stdio: "inherit",
 });
 
@@ -29,8 +33,8 @@ const COPIED = [
 ];
 for (const each of COPIED) await cp(path(each), path(each, dist), { recursive: true });
 
-const cli = path("src/cli.js", dist);
-await writeFile(cli, `#!/usr/bin/env node\n${await readFile(cli, "utf8")}`, { mode: 0o755 });
+const program = path("src/svr.js", dist);
+await writeFile(program, `#!/usr/bin/env node\n${await readFile(program, "utf8")}`, { mode: 0o755 });
 
 const { private: _private, scripts: _scripts, devDependencies: _dev, allowScripts: _allow, ...published } =
   JSON.parse(
@@ -38,8 +42,11 @@ const { private: _private, scripts: _scripts, devDependencies: _dev, allowScript
   ) as Record<string, unknown>;
 const manifest = {
   ...published,
-  exports: { ".": { types: "./src/mod.d.ts", default: "./src/mod.js" } },
-  bin: { svr: "src/cli.js" },
+  exports: {
+    ".": { types: "./src/mod.d.ts", default: "./src/mod.js" },
+    "./run": { types: "./src/run.d.ts", default: "./src/run.js" },
+  },
+  bin: { svr: "src/svr.js" },
   // The checkout brings its own Node 24; the package runs on its host's.
   engines: { node: ">=22" },
 };

@@ -1,6 +1,6 @@
 /**
- * `npm test`: the whole suite on Node, then the contract suites on Deno. With arguments (`npm test -- test/stages`) only what
- * they name, on Node. The last line says what ran: `N passed, N failed, N skipped`.
+ * `npm test`: the whole suite on Node, then the contract suites on Deno. With arguments (`npm test -- test/stages`,
+ * `npm test -- --project unit`) only what they name, on Node. The last line says what ran: `N passed, N failed, N skipped`.
  */
 
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -23,7 +23,8 @@ const folder = await mkdtemp(join(tmpdir(), "svrflow-test-"));
 const chosen = argv.slice(2);
 const tallies: Tally[] = [];
 
-await provideServices();
+// Unit tests need none.
+if (chosen.join(" ") !== "--project unit") await provideServices();
 console.log("On Node:");
 tallies.push(await suite("node", NODE, [VITEST, "run", ...chosen]));
 if (chosen.length === 0) {

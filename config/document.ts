@@ -4,7 +4,17 @@ import { isUtf8 } from "node:buffer";
 import { readFile, stat } from "node:fs/promises";
 import { isNode, LineCounter, parseDocument } from "yaml";
 
-/** A config that cannot be used. The message names file, line and column, the value found and what is required. */
+/**
+ * A config that cannot be used. The message names file, line and column, the value found and what is required.
+ *
+ * @example
+ * import { ConfigError, loadRunConfig } from "svrflow/run";
+ *
+ * await loadRunConfig("my-run.yaml").catch((cause) => {
+ *   if (!(cause instanceof ConfigError)) throw cause;
+ *   console.error(cause.message); // my-run.yaml:2:8: sigma: found "three", required a value of type number
+ * });
+ */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }

@@ -20,6 +20,11 @@ export type Overrides = Readonly<Record<string, unknown>>;
  * Loads a run config.
  *
  * @throws {ConfigError} when the file cannot be read or parsed, or the settings are not valid
+ * @example
+ * import { loadRunConfig, runPipeline } from "svrflow/run";
+ *
+ * const { out, record } = await runPipeline(await loadRunConfig("my-run.yaml", { sigma: 4 }));
+ * console.log(out, record.counts);
  */
 export async function loadRunConfig(path: string, overrides: Overrides = {}): Promise<LoadedConfig> {
   const document = await readDocument(path);
@@ -30,6 +35,11 @@ export async function loadRunConfig(path: string, overrides: Overrides = {}): Pr
  * A run config from settings alone, without a file; paths start from the working directory.
  *
  * @throws {ConfigError} when the settings are not valid
+ * @example
+ * import { runConfigOf } from "svrflow/run";
+ *
+ * const { config } = runConfigOf({ models: "checkpoints/", sigma: 4 });
+ * console.log(config.out, config.correction); // svr-out bh
  */
 export function runConfigOf(settings: Overrides): LoadedConfig {
   return { config: checkRun(parseConfigDocument("options", "{}"), settings), baseDir: resolve(".") };
@@ -39,6 +49,12 @@ export function runConfigOf(settings: Overrides): LoadedConfig {
  * Loads a topology file.
  *
  * @throws {ConfigError} when it cannot be read or parsed, or is not valid
+ * @example
+ * import { layerGraph, loadTopology, openModel } from "svrflow";
+ *
+ * const model = await openModel("model.safetensors");
+ * const { connections } = layerGraph(model, { topology: await loadTopology("model.topology.yaml") });
+ * console.log(connections.length);
  */
 export async function loadTopology(path: string): Promise<PlacedTopology> {
   return topologyOf(await readDocument(path));

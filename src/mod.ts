@@ -1,54 +1,29 @@
 /**
- * svrflow from code.
+ * `svrflow`: the parts of the pipeline, for programs of one's own. What the command line does is in `svrflow/run`.
  *
- * `run` does what the command line does. The operators (`layers`, `unfold`, `svd`, `overlap`, `test`, `weight`,
- * `sinks`) are the pipeline's stages for RxJS, to be piped as one likes; `spectralGraph` pipes them all. Below them lie pure
- * functions.
+ * The operators (`layers`, `unfold`, `svd`, `overlap`, `test`, `weight`, `sinks`) are the stages for RxJS, to be piped as
+ * one likes; `spectralGraph` pipes them all. Below them lie pure functions and the statistics. Readers open what a run left.
  *
  * @module
  */
 
+import "./required-node.ts";
+
 export { ConfigError } from "../config/document.ts";
-export { loadRunConfig, loadTopology, runConfigOf } from "../config/load.ts";
-export type { RunConfig, RunConfigInput } from "../config/schema.ts";
+export { loadTopology } from "../config/load.ts";
+export { openLake } from "../connectors/lake/open.ts";
+export type { LakePlace } from "../connectors/lake/place.ts";
 export { openLadybugReader } from "../connectors/readers/ladybug-reader.ts";
 export { openNeo4jReader } from "../connectors/readers/neo4j-reader.ts";
+export { readTable, type StoredModel, storedModels } from "../connectors/readers/run-tables.ts";
 export type { Neo4jChoices } from "../connectors/sinks/neo4j/neo4j-settings.ts";
 export { type SinkChoices, type SinkName, SINKS } from "../connectors/sinks/registry.ts";
 export { resolveModels } from "../connectors/sources/collection.ts";
 export { openSynthetic, type SyntheticSpec } from "../connectors/sources/synthetic.ts";
 export { measureModel } from "./analysis/model-measures.ts";
 export { measureOverlap } from "./analysis/overlap-measures.ts";
-export type {
-  Finding,
-  FindingKind,
-  FindingNumber,
-  FindingTable,
-  Query,
-} from "./analysis/findings/finding.ts";
-export type { ModelFigures } from "./analysis/findings/figures.ts";
 export { type LayerSparsification, type Sparsification, sparsification } from "./analysis/sparsification.ts";
-export type { ModelReport, ReportedEdge } from "./analysis/report.ts";
-export { type Exported, exportForNeo4jAdmin, type ExportOptions } from "./run/export.ts";
-export { openModel } from "./run/collection/models.ts";
-export { type PlotOptions, plotRun, type Plotted } from "./viewer/plot.ts";
-export type { Progress, ProgressEvent } from "./run/progress/progress.ts";
-export type { ParameterValue, QueryColumn, QueryHeader, QueryParameter } from "./query/query-header.ts";
-export {
-  askQuery,
-  bindQuery,
-  type BoundQuery,
-  type LibraryQuery,
-  listQueries,
-  loadQuery,
-  queryOf,
-} from "./query/query-library.ts";
-export type { RunRecord } from "./run/records/records.ts";
-export type { RunReport } from "./report/run-report.ts";
-export { readReport } from "./report/report-file.ts";
-export { reportMarkdown } from "./report/report-markdown.ts";
-export { run, type RunOptions, type RunOutcome, runPipeline } from "./run/run-pipeline.ts";
-export { type EngineOptions, type OpenEngine, openEngine } from "./run/open-engine.ts";
+export type { Engine } from "./flow/engine.ts";
 export type {
   ConnectionEdges,
   ConnectionJob,
@@ -61,17 +36,16 @@ export type {
 export { layers } from "./flow/operators/layers.ts";
 export { nullControl } from "./flow/operators/null-control.ts";
 export { overlap, type OverlapSettings } from "./flow/operators/overlap.ts";
-export { type PipelineSettings, spectralGraph } from "./flow/pipeline.ts";
 export { type ModelResult, sinks, type SinkSettings } from "./flow/operators/sinks.ts";
 export { svd } from "./flow/operators/svd.ts";
 export { type EdgeSettings, type EdgeTestSettings, test } from "./flow/operators/test.ts";
 export { unfold } from "./flow/operators/unfold.ts";
 export { weight } from "./flow/operators/weight.ts";
-export type { Engine } from "./flow/engine.ts";
+export { type PipelineSettings, spectralGraph } from "./flow/pipeline.ts";
 export type { Kernel, KernelInfo } from "./kernels/kernel.ts";
 export { type KernelName, openKernel } from "./kernels/select.ts";
-export type { ConnectionSummary, EdgeColumns, OverlapMeasures } from "./model/graph.ts";
 export { type FlowOrder, flowOrder } from "./model/flow-order.ts";
+export type { ConnectionSummary, EdgeColumns, OverlapMeasures } from "./model/graph.ts";
 export type { Connection, Layer, LayerGraph, Skipped, Unfolding } from "./model/layer.ts";
 export type { Chain, ChainEdge, Hub, ModelMeasures, PathMetric, StrongEdge } from "./model/measures.ts";
 export type {
@@ -93,9 +67,11 @@ export type {
   SourceFormat,
 } from "./model/ports.ts";
 export type { Spectrum, Svd } from "./model/spectrum.ts";
-export { SCHEMA_VERSION, type TableBatch, type TableName, TABLES } from "./model/tables.ts";
+export { type Row, SCHEMA_VERSION, type TableBatch, type TableName, TABLES } from "./model/tables.ts";
 export type { Matrix, TensorInfo } from "./model/tensor.ts";
 export type { TopologyDeclaration } from "./model/topology.ts";
+export { openModel } from "./run/collection/models.ts";
+export { type EngineOptions, type OpenEngine, openEngine } from "./run/open-engine.ts";
 export {
   effectiveFilters,
   type FilterBlock,
@@ -103,8 +79,11 @@ export {
   filterShape,
   type NeuronRange,
 } from "./stages/effective-filters.ts";
-export { layerGraph } from "./stages/layers.ts";
+export { layerGraph, type LayerSettings } from "./stages/layers.ts";
 export { compileWeight, type EdgeVariables, type EdgeWeight } from "./stages/weight.ts";
+export { adjust, type Correction, expectedByChance } from "./stats/multiple-testing.ts";
 export { logSurvivalOfSigma, sigmaOfLogP } from "./stats/normal.ts";
 export { type NullDistribution, nullDistribution } from "./stats/null-distribution.ts";
+export { type PermutationTest, permutationTest } from "./stats/permutation-test.ts";
+export { type RotationNull, rotationNull } from "./stats/rotation-null.ts";
 export { VERSION } from "./version.ts";

@@ -12,6 +12,11 @@ export function isBucket(address: string): boolean {
  * The lake at a folder or at `s3://bucket/prefix`; nothing is read, sent or made yet.
  *
  * @throws {SyntaxError | RangeError} when the address, or the environment that S3 takes its settings from, is not valid
+ * @example
+ * import { openLake, storedModels } from "svrflow";
+ *
+ * const lake = await openLake("s3://bucket/lake");
+ * console.log((await storedModels(lake)).length);
  */
 export async function openLake(address: string): Promise<LakePlace> {
   // Whoever writes to a folder does not pay for the client.

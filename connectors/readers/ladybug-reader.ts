@@ -15,6 +15,13 @@ import { loadLadybug, openStore, prepare, type Store } from "../sinks/ladybug/la
  *
  * @param path the store's file, `<out>/graph.lbug`
  * @throws {Error} when there is no such file or it is no graph store
+ * @example
+ * import { openLadybugReader } from "svrflow";
+ *
+ * const graph = await openLadybugReader("my-run/graph.lbug");
+ * const { rows } = await graph.query("MATCH (n:SpectralNeuron) WHERE n.neuron < $most RETURN count(*)", { most: 3 });
+ * console.log(rows);
+ * await graph.close();
  */
 export async function openLadybugReader(path: string): Promise<GraphReader> {
   const store = await openStore(loadLadybug(), path, "read");

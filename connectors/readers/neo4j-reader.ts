@@ -17,6 +17,14 @@ import { type Neo4jChoices, neo4jSettings } from "../sinks/neo4j/neo4j-settings.
  *
  * @throws {RangeError} when a setting is out of range, or there are no credentials
  * @throws {Error} when the server cannot be reached or refuses
+ * @example
+ * import { openNeo4jReader } from "svrflow";
+ *
+ * // User and password from NEO4J_USERNAME and NEO4J_PASSWORD.
+ * const graph = await openNeo4jReader({ uri: "neo4j://localhost:7687" });
+ * const { columns, rows } = await graph.query("MATCH (m:Model) RETURN m.id ORDER BY m.id");
+ * console.log(columns, rows);
+ * await graph.close();
  */
 export async function openNeo4jReader(choices: Neo4jChoices = {}): Promise<GraphReader> {
   const settings = neo4jSettings(choices);

@@ -38,6 +38,10 @@ const BATCH = 16 * 1024;
  * @param only the id of the one that is wanted: no file of the others is opened, and there may be none of it
  * @throws {Error} when there is no table, or a model has no file in one, or several of which no manifest tells which count
  * @throws {SyntaxError} when a file is no table of this version; names it
+ * @example
+ * import { openLake, storedModels } from "svrflow";
+ *
+ * for (const { header } of await storedModels(await openLake("my-run"))) console.log(header.id, header.uri);
  */
 export async function storedModels(place: LakePlace, only?: string): Promise<readonly StoredModel[]> {
   const folders = (await place.list("layers/")).flatMap((path) =>
@@ -89,6 +93,15 @@ export async function storedModels(place: LakePlace, only?: string): Promise<rea
  * The rows of one table of a model, in order.
  *
  * @throws {SyntaxError} when the file is no such table; names the file
+ * @example
+ * import { openLake, readTable, storedModels } from "svrflow";
+ *
+ * const lake = await openLake("my-run");
+ * for (const model of await storedModels(lake)) {
+ *   let rows = 0;
+ *   for await (const batch of readTable(lake, model, "edges")) rows += batch.rows;
+ *   console.log(model.header.id, rows);
+ * }
  */
 export async function* readTable(
   place: LakePlace,

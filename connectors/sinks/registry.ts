@@ -17,6 +17,14 @@ export interface SinkChoices {
 /**
  * Loads a sink when it is first asked for: none pays for another's libraries. Every sink is guarded: calls out of order
  * and batches of another shape are refused, whatever the sink itself would do with them.
+ *
+ * @example
+ * import { SINKS, VERSION } from "svrflow";
+ *
+ * const open = await SINKS.parquet({ parquet: { lake: "my-lake" } });
+ * const sink = await open({ runId: "run-1", version: VERSION, out: "my-run" });
+ * console.log(sink.name); // parquet
+ * await sink.abort();
  */
 export const SINKS: Readonly<Record<SinkName, (choices?: SinkChoices) => Promise<OpenSink>>> = {
   parquet: async (choices) => guarded((await import("./tables/parquet.ts")).parquetSink(choices?.parquet)),

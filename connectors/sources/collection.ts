@@ -21,6 +21,14 @@ import { UNSUPPORTED_EXTENSIONS } from "./unsupported.ts";
  *
  * @param baseDir where relative patterns start
  * @throws {RangeError} when nothing is found; names the pattern
+ * @example
+ * import { openModel, resolveModels } from "svrflow";
+ *
+ * for (const { path, id } of await resolveModels("checkpoints/*.safetensors", ".")) {
+ *   const model = await openModel(path, id);
+ *   console.log(model.id, model.tensors.length);
+ *   await model.close();
+ * }
  */
 export async function resolveModels(
   pattern: string,

@@ -61,6 +61,15 @@ export interface SyntheticSpec {
  * Opens a generated model. Weights are `N(0, 1/fan_in)`, made when a layer is read and not kept.
  *
  * @throws {RangeError} when layers, connections or planted chains do not fit together; names them
+ * @example
+ * import { openSynthetic } from "svrflow";
+ *
+ * const model = openSynthetic({
+ *   seed: 1,
+ *   layers: [{ name: "a", out: 40, in: 32 }, { name: "b", out: 36, in: 40 }],
+ *   planted: [{ from: "a", to: "b", cosine: 0.95, gain: 8 }],
+ * }, "planted");
+ * console.log(model.tensors.map(({ name, shape }) => `${name}: ${shape.join(" x ")}`));
  */
 export function openSynthetic(spec: SyntheticSpec, id: string): Model {
   const graph = graphOf(spec);

@@ -7,7 +7,17 @@ import { edgesAt, LinkStore } from "./chain-links.ts";
 import { type ChainPlaces, dominantConnections } from "./dominant-connection.ts";
 import { NO_PRODUCTS, PathSums } from "./path-metric.ts";
 
-/** Measures a model: its dominant connections, and its path metric. */
+/**
+ * Measures a model: its dominant connections, and its path metric.
+ *
+ * @example
+ * import { layerGraph, logSurvivalOfSigma, measureModel, openModel } from "svrflow";
+ *
+ * const model = await openModel("model.safetensors");
+ * // The pipeline begins with this; it shows the measurer each connection, and asks it for the figures at the end.
+ * const shape = { graph: layerGraph(model), logAlpha: logSurvivalOfSigma(3), floor: 0.1, chains: 1 };
+ * export const measurer = measureModel(shape);
+ */
 export const measureModel: MeasureModel = ({ graph, logAlpha, floor, chains: most, pathMetric }) => {
   const order = flowOrder(graph);
   const paths = new PathSums(order, graph.layers, floor);

@@ -14,6 +14,19 @@ import { nearKernelEnergy } from "./near-kernel-block.ts";
  * Measures the overlap matrix `A` of a connection (rows: target neurons, columns: source neurons) as defined by Meller and
  * Berkouk: entropy `-sum A ln A`; internal dimensions `argmax over (i, j) of n * cumsum2d(A) - i*j`, 1-based; intensity of
  * a source neuron `relu(max over rows of cumsum(n*A - 1))` over its maximum; and how much of all overlap lies between near-kernels.
+ *
+ * @example
+ * import { type EdgeSettings, logSurvivalOfSigma, measureOverlap } from "svrflow";
+ *
+ * export const settings: EdgeSettings = {
+ *   null: "rotation",
+ *   logAlpha: logSurvivalOfSigma(3),
+ *   correction: "bh",
+ *   over: "connection",
+ *   edges: "significant",
+ *   measure: measureOverlap,
+ *   nearKernel: 0.1,
+ * };
  */
 export const measureOverlap: MeasureOverlap = Object.assign(
   (shape: OverlapShape): OverlapMeasurer => new Measurer(shape),

@@ -23,6 +23,11 @@ export interface LayerSparsification extends Sparsification {
  *
  * @param connections rows of the connections table of one model
  * @returns the layers that are fed, by index; the model's sums are the sums of theirs
+ * @example
+ * import { sparsification } from "svrflow";
+ *
+ * const row = { target_layer: 1, total_overlap: 8, sparsification: 0.25, sparsification_expected: 0.01 };
+ * console.log(sparsification([row, { ...row, total_overlap: 24, sparsification: 0.05 }]).model.share); // 0.1
  */
 export function sparsification(
   connections: readonly Row[],

@@ -39,6 +39,11 @@ export interface PipelineSettings extends SinkSettings {
  * The spectral graph of one model, from its weights to its tables.
  *
  * @returns emits one result when every table of the model is committed; errors, with nothing left behind, when it cannot be
+ * @example
+ * import { lastValueFrom } from "rxjs";
+ * import { type Model, type PipelineSettings, spectralGraph } from "svrflow";
+ *
+ * export const resultOf = (model: Model, settings: PipelineSettings) => lastValueFrom(spectralGraph(model, settings));
  */
 export function spectralGraph(model: Model, settings: PipelineSettings): Observable<ModelResult> {
   const { unfolding, engine, nullControl: seed = null } = settings;

@@ -38,6 +38,13 @@ export interface SelectedKernel {
  *
  * @throws {RangeError} when it does not compute in that precision
  * @throws {Error} when the kernel asked for cannot be had on this machine; says what was tried
+ * @example
+ * import { openKernel } from "svrflow";
+ *
+ * const { kernel } = await openKernel("wasm", { threads: 1 });
+ * const { singularValues } = await kernel.svd({ rows: 2, cols: 3, data: Float64Array.of(3, 0, 0, 0, 4, 0) });
+ * console.log(singularValues); // 4, 3
+ * await kernel.dispose();
  */
 export async function openKernel(
   name: KernelName,

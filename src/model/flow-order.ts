@@ -20,6 +20,13 @@ export interface FlowOrder {
  *
  * Left out are `recurrent` and `tied` connections, those from a layer to itself, and, where the others still close a cycle, those
  * on it that lead back in the order of the layers. Layers that are in the order of flow keep it.
+ *
+ * @example
+ * import { flowOrder, layerGraph, openModel } from "svrflow";
+ *
+ * const graph = layerGraph(await openModel("model.safetensors"));
+ * const { forward, leftOut } = flowOrder(graph);
+ * console.log(forward.length, leftOut.map(({ reason }) => reason));
  */
 export function flowOrder({ layers, connections }: Pick<LayerGraph, "layers" | "connections">): FlowOrder {
   const open = connections.filter(({ via }) => via !== "recurrent" && via !== "tied");

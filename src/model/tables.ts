@@ -4,7 +4,14 @@
  * Column names are snake_case. Tables are Hive-partitioned by model, so the model id is in the path and not a column.
  */
 
-/** Raised whenever a column is added, removed or changes its meaning; written into every file. */
+/**
+ * Raised whenever a column is added, removed or changes its meaning; written into every file.
+ *
+ * @example
+ * import { SCHEMA_VERSION } from "svrflow";
+ *
+ * console.log(`required tables of schema version ${SCHEMA_VERSION}`);
+ */
 export const SCHEMA_VERSION = 4;
 
 /** What a column holds; `bool` and numbers as in Arrow, `utf8` is text. */
@@ -23,7 +30,14 @@ export type TableName = "models" | "layers" | "neurons" | "connections" | "edges
 const required = (name: string, type: ColumnType): ColumnSchema => ({ name, type, nullable: false });
 const nullable = (name: string, type: ColumnType): ColumnSchema => ({ name, type, nullable: true });
 
-/** The columns of every table, in order. */
+/**
+ * The columns of every table, in order.
+ *
+ * @example
+ * import { TABLES } from "svrflow";
+ *
+ * for (const { name, type, nullable } of TABLES.edges) console.log(name, type, nullable ? "or null" : "");
+ */
 export const TABLES: Readonly<Record<TableName, readonly ColumnSchema[]>> = {
   // One row: the model's own.
   models: [

@@ -29,7 +29,14 @@ export interface BoundQuery {
 const FOLDER = new URL("../../pipelines/queries/", import.meta.url);
 const NAME = /^[a-z0-9-]+$/;
 
-/** Every query of the library, by name. */
+/**
+ * Every query of the library, by name.
+ *
+ * @example
+ * import { listQueries } from "svrflow/run";
+ *
+ * for (const { name, parameters } of await listQueries()) console.log(name, parameters.map((each) => each.name));
+ */
 export async function listQueries(): Promise<readonly LibraryQuery[]> {
   const names = (await readdir(FOLDER)).filter((file) => /^[a-z0-9-]+\.cypher$/.test(file))
     .map((file) => file.slice(0, -".cypher".length)).sort();
@@ -42,6 +49,11 @@ export async function listQueries(): Promise<readonly LibraryQuery[]> {
  * `<name>.cypher` has the header and the statement; where Neo4j wants another statement, it stands in `<name>.neo4j.cypher`.
  *
  * @throws {RangeError} when there is none of that name; tells which there are
+ * @example
+ * import { loadQuery } from "svrflow/run";
+ *
+ * const { statements, parameters } = await loadQuery("hubs");
+ * console.log(statements.neo4j, parameters);
  */
 export async function loadQuery(name: string): Promise<LibraryQuery> {
   const text = NAME.test(name) ? await textIn(`${name}.cypher`) : null;
@@ -67,6 +79,12 @@ async function textIn(file: string): Promise<string | null> {
  *
  * @param neo4j the statement for Neo4j, where it differs; comments before it are dropped
  * @throws {SyntaxError} when the header is not one
+ * @example
+ * import { readFile } from "node:fs/promises";
+ * import { queryOf } from "svrflow/run";
+ *
+ * const { statements, parameters } = queryOf("mine", await readFile("mine.cypher", "utf8"));
+ * console.log(statements.embedded, parameters.map(({ name }) => name));
  */
 export function queryOf(name: string, text: string, neo4j: string | null = null): LibraryQuery {
   const { header, statement } = parseHeader(text, name);
@@ -81,6 +99,11 @@ export function queryOf(name: string, text: string, neo4j: string | null = null)
  * @param given by name; what is left out takes its default
  * @throws {RangeError} when a parameter is unknown, missing or out of its range
  * @throws {TypeError} when a value is of another type; all name the query, the parameter and what the query takes
+ * @example
+ * import { bindQuery, loadQuery } from "svrflow/run";
+ *
+ * const { cypher, parameters } = bindQuery(await loadQuery("hubs"), { model: "model", limit: 5 }, { dialect: "neo4j" });
+ * console.log(cypher, parameters);
  */
 export function bindQuery(
   query: LibraryQuery,
@@ -144,6 +167,14 @@ function prefixed(cypher: string, prefix: string): string {
  * A parameter of type `model` without a default may be left out where the graph holds one model only.
  *
  * @throws as `bindQuery`; `RangeError` too when the graph holds no such model
+ * @example
+ * import { openLadybugReader } from "svrflow";
+ * import { askQuery, loadQuery } from "svrflow/run";
+ *
+ * const graph = await openLadybugReader("my-run/graph.lbug");
+ * const { columns, rows } = await askQuery(graph, await loadQuery("hubs"), { limit: 5 });
+ * console.log(columns, rows);
+ * await graph.close();
  */
 export async function askQuery(
   reader: GraphReader,

@@ -155,6 +155,12 @@ const reportSchema = z.looseObject({
  * @throws {Error} where there is none
  * @throws {RangeError} where it is larger than a text can be
  * @throws {SyntaxError} where it is damaged, or of another schema version; names the place
+ * @example
+ * import { readReport } from "svrflow/run";
+ *
+ * const { models, failed } = await readReport("my-run");
+ * for (const { id, findings } of models) console.log(id, findings.map(({ title }) => title));
+ * console.log(failed.map(({ id, error }) => `${id}: ${error}`));
  */
 export async function readReport(folder: string): Promise<RunReport> {
   const path = join(folder, "report.json");

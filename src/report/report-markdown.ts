@@ -14,7 +14,15 @@ const ASKING =
   "Each query, run as printed, answers the numbers above it: Cypher by `svr query --out <this folder>` (or in Neo4j, where the run's graph is there), " +
   "SQL by DuckDB in this folder. Numbers are shown with four digits; `report.json` has all, and `report.html` has the pictures.";
 
-/** The report as Markdown, a model at a time. Names come from files: each is escaped. */
+/**
+ * The report as Markdown, a model at a time. Names come from files: each is escaped.
+ *
+ * @example
+ * import { readReport, reportMarkdown } from "svrflow/run";
+ *
+ * const report = await readReport("my-run");
+ * for await (const text of reportMarkdown(report, () => report.models)) console.log(text);
+ */
 export async function* reportMarkdown(frame: ReportFrame, models: ModelReports): AsyncGenerator<string> {
   const head = [
     `# svrflow run ${markdownText(frame.run_id)}`,

@@ -44,6 +44,11 @@ const DATABASE = /^[A-Za-z][A-Za-z0-9.-]{2,62}$/;
  *
  * @throws {RangeError} when the folder exists, or the database or the prefix has a name that Neo4j does not take
  * @throws {Error} when the run's folder holds no tables; SyntaxError when a file in it is none
+ * @example
+ * import { exportForNeo4jAdmin } from "svrflow/run";
+ *
+ * const { folder, arguments: args } = await exportForNeo4jAdmin("my-run", { database: "networks" });
+ * console.log(`in ${folder}: neo4j-admin ${args.join(" ")}`);
  */
 export async function exportForNeo4jAdmin(run: string, options: ExportOptions = {}): Promise<Exported> {
   const { database = "neo4j", labelPrefix = "", signal } = options;

@@ -50,6 +50,12 @@ const MEMORY = 2 * 2 ** 30;
  *
  * @throws {RangeError} when `memory` is not above 0, or the kernel does not compute in that precision
  * @throws {Error} when the kernel asked for cannot be had on this machine
+ * @example
+ * import { openEngine } from "svrflow";
+ *
+ * const engine = await openEngine({ kernel: "wasm", memory: 512 * 2 ** 20 });
+ * console.log(engine.kernel.info.name, engine.kernel.concurrency);
+ * await engine.dispose();
  */
 export async function openEngine(options: EngineOptions = {}): Promise<OpenEngine> {
   const { kernel: name = "auto", precision, threads, rank, memory = MEMORY } = options;

@@ -63,6 +63,16 @@ export interface RunOutcome {
  * @throws {ConfigError} when the config asks for what there is not, or for an id under which a model from elsewhere stands
  * @throws {AggregateError} when every model failed; its `errors` are theirs
  * @throws when the output folder cannot be written to, a sink fails at its end, or the signal is aborted
+ * @example
+ * import { loadRunConfig, runPipeline } from "svrflow/run";
+ *
+ * const controller = new AbortController();
+ * const { record, models } = await runPipeline(await loadRunConfig("my-run.yaml"), {
+ *   signal: controller.signal,
+ *   progress: (event) => event.event === "model-done" && console.log(event.model, event.seconds),
+ * });
+ * for await (const { id, findings } of models()) console.log(id, findings.length);
+ * console.log(record.counts);
  */
 export async function runPipeline(
   { config, baseDir }: LoadedConfig,
@@ -180,6 +190,12 @@ export async function runPipeline(
  *
  * @returns with the reports of all models in memory
  * @throws {ConfigError} when the settings are not valid
+ * @example
+ * import { run } from "svrflow/run";
+ *
+ * const { report, out } = await run({ models: "model.safetensors", out: "my-run", nullControl: true });
+ * for (const { id, findings } of report.models) console.log(id, findings.map(({ title }) => title));
+ * console.log(`tables, graph and report are in ${out}`);
  */
 export async function run(
   settings: RunConfigInput,

@@ -25,7 +25,18 @@ export interface FilterBlock {
   readonly filters: Float64Array;
 }
 
-/** Shape `(r', z, r)` of the tensor that `effectiveFilters` makes. @throws {RangeError} when a range has no such neurons */
+/**
+ * Shape `(r', z, r)` of the tensor that `effectiveFilters` makes.
+ *
+ * @throws {RangeError} when a range has no such neurons
+ * @example
+ * import { type Connection, filterShape, type Spectrum } from "svrflow";
+ *
+ * // Bytes of all effective filters of a connection.
+ * export function filterBytes(connection: Connection, source: Spectrum, target: Spectrum): number {
+ *   return 8 * filterShape(connection, source, target).reduce((product, extent) => product * extent);
+ * }
+ */
 export function filterShape(
   connection: Connection,
   source: Spectrum,
@@ -58,6 +69,14 @@ function rangeOf(range: NeuronRange | undefined, { layer, singularValues }: Spec
  *
  * @throws {TypeError} when the spectra were unfolded differently
  * @throws {RangeError} when a range has no such neurons
+ * @example
+ * import { type Connection, effectiveFilters, type Spectrum } from "svrflow";
+ *
+ * // The overlap of the leading neurons of two layers.
+ * export function leadingOverlap(connection: Connection, source: Spectrum, target: Spectrum): number {
+ *   const [block] = effectiveFilters(connection, source, target, { targets: [0, 1], sources: [0, 1] });
+ *   return block?.filters.reduce((sum, value) => sum + value * value, 0) ?? NaN;
+ * }
  */
 export function* effectiveFilters(
   connection: Connection,

@@ -30,6 +30,14 @@ export interface LayerSettings extends FoldSettings {
  *
  * @throws {RangeError} when a declared layer or connection does not fit the tensors; names it, and what would fit; when a
  * connection is guessed and may not be
+ * @example
+ * import { layerGraph, openModel } from "svrflow";
+ *
+ * const { layers, connections, warnings } = layerGraph(await openModel("model.safetensors"));
+ * for (const { source, target, via, evidence } of connections) {
+ *   console.log(`${layers[source]?.name} -> ${layers[target]?.name}: ${via}, ${evidence}`);
+ * }
+ * console.log(warnings);
  */
 export function layerGraph(
   model: Pick<Model, "tensors" | "graph" | "operators" | "config"> & Partial<Pick<Model, "uri">>,

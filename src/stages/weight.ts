@@ -41,6 +41,22 @@ export const WEIGHT_PRESETS: ReadonlyMap<
  *
  * @returns the weight of an edge
  * @throws {SyntaxError} when the expression does not parse, or uses what is not allowed; names it
+ * @example
+ * import { compileWeight } from "svrflow";
+ *
+ * const weight = await compileWeight("sigma > 5 ? sqrt(overlap) : 0");
+ * console.log(weight({
+ *   overlap: 0.25,
+ *   cosine: 0.5,
+ *   sourceSingularValue: 2,
+ *   targetSingularValue: 3,
+ *   channels: 64,
+ *   positions: 1,
+ *   p: 1e-9,
+ *   logP: Math.log(1e-9),
+ *   q: 1e-6,
+ *   sigma: 6,
+ * })); // 0.5
  */
 export async function compileWeight(expression: string): Promise<EdgeWeight> {
   const preset = WEIGHT_PRESETS.get(expression);

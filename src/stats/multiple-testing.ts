@@ -30,6 +30,11 @@ function harmonic(m: number): number {
  * @param tests number of tests made, at least `logP.length`
  * @returns `ln q` of each, in the same order, at most 0
  * @throws {RangeError} when there are more p-values than tests
+ * @example
+ * import { adjust } from "svrflow";
+ *
+ * const logP = Float64Array.of(0.001, 0.02, 0.03).map(Math.log);
+ * console.log(adjust(logP, 100, "bh").map(Math.exp)); // 0.1, 1, 1
  */
 export function adjust(logP: Float64Array, tests: number, method: Correction): Float64Array {
   const count = logP.length;
@@ -101,6 +106,10 @@ export function criticalLogP(
  * same at `alpha / H_m`. `holm`: at most `alpha + alpha^2` beyond its first step, reported as its first step's `alpha`.
  *
  * @returns 0 where there are no tests
+ * @example
+ * import { expectedByChance } from "svrflow";
+ *
+ * console.log(expectedByChance("none", 4096, 0.00135), expectedByChance("bonferroni", 4096, 0.00135)); // 5.53, 0.00135
  */
 export function expectedByChance(method: Correction, tests: number, alpha: number): number {
   if (tests === 0) return 0;

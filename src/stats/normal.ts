@@ -9,6 +9,10 @@ const LOG_GAMMA_HALF = logGamma(0.5);
  * for `s >= 0`, and the complement below.
  *
  * @returns in [-Infinity, 0]
+ * @example
+ * import { logSurvivalOfSigma } from "svrflow";
+ *
+ * console.log(Math.exp(logSurvivalOfSigma(3))); // 0.00135
  */
 export function logSurvivalOfSigma(sigma: number): number {
   const half = logGammaSurvival(0.5, sigma * sigma / 2, LOG_GAMMA_HALF) - Math.LN2;
@@ -21,6 +25,10 @@ export function logSurvivalOfSigma(sigma: number): number {
  *
  * @param logP `ln p`, at most 0
  * @returns Infinity for `p = 0`, -Infinity for `p = 1`
+ * @example
+ * import { sigmaOfLogP } from "svrflow";
+ *
+ * console.log(sigmaOfLogP(Math.log(2.87e-7))); // 5.0
  */
 export function sigmaOfLogP(logP: number): number {
   if (logP >= 0) return -Infinity;

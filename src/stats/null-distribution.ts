@@ -38,6 +38,12 @@ export interface NullDistribution {
  *
  * @returns null where there is nothing to test: both vectors live on one channel, every overlap is `rho`, `p = 1`
  * @throws {RangeError} when a parameter is not a positive integer
+ * @example
+ * import { logSurvivalOfSigma, nullDistribution } from "svrflow";
+ *
+ * // How large must an overlap be to pass 3 sigma, among 256 channels of 9 positions?
+ * const chance = nullDistribution("beta", { positions: 9, testedChannels: 256, otherChannels: 256 });
+ * console.log(chance?.threshold(logSurvivalOfSigma(3)));
  */
 export function nullDistribution(
   name: Exclude<NullName, "rotation">,

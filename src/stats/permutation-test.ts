@@ -295,9 +295,11 @@ function standardized(
  * @returns null where there is nothing to test: one of them has no relevant part, or no relabelling changes how they agree
  * @throws {TypeError} when they are not square, not symmetric or not of one size
  * @example
- * const path = matrix(3, 3, Float64Array.of(0, 1, 0, 1, 0, 1, 0, 1, 0)); // channels 0 and 2 resemble channel 1
- * permutationTest(path, path) // { logP: -1.0986, z: 1.4142, skew: 0.7071 }: ln 1/3, as 2 of 6 relabellings agree as well
- * permutationTest(W W', V' V) // do the rows of W and the columns of V stand for the same channels?
+ * import { permutationTest } from "svrflow";
+ *
+ * // Channels 0 and 2 resemble channel 1.
+ * const path = { rows: 3, cols: 3, data: Float64Array.of(0, 1, 0, 1, 0, 1, 0, 1, 0) };
+ * console.log(permutationTest(path, path)); // logP -1.0986, which is ln 1/3: 2 of 6 relabellings agree as well
  */
 export function permutationTest(A: Matrix, B: Matrix): PermutationTest | null {
   if (A.rows !== B.rows) throw new TypeError(differing(A.rows, B.rows));

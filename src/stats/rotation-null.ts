@@ -70,6 +70,12 @@ export interface RotationNull extends Pick<NullDistribution, "logSurvival"> {
  *
  * @param eigenvalues as for `rotationLogSurvival`
  * @returns null where the overlap cannot vary: there is nothing to test
+ * @example
+ * import { rotationNull } from "svrflow";
+ *
+ * // A fully connected layer: one eigenvalue, 1. The overlap of two unit vectors of 64 channels has the mean 1/64.
+ * const chance = rotationNull(Float64Array.of(1), 64);
+ * console.log(chance?.mean, chance?.logSurvival(0.2));
  */
 export function rotationNull(eigenvalues: Float64Array, channels: number): RotationNull | null {
   return rotationNulls(channels)(eigenvalues);

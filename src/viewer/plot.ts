@@ -52,6 +52,11 @@ const LISTED = 20;
  * @throws {RangeError} when an option, the extension or the model is none that there is; lists the models
  * @throws {Error} when the folder holds no tables, or a PNG is asked for and what it needs is missing; says what to install
  * @throws {SyntaxError} when a file in the folder is damaged
+ * @example
+ * import { plotRun } from "svrflow/run";
+ *
+ * const { path, edges, leftOut } = await plotRun("my-run", "picture.svg", { maxEdges: 500 });
+ * console.log(`${path}: ${edges} edges, ${leftOut} left out`);
  */
 export async function plotRun(run: string, output: string, options: PlotOptions = {}): Promise<Plotted> {
   const extension = extname(output).toLowerCase();

@@ -7,7 +7,7 @@ import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { argv, hrtime, memoryUsage, resourceUsage, stdout } from "node:process";
-import { run } from "../../src/mod.ts";
+import { run } from "../../src/run.ts";
 
 const VOCABULARY = 4096;
 /** Channels of one head. */

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { RunReport } from "../../src/mod.ts";
+import type { RunReport } from "../../src/run.ts";
 import type { Row } from "../../src/model/tables.ts";
 import { ROOT, svr } from "./svr.ts";
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { RunRecord } from "../../src/mod.ts";
+import type { RunRecord } from "../../src/run.ts";
 import { noise, writeTensors } from "../support/safetensors-file.ts";
 import { svr } from "./svr.ts";
 

@@ -5,14 +5,8 @@ import { DuckDBInstance } from "@duckdb/node-api";
 import { tableFromIPC } from "apache-arrow";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodeModelId } from "../../connectors/sinks/staging.ts";
-import {
-  askQuery,
-  type GraphReader,
-  loadQuery,
-  openLadybugReader,
-  run,
-  type RunRecord,
-} from "../../src/mod.ts";
+import { type GraphReader, openLadybugReader } from "../../src/mod.ts";
+import { askQuery, loadQuery, run, type RunRecord } from "../../src/run.ts";
 
 /** Names that mean something to Cypher, SQL, a shell, a path, a terminal or JSON. */
 const NAMES = [

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { RunRecord, RunReport } from "../../src/mod.ts";
+import type { RunRecord, RunReport } from "../../src/run.ts";
 import { ROOT, svr } from "./svr.ts";
 
 const EPOCH = join(ROOT, "pipelines/models/mnist-mlp/epoch-010.safetensors");

@@ -2,7 +2,7 @@ import { mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { RunRecord } from "../../src/mod.ts";
+import type { RunRecord } from "../../src/run.ts";
 import { execute, ROOT } from "./svr.ts";
 
 /** 200 tensors of 4 * 1600 * 1640 bytes: 2.1 GB. */

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { plotRun, run, type RunRecord } from "../../src/mod.ts";
+import { plotRun, run, type RunRecord } from "../../src/run.ts";
 import { DENO } from "../../.config/checks.ts";
 import { noise, writeTensors } from "../support/safetensors-file.ts";
 import { parsed } from "../viewer/parsed-svg.ts";

@@ -7,7 +7,8 @@ import { execPath } from "node:process";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { tableFromIPC } from "apache-arrow";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { loadQuery, openLadybugReader, run } from "../../src/mod.ts";
+import { openLadybugReader } from "../../src/mod.ts";
+import { loadQuery, run } from "../../src/run.ts";
 import { ROOT, svr } from "./svr.ts";
 
 const EPOCHS = join(ROOT, "pipelines/models/mnist-mlp");

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { openNeo4jReader } from "../../connectors/readers/neo4j-reader.ts";
-import { run, type RunReport } from "../../src/mod.ts";
+import { run, type RunReport } from "../../src/run.ts";
 import { asUser, choicesFor, describeWithServer } from "../neo4j/suite.ts";
 import { expectations, expectRows } from "../queries/report-queries.ts";
 import { ROOT } from "./svr.ts";

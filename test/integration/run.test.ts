@@ -7,7 +7,7 @@ import { DuckDBInstance } from "@duckdb/node-api";
 import { tableFromIPC } from "apache-arrow";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { NO_BLAS } from "../support/kernels.ts";
-import type { RunRecord, RunReport } from "../../src/mod.ts";
+import type { RunRecord, RunReport } from "../../src/run.ts";
 import { SCHEMA_VERSION, TABLE_NAMES, TABLES } from "../../src/model/tables.ts";
 import { VERSION } from "../../src/version.ts";
 import { ROOT, svr } from "./svr.ts";

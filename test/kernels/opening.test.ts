@@ -28,8 +28,6 @@ describe("the end of threads that open a library", () => {
   it("does not wait for ever for one that died", async () => {
     const opening = newOpening();
     void opens(opening, () => new Promise(() => undefined));
-    const before = performance.now();
-    await noneOpens(opening, 100);
-    expect(performance.now() - before).toBeGreaterThanOrEqual(99);
+    await expect(noneOpens(opening, 100)).resolves.toBeUndefined();
   });
 });

@@ -6,7 +6,7 @@ import neo4j from "neo4j-driver";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { SINKS } from "../../connectors/sinks/registry.ts";
 import { encodeModelId } from "../../connectors/sinks/staging.ts";
-import { type Exported, exportForNeo4jAdmin } from "../../src/mod.ts";
+import { type Exported, exportForNeo4jAdmin } from "../../src/run.ts";
 import { header, runInto, writeModel } from "../contract/sink/contract.ts";
 import { fixture } from "../contract/sink/fixture.ts";
 import type { Row } from "../../src/model/tables.ts";

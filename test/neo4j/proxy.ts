@@ -10,6 +10,8 @@ export interface Proxy {
   readonly port: number;
   /** Bytes that clients have sent. */
   readonly sent: number;
+  /** Connections that were refused while it was cut. */
+  readonly refused: number;
   /** Breaks what is open and refuses what comes, until `mend`. */
   cut(): void;
   mend(): void;
@@ -31,6 +33,7 @@ export async function startProxy(target: number): Promise<Proxy> {
   const open = new Set<Socket>();
   let cut = false;
   let sent = 0;
+  let refused = 0;
   let failed = 0;
   let pending = { code: "", times: 0 };
   const take = (): string | null => {
@@ -40,7 +43,11 @@ export async function startProxy(target: number): Promise<Proxy> {
     return pending.code;
   };
   const server = createServer((client) => {
-    if (cut) return void client.destroy();
+    if (cut) {
+      refused++;
+      client.destroy();
+      return;
+    }
     const upstream = connect(target, "127.0.0.1");
     const injector = new Injector(take);
     for (const socket of [client, upstream]) {
@@ -71,6 +78,9 @@ export async function startProxy(target: number): Promise<Proxy> {
     port,
     get sent() {
       return sent;
+    },
+    get refused() {
+      return refused;
     },
     get failed() {
       return failed;

@@ -6,17 +6,16 @@ import { folderLake } from "../../connectors/lake/folder.ts";
 import { openNeo4jReader } from "../../connectors/readers/neo4j-reader.ts";
 import { SINKS } from "../../connectors/sinks/registry.ts";
 import { readTable, storedModels } from "../../connectors/readers/run-tables.ts";
+import { type GraphReader, openLadybugReader } from "../../src/mod.ts";
 import {
   askQuery,
   bindQuery,
-  type GraphReader,
   type LibraryQuery,
   listQueries,
   loadRunConfig,
-  openLadybugReader,
   run,
   runPipeline,
-} from "../../src/mod.ts";
+} from "../../src/run.ts";
 import { TABLE_NAMES } from "../../src/model/tables.ts";
 import { ROOT } from "../integration/svr.ts";
 import type { Access } from "../neo4j/provided.ts";

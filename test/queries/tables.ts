@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
-import type { RunReport } from "../../src/mod.ts";
+import type { RunReport } from "../../src/run.ts";
 
 export type Parameters = Readonly<Record<string, string | number | boolean>>;
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { askQuery, bindQuery, type GraphReader, loadQuery, queryOf } from "../../src/mod.ts";
+import { type GraphReader } from "../../src/mod.ts";
+import { askQuery, bindQuery, loadQuery, queryOf } from "../../src/run.ts";
 import { hasHeader, parseHeader } from "../../src/query/query-header.ts";
 
 const TEXT = `// What it answers,

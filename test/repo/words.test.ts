@@ -112,7 +112,7 @@ describe("blocks", () => {
   it("of TypeScript compile, strictly", () => {
     expect(blocksOf("ts").length).toBeGreaterThanOrEqual(7);
     // One that does not, to see that it is seen.
-    const text = 'import { run } from "svrflow";\nawait run({ model: 1 });\n';
+    const text = 'import { run } from "svrflow/run";\nawait run({ model: 1 });\n';
     const wrong: Block = { page: "wrong.md", line: 1, language: "ts", how: "", text };
     const errors = typeErrors([...blocksOf("ts"), wrong]);
     expect(errors.filter((error) => !error.startsWith("wrong.md"))).toEqual([]);

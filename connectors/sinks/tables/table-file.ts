@@ -137,12 +137,12 @@ class FileThread {
 
   constructor() {
     this.#worker = new Worker(WORKER, { execArgv: [], resourceLimits: YOUNG });
-    // The process may end while the thread has nothing to do.
-    this.#worker.unref();
     const events = eventsOf(this.#worker);
     events.on("message", (answer: FileAnswer) => this.#settle(answer.id, answer));
     events.on("error", (cause: Error) => this.#end(cause.message));
     events.on("exit", () => this.#end("it was ended"));
+    // The process may end while the thread has nothing to do. After the listeners: Node counts the thread in again with one for messages.
+    this.#worker.unref();
   }
 
   async ask(request: Omit<FileRequest, "id">, transfer: readonly ArrayBuffer[]): Promise<FileAnswer> {

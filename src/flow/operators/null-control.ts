@@ -14,6 +14,15 @@ import type { Engine } from "../engine.ts";
  * turns. A rotation depends on the seed, the layer and the group only. Made within the byte budget.
  *
  * @throws {RangeError} when it does not fit the budget; says which budget would do
+ * @example
+ * import { layers, nullControl, openEngine, openModel, svd, unfold } from "svrflow";
+ * import { firstValueFrom, of } from "rxjs";
+ *
+ * const model = await openModel("model.safetensors");
+ * const engine = await openEngine();
+ * const spectra = of(model).pipe(layers(), unfold("svr"), svd(engine, "svr"), nullControl(engine, "svr", 1));
+ * console.log((await firstValueFrom(spectra)).control?.turned?.singularValues);
+ * await engine.dispose();
  */
 export function nullControl(
   { kernel, budget, store, signal }: Engine,

@@ -58,7 +58,31 @@ export function settingsFor<T extends TestSettings>(
  * Models may come one behind the other, or side by side.
  *
  * @example
- * spectra.pipe(overlap(engine, { null: "rotation", logAlpha, correction: "bh", edges: "significant", measure: measureOverlap, nearKernel: 0.1 }))
+ * import {
+ *   layers, logSurvivalOfSigma, measureOverlap, openEngine, openModel, overlap, type OverlapSettings, svd, unfold,
+ * } from "svrflow";
+ * import { concatMap, filter, lastValueFrom, of } from "rxjs";
+ *
+ * const model = await openModel("model.safetensors");
+ * const engine = await openEngine();
+ * const settings: OverlapSettings = {
+ *   null: "rotation",
+ *   logAlpha: logSurvivalOfSigma(3),
+ *   correction: "bh",
+ *   edges: "significant",
+ *   measure: measureOverlap,
+ *   nearKernel: 0.1,
+ * };
+ * const overlaps = of(model).pipe(
+ *   layers(),
+ *   unfold("svr"),
+ *   svd(engine, "svr"),
+ *   overlap(engine, settings),
+ *   filter((item) => item.kind === "connection"),
+ *   concatMap((connection) => connection.overlaps()),
+ * );
+ * console.log((await lastValueFrom(overlaps)).measures.total);
+ * await engine.dispose();
  */
 export function overlap(
   engine: Engine,

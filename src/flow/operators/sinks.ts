@@ -73,6 +73,27 @@ export interface SinkSettings {
 /**
  * Writes all that comes by, one item after another, each awaited, and commits at the end, with what `measurer` found in the model. On an error or when
  * unsubscribed nothing of the model remains.
+ *
+ * @example
+ * import {
+ *   type EdgeJob, type LayerGraph, type Model, type ModelMeasurer, type Sink, sinks, type SpectrumJob,
+ * } from "svrflow";
+ * import { lastValueFrom, type Observable } from "rxjs";
+ *
+ * // The end of a pipeline of one's own: all that comes by goes to one sink.
+ * export async function written(
+ *   items: Observable<SpectrumJob | EdgeJob>,
+ *   model: Model,
+ *   graph: LayerGraph,
+ *   sink: Sink,
+ *   measurer: ModelMeasurer,
+ * ): Promise<number> {
+ *   const header = { id: model.id, uri: model.uri, format: model.format, key: "" };
+ *   const result = await lastValueFrom(items.pipe(
+ *     sinks(model, graph, { sinks: [sink], header, nearKernel: 0.1 }, measurer),
+ *   ));
+ *   return result.connections.length;
+ * }
  */
 export function sinks(
   model: Pick<Model, "id">,

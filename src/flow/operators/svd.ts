@@ -18,6 +18,18 @@ import type { Engine } from "../engine.ts";
  * Matrix -> spectrum, in the order of the matrices, one more at a time than the kernel has threads. Read and decomposed within
  * the byte budget; a layer with NaN or infinite weights is skipped. What is
  * still going on when nobody listens any more is stopped.
+ *
+ * @example
+ * import { layers, openEngine, openModel, svd, unfold } from "svrflow";
+ * import { lastValueFrom, of, tap } from "rxjs";
+ *
+ * const model = await openModel("model.safetensors");
+ * const engine = await openEngine();
+ * const spectra = of(model).pipe(layers(), unfold("svr"), svd(engine, "svr"));
+ * await lastValueFrom(spectra.pipe(tap(({ layer, spectrum }) => {
+ *   if (!("skipped" in spectrum)) console.log(layer.name, spectrum.singularValues[0]);
+ * })));
+ * await engine.dispose();
  */
 export function svd(
   { kernel, budget, store, signal: outer, rank: most = Infinity, cache, spectrumDone }: Engine,

@@ -26,7 +26,34 @@ export interface EdgeSettings extends EdgeTestSettings, OverlapSettings {}
  * `over: model` the overlaps of a model's connections are, before any of its edges is passed on.
  *
  * @example
- * spectra.pipe(overlap(engine, settings), test(settings), weight(({ overlap }) => overlap))
+ * import {
+ *   type EdgeSettings, layers, logSurvivalOfSigma, measureOverlap, openEngine, openModel, overlap, svd,
+ *   test, unfold,
+ * } from "svrflow";
+ * import { concatMap, filter, lastValueFrom, of } from "rxjs";
+ *
+ * const model = await openModel("model.safetensors");
+ * const engine = await openEngine();
+ * const settings: EdgeSettings = {
+ *   null: "rotation",
+ *   logAlpha: logSurvivalOfSigma(3),
+ *   correction: "bh",
+ *   over: "connection",
+ *   edges: "significant",
+ *   measure: measureOverlap,
+ *   nearKernel: 0.1,
+ * };
+ * const edges = of(model).pipe(
+ *   layers(),
+ *   unfold("svr"),
+ *   svd(engine, "svr"),
+ *   overlap(engine, settings),
+ *   test(settings),
+ *   filter((item) => item.kind === "connection"),
+ *   concatMap((connection) => connection.edges()),
+ * );
+ * console.log((await lastValueFrom(edges)).summary.significant);
+ * await engine.dispose();
  */
 export function test<T extends { readonly kind: "layer" | "skipped" }>(
   settings: EdgeTestSettings,

@@ -6,7 +6,17 @@ import { channelFactors, scale } from "../../stages/fold.ts";
 import { unfold as unfoldWeight } from "../../stages/unfold.ts";
 import type { LayerJob, MatrixJob } from "../jobs.ts";
 
-/** Layer -> its matrix, still unread. */
+/**
+ * Layer -> its matrix, still unread.
+ *
+ * @example
+ * import { layers, openModel, unfold } from "svrflow";
+ * import { concatMap, lastValueFrom, of } from "rxjs";
+ *
+ * const model = await openModel("model.safetensors");
+ * const matrices = of(model).pipe(layers(), unfold("svr"), concatMap(({ read }) => read()));
+ * console.log((await lastValueFrom(matrices)).map(({ rows, cols }) => `${rows} x ${cols}`));
+ */
 export function unfold(unfolding: Unfolding, signal?: AbortSignal): OperatorFunction<LayerJob, MatrixJob> {
   return map((job) => ({
     ...job,

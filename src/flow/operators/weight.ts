@@ -7,7 +7,40 @@ import { type ConnectionEdges, type EdgeJob, once } from "../jobs.ts";
 
 type AnyEdges = EdgeJob | EdgeJob<"control">;
 
-/** Edges -> the same with the run's weight on each; those of a null control have none. */
+/**
+ * Edges -> the same with the run's weight on each; those of a null control have none.
+ *
+ * @example
+ * import {
+ *   compileWeight, type EdgeSettings, layers, logSurvivalOfSigma, measureOverlap, openEngine, openModel, overlap, svd,
+ *   test, unfold, weight,
+ * } from "svrflow";
+ * import { concatMap, filter, lastValueFrom, of } from "rxjs";
+ *
+ * const model = await openModel("model.safetensors");
+ * const engine = await openEngine();
+ * const settings: EdgeSettings = {
+ *   null: "rotation",
+ *   logAlpha: logSurvivalOfSigma(3),
+ *   correction: "bh",
+ *   over: "connection",
+ *   edges: "significant",
+ *   measure: measureOverlap,
+ *   nearKernel: 0.1,
+ * };
+ * const edges = of(model).pipe(
+ *   layers(),
+ *   unfold("svr"),
+ *   svd(engine, "svr"),
+ *   overlap(engine, settings),
+ *   test(settings),
+ *   weight(await compileWeight("gain")),
+ *   filter((item) => item.kind === "connection"),
+ *   concatMap((connection) => connection.edges()),
+ * );
+ * console.log((await lastValueFrom(edges)).edges.weight);
+ * await engine.dispose();
+ */
 export function weight<T extends { readonly kind: "layer" | "skipped" }>(
   expression: EdgeWeight,
 ): OperatorFunction<T | AnyEdges, T | AnyEdges> {

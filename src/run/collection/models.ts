@@ -194,6 +194,13 @@ async function topologyOf(entry: TopologyEntry, baseDir: string): Promise<Topolo
  * @param id default: the file's name without extension
  * @throws {TypeError} when no format has the file's extension
  * @throws {SyntaxError} when the file is damaged
+ * @example
+ * import { openModel } from "svrflow";
+ *
+ * const model = await openModel("https://example.org/model.safetensors");
+ * for (const { name, dtype, shape } of model.tensors) console.log(name, dtype, shape);
+ * console.log((await model.read("fc1.weight")).length);
+ * await model.close();
  */
 export async function openModel(path: string, id?: string): Promise<Model> {
   const [file] = await resolveModels(path, resolve("."));

@@ -94,8 +94,12 @@ describe("the digest of a file", () => {
     const first = new FileDigests();
     const before = await digested(first);
     vi.useRealTimers();
-    // Deno says when a file's inode changed in whole seconds.
-    await new Promise((resolve) => setTimeout(resolve, 1100));
+    // The clock of file systems ticks slowly: Deno says when a file's inode changed in whole seconds.
+    const { ctimeMs } = await stat(path);
+    await vi.waitUntil(async () => {
+      await writeFile(`${path}-clock`, "");
+      return (await stat(`${path}-clock`)).ctimeMs > ctimeMs;
+    }, 5000);
     await change();
     later();
     const after = await digested(new FileDigests(first.record()));

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { run } from "../../../src/mod.ts";
+import { run } from "../../../src/run.ts";
 import { rowsIn } from "../../integration/left-behind.ts";
 import { noise, writeTensors } from "../../support/safetensors-file.ts";
 

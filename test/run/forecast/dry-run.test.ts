@@ -6,7 +6,7 @@ import { runConfigOf } from "../../../config/load.ts";
 import { forecast } from "../../../src/run/forecast/dry-run.ts";
 import { forecastText } from "../../../src/cli/dry-run-text.ts";
 import { dryRunCommand } from "../../../src/cli/dry-run-command.ts";
-import { run } from "../../../src/mod.ts";
+import { run } from "../../../src/run.ts";
 import { Environment } from "../../connectors/places/environment.ts";
 import { FileServer } from "../../connectors/places/server.ts";
 import { noise, writeTensors } from "../../support/safetensors-file.ts";

@@ -14,13 +14,13 @@ import {
   openModel,
   openSynthetic,
   overlap,
-  run,
   svd,
   test,
   unfold,
   weight,
 } from "../../src/mod.ts";
-import { ROOT } from "./svr.ts";
+import { run } from "../../src/run.ts";
+import { ROOT } from "../integration/svr.ts";
 
 const EPOCH = join(ROOT, "pipelines/models/mnist-mlp/epoch-010.safetensors");
 
