@@ -71,8 +71,10 @@ export class BlockStore {
       return null;
     }
     if (body.length <= SMALL) this.#kept.set(start, body);
-    if (!this.#used.has(start)) await this.#files?.touch(name);
-    this.#used.add(start);
+    if (!this.#used.has(start)) {
+      this.#used.add(start);
+      await this.#files?.touch(name);
+    }
     return body;
   }
 
