@@ -2,8 +2,8 @@
 
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
-import { LruCache } from "../../src/util/lru-cache.ts";
-import type { LruFolder } from "../../src/util/lru-folder.ts";
+import { LruCache } from "../../src/base/lru-cache.ts";
+import type { LruFolder } from "../../src/base/lru-folder.ts";
 import type { ByteRange } from "../bytes.ts";
 
 /** Bytes of the digest behind a block. */
