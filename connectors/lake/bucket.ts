@@ -3,10 +3,10 @@
 import { open, rm } from "node:fs/promises";
 import { messageOf } from "../../src/model/errors.ts";
 import { type Bucket, openBucket } from "../s3.ts";
-import { readFully } from "../../src/util/read-fully.ts";
-import { backoff, retry } from "../../src/util/retry.ts";
-import { Semaphore } from "../../src/util/semaphore.ts";
-import { waitForAll } from "../../src/util/wait-for-all.ts";
+import { readFully } from "../../src/base/read-fully.ts";
+import { backoff, retry } from "../../src/base/retry.ts";
+import { Semaphore } from "../../src/base/semaphore.ts";
+import { waitForAll } from "../../src/base/wait-for-all.ts";
 import { type LakeFile, type LakePlace, LARGEST_TEXT, PIECE } from "./place.ts";
 
 /** Parts of an upload that are on their way at once; each is in memory. */

@@ -15,9 +15,9 @@ import {
 } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { codeOf, messageOf } from "../../src/model/errors.ts";
-import { waitForLock } from "../../src/util/file-lock.ts";
-import { readFully } from "../../src/util/read-fully.ts";
-import { Semaphore } from "../../src/util/semaphore.ts";
+import { waitForLock } from "../../src/base/file-lock.ts";
+import { readFully } from "../../src/base/read-fully.ts";
+import { Semaphore } from "../../src/base/semaphore.ts";
 import { cannotWrite } from "../sinks/new-file.ts";
 import { writeWhole } from "../whole-files.ts";
 import { type LakeFile, type LakePlace, LARGEST_TEXT, PIECE } from "./place.ts";

@@ -2,8 +2,8 @@
 
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
-import { LruCache } from "../../src/util/lru-cache.ts";
-import type { LruFolder } from "../../src/util/lru-folder.ts";
+import { LruCache } from "../../src/base/lru-cache.ts";
+import type { LruFolder } from "../../src/base/lru-folder.ts";
 import type { ByteRange } from "../bytes.ts";
 
 /** Bytes of the digest behind a block. */
@@ -71,8 +71,10 @@ export class BlockStore {
       return null;
     }
     if (body.length <= SMALL) this.#kept.set(start, body);
-    if (!this.#used.has(start)) await this.#files?.touch(name);
-    this.#used.add(start);
+    if (!this.#used.has(start)) {
+      this.#used.add(start);
+      await this.#files?.touch(name);
+    }
     return body;
   }
 

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { LruFolder } from "../../src/util/lru-folder.ts";
+import { LruFolder } from "../../src/base/lru-folder.ts";
 import { BlockStore } from "./block-store.ts";
 import type { Pin } from "./ranges.ts";
 import { remoteSettings } from "./remote-settings.ts";

@@ -5,7 +5,7 @@
 
 import { createHash } from "node:crypto";
 import { basename, dirname, join } from "node:path";
-import { LruCache } from "../../src/util/lru-cache.ts";
+import { LruCache } from "../../src/base/lru-cache.ts";
 import { parseS3 } from "../s3.ts";
 
 /** Where a place may be, other than on this machine. */

@@ -5,7 +5,7 @@ import { lastPin, type OpenStore, openStore } from "./disk-cache.ts";
 import { RangeSet } from "./range-set.ts";
 import { beginning, fetchRange, FIRST_BYTES, type Pin, type RemoteObject } from "./ranges.ts";
 import { RemoteError } from "./remote-error.ts";
-import { waitForAll } from "../../src/util/wait-for-all.ts";
+import { waitForAll } from "../../src/base/wait-for-all.ts";
 
 /** Fetched in one request, and kept as one block. */
 const BLOCK = 4 * 2 ** 20;

@@ -1,6 +1,6 @@
 /** Requests to servers that may succeed the next time. */
 
-import { backoff, retry } from "../../src/util/retry.ts";
+import { backoff, retry } from "../../src/base/retry.ts";
 import { RemoteError } from "./remote-error.ts";
 import { remoteSettings } from "./remote-settings.ts";
 

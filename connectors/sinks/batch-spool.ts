@@ -7,7 +7,7 @@ import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { deserialize, serialize } from "node:v8";
 import type { ColumnData } from "../../src/model/tables.ts";
-import { readFully } from "../../src/util/read-fully.ts";
+import { readFully } from "../../src/base/read-fully.ts";
 import { cannotWrite } from "./new-file.ts";
 
 /** Where a batch lies. */

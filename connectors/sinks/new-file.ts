@@ -3,7 +3,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { codeOf, messageOf } from "../../src/model/errors.ts";
-import { readFully } from "../../src/util/read-fully.ts";
+import { readFully } from "../../src/base/read-fully.ts";
 
 /** What a file was when it was complete. */
 export interface FileDigest {

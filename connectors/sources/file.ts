@@ -3,7 +3,7 @@
 import type { BigIntStats, Stats } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { codeOf, messageOf } from "../../src/model/errors.ts";
-import { readFully } from "../../src/util/read-fully.ts";
+import { readFully } from "../../src/base/read-fully.ts";
 import type { ByteSource } from "../bytes.ts";
 
 /**

@@ -4,8 +4,8 @@ import type { WriteStream } from "node:tty";
 import { Worker } from "node:worker_threads";
 import { BEGINNING, type RunStatus } from "../run/progress/progress-line.ts";
 import { humanProgress, jsonProgress, type Progress } from "../run/progress/progress.ts";
-import { moduleUrl } from "../util/module-url.ts";
-import { eventsOf } from "../util/thread-events.ts";
+import { moduleUrl } from "../base/module-url.ts";
+import { eventsOf } from "../base/thread-events.ts";
 
 /** What the heartbeat's thread is told. */
 export interface HeartbeatPlan {

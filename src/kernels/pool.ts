@@ -4,9 +4,9 @@ import { versions } from "node:process";
 import { Piscina } from "piscina";
 import type { Svd } from "../model/spectrum.ts";
 import { type Matrix, matrix } from "../model/tensor.ts";
-import { moduleUrl } from "../util/module-url.ts";
-import { retry } from "../util/retry.ts";
-import { Semaphore } from "../util/semaphore.ts";
+import { moduleUrl } from "../base/module-url.ts";
+import { retry } from "../base/retry.ts";
+import { Semaphore } from "../base/semaphore.ts";
 import { messageOf } from "../model/errors.ts";
 import {
   type CallOptions,

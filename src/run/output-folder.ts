@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, readdir, rm, rmdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { messageOf } from "../model/errors.ts";
-import { type FileLock, takeLock } from "../util/file-lock.ts";
+import { type FileLock, takeLock } from "../base/file-lock.ts";
 
 /** The lock's name in an output folder. */
 export const LOCK_FILE = ".lock";

@@ -10,7 +10,7 @@ import { encodeModelId, filesStand } from "../../connectors/sinks/staging.ts";
 import type { QueryTargets } from "../analysis/findings/query-words.ts";
 import { measureModel } from "../analysis/model-measures.ts";
 import { type ModelReport, modelReport } from "../analysis/report.ts";
-import type { OverlapCache } from "../flow/spectra/archive-cache.ts";
+import type { OverlapCache } from "../flow/spectra/overlap-cache.ts";
 import { covers, RECORDED_LEVEL } from "../flow/spectra/overlap-record.ts";
 import { type PipelineSettings, retestedGraph, spectralGraph } from "../flow/pipeline.ts";
 import type { EdgeSettings } from "../flow/operators/test.ts";

@@ -5,7 +5,7 @@ import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type LoadedConfig, runConfigOf } from "../../config/load.ts";
 import type { RunConfigInput } from "../../config/schema.ts";
-import { openOverlapCache } from "../flow/spectra/archive-cache.ts";
+import { openOverlapCache } from "../flow/spectra/overlap-cache.ts";
 import type { SpectrumEvent } from "../flow/engine.ts";
 import { naturalOrder } from "../model/natural-order.ts";
 import { VERSION } from "../version.ts";

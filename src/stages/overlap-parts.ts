@@ -17,7 +17,7 @@ import {
   unturnedNeurons,
 } from "./overlap-geometry.ts";
 import { type HandedQuestion, type PartQuestion, type PartScan, scanPart } from "./overlap-part.ts";
-import { moduleUrl } from "../util/module-url.ts";
+import { moduleUrl } from "../base/module-url.ts";
 import { sharedChannels } from "./shared-channels.ts";
 import { type Candidates, joinedCandidates, type TestSettings } from "./candidates.ts";
 

@@ -7,7 +7,7 @@ import { execPath, pid } from "node:process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { random } from "../../src/model/random.ts";
 import { LOCK_FILE } from "../../src/run/output-folder.ts";
-import { takeLock } from "../../src/util/file-lock.ts";
+import { takeLock } from "../../src/base/file-lock.ts";
 import type { ProgressEvent, RunRecord, RunReport } from "../../src/run.ts";
 import { graphIn, pathsIn, rowsIn } from "./left-behind.ts";
 import { ROOT, svr } from "./svr.ts";

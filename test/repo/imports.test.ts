@@ -9,12 +9,12 @@ const ROOMS: readonly { readonly room: RegExp; readonly may: readonly RegExp[] }
   { room: /^src\/(cli\.ts|cli\/|mod\.ts|run\.ts|svr\.ts)/, may: [/^(src|connectors|config)\//] },
   { room: /^src\/(version|required-node)\.ts/, may: [] },
   { room: /^src\/model\//, may: [/^src\/model\//] },
-  { room: /^src\/util\//, may: [/^src\/(util|model)\//] },
+  { room: /^src\/base\//, may: [/^src\/(base|model)\//] },
   { room: /^src\/stats\//, may: [/^src\/(stats|model)\//] },
-  { room: /^src\/kernels\//, may: [/^src\/(kernels|model|util)\//] },
-  { room: /^src\/stages\//, may: [/^src\/(stages|model|stats|util)\//] },
+  { room: /^src\/kernels\//, may: [/^src\/(kernels|model|base)\//] },
+  { room: /^src\/stages\//, may: [/^src\/(stages|model|stats|base)\//] },
   { room: /^src\/analysis\//, may: [/^src\/(analysis|model|stats)\//] },
-  { room: /^src\/flow\//, may: [/^src\/(flow|stages|model|util)\//] },
+  { room: /^src\/flow\//, may: [/^src\/(flow|stages|model|base)\//] },
   {
     room: /^src\/viewer\//,
     // A picture is drawn from what a run left, and ends as a file.
@@ -24,7 +24,7 @@ const ROOMS: readonly { readonly room: RegExp; readonly may: readonly RegExp[] }
     room: /^src\/(run|query|report)\//,
     may: [/^src\/(?!cli\.ts$|cli\/|mod\.ts$|run\.ts$|svr\.ts$)/, /^(connectors|config)\//],
   },
-  { room: /^connectors\//, may: [/^connectors\//, /^src\/(model|util)\//] },
+  { room: /^connectors\//, may: [/^connectors\//, /^src\/(model|base)\//] },
   { room: /^config\//, may: [/^config\//] },
 ];
 
@@ -101,8 +101,8 @@ describe("who imports whom", () => {
 
   it.each([
     ["src/model/a.ts", 'import { b } from "../stats/b.ts";'],
-    ["src/util/a.ts", 'import { openKernel } from "../kernels/select.ts";'],
-    ["src/model/a.ts", 'import { retry } from "../util/retry.ts";'],
+    ["src/base/a.ts", 'import { openKernel } from "../kernels/select.ts";'],
+    ["src/model/a.ts", 'import { retry } from "../base/retry.ts";'],
     ["src/stats/a.ts", 'import type { Kernel } from "../kernels/kernel.ts";'],
     ["src/stages/a.ts", 'import { openKernel } from "../kernels/select.ts";'],
     ["src/stages/a.ts", 'import { openKernel } from "../kernels/kernel.ts";'],
@@ -131,7 +131,7 @@ describe("who imports whom", () => {
 
   it.each([
     ["src/stages/a.ts", 'import type { Kernel } from "../kernels/kernel.ts";'],
-    ["connectors/lake/a.ts", 'import { retry } from "../../src/util/retry.ts";'],
+    ["connectors/lake/a.ts", 'import { retry } from "../../src/base/retry.ts";'],
     ["src/flow/a.ts", 'import { type Kernel } from "../kernels/kernel.ts"; import { of } from "rxjs";'],
     ["src/run/a.ts", 'import { of } from "rxjs"; import { openKernel } from "../kernels/select.ts";'],
     ["src/report/a.ts", 'import { x } from "../../config/load.ts"; import { y } from "../run/settings.ts";'],

@@ -6,7 +6,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import type { EventEmitter } from "node:events";
 import { fileURLToPath } from "node:url";
-import { moduleUrl } from "../../../src/util/module-url.ts";
+import { moduleUrl } from "../../../src/base/module-url.ts";
 import type { LoadPlan } from "./ladybug-contents.ts";
 import type { CompleteFiles, StagedFile } from "./ladybug-load.ts";
 import type { StagedTable } from "./ladybug-schema.ts";

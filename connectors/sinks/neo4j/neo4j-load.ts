@@ -10,7 +10,7 @@
 import neo4j from "neo4j-driver";
 import { show } from "../../../src/model/errors.ts";
 import type { ColumnData } from "../../../src/model/tables.ts";
-import { retry } from "../../../src/util/retry.ts";
+import { retry } from "../../../src/base/retry.ts";
 import { runLanes } from "./lanes.ts";
 import { LoadLost, Neo4jLoad } from "./neo4j-progress.ts";
 import { TransactionTooLarge } from "./neo4j-server.ts";

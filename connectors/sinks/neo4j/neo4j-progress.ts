@@ -4,7 +4,7 @@ import { randomInt } from "node:crypto";
 import { pid } from "node:process";
 import neo4j, { type Integer } from "neo4j-driver";
 import type { ModelHeader } from "../../../src/model/ports.ts";
-import { HOST, isAlive } from "../../../src/util/processes.ts";
+import { HOST, isAlive } from "../../../src/base/processes.ts";
 import { deleteOwned } from "./neo4j-delete.ts";
 import type { GraphServer, RunStatement } from "./neo4j-server.ts";
 import { type Labels, labelsOf } from "./neo4j-statements.ts";

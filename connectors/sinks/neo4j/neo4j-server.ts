@@ -2,7 +2,7 @@
 
 import neo4j, { type Driver, type ManagedTransaction, type Session } from "neo4j-driver";
 import { messageOf, show } from "../../../src/model/errors.ts";
-import { backoff, retry } from "../../../src/util/retry.ts";
+import { backoff, retry } from "../../../src/base/retry.ts";
 import { findCredentials, type Neo4jSettings } from "./neo4j-settings.ts";
 
 /** Rows of one statement, keyed by column. */

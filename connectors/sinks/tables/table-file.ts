@@ -2,8 +2,8 @@
 
 import { Worker } from "node:worker_threads";
 import type { ColumnData, ColumnSchema, TableBatch } from "../../../src/model/tables.ts";
-import { moduleUrl } from "../../../src/util/module-url.ts";
-import { eventsOf } from "../../../src/util/thread-events.ts";
+import { moduleUrl } from "../../../src/base/module-url.ts";
+import { eventsOf } from "../../../src/base/thread-events.ts";
 import { piecesOf } from "../batch-pieces.ts";
 import type { FileDigest } from "../new-file.ts";
 

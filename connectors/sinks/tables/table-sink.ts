@@ -10,7 +10,7 @@ import {
   type TableName,
   TABLES,
 } from "../../../src/model/tables.ts";
-import { waitForAll } from "../../../src/util/wait-for-all.ts";
+import { waitForAll } from "../../../src/base/wait-for-all.ts";
 import { FILE_NAME, readManifest, recordModel, sourcesOf } from "../../lake/manifest.ts";
 import type { LakePlace } from "../../lake/place.ts";
 import { cannotWrite, type FileDigest } from "../new-file.ts";

@@ -1,6 +1,6 @@
 /** Bytes of an HDF5 file's structures: read through a small cache, counted, and taken apart number by number. */
 
-import { LruCache } from "../../../src/util/lru-cache.ts";
+import { LruCache } from "../../../src/base/lru-cache.ts";
 import type { ByteSource } from "../../bytes.ts";
 
 /** Structures are small and lie near each other: a page holds some dozens. */

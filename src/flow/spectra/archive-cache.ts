@@ -1,9 +1,8 @@
 /** What earlier runs have computed, by key: an archive each, within a limit of bytes. */
 
 import { messageOf } from "../../model/errors.ts";
-import { LruFolder, type LruFolderOptions } from "../../util/lru-folder.ts";
+import { LruFolder, type LruFolderOptions } from "../../base/lru-folder.ts";
 import { archiveParts, readArchive } from "./archive.ts";
-import type { OverlapRecord } from "./overlap-record.ts";
 
 /** How a cache is kept. */
 export interface CacheOptions extends LruFolderOptions {
@@ -76,12 +75,4 @@ interface Entry<T> {
   readonly version: number;
   readonly key: string;
   readonly value: T;
-}
-
-/** Records of the overlaps of earlier runs. */
-export type OverlapCache = ArchiveCache<OverlapRecord>;
-
-/** Opens a cache of overlaps as `ArchiveCache.open` does. */
-export function openOverlapCache(options: CacheOptions): Promise<OverlapCache> {
-  return ArchiveCache.open(options, { extension: ".overlaps", version: 6 });
 }

@@ -8,7 +8,7 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { endianness } from "node:os";
-import { readFully } from "../../util/read-fully.ts";
+import { readFully } from "../../base/read-fully.ts";
 
 const MAGIC = `SVRARC1${endianness()[0]!}`;
 const DIGEST = 8;

@@ -4,7 +4,7 @@ import { Worker } from "node:worker_threads";
 import { ConfigError } from "../../../config/document.ts";
 import type { SeriesRule } from "../../../config/series.ts";
 import { show } from "../../model/errors.ts";
-import { eventsOf } from "../../util/thread-events.ts";
+import { eventsOf } from "../../base/thread-events.ts";
 
 /** A model's place in its series. */
 export interface Place {

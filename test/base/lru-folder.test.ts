@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { LruFolder, type LruFolderOptions } from "../../src/util/lru-folder.ts";
+import { LruFolder, type LruFolderOptions } from "../../src/base/lru-folder.ts";
 
 let folder = "";
 beforeEach(async () => {

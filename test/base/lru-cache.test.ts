@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { LruCache } from "../../src/util/lru-cache.ts";
+import { LruCache } from "../../src/base/lru-cache.ts";
 
 describe("an LRU cache", () => {
   it("lets go what was not asked for longest", () => {

@@ -141,7 +141,7 @@ export class LruFolder {
   }
 
   async #evict(): Promise<void> {
-    for (const name of [...this.#files.keys()]) {
+    for (const name of this.#files.keys()) {
       if (this.#bytes <= this.#options.limit) return;
       if (!this.#writing.has(name)) await this.remove(name);
     }

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { execPath, kill, pid } from "node:process";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { LOCK_FILE, openFolder } from "../../src/run/output-folder.ts";
-import { takeLock, waitForLock } from "../../src/util/file-lock.ts";
+import { takeLock, waitForLock } from "../../src/base/file-lock.ts";
 import { ROOT } from "../integration/svr.ts";
 
 let folder = "";
@@ -23,7 +23,7 @@ afterEach(async () => {
 
 /** Another process that takes the lock, says so, and does as it is told. */
 async function holder(then: string): Promise<ChildProcess & { readonly pid: number }> {
-  const code = `import { takeLock } from ${JSON.stringify(`${ROOT}src/util/file-lock.ts`)};
+  const code = `import { takeLock } from ${JSON.stringify(`${ROOT}src/base/file-lock.ts`)};
     await takeLock(process.argv[1], "test"); process.stdout.write("held"); ${then}`;
   const child = spawn(execPath, ["--input-type=module", "-e", code, path], {
     stdio: ["ignore", "pipe", "ignore"],
@@ -58,7 +58,7 @@ describe("the lock of an output folder", () => {
   });
 
   it("is taken over from a zombie, which was killed and is not asked how it ended", async () => {
-    const code = `import { takeLock } from ${JSON.stringify(`${ROOT}src/util/file-lock.ts`)};
+    const code = `import { takeLock } from ${JSON.stringify(`${ROOT}src/base/file-lock.ts`)};
       await takeLock(process.argv[1], "test"); process.stdout.write(String(process.pid)); setInterval(() => {}, 1000)`;
     // What was a shell becomes a program that never asks for the end of what the shell had started.
     const script = '"$0" --input-type=module -e "$1" "$2" & exec sleep 600';

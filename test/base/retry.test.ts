@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { backoff, retry } from "../../src/util/retry.ts";
+import { backoff, retry } from "../../src/base/retry.ts";
 
 const failing = (times: number) => {
   let made = 0;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Semaphore } from "../../src/util/semaphore.ts";
+import { Semaphore } from "../../src/base/semaphore.ts";
 
 /** Acquires, and notes when that has come. */
 function taking(semaphore: Semaphore, rank: number, name: string, came: string[]): Promise<() => void> {
