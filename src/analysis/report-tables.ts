@@ -62,7 +62,7 @@ function connectionTable({ connections }: ModelReport, test: TestReport): Report
         (row) => typeof row["shared_log_p"] === "number" ? pText(row["shared_log_p"]) : "",
         true,
       ],
-      ["pairs", (row) => text(row["tests"]), true],
+      ["pairs", (row) => `${text(row["tests"])}${row["sparse"] === true ? " (sparse)" : ""}`, true],
       ["p <= alpha", (row) => text(row["nominal"]), true],
       ["by chance", (row) => decimal(chance(row)), true],
       ["ratio", (row) => chance(row) > 0 ? decimal(Number(row["nominal"]) / chance(row)) : "", true],

@@ -189,6 +189,7 @@ function connectionRow(summary: ConnectionSummary): Row {
     tested_channels: summary.testedChannels,
     positions: summary.positions,
     shared_log_p: summary.sharedLogP,
+    sparse: summary.sparse,
     tests: summary.tests,
     threshold: summary.threshold,
     significant: summary.significant,

@@ -100,4 +100,6 @@ export interface ConnectionSummary {
   readonly measures: OverlapMeasures;
   /** `ln p` that the two layers share no channels: of a permutation test; null where it cannot be made. */
   readonly sharedLogP: number | null;
+  /** Whether most weights of one of the two layers are zero: then it is tested only where it is known that they share channels. */
+  readonly sparse: boolean;
 }

@@ -39,6 +39,8 @@ export interface Spectrum extends Svd {
   readonly nullNeurons: Uint8Array;
   /** `r`: 1 for neurons that share their singular value with others of their group: each of their vectors is a choice within a subspace. */
   readonly clustered: Uint8Array;
+  /** Whether most of the weights are zero, those of dead channels aside: see `isSparse`. */
+  readonly sparse: boolean;
 }
 
 /** Bytes that the vectors and values of a spectrum take in memory. */

@@ -89,6 +89,8 @@ export const TABLES: Readonly<Record<TableName, readonly ColumnSchema[]>> = {
     required("positions", "int32"),
     // ln p of "these two layers share no channels"; null where that cannot be tested.
     nullable("shared_log_p", "float64"),
+    // Most weights of a side are zero: no tests, unless channels are known to be shared.
+    required("sparse", "bool"),
     required("tests", "int64"),
     nullable("threshold", "float64"),
     required("significant", "int64"),

@@ -40,6 +40,8 @@ export interface OverlapScan {
   readonly measures: OverlapMeasures;
   /** `ln p` of the permutation test of the connection; null where it cannot be made. */
   readonly sharedLogP: number | null;
+  /** Whether one of the two layers is sparse. */
+  readonly sparse: boolean;
   readonly near: NearKernels;
 }
 
@@ -111,6 +113,7 @@ export async function scanOverlaps(
     candidates: joinedCandidates(candidates, geometry),
     measures: measurer.finish(chance),
     sharedLogP: await sharedChannels(connection, source, target, kernel, options),
+    sparse: source.sparse || target.sparse,
     near,
   };
 }

@@ -59,7 +59,9 @@ export function decide(family: readonly Candidates[], settings: TestSettings): V
       significant,
       significantCount,
       nominal,
-      threshold: level === null ? null : commonThreshold(settings.null, each.geometry, level),
+      threshold: level === null || each.tests === 0
+        ? null
+        : commonThreshold(settings.null, each.geometry, level),
       expectedByChance: tests === 0 ? 0 : expected * each.tests / tests,
     };
   });

@@ -5,6 +5,7 @@ import { type Layer, unfoldedShape, type Unfolding } from "../model/layer.ts";
 import type { Spectrum, Svd } from "../model/spectrum.ts";
 import { type Matrix, matrix } from "../model/tensor.ts";
 import { canonical, contentSeed, directions, type GroupNeuron, neuronOrder } from "./directions.ts";
+import { isSparse } from "./sparse-layers.ts";
 
 /**
  * Decomposes a layer's unfolded weight. A grouped layer is decomposed block by block; the spectra are merged, sorted by
@@ -29,6 +30,7 @@ export async function spectrum(
   };
   // The blocks are gone afterwards. Where all singular values come, they say the norm too.
   const seeds = blocks.map(contentSeed);
+  const sparse = isSparse(layer, blocks, unfolding);
   const shape = unfoldedShape(layer, unfolding);
   const norms = rank === undefined ? [] : blocks.map(({ data }) => frobeniusNorm(data));
   const parts: Svd[] = [];
@@ -42,7 +44,7 @@ export async function spectrum(
     : merged(parts, neuronOrder(parts.map(({ singularValues }) => singularValues), shape, precision));
   const norm = frobeniusNorm(rank === undefined ? all.singularValues : Float64Array.from(norms));
   const residual = parts.length === 1 ? {} : residualOf(parts, norms, norm);
-  return { layer, unfolding, norm, ...all, ...residual, ...directions(all, shape, precision) };
+  return { layer, unfolding, norm, ...all, ...residual, ...directions(all, shape, precision), sparse };
 }
 
 function alone(only: Svd): Svd & Pick<Spectrum, "group"> {

@@ -228,3 +228,51 @@ describe("connections of which the permutation test sees no shared channels", ()
     expect(caveats(() => ({ significant: 0, shared_log_p: -1 }))).toEqual([]);
   });
 });
+
+describe("connections of sparse layers", () => {
+  const refused = { sparse: true, tests: 0, nominal: 0, significant: 0, shared_log_p: -1 };
+  const facts = (row: (source: number) => Row) =>
+    chainFacts(layers(5), connections(4, (source) => ({ nominal: 400, ...row(source) })), {
+      measures: { ...NO_MEASURES, chains: [chainOf(2, 2, -200)] },
+      control: { connections: connections(4), measures: NO_MEASURES },
+    });
+
+  it("that are not tested are named, and said beside every finding", () => {
+    const some = facts((source) => source < 2 ? refused : {});
+    expect(remarks(some)).toEqual([
+      expect.stringMatching(/^2 of 4 connections are not tested \(layer0 -> layer1, layer1 -> layer2\): /),
+    ]);
+    const all = findings(some);
+    expect(all).toHaveLength(2);
+    for (const { caveats } of all) {
+      expect(caveats.filter((caveat) => caveat.startsWith("2 of 4 connections are not tested"))).toHaveLength(
+        1,
+      );
+    }
+  });
+
+  it("are in no finding where none is tested", () => {
+    const none = chainFacts(layers(5), connections(4, () => refused));
+    expect(findings(none)).toEqual([]);
+    expect(remarks(none)[1]).toMatch(/^4 of 4 connections are not tested /);
+  });
+
+  it("are counted where they are tested: their edges are too many", () => {
+    const open = findings(facts((source) => source > 1 ? { sparse: true, shared_log_p: -60 } : {}));
+    const said = open.map(({ kind, caveats }) => [
+      kind,
+      ...caveats.filter((caveat) => caveat.startsWith("zero weights")).map((caveat) => caveat.slice(14, 35)),
+    ]);
+    expect(said).toEqual([
+      ["excess-edges", "in 1 of 1 connections"],
+      ["dominant-connection", "in 2 of 2 connections"],
+    ]);
+  });
+
+  it("that are not tested are not in the null control's figures either", () => {
+    // The only one between deep layers: all others are spoken of, of model and control.
+    const [excess] = findings(facts((source) => source === 3 ? refused : {}));
+    expect(excess!.kind).toBe("excess-edges");
+    expect([excess!.table!.rows.length, excess!.table!.control!.length]).toEqual([3, 3]);
+  });
+});

@@ -117,5 +117,7 @@ describe("report of a model", () => {
     const none = { ...report.connections[0]!, shared_log_p: null, tests: 0, nominal: 0 };
     const row = modelTables({ ...report, connections: [none] }, TEST)[1]!.rows[0]!;
     expect(row.slice(3, 8)).toEqual(["", "0", "0", "0", ""]);
+    const sparse = modelTables({ ...report, connections: [{ ...none, sparse: true }] }, TEST)[1]!.rows[0]!;
+    expect(sparse[4]).toBe("0 (sparse)");
   });
 });

@@ -5,18 +5,29 @@
  * vectors, those of the layer that is turned; given all others, events of different turned layers are independent. So what is counted is
  * layers with a rejection in any of their connections, each with probability `k alpha` at the most, `k` the number of these. Their
  * number is bounded by Chernoff's inequality, which holds for the mean of unequal probabilities too (Hoeffding 1956). (Uniform, truncated and
- * sparse weights are not exactly invariant under rotation.)
+ * sparse weights are not exactly invariant under rotation. Where more than a quarter of a layer's weights are zero, a gate keeps edges out.)
  *
  * Where orthogonal weights are exact their singular values are equal: none of their vectors is more than a choice, and pairs of such are not
  * tested. Rounded to float32, as in a file, they are not, and are tested like all others.
  */
 
+import { filter, lastValueFrom, of, toArray } from "rxjs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { layers } from "../../src/flow/operators/layers.ts";
+import { overlap } from "../../src/flow/operators/overlap.ts";
+import { svd } from "../../src/flow/operators/svd.ts";
+import { unfold } from "../../src/flow/operators/unfold.ts";
+import { spectralGraph } from "../../src/flow/pipeline.ts";
 import type { LayerGraph, Unfolding } from "../../src/model/layer.ts";
 import type { Row } from "../../src/model/tables.ts";
 import { openEngine } from "../../src/run/open-engine.ts";
+import { layerGraph } from "../../src/stages/layers.ts";
+import { decide } from "../../src/stages/significance.ts";
+import { gateSparse } from "../../src/stages/sparse-layers.ts";
 import { logBinomialTwoSided } from "../../src/stats/binomial.ts";
-import { type Initialization, INITIALIZATIONS } from "../untrained/initializations.ts";
+import { pipelineSettings } from "../support/pipeline-settings.ts";
+import { prunedMnist } from "../support/pruned-model.ts";
+import { type Initialization, INITIALIZATIONS, sparse } from "../untrained/initializations.ts";
 import { type NetworkName, NETWORKS, untrained } from "../untrained/networks.ts";
 import { ALPHA, analysed, reported } from "./analysed.ts";
 import { chernoffExponent, criticalExponent } from "./sampling-error.ts";
@@ -55,6 +66,18 @@ const CASES: readonly (Case & { readonly name: string })[] = NETWORKS.flatMap((n
   name: `${each.network}, ${each.initialization.name}, ${each.unfolding}${each.exact ? ", exact" : ""}`,
 }));
 
+/** Shares of zeros in layers that the rotation null is not asked of. */
+const SPARSE_CASES: readonly (Case & { readonly name: string })[] = NETWORKS.flatMap((network, n) =>
+  [0.5, 0.7, 0.8, 0.9, 0.95].map((zeros, z) => ({
+    initialization: sparse(`sparse, ${zeros} zero`, zeros),
+    network,
+    unfolding: (n + z) % 2 === 0 ? "svr" as const : "cosvr" as const,
+    seed: 4,
+    exact: false,
+    name: `${network}, ${zeros} zero, ${(n + z) % 2 === 0 ? "svr" : "cosvr"}`,
+  }))
+);
+
 let engine: Awaited<ReturnType<typeof openEngine>>;
 beforeAll(async () => {
   engine = await openEngine({ kernel: "wasm", threads: 1, memory: 2 ** 30 });
@@ -89,25 +112,44 @@ function rejections({ layers }: LayerGraph, rows: readonly Row[], unfolding: Unf
 
 const counted = { connections: 0, layers: 0, rejected: 0 };
 
+/** A chain, a finding, or more edges than chance gives fail. @returns the rows of all connections but the tied one */
+async function nothingFound(each: Case): Promise<readonly Row[]> {
+  const { result, report } = await analysis(each);
+  const { graph, connections, measures } = result;
+  for (const { logP } of measures.chains) expect(logP).toBeGreaterThan(LOG_ALPHA);
+  // The edges of an unembedding that is the embedding are there.
+  const tied = connections.some((row) => isTied(row) && Number(row["significant"]) > 0);
+  for (const { kind, title, surprise } of report.findings) {
+    expect(kind).not.toBe("dominant-connection");
+    expect(title).not.toMatch(/sparsification/i);
+    if (!tied || kind !== "excess-edges") expect(surprise ?? 0, title).toBeGreaterThan(LEAST_SURPRISE);
+  }
+  const others = connections.filter((row) => !isTied(row));
+  const edges = logBinomialTwoSided(sum(others, "nominal"), sum(others, "tests"), ALPHA);
+  expect(edges, "edges of all other connections").toBeGreaterThan(LEAST_SURPRISE);
+  const found = rejections(graph, connections, each.unfolding);
+  counted.connections += found.connections;
+  counted.layers += found.layers;
+  counted.rejected += found.rejected;
+  return others;
+}
+
 describe("untrained networks", () => {
   it.each(CASES)("have no dominant connection and no finding: $name", async (each) => {
-    const { result, report } = await analysis(each);
-    const { graph, connections, measures } = result;
-    for (const { logP } of measures.chains) expect(logP).toBeGreaterThan(LOG_ALPHA);
-    // The edges of an unembedding that is the embedding are there.
-    const tied = connections.some((row) => isTied(row) && Number(row["significant"]) > 0);
-    for (const { kind, title, surprise } of report.findings) {
-      expect(kind).not.toBe("dominant-connection");
-      expect(title).not.toMatch(/sparsification/i);
-      if (!tied || kind !== "excess-edges") expect(surprise ?? 0, title).toBeGreaterThan(LEAST_SURPRISE);
+    const connections = await nothingFound(each);
+    // Of zeros that are no dead channels, nor all at the same taps, there are few.
+    expect(connections.filter((row) => row["sparse"] === true)).toEqual([]);
+  });
+
+  it.each(SPARSE_CASES)("have no edge at layers of which many weights are zero: $name", async (each) => {
+    const connections = await nothingFound(each);
+    const sparse = connections.filter((row) => row["sparse"] === true);
+    // Of 0.95 zeros, layers of up to 20 out channels are all zero.
+    expect(sparse.length).toBeGreaterThan(0.8 * connections.length);
+    for (const row of sparse) {
+      expect([row["tests"], row["nominal"], row["significant"], row["threshold"]]).toEqual([0, 0, 0, null]);
+      expect([row["near_kernel_tests"], row["near_kernel_log_p"]]).toEqual([0, null]);
     }
-    const others = connections.filter((row) => !isTied(row));
-    const edges = logBinomialTwoSided(sum(others, "nominal"), sum(others, "tests"), ALPHA);
-    expect(edges, "edges of all other connections").toBeGreaterThan(LEAST_SURPRISE);
-    const found = rejections(graph, connections, each.unfolding);
-    counted.connections += found.connections;
-    counted.layers += found.layers;
-    counted.rejected += found.rejected;
   });
 
   it("have any edge in no more connections than bh allows", () => {
@@ -167,21 +209,58 @@ describe("untrained networks", () => {
   });
 });
 
-describe("the instrument", () => {
-  it("finds out vectors that keep to a few channels, of which the rotation null is not true", async () => {
-    const [initialization] = INITIALIZATIONS.filter(({ name }) => name === "sparse, nine tenths zero");
-    const { result } = await analysis({
-      initialization: initialization!,
-      network: "mobilenetv2",
-      unfolding: "svr",
-      seed: 1,
-      exact: false,
-    });
-    const { connections } = result;
-    expect(logBinomialTwoSided(sum(connections, "nominal"), sum(connections, "tests"), ALPHA)).toBeLessThan(
-      10 * LEAST_SURPRISE,
+describe("the gate before sparse layers", () => {
+  const settings = (over: "connection" | "model") => {
+    const usual = pipelineSettings(engine, LOG_ALPHA);
+    return { ...usual, test: { ...usual.test, over } };
+  };
+
+  it("keeps edges out that the rotation null would give", async () => {
+    const model = untrained("mobilenetv2", sparse("sparse, 0.9 zero", 0.9), { seed: 1 });
+    const graph = layerGraph(model);
+    const jobs = await lastValueFrom(
+      of(model).pipe(
+        layers({ graph }),
+        unfold("svr"),
+        svd(engine, "svr"),
+        overlap(engine, settings("connection").test),
+        filter((job) => job.kind === "connection"),
+        toArray(),
+      ),
     );
-    const found = rejections(result.graph, connections, "svr");
-    expect(found.rejected).toBeGreaterThan(10);
+    const { test } = settings("connection");
+    let [without, edges] = [0, 0];
+    for (const job of jobs) {
+      const seen = await job.overlaps();
+      const rejected = ({ candidates }: typeof seen) => decide([candidates], test)[0]!.significantCount;
+      if (rejected(seen) > 0) without++;
+      edges += rejected(gateSparse(seen, test, "connection", jobs.length));
+      // Of the control, whose channels are turned, all edges are tested.
+      expect(rejected(gateSparse(seen, test, "control", jobs.length))).toBe(rejected(seen));
+    }
+    engine.store.forget(model);
+    expect(without).toBeGreaterThan(20);
+    expect(edges).toBe(0);
   });
+
+  it.each(["connection", "model"] as const)(
+    "lets edges pass where channels are shared, over the %s",
+    async (over) => {
+      const at = async (epoch: string) => {
+        const model = await prunedMnist(epoch, 0.9);
+        const result = await lastValueFrom(spectralGraph(model, settings(over)));
+        await model.close();
+        expect(result.connections.map((row) => row["sparse"])).toEqual([true, true]);
+        return result;
+      };
+      const [before, behind] = [await at("000"), await at("010")];
+      for (const row of before.connections) expect([row["tests"], row["significant"]]).toEqual([0, 0]);
+      for (const row of behind.connections) {
+        expect(Number(row["tests"])).toBeGreaterThan(1000);
+        expect(Number(row["significant"])).toBeGreaterThan(3);
+      }
+      expect(before.measures.chains).toEqual([]);
+      expect(behind.measures.chains[0]!.logP).toBeLessThan(Math.log(1e-9));
+    },
+  );
 });

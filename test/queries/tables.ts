@@ -62,7 +62,7 @@ export const SQL: Readonly<Record<string, string>> = {
     ORDER BY product DESC, a.source_layer, a.source_neuron, a.target_layer, a.target_neuron, b.target_layer, b.target_neuron, a.part, b.part
     LIMIT $limit`,
   "connections":
-    `SELECT k.name, l.name, part, via, shared_log_p, tests, significant, expected_by_chance, max_overlap FROM connections c
+    `SELECT k.name, l.name, part, via, shared_log_p, sparse, tests, significant, expected_by_chance, max_overlap FROM connections c
     JOIN layers k ON k.model = c.model AND k.layer_index = source_layer
     JOIN layers l ON l.model = c.model AND l.layer_index = target_layer
     WHERE c.model = $model ORDER BY source_layer, target_layer, part`,

@@ -287,6 +287,7 @@ describe("live channels", () => {
       ...vectors,
       singularValues: Float64Array.of(1, 1e-3, 3 * EPS),
       nullNeurons: Uint8Array.of(0, 0, 1),
+      sparse: false,
     };
     expect(join(liveChannels(found, "out", "f64"))).toBe("110");
   });
@@ -296,6 +297,7 @@ describe("live channels", () => {
       ...vectors,
       singularValues: Float64Array.of(1, 1e-3, 2e-7),
       nullNeurons: new Uint8Array(3),
+      sparse: false,
     };
     expect(join(liveChannels(found, "out", "f64"))).toBe("111");
     expect(join(liveChannels(found, "out", "f32"))).toBe("110");

@@ -72,6 +72,7 @@ export function spectrumOf(layer: Layer, unfolding: Unfolding, neurons: number, 
     group: Int32Array.from({ length: neurons }, (_, j) => j % layer.groups),
     nullNeurons: new Uint8Array(neurons),
     clustered: new Uint8Array(neurons),
+    sparse: false,
   };
 }
 

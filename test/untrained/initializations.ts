@@ -122,7 +122,7 @@ export const sparse = (name: string, zeros: number): Initialization =>
       for (const o of some(shape.out, Math.ceil(zeros * shape.out), random)) values[o * columns + column] = 0;
     }
     return values;
-  }, { holds: zeros > 0.5 ? "relabelling" : "rotation" });
+  }, { holds: zeros > 0.25 ? "relabelling" : "rotation" });
 
 /** `count` of the numbers below `of`, each subset equally likely. */
 function some(of: number, count: number, random: Random): number[] {

@@ -41,6 +41,16 @@ export function unsharedCaveat(
   if (unshared === 0) return [];
   return [
     `no shared channels seen: in ${unshared} of ${tested.length} connections with significant edges the permutation test of channels ` +
-    `(shared_log_p) finds nothing; few aligned neurons look so, and so do very sparse weights, of which the null does not hold`,
+    `(shared_log_p) finds nothing; few aligned neurons look so, and so do vectors that keep to few channels, of which the null does not hold`,
+  ];
+}
+
+/** Counts connections that are tested though a layer is sparse, for channels are known to be shared. */
+export function sparseCaveat(connections: readonly ConnectionFacts[]): string[] {
+  const sparse = connections.filter((each) => each.sparse).length;
+  if (sparse === 0) return [];
+  return [
+    `zero weights: in ${sparse} of ${connections.length} connections many weights of a layer are zero. The permutation test of channels ` +
+    `(shared_log_p) sees shared ones there, but vectors keep to few channels: edges are too many, and their p-values too small`,
   ];
 }

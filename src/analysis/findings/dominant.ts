@@ -3,7 +3,7 @@
 import type { Chain, ModelMeasures } from "../../model/measures.ts";
 import { pValueMeaning } from "../../model/p-value.ts";
 import { type QueriedModel, queries } from "./query-words.ts";
-import { doubted, unsharedCaveat } from "./caveats.ts";
+import { doubted, sparseCaveat, unsharedCaveat } from "./caveats.ts";
 import type { ConnectionFacts, ModelFacts } from "./facts.ts";
 import { type Cell, type Finding, type FindingNumber, NO_CONTROL, type Query } from "./finding.ts";
 import { counted, decimal, pText, shortened } from "./words.ts";
@@ -97,6 +97,7 @@ function finding(facts: ModelFacts, chain: Chain, at: number): Finding {
       "the edges of a chain are tested one by one; their p-values are independent only where no two of them share a vector that is random under " +
       "the null",
       ...unsharedCaveat(facts, connections),
+      ...sparseCaveat(connections),
       ...[...vias].some((via) => via === "attention-head" || via === "split" || via === "concat")
         ? ["by_chance is 1/n; where only a part of the channels is carried on, chance gives less"]
         : [],

@@ -3,7 +3,7 @@
 import { logBinomialTwoSided } from "../../stats/binomial.ts";
 import { pValueMeaning } from "../../model/p-value.ts";
 import { float } from "./query-words.ts";
-import { doubted, smallCaveat, unsharedCaveat } from "./caveats.ts";
+import { doubted, smallCaveat, sparseCaveat, unsharedCaveat } from "./caveats.ts";
 import { type ConnectionFacts, type Measured, type ModelFacts, scopeOf, total } from "./facts.ts";
 import { type Finding, NO_CONTROL } from "./finding.ts";
 import { type Figure, overScope, perConnection, sumOf } from "./scope.ts";
@@ -62,6 +62,7 @@ export function excessEdges(facts: ModelFacts): Finding[] {
       DEPENDENT,
       ...smallCaveat(facts, connections),
       ...unsharedCaveat(facts, connections),
+      ...sparseCaveat(connections),
       ...facts.caveats,
     ],
   }];

@@ -53,6 +53,8 @@ export interface ConnectionFacts {
   readonly nearSignificantExpected: number;
   /** `ln p` of no shared channels; null where that cannot be tested. */
   readonly sharedLogP: number | null;
+  /** Whether many weights of one of the two layers are zero. */
+  readonly sparse: boolean;
   /** Sum of all overlaps. */
   readonly totalOverlap: number;
   /** Null where the block between near-kernels is empty. */
@@ -114,11 +116,24 @@ export function modelFacts(sources: FactSources): ModelFacts {
     deep: deepLayers(layers),
     connections,
     measures: sources.measures,
-    control: control === null
-      ? null
-      : { connections: control.connections.map(facts), measures: control.measures },
+    control: control === null ? null : {
+      connections: control.connections.map(facts).filter(isCompared(connections)),
+      measures: control.measures,
+    },
     caveats: generalCaveats(sources, connections),
   };
+}
+
+/** Connections of a null control that stand beside some of the model's: not those that were refused, for their layers are sparse. */
+function isCompared(connections: readonly ConnectionFacts[]): (connection: ConnectionFacts) => boolean {
+  const nameOf = ({ source, target, part }: ConnectionFacts) => `${source}/${target}/${part}`;
+  const refused = new Set(connections.filter(isRefused).map(nameOf));
+  return (connection) => !refused.has(nameOf(connection));
+}
+
+/** Whether nothing is tested there, for a layer is sparse and no shared channels are seen. */
+export function isRefused({ sparse, tests }: ConnectionFacts): boolean {
+  return sparse && tests === 0;
 }
 
 /**
@@ -144,12 +159,18 @@ function generalCaveats(
   facts: readonly ConnectionFacts[],
 ): string[] {
   const guessed = facts.filter(({ evidence }) => evidence === "guessed").length;
+  const refused = facts.filter(isRefused).length;
   const of = (subject: Skipped["subject"]) => skipped.filter((each) => each.subject === subject).length;
   const folded = layers.filter((row) => row["batch_norm"] === "folded").length;
   return [
     ...guessed > 0
       ? [
         `guessed topology: ${guessed} of ${connections.length} connections are guessed from names and shapes`,
+      ]
+      : [],
+    ...refused > 0
+      ? [
+        `${refused} of ${connections.length} connections are not tested: many weights of a layer are zero there, and no shared channels are seen`,
       ]
       : [],
     ...of("layer") > 0 ? [`${of("layer")} of ${layers.length} layers were skipped and have no spectrum`] : [],
@@ -211,6 +232,7 @@ function connectionFacts(row: Row, sources: Pick<FactSources, "test" | "layers">
     nearSignificant: number(row, "near_kernel_significant"),
     nearSignificantExpected: number(row, "near_kernel_significant_expected"),
     sharedLogP: orNull(row, "shared_log_p"),
+    sparse: row["sparse"] === true,
     totalOverlap: number(row, "total_overlap"),
     energy: orNull(row, "near_kernel_energy"),
     energyExpected: orNull(row, "near_kernel_expected"),

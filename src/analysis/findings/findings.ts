@@ -2,7 +2,7 @@
 
 import { dominantConnections, noDominantConnection } from "./dominant.ts";
 import { excessEdges } from "./excess-edges.ts";
-import type { ModelFacts } from "./facts.ts";
+import { isRefused, type ModelFacts } from "./facts.ts";
 import { type Finding, ranked } from "./finding.ts";
 import { nearKernelBlock } from "./near-kernel-block.ts";
 import { nearKernels } from "./near-kernels.ts";
@@ -17,7 +17,7 @@ export function findings(facts: ModelFacts): Finding[] {
 
 /** What was looked for and is not there, one sentence each. */
 export function remarks(facts: ModelFacts): string[] {
-  return [...noDominantConnection(facts), ...layersOfZeros(facts)];
+  return [...noDominantConnection(facts), ...layersOfZeros(facts), ...refusedConnections(facts)];
 }
 
 /** Layers all of whose neurons are null: they are in the graph, and nothing can be said of their directions. */
@@ -32,6 +32,24 @@ function layersOfZeros({ layers }: ModelFacts): string[] {
     } zero (${named}${more}): none of the ${
       zeros.reduce((sum, { neurons }) => sum + neurons, 0)
     } neurons there has a direction, and no edge ends at them.`,
+  ];
+}
+
+/** Connections that are not tested, for a layer is sparse. */
+function refusedConnections({ connections, names }: ModelFacts): string[] {
+  const refused = connections.filter(isRefused);
+  if (refused.length === 0) return [];
+  const said = (layer: number) => shortened(names[layer] ?? String(layer));
+  const named = refused.slice(0, MOST_NAMED).map(({ source, target }) =>
+    `${said(source)} -> ${said(target)}`
+  );
+  return [
+    `${refused.length} of ${counted(connections.length, "connection")} ${
+      refused.length === 1 ? "is" : "are"
+    } not tested (${named.join(", ")}${
+      refused.length > MOST_NAMED ? " and others" : ""
+    }): more than a quarter of a layer's weights are zero there, so that vectors keep to few channels, and the permutation test of ` +
+    "channels (shared_log_p) does not see any shared.",
   ];
 }
 

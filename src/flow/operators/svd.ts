@@ -6,6 +6,7 @@ import { rankOf, type Unfolding } from "../../model/layer.ts";
 import type { Spectrum } from "../../model/spectrum.ts";
 import { type Matrix, release } from "../../model/tensor.ts";
 import { directions } from "../../stages/directions.ts";
+import { isSparse } from "../../stages/sparse-layers.ts";
 import { layerNeed } from "../../stages/memory-needs.ts";
 import type { Grant } from "../budget.ts";
 import { decomposed } from "../decomposition.ts";
@@ -39,27 +40,29 @@ export function svd(
     };
     return await decomposed(asked, kernel, how, { signal, subject: { model: model.id, layer: layer.name } });
   };
-  const directed = (spectrum: BareSpectrum, { layer, shape }: MatrixJob): Spectrum => ({
+  const whole = (spectrum: BareSpectrum, sparse: boolean, { layer, shape }: MatrixJob): Spectrum => ({
     ...spectrum,
     layer,
     unfolding,
     ...directions(spectrum, shape, kernel.info.precision),
+    sparse,
   });
   const found = async (job: MatrixJob, rank: number, signal: AbortSignal): Promise<Spectrum> => {
     const { layer, model, shape } = job;
     const done = { model: model.id, layer: layer.name };
     const blocks = await job.read();
+    const sparse = isSparse(layer, blocks, unfolding);
     if (cache === undefined) {
       const spectrum = await computed(job, blocks, null, signal);
       spectrumDone?.({ ...done, key: null, from: "kernel" });
-      return directed(spectrum, job);
+      return whole(spectrum, sparse, job);
     }
     const key = spectrumKey(blocks, unfolding, kernel.info, most === Infinity ? undefined : most);
     const sides = { rank, leftCols: shape.rows, rightCols: shape.cols };
     const { spectrum, from } = await cache.take(key, sides, () => computed(job, blocks, key, signal));
     if (from === "cache") release(...blocks.map(({ data }) => data));
     spectrumDone?.({ ...done, key, from });
-    return directed(spectrum, job);
+    return whole(spectrum, sparse, job);
   };
   const spectrumOf = async (job: MatrixJob, signal: AbortSignal): Promise<SpectrumJob> => {
     const { layer, graph, model } = job;

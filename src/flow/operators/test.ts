@@ -4,6 +4,7 @@ import { concatMap, defer, from, map, mergeMap, type Observable, type OperatorFu
 import type { EdgeColumns } from "../../model/graph.ts";
 import type { Candidates, TestSettings } from "../../stages/candidates.ts";
 import { nearKernelTests } from "../../stages/near-kernels.ts";
+import { gateSparse } from "../../stages/sparse-layers.ts";
 import { chosen, decide, linking, sigmas, type Verdicts } from "../../stages/significance.ts";
 import { type ConnectionEdges, type ConnectionJob, type EdgeJob, once, type OverlapResult } from "../jobs.ts";
 import { type OverlapSettings, settingsFor } from "./overlap.ts";
@@ -34,7 +35,7 @@ export function test<T extends { readonly kind: "layer" | "skipped" }>(
   return map((item) =>
     isConnection(item)
       ? edgeJob(item, settings, async () => {
-        const result = await item.overlaps();
+        const result = await gatedOverlaps(item, settings);
         return { result, verdicts: decide([result.candidates], settings)[0]! };
       })
       : item
@@ -51,7 +52,7 @@ function testedByModel<T extends { readonly kind: "layer" | "skipped" }>(
     const passed = items.pipe(
       concatMap(async (item): Promise<T[]> => {
         if (!isConnection(item)) return [item];
-        held.push({ job: item, result: await item.overlaps() });
+        held.push({ job: item, result: await gatedOverlaps(item, settings) });
         return [];
       }),
       mergeMap((each) => each),
@@ -69,6 +70,10 @@ function testedByModel<T extends { readonly kind: "layer" | "skipped" }>(
         ),
     );
   });
+}
+
+async function gatedOverlaps(job: AnyConnection, settings: EdgeTestSettings): Promise<OverlapResult> {
+  return gateSparse(await job.overlaps(), settings, job.kind, job.graph.connections.length);
 }
 
 function concatenated<T>(first: Observable<T>, rest: () => T[]): Observable<T> {
@@ -93,7 +98,7 @@ function edgesOf(
   all: EdgeTestSettings,
   { result, verdicts }: { result: OverlapResult; verdicts: Verdicts },
 ): ConnectionEdges {
-  const { candidates, geometry, measures, sharedLogP } = result;
+  const { candidates, geometry, measures, sharedLogP, sparse } = result;
   const settings = settingsFor(job, all);
   const at = chosen(candidates, verdicts, settings.edges);
   const written = new Uint8Array(candidates.overlap.length);
@@ -118,6 +123,7 @@ function edgesOf(
       nearKernel: nearKernelTests(candidates, verdicts, result.near, settings.logAlpha),
       measures,
       sharedLogP,
+      sparse,
     },
   };
 }

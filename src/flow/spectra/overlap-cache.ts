@@ -8,7 +8,7 @@ import type { OverlapRecord } from "./overlap-record.ts";
 import { packed, unpacked } from "./packed.ts";
 
 /** Raised when what a record holds, or what it is made of, changes. */
-const FORMAT = 4;
+const FORMAT = 5;
 
 /** A cache of records. One that cannot be read or written is given up without a word: what it would save is computed. */
 export class OverlapCache {

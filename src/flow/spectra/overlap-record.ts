@@ -53,6 +53,7 @@ interface RecordedConnection {
   /** Those whose tests count as tests between near-kernels. */
   readonly near: NearKernels;
   readonly sharedLogP: number | null;
+  readonly sparse: boolean;
   readonly candidates: KeptCandidates;
 }
 
@@ -104,7 +105,7 @@ export class OverlapRecorder {
 
   #note(
     job: Pick<ConnectionEnds<ConnectionKind>, "kind" | "connection">,
-    { geometry, candidates, measures, near, sharedLogP }: OverlapResult,
+    { geometry, candidates, measures, near, sharedLogP, sparse }: OverlapResult,
   ): void {
     const { geometry: _, ...kept } = candidates;
     this.#bytes += 8 * measures.sourceIntensity.length + 32 * kept.logP.length + near.source.length +
@@ -121,6 +122,7 @@ export class OverlapRecorder {
       measures,
       near,
       sharedLogP,
+      sparse,
       candidates: kept,
     });
   }
@@ -178,7 +180,7 @@ export function recordedItems(
     const [sourceValues, targetValues] = [valuesAt(connection.source), valuesAt(connection.target)];
     const [source, target] = [graph.layers[connection.source]!, graph.layers[connection.target]!];
     const ends = { kind: each.kind, connection, graph, source, target, sourceValues, targetValues };
-    const { geometry, measures, near, sharedLogP } = each;
+    const { geometry, measures, near, sharedLogP, sparse } = each;
     const { products } = settings;
     return {
       ...ends,
@@ -189,6 +191,7 @@ export function recordedItems(
           geometry,
           measures,
           sharedLogP,
+          sparse,
           near,
           candidates: retestedCandidates(each.candidates, geometry, settingsFor(each, settings)),
         });

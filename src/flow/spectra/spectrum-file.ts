@@ -12,8 +12,8 @@ import { endianness } from "node:os";
 import type { Spectrum } from "../../model/spectrum.ts";
 import { matrix } from "../../model/tensor.ts";
 
-/** A spectrum without the layer that it belongs to, and without what follows from its singular values: equal weights have equal ones. */
-export type BareSpectrum = Omit<Spectrum, "layer" | "unfolding" | "nullNeurons" | "clustered">;
+/** A spectrum without the layer that it belongs to, and without what follows from its singular values or weights: equal weights have equal ones. */
+export type BareSpectrum = Omit<Spectrum, "layer" | "unfolding" | "nullNeurons" | "clustered" | "sparse">;
 
 /** A spectrum, and its digest where it has been taken already. */
 export interface DigestedSpectrum extends BareSpectrum {

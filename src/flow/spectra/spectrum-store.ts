@@ -265,9 +265,9 @@ export type SpectrumValues = Omit<Spectrum, "layer" | "unfolding" | "left" | "ri
 
 /** What stays of a spectrum when its vectors are gone. */
 export function valuesOf(
-  { singularValues, group, nullNeurons, clustered, norm, residual }: SpectrumValues,
+  { singularValues, group, nullNeurons, clustered, sparse, norm, residual }: SpectrumValues,
 ): SpectrumValues {
-  const values = { singularValues, group, nullNeurons, clustered, norm };
+  const values = { singularValues, group, nullNeurons, clustered, sparse, norm };
   return { ...values, ...residual === undefined ? {} : { residual } };
 }
 

@@ -90,6 +90,7 @@ export function fixture(seed: number): Tables {
     tested_channels: pick(INT32S),
     positions: 1,
     shared_log_p: at % 3 === 1 ? null : float(),
+    sparse: at % 2 === 1,
     tests: pick(INT64S),
     threshold: maybe(),
     significant: pick(INT64S),

@@ -188,6 +188,7 @@ function lazyConnection(source: number, target: number, worked: string[]): Conne
     group: new Int32Array(4),
     nullNeurons: new Uint8Array(4),
     clustered: new Uint8Array(4),
+    sparse: false,
   });
   const connection = connectionOf(source, target, [{ source: 0, target: 0, length: 4 }]);
   return {

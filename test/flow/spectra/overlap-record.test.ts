@@ -5,10 +5,19 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { packed, unpacked } from "../../../src/flow/spectra/packed.ts";
 import { run } from "../../../src/mod.ts";
 import { rowsIn } from "../../integration/left-behind.ts";
+import { noise, writeTensors } from "../../support/safetensors-file.ts";
 
 let folder = "";
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "svr-overlaps-"));
+  // The second is the first, transposed: it shares its channels. The third has nothing to do with it.
+  const zeros = (count: number, seed: number) => noise(count, seed).map((value) => value < 0.6 ? 0 : value);
+  const first = zeros(24 * 30, 1);
+  await writeTensors(join(folder, "sparse.safetensors"), [
+    ["0.weight", [24, 30], first],
+    ["1.weight", [30, 24], first.map((_, at) => first[at % 24 * 30 + Math.floor(at / 24)]!)],
+    ["2.weight", [40, 30], zeros(40 * 30, 2)],
+  ]);
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -76,7 +85,10 @@ const models = [
 ];
 
 describe("a run whose overlaps are known", () => {
-  const base = { models, graph: "none", kernel: "wasm", threads: 1, nullControl: 3 } as const;
+  const base = () => {
+    const all = [...models, { id: "sparse", path: join(folder, "sparse.safetensors") }];
+    return { models: all, graph: "none", kernel: "wasm", threads: 1, nullControl: 3 } as const;
+  };
   const figures = async (out: string) => {
     const report = JSON.parse(await readFile(join(out, "report.json"), "utf8")) as Record<string, unknown>;
     return report["models"];
@@ -94,29 +106,34 @@ describe("a run whose overlaps are known", () => {
   )("leaves what a run from the weights leaves: %s", async (name, settings) => {
     const out = join(folder, "kept");
     const fresh = join(folder, `fresh ${name}`);
-    await run({ ...base, out, sigma: 3, edges: name === "the strongest" ? "all" : "significant" });
-    const again = await run({ ...base, ...settings, out });
-    expect(again.record.counts).toMatchObject({ spectra_computed: 0, done: 2 });
+    await run({ ...base(), out, sigma: 3, edges: name === "the strongest" ? "all" : "significant" });
+    const again = await run({ ...base(), ...settings, out });
+    expect(again.record.counts).toMatchObject({ spectra_computed: 0, done: 3 });
     // No kernel was loaded: nothing was multiplied either.
     expect(again.record.kernel).toBeNull();
-    await run({ ...base, ...settings, out: fresh, cache: "off" });
-    expect(await rowsIn(out)).toEqual(await rowsIn(fresh));
+    await run({ ...base(), ...settings, out: fresh, cache: "off" });
+    const rows = await rowsIn(out);
+    expect(rows).toEqual(await rowsIn(fresh));
+    const [, sparse = []] = Object.entries(rows).find(([path]) =>
+      path.startsWith("connections/model=sparse/")
+    )!;
+    expect(sparse.map((row) => (JSON.parse(row) as { tests: number }).tests > 0)).toEqual([true, false]);
     expect(await figures(out)).toEqual(await figures(fresh));
   });
 
   it("computes again where a record is damaged, or the level was not kept", async () => {
     const out = join(folder, "damaged");
-    await run({ ...base, out });
+    await run({ ...base(), out });
     const records = join(out, ".cache", "overlaps");
     for (const name of await readdir(records)) {
       const bytes = await readFile(join(records, name));
       bytes[bytes.length >> 1]! ^= 1;
       await writeFile(join(records, name), bytes);
     }
-    await run({ ...base, out, sigma: 4 });
-    await run({ ...base, out, sigma: 1 });
+    await run({ ...base(), out, sigma: 4 });
+    await run({ ...base(), out, sigma: 1 });
     const fresh = join(folder, "fresh damaged");
-    await run({ ...base, out: fresh, sigma: 1, cache: "off" });
+    await run({ ...base(), out: fresh, sigma: 1, cache: "off" });
     expect(await rowsIn(out)).toEqual(await rowsIn(fresh));
   });
 });
