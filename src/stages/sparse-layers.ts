@@ -7,7 +7,7 @@
 import type { Layer, Unfolding } from "../model/layer.ts";
 import type { Matrix } from "../model/tensor.ts";
 import type { TestSettings } from "./candidates.ts";
-import type { SeenOverlaps } from "./overlap-parts.ts";
+import type { OverlapScan } from "./overlap-parts.ts";
 
 /** Untrained networks of narrow and depthwise layers have 1.1 times the edges of chance at a quarter of zeros, and 1.27 times at half. */
 const LEAST_DENSITY = 0.75;
@@ -24,7 +24,7 @@ export function isSparse(
   unfolding: Unfolding,
 ): boolean {
   const entries = blocks.reduce((sum, { data }) => sum + data.length, 0);
-  // Of most layers no more needs to be seen.
+  // Of most layers no more needs to be read.
   if (!(nonZeros(blocks, LEAST_DENSITY * entries) < LEAST_DENSITY * entries)) return false;
   const livePositions = new Uint8Array(z);
   const [perRow, perCol] = unfolding === "svr" ? [1, z] : [z, 1];
@@ -68,17 +68,17 @@ const total = (flags: Uint8Array) => flags.reduce((sum, flag) => sum + flag, 0);
  * @param connections of the model
  */
 export function gateSparse(
-  seen: SeenOverlaps,
+  scan: OverlapScan,
   { logAlpha }: Pick<TestSettings, "logAlpha">,
   kind: "connection" | "control",
   connections: number,
-): SeenOverlaps {
-  const { sparse, sharedLogP, candidates, near, measures } = seen;
-  if (!sparse) return seen;
+): OverlapScan {
+  const { sparse, sharedLogP, candidates, near, measures } = scan;
+  if (!sparse) return scan;
   const open = kind === "control" || sharedLogP !== null && sharedLogP + Math.log(connections) <= logAlpha;
   const none = (flags: Uint8Array) => new Uint8Array(flags.length);
   return {
-    ...seen,
+    ...scan,
     near: { source: none(near.source), target: none(near.target) },
     measures: { ...measures, nearKernel: null },
     candidates: {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { measureOverlap } from "../../src/analysis/overlap-measures.ts";
 import { openReferenceKernel } from "../../src/kernels/reference.ts";
-import { type SeenOverlaps, seeOverlaps } from "../../src/stages/overlap-parts.ts";
+import { type OverlapScan, scanOverlaps } from "../../src/stages/overlap-parts.ts";
 import { gateSparse, isSparse } from "../../src/stages/sparse-layers.ts";
 import { unfold } from "../../src/stages/unfold.ts";
 import { connectionOf, layerOf, spectrumOf } from "../support/layer-fixture.ts";
@@ -85,7 +85,7 @@ describe("a sparse layer", () => {
 });
 
 describe("the gate before a connection", () => {
-  const seen = async (sparse: boolean, sharedLogP: number | null): Promise<SeenOverlaps> => {
+  const seen = async (sparse: boolean, sharedLogP: number | null): Promise<OverlapScan> => {
     const [source, target] = [
       spectrumOf(layerOf(0, 8, 8), "svr", 8, 1),
       spectrumOf(layerOf(1, 8, 8), "svr", 8, 2),
@@ -99,7 +99,7 @@ describe("the gate before a connection", () => {
       measure: measureOverlap,
       products: null,
     };
-    return { ...await seeOverlaps(question, openReferenceKernel()), sharedLogP };
+    return { ...await scanOverlaps(question, openReferenceKernel()), sharedLogP };
   };
   const at = { logAlpha: Math.log(0.01) };
 
