@@ -12,7 +12,8 @@
 // @column part  integer  0, or which attention head carries it
 // @column overlap  number  in [0, 1]
 // @column log_p  number  natural logarithm of the unadjusted p-value
-// @column q_value  number  adjusted p-value
+// @column log_q  number  natural logarithm of the adjusted p-value
+// @column q_value  number  adjusted p-value; 0 below 1e-308
 // @column significant_edge  boolean  whether the adjusted p-value is at most alpha
 MATCH (a:SpectralNeuron {model: $model})-[e:CONNECTS]->(b:SpectralNeuron)
 WHERE a.near_kernel AND b.near_kernel AND (e.significant OR NOT $significant)
@@ -22,5 +23,5 @@ LIMIT $limit
 MATCH (k:Layer {model: a.model, layer: a.layer}), (l:Layer {model: b.model, layer: b.layer})
 RETURN k.name AS source_layer, a.neuron AS source, a.relative AS source_relative,
        l.name AS target_layer, b.neuron AS target, b.relative AS target_relative,
-       e.part AS part, e.overlap AS overlap, e.log_p AS log_p, e.q_value AS q_value, e.significant AS significant_edge
+       e.part AS part, e.overlap AS overlap, e.log_p AS log_p, e.log_q AS log_q, e.q_value AS q_value, e.significant AS significant_edge
 ORDER BY overlap DESC, k.layer, source, l.layer, target, part

@@ -13,7 +13,8 @@
 // @column weight  number?  by the run's expression
 // @column sigma  number  the unadjusted p-value as a normal quantile
 // @column log_p  number  natural logarithm of the unadjusted p-value
-// @column q_value  number  adjusted p-value
+// @column log_q  number  natural logarithm of the adjusted p-value
+// @column q_value  number  adjusted p-value; 0 below 1e-308
 MATCH (a:SpectralNeuron)-[e:CONNECTS]->(b:SpectralNeuron)
 WHERE ($model = '' OR a.model = $model) AND (e.significant OR NOT $significant)
 WITH a, e, b
@@ -21,5 +22,5 @@ ORDER BY e.overlap DESC, a.model, a.layer, a.neuron, b.layer, b.neuron, e.part
 LIMIT $limit
 MATCH (k:Layer {model: a.model, layer: a.layer}), (l:Layer {model: b.model, layer: b.layer})
 RETURN a.model AS model, k.name AS source_layer, a.neuron AS source, l.name AS target_layer, b.neuron AS target,
-       e.part AS part, e.overlap AS overlap, e.weight AS weight, e.sigma AS sigma, e.log_p AS log_p, e.q_value AS q_value
+       e.part AS part, e.overlap AS overlap, e.weight AS weight, e.sigma AS sigma, e.log_p AS log_p, e.log_q AS log_q, e.q_value AS q_value
 ORDER BY overlap DESC, model, k.layer, source, l.layer, target, part

@@ -16,7 +16,8 @@
 // @column overlap  number  in [0, 1]
 // @column cosine  number?  signed; null where there are several positions
 // @column log_p  number  natural logarithm of the unadjusted p-value
-// @column q_value  number  adjusted p-value
+// @column log_q  number  natural logarithm of the adjusted p-value
+// @column q_value  number  adjusted p-value; 0 below 1e-308
 // @column sigma  number  the unadjusted p-value as a normal quantile
 // @column significant_edge  boolean  whether the adjusted p-value is at most alpha
 MATCH (a:SpectralNeuron {model: $model})-[e:CONNECTS]->(b:SpectralNeuron)
@@ -24,5 +25,5 @@ WHERE a.layer >= $first AND a.layer <= $last AND b.layer >= $first AND b.layer <
   AND e.overlap >= $least AND (e.significant OR NOT $significant)
 RETURN a.id AS source, b.id AS target, 'Directed' AS type, e.weight AS weight,
        a.layer AS source_layer, b.layer AS target_layer, e.part AS part, e.overlap AS overlap, e.cosine AS cosine,
-       e.log_p AS log_p, e.q_value AS q_value, e.sigma AS sigma, e.significant AS significant_edge
+       e.log_p AS log_p, e.log_q AS log_q, e.q_value AS q_value, e.sigma AS sigma, e.significant AS significant_edge
 ORDER BY overlap DESC, source_layer, a.neuron, target_layer, b.neuron, part LIMIT $limit

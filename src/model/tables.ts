@@ -122,6 +122,8 @@ export const TABLES: Readonly<Record<TableName, readonly ColumnSchema[]>> = {
     required("overlap", "float64"),
     nullable("cosine", "float64"),
     required("log_p", "float64"),
+    // ln of the adjusted p-value, which itself underflows to 0 below 1e-308.
+    required("log_q", "float64"),
     required("q_value", "float64"),
     required("sigma", "float64"),
     required("weight", "float64"),

@@ -53,7 +53,7 @@ export const SQL: Readonly<Record<string, string>> = {
       (SELECT sum(significant) FROM connections c WHERE c.model = m.model)
     FROM models m ORDER BY m.model`,
   "strongest-edges": `WITH ${KEPT} SELECT model, source_name, source_neuron, target_name, target_neuron,
-      part, overlap, weight, sigma, log_p, q_value FROM kept WHERE ($model = '' OR model = $model) AND (significant OR NOT $significant)
+      part, overlap, weight, sigma, log_p, log_q, q_value FROM kept WHERE ($model = '' OR model = $model) AND (significant OR NOT $significant)
     ORDER BY overlap DESC, model, source_layer, source_neuron, target_layer, target_neuron, part LIMIT $limit`,
   "strongest-paths": `WITH ${KEPT} SELECT a.source_name, a.source_neuron, a.target_neuron, b.target_neuron,
       a.part, b.part, a.overlap, b.overlap, a.overlap * b.overlap AS product
@@ -92,7 +92,7 @@ export const SQL: Readonly<Record<string, string>> = {
     ORDER BY n.layer_index, n.neuron LIMIT $limit`,
   "near-kernel-edges":
     `WITH ${KEPT} SELECT source_name, source_neuron, a.relative, target_name, target_neuron, b.relative,
-      part, overlap, log_p, q_value, significant
+      part, overlap, log_p, log_q, q_value, significant
     FROM kept e JOIN neurons a ON a.model = e.model AND a.layer_index = source_layer AND a.neuron = source_neuron
     JOIN neurons b ON b.model = e.model AND b.layer_index = target_layer AND b.neuron = target_neuron
     WHERE e.model = $model AND a.near_kernel AND b.near_kernel AND (significant OR NOT $significant)
@@ -129,7 +129,7 @@ export const SQL: Readonly<Record<string, string>> = {
     ORDER BY ${EDGE_ORDER} LIMIT $limit`,
   "subgraph-edges":
     `SELECT concat_ws('/', folder, source_layer, source_neuron), concat_ws('/', folder, target_layer, target_neuron),
-      'Directed', weight, source_layer, target_layer, part, overlap, cosine, log_p, q_value, sigma, significant
+      'Directed', weight, source_layer, target_layer, part, overlap, cosine, log_p, log_q, q_value, sigma, significant
     FROM edges WHERE model = $model AND least(source_layer, target_layer) >= $first AND greatest(source_layer, target_layer) <= $last
       AND overlap >= $least AND (significant OR NOT $significant)
     ORDER BY ${EDGE_ORDER} LIMIT $limit`,
