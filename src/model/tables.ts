@@ -30,6 +30,16 @@ export const TABLES: Readonly<Record<TableName, readonly TableColumn[]>> = {
   skipped: SKIPPED_COLUMNS,
 };
 
+/** What a row of each table is. */
+export const TABLE_ROWS: Readonly<Record<TableName, string>> = {
+  models: "the model itself (there is one)",
+  layers: "a layer of the model, a skipped one too",
+  neurons: "a spectral neuron: a singular triplet of a layer's unfolded weight",
+  connections: "a pair of layers of which one feeds the other (of attention heads: one head)",
+  edges: "a pair of spectral neurons of connected layers that was kept, with its overlap and its p-value",
+  skipped: "a tensor, layer or connection that takes no part, and why",
+};
+
 /** Their names, in the order in which they are written. */
 export const TABLE_NAMES = Object.keys(TABLES) as readonly TableName[];
 

@@ -4,7 +4,7 @@ import { column, type TableColumn } from "./column.ts";
 
 const count = { unit: "count", range: "0 or more" };
 const expected = { unit: "count, expected", range: "0 or more" };
-const logarithm = { unit: "natural logarithm of a probability", range: "-infinity to 0" };
+const logarithm = { unit: "natural logarithm of a probability", range: "at most 0" };
 const overlaps = { unit: "overlaps, summed", range: "0 or more" };
 const block = { whenNull: "where one of the layers has no near-kernel" };
 const chance = {
@@ -64,7 +64,7 @@ export const CONNECTION_COLUMNS: readonly TableColumn[] = [
     formula: "positions of the target in svr, of the source in cosvr",
   }),
   column("shared_log_p", "float64", {
-    description: "Chance of as much likeness between the channels of both layers if they shared none",
+    description: 'Natural logarithm of the p-value of "these two layers share no channels"',
     ...logarithm,
     formula:
       "ln p of the RV coefficient of both channel Gram matrices, channels of one end relabelled at random",
@@ -89,7 +89,7 @@ export const CONNECTION_COLUMNS: readonly TableColumn[] = [
     formula: "number of log_q <= ln(alpha)",
   }),
   column("expected_by_chance", "float64", {
-    description: "How many of those chance gives",
+    description: "How many significant pairs chance gives",
     ...expected,
     formula:
       "expected number of rejections of the correction under the null, in proportion to tests where the family is the model",
@@ -120,10 +120,10 @@ export const CONNECTION_COLUMNS: readonly TableColumn[] = [
     description: "Leading target neurons of the block that is most above even",
     unit: "count",
     range: "1 to the target's rank",
-    formula: "i of argmax over (i, j) of n * cumsum2d(A)[i, j] - i*j, from 1",
+    formula: "i of argmax over (i, j) of n * cumsum2d(A)[i, j] - i * j, from 1",
   }),
   column("internal_source", "int32", {
-    description: "Leading source neurons of the same block",
+    description: "Leading source neurons of the block that is most above even",
     unit: "count",
     range: "1 to the source's rank",
     formula: "j of the same argmax, from 1",
@@ -135,19 +135,19 @@ export const CONNECTION_COLUMNS: readonly TableColumn[] = [
     ...block,
   }),
   column("near_kernel_expected", "float64", {
-    description: "Its mean under the null",
+    description: "Mean under the null of the overlap between the near-kernels of both layers",
     ...overlaps,
     formula: "sum over the block of the expected overlaps",
     ...block,
   }),
   column("near_kernel_log_p", "float64", {
-    description: "Chance of so much energy",
+    description: "Natural logarithm of the chance of so much overlap between near-kernels, under the null",
     ...logarithm,
     formula: "ln P(E >= near_kernel_energy) under the null",
     ...chance,
   }),
   column("near_kernel_log_p_low", "float64", {
-    description: "Chance of so little energy",
+    description: "Natural logarithm of the chance of so little overlap between near-kernels, under the null",
     ...logarithm,
     formula: "ln P(E <= near_kernel_energy) under the null",
     ...chance,
@@ -158,12 +158,12 @@ export const CONNECTION_COLUMNS: readonly TableColumn[] = [
     formula: "tests of the near-kernel block",
   }),
   column("near_kernel_significant", "int64", {
-    description: "Significant edges among them",
+    description: "Pairs of near-kernels that pass the correction, written or not",
     ...count,
     formula: "number of log_q <= ln(alpha) in the block",
   }),
   column("near_kernel_significant_expected", "float64", {
-    description: "How many of those chance gives",
+    description: "How many significant pairs of near-kernels chance gives",
     ...expected,
     formula: "expected_by_chance * near_kernel_tests / tests; 0 where nothing was tested",
   }),
@@ -181,7 +181,7 @@ export const CONNECTION_COLUMNS: readonly TableColumn[] = [
     whenNull: "where there is no overlap",
   }),
   column("sparsification_expected", "float64", {
-    description: "That share under the null",
+    description: "The share of all overlap that lies between near-kernels under the null",
     unit: "none (a share)",
     range: "[0, 1]",
     formula: "expected overlap of the block / expected overlap of all pairs",

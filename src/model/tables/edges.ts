@@ -2,7 +2,7 @@
 
 import { column, type TableColumn } from "./column.ts";
 
-const logarithm = { unit: "natural logarithm of a probability", range: "-infinity to 0" };
+const logarithm = { unit: "natural logarithm of a probability", range: "at most 0; -infinity where p is 0" };
 
 /** The columns of the table `edges`, in order. The first five are the order of rows in Parquet. */
 export const EDGE_COLUMNS: readonly TableColumn[] = [
@@ -13,7 +13,7 @@ export const EDGE_COLUMNS: readonly TableColumn[] = [
     formula: "as in layers",
   }),
   column("source_neuron", "int32", {
-    description: "The spectral neuron there, whose output pattern is u_j",
+    description: "The spectral neuron of the source, j: its output pattern is u_j",
     unit: "index from 0",
     range: "0 to rank - 1 of the source",
     formula: "as in neurons",
@@ -25,7 +25,7 @@ export const EDGE_COLUMNS: readonly TableColumn[] = [
     formula: "as in layers",
   }),
   column("target_neuron", "int32", {
-    description: "The spectral neuron there, whose input pattern is v_i",
+    description: "The spectral neuron of the target, i: its input pattern is v_i",
     unit: "index from 0",
     range: "0 to rank - 1 of the target",
     formula: "as in neurons",
@@ -41,22 +41,24 @@ export const EDGE_COLUMNS: readonly TableColumn[] = [
     description: "How well the source's output pattern fits the target's input pattern",
     unit: "none (a share)",
     range: "[0, 1]; up to the number of repeats where the channel map repeats a source channel",
-    formula: "sum_k ( sum_c V'[c, k, i] * U[c, j] )^2 over positions k and shared channels c",
+    formula:
+      "sum_k ( sum_c V'[c, k, i] * U[c, j] )^2 over positions k and shared channels c; in cosvr the positions are U's",
   }),
   column("cosine", "float64", {
-    description: "The same with its sign: whether the pattern or its opposite fits",
+    description:
+      "The root of the overlap with its sign: whether the source's output pattern or its opposite fits",
     unit: "none (a cosine)",
     range: "[-1, 1]",
     formula: "sum_c V'[c, i] * U[c, j]; its square is overlap",
     whenNull: "where the connection has more than one position",
   }),
   column("log_p", "float64", {
-    description: "Chance of so large an overlap under the null",
+    description: "Natural logarithm of the p-value: how surprising so large an overlap is under the null",
     ...logarithm,
     formula: "ln P(X >= overlap), X being an overlap under the run's null",
   }),
   column("log_q", "float64", {
-    description: "The same after the correction for the number of tests",
+    description: "Natural logarithm of the adjusted p-value: after the correction for the number of tests",
     ...logarithm,
     formula:
       "ln of the adjusted p; bh: min over ranks r >= its own of ln p_r + ln(m / r), at most 0, of m tests; likewise for the others",

@@ -53,7 +53,7 @@ export const LAYER_COLUMNS: readonly TableColumn[] = [
     unit: "count",
     range: "1 or more",
     formula:
-      "groups * min(m/groups, n*z/groups) in svr, groups * min(m*z/groups, n/groups) in cosvr; or as many as the run asked for",
+      "groups * min(m / groups, n * z / groups) in svr, groups * min(m * z / groups, n / groups) in cosvr; or as many as the run asked for",
     ...skipped,
   }),
   column("frobenius_norm", "float64", {

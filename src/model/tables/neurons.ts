@@ -48,7 +48,7 @@ export const NEURON_COLUMNS: readonly TableColumn[] = [
     unit: "none (a share)",
     range: "[0, 1]",
     formula:
-      "max over rows i of sum_(k <= i) (n*A[k, j] - 1), at least 0, divided by the layer's maximum; A: overlaps (rows: targets, " +
+      "max over rows i of sum_(k <= i) (n * A[k, j] - 1), at least 0, divided by the layer's maximum; A: overlaps (rows: targets, " +
       "columns: sources), n: shared channels; the largest of all connections; 1 in a layer that feeds none",
   }),
   column("near_kernel", "bool", {

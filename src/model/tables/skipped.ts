@@ -11,7 +11,7 @@ export const SKIPPED_COLUMNS: readonly TableColumn[] = [
     formula: "from the topology and the computation",
   }),
   column("name", "utf8", {
-    description: "Its name; of a connection `source -> target`",
+    description: "The name of what was left out; of a connection `source -> target`",
     unit: "none",
     range: "any text",
     formula: "from the file or the topology",
