@@ -80,7 +80,7 @@ function edgeTable({ strongest_edges: edges }: ModelReport): ReportTable {
     ["to", (edge) => `${edge.target_layer} #${edge.target_neuron}`, false],
     ["overlap", (edge) => decimal(edge.overlap), true],
     ["sigma", (edge) => decimal(edge.sigma), true],
-    ["log10 p", (edge) => decimal(edge.log_p / Math.LN10), true],
+    ["p", (edge) => pText(edge.log_p), true],
   ], edges);
 }
 
