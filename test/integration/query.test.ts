@@ -46,10 +46,10 @@ describe("svr query with the library", () => {
     const args = ["@hubs", "--param", `model=${EPOCH}`, "--param", "limit=3"];
     const rows = JSON.parse((await ask(...args, "--format", "json")).stdout) as Record<string, unknown>[];
     expect(rows).toHaveLength(3);
-    expect(Object.keys(rows[0] ?? {}).slice(0, 4)).toEqual(["layer", "neuron", "degree", "in_degree"]);
+    expect(Object.keys(rows[0] ?? {}).slice(0, 4)).toEqual(["layer_index", "layer_name", "neuron", "degree"]);
     const csv = (await ask(...args, "--format", "csv")).stdout;
     expect(csv.split("\n")[1]).toBe(Object.values(rows[0] ?? {}).join(","));
-    expect((await ask(...args)).stdout).toMatch(/^layer\s+neuron\s+degree/);
+    expect((await ask(...args)).stdout).toMatch(/^layer_index\s+layer_name\s+neuron\s+degree/);
     // A pipe takes text; Arrow's bytes are compared from a file.
     const file = join(folder, "hubs.arrow");
     await new Promise((done, fail) => {
