@@ -36,7 +36,13 @@ function wholeTable(table: TableName): string {
     table,
     ["column", "type", "unit", "meaning", "range", "formula", "null"],
     ({ name, type, meaning: { unit, description, range, formula, whenNull } }) => [
-      ...[`\`${name}\``, `\`${type}\``, unit, description, range, formula, whenNull],
+      `\`${name}\``,
+      `\`${type}\``,
+      unit,
+      description,
+      range,
+      formula,
+      whenNull,
     ],
   );
 }

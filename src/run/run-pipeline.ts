@@ -15,6 +15,7 @@ import { planModels } from "./collection/models.ts";
 import { OpenSinks } from "./open-sinks.ts";
 import { openFolder } from "./output-folder.ts";
 import type { Progress } from "./progress/progress.ts";
+import { writeReadmes } from "./records/readme.ts";
 import { type RunRecord, writeRecords } from "./records/records.ts";
 import {
   answerableReport,
@@ -140,6 +141,7 @@ export async function runPipeline(
       outcome,
       work: work.summary(),
     });
+    await writeReadmes(out, config, record);
     await writeRecords(out, record, report, models);
     const seconds = (Date.parse(record.ended) - started.getTime()) / 1000;
     const { done, failed, up_to_date } = record.counts;
