@@ -78,7 +78,8 @@ describe("a lake in a bucket", () => {
     ).toEqual([
       "_manifest.json",
     ]);
-    expect(keys).toHaveLength(4 * TABLE_NAMES.length + 1);
+    // A file per table, the manifest and the README.
+    expect(keys).toHaveLength(4 * TABLE_NAMES.length + 2);
     expect((await readdir(out)).filter((name) => TABLE_NAMES.includes(name as never))).toEqual([]);
     expect(await check(place)).toEqual({ code: 0, found: [], models: 4 });
   });
