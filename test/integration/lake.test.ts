@@ -75,9 +75,7 @@ describe("a lake in a bucket", () => {
     const keys = await keysIn(server, prefix);
     expect(
       keys.filter((key) => !/^[a-z]+\/model=[^/]+\/part-([0-9a-f]{16}|[0-9a-f]{32})\.parquet$/.test(key)),
-    ).toEqual([
-      "_manifest.json",
-    ]);
+    ).toEqual(["README.md", "_manifest.json"]);
     // A file per table, the manifest and the README.
     expect(keys).toHaveLength(4 * TABLE_NAMES.length + 2);
     expect((await readdir(out)).filter((name) => TABLE_NAMES.includes(name as never))).toEqual([]);
