@@ -71,7 +71,7 @@ describe("a lake in a bucket", () => {
       expect([counts.gone, counts.more], table).toEqual([0n, 0n]);
       expect(counts.n, table).toBeGreaterThan(0n);
     }
-    // Beside the tables there is only the manifest; beside the rest of the output no table.
+    // Beside the tables there are only the manifest and the README; beside the rest of the output no table.
     const keys = await keysIn(server, prefix);
     expect(
       keys.filter((key) => !/^[a-z]+\/model=[^/]+\/part-([0-9a-f]{16}|[0-9a-f]{32})\.parquet$/.test(key)),
