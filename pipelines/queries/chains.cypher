@@ -5,7 +5,8 @@
 // @literal least  number 0.. = 0  smallest overlap of an edge; raise it where there are too many ways
 // @literal significant  boolean = false  only significant edges
 // @param limit  integer 1.. = 20  rows at most
-// @column layers  list  index of each layer on the way
+// @column layer_indices  list  index of each layer on the way
+// @column layer_names  list  name of each
 // @column neurons  list  the spectral neuron of each
 // @column parts  list  of each edge: 0, or which attention head carries it
 // @column overlaps  list  of each edge
@@ -15,6 +16,10 @@ MATCH p = (:SpectralNeuron {model: $model})
 WITH properties(nodes(p), 'layer') AS layers, properties(nodes(p), 'neuron') AS neurons,
      properties(rels(p), 'part') AS parts, properties(rels(p), 'overlap') AS overlaps
 WHERE size(list_distinct(layers)) = size(layers)
-RETURN layers, neurons, parts, overlaps, list_product(overlaps) AS product
+WITH layers, neurons, parts, overlaps, list_product(overlaps) AS product
 ORDER BY product DESC, list_to_string(',', layers), list_to_string(',', neurons), list_to_string(',', parts)
 LIMIT $limit
+MATCH (l:Layer {model: $model})
+WITH layers, neurons, parts, overlaps, product, map(collect(l.layer), collect(l.name)) AS names
+RETURN layers AS layer_indices, list_transform(layers, i -> map_extract(names, i)[1]) AS layer_names, neurons, parts, overlaps, product
+ORDER BY product DESC, list_to_string(',', layer_indices), list_to_string(',', neurons), list_to_string(',', parts)

@@ -2,9 +2,9 @@
 //
 // @param model  model  the one model's id
 // @param other  model  the other model's id
-// @column layer_index  integer  place of the layers
-// @column layer  text?  name of the one model's layer; null where it has none there
-// @column other_layer  text?  name of the other's
+// @column layer_index  integer  index of the layers
+// @column layer_name  text?  name of the one model's layer; null where it has none there
+// @column other_layer_name  text?  name of the other's
 // @column neurons  integer?  number of spectral neurons of the one
 // @column other_neurons  integer?  of the other
 // @column spectral_norm  number?  the largest singular value of the one
@@ -21,8 +21,8 @@ WITH l, count(n) AS near
 OPTIONAL MATCH (:Layer)-[f:FEEDS]->(l)
 WITH l, near, sum(f.significant) AS found
 WITH l.layer AS layer_index,
-       max(CASE WHEN l.model = $model THEN l.name END) AS layer,
-       max(CASE WHEN l.model = $other THEN l.name END) AS other_layer,
+       max(CASE WHEN l.model = $model THEN l.name END) AS layer_name,
+       max(CASE WHEN l.model = $other THEN l.name END) AS other_layer_name,
        max(CASE WHEN l.model = $model THEN l.rank END) AS neurons,
        max(CASE WHEN l.model = $other THEN l.rank END) AS other_neurons,
        max(CASE WHEN l.model = $model THEN l.spectral_norm END) AS spectral_norm,
@@ -33,6 +33,6 @@ WITH l.layer AS layer_index,
        max(CASE WHEN l.model = $other AND l.rank > 0 THEN 1.0 * near / l.rank END) AS other_near_kernel,
        max(CASE WHEN l.model = $model THEN coalesce(found, 0) END) AS significant,
        max(CASE WHEN l.model = $other THEN coalesce(found, 0) END) AS other_significant
-RETURN layer_index, layer, other_layer, neurons, other_neurons, spectral_norm, other_spectral_norm, stable_rank,
-       other_stable_rank, near_kernel, other_near_kernel, significant, other_significant
+RETURN layer_index, layer_name, other_layer_name, neurons, other_neurons, spectral_norm, other_spectral_norm,
+       stable_rank, other_stable_rank, near_kernel, other_near_kernel, significant, other_significant
 ORDER BY layer_index

@@ -3,7 +3,8 @@
 // @param model  model  the model's id
 // @param significant  boolean = true  only significant edges count
 // @param limit  integer 1.. = 20  rows at most
-// @column layer  text  name of the neuron's layer
+// @column layer_index  integer  index of the layer
+// @column layer_name  text  its name
 // @column neuron  integer  spectral neuron there
 // @column degree  integer  edges in and out
 // @column in_degree  integer  edges into it
@@ -21,7 +22,7 @@ WITH n, in_degree, out_degree, in_degree + out_degree AS degree, in_weight, out_
 WHERE degree > 0
 WITH n, in_degree, out_degree, degree, in_weight, out_weight ORDER BY degree DESC, n.layer, n.neuron LIMIT $limit
 MATCH (l:Layer)-[:HAS_NEURON]->(n)
-RETURN l.name AS layer, n.neuron AS neuron, degree, in_degree, out_degree,
+RETURN l.layer AS layer_index, l.name AS layer_name, n.neuron AS neuron, degree, in_degree, out_degree,
        0.0 + in_weight AS in_weight, 0.0 + out_weight AS out_weight,
        n.singular_value AS singular_value, n.near_kernel AS near_kernel
-ORDER BY degree DESC, l.layer, neuron
+ORDER BY degree DESC, layer_index, neuron

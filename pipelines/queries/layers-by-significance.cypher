@@ -1,7 +1,8 @@
 // The layers of a model by the share of tested pairs, into them and out of them, that are significant edges.
 //
 // @param model  model  the model's id
-// @column layer  text  name of the layer
+// @column layer_index  integer  index of the layer
+// @column layer_name  text  its name
 // @column kind  text  linear, conv, …
 // @column neurons  integer  number of its spectral neurons; 0 where it was skipped
 // @column tests  integer  pairs tested with the layers before and after it
@@ -21,6 +22,6 @@ WITH l, in_tests + out_tests AS tests, in_found + out_found AS significant, in_c
      CASE WHEN in_tests + out_tests > 0 THEN 1.0 * (in_found + out_found) / (in_tests + out_tests) END AS share,
      CASE WHEN in_tests > 0 THEN 1.0 * in_found / in_tests END AS in_share,
      CASE WHEN out_tests > 0 THEN 1.0 * out_found / out_tests END AS out_share
-RETURN l.name AS layer, l.kind AS kind, coalesce(l.rank, 0) AS neurons, tests, significant, 0.0 + by_chance AS by_chance,
-       share, in_share, out_share
-ORDER BY coalesce(share, -1.0) DESC, l.layer
+RETURN l.layer AS layer_index, l.name AS layer_name, l.kind AS kind, coalesce(l.rank, 0) AS neurons, tests, significant,
+       0.0 + by_chance AS by_chance, share, in_share, out_share
+ORDER BY coalesce(share, -1.0) DESC, layer_index

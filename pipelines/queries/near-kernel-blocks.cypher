@@ -1,8 +1,10 @@
 // What lies between the near-kernels of each connection, against chance; nothing where a layer has none.
 //
 // @param model  model  the model's id
-// @column source  text  name of the layer that feeds
-// @column target  text  name of the layer that is fed
+// @column source_layer  integer  index of the layer that feeds
+// @column source_name  text  its name
+// @column target_layer  integer  index of the layer that is fed
+// @column target_name  text  its name
 // @column part  integer  0, or which attention head it goes through
 // @column source_near_kernels  integer  near-kernels of the one
 // @column target_near_kernels  integer  and of the other
@@ -17,10 +19,11 @@
 // @column sparsification  number?  the share of all overlap that lies between them
 // @column sparsification_expected  number?  its mean under the null
 MATCH (a:Layer {model: $model})-[f:FEEDS]->(b:Layer)
-RETURN a.name AS source, b.name AS target, f.part AS part, a.near_kernels AS source_near_kernels,
+RETURN a.layer AS source_layer, a.name AS source_name, b.layer AS target_layer, b.name AS target_name,
+       f.part AS part, a.near_kernels AS source_near_kernels,
        b.near_kernels AS target_near_kernels, f.near_kernel_energy AS energy, f.near_kernel_expected AS energy_expected,
        f.near_kernel_log_p AS log_p, f.near_kernel_log_p_low AS log_p_low, f.near_kernel_tests AS tests,
        f.near_kernel_nominal AS nominal, f.near_kernel_significant AS significant,
        f.near_kernel_significant_expected AS significant_expected, f.sparsification AS sparsification,
        f.sparsification_expected AS sparsification_expected
-ORDER BY a.layer, b.layer, part
+ORDER BY source_layer, target_layer, part

@@ -15,6 +15,6 @@ WITH n, outs, collect({side: 'in', distance: distance, id: s.id, overlap: overla
 UNWIND ins + outs AS x
 WITH n, x WHERE x.id <> n.id
 MATCH (l:Layer)-[:HAS_NEURON]->(m:SpectralNeuron {id: x.id})
-RETURN x.side AS side, x.distance AS distance, l.name AS layer, m.neuron AS neuron, m.singular_value AS singular_value,
-       m.near_kernel AS near_kernel, CASE WHEN x.distance = 1 THEN x.overlap END AS overlap
-ORDER BY side, distance, l.layer, neuron LIMIT $limit
+RETURN x.side AS side, x.distance AS distance, l.layer AS layer_index, l.name AS layer_name, m.neuron AS neuron,
+       m.singular_value AS singular_value, m.near_kernel AS near_kernel, CASE WHEN x.distance = 1 THEN x.overlap END AS overlap
+ORDER BY side, distance, layer_index, neuron LIMIT $limit

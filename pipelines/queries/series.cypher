@@ -5,7 +5,8 @@
 // @param layer  text = ""  name of the layer, or all
 // @param limit  integer 1.. = 1000  rows at most
 // @column series  text  name of the series
-// @column layer  text  name of the layer
+// @column layer_index  integer  index of the layer
+// @column layer_name  text  its name
 // @column step  number  epoch or step
 // @column model  text  id of the checkpoint
 // @column neurons  integer  number of spectral neurons; 0 where the layer was skipped
@@ -20,6 +21,6 @@ WHERE m.step IS NOT NULL AND m.series IS NOT NULL AND ($series = '' OR m.series 
 OPTIONAL MATCH (:Layer)-[f:FEEDS]->(l)
 WITH m, l, coalesce(sum(f.tests), 0) AS tests, coalesce(sum(f.significant), 0) AS significant,
      coalesce(sum(f.expected_by_chance), 0.0) AS by_chance, max(f.max_overlap) AS max_overlap
-RETURN m.series AS series, l.name AS layer, m.step AS step, m.id AS model, coalesce(l.rank, 0) AS neurons,
-       l.spectral_norm AS spectral_norm, l.stable_rank AS stable_rank, tests, significant, 0.0 + by_chance AS by_chance, max_overlap
-ORDER BY m.series, l.layer, l.name, m.step, m.id LIMIT $limit
+RETURN m.series AS series, l.layer AS layer_index, l.name AS layer_name, m.step AS step, m.id AS model,
+       coalesce(l.rank, 0) AS neurons, l.spectral_norm AS spectral_norm, l.stable_rank AS stable_rank, tests, significant, 0.0 + by_chance AS by_chance, max_overlap
+ORDER BY series, layer_index, layer_name, step, model LIMIT $limit

@@ -11,7 +11,8 @@
 // @literal significant  boolean = false  only significant edges
 // @param limit  integer 1.. = 1  how many ways, the cheapest first
 // @column cost  number  sum of -ln(overlap)
-// @column layers  list  index of each layer on the way
+// @column layer_indices  list  index of each layer on the way
+// @column layer_names  list  name of each
 // @column neurons  list  the spectral neuron of each
 // @column parts  list  of each edge: 0, or which attention head carries it
 // @column overlaps  list  of each edge
@@ -23,6 +24,11 @@ WITH properties(nodes(p), 'layer') AS layers, properties(nodes(p), 'neuron') AS 
      properties(rels(p), 'part') AS parts, properties(rels(p), 'overlap') AS overlaps
 WITH layers, neurons, parts, overlaps, list_product(overlaps) AS product
 WHERE size(list_distinct(layers)) = size(layers) AND product > 0
-RETURN 0.0 - ln(product) AS cost, layers, neurons, parts, overlaps, product
+WITH layers, neurons, parts, overlaps, product
 ORDER BY product DESC, list_to_string(',', layers), list_to_string(',', neurons), list_to_string(',', parts)
 LIMIT $limit
+MATCH (l:Layer {model: $model})
+WITH layers, neurons, parts, overlaps, product, map(collect(l.layer), collect(l.name)) AS names
+RETURN 0.0 - ln(product) AS cost, layers AS layer_indices, list_transform(layers, i -> map_extract(names, i)[1]) AS layer_names,
+       neurons, parts, overlaps, product
+ORDER BY product DESC, list_to_string(',', layer_indices), list_to_string(',', neurons), list_to_string(',', parts)

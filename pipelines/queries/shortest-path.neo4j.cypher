@@ -7,9 +7,17 @@ WITH [n IN nodes(p) | n.layer] AS layers, [n IN nodes(p) | n.neuron] AS neurons,
      [r IN relationships(p) | r.part] AS parts, [r IN relationships(p) | r.overlap] AS overlaps
 WITH layers, neurons, parts, overlaps, reduce(product = 1.0, overlap IN overlaps | product * overlap) AS product
 WHERE all(i IN range(1, size(layers) - 1) WHERE NOT layers[i] IN layers[..i]) AND product > 0
-RETURN 0.0 - log(product) AS cost, layers, neurons, parts, overlaps, product
+WITH layers, neurons, parts, overlaps, product
 ORDER BY product DESC,
          reduce(text = '', n IN layers | text + CASE text WHEN '' THEN '' ELSE ',' END + toString(n)),
          reduce(text = '', n IN neurons | text + CASE text WHEN '' THEN '' ELSE ',' END + toString(n)),
          reduce(text = '', n IN parts | text + CASE text WHEN '' THEN '' ELSE ',' END + toString(n))
 LIMIT $limit
+MATCH (l:Layer {model: $model}) WHERE l.layer IN layers
+WITH layers, neurons, parts, overlaps, product, collect(l) AS known
+RETURN 0.0 - log(product) AS cost, layers AS layer_indices, [i IN layers | head([l IN known WHERE l.layer = i | l.name])] AS layer_names,
+       neurons, parts, overlaps, product
+ORDER BY product DESC,
+         reduce(text = '', n IN layer_indices | text + CASE text WHEN '' THEN '' ELSE ',' END + toString(n)),
+         reduce(text = '', n IN neurons | text + CASE text WHEN '' THEN '' ELSE ',' END + toString(n)),
+         reduce(text = '', n IN parts | text + CASE text WHEN '' THEN '' ELSE ',' END + toString(n))

@@ -5,8 +5,8 @@
 // @param last  integer 0.. = 1000000  index of the last layer
 // @param limit  integer 1.. = 100000  rows at most
 // @column id  text  as in subgraph-edges
-// @column layer  text  name of the layer
-// @column layer_index  integer  its place
+// @column layer_index  integer  index of the layer
+// @column layer_name  text  its name
 // @column neuron  integer  spectral neuron there
 // @column singular_value  number  its gain
 // @column relative  number  the same as a share of the layer's largest
@@ -17,7 +17,7 @@
 // @column cluster  boolean  whether others of its layer have the same gain: its direction is a choice within theirs
 MATCH (l:Layer {model: $model})-[:HAS_NEURON]->(n:SpectralNeuron)
 WHERE l.layer >= $first AND l.layer <= $last
-RETURN n.id AS id, l.name AS layer, l.layer AS layer_index, n.neuron AS neuron, n.singular_value AS singular_value,
-       n.relative AS relative, n.energy AS energy, n.intensity AS intensity, n.near_kernel AS near_kernel,
+RETURN n.id AS id, l.layer AS layer_index, l.name AS layer_name, n.neuron AS neuron,
+       n.singular_value AS singular_value, n.relative AS relative, n.energy AS energy, n.intensity AS intensity, n.near_kernel AS near_kernel,
        n.`null` AS `null`, n.cluster AS cluster
 ORDER BY layer_index, neuron LIMIT $limit

@@ -86,7 +86,7 @@ export function edgesAt(edges: EdgeColumns, at: Uint32Array): EdgeColumns {
     overlap: pick(edges.overlap),
     cosine: edges.cosine === null ? null : pick(edges.cosine),
     logP: pick(edges.logP),
-    qValue: pick(edges.qValue),
+    logQ: pick(edges.logQ),
     sigma: pick(edges.sigma),
     weight: pick(edges.weight),
     significant: Uint8Array.from(at, (i) => edges.significant[i]!),

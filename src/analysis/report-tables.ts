@@ -92,7 +92,7 @@ function edgeTable({ strongest_edges: edges, connections }: ModelReport): Report
     ["to", (edge) => `${edge.target_layer} #${edge.target_neuron}${head(edge)}`, false],
     ["overlap", (edge) => decimal(edge.overlap), true],
     ["sigma", (edge) => decimal(edge.sigma), true],
-    ["log10 p", (edge) => decimal(edge.log_p / Math.LN10), true],
+    ["p", (edge) => pText(edge.log_p), true],
   ], edges);
 }
 

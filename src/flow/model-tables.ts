@@ -238,7 +238,8 @@ export function edgeBatch(
         ? { type: "float64", values: new Float64Array(edges.count), valid: new Uint8Array(edges.count) }
         : float64(edges.cosine),
       float64(edges.logP),
-      float64(edges.qValue),
+      float64(edges.logQ),
+      float64(edges.logQ.map(Math.exp)),
       float64(edges.sigma),
       float64(edges.weight),
       { type: "bool", values: edges.significant },

@@ -15,8 +15,8 @@ export interface EdgeColumns {
   readonly cosine: Float64Array | null;
   /** `ln P(X >= overlap)` under the null, at most 0. */
   readonly logP: Float64Array;
-  /** Adjusted p-value in [0, 1]; underflows to 0 below 1e-308, where `logP` still tells. */
-  readonly qValue: Float64Array;
+  /** `ln` of the adjusted p-value, at most 0. */
+  readonly logQ: Float64Array;
   /** The normal quantile of the unadjusted p: `p = 1 - Phi(sigma)`. */
   readonly sigma: Float64Array;
   /** The run's weight expression at this edge. */

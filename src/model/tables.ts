@@ -4,6 +4,14 @@
  * Column names are snake_case. Tables are Hive-partitioned by model, so the model id is in the path and not a column.
  */
 
+import type { ColumnSchema, ColumnType, TableColumn } from "./tables/column.ts";
+import { CONNECTION_COLUMNS } from "./tables/connections.ts";
+import { EDGE_COLUMNS } from "./tables/edges.ts";
+import { LAYER_COLUMNS } from "./tables/layers.ts";
+import { MODEL_COLUMNS } from "./tables/models.ts";
+import { NEURON_COLUMNS } from "./tables/neurons.ts";
+import { SKIPPED_COLUMNS } from "./tables/skipped.ts";
+
 /**
  * Raised whenever a column is added, removed or changes its meaning; written into every file.
  *
@@ -14,21 +22,10 @@
  */
 export const SCHEMA_VERSION = 4;
 
-/** What a column holds; `bool` and numbers as in Arrow, `utf8` is text. */
-export type ColumnType = "utf8" | "int32" | "int64" | "float64" | "bool";
-
-/** One column of a table. */
-export interface ColumnSchema {
-  readonly name: string;
-  readonly type: ColumnType;
-  readonly nullable: boolean;
-}
+export type { ColumnMeaning, ColumnSchema, ColumnType, TableColumn } from "./tables/column.ts";
 
 /** The tables that a run leaves. */
 export type TableName = "models" | "layers" | "neurons" | "connections" | "edges" | "skipped";
-
-const required = (name: string, type: ColumnType): ColumnSchema => ({ name, type, nullable: false });
-const nullable = (name: string, type: ColumnType): ColumnSchema => ({ name, type, nullable: true });
 
 /**
  * The columns of every table, in order.
@@ -38,116 +35,23 @@ const nullable = (name: string, type: ColumnType): ColumnSchema => ({ name, type
  *
  * for (const { name, type, nullable } of TABLES.edges) console.log(name, type, nullable ? "or null" : "");
  */
-export const TABLES: Readonly<Record<TableName, readonly ColumnSchema[]>> = {
-  // One row: the model's own.
-  models: [
-    // The whole id, which a path may hold cut.
-    required("id", "utf8"),
-    required("uri", "utf8"),
-    required("format", "utf8"),
-    // What it is a checkpoint of, and the epoch or step; null where no rule or entry says so.
-    nullable("series", "utf8"),
-    nullable("step", "float64"),
-    required("key", "utf8"),
-    required("layers", "int32"),
-    required("neurons", "int64"),
-    required("connections", "int64"),
-    required("edges", "int64"),
-    required("skipped", "int64"),
-  ],
-  layers: [
-    required("layer_index", "int32"),
-    required("name", "utf8"),
-    required("kind", "utf8"),
-    required("out_channels", "int32"),
-    required("in_channels", "int32"),
-    required("positions", "int32"),
-    required("groups", "int32"),
-    // Null where the layer was skipped: it has no spectrum, the skipped table says why.
-    nullable("rank", "int32"),
-    nullable("frobenius_norm", "float64"),
-    nullable("spectral_norm", "float64"),
-    nullable("stable_rank", "float64"),
-    nullable("near_kernels", "int32"),
-    // Neurons without a direction: all of a layer of zeros.
-    nullable("null_neurons", "int32"),
-    required("batch_norm", "utf8"),
-    required("norm_gain", "utf8"),
-    required("dtype", "utf8"),
-  ],
-  neurons: [
-    required("layer_index", "int32"),
-    required("neuron", "int32"),
-    required("group", "int32"),
-    required("singular_value", "float64"),
-    // s_j / s_1, in [0, 1]; 0 where s_1 is 0.
-    required("relative", "float64"),
-    // s_j^2 / sum of squares, in [0, 1]; 0 for a zero layer.
-    required("energy", "float64"),
-    required("intensity", "float64"),
-    required("near_kernel", "bool"),
-    // The singular value is rounding: no end of an edge.
-    required("null", "bool"),
-    // The singular value is that of others too: the vector is a choice within their subspace.
-    required("cluster", "bool"),
-  ],
-  connections: [
-    required("source_layer", "int32"),
-    required("target_layer", "int32"),
-    // The number of an attention head, else 0: tells connections between the same two layers apart.
-    required("part", "int32"),
-    required("via", "utf8"),
-    required("evidence", "utf8"),
-    required("shared_channels", "int32"),
-    required("tested_channels", "int32"),
-    required("positions", "int32"),
-    // ln p of "these two layers share no channels"; null where that cannot be tested.
-    nullable("shared_log_p", "float64"),
-    // Most weights of a side are zero: no tests, unless channels are known to be shared.
-    required("sparse", "bool"),
-    required("tests", "int64"),
-    nullable("threshold", "float64"),
-    required("significant", "int64"),
-    required("expected_by_chance", "float64"),
-    required("nominal", "int64"),
-    required("max_overlap", "float64"),
-    required("entropy", "float64"),
-    // Sum of all overlaps.
-    required("total_overlap", "float64"),
-    required("internal_target", "int32"),
-    required("internal_source", "int32"),
-    // The block between near-kernels of both sides: null where it is empty; log p, of both tails, where it has a null distribution.
-    nullable("near_kernel_energy", "float64"),
-    nullable("near_kernel_expected", "float64"),
-    nullable("near_kernel_log_p", "float64"),
-    nullable("near_kernel_log_p_low", "float64"),
-    required("near_kernel_tests", "int64"),
-    required("near_kernel_significant", "int64"),
-    required("near_kernel_significant_expected", "float64"),
-    required("near_kernel_nominal", "int64"),
-    // The block's share of all overlap, in [0, 1]; null where there is no overlap.
-    nullable("sparsification", "float64"),
-    nullable("sparsification_expected", "float64"),
-  ],
-  edges: [
-    required("source_layer", "int32"),
-    required("source_neuron", "int32"),
-    required("target_layer", "int32"),
-    required("target_neuron", "int32"),
-    required("part", "int32"),
-    required("overlap", "float64"),
-    nullable("cosine", "float64"),
-    required("log_p", "float64"),
-    required("q_value", "float64"),
-    required("sigma", "float64"),
-    required("weight", "float64"),
-    required("significant", "bool"),
-  ],
-  skipped: [
-    required("subject", "utf8"),
-    required("name", "utf8"),
-    required("reason", "utf8"),
-  ],
+export const TABLES: Readonly<Record<TableName, readonly TableColumn[]>> = {
+  models: MODEL_COLUMNS,
+  layers: LAYER_COLUMNS,
+  neurons: NEURON_COLUMNS,
+  connections: CONNECTION_COLUMNS,
+  edges: EDGE_COLUMNS,
+  skipped: SKIPPED_COLUMNS,
+};
+
+/** What a row of each table is. */
+export const TABLE_ROWS: Readonly<Record<TableName, string>> = {
+  models: "the model itself (there is one)",
+  layers: "a layer of the model, a skipped one too",
+  neurons: "a spectral neuron: a singular triplet of a layer's unfolded weight",
+  connections: "a pair of layers of which one feeds the other (of attention heads: one head)",
+  edges: "a pair of spectral neurons of connected layers that was kept, with its overlap and its p-value",
+  skipped: "a tensor, layer or connection that takes no part, and why",
 };
 
 /** Their names, in the order in which they are written. */

@@ -9,7 +9,7 @@ import { plainTable } from "../report/text.ts";
 /**
  * Writes an answer.
  *
- * `table`: aligned text. `json`: an array of objects. `csv`: RFC 4180, nulls are empty. `arrow`: an IPC stream.
+ * `table`: aligned text. `json`: an array of objects. `csv`: as RFC 4180 quotes, with LF after each row; nulls are empty. `arrow`: an IPC stream.
  * `parquet`: a file. Nodes, relations and lists are JSON text in all but `json`.
  *
  * @returns bytes for stdout or a file
@@ -31,7 +31,7 @@ export async function formatAnswer(answer: QueryAnswer, format: AnswerFormat): P
     case "csv":
       return utf8(
         [answer.columns, ...answer.rows].map((row) =>
-          `${row.map((cell) => csvCell(cellText(cell))).join(",")}\r\n`
+          `${row.map((cell) => csvCell(cellText(cell))).join(",")}\n`
         ).join(""),
       );
     case "arrow":

@@ -18,6 +18,7 @@ import { planModels } from "./collection/models.ts";
 import { OpenSinks } from "./open-sinks.ts";
 import { openFolder } from "./output-folder.ts";
 import type { Progress } from "./progress/progress.ts";
+import { writeReadmes } from "./records/readme.ts";
 import { type RunRecord, writeRecords } from "./records/records.ts";
 import { picturesOf } from "../report/pictures.ts";
 import { reportHtml } from "../report/report-html.ts";
@@ -166,6 +167,7 @@ export async function runPipeline(
       standing,
       work: work.summary(),
     });
+    await writeReadmes(out, config, record);
     await writeRecords(out, record, report, models);
     // Last, for pictures are drawn from all that stands there.
     await writeWhole([join(out, "report.html"), reportHtml(report, models, picturesOf(out))]);

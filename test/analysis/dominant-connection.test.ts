@@ -92,7 +92,7 @@ describe("the dominant connection", () => {
       expect(found.sort()).toEqual(linksOf({ edges }).sort());
       for (const { edges } of unwritten) {
         expect(edges.weight).toEqual(edges.overlap.map((overlap) => overlap / 2));
-        expect(edges.qValue).toEqual(edges.logP.map(Math.exp));
+        expect(edges.logQ).toEqual(edges.logP);
       }
       expect(measured(measureModel, flow, 1, -1e9).unwritten).toEqual([]);
       some += found.length;

@@ -111,7 +111,8 @@ describe("report of a model", () => {
     ]);
     expect(layers!.rows[1]!.slice(5, 9)).toEqual(["0", "25 %", "37.5 %", ""]);
     expect(layers!.title).toBe("Layers (of all overlap 25 % lies between near-kernels, by chance 37.5 %)");
-    expect(edges!.rows).toEqual([["layer0 #7", "layer1 #2", "0.9877", "6.36", "-10"]]);
+    expect(edges!.rows).toEqual([["layer0 #7", "layer1 #2", "0.9877", "6.36", "1.0e-10"]]);
+    expect(edges!.header.at(-1)).toBe("p");
   });
 
   it("gathers what was skipped by reason, and says how many are not named", () => {

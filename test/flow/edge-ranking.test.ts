@@ -21,7 +21,7 @@ function columns(rows: readonly Row[]): EdgeColumns {
     overlap: floats,
     cosine: null,
     logP: floats,
-    qValue: floats,
+    logQ: floats,
     sigma: floats,
     weight: floats,
     significant: Uint8Array.from(rows, ({ significant }) => significant ? 1 : 0),

@@ -150,6 +150,22 @@ describe("the flow of one model", () => {
     expect(result.strongest[0]!.overlap).toBe(Math.max(...leading.map((edge) => Number(edge["overlap"]))));
   });
 
+  it("tells the logarithm of an adjusted p-value that is too small for a number", async () => {
+    const layers = [{ name: "a", out: 800, in: 8 }, { name: "b", out: 8, in: 800 }];
+    const planted = [{ from: "a", to: "b", cosine: 0.999, gain: 1000 }];
+    const { kept } = await flowed(openSynthetic({ seed: 8, layers, planted }, "close"));
+    const rows = edgesOf(kept).toSorted((a, b) => Number(a["log_p"]) - Number(b["log_p"]));
+    const [strongest] = rows;
+    expect(strongest).toMatchObject({ source_neuron: 0, target_neuron: 0, q_value: 0, significant: 1 });
+    expect(strongest!["log_p"]).toBeLessThan(-1000);
+    // Benjamini and Hochberg over 64 pairs, of which these are the smallest.
+    rows.forEach((row, at) => {
+      const log = rows.slice(at).map((each, i) => Number(each["log_p"]) + Math.log(64 / (at + i + 1)));
+      expect(row["log_q"]).toBeCloseTo(Math.min(0, ...log), 9);
+      expect(row["q_value"]).toBe(Math.exp(Number(row["log_q"])));
+    });
+  });
+
   it("tests a model as one family: a tenth of the edges by chance that ten connections expect one by one", async () => {
     const alone = await flowed(dense, { edges: "significant" });
     const together = await flowed(dense, { edges: "significant", over: "model" });

@@ -107,6 +107,6 @@ describe("Deno", () => {
     ]);
     await cp(join(out, "graph.lbug"), join(out, "copy.lbug"));
     const query = ["query", "--out", out, "--format", "csv", "MATCH (n:SpectralNeuron) RETURN count(*) AS n"];
-    expect(await onDeno(query)).toEqual({ code: 0, stdout: "n\r\n394\r\n", stderr: "" });
+    expect(await onDeno(query)).toEqual({ code: 0, stdout: "n\n394\n", stderr: "" });
   });
 });

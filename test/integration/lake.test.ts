@@ -71,14 +71,13 @@ describe("a lake in a bucket", () => {
       expect([counts.gone, counts.more], table).toEqual([0n, 0n]);
       expect(counts.n, table).toBeGreaterThan(0n);
     }
-    // Beside the tables there is only the manifest; beside the rest of the output no table.
+    // Beside the tables there are only the manifest and the README; beside the rest of the output no table.
     const keys = await keysIn(server, prefix);
     expect(
       keys.filter((key) => !/^[a-z]+\/model=[^/]+\/part-([0-9a-f]{16}|[0-9a-f]{32})\.parquet$/.test(key)),
-    ).toEqual([
-      "_manifest.json",
-    ]);
-    expect(keys).toHaveLength(4 * TABLE_NAMES.length + 1);
+    ).toEqual(["README.md", "_manifest.json"]);
+    // A file per table, the manifest and the README.
+    expect(keys).toHaveLength(4 * TABLE_NAMES.length + 2);
     expect((await readdir(out)).filter((name) => TABLE_NAMES.includes(name as never))).toEqual([]);
     expect(await check(place)).toEqual({ code: 0, found: [], models: 4 });
   });

@@ -52,7 +52,7 @@ export async function graphIn(out: string): Promise<string[]> {
         "MATCH (l:Layer)-[:HAS_NEURON]->(n:SpectralNeuron) RETURN l.model, n.layer, n.neuron, n.singular_value",
         "MATCH (a:Layer)-[e:FEEDS]->(b:Layer) RETURN a.model, a.layer, b.layer, e.entropy, e.tests",
         "MATCH (a:SpectralNeuron)-[e:CONNECTS]->(b:SpectralNeuron) " +
-        "RETURN a.model, a.layer, a.neuron, b.model, b.layer, b.neuron, e.overlap, e.log_p, e.q_value, e.weight",
+        "RETURN a.model, a.layer, a.neuron, b.model, b.layer, b.neuron, e.overlap, e.log_p, e.log_q, e.weight",
       ]
     ) found.push(...text((await reader.query(query)).rows).sort());
     return found;

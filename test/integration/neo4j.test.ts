@@ -67,7 +67,7 @@ describeWithServer("a graph on a server", (server) => {
     for (const text of [left, run.stdout, run.stderr]) expect(text).not.toContain(server.password);
     const ask = (cypher: string) => svr(["query", ...flags, "--format", "csv", cypher], { env });
     expect(await ask(`MATCH (n:${prefix}SpectralNeuron) RETURN count(*) AS n`)).toMatchObject({
-      stdout: "n\r\n394\r\n",
+      stdout: "n\n394\n",
     });
     expect(await ask("MATCH (n) SET n.x = 1")).toMatchObject({ code: 1, stdout: "" });
     const secret = await svr([

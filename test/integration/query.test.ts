@@ -47,10 +47,10 @@ describe("svr query with the library", () => {
     const args = ["@hubs", "--param", `model=${EPOCH}`, "--param", "limit=3"];
     const rows = JSON.parse((await ask(...args, "--format", "json")).stdout) as Record<string, unknown>[];
     expect(rows).toHaveLength(3);
-    expect(Object.keys(rows[0] ?? {}).slice(0, 4)).toEqual(["layer", "neuron", "degree", "in_degree"]);
+    expect(Object.keys(rows[0] ?? {}).slice(0, 4)).toEqual(["layer_index", "layer_name", "neuron", "degree"]);
     const csv = (await ask(...args, "--format", "csv")).stdout;
-    expect(csv.split("\r\n")[1]).toBe(Object.values(rows[0] ?? {}).join(","));
-    expect((await ask(...args)).stdout).toMatch(/^layer\s+neuron\s+degree/);
+    expect(csv.split("\n")[1]).toBe(Object.values(rows[0] ?? {}).join(","));
+    expect((await ask(...args)).stdout).toMatch(/^layer_index\s+layer_name\s+neuron\s+degree/);
     // A pipe takes text; Arrow's bytes are compared from a file.
     const file = join(folder, "hubs.arrow");
     await new Promise((done, fail) => {
@@ -97,9 +97,9 @@ describe("svr query with the library", () => {
       "// Mine.\n// @param least  integer = 255  neuron\n// @column at  integer  neuron\n" +
         "MATCH (n:SpectralNeuron {model: 'mnist-mlp/epoch-010'}) WHERE n.neuron >= $least RETURN n.neuron AS at ORDER BY at",
     );
-    expect((await ask("--file", file, "--format", "csv")).stdout).toBe("at\r\n255\r\n");
+    expect((await ask("--file", file, "--format", "csv")).stdout).toBe("at\n255\n");
     expect((await ask("--file", file, "--format", "csv", "--param", "least=254")).stdout).toBe(
-      "at\r\n254\r\n255\r\n",
+      "at\n254\n255\n",
     );
     expect((await ask("--file", file, "--param", "most=254")).code).toBe(2);
   });
@@ -150,7 +150,7 @@ describe("a graph that a run holds open", () => {
     await once(holder.stderr, "data");
     try {
       const { code, stdout } = await ask("MATCH (m:Model) RETURN count(*) AS n", "--format", "csv");
-      expect([code, stdout]).toEqual([0, "n\r\n4\r\n"]);
+      expect([code, stdout]).toEqual([0, "n\n4\n"]);
       const before = await readdir(out);
       const second = await svr(["run", EPOCHS, "--out", out, "--quiet"]);
       expect(second.code).toBe(1);

@@ -144,7 +144,7 @@ describe("svr run", () => {
       ]);
       return stdout;
     };
-    expect(await count()).toBe(`n\r\n${4 * 394}\r\n`);
+    expect(await count()).toBe(`n\n${4 * 394}\n`);
     await svr(["run", EPOCH, "--out", out, "--quiet", "--sigma", "6"]);
     const after = await digests(out);
     expect(Object.keys(after)).toHaveLength(Object.keys(before).length);
@@ -156,7 +156,7 @@ describe("svr run", () => {
       ...changed,
     ]);
     for (const path of Object.keys(after)) if (path in before) expect(after[path]).toBe(before[path]);
-    expect(await count()).toBe(`n\r\n${4 * 394}\r\n`);
+    expect(await count()).toBe(`n\n${4 * 394}\n`);
   });
 });
 
@@ -291,7 +291,7 @@ describe("svr query", () => {
     expect(rows.map(({ neuron }) => neuron)).toEqual([250, 251, 252, 253, 254, 255]);
     expect((await ask("csv")).stdout).toBe(
       ["neuron,s,near", ...rows.map(({ neuron, s, near }) => `${neuron},${s},${near}`)].map((line) =>
-        `${line}\r\n`
+        `${line}\n`
       ).join(""),
     );
     const [header, , ...lines] = (await ask("table")).stdout.trimEnd().split("\n");

@@ -14,9 +14,14 @@ const KEPT = `kept AS (
   JOIN layers l ON l.model = e.model AND l.layer_index = e.target_layer)`;
 const EDGE_ORDER = "overlap DESC, source_layer, source_neuron, target_layer, target_neuron, part";
 
+/** The names of a model's layers, and those of the layers of a way. */
+const NAMED = "named AS (SELECT list(name ORDER BY layer_index) AS names FROM layers WHERE model = $model)";
+const NAMES = "list_transform(layers, i -> names[i + 1])";
+
 /** Ways along edges of one model, by a walk over the table of edges. */
 const walks = (start: string) =>
-  `RECURSIVE good AS (SELECT * FROM edges WHERE model = $model AND overlap >= $least AND (significant OR NOT $significant)),
+  `RECURSIVE ${NAMED},
+  good AS (SELECT * FROM edges WHERE model = $model AND overlap >= $least AND (significant OR NOT $significant)),
   walk AS (
     SELECT [source_layer, target_layer] AS layers, [source_neuron, target_neuron] AS neurons, [part] AS parts, [overlap] AS strengths,
            overlap AS product, 1 AS hops FROM good WHERE source_layer <> target_layer AND (${start})
@@ -52,22 +57,24 @@ export const SQL: Readonly<Record<string, string>> = {
       (SELECT count(*) FROM connections c WHERE c.model = m.model),
       (SELECT sum(significant) FROM connections c WHERE c.model = m.model)
     FROM models m ORDER BY m.model`,
-  "strongest-edges": `WITH ${KEPT} SELECT model, source_name, source_neuron, target_name, target_neuron,
-      part, overlap, weight, sigma, log_p, q_value FROM kept WHERE ($model = '' OR model = $model) AND (significant OR NOT $significant)
+  "strongest-edges":
+    `WITH ${KEPT} SELECT model, source_layer, source_name, source_neuron, target_layer, target_name, target_neuron,
+      part, overlap, weight, sigma, log_p, log_q, q_value FROM kept WHERE ($model = '' OR model = $model) AND (significant OR NOT $significant)
     ORDER BY overlap DESC, model, source_layer, source_neuron, target_layer, target_neuron, part LIMIT $limit`,
-  "strongest-paths": `WITH ${KEPT} SELECT a.source_name, a.source_neuron, a.target_neuron, b.target_neuron,
-      a.part, b.part, a.overlap, b.overlap, a.overlap * b.overlap AS product
+  "strongest-paths":
+    `WITH ${KEPT} SELECT a.source_layer, a.source_name, a.source_neuron, a.target_layer, a.target_name, a.target_neuron,
+      b.target_layer, b.target_name, b.target_neuron, a.part, b.part, a.overlap, b.overlap, a.overlap * b.overlap AS product
     FROM kept a JOIN kept b ON b.model = a.model AND b.source_layer = a.target_layer AND b.source_neuron = a.target_neuron
     WHERE a.model = $model
     ORDER BY product DESC, a.source_layer, a.source_neuron, a.target_layer, a.target_neuron, b.target_layer, b.target_neuron, a.part, b.part
     LIMIT $limit`,
   "connections":
-    `SELECT k.name, l.name, part, via, shared_log_p, sparse, tests, significant, expected_by_chance, max_overlap FROM connections c
+    `SELECT source_layer, k.name, target_layer, l.name, part, via, shared_log_p, sparse, tests, significant, expected_by_chance, max_overlap FROM connections c
     JOIN layers k ON k.model = c.model AND k.layer_index = source_layer
     JOIN layers l ON l.model = c.model AND l.layer_index = target_layer
     WHERE c.model = $model ORDER BY source_layer, target_layer, part`,
   "near-kernel-blocks":
-    `SELECT k.name, l.name, part, k.near_kernels, l.near_kernels, near_kernel_energy, near_kernel_expected,
+    `SELECT source_layer, k.name, target_layer, l.name, part, k.near_kernels, l.near_kernels, near_kernel_energy, near_kernel_expected,
       near_kernel_log_p, near_kernel_log_p_low, near_kernel_tests, near_kernel_nominal, near_kernel_significant,
       near_kernel_significant_expected, sparsification, sparsification_expected
     FROM connections c
@@ -80,19 +87,19 @@ export const SQL: Readonly<Record<string, string>> = {
       UNION ALL
       SELECT source_layer, source_neuron, 0, 1, 0, weight
       FROM edges WHERE model = $model AND (significant OR NOT $significant))
-    SELECT l.name, e.neuron, count(*) AS degree, sum(i), sum(o), sum(wi), sum(wo), any_value(singular_value), any_value(near_kernel)
+    SELECT e.layer, l.name, e.neuron, count(*) AS degree, sum(i), sum(o), sum(wi), sum(wo), any_value(singular_value), any_value(near_kernel)
     FROM ends e JOIN layers l ON l.model = $model AND l.layer_index = e.layer
     JOIN neurons n ON n.model = $model AND n.layer_index = e.layer AND n.neuron = e.neuron
     GROUP BY l.name, e.layer, e.neuron ORDER BY degree DESC, e.layer, e.neuron LIMIT $limit`,
-  "orphans": `SELECT l.name, n.neuron, singular_value, relative, near_kernel, "null"
+  "orphans": `SELECT n.layer_index, l.name, n.neuron, singular_value, relative, near_kernel, "null"
     FROM neurons n JOIN layers l USING (model, layer_index)
     WHERE model = $model AND (n.layer_index, n.neuron) NOT IN (
       SELECT (source_layer, source_neuron) FROM edges WHERE model = $model AND (significant OR NOT $significant)
       UNION SELECT (target_layer, target_neuron) FROM edges WHERE model = $model AND (significant OR NOT $significant))
     ORDER BY n.layer_index, n.neuron LIMIT $limit`,
   "near-kernel-edges":
-    `WITH ${KEPT} SELECT source_name, source_neuron, a.relative, target_name, target_neuron, b.relative,
-      part, overlap, log_p, q_value, significant
+    `WITH ${KEPT} SELECT source_layer, source_name, source_neuron, a.relative, target_layer, target_name, target_neuron, b.relative,
+      part, overlap, log_p, log_q, q_value, significant
     FROM kept e JOIN neurons a ON a.model = e.model AND a.layer_index = source_layer AND a.neuron = source_neuron
     JOIN neurons b ON b.model = e.model AND b.layer_index = target_layer AND b.neuron = target_neuron
     WHERE e.model = $model AND a.near_kernel AND b.near_kernel AND (significant OR NOT $significant)
@@ -103,12 +110,12 @@ export const SQL: Readonly<Record<string, string>> = {
     counted AS (SELECT l.name, l.kind, coalesce(l.rank, 0) AS neurons, l.layer_index, coalesce(sum(it), 0) AS it,
       coalesce(sum(i), 0) AS i, coalesce(sum(ot), 0) AS ot, coalesce(sum(o), 0) AS o, coalesce(sum(c), 0) AS c
       FROM layers l LEFT JOIN touching USING (model, layer_index) WHERE model = $model GROUP BY ALL)
-    SELECT name, kind, neurons, it + ot, i + o, c, (i + o)::DOUBLE / nullif(it + ot, 0) AS share,
+    SELECT layer_index, name, kind, neurons, it + ot, i + o, c, (i + o)::DOUBLE / nullif(it + ot, 0) AS share,
       i::DOUBLE / nullif(it, 0), o::DOUBLE / nullif(ot, 0) FROM counted ORDER BY share DESC NULLS LAST, layer_index`,
   "series": `WITH fed AS (
       SELECT model, target_layer AS layer_index, sum(tests) AS t, sum(significant) AS s, sum(expected_by_chance) AS c, max(max_overlap) AS o
       FROM connections GROUP BY ALL)
-    SELECT m.series, l.name, m.step, m.id, coalesce(l.rank, 0), spectral_norm, stable_rank, coalesce(t, 0), coalesce(s, 0),
+    SELECT m.series, l.layer_index, l.name, m.step, m.id, coalesce(l.rank, 0), spectral_norm, stable_rank, coalesce(t, 0), coalesce(s, 0),
       coalesce(c, 0), o
     FROM models m JOIN layers l USING (model) LEFT JOIN fed USING (model, layer_index)
     WHERE m.series IS NOT NULL AND m.step IS NOT NULL AND ($series = '' OR m.series = $series) AND ($layer = '' OR l.name = $layer)
@@ -122,36 +129,40 @@ export const SQL: Readonly<Record<string, string>> = {
     FROM (FROM told WHERE model = $model) a FULL JOIN (FROM told WHERE model = $other) b USING (layer_index) ORDER BY layer_index`,
   "appeared-vanished":
     `WITH b AS (FROM edges WHERE model = $before AND significant), a AS (FROM edges WHERE model = $after AND significant)
-    SELECT change, source_layer, source_neuron, target_layer, target_neuron, part, overlap FROM (
+    SELECT change, e.source_layer, k.name, source_neuron, e.target_layer, l.name, target_neuron, part, overlap FROM (
       SELECT 'appeared' AS change, * FROM a ANTI JOIN b USING (source_layer, source_neuron, target_layer, target_neuron, part)
       UNION ALL
-      SELECT 'vanished', * FROM b ANTI JOIN a USING (source_layer, source_neuron, target_layer, target_neuron, part))
+      SELECT 'vanished', * FROM b ANTI JOIN a USING (source_layer, source_neuron, target_layer, target_neuron, part)) e
+    JOIN layers k ON k.model = e.model AND k.layer_index = e.source_layer
+    JOIN layers l ON l.model = e.model AND l.layer_index = e.target_layer
     ORDER BY ${EDGE_ORDER} LIMIT $limit`,
   "subgraph-edges":
-    `SELECT concat_ws('/', folder, source_layer, source_neuron), concat_ws('/', folder, target_layer, target_neuron),
-      'Directed', weight, source_layer, target_layer, part, overlap, cosine, log_p, q_value, sigma, significant
-    FROM edges WHERE model = $model AND least(source_layer, target_layer) >= $first AND greatest(source_layer, target_layer) <= $last
+    `WITH ${KEPT} SELECT concat_ws('/', folder, source_layer, source_neuron), concat_ws('/', folder, target_layer, target_neuron),
+      'Directed', weight, source_layer, source_name, source_neuron, target_layer, target_name, target_neuron, part, overlap, cosine, log_p, log_q, q_value, sigma, significant
+    FROM kept WHERE model = $model AND least(source_layer, target_layer) >= $first AND greatest(source_layer, target_layer) <= $last
       AND overlap >= $least AND (significant OR NOT $significant)
     ORDER BY ${EDGE_ORDER} LIMIT $limit`,
   "subgraph-neurons":
-    `SELECT concat_ws('/', n.folder, layer_index, neuron), l.name, layer_index, neuron, singular_value, relative, energy,
+    `SELECT concat_ws('/', n.folder, layer_index, neuron), layer_index, l.name, neuron, singular_value, relative, energy,
       intensity, near_kernel, "null", "cluster"
     FROM neurons n JOIN layers l USING (model, layer_index)
     WHERE model = $model AND layer_index BETWEEN $first AND $last ORDER BY layer_index, neuron LIMIT $limit`,
   "chains": `WITH ${
     walks("true")
-  } SELECT layers, neurons, parts, strengths, product FROM walk WHERE hops = $hops
+  } SELECT layers, ${NAMES}, neurons, parts, strengths, product FROM walk, named WHERE hops = $hops
     ORDER BY ${WALK_ORDER} LIMIT $limit`,
   "paths-between": `WITH ${walks(`source_layer = ${layerOf("$from")}`)}
-    SELECT hops, layers, neurons, parts, strengths, product FROM walk WHERE layers[-1] = ${layerOf("$to")}
+    SELECT hops, layers, ${NAMES}, neurons, parts, strengths, product FROM walk, named WHERE layers[-1] = ${
+    layerOf("$to")
+  }
     ORDER BY ${WALK_ORDER} LIMIT $limit`,
   "shortest-path": `WITH ${walks(`source_layer = ${layerOf("$from")} AND source_neuron = $from_neuron`)}
-    SELECT list_sum(list_transform(strengths, x -> -ln(x))), layers, neurons, parts, strengths, product FROM walk
+    SELECT list_sum(list_transform(strengths, x -> -ln(x))), layers, ${NAMES}, neurons, parts, strengths, product FROM walk, named
     WHERE layers[-1] = ${layerOf("$to")} AND neurons[-1] = $to_neuron ORDER BY ${WALK_ORDER} LIMIT $limit`,
   "neighbourhood": `WITH RECURSIVE
     good AS (SELECT * FROM edges WHERE model = $model AND overlap >= $least AND (significant OR NOT $significant)),
     ${reach("out", "source", "target")}, ${reach("in", "target", "source")}
-    SELECT side, distance, l.name, x.neuron, singular_value, near_kernel, overlap
+    SELECT side, distance, x.layer, l.name, x.neuron, singular_value, near_kernel, overlap
     FROM (${reached("out", "source", "target")} UNION ALL ${reached("in", "target", "source")}) x
     JOIN layers l ON l.model = $model AND l.layer_index = x.layer
     JOIN neurons n ON n.model = $model AND n.layer_index = x.layer AND n.neuron = x.neuron

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type GraphReader } from "../../src/mod.ts";
-import { askQuery, bindQuery, loadQuery, queryOf } from "../../src/run.ts";
+import { askQuery, bindQuery, listQueries, loadQuery, queryOf } from "../../src/run.ts";
 import { hasHeader, parseHeader } from "../../src/query/query-header.ts";
 
 const TEXT = `// What it answers,
@@ -184,4 +184,45 @@ describe("asking", () => {
       );
     },
   );
+});
+
+describe("the library's columns", () => {
+  /** Ways to say which layer and which neuron: an index, and beside it the name. */
+  const NAMED: readonly (readonly [index: RegExp, name: string, type: string])[] = [
+    [/^layer_index$/, "layer_name", "integer"],
+    [/^layer_indices$/, "layer_names", "list"],
+    [/^(source|middle|target)_layer$/, "$1_name", "integer"],
+  ];
+  /** In other words nothing is said of layers: those are the tables' for something else, or nobody's. */
+  const OTHERWISE = /^(layer|layers|source|middle|target)$/;
+
+  /** Of a model there are so many layers; Gephi asks for the words of the other. */
+  const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+    "models": ["layers"],
+    "subgraph-edges": ["source", "target"],
+  };
+
+  it("name layers in one way, by index and by name", async () => {
+    let found = 0;
+    for (const { name: query, columns } of await listQueries()) {
+      const types = new Map(columns.map(({ name, type }) => [name, type]));
+      for (const [index, name, type] of NAMED) {
+        for (const each of columns.map((column) => column.name)) {
+          if (!index.test(each)) continue;
+          found++;
+          expect(types.get(each), `${query}, ${each}`).toBe(type);
+          expect(types.get(each.replace(index, name)), `${query}, ${each}`).toBe(
+            type === "list" ? "list" : "text",
+          );
+        }
+      }
+      const names = columns.filter(({ name }) => /(^|_)(layer_)?names?$/.test(name)).length;
+      const indices = columns.filter(({ name }) => NAMED.some(([index]) => index.test(name))).length;
+      // Two models' layers of one index have a name each.
+      expect(names, query).toBe(query === "compare-models" ? 2 : indices);
+      const otherwise = columns.filter(({ name }) => OTHERWISE.test(name)).map(({ name }) => name);
+      expect(otherwise, query).toEqual(ALLOWED[query] ?? []);
+    }
+    expect(found).toBeGreaterThanOrEqual(25);
+  });
 });

@@ -2,8 +2,10 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { runConfigSchema } from "../../config/schema.ts";
-import { TABLES } from "../../src/model/tables.ts";
+import { type TableName, TABLES } from "../../src/model/tables.ts";
 import { listQueries } from "../../src/query/query-library.ts";
+import { tablesPage } from "../../src/report/tables-page.ts";
+import { WEIGHT_PRESETS } from "../../src/stages/weight.ts";
 import { pages } from "../words/pages.ts";
 import { parsed, ROOT } from "./sources.ts";
 
@@ -25,13 +27,38 @@ describe("pages are complete", () => {
     expect(flags.filter((flag) => !text.includes(`\`${flag}`))).toEqual([]);
   });
 
-  it("outputs name every column of every table", () => {
-    const text = read("docs/outputs-and-lake.md");
-    const missing = Object.entries(TABLES).flatMap(([table, columns]) => {
-      const row = text.split("\n").find((line) => line.startsWith(`| \`${table}\` |`)) ?? "";
-      return columns.filter(({ name }) => !row.includes(`\`${name}\``)).map(({ name }) => `${table}.${name}`);
+  it("tables is what npm run tables makes of the definitions", () => {
+    expect(read("docs/tables.md")).toBe(tablesPage());
+  });
+
+  it("tables say of every column of every table its type, unit, meaning, range, formula, and when it is null", () => {
+    const [, ...sections] = read("docs/tables.md").split(/^## /m);
+    const said = sections.map((section) => {
+      const rows = section.split("\n").filter((line) => line.startsWith("| `"));
+      return [section.split("\n")[0], rows.map((row) => row.slice(2, -2).split(" | "))] as const;
     });
-    expect(missing).toEqual([]);
+    expect(said.map(([table]) => table)).toEqual(Object.keys(TABLES));
+    for (const [table = "", rows] of said) {
+      const columns = TABLES[table as TableName];
+      expect(rows.map(([name, type]) => [name, type]), table).toEqual(
+        columns.map(({ name, type }) => [`\`${name}\``, `\`${type}\``]),
+      );
+      for (const [at, cells] of rows.entries()) {
+        const { name, nullable } = columns[at]!;
+        expect(cells.length, `${table}.${name}`).toBe(7);
+        expect(cells.every((cell) => cell.trim().length > 0), `${table}.${name}`).toBe(true);
+        expect(cells[6] !== "never", `${table}.${name}`).toBe(nullable);
+        // Markdown would take a star between letters for emphasis.
+        expect(cells.join(" "), `${table}.${name}`).not.toMatch(/\S\*|\*\S/);
+      }
+    }
+  });
+
+  it("tables have the formulas of the presets of a weight", () => {
+    const weight = TABLES.edges.find(({ name }) => name === "weight");
+    for (const [name, { expression }] of WEIGHT_PRESETS) {
+      expect(weight?.meaning.formula).toContain(`${name}: ${expression}`);
+    }
   });
 
   it("queries name every query of the library", async () => {

@@ -113,7 +113,7 @@ export function columnsOf(links: readonly Link[]): ChainLinks {
     overlap: numbers(({ overlap }) => overlap),
     cosine: null,
     logP: numbers(({ logP }) => logP),
-    qValue: numbers(({ logP }) => Math.exp(logP)),
+    logQ: numbers(({ logP }) => logP),
     sigma: numbers(() => 1),
     weight: numbers(({ overlap }) => overlap / 2),
     significant: new Uint8Array(links.length),

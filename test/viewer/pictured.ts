@@ -68,6 +68,7 @@ function rowOf(
     overlap: 0.5,
     cosine: null,
     log_p: -10,
+    log_q: Math.log(1e-4),
     q_value: 1e-4,
     sigma: 4,
   };

@@ -4,30 +4,20 @@ import {
   AsyncByteQueue,
   Bool,
   type Data,
-  type DataType,
-  Field,
   Float64,
   Int32,
   Int64,
   makeData,
   RecordBatch,
   RecordBatchFileWriter,
-  Schema,
   Struct,
   Utf8,
   vectorFromArray,
 } from "apache-arrow";
-import type { ColumnData, ColumnSchema, ColumnType, TableBatch } from "../../../src/model/tables.ts";
+import type { ColumnData, ColumnSchema, TableBatch } from "../../../src/model/tables.ts";
 import { NewFile } from "../new-file.ts";
+import { arrowSchema } from "./column-metadata.ts";
 import type { TableFile } from "./table-file.ts";
-
-const TYPES: Readonly<Record<ColumnType, () => DataType>> = {
-  utf8: () => new Utf8(),
-  int32: () => new Int32(),
-  int64: () => new Int64(),
-  float64: () => new Float64(),
-  bool: () => new Bool(),
-};
 
 /** Collects what the writer emits; the stream adapters of the library have no back-pressure, awaiting `drain` does. */
 class Chunks extends AsyncByteQueue {
@@ -56,8 +46,7 @@ export async function createArrow(
   metadata: Readonly<Record<string, string>>,
 ): Promise<TableFile> {
   const out = await NewFile.create(path);
-  const fields = columns.map(({ name, type, nullable }) => new Field(name, TYPES[type](), nullable));
-  const schema = new Schema(fields, new Map(Object.entries(metadata)));
+  const schema = arrowSchema(columns, metadata);
   const sink = new Chunks();
   const writer = new RecordBatchFileWriter({ autoDestroy: false });
   writer.reset(sink, schema);
@@ -73,7 +62,7 @@ export async function createArrow(
       writer.write(
         new RecordBatch(
           schema,
-          makeData({ type: new Struct(fields), length: batch.rows, nullCount: 0, children }),
+          makeData({ type: new Struct(schema.fields), length: batch.rows, nullCount: 0, children }),
         ),
       );
       await sink.drain(out);

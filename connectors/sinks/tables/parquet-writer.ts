@@ -11,6 +11,7 @@ import {
 } from "../../../src/model/tables.ts";
 import { copiedRows } from "../batch-pieces.ts";
 import { NewFile } from "../new-file.ts";
+import { columnMetadata } from "./column-metadata.ts";
 import type { TableFile } from "./table-file.ts";
 
 /** Rows per row group unless said otherwise: large enough to compress and to scan fast, small enough to prune. */
@@ -50,7 +51,7 @@ export interface ParquetChoices {
 /**
  * Creates a Parquet file (snappy, data pages v2, one per column and row group, exact int64, min and max of numbers).
  *
- * @param metadata key-value metadata of the file
+ * @param metadata key-value metadata of the file; what columns mean is added
  * @throws when the file exists, or its folder cannot be written to
  */
 export async function createParquet(
@@ -65,7 +66,10 @@ export async function createParquet(
     writer: encoded,
     schema: [{ name: "root", num_children: schema.length }, ...schema.map(elementOf)],
     codec: "SNAPPY",
-    kvMetadata: Object.entries(metadata).map(([key, value]) => ({ key, value })),
+    kvMetadata: Object.entries({ ...metadata, ...columnMetadata(schema) }).map(([key, value]) => ({
+      key,
+      value,
+    })),
     createdBy: "svrflow",
   });
   let pending: TableBatch[] = [];

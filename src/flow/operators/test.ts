@@ -172,7 +172,7 @@ function columnsAt(at: Uint32Array, candidates: Candidates, verdicts: Verdicts):
     overlap: pick(candidates.overlap),
     cosine: candidates.cosine === null ? null : pick(candidates.cosine),
     logP,
-    qValue: pick(verdicts.logQ).map(Math.exp),
+    logQ: pick(verdicts.logQ),
     sigma: sigmas(logP),
     weight: new Float64Array(at.length),
     significant: picked(verdicts.significant, at, new Uint8Array(at.length)),

@@ -73,7 +73,7 @@ function weighed(
         positions: summary.positions,
         p: Math.exp(edges.logP[i]!),
         logP: edges.logP[i]!,
-        q: edges.qValue[i]!,
+        q: Math.exp(edges.logQ[i]!),
         sigma: edges.sigma[i]!,
       });
     }

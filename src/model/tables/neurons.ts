@@ -1,0 +1,71 @@
+/** The table `neurons`: a row per spectral neuron. */
+
+import { column, type TableColumn } from "./column.ts";
+
+const flag = { unit: "none", range: "true or false" };
+
+/** The columns of the table `neurons`, in order. */
+export const NEURON_COLUMNS: readonly TableColumn[] = [
+  column("layer_index", "int32", {
+    description: "The layer that the neuron belongs to",
+    unit: "index from 0",
+    range: "a layer_index of layers",
+    formula: "as in layers",
+  }),
+  column("neuron", "int32", {
+    description: "The neuron's place in its layer, by singular value: 0 has the largest",
+    unit: "index from 0",
+    range: "0 to rank - 1",
+    formula: "order of descending singular values",
+  }),
+  column("group", "int32", {
+    description: "The group of channels that it reads and writes",
+    unit: "index from 0",
+    range: "0 to groups - 1; 0 in a dense layer",
+    formula: "the group whose decomposition it comes from",
+  }),
+  column("singular_value", "float64", {
+    description: "The neuron's gain: what it multiplies its input pattern by",
+    unit: "as the weight",
+    range: "0 or more",
+    formula: "s_j of M = sum_j s_j u_j v_j', M being the unfolded weight",
+  }),
+  column("relative", "float64", {
+    description: "The gain as a share of the layer's largest",
+    unit: "none (a share)",
+    range: "[0, 1]",
+    formula: "s_j / s_1; 0 where s_1 is 0",
+  }),
+  column("energy", "float64", {
+    description: "The neuron's share of the layer's squared norm",
+    unit: "none (a share)",
+    range: "[0, 1]",
+    formula: "(s_j / frobenius_norm)^2; 0 in a layer of zeros",
+  }),
+  column("intensity", "float64", {
+    description:
+      "How much more than even the neuron overlaps with the leading neurons of the layers that it feeds",
+    unit: "none (a share)",
+    range: "[0, 1]",
+    formula:
+      "max over rows i of sum_(k <= i) (n * A[k, j] - 1), at least 0, divided by the layer's maximum; A: overlaps (rows: targets, " +
+      "columns: sources), n: shared channels; the largest of all connections; 1 in a layer that feeds none",
+  }),
+  column("near_kernel", "bool", {
+    description: "Whether the gain is a small share of the layer's largest",
+    ...flag,
+    formula: "s_j <= nearKernel * s_1; nearKernel is 0.1 by default",
+  }),
+  column("null", "bool", {
+    description:
+      "Whether the singular value is rounding: such a neuron has no direction and is no end of an edge",
+    ...flag,
+    formula: "s_j <= max(rows, cols) * eps * s_1 of the unfolded weight",
+  }),
+  column("cluster", "bool", {
+    description:
+      "Whether the singular value is that of others of its group too: its vectors are a choice within their common subspace",
+    ...flag,
+    formula: "neighbours in the order of singular values differ by rounding only",
+  }),
+];

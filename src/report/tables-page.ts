@@ -1,0 +1,75 @@
+/** What the columns of all tables mean, as Markdown: the page `docs/tables.md`, and a part of each output folder's README. */
+
+import { TABLE_NAMES, TABLE_ROWS, type TableColumn, type TableName, TABLES } from "../model/tables.ts";
+
+const INTRODUCTION = `# Tables
+
+\`npm run tables\` writes this page from the definitions of the columns. [Outputs](outputs-and-lake.md) says where the
+tables lie, and [concepts](concepts.md) explain the words.
+
+The same text lies in the files. Parquet has it as \`svrflow.columns\` (JSON) and as metadata of Arrow's fields, Arrow
+as metadata of its fields:
+
+\`\`\`sh run
+duckdb -c "SELECT decode(value) FROM parquet_kv_metadata('my-run/edges/*/*.parquet')
+    WHERE decode(key) = 'svrflow.columns'"
+\`\`\`
+
+\`\`\`python
+import pyarrow.parquet as pq
+
+for field in pq.ParquetDataset("my-run/edges").fragments[0].physical_schema:
+    print(field.name, field.metadata)
+\`\`\`
+
+Logarithms are natural. Indices count from 0. The model's id is the partition \`model=\` of the path, and a column of
+\`models\`.
+`;
+
+/** The page \`docs/tables.md\`. */
+export function tablesPage(): string {
+  return [INTRODUCTION, ...TABLE_NAMES.map(wholeTable)].join("\n");
+}
+
+function wholeTable(table: TableName): string {
+  return section(
+    table,
+    ["column", "type", "unit", "meaning", "range", "formula", "null"],
+    ({ name, type, meaning: { unit, description, range, formula, whenNull } }) => [
+      `\`${name}\``,
+      `\`${type}\``,
+      unit,
+      description,
+      range,
+      formula,
+      whenNull,
+    ],
+  );
+}
+
+/** A table's columns with their units and meanings. */
+export function briefTable(table: TableName): string {
+  return section(
+    table,
+    ["column", "unit", "meaning"],
+    ({ name, meaning: { unit, description } }) => [`\`${name}\``, unit, description],
+  );
+}
+
+function section(
+  table: TableName,
+  header: readonly string[],
+  cells: (column: TableColumn) => readonly string[],
+): string {
+  const line = (texts: readonly string[]) => `| ${texts.join(" | ")} |`;
+  return [
+    `## ${table}`,
+    "",
+    `A row is ${TABLE_ROWS[table]}.`,
+    "",
+    line(header),
+    line(header.map(() => "---")),
+    ...TABLES[table].map((column) => line(cells(column))),
+    "",
+  ].join("\n");
+}
