@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { run, TABLES } from "../../../src/mod.ts";
+import { run } from "../../../src/run.ts";
+import { TABLES } from "../../../src/mod.ts";
 import { parsePage } from "../../words/pages.ts";
 import { commandsOf } from "../../words/shell.ts";
 
