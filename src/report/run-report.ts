@@ -27,6 +27,15 @@ export interface EarlierModel {
   readonly unreported: string | null;
 }
 
+/** What is to be said of such a model; empty where it stands and is reported as any other. */
+export function earlierRemark({ uri, gone, unreported }: EarlierModel): string {
+  const remarks = [
+    ...gone ? [`${uri} is no longer there`] : [],
+    ...unreported === null ? [] : [`not reported: ${unreported}`],
+  ];
+  return remarks.join("; ");
+}
+
 /** `report.json` without its models. */
 export interface ReportFrame {
   readonly schema_version: number;
