@@ -72,9 +72,9 @@ function earlierModels({ earlier }: ReportFrame): string[] {
 function modelSection(model: ModelReport, frame: ReportFrame): string[] {
   return [
     `## ${markdownText(model.id)}`,
-    summaryList(model.summary),
     ...model.run_id === frame.run_id ? [] : [`Of run ${markdownText(model.run_id)}.`],
     ...model.test.null === frame.test.null ? [] : [markdownText(pValueMeaning(model.test.null).long)],
+    summaryList(model.summary),
     ...model.warnings.map((warning) => `> warning: ${markdownText(warning)}`),
     ...model.findings.flatMap((finding, at) => findingSection(finding, at + 1)),
     ...model.remarks.map(markdownText),
