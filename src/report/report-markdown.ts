@@ -6,7 +6,7 @@ import { decimal } from "../analysis/findings/words.ts";
 import type { ModelReport } from "../analysis/report.ts";
 import { modelTables } from "../analysis/report-tables.ts";
 import { pValueMeaning } from "../model/p-value.ts";
-import { earlierRemark, type ModelReports, type ReportFrame } from "./run-report.ts";
+import { earlierTable, type ModelReports, type ReportFrame } from "./run-report.ts";
 import { fencedBlock, markdownTable, markdownText } from "./text.ts";
 
 /** How the queries of a report are run. */
@@ -61,11 +61,7 @@ function earlierModels({ earlier }: ReportFrame): string[] {
   if (earlier.length === 0) return [];
   return [
     "## From earlier runs",
-    markdownTable({
-      header: ["model", "run", "remark"],
-      numeric: [false, false, false],
-      rows: earlier.map((model) => [model.id, model.run_id, earlierRemark(model)]),
-    }),
+    markdownTable(earlierTable(earlier)),
   ];
 }
 

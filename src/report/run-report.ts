@@ -36,6 +36,15 @@ export function earlierRemark({ uri, gone, unreported }: EarlierModel): string {
   return remarks.join("; ");
 }
 
+/** The models of earlier runs as a table of text. */
+export function earlierTable(earlier: readonly EarlierModel[]) {
+  return {
+    header: ["model", "run", "remark"],
+    numeric: [false, false, false],
+    rows: earlier.map((model) => [model.id, model.run_id, earlierRemark(model)]),
+  };
+}
+
 /** `report.json` without its models. */
 export interface ReportFrame {
   readonly schema_version: number;

@@ -170,5 +170,6 @@ describe("a later run into a folder", () => {
     const said = "not reported: its tables have schema 3";
     expect(await readFile(join(out, "report.md"), "utf8")).toContain(said);
     expect(await reportOf(out, { format: "text" })).toContain(`schema: ${said}`);
+    expect(await readFile(join(out, "report.html"), "utf8")).toContain(said);
   });
 });
