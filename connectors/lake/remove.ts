@@ -6,7 +6,7 @@ import { FILE_NAME, type LakeModel, readManifest, replaceModels } from "./manife
 import type { LakePlace } from "./place.ts";
 
 /**
- * Removes models: first their entries in the manifest, then their files. Who reads by the manifest never sees half a model.
+ * Removes models: first their entries in the manifest, then their files, Arrow files beside them too. Who reads by the manifest never sees half a model.
  *
  * @param wanted tells by its id whether a model is to go
  * @returns the models that were removed; none where no id was wanted, and then nothing has changed
@@ -24,7 +24,8 @@ export async function removeModels(
     return before.filter(({ id }) => !wanted(id));
   });
   for (const { id } of removed) {
-    for (const table of TABLE_NAMES) {
+    // Where the lake is a run's own folder, the same rows lie there as Arrow files.
+    for (const table of TABLE_NAMES.flatMap((name) => [name, `arrow/${name}`])) {
       const folder = `${table}/model=${encodeModelId(id)}/`;
       for (const path of await place.list(folder)) {
         if (FILE_NAME.test(path.slice(folder.length))) await place.remove(path);

@@ -61,7 +61,7 @@ export function addLakeCommand(
     });
   lake.command("rm")
     .description(
-      "remove models: their entries in the manifest and their Parquet files; a graph and Arrow files of a run's folder stay",
+      "remove models: their entries in the manifest and their files; the graph of a run's folder keeps them",
     )
     .argument("<place>", "as for check")
     .argument("<models...>", 'ids, or globs of ids such as "nightly/**"')

@@ -8,7 +8,7 @@ import type { ModelReport } from "../analysis/report.ts";
 import { modelTables } from "../analysis/report-tables.ts";
 import { folded, Html, html, htmlTable, preformatted } from "./html.ts";
 import type { Pictures } from "./pictures.ts";
-import type { ModelReports, ReportFrame } from "./run-report.ts";
+import { earlierTable, type ModelReports, type ReportFrame } from "./run-report.ts";
 
 const STYLE =
   `body { font: 16px/1.5 system-ui, sans-serif; color: #1b1e23; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
@@ -48,6 +48,9 @@ export async function* reportHtml(
     yield `${modelSection(model, await pictures(model.id)).text}\n`;
   }
   yield html`
+    ${frame.earlier.length === 0
+      ? []
+      : html`<h2>From earlier runs</h2>${htmlTable(earlierTable(frame.earlier))}`}
     ${frame.failed.length === 0 ? [] : failures(frame)}
     <h2>How to read this</h2>
     <p>${frame.meaning}</p>

@@ -6,7 +6,7 @@ import { decimal } from "../analysis/findings/words.ts";
 import type { ModelReport } from "../analysis/report.ts";
 import { modelTables } from "../analysis/report-tables.ts";
 import { pValueMeaning } from "../model/p-value.ts";
-import type { EarlierModel, ModelReports, ReportFrame } from "./run-report.ts";
+import { earlierTable, type ModelReports, type ReportFrame } from "./run-report.ts";
 import { fencedBlock, markdownTable, markdownText } from "./text.ts";
 
 /** How the queries of a report are run. */
@@ -59,28 +59,18 @@ function comparison({ comparison: models, same_test: sameTest }: ReportFrame): s
 /** The models that stand in the folder since earlier runs. */
 function earlierModels({ earlier }: ReportFrame): string[] {
   if (earlier.length === 0) return [];
-  const remark = ({ uri, gone, unreported }: EarlierModel) =>
-    [
-      ...gone ? [`${uri} is no longer there`] : [],
-      ...unreported === null ? [] : [`not reported: ${unreported}`],
-    ]
-      .join("; ");
   return [
     "## From earlier runs",
-    markdownTable({
-      header: ["model", "run", "remark"],
-      numeric: [false, false, false],
-      rows: earlier.map((model) => [model.id, model.run_id, remark(model)]),
-    }),
+    markdownTable(earlierTable(earlier)),
   ];
 }
 
 function modelSection(model: ModelReport, frame: ReportFrame): string[] {
   return [
     `## ${markdownText(model.id)}`,
-    summaryList(model.summary),
     ...model.run_id === frame.run_id ? [] : [`Of run ${markdownText(model.run_id)}.`],
     ...model.test.null === frame.test.null ? [] : [markdownText(pValueMeaning(model.test.null).long)],
+    summaryList(model.summary),
     ...model.warnings.map((warning) => `> warning: ${markdownText(warning)}`),
     ...model.findings.flatMap((finding, at) => findingSection(finding, at + 1)),
     ...model.remarks.map(markdownText),

@@ -5,7 +5,7 @@ import { type Finding, ranked } from "../analysis/findings/finding.ts";
 import { pText } from "../analysis/findings/words.ts";
 import type { ModelReport } from "../analysis/report.ts";
 import { modelTables } from "../analysis/report-tables.ts";
-import type { ReportFrame, RunReport } from "./run-report.ts";
+import { earlierRemark, type ReportFrame, type RunReport } from "./run-report.ts";
 import { plainTable, printable } from "./text.ts";
 
 /** So many findings of a model are told. */
@@ -102,9 +102,17 @@ export function reportText(report: RunReport): string {
         models.map(({ id, findings }) => ({ id, findings: findingSummaries(findings) })),
       ),
     ],
+    earlierText(report),
     report.meaning,
   ];
   return `${parts.filter((part) => part !== "").join("\n\n")}\n`;
+}
+
+/** Models of earlier runs of which there is something to say. */
+function earlierText({ earlier }: RunReport): string {
+  const remarks = earlier.map((model) => ({ id: model.id, remark: earlierRemark(model) }));
+  return remarks.filter(({ remark }) => remark !== "").map(({ id, remark }) => printable(`${id}: ${remark}`))
+    .join("\n");
 }
 
 /** Lines, two spaces to the right. */

@@ -27,6 +27,24 @@ export interface EarlierModel {
   readonly unreported: string | null;
 }
 
+/** What is to be said of such a model; empty where it stands and is reported as any other. */
+export function earlierRemark({ uri, gone, unreported }: EarlierModel): string {
+  const remarks = [
+    ...gone ? [`${uri} is no longer there`] : [],
+    ...unreported === null ? [] : [`not reported: ${unreported}`],
+  ];
+  return remarks.join("; ");
+}
+
+/** The models of earlier runs as a table of text. */
+export function earlierTable(earlier: readonly EarlierModel[]) {
+  return {
+    header: ["model", "run", "remark"],
+    numeric: [false, false, false],
+    rows: earlier.map((model) => [model.id, model.run_id, earlierRemark(model)]),
+  };
+}
+
 /** `report.json` without its models. */
 export interface ReportFrame {
   readonly schema_version: number;

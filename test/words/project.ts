@@ -1,6 +1,6 @@
 /** A folder as the documentation supposes it: a small model, its checkpoints, its run, and our programs by the names that pages use. */
 
-import { chmod, cp, mkdir, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execPath } from "node:process";
 import { ROOT } from "../repo/sources.ts";
@@ -45,6 +45,10 @@ export async function copyProject(project: string, parent: string): Promise<stri
   const from = join(project, "..");
   const links = { recursive: true, verbatimSymlinks: true };
   await Promise.all(["bin", "project"].map((name) => cp(join(from, name), join(parent, name), links)));
+  // The run that is copied is of the model where that lay; from anywhere else it would be another one of the same id.
+  const model = join(parent, "project", "model.safetensors");
+  await rm(model);
+  await symlink(join(project, "model.safetensors"), model);
   return join(parent, "project");
 }
 

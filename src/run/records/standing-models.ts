@@ -1,6 +1,5 @@
 /** Models that stand in an output folder: what earlier runs left there is reported with what the last one did. */
 
-import { extname } from "node:path";
 import { isGone } from "../../../connectors/places/identity.ts";
 import { readManifest } from "../../../connectors/lake/manifest.ts";
 import { isBucket, openLake } from "../../../connectors/lake/open.ts";
@@ -77,14 +76,15 @@ export async function standingModels(
 const otherSchema = (schema: number) =>
   `its tables have schema ${schema}, required ${SCHEMA_VERSION}; run the model again`;
 
-/** Whether a model's tables stand as they were recorded, in one format at least; of a model without tables there is nothing to miss. */
+/**
+ * Whether a model's tables stand as they were recorded: its Parquet files, which `svr lake rm` removes, where it has some. Of a model without
+ * tables there is nothing to miss.
+ */
 async function tablesStand({ entry: { id, files }, lake }: CompletedModel, out: string): Promise<boolean> {
-  const formats = Map.groupBy(files, ({ path }) => extname(path));
-  for (const [format, files] of formats) {
-    const place = format === ".parquet" ? lake ?? out : out;
-    if (isBucket(place) ? await named(place, id, files) : await filesStand(place, files)) return true;
-  }
-  return formats.size === 0;
+  const parquet = files.filter(({ path }) => path.endsWith(".parquet"));
+  if (parquet.length === 0) return files.length === 0 || await filesStand(out, files);
+  const place = lake ?? out;
+  return isBucket(place) ? await named(place, id, parquet) : await filesStand(place, parquet);
 }
 
 /** Whether the manifest of a bucket names just these files of a model: to ask for each of them would take a request. */

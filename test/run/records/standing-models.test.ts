@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -105,13 +105,16 @@ describe("a later run into a folder", () => {
     const server = await startS3();
     const undo = inS3Environment(server);
     try {
-      for (const lake of [join(folder, "lake"), `s3://${BUCKET}/standing`]) {
-        await over([generated("a"), generated("b")], { lake });
-        await over(generated("c"), { lake, sinks: ["parquet", "arrow"] });
+      for (const lake of [undefined, join(folder, "lake"), `s3://${BUCKET}/standing`]) {
+        await over([generated("a"), generated("b")], { lake, sinks: ["parquet", "arrow"] });
+        await over(generated("c"), { sinks: ["arrow"] });
         expect(ids((await readReport(out)).models), lake).toEqual(["a", "b", "c"]);
-        await removeModels(await openLake(lake), (id) => id !== "b");
+        await removeModels(await openLake(lake ?? out), (id) => id !== "b");
+        // Beside the tables of a run's own folder.
+        const arrow = await readdir(join(out, "arrow/edges/model=a"));
+        expect(arrow, lake).toHaveLength(lake === undefined ? 0 : 1);
         const { report } = await over(generated("d"), { lake });
-        // Arrow files of the one stand.
+        // The one has never been in a lake.
         expect(ids(report.models), lake).toEqual(["b", "c", "d"]);
         await rm(out, { recursive: true });
       }
@@ -164,8 +167,9 @@ describe("a later run into a folder", () => {
       ["other", expect.stringContaining("another output folder")],
       ["schema", expect.stringMatching(/schema 3, required \d+; run the model again/)],
     ]);
-    expect(await readFile(join(out, "report.md"), "utf8")).toContain(
-      "not reported: its tables have schema 3",
-    );
+    const said = "not reported: its tables have schema 3";
+    expect(await readFile(join(out, "report.md"), "utf8")).toContain(said);
+    expect(await reportOf(out, { format: "text" })).toContain(`schema: ${said}`);
+    expect(await readFile(join(out, "report.html"), "utf8")).toContain(said);
   });
 });
