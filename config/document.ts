@@ -17,6 +17,13 @@ import { isNode, LineCounter, parseDocument } from "yaml";
  */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
+  /** The file that is wrong; undefined where it is an option, or several files together. */
+  readonly file: string | undefined;
+
+  constructor(message: string, { file, ...options }: ErrorOptions & { readonly file?: string } = {}) {
+    super(message, options);
+    this.file = file;
+  }
 }
 
 /** A parsed file. */
@@ -45,16 +52,18 @@ export async function readDocument(path: string): Promise<ConfigDocument> {
 export async function readText(path: string, most: number): Promise<string> {
   try {
     const found = await stat(path);
-    if (!found.isFile()) throw new ConfigError(`${path}: found a folder or device, required a file`);
+    if (!found.isFile()) {
+      throw new ConfigError(`${path}: found a folder or device, required a file`, { file: path });
+    }
     if (found.size > most) {
-      throw new ConfigError(`${path}: found ${found.size} bytes, required at most ${most}`);
+      throw new ConfigError(`${path}: found ${found.size} bytes, required at most ${most}`, { file: path });
     }
     return textOf(path, await readFile(path));
   } catch (cause) {
     if (cause instanceof ConfigError) throw cause;
     const missing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
     const found = missing ? "no such file" : cause instanceof Error ? cause.message : String(cause);
-    throw new ConfigError(`${path}: found ${found}, required a readable file`, { cause });
+    throw new ConfigError(`${path}: found ${found}, required a readable file`, { cause, file: path });
   }
 }
 
@@ -73,7 +82,7 @@ function textOf(path: string, bytes: Uint8Array): string {
           `${path}:${line}: found bytes that are no UTF-8 (${
             JSON.stringify(new TextDecoder("latin1").decode(piece)).slice(0, 80)
           } if they are Latin-1), required text in UTF-8; iconv -f latin1 -t utf-8 converts it`,
-          { cause },
+          { cause, file: path },
         );
       }
       start = end + 1;
@@ -99,6 +108,7 @@ export function parseConfigDocument(path: string, text: string): ConfigDocument 
   if (problem !== undefined) {
     throw new ConfigError(`${at(problem.pos[0])}: ${oneLine(problem.message)}`, {
       cause: problem,
+      file: path,
     });
   }
   return { path, value: plain(path, () => document.toJS({ maxAliasCount: 100 })), place };
@@ -123,7 +133,7 @@ function plain(path: string, convert: () => unknown): unknown {
       `${path}: found an alias that has no end (${
         cause instanceof Error ? oneLine(cause.message) : ""
       }), required plain values`,
-      { cause },
+      { cause, file: path },
     );
   }
 }

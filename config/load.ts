@@ -1,6 +1,6 @@
 /** From a file and the command line's options to a checked run config. */
 
-import { dirname, resolve } from "node:path";
+import { dirname, relative, resolve } from "node:path";
 import { z } from "zod";
 import { type ConfigDocument, ConfigError, parseConfigDocument, readDocument } from "./document.ts";
 import { complaints } from "./issues.ts";
@@ -28,7 +28,49 @@ export type Overrides = Readonly<Record<string, unknown>>;
  */
 export async function loadRunConfig(path: string, overrides: Overrides = {}): Promise<LoadedConfig> {
   const document = await readDocument(path);
-  return { config: withPlaces(checkRun(document, overrides), document), baseDir: dirname(resolve(path)) };
+  const baseDir = dirname(resolve(path));
+  const config = fromFolder(checkRun(document, fromHere(overrides)), document, baseDir, overrides);
+  return { config: withPlaces(config, document), baseDir };
+}
+
+/** Whether a path is a place with a scheme: it is where it is. */
+const isAddress = (path: string) => /^(s3|https?|hub):/i.test(path);
+
+/** Options name a topology from the working directory; within a config paths start from its folder. */
+function fromHere(overrides: Overrides): Overrides {
+  const { topology } = overrides;
+  return typeof topology === "string" && !isAddress(topology)
+    ? { ...overrides, topology: resolve(topology) }
+    : overrides;
+}
+
+/** Paths that a config file names start from its folder: here those for what a run writes and for credentials. */
+function fromFolder(
+  config: RunConfig,
+  document: ConfigDocument,
+  folder: string,
+  overrides: Overrides,
+): RunConfig {
+  /** Whether it is the file that says so, and no option. */
+  const isWritten = (...keys: readonly [string, ...string[]]) =>
+    valueAt(document.value, keys) !== undefined && valueAt(overrides, keys) === undefined;
+  const from = (path: string) => isAddress(path) ? path : relative(".", resolve(folder, path)) || ".";
+  const { out, lake, cache, neo4j } = config;
+  return {
+    ...config,
+    ...isWritten("out") ? { out: from(out) } : {},
+    ...lake !== undefined && isWritten("lake") ? { lake: from(lake) } : {},
+    ...cache !== "off" && cache.dir !== undefined && isWritten("cache", "dir")
+      ? { cache: { ...cache, dir: from(cache.dir) } }
+      : {},
+    ...neo4j?.credentials !== undefined && isWritten("neo4j", "credentials")
+      ? { neo4j: { ...neo4j, credentials: from(neo4j.credentials) } }
+      : {},
+  };
+}
+
+function valueAt(value: unknown, keys: readonly string[]): unknown {
+  return keys.reduce<unknown>((inner, key) => isObject(inner) ? inner[key] : undefined, value);
 }
 
 /**
@@ -112,6 +154,7 @@ function checkRun(document: ConfigDocument, overrides: Overrides): RunConfig {
   if (!isObject(document.value)) {
     throw new ConfigError(
       `${document.place([])}: found ${JSON.stringify(document.value)}, required settings`,
+      { file: document.path },
     );
   }
   const given = Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined));
@@ -152,8 +195,16 @@ function check<T>(
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const found = complaints(result.error.issues, value, knownKeys(schema));
-  const lines = found.map(({ keys, message }) => `${place(keys)}: ${message}`);
-  throw new ConfigError(lines.join("; ") || `${document.path}: not valid`, { cause: result.error });
+  const lines = found.map(({ keys, message }) => {
+    const where = place(keys);
+    // An option has said its key's name.
+    return `${where}: ${where.startsWith("--") ? message.replace(/^\w+(?:: |\.)/, "") : message}`;
+  });
+  const inFile = lines.every((line) => line.startsWith(`${document.path}:`));
+  throw new ConfigError(lines.join("; ") || `${document.path}: not valid`, {
+    cause: result.error,
+    ...inFile ? { file: document.path } : {},
+  });
 }
 
 /** Every key that a schema knows at any depth: what a misspelt one may have meant. */

@@ -90,7 +90,7 @@ const neo4jSchema = z.strictObject({
   ),
   database: text.optional().describe("Default: NEO4J_DATABASE, else neo4j."),
   credentials: text.optional().describe(
-    "A file with NEO4J_USERNAME=… and NEO4J_PASSWORD=…, relative to the working directory. Default: the environment.",
+    "A file with NEO4J_USERNAME=… and NEO4J_PASSWORD=…. Default: the environment.",
   ),
   labelPrefix: z.string().regex(/^(?:[A-Za-z_][A-Za-z0-9_]{0,63})?$/, {
     error: "up to 64 letters, digits and underscores, no digit first",
@@ -115,12 +115,14 @@ export const runConfigSchema = z.strictObject({
   replace: z.boolean().default(DEFAULTS.replace).describe(
     "Whether a model may take the place of another one that has its id and was read from elsewhere. Otherwise such a run is refused.",
   ),
-  out: text.default(DEFAULTS.out).describe("The output folder, relative to the working directory."),
+  out: text.default(DEFAULTS.out).describe(
+    "The output folder. A path in a config file is relative to the file, as all of them are.",
+  ),
   lake: text.refine((address) => !address.startsWith("s3:") || S3_ADDRESS.test(address), {
     error: "a folder, or s3://bucket/prefix with neither user nor port",
     params: { hidden: true },
   }).optional().describe(
-    "Where the Parquet tables go, if not into the output folder: a folder, relative to the working directory, or s3://bucket/prefix. " +
+    "Where the Parquet tables go, if not into the output folder: a folder, or s3://bucket/prefix. " +
       "Credentials come from the environment (AWS_ACCESS_KEY_ID and so on).",
   ),
   unfolding: z.enum(["svr", "cosvr"]).default(DEFAULTS.unfolding)
@@ -196,7 +198,7 @@ export const runConfigSchema = z.strictObject({
         .refine((size) => parseByteSize(size) !== null, "a size of at least one byte")
         .default(DEFAULTS.cache.limit).describe("Bytes of files; what was not used longest goes first."),
       dir: text.optional().describe(
-        "A folder that runs may share, relative to the working directory. Default: .cache/spectra in the output folder.",
+        "A folder that runs may share. Default: .cache/spectra in the output folder.",
       ),
     }),
   ]).default(DEFAULTS.cache).describe(

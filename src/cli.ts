@@ -24,19 +24,27 @@ import { addReportCommand } from "./cli/report-command.ts";
 import { configOfArguments } from "./cli/run-arguments.ts";
 import { versionText } from "./cli/versions.ts";
 import { addServerOptions, withServer } from "./query/server-options.ts";
-import { plainTable, printable } from "./report/text.ts";
+import { plainTable } from "./report/plain-table.ts";
+import { printable } from "./report/text.ts";
 import { messageOf } from "./model/errors.ts";
+import { markOn, screenOn } from "./cli/terminal.ts";
+import { ModelsFailed } from "./run/models-failed.ts";
+import { jsonLine } from "./run/progress/progress.ts";
 
 /** What the process ends with. */
 const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
 const interrupt = new AbortController();
 
+/** Whether all that is said on stderr is JSON: known before the command line is understood, or is found not to be. */
+const speaksJson = argv[2] === "run" && argv.includes("--json");
+
 const program = new Command("svr")
   .description("Turns trained neural networks into graphs of spectral neurons.")
   .option("-V, --version", "the version, and those of its parts")
   .on("option:version", showVersion)
   .exitOverride()
+  .configureOutput(speaksJson ? { writeErr: () => undefined } : {})
   .showHelpAfterError("(svr --help lists the commands)")
   .addHelpText(
     "after",
@@ -163,6 +171,12 @@ function edgesOf(text: string): unknown {
   return text.startsWith("top:") ? { top: numberOf(text.slice(4)) } : text;
 }
 
+/** How a run speaks, beside its settings. */
+type RunOptions = Overrides & { json?: boolean; quiet?: boolean; verbose?: boolean; dryRun?: boolean };
+
+/** Columns of what a run prints where there is no terminal. */
+const SCREEN = 100;
+
 const run = program.command("run")
   .description(
     "compute the spectral graph of models: a config file (.yaml), or model files, folders, globs and manifests (.csv)",
@@ -173,6 +187,7 @@ const run = program.command("run")
   )
   .option("--json", "progress as JSON lines on stderr, the report as JSON on stdout")
   .option("--quiet", "no progress, no tables; errors only")
+  .option("--verbose", "all tables of each model, each of many models when it is done, the slowest layers")
   .option("--dry-run", "only say what would be read, computed and written, and how long it would take");
 for (const [key, argument, description, parse] of SETTINGS) {
   const option = new Option(`--${flagOf(key)} ${argument}`.trimEnd(), description);
@@ -183,23 +198,22 @@ addServerOptions(run);
 run.action(
   async (
     what: string[],
-    { json, quiet, dryRun, ...options }: Overrides & { json?: boolean; quiet?: boolean; dryRun?: boolean },
+    { json = false, quiet = false, verbose = false, dryRun = false, ...options }: RunOptions,
   ) => {
     const overrides = withServer(options);
     const loaded = await configOfArguments(what, overrides);
-    const { startHeartbeat } = await import("./cli/heartbeat.ts");
-    const heartbeat = quiet === true ? null : startHeartbeat(stderr, json === true);
-    if (dryRun === true) {
+    const { startReports } = await import("./cli/heartbeat.ts");
+    const { progress, stop } = startReports(stderr, { json, quiet, verbose });
+    const screen = screenOn(stdout, SCREEN);
+    if (dryRun) {
       const { dryRunCommand } = await import("./cli/dry-run-command.ts");
-      await leave(
-        await dryRunCommand(loaded, json === true, write, interrupt.signal).finally(() => heartbeat?.stop()),
-      );
+      const output = { print: write, width: screenOn(stdout, Infinity).width };
+      await leave(await dryRunCommand(loaded, json, output, interrupt.signal).finally(stop));
     }
     const { runCommand } = await import("./cli/run-command.ts");
-    const progress = heartbeat?.progress ?? (() => undefined);
-    const print = json === true || quiet === true ? () => undefined : write;
-    const code = await runCommand(loaded, print, progress, interrupt.signal).finally(() => heartbeat?.stop());
-    if (json === true) write(await readFile(join(loaded.config.out, "report.json"), "utf8"));
+    const output = { print: json || quiet ? null : write, progress, screen, verbose };
+    const code = await runCommand(loaded, output, interrupt.signal).finally(stop);
+    if (json) write(await readFile(join(loaded.config.out, "report.json"), "utf8"));
     await leave(code);
   },
 );
@@ -226,8 +240,9 @@ inspect.action(
   ) => {
     const loaded = await configOfArguments(what, overrides);
     const { inspectCommand } = await import("./cli/inspect-command.ts");
+    const output = { write, stderr, width: screenOn(stdout, Infinity).width, mark: markOn(stderr) };
     await leave(
-      await inspectCommand(loaded, json === true ? "json" : format, { write, stderr }, interrupt.signal),
+      await inspectCommand(loaded, json === true ? "json" : format, output, interrupt.signal),
     );
   },
 );
@@ -278,11 +293,32 @@ async function leave(code: number): Promise<never> {
 function codeOfFailure(failure: unknown): number {
   if (interrupt.signal.aborted) return EXIT.interrupted;
   if (failure instanceof CommanderError) return failure.exitCode === 0 ? EXIT.done : EXIT.usage;
+  if (failure instanceof AggregateError) {
+    return failure.errors.every((error) => error instanceof ConfigError) ? EXIT.usage : EXIT.failed;
+  }
   return failure instanceof ConfigError ? EXIT.usage : EXIT.failed;
 }
 
+/** The models that could not be done, where none could. */
+const failedModels = (failure: unknown) => failure instanceof ModelsFailed ? failure.failed : [];
+
+/** What went wrong, as the last of a run's events. */
+function errorEvent(failure: unknown, code: number) {
+  const [model, another] = failedModels(failure);
+  const cause = failure instanceof AggregateError ? failure.errors[0] as unknown : failure;
+  const file = another === undefined ? cause instanceof ConfigError ? cause.file : model?.uri : undefined;
+  return { event: "error", exit_code: code, message: messagesOf(failure).join("; "), file: file ?? null };
+}
+
+/** What is said of a failure; of several models each was said when it failed. */
+function messagesOf(failure: unknown): string[] {
+  const models = failedModels(failure).length;
+  if (models > 1) return [`all ${models} models failed`];
+  return (failure instanceof AggregateError ? failure.errors : [failure]).map(messageOf);
+}
+
 function stop(): void {
-  stderr.write("\nstopping; once more to stop at once\n");
+  stderr.write(speaksJson ? jsonLine({ event: "stopping" }) : "\nstopping; once more to stop at once\n");
   interrupt.abort(new Error("interrupted"));
 }
 
@@ -304,10 +340,13 @@ try {
   await program.parseAsync(argv);
   await leave(EXIT.done);
 } catch (failure) {
+  const code = codeOfFailure(failure);
+  if (speaksJson && code !== EXIT.done) stderr.write(jsonLine(errorEvent(failure, code)));
   // Commander has said its own.
-  if (!(failure instanceof CommanderError)) {
-    const each = failure instanceof AggregateError ? failure.errors : [failure];
-    for (const error of each) stderr.write(`svr: ${printable(messageOf(error))}\n`);
+  else if (!(failure instanceof CommanderError)) {
+    for (const text of messagesOf(failure)) {
+      stderr.write(`${markOn(stderr)("red", "svr:")} ${printable(text)}\n`);
+    }
   }
-  await leave(codeOfFailure(failure));
+  await leave(code);
 }

@@ -4,13 +4,12 @@ import { stat } from "node:fs/promises";
 import { basename, dirname, relative, resolve, sep } from "node:path";
 import { glob } from "tinyglobby";
 import { globBase, globMatcher, isGlob, walkGlobs } from "../glob.ts";
-import { messageOf } from "../../src/model/errors.ts";
 import { listPlace } from "../places/open.ts";
 import { isRemote, nameOf, placeOf, schemeOf } from "../places/place.ts";
 import { FOLDER_EXTENSIONS, modelsAmong, withoutTwins } from "./listing.ts";
 import { collectionIds, type ModelFile, plainId } from "./model-ids.ts";
-import { extensionOf, EXTENSIONS, formatOf } from "./registry.ts";
-import { UNSUPPORTED_EXTENSIONS } from "./unsupported.ts";
+import { PASSED_NAMES, type PassedFile, passedFiles } from "./passed-files.ts";
+import { extensionOf, EXTENSIONS } from "./registry.ts";
 
 /**
  * The models that a path, folder, glob or remote place stands for, naturally sorted.
@@ -20,6 +19,7 @@ import { UNSUPPORTED_EXTENSIONS } from "./unsupported.ts";
  * their extension keep it.
  *
  * @param baseDir where relative patterns start
+ * @param passed told of each file beside the models that holds one and cannot be read
  * @throws {RangeError} when nothing is found; names the pattern
  * @example
  * import { openModel, resolveModels } from "svrflow";
@@ -34,20 +34,24 @@ export async function resolveModels(
   pattern: string,
   baseDir: string,
   signal?: AbortSignal,
+  passed: TellPassed = () => undefined,
 ): Promise<ModelFile[]> {
-  if (isRemote(pattern)) return await remoteModels(placeOf(pattern), signal);
+  if (isRemote(pattern)) return await remoteModels(placeOf(pattern), passed, signal);
   const path = resolve(baseDir, pattern);
   const found = await stat(path).catch(() => null);
   if (found?.isDirectory()) {
-    const files = await filesIn(path, FOLDER_EXTENSIONS);
-    return await named(await modelsAmong(files), path, path, `the folder ${path}`, () => refusedIn(path));
+    const files = await filesIn(path, [...FOLDER_EXTENSIONS, ...PASSED_NAMES]);
+    const { models, others } = await sorted(files, files, signal);
+    tellAll(others, (file) => below(path, file), passed);
+    return named(models, path, path, nothingIn(`the folder ${path}`, others));
   }
   if (found !== null || !isGlob(pattern)) return [{ path, id: plainId(path), name: basename(path) }];
   const files = await matching(pattern.split(sep).join("/"), baseDir);
-  const known = await modelsAmong(files);
-  const refused = () => refusalOf(files);
-  const common = commonFolder(known);
-  return await named(known, dirname(common), common, `the pattern ${pattern} in ${baseDir}`, refused);
+  const { models, others } = await sorted(files, files, signal);
+  const common = commonFolder(models);
+  tellAll(others, (file) => below(common, file), passed);
+  const nothing = nothingIn(`the pattern ${pattern} in ${baseDir}`, others);
+  return named(models, dirname(common), common, nothing);
 }
 
 /** The files that a glob stands for, and those in folders that it stands for; hidden ones where it has a dot for them. */
@@ -71,7 +75,11 @@ async function matching(pattern: string, baseDir: string): Promise<string[]> {
 }
 
 /** The models among the files of a remote place. */
-async function remoteModels(place: string, signal?: AbortSignal): Promise<ModelFile[]> {
+async function remoteModels(
+  place: string,
+  passed: TellPassed,
+  signal?: AbortSignal,
+): Promise<ModelFile[]> {
   const { files, name, root, single } = await listPlace(place, signal);
   if (single) {
     return files.map(({ place }) => ({ path: place, id: plainId(place, name), name: nameOf(place) }));
@@ -80,11 +88,16 @@ async function remoteModels(place: string, signal?: AbortSignal): Promise<ModelF
   const all = [...inside.keys()];
   const wanted = new Set(FOLDER_EXTENSIONS);
   const candidates = all.filter((each) => wanted.has(extensionOf(each)));
-  const found = await modelsAmong(candidates, all, signal);
-  const models = schemeOf(place) === "hub" ? withoutTwins(found) : found;
-  if (models.length === 0) throw nothingIn(root, await refusalOf(all));
-  const below = (each: string) => ({ place: each, inside: inside.get(each)!, name: inside.get(each)! });
-  return collectionIds(models.map(below), name);
+  const found = await sorted(candidates, all, signal);
+  const models = schemeOf(place) === "hub" ? withoutTwins(found.models) : found.models;
+  if (models.length === 0) throw nothingIn(root, found.others);
+  const twins = schemeOf(place) === "hub"
+    ? withoutTwins([...models, ...found.others.map(({ path }) => path)])
+    : null;
+  const others = found.others.filter(({ path }) => twins?.includes(path) ?? true);
+  tellAll(others, (file) => inside.get(file)!, passed);
+  const listed = models.map((each) => ({ place: each, inside: inside.get(each)!, name: inside.get(each)! }));
+  return collectionIds(listed, name);
 }
 
 /** Files with one of these extensions below a folder, whatever their case. */
@@ -97,27 +110,33 @@ async function filesIn(folder: string, extensions: readonly string[]): Promise<s
   });
 }
 
-/** Why the first model in a folder of none that can be read is refused; empty where there is none either. */
-async function refusedIn(folder: string): Promise<string> {
-  return await refusalOf(await filesIn(folder, [...UNSUPPORTED_EXTENSIONS, "model.json"]));
+/** Takes a file that is not taken, and its path below what was searched, with `/`. */
+export type TellPassed = (file: PassedFile, name: string) => void;
+
+function tellAll(
+  files: readonly PassedFile[],
+  nameOf: (path: string) => string,
+  passed: TellPassed,
+): void {
+  for (const file of files) passed(file, nameOf(file.path));
 }
 
-async function refusalOf(files: readonly string[]): Promise<string> {
-  const first = [...files].sort().find((file) => UNSUPPORTED_EXTENSIONS.includes(extensionOf(file))) ??
-    files.find((file) => nameOf(file) === "model.json");
-  if (first === undefined) return "";
-  return await formatOf(first).then(() => "", (failure: unknown) => `; ${messageOf(failure)}`);
+/** The models among files, and the others that hold models. @param all as of `modelsAmong` */
+async function sorted(
+  candidates: readonly string[],
+  all: readonly string[],
+  signal?: AbortSignal,
+): Promise<{ readonly models: readonly string[]; readonly others: readonly PassedFile[] }> {
+  const others: PassedFile[] = [];
+  const models = await modelsAmong(candidates, all, signal, (file) => others.push(file));
+  others.push(...await passedFiles(all, signal));
+  return { models, others: others.sort((a, b) => a.path < b.path ? -1 : 1) };
 }
 
-async function named(
-  files: readonly string[],
-  root: string,
-  searched: string,
-  what: string,
-  refused: () => Promise<string>,
-): Promise<ModelFile[]> {
-  if (files.length === 0) throw nothingIn(what, await refused());
-  const below = (folder: string, path: string) => relative(folder, path).split(sep).join("/");
+const below = (folder: string, path: string) => relative(folder, path).split(sep).join("/");
+
+function named(files: readonly string[], root: string, searched: string, nothing: RangeError): ModelFile[] {
+  if (files.length === 0) throw nothing;
   const listed = files.map((path) => ({
     place: path,
     inside: below(root, path),
@@ -126,7 +145,10 @@ async function named(
   return collectionIds(listed, basename(root));
 }
 
-function nothingIn(what: string, refused: string): RangeError {
+/** @param others that hold models: why the first is refused is said */
+function nothingIn(what: string, others: readonly PassedFile[]): RangeError {
+  const [first] = others;
+  const refused = first === undefined ? "" : `; ${first.path}: ${first.reason}`;
   return new RangeError(
     `${what}: found no model, required at least one file with extension ${EXTENSIONS.join(" or ")}${refused}`,
   );

@@ -6,7 +6,9 @@ import { isRemote, nameOf } from "../places/place.ts";
 import { RemoteError } from "../places/remote-error.ts";
 import { recognize } from "./recognize.ts";
 import { extensionOf, FORMATS, SHARED_EXTENSIONS, withoutExtension } from "./registry.ts";
+import type { PassedFile } from "./passed-files.ts";
 import { INDEX_ENDING, weightMap } from "./sharded.ts";
+import { reasonAgainst, UNSUPPORTED_EXTENSIONS, unsupportedFormat } from "./unsupported.ts";
 
 /** What trainers leave beside a model, under extensions of models. */
 const NO_MODEL =
@@ -25,11 +27,13 @@ export const FOLDER_EXTENSIONS: readonly string[] = [...FORMATS.keys()].filter((
  * only where their content is a model's; and in place of the shards of an index, the index, once.
  *
  * @param all of remote files, everything that is listed: their folders cannot be asked
+ * @param passed told of each under a shared extension that is of a format which cannot be read
  */
 export async function modelsAmong(
   files: readonly string[],
   all: readonly string[] = files,
   signal?: AbortSignal,
+  passed: (file: PassedFile) => void = () => undefined,
 ): Promise<string[]> {
   const indices = new Map<string, ReadonlyMap<string, string>>();
   const found = new Set<string>();
@@ -41,7 +45,12 @@ export async function modelsAmong(
     indices.set(folder, shards);
     const index = shards.get(nameOf(file));
     if (index !== undefined) found.add(index);
-    else if (!SHARED_EXTENSIONS.includes(extension) || await isModel(file, signal)) found.add(file);
+    else if (!SHARED_EXTENSIONS.includes(extension)) found.add(file);
+    else {
+      const { model, reason } = await content(file, signal);
+      if (model) found.add(file);
+      else if (reason !== null) passed({ path: file, reason });
+    }
   }
   return [...found];
 }
@@ -89,12 +98,27 @@ export function withoutTwins(models: readonly string[]): string[] {
 }
 
 /** Extensions of twins. An ONNX file is none: it knows the graph. */
-const TWINS: readonly string[] = [".bin", ".bin.index.json", ".pt", ".pth", ".ckpt", ".h5"];
+const TWINS: readonly string[] = [
+  ...[".bin", ".bin.index.json", ".pt", ".pth", ".ckpt", ".h5"],
+  ...UNSUPPORTED_EXTENSIONS,
+];
 
-/** A damaged archive is one, so that it is not passed over in silence, except where anybody's archives have the extension. */
-async function isModel(file: string, signal?: AbortSignal): Promise<boolean> {
+/**
+ * What is under an extension that others use too: a model, or why it is none, where that is worth saying. A damaged archive is a
+ * model, so that it is not passed over in silence, except where anybody's archives have the extension.
+ */
+async function content(
+  file: string,
+  signal?: AbortSignal,
+): Promise<{ readonly model: boolean; readonly reason: string | null }> {
+  const extension = extensionOf(file);
   const found = await recognize(file, signal).catch((failure: unknown) => unlessLost(failure, signal, null));
-  return found === null ? extensionOf(file) !== ".zip" : found.extension !== null;
+  if (found === null) return { model: extension !== ".zip", reason: null };
+  if (found.extension !== null) return { model: true, reason: null };
+  const format = unsupportedFormat(extension, found.head);
+  if (format !== undefined) return { model: false, reason: reasonAgainst(format) };
+  // Only checkpoints are called so.
+  return { model: false, reason: extension === ".ckpt" ? "found neither PyTorch nor NumPy in it" : null };
 }
 
 /** A file that cannot be had says nothing about what it is. */

@@ -21,6 +21,12 @@ const TENSORFLOW_JS: Unsupported = {
 const UNSUPPORTED: readonly Unsupported[] = [
   TENSORFLOW_JS,
   {
+    name: "a pointer of Git LFS in place of the file",
+    extensions: [],
+    magic: { at: 0, text: "version https://git-lfs" },
+    convert: "git lfs pull fetches the file itself",
+  },
+  {
     name: "GGUF",
     extensions: [".gguf"],
     magic: { at: 0, text: "GGUF" },
@@ -80,7 +86,12 @@ export function unsupportedFormat(extension: string, head: Uint8Array): Unsuppor
   );
 }
 
+/** Why a file of such a format is not taken. */
+export function reasonAgainst({ name, convert }: Unsupported): string {
+  return `found ${name}, which is not supported; convert it: ${convert}`;
+}
+
 /** What to say of it. */
-export function refusal(path: string, { name, convert }: Unsupported): TypeError {
-  return new TypeError(`${path}: found ${name}, which is not supported; convert it: ${convert}`);
+export function refusal(path: string, format: Unsupported): TypeError {
+  return new TypeError(`${path}: ${reasonAgainst(format)}`);
 }

@@ -1,7 +1,8 @@
 /** `svr doctor`: what works here, what does not, and what would be faster. */
 
 import type { Command } from "commander";
-import { plainTable, printable } from "../report/text.ts";
+import { plainTable } from "../report/plain-table.ts";
+import { printable } from "../report/text.ts";
 
 /** Messages say what was tried; most lines are much shorter. */
 const LONGEST = 400;
@@ -22,7 +23,7 @@ export function addDoctorCommand(
       else {
         const rows = found.map(({ part, state, what }) => [part, state, what]);
         const table = { header: ["part", "state", "what"], numeric: [false, false, false], rows };
-        write(`${plainTable(table, LONGEST)}\n`);
+        write(`${plainTable(table, { widest: LONGEST })}\n`);
         const advice = found.flatMap((each) =>
           each.advice === null ? [] : [`  ${each.part}: ${each.advice}`]
         );

@@ -12,11 +12,11 @@ import { forecastText } from "./dry-run-text.ts";
 export async function dryRunCommand(
   loaded: LoadedConfig,
   json: boolean,
-  print: (text: string) => void,
+  { print, width }: { readonly print: (text: string) => void; readonly width: number },
   signal: AbortSignal,
 ): Promise<0 | 1 | 3> {
   const found = await forecast(loaded, signal);
-  print(`${json ? JSON.stringify(found, null, 2) : forecastText(found)}\n`);
+  print(`${json ? JSON.stringify(found, null, 2) : forecastText(found, width)}\n`);
   if (found.failed.length === 0) return 0;
   const failed = new Set(found.failed.map(({ id }) => id));
   return found.models.some(({ id }) => !failed.has(id)) ? 3 : 1;

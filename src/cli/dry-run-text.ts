@@ -1,14 +1,18 @@
 /** A forecast for people. */
 
+import { counted } from "../model/counted.ts";
 import type { Forecast, ModelForecast } from "../run/forecast/dry-run.ts";
 import { duration, size } from "../run/progress/progress-line.ts";
-import { plainTable, printable } from "../report/text.ts";
+import { plainTable } from "../report/plain-table.ts";
+import { passedText } from "./passed-text.ts";
+import { printable } from "../report/text.ts";
 
 const figure = (value: number) => String(Number(value.toPrecision(3)));
 
 /** What a run would do, as tables and sentences. */
-export function forecastText(forecast: Forecast): string {
-  const { models, failed, total, memory, calibration, seconds, seconds_by_last_run: last } = forecast;
+export function forecastText(forecast: Forecast, width = Infinity): string {
+  const { models, failed, not_taken: notTaken, total, memory, calibration, seconds } = forecast;
+  const last = forecast.seconds_by_last_run;
   const table = plainTable({
     header: [
       ...["model", "file", "weights", "read", "layers", "neurons", "connections", "GFLOP", "memory"],
@@ -16,7 +20,7 @@ export function forecastText(forecast: Forecast): string {
     ],
     numeric: [false, true, true, true, true, true, true, true, true, true, true, false],
     rows: models.map(row),
-  });
+  }, { width });
   const done = models.filter(({ earlier }) => earlier === "done").length;
   const required = memory.needed_bytes > memory.budget_bytes
     ? `; required at least ${memory.needed_bytes} bytes`
@@ -25,14 +29,21 @@ export function forecastText(forecast: Forecast): string {
     table,
     "",
     `To do: ${total.models} of ${
-      models.length + failed.filter(({ id }) => models.every((model) => model.id !== id)).length
-    } models${done > 0 ? `; ${done} are done, if their bytes are still the same` : ""}`,
+      counted(
+        models.length + failed.filter(({ id }) => models.every((model) => model.id !== id)).length,
+        "model",
+      )
+    }${
+      done > 0
+        ? `; ${done === 1 ? "1 is done, if its" : `${done} are done, if their`} bytes are still the same`
+        : ""
+    }`,
     `Read: ${size(total.read_bytes)} (digests and weights)`,
-    `Compute: ${figure(total.flops / 1e9)} GFLOP; ${
-      duration(seconds)
-    } of arithmetic on ${calibration.threads} threads of ${calibration.kernel} (${
-      figure(calibration.svd_gflops)
-    } GFLOP/s of decompositions, ${figure(calibration.product_gflops)} of overlaps, measured now)${
+    `Compute: ${figure(total.flops / 1e9)} GFLOP; ${duration(seconds)} of arithmetic on ${
+      counted(calibration.threads, "thread")
+    } of ${calibration.kernel} (${figure(calibration.svd_gflops)} GFLOP/s of decompositions, ${
+      figure(calibration.product_gflops)
+    } of overlaps, measured now)${
       last === null ? "" : `; ${duration(last)} at the last run's speed, tests and tables included`
     }`,
     `Memory: ${size(memory.needed_bytes)} for the largest job, budget ${
@@ -43,6 +54,7 @@ export function forecastText(forecast: Forecast): string {
     } at most, before compression; the graph comes on top. Trained weights have more edges than chance gives; how many only the run can tell.`,
     "Nothing was written.",
     ...failed.map(({ id, error }) => printable(`would fail: ${id}: ${error}`)),
+    ...passedText(notTaken),
   ].join("\n");
 }
 

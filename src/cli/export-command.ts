@@ -1,5 +1,6 @@
 /** `svr export`: what of a run is written for other programs. */
 
+import { counted } from "../model/counted.ts";
 import { type Command, Option } from "commander";
 import { ConfigError } from "../../config/document.ts";
 import type { ExportOptions } from "../run/export.ts";
@@ -28,7 +29,7 @@ export function addExportCommand(program: Command, write: (text: string) => void
             : failure;
         },
       );
-      for (const [name, count] of Object.entries(rows)) write(`${name}.csv: ${count} rows\n`);
+      for (const [name, count] of Object.entries(rows)) write(`${name}.csv: ${counted(count, "row")}\n`);
       write(
         "The server must be stopped, and the database must not exist or be given up (--overwrite-destination):\n" +
           `  cd ${quoted(folder)} && neo4j-admin ${args.join(" ")}\n`,

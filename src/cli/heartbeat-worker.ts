@@ -4,6 +4,7 @@ import { writeSync } from "node:fs";
 import { memoryUsage } from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
 import type { HeartbeatPlan } from "./heartbeat.ts";
+import { jsonLine } from "../run/progress/progress.ts";
 import { BEGINNING, later, type RunStatus, statusText } from "../run/progress/progress-line.ts";
 
 const { fd, kind, silence, columns, said } = workerData as HeartbeatPlan;
@@ -24,10 +25,10 @@ setInterval(() => {
   Atomics.store(said, 0, BigInt(now));
   const present = later(status, (now - since) / 1000, memoryUsage.rss());
   const text = kind === "json"
-    ? `${JSON.stringify(present)}\n`
+    ? jsonLine(present)
     : kind === "terminal"
     ? `\r\x1b[2K${statusText(present, columns - 1)}`
-    : `${statusText(present)}\n`;
+    : `${statusText(present, columns)}\n`;
   try {
     writeSync(fd, text);
   } catch {

@@ -3,18 +3,26 @@
 import type { WriteStream } from "node:tty";
 import { ConfigError } from "../../config/document.ts";
 import type { LoadedConfig } from "../../config/load.ts";
+import type { PassedFile } from "../../connectors/sources/passed-files.ts";
 import { messageOf } from "../model/errors.ts";
 import { type Inspection, inspectModel, topologyOfModel } from "../run/inspect.ts";
 import { type InspectFormat, inspectionText } from "./inspect-text.ts";
 import { topologyText } from "./topology-text.ts";
 import { layerSettings } from "../run/layer-settings.ts";
 import { planModels } from "../run/collection/models.ts";
+import { groupedWarnings } from "./grouped-warnings.ts";
+import { passedText } from "./passed-text.ts";
 import { printable } from "../report/text.ts";
+import type { Mark } from "./terminal.ts";
 
 /** Where an inspection goes. */
 export interface InspectOutput {
   write(text: string): void;
   readonly stderr: Pick<WriteStream, "write">;
+  /** Of what is written, in columns of characters. */
+  readonly width: number;
+  /** Marks what goes to stderr. */
+  readonly mark: Mark;
 }
 
 /** After so long without a word the model at hand is named, on a terminal or not. */
@@ -29,13 +37,14 @@ const SILENCE_MS = 1500;
 export async function inspectCommand(
   { config, baseDir }: LoadedConfig,
   format: InspectFormat,
-  { write, stderr }: InspectOutput,
+  { write, stderr, width, mark }: InspectOutput,
   signal: AbortSignal,
 ): Promise<0 | 3> {
   const found: Inspection[] = [];
   const texts: string[] = [];
   const failures: unknown[] = [];
-  const planned = await planModels(config, baseDir, signal);
+  const notTaken: PassedFile[] = [];
+  const planned = await planModels(config, baseDir, signal, (file) => notTaken.push(file));
   if (format === "topology" && planned.length !== 1) {
     throw new ConfigError(`--format topology: found ${planned.length} models, required one`);
   }
@@ -54,13 +63,20 @@ export async function inspectCommand(
     } catch (failure) {
       signal.throwIfAborted();
       failures.push(failure);
-      if (planned.length > 1) stderr.write(`failed: ${printable(`${model.id}: ${messageOf(failure)}`)}\n`);
+      if (planned.length > 1) {
+        stderr.write(`${mark("red", "failed:")} ${printable(`${model.id}: ${messageOf(failure)}`)}\n`);
+      }
     }
   }
   if (found.length === 0) throw failures[0];
-  write(format === "topology" ? texts.join("") : inspectionText(found, format));
-  for (const { id, warnings } of found) {
-    for (const warning of warnings) stderr.write(`warning: ${printable(`${id}: ${warning}`)}\n`);
+  write(format === "topology" ? texts.join("") : inspectionText(found, format, width));
+  const warnings = new Map<string, string[]>();
+  for (const { id, warnings: said } of found) {
+    for (const warning of said) warnings.set(warning, [...warnings.get(warning) ?? [], id]);
   }
+  for (const text of groupedWarnings(warnings)) {
+    stderr.write(`${mark("yellow", "warning:")} ${printable(text)}\n`);
+  }
+  for (const text of passedText(notTaken)) stderr.write(`${text}\n`);
   return failures.length > 0 ? 3 : 0;
 }

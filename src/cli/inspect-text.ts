@@ -2,7 +2,8 @@
 
 import type { ReportTable } from "../analysis/report-tables.ts";
 import type { InspectedConnection, InspectedLayer, Inspection } from "../run/inspect.ts";
-import { plainTable, printable } from "../report/text.ts";
+import { plainTable } from "../report/plain-table.ts";
+import { printable } from "../report/text.ts";
 
 /** How `svr inspect` answers. */
 export const INSPECT_FORMATS = ["table", "json", "mermaid", "dot", "topology"] as const;
@@ -17,10 +18,11 @@ const MOST_RANGES = 4;
 export function inspectionText(
   models: readonly Inspection[],
   format: Exclude<InspectFormat, "topology">,
+  width = Infinity,
 ): string {
   switch (format) {
     case "table":
-      return models.map(asTables).join("\n");
+      return models.map((model) => asTables(model, width)).join("\n");
     case "json":
       return `${JSON.stringify(models, null, 2)}\n`;
     case "mermaid":
@@ -30,13 +32,13 @@ export function inspectionText(
   }
 }
 
-function asTables(model: Inspection): string {
+function asTables(model: Inspection, width: number): string {
   const head = [
     printable(`${model.id}  (${model.format}, ${model.uri})`),
     ...model.series === null ? [] : [printable(`  series: ${model.series}, step ${model.step ?? "unknown"}`)],
     ...Object.entries(model.metadata).map(([key, value]) => `  ${printable(`${key}: ${value}`)}`),
   ];
-  const tables = inspectionTables(model).map((table) => `${table.title}\n${plainTable(table)}\n`);
+  const tables = inspectionTables(model).map((table) => `${table.title}\n${plainTable(table, { width })}\n`);
   return `${head.join("\n")}\n\n${tables.join("\n")}`;
 }
 

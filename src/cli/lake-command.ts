@@ -1,5 +1,6 @@
 /** `svr lake check`, `svr lake sql` and `svr lake rm`. */
 
+import { counted } from "../model/counted.ts";
 import { resolve } from "node:path";
 import { env, stderr } from "node:process";
 import type { Command } from "commander";
@@ -54,7 +55,9 @@ export function addLakeCommand(
         const { models, files, rows, bytes, defects } = found;
         const how = quick === true ? "sizes and footers" : "sizes, digests and footers";
         write(
-          `${models} models, ${files} files, ${rows} rows, ${bytes} bytes (${how}): ${defects.length} defects\n`,
+          `${counted(models, "model")}, ${counted(files, "file")}, ${counted(rows, "row")}, ${
+            counted(bytes, "byte")
+          } (${how}): ${counted(defects.length, "defect")}\n`,
         );
       }
       if (found.defects.length > 0) await leave(1);

@@ -1,9 +1,11 @@
 /** `svr query` as the command line knows it; stores and formats are loaded when it is asked. */
 
+import { stdout } from "node:process";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { ANSWER_FORMATS } from "../query/answer-formats.ts";
 import type { QueryOptions } from "../query/query.ts";
 import { addServerOptions } from "../query/server-options.ts";
+import { screenOn } from "./terminal.ts";
 
 /** Adds the command. @param write takes what belongs on stdout */
 export function addQueryCommand(program: Command, write: (text: string | Uint8Array) => void): void {
@@ -34,7 +36,7 @@ export function addQueryCommand(program: Command, write: (text: string | Uint8Ar
     )
     .action(async (cypher: string | undefined, options: QueryOptions) => {
       const { answerOf } = await import("../query/query.ts");
-      write(await answerOf(cypher, options));
+      write(await answerOf(cypher, { ...options, width: screenOn(stdout, Infinity).width }));
     });
   addServerOptions(command);
 }

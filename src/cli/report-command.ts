@@ -1,7 +1,9 @@
 /** `svr report` as the command line knows it. */
 
 import { type Command, Option } from "commander";
+import { stdout } from "node:process";
 import { REPORT_FORMATS, type ReportFormat } from "../report/report-formats.ts";
+import { screenOn } from "./terminal.ts";
 
 /** Adds the command. @param write takes what belongs on stdout */
 export function addReportCommand(program: Command, write: (text: string) => void): void {
@@ -19,6 +21,6 @@ export function addReportCommand(program: Command, write: (text: string) => void
     )
     .action(async (folder: string, options: { format: ReportFormat; model?: string }) => {
       const { reportOf } = await import("../report/report-rendering.ts");
-      write(await reportOf(folder, options));
+      write(await reportOf(folder, options, screenOn(stdout, Infinity)));
     });
 }

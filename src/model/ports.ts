@@ -92,7 +92,16 @@ export interface RunHeader {
   readonly out: string;
   /** Whether a model may take the place of another one that has its id and was read from elsewhere. Default: no. */
   readonly replace?: boolean;
+  /** Told what a sink does that may take long. */
+  readonly progress?: (event: SinkEvent) => void;
 }
+
+/** What a sink says of its work. */
+export type SinkEvent =
+  /** Of the models that go into the graph, so many are there. */
+  | { readonly event: "graph-loaded"; readonly done: number; readonly of: number }
+  /** A server is away; `seconds` of the `of` seconds that it is given have passed. */
+  | { readonly event: "waiting"; readonly server: string; readonly seconds: number; readonly of: number };
 
 /** What a sink is told of a model before its first row. */
 export interface ModelHeader {

@@ -1,20 +1,27 @@
 /** Rows of an answer, in the formats that people and programs ask for. */
 
 import { Buffer } from "node:buffer";
+import { decimal } from "../analysis/findings/words.ts";
 import type { QueryAnswer } from "../model/ports.ts";
 import type { AnswerFormat } from "./answer-formats.ts";
 import { cellText, jsonValue } from "./cell-text.ts";
-import { plainTable } from "../report/text.ts";
+import { plainTable } from "../report/plain-table.ts";
 
 /**
  * Writes an answer.
  *
- * `table`: aligned text. `json`: an array of objects. `csv`: as RFC 4180 quotes, with LF after each row; nulls are empty. `arrow`: an IPC stream.
+ * `table`: aligned text, numbers to four digits. `json`: an array of objects. `csv`: as RFC 4180 quotes, with LF after each row;
+ * nulls are empty. `arrow`: an IPC stream.
  * `parquet`: a file. Nodes, relations and lists are JSON text in all but `json`.
  *
+ * @param width columns of characters that a table has room in
  * @returns bytes for stdout or a file
  */
-export async function formatAnswer(answer: QueryAnswer, format: AnswerFormat): Promise<Uint8Array> {
+export async function formatAnswer(
+  answer: QueryAnswer,
+  format: AnswerFormat,
+  width = Infinity,
+): Promise<Uint8Array> {
   switch (format) {
     case "table":
       return utf8(`${
@@ -23,8 +30,8 @@ export async function formatAnswer(answer: QueryAnswer, format: AnswerFormat): P
           numeric: answer.columns.map((_, at) =>
             answer.rows.every((row) => isNumber(row[at]) || row[at] === null)
           ),
-          rows: answer.rows.map((row) => row.map(cellText)),
-        })
+          rows: answer.rows.map((row) => row.map(tableCell)),
+        }, { width })
       }\n`);
     case "json":
       return utf8(`${JSON.stringify(answer.rows.map((row) => keyed(answer.columns, row)), jsonValue, 2)}\n`);
@@ -42,6 +49,9 @@ export async function formatAnswer(answer: QueryAnswer, format: AnswerFormat): P
     }
   }
 }
+
+/** For people: numbers to four digits. The other formats have all digits. */
+const tableCell = (value: unknown) => typeof value === "number" ? decimal(value) : cellText(value);
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 const isNumber = (value: unknown) => typeof value === "number" || typeof value === "bigint";

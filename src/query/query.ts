@@ -1,5 +1,6 @@
 /** `svr query`: asks the graph of a run, by a statement or by a query of the library. */
 
+import { counted } from "../model/counted.ts";
 import { Buffer } from "node:buffer";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -26,6 +27,8 @@ export interface QueryOptions extends ServerOptions {
   readonly format: AnswerFormat;
   /** The file that takes the answer, whole or not at all; stdout where there is none. */
   readonly output?: string;
+  /** Columns of characters that a table has room in on stdout. */
+  readonly width?: number;
 }
 
 /** The answer to `svr query`, as it belongs on stdout: where it goes to a file, how many bytes that has. */
@@ -33,7 +36,7 @@ export async function answerOf(
   cypher: string | undefined,
   options: QueryOptions,
 ): Promise<string | Uint8Array> {
-  const { format, output } = options;
+  const { format, output, width } = options;
   // Footers of Parquet stand behind the rows: nothing can be read from a pipe.
   if (format === "parquet" && output === undefined) {
     throw new ConfigError(
@@ -42,10 +45,10 @@ export async function answerOf(
   }
   const answer = options.list === true
     ? await listing(cypher, options)
-    : await formatAnswer(await ask(cypher, options), format);
+    : await formatAnswer(await ask(cypher, options), format, output === undefined ? width : undefined);
   if (output === undefined) return answer;
   await writeWhole([output, answer]);
-  return `${output}: ${Buffer.byteLength(answer)} bytes\n`;
+  return `${output}: ${counted(Buffer.byteLength(answer), "byte")}\n`;
 }
 
 async function ask(cypher: string | undefined, options: QueryOptions): Promise<QueryAnswer> {

@@ -30,7 +30,10 @@ export function folderReadme(facts: FolderFacts): string {
   const parquet = sinks.includes("parquet");
   const here = parquet && lake === undefined;
   const lines = [
-    ["`report.md`", "what was found, in words; `report.json` is the same as data"],
+    [
+      "`report.html`",
+      "what was found, as a page with pictures; `report.md` is the same as text, `report.json` as data",
+    ],
     ["`run.json`", "the last run: settings, versions, inputs with SHA-256, what was skipped and why"],
     ...here
       ? [

@@ -9,6 +9,7 @@ import { picturesOf } from "./pictures.ts";
 import { reportHtml } from "./report-html.ts";
 import { reportMarkdown } from "./report-markdown.ts";
 import { reportText } from "./report-text.ts";
+import { PLAIN, type Screen } from "./screen.ts";
 
 /** An error names so many of a run's models. */
 const MOST_NAMED = 10;
@@ -17,12 +18,14 @@ const MOST_NAMED = 10;
  * The report of the run in a folder, as it belongs on stdout.
  *
  * @param model the id of the one model that is wanted
+ * @param screen where text goes
  * @throws {ConfigError} where the run has no such model; names those that it has
  * @throws as `readReport`
  */
 export async function reportOf(
   folder: string,
   { format, model }: { readonly format: ReportFormat; readonly model?: string },
+  screen: Screen = PLAIN,
 ): Promise<string> {
   const whole = await readReport(folder);
   const report = model === undefined ? whole : ofModel(whole, folder, model);
@@ -33,7 +36,7 @@ export async function reportOf(
     case "html":
       return await joined(reportHtml(frame, () => models, picturesOf(folder)));
     case "text":
-      return reportText(report);
+      return reportText(report, screen);
     case "json":
       return await joined(reportJson(frame, () => models));
   }

@@ -1,4 +1,4 @@
-/** Tables as text: for the terminal and for Markdown. */
+/** Foreign text, made safe to show; tables and blocks of Markdown. */
 
 import type { ReportTable } from "../analysis/report-tables.ts";
 
@@ -8,23 +8,6 @@ const CONTROLS = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 /** A foreign text without anything that a terminal obeys. */
 export function printable(text: string): string {
   return text.replaceAll(CONTROLS, (c) => `\\u{${c.codePointAt(0)!.toString(16)}}`);
-}
-
-/** Columns aligned by spaces, with a line under the header. Cells wider than `widest` are cut. */
-export function plainTable({ header, numeric, rows }: Omit<ReportTable, "title">, widest = 100): string {
-  const cut = (cell: string) => {
-    const clean = printable(cell);
-    return clean.length > widest ? `${clean.slice(0, widest - 1)}…` : clean;
-  };
-  const cells = [header, ...rows].map((row) => row.map(cut));
-  const widths = header.map((_, at) => cells.reduce((most, row) => Math.max(most, row[at]?.length ?? 0), 0));
-  const line = (row: readonly string[]) =>
-    row.map((cell, at) =>
-      numeric[at] === true ? cell.padStart(widths[at] ?? 0) : cell.padEnd(widths[at] ?? 0)
-    )
-      .join("  ").trimEnd();
-  const [first = [], ...rest] = cells;
-  return [line(first), widths.map((width) => "-".repeat(width)).join("  "), ...rest.map(line)].join("\n");
 }
 
 /** Numbers, which most cells are, say nothing else in Markdown. */

@@ -17,7 +17,7 @@ import {
   type NeuronRange,
 } from "../stages/effective-filters.ts";
 import { neuronsOf } from "../stages/flops.ts";
-import { layerGraph } from "../stages/layers.ts";
+import { plannedLayers } from "./planned-layers.ts";
 import { BLOCK_BYTES, type LayerNeed, layerNeed } from "../stages/memory-needs.ts";
 import { spectrum } from "../stages/svd.ts";
 import { layerSettings } from "./layer-settings.ts";
@@ -60,7 +60,7 @@ export async function writeFilters(
   }
   const model = await only.open(signal);
   try {
-    const graph = layerGraph(model, { ...layerSettings(config), topology: only.topology });
+    const graph = plannedLayers(model, { ...layerSettings(config), topology: only.topology });
     const connection = connectionOf(graph, request);
     const engine = await openEngine({
       kernel: config.kernel,

@@ -4,8 +4,9 @@ import type { ChannelRange, LayerGraph } from "../model/layer.ts";
 import { sharedChannels, unfoldedShape } from "../model/layer.ts";
 import type { Model } from "../model/ports.ts";
 import { foldedTensors } from "../stages/fold.ts";
-import { knownGraph, layerGraph, type LayerSettings } from "../stages/layers.ts";
+import { knownGraph, type LayerSettings } from "../stages/layers.ts";
 import { declarationOf, type FullDeclaration } from "../stages/topology/declaration.ts";
+import { plannedLayers } from "./planned-layers.ts";
 import type { PlannedModel } from "./collection/models.ts";
 
 /** A layer, as `svr inspect` says it. */
@@ -81,7 +82,7 @@ export async function inspectModel(
 ): Promise<Inspection> {
   const model = await planned.open(signal);
   try {
-    const graph = layerGraph(model, { ...settings, topology: planned.topology });
+    const graph = plannedLayers(model, { ...settings, topology: planned.topology });
     const { layers, connections, skipped, warnings } = graph;
     return {
       id: model.id,

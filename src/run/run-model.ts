@@ -21,7 +21,7 @@ import type { LayerGraph } from "../model/layer.ts";
 import type { InputFile, Model, ModelHeader, Sink } from "../model/ports.ts";
 import { tensorsRead } from "../stages/fold.ts";
 import { connectionFlops, graphFlops, layerFlops } from "../stages/flops.ts";
-import { layerGraph } from "../stages/layers.ts";
+import { plannedLayers } from "./planned-layers.ts";
 import type { EdgeWeight } from "../stages/weight.ts";
 import { queryTargets } from "../query/query-targets.ts";
 import { layerSettings } from "./layer-settings.ts";
@@ -99,7 +99,7 @@ async function opened(planned: PlannedModel, mark: CompletedModel | null, run: M
   const model = await planned.open(signal);
   try {
     const { topology } = planned;
-    const graph = layerGraph(model, { ...layerSettings(config), topology });
+    const graph = plannedLayers(model, { ...layerSettings(config), topology });
     const digests = new FileDigests(mark?.digests);
     const inputs = await model.inputs(signal, tensorsRead(graph), digests);
     const known: KnownModel = {

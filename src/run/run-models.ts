@@ -1,6 +1,7 @@
 /** The models of a run, some at a time: what fails is named, the others go on. */
 
 import { messageOf } from "../model/errors.ts";
+import { ModelsFailed } from "./models-failed.ts";
 import type { PlannedModel } from "./collection/models.ts";
 import type { FailedModel } from "../report/run-report.ts";
 import { type DoneModel, type ModelRun, runModel } from "./run-model.ts";
@@ -14,7 +15,7 @@ export interface ModelsOutcome {
 /**
  * Runs every model, at most `atATime` side by side; they begin in their order.
  *
- * @throws {AggregateError} when every model failed; its `errors` are theirs
+ * @throws {ModelsFailed} when every model failed
  * @throws what `hopeless` names; the signal's reason when it is aborted, once no model is being worked on any more
  */
 export async function runModels(
@@ -35,7 +36,7 @@ export async function runModels(
       } catch (error) {
         outcomes[at] = { error };
         if (planned.length > 1 && !over()) {
-          progress({ event: "model-failed", model: model.id, error: messageOf(error) });
+          progress({ event: "model-failed", model: model.id, file: model.uri, error: messageOf(error) });
         }
       }
     }
@@ -52,7 +53,7 @@ export async function runModels(
   });
   if (done.length === 0) {
     const errors = outcomes.flatMap((each) => "error" in each ? [each.error] : []);
-    throw new AggregateError(errors, failed.map(({ error }) => error).join("\n"));
+    throw new ModelsFailed(errors, failed);
   }
   return { done, failed };
 }

@@ -14,6 +14,7 @@ import { CompletedModels } from "./records/completed-models.ts";
 import { writeWhole } from "../../connectors/whole-files.ts";
 import { queryTargets } from "../query/query-targets.ts";
 import { refuseIdConflicts } from "./collection/id-conflicts.ts";
+import type { PassedFile } from "../../connectors/sources/passed-files.ts";
 import { planModels } from "./collection/models.ts";
 import { OpenSinks } from "./open-sinks.ts";
 import { openFolder } from "./output-folder.ts";
@@ -62,7 +63,7 @@ export interface RunOutcome {
  * A model that fails is named in the outcome and leaves nothing; the others go on. Where all fail, nothing is left at all.
  *
  * @throws {ConfigError} when the config asks for what there is not, or for an id under which a model from elsewhere stands
- * @throws {AggregateError} when every model failed; its `errors` are theirs
+ * @throws {ModelsFailed} when every model failed; an `AggregateError`, its `errors` are theirs
  * @throws when the output folder cannot be written to, a sink fails at its end, or the signal is aborted
  * @example
  * import { loadRunConfig, runPipeline } from "svrflow/run";
@@ -82,7 +83,8 @@ export async function runPipeline(
   // Everything that can be wrong with the config shows before a file is made.
   const weight = await weightOf(config);
   if (config.graph === "neo4j") serverChoices(config.neo4j);
-  const planned = await planModels(config, baseDir, signal);
+  const notTaken: PassedFile[] = [];
+  const planned = await planModels(config, baseDir, signal, (file) => notTaken.push(file));
   const out = resolve(config.out);
   const cache = cacheOf(config, out);
   const folder = await openFolder(out);
@@ -90,7 +92,7 @@ export async function runPipeline(
   const runId = `${started.toISOString().replaceAll(/[-:]|\.\d+/g, "")}-${randomBytes(4).toString("hex")}`;
   const work: RunWork = new RunWork(heard, memoryOf(config), () => engine.held);
   const progress = work.tell;
-  const sinks = new OpenSinks({ runId, version: VERSION, out, replace: config.replace });
+  const sinks = new OpenSinks({ runId, version: VERSION, out, replace: config.replace, progress });
   const spectra = { computed: 0, reused: 0 };
   const spectrumDone = (spectrum: SpectrumEvent) => {
     spectra[spectrum.from === "kernel" ? "computed" : "reused"]++;
@@ -115,6 +117,7 @@ export async function runPipeline(
     ...signal === undefined ? {} : { signal },
   }, (kernel) => progress({ event: "kernel", ...kernel }));
   progress({ event: "run", run_id: runId, models: planned.length, out });
+  for (const file of notTaken) progress({ event: "not-taken", ...file });
   try {
     const marks = new CompletedModels(out);
     await marks.tidy();
@@ -165,6 +168,7 @@ export async function runPipeline(
       started,
       outcome,
       standing,
+      notTaken,
       work: work.summary(),
     });
     await writeReadmes(out, config, record);

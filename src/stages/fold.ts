@@ -1,5 +1,6 @@
 /** Normalizations taken into the weights around them: batch norms into the layer before, gains into the layers behind. */
 
+import { counted } from "../model/counted.ts";
 import type { Layer, LayerGraph, Unfolding } from "../model/layer.ts";
 import type { Matrix } from "../model/tensor.ts";
 
@@ -71,7 +72,9 @@ function calibrationWarnings(
   const [first] = broken as [typeof broken[number]];
   const name = `${layers[first.source]!.name} -> ${layers[first.target]!.name}`;
   return [
-    `normalizations are folded into vectors that are tested: p-values of ${broken.length} connections (the first: ${name}) are too small, ` +
+    `normalizations are folded into vectors that are tested: p-values of ${
+      counted(broken.length, "connection")
+    } (the first: ${name}) are too small, ` +
     `10 times and more where scales vary much`,
   ];
 }

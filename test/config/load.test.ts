@@ -1,6 +1,6 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative, resolve } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseByteSize } from "../../config/byte-size.ts";
@@ -97,10 +97,45 @@ describe("a run config", () => {
   it("takes a cache's folder from the file and its limit from the command line", async () => {
     const path = await file("cache.yaml", "models: m\ncache: {limit: 1GiB, dir: shared}\n");
     const cache = async (given?: unknown) => (await loadRunConfig(path, { cache: given })).config.cache;
-    expect(await cache()).toEqual({ limit: "1GiB", dir: "shared" });
-    expect(await cache({ limit: "2GiB" })).toEqual({ limit: "2GiB", dir: "shared" });
+    const dir = relative(".", join(folder, "shared"));
+    expect(await cache()).toEqual({ limit: "1GiB", dir });
+    expect(await cache({ limit: "2GiB" })).toEqual({ limit: "2GiB", dir });
     expect(await cache("off")).toBe("off");
     await expect(cache({ limit: "much" })).rejects.toThrow(/^--cache: .*a size such as/);
+  });
+
+  it("starts all paths from the folder of the file that names them, and those of options from the working directory", async () => {
+    const path = await file(
+      "paths.yaml",
+      "models: m\nout: ../results\nlake: lake\ncache: {dir: shared}\nneo4j: {credentials: secret}\n",
+    );
+    const from = (...parts: string[]) => relative(".", join(folder, ...parts));
+    const { config, baseDir } = await loadRunConfig(path);
+    expect(baseDir).toBe(folder);
+    expect(config).toMatchObject({
+      out: from("..", "results"),
+      lake: from("lake"),
+      cache: { dir: from("shared") },
+      neo4j: { credentials: from("secret") },
+    });
+    const options = {
+      out: "a",
+      lake: "b",
+      cache: { dir: "c" },
+      neo4j: { credentials: "d" },
+      topology: "t.yaml",
+    };
+    expect((await loadRunConfig(path, options)).config).toMatchObject({
+      ...options,
+      topology: resolve("t.yaml"),
+    });
+    const places = await file("places.yaml", "models: m\nout: svr-out\nlake: s3://bucket/x\n");
+    expect((await loadRunConfig(places)).config).toMatchObject({
+      out: from("svr-out"),
+      lake: "s3://bucket/x",
+    });
+    // What no file names is where svr query looks for it.
+    expect((await loadRunConfig(await file("plain.yaml", "models: m\n"))).config.out).toBe("svr-out");
   });
 
   it("lets options replace settings, and a level replace a level however it is spelled", async () => {

@@ -94,7 +94,7 @@ describe("bad input", () => {
     const { code, stderr, stdout } = await svr(["run", join(folder, "models"), "--out", join(folder, "out")]);
     expect(code).toBe(3);
     expect(stderr).toContain("bad.safetensors");
-    expect(stdout).toContain("failed: bad");
+    expect(stdout).toContain("1 model failed: bad; report.md says why\n");
     const report = JSON.parse(await readFile(join(folder, "out", "report.json"), "utf8")) as {
       models: { id: string }[];
       failed: { id: string }[];

@@ -16,7 +16,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "svr-discoveries-"));
   const out = join(folder, "out");
   const ended = await svr(
-    ["run", WITH, WITHOUT, "--null-control", "--graph", "none", "--out", out],
+    ["run", WITH, WITHOUT, "--null-control", "--verbose", "--graph", "none", "--out", out],
     { cwd: ROOT },
   );
   expect(ended.code, ended.stderr).toBe(0);

@@ -16,7 +16,9 @@ export interface Ended {
 
 /** Environment of a user: without what the test runner sets. */
 const ENV = Object.fromEntries(
-  Object.entries(process.env).filter(([name]) => !/^(VITEST|NODE_OPTIONS|FORCE_COLOR)/.test(name)),
+  Object.entries(process.env).filter(([name]) =>
+    !/^(VITEST|NODE_OPTIONS|FORCE_COLOR|NO_COLOR|COLUMNS$)/.test(name)
+  ),
 );
 
 /**
@@ -48,7 +50,7 @@ export function execute(
 }
 
 /** What a log is told when nothing else was said for a while: how often depends on the machine. */
-const HEARTBEAT =
+export const HEARTBEAT =
   /^\d+ (?:s|min|h)(?: \d+ (?:s|min))?, (?:looking for models|models \d|loading the graph|writing the report).*\n/gm;
 
 /** `svr <args>` on the runtime of the tests; stderr without the lines that only say that it is still at work. */

@@ -213,7 +213,9 @@ describe("shell blocks", () => {
   it("give settings that a run takes", () => {
     const issues = answers.flatMap((answer) => {
       if ("error" in answer || answer.command !== "run") return [];
-      const { json: _json, quiet: _quiet, dryRun: _dry, ...options } = withServer(answer.options);
+      const { json: _json, quiet: _quiet, verbose: _verbose, dryRun: _dry, ...options } = withServer(
+        answer.options,
+      );
       return runConfigSchema.safeParse({ models: answer.arguments[0], ...options }).error?.issues ?? [];
     });
     expect(issues).toEqual([]);

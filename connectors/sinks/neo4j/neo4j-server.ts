@@ -53,11 +53,13 @@ const PAUSE = { first: 100, longest: 2000 };
  * Connects.
  *
  * @param integers how integers come back: `number` rounds those beyond 2^53, `bigint` is exact
+ * @param waiting told, each time that the server is found away, for how many seconds it has been waited for
  * @throws {RangeError} when there are no credentials
  */
 export async function connectServer(
   settings: Neo4jSettings,
   integers: "number" | "bigint" = "number",
+  waiting: (seconds: number) => void = () => undefined,
 ): Promise<GraphServer> {
   const { username, password } = await findCredentials(settings);
   const driver: Driver = neo4j.driver(settings.uri, neo4j.auth.basic(username, password), {
@@ -85,6 +87,7 @@ export async function connectServer(
     write: (work, signal) =>
       patiently(
         settings,
+        waiting,
         () =>
           once((opened) =>
             opened.executeWrite((tx) =>
@@ -94,7 +97,7 @@ export async function connectServer(
         signal,
       ),
     alone: (cypher, signal) =>
-      patiently(settings, () =>
+      patiently(settings, waiting, () =>
         once(async (opened) => {
           const { records } = await opened.run(cypher);
           return records.map((record) => record.toObject());
@@ -120,13 +123,15 @@ async function rowsOf(
 
 async function patiently<T>(
   settings: Neo4jSettings,
+  waiting: (seconds: number) => void,
   attempt: () => Promise<T>,
   signal?: AbortSignal,
 ): Promise<T> {
-  const end = Date.now() + settings.patience * 1000;
+  const start = Date.now();
   return await retry(attempt, (failure, attempts) => {
-    const left = end - Date.now();
+    const left = start + settings.patience * 1000 - Date.now();
     if (!passes(failure) || left <= 0) throw inWords(settings, failure);
+    waiting((Date.now() - start) / 1000);
     return Math.min(backoff(attempts, PAUSE.first, PAUSE.longest), left);
   }, signal);
 }

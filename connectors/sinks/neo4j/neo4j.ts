@@ -29,7 +29,12 @@ import { encodeModelId, removeStaging, stagingFolder } from "../staging.ts";
 export function neo4jSink(choices: Neo4jChoices = {}): OpenSink {
   return async (run) => {
     const staging = stagingFolder(run, "neo4j");
-    const server = await connectServer(neo4jSettings(choices));
+    const settings = neo4jSettings(choices);
+    const server = await connectServer(
+      settings,
+      "number",
+      (seconds) => run.progress?.({ event: "waiting", server: settings.uri, seconds, of: settings.patience }),
+    );
     try {
       await prepareSchema(server);
     } catch (failure) {
@@ -78,7 +83,9 @@ export function neo4jSink(choices: Neo4jChoices = {}): OpenSink {
       async finish(signal) {
         try {
           if (committed.size > 0) await removeAbandoned(server, signal);
+          let done = 0;
           for (const [id, rows] of committed) {
+            run.progress?.({ event: "graph-loaded", done: done++, of: committed.size });
             try {
               const { uri } = rows.header;
               const standing = (await sources([id])).get(id);

@@ -6,7 +6,8 @@ import { type QueriedModel, queries } from "./query-words.ts";
 import { doubted, sparseCaveat, unsharedCaveat } from "./caveats.ts";
 import type { ConnectionFacts, ModelFacts } from "./facts.ts";
 import { type Cell, type Finding, type FindingNumber, NO_CONTROL, type Query } from "./finding.ts";
-import { counted, decimal, pText, shortened } from "./words.ts";
+import { counted } from "../../model/counted.ts";
+import { decimal, pText, shortened } from "./words.ts";
 
 /** One finding per chain that is more than chance. */
 export function dominantConnections(facts: ModelFacts): Finding[] {

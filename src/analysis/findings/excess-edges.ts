@@ -7,7 +7,8 @@ import { doubted, smallCaveat, sparseCaveat, unsharedCaveat } from "./caveats.ts
 import { type ConnectionFacts, type Measured, type ModelFacts, scopeOf, total } from "./facts.ts";
 import { type Finding, NO_CONTROL } from "./finding.ts";
 import { type Figure, overScope, perConnection, sumOf } from "./scope.ts";
-import { counted, decimal, pText } from "./words.ts";
+import { counted } from "../../model/counted.ts";
+import { decimal, pText } from "./words.ts";
 
 /** What the p-value of a count supposes. */
 const DEPENDENT =

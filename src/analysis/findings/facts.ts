@@ -1,5 +1,6 @@
 /** What findings are made from: a model's rows as numbers, with what chance gives beside them. */
 
+import { counted } from "../../model/counted.ts";
 import type { Skipped } from "../../model/layer.ts";
 import type { Hub, ModelMeasures, StrongEdge } from "../../model/measures.ts";
 import type { Row } from "../../model/tables.ts";
@@ -184,11 +185,15 @@ function generalCaveats(
         `${refused} of ${connections.length} connections are not tested: many weights of a layer are zero there, and no shared channels are seen`,
       ]
       : [],
-    ...of("layer") > 0 ? [`${of("layer")} of ${layers.length} layers were skipped and have no spectrum`] : [],
-    ...of("connection") > 0 ? [`${of("connection")} connections were skipped`] : [],
+    ...of("layer") > 0
+      ? [`skipped: ${of("layer")} of ${counted(layers.length, "layer")}, without a spectrum`]
+      : [],
+    ...of("connection") > 0 ? [`skipped: ${counted(of("connection"), "connection")}`] : [],
     ...folded > 0
       ? [
-        `batch norm is folded into ${folded} layers: where it scales a tested vector, p-values are too small`,
+        `batch norm is folded into ${
+          counted(folded, "layer")
+        }: where it scales a tested vector, p-values are too small`,
       ]
       : [],
     ...warnings.some((warning) => warning.includes("by a randomized method"))

@@ -5,7 +5,8 @@ import { doubted } from "./caveats.ts";
 import type { ModelFacts } from "./facts.ts";
 import { type Cell, type Finding, NO_CONTROL } from "./finding.ts";
 import { queries } from "./query-words.ts";
-import { counted, shortened } from "./words.ts";
+import { counted } from "../../model/counted.ts";
+import { shortened } from "./words.ts";
 
 /** At most this many hubs are named. */
 const MOST = 3;

@@ -8,7 +8,8 @@ import { doubted, smallCaveat } from "./caveats.ts";
 import { type ConnectionFacts, type Measured, type ModelFacts, scopeOf, total, totalKnown } from "./facts.ts";
 import { type Finding, NO_CONTROL } from "./finding.ts";
 import { type Figure, overScope, perConnection, sumOf } from "./scope.ts";
-import { counted, decimal } from "./words.ts";
+import { counted } from "../../model/counted.ts";
+import { decimal } from "./words.ts";
 
 /** What lies between near-kernels, against chance; null where it cannot be said. */
 export interface BlockRatios {

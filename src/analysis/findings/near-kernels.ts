@@ -4,7 +4,8 @@ import { doubted } from "./caveats.ts";
 import { isOneOf, queries } from "./query-words.ts";
 import { DEEP_MEANING, type LayerFacts, type ModelFacts } from "./facts.ts";
 import type { Cell, Finding } from "./finding.ts";
-import { counted, decimal, percent } from "./words.ts";
+import { counted } from "../../model/counted.ts";
+import { decimal, percent } from "./words.ts";
 
 /** The layers that are spoken of: the deep ones, or all where there are none. */
 function layersInScope({ deep, layers }: ModelFacts): { deep: boolean; layers: readonly LayerFacts[] } {

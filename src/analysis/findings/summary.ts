@@ -3,7 +3,8 @@
 import { type ConnectionFacts, type LayerFacts, type ModelFacts, total } from "./facts.ts";
 import type { Finding } from "./finding.ts";
 import { excessRatio } from "./excess-edges.ts";
-import { counted, decimal, pText } from "./words.ts";
+import { counted } from "../../model/counted.ts";
+import { decimal, pText } from "./words.ts";
 
 /** A line of a summary, under one of four questions. */
 export interface SummaryLine {

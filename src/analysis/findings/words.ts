@@ -28,11 +28,6 @@ export function percent(share: number): string {
   return `${Number((100 * share).toPrecision(3))} %`;
 }
 
-/** `1 layer`, `2 layers`. */
-export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
-}
-
 /** A sentence holds so much of a name, in UTF-16 code units; tables have it whole. */
 const LONGEST_NAME = 60;
 

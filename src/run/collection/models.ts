@@ -1,5 +1,6 @@
 /** The models of a run: every entry of its config as something that can be opened. */
 
+import { counted } from "../../model/counted.ts";
 import { dirname, isAbsolute, resolve } from "node:path";
 import { ConfigError } from "../../../config/document.ts";
 import { loadTopology } from "../../../config/load.ts";
@@ -8,6 +9,7 @@ import type { FileEntry, RunConfig } from "../../../config/schema.ts";
 import { folderNameOf, isRemote, nameOf, placeOf, shown } from "../../../connectors/places/place.ts";
 import { resolveModels } from "../../../connectors/sources/collection.ts";
 import { checkDigest } from "../../../connectors/sources/digest.ts";
+import type { PassedFile } from "../../../connectors/sources/passed-files.ts";
 import { formatOf, withoutExtension } from "../../../connectors/sources/registry.ts";
 import { openSynthetic } from "../../../connectors/sources/synthetic.ts";
 import { show } from "../../model/errors.ts";
@@ -56,6 +58,7 @@ interface Draft {
  * A model's topology is the one its entry names, else the run's, else a side file `<model>.topology.yaml` (or `.yml`,
  * `.json`) beside the model.
  *
+ * @param passed told of each file beside the models, once, that holds one and cannot be read
  * @throws {RangeError} when an entry stands for no model
  * @throws {ConfigError} when a manifest or a topology cannot be loaded, two models have the same id, or nothing is left to be read
  */
@@ -63,13 +66,15 @@ export async function planModels(
   config: RunConfig,
   baseDir: string,
   signal?: AbortSignal,
+  passed: (file: PassedFile) => void = () => undefined,
 ): Promise<PlannedModel[]> {
   const entries = Array.isArray(config.models) ? config.models : [config.models];
   const wanted = nameFilter(listOf(config.include), listOf(config.exclude));
   const drafts: Draft[] = [];
-  for (const entry of entries) {
-    drafts.push(...await draftsOf(entry, config.topology, baseDir, wanted, signal));
-  }
+  const told = new Map<string, PassedFile>();
+  const search = { wanted, signal, passed: (file: PassedFile) => void told.set(file.path, file) };
+  for (const entry of entries) drafts.push(...await draftsOf(entry, config.topology, baseDir, search));
+  for (const file of told.values()) passed(file);
   const models = withoutRepeats(drafts);
   if (models.length === 0) {
     throw new ConfigError("include, exclude: found that they leave no model, required at least one");
@@ -111,27 +116,34 @@ function withoutRepeats(drafts: readonly Draft[]): Draft[] {
   });
 }
 
+/** How files are searched for. */
+interface Search {
+  /** Whether the run's `include` and `exclude` leave a name. */
+  readonly wanted: (name: string) => boolean;
+  readonly passed: (file: PassedFile) => void;
+  readonly signal: AbortSignal | undefined;
+}
+
 async function draftsOf(
   entry: ModelEntry,
   shared: TopologyEntry,
   baseDir: string,
-  wanted: (name: string) => boolean,
-  signal?: AbortSignal,
+  search: Search,
 ): Promise<Draft[]> {
-  if (typeof entry === "string") return await draftFiles({ path: entry }, shared, baseDir, wanted, signal);
+  if (typeof entry === "string") return await draftFiles({ path: entry }, shared, baseDir, search);
   if ("synthetic" in entry) {
     const { id, synthetic } = entry;
     const open = () => new Promise<Model>((resolve) => resolve(openSynthetic(synthetic, id)));
     return [{ id, given: true, told: true, uri: `synthetic:${id}`, topology: undefined, open }];
   }
-  if (!("manifest" in entry)) return await draftFiles(entry, shared, baseDir, wanted, signal);
+  if (!("manifest" in entry)) return await draftFiles(entry, shared, baseDir, search);
   const path = resolve(baseDir, entry.manifest);
   const own = nameFilter(listOf(entry.include), listOf(entry.exclude));
-  const both = (name: string) => wanted(name) && own(name);
+  const both = { ...search, wanted: (name: string) => search.wanted(name) && own(name) };
   const run = typeof shared === "string" && !isRemote(shared) ? resolve(baseDir, shared) : shared;
   const drafts: Draft[] = [];
   for (const file of await loadManifest(path)) {
-    drafts.push(...await draftFiles(file, run, dirname(path), both, signal));
+    drafts.push(...await draftFiles(file, run, dirname(path), both));
   }
   return drafts;
 }
@@ -140,15 +152,16 @@ async function draftFiles(
   { path: pattern, id, topology, include, exclude, series, step, sha256 }: FileEntry,
   shared: TopologyEntry,
   baseDir: string,
-  wanted: (name: string) => boolean,
-  signal?: AbortSignal,
+  { wanted, passed, signal }: Search,
 ): Promise<Draft[]> {
-  const found = await resolveModels(pattern, baseDir, signal);
   const own = nameFilter(listOf(include), listOf(exclude));
+  const found = await resolveModels(pattern, baseDir, signal, (file, name) => {
+    if (own(name) && wanted(name)) passed(file);
+  });
   const chosen = found.filter(({ name }) => own(name));
   if (chosen.length === 0) {
     throw new RangeError(
-      `models: found ${found.length} files for ${
+      `models: found ${counted(found.length, "file")} for ${
         show(shown(pattern))
       } of which include and exclude leave none, required at least one`,
     );

@@ -9,12 +9,13 @@ import { openLake } from "../../../connectors/lake/open.ts";
 import { isRemote } from "../../../connectors/places/place.ts";
 import { isDigestedWhole } from "../../../connectors/sources/digest.ts";
 import { openKernel } from "../../kernels/select.ts";
+import type { PassedFile } from "../../../connectors/sources/passed-files.ts";
 import { messageOf } from "../../model/errors.ts";
 import type { Layer, LayerGraph } from "../../model/layer.ts";
 import type { Model } from "../../model/ports.ts";
 import { tensorsRead } from "../../stages/fold.ts";
 import { graphFlops, neuronsOf } from "../../stages/flops.ts";
-import { layerGraph } from "../../stages/layers.ts";
+import { plannedLayers } from "../planned-layers.ts";
 import { connectionWorkspace, layerNeed } from "../../stages/memory-needs.ts";
 import { expectedByChance } from "../../stats/multiple-testing.ts";
 import { calibrate, type Calibration } from "./calibration.ts";
@@ -58,6 +59,8 @@ export interface Forecast {
   readonly models: readonly ModelForecast[];
   /** Models that the run could not do, as far as their headers tell. */
   readonly failed: readonly { readonly id: string; readonly error: string }[];
+  /** Files beside the models that hold one and cannot be read. */
+  readonly not_taken: readonly PassedFile[];
   /** Of models that are not done already. */
   readonly total: {
     readonly models: number;
@@ -84,7 +87,8 @@ export async function forecast({ config, baseDir }: LoadedConfig, signal?: Abort
   await weightOf(config);
   if (config.graph === "neo4j") serverChoices(config.neo4j);
   const budget = memoryOf(config);
-  const planned = await planModels(config, baseDir, signal);
+  const notTaken: PassedFile[] = [];
+  const planned = await planModels(config, baseDir, signal, (file) => notTaken.push(file));
   const out = resolve(config.out);
   const marks = new CompletedModels(out);
   if (!config.replace) {
@@ -124,7 +128,8 @@ export async function forecast({ config, baseDir }: LoadedConfig, signal?: Abort
         failed.push({ id: each.id, error: messageOf(failure) });
       }
     }
-    return summed(models, failed, budget, calibration, config, await lastRun(config.out));
+    const found = summed(models, failed, budget, calibration, config, await lastRun(config.out));
+    return { ...found, not_taken: notTaken };
   } finally {
     await kernel.dispose();
   }
@@ -139,7 +144,7 @@ async function forecastModel(
 ): Promise<ModelForecast> {
   const model = await planned.open(signal);
   try {
-    const graph = layerGraph(model, { ...layerSettings(config), topology: planned.topology });
+    const graph = plannedLayers(model, { ...layerSettings(config), topology: planned.topology });
     const { unfolding, rank = Infinity } = config;
     const { spectra, overlaps, comparisons } = graphFlops(graph, unfolding, rank);
     const neurons = graph.layers.map((layer) => neuronsOf(layer, unfolding, rank));
@@ -244,7 +249,7 @@ function summed(
   calibration: Calibration,
   config: RunConfig,
   lastGflops: number | null,
-): Forecast {
+): Omit<Forecast, "not_taken"> {
   const broken = new Set(failed.map(({ id }) => id));
   const todo = models.filter(({ id, earlier }) => earlier !== "done" && !broken.has(id));
   const total = (of: (model: ModelForecast) => number) => sum(todo.map(of));

@@ -1,5 +1,6 @@
 /** How far a run is, as one event, and as one line of text. */
 
+import { counted } from "../../model/counted.ts";
 import { printable } from "../../report/text.ts";
 
 /** Where a run stands. Figures speak of this run's own work; what earlier runs have left is done at once. */
@@ -17,6 +18,9 @@ export interface RunStatus {
   readonly layers: number;
   readonly connections_done: number;
   readonly connections: number;
+  /** Of the models that go into a graph server; zero where none does. */
+  readonly graph_done: number;
+  readonly graph_models: number;
   /** Floating-point operations that the kernel has done, and those that are left; for models not opened yet, as the others have. */
   readonly flops: number;
   readonly flops_left: number;
@@ -31,6 +35,8 @@ export interface RunStatus {
   readonly budget_bytes: number;
   /** The decomposition that has been under way longest, else what was done last. */
   readonly what: string;
+  /** For whom the run waits, how long already, and how long at most; null where it waits for nobody. */
+  readonly waiting: string | null;
 }
 
 /** A run of which nothing is known yet. */
@@ -45,6 +51,8 @@ export const BEGINNING: RunStatus = {
   layers: 0,
   connections_done: 0,
   connections: 0,
+  graph_done: 0,
+  graph_models: 0,
   flops: 0,
   flops_left: 0,
   computing_seconds: 0,
@@ -54,6 +62,7 @@ export const BEGINNING: RunStatus = {
   budget_used_bytes: 0,
   budget_bytes: 0,
   what: "",
+  waiting: null,
 };
 
 /** A status some time later, in which nothing more is known to have been done. */
@@ -78,12 +87,13 @@ export function rates(
   return { gflops: flops / seconds / 1e9, eta_seconds: left * seconds / flops };
 }
 
-/** A status as a line of text. @param columns cut there */
+/** A status as a line of text. @param columns parts that go beyond are left out */
 export function statusText(status: RunStatus, columns = Infinity): string {
   const { models_done: done, models_failed: failed, models, gflops, eta_seconds: eta } = status;
   const memory = `${size(status.rss_bytes)} memory, budget ${size(status.budget_used_bytes)} of ${
     size(status.budget_bytes)
   }`;
+  const what = status.what === "" ? [] : [status.what];
   const parts: Record<RunStatus["phase"], readonly string[]> = {
     plan: ["looking for models"],
     models: [
@@ -92,13 +102,29 @@ export function statusText(status: RunStatus, columns = Infinity): string {
       ...status.connections > 0 ? [`connections ${status.connections_done}/${status.connections}`] : [],
       ...gflops > 0 ? [`${Number(gflops.toPrecision(3))} GFLOP/s`] : [],
       ...eta === null ? [] : [`ETA ${duration(eta)}`],
-      memory,
+      ...what,
     ],
-    graph: [`loading the graph of ${done} models`, memory],
-    report: ["writing the report", memory],
+    graph: [graphText(status), ...what],
+    report: ["writing the report", ...what],
   };
-  const all = [duration(status.seconds), ...parts[status.phase], ...status.what === "" ? [] : [status.what]];
-  return printable(all.join(", ")).slice(0, columns);
+  const all = status.waiting === null
+    ? [duration(status.seconds), ...parts[status.phase], ...status.phase === "plan" ? [] : [memory]]
+    : [duration(status.seconds), status.waiting];
+  // Whole parts only: half a figure is a wrong one.
+  const [line = "", ...more] = all.map(printable);
+  let text = line;
+  for (const part of more) {
+    if (text.length + ", ".length + part.length > columns) break;
+    text += `, ${part}`;
+  }
+  return text.slice(0, columns);
+}
+
+/** Only a server takes one model after another. */
+function graphText({ models_done: done, graph_done: loaded, graph_models: models }: RunStatus): string {
+  return models === 0
+    ? `loading the graph of ${counted(done, "model")}`
+    : `loading the graph, ${loaded} of ${counted(models, "model")}`;
 }
 
 /** Seconds as people say them. */

@@ -1,10 +1,10 @@
-/** What a run says while it works: on stderr, for people or for programs. */
+/** What happens during a run, as events. */
 
-import type { WriteStream } from "node:tty";
 import type { SpectraCount, SpectrumEvent } from "../../flow/engine.ts";
-import { type RunStatus, statusText } from "./progress-line.ts";
+import type { RunStatus } from "./progress-line.ts";
+import type { SinkEvent } from "../../model/ports.ts";
+import type { PassedFile } from "../../../connectors/sources/passed-files.ts";
 import type { LayerTime, WorkSummary } from "./work-summary.ts";
-import { plainTable, printable } from "../../report/text.ts";
 
 /** What happens during a run. */
 export type ProgressEvent =
@@ -47,8 +47,17 @@ export type ProgressEvent =
     readonly work: "computed" | "copied" | "none";
     readonly seconds: number;
   }
-  | { readonly event: "model-failed"; readonly model: string; readonly error: string }
+  | {
+    readonly event: "model-failed";
+    readonly model: string;
+    /** Where it lies. */
+    readonly file: string;
+    readonly error: string;
+  }
+  /** A file of a folder that holds a model and cannot be read. */
+  | ({ readonly event: "not-taken" } & PassedFile)
   | { readonly event: "graph"; readonly models: number }
+  | SinkEvent
   /** With what it took one thread, where the kernel computed it. */
   | (
     & { readonly event: "spectrum" }
@@ -68,82 +77,12 @@ export type ProgressEvent =
 /** Takes the events of a run. */
 export type Progress = (event: ProgressEvent) => void;
 
-type Output = Pick<WriteStream, "write"> & Partial<Pick<WriteStream, "isTTY" | "columns">>;
-
-/** One JSON object per line. */
-export function jsonProgress(output: Output): Progress {
-  return (event) => void output.write(`${JSON.stringify(event)}\n`);
-}
-
-/** A line per model; on a terminal also a bar for the steps within one. */
-export function humanProgress(output: Output): Progress {
-  const bar = output.isTTY === true;
-  const line = (text: string) => void output.write(`${bar ? "\r\x1b[2K" : ""}${printable(text)}\n`);
-  return (event) => {
-    switch (event.event) {
-      case "kernel":
-        line(kernelText(event));
-        return;
-      case "warning":
-        line(`warning: ${event.model}: ${event.warning}`);
-        return;
-      case "progress":
-        if (bar) output.write(`\r\x1b[2K${statusText(event, (output.columns ?? 80) - 1)}`);
-        return;
-      case "model-done":
-        if (event.work === "none") {
-          if (bar) {
-            output.write(`\r\x1b[2K${printable(event.model)}: up to date`.slice(0, output.columns ?? 80));
-          }
-        } else line(`${event.model}: ${event.edges} edges, ${event.seconds.toFixed(1)} s`);
-        return;
-      case "model-failed":
-        line(`error: ${event.model}: ${event.error}`);
-        return;
-      case "cache-off":
-        line(`warning: the cache of spectra is not written any more: ${event.reason}`);
-        return;
-      case "done":
-        line(doneText(event));
-        for (const each of slowestLines(event.work)) line(each);
-        return;
-      default:
-    }
-  };
-}
-
-function kernelText(event: Extract<ProgressEvent, { event: "kernel" }>): string {
-  const threads = event.threads === 1 ? "1 thread" : `${event.threads} threads`;
-  const taken = `kernel ${event.name}, ${event.precision}, ${threads} (${event.version})`;
-  return event.because === null ? taken : `${taken}; install OpenBLAS for a faster one (README, "Speed")`;
-}
-
-function doneText(event: Extract<ProgressEvent, { event: "done" }>): string {
-  const { done, failed, up_to_date: current, computed, reused } = event;
-  const models = current === 0
-    ? `${done} models done`
-    : current === done
-    ? `${done} models up to date`
-    : `${done} models done, ${current} of them up to date`;
-  const spectra = `${computed} spectra computed, ${reused} from earlier runs`;
-  return `${models}, ${failed} failed; ${computed + reused === 0 ? "" : `${spectra}; `}${
-    event.seconds.toFixed(1)
-  } s`;
-}
-
-/** Above so many seconds all told it is worth saying where they went. */
-const WORTH_SAYING = 1;
-
-function slowestLines({ flops, seconds, gflops, slowest }: WorkSummary): string[] {
-  if (seconds < WORTH_SAYING || slowest.length === 0) return [];
-  const figure = (value: number) => String(Number(value.toPrecision(3)));
-  const table = plainTable({
-    header: ["slowest layers", "", "seconds", "GFLOP/s"],
-    numeric: [false, false, true, true],
-    rows: slowest.map((each) => [each.model, each.layer, figure(each.seconds), figure(each.gflops)]),
-  }, 60);
-  return [
-    `computed ${figure(flops / 1e9)} GFLOP in ${figure(seconds)} s, ${figure(gflops)} GFLOP/s`,
-    ...table.split("\n"),
-  ];
+/**
+ * One event as a line of JSON: its name, the time (ISO 8601, UTC), and what it says.
+ *
+ * @example
+ * jsonLine({ event: "graph", models: 2 }); // {"event":"graph","time":"2026-01-31T12:00:00.000Z","models":2}
+ */
+export function jsonLine({ event, ...said }: { readonly event: string }): string {
+  return `${JSON.stringify({ event, time: new Date().toISOString(), ...said })}\n`;
 }

@@ -13,6 +13,9 @@ const SLOWEST = 5;
 /** Milliseconds between two reports; half of what is allowed to pass in silence. */
 const INTERVAL = 1000;
 
+/** A server that is away is asked again within this time; where it is not, it has come back. */
+const ATTEMPT_MS = 15_000;
+
 /** Events with which another phase begins. */
 const PHASES: ReadonlySet<string> = new Set(["run", "graph"]);
 
@@ -42,6 +45,8 @@ export class RunWork implements KernelObserver {
   #told = performance.now();
   #phase: RunStatus["phase"] = "plan";
   #what = "";
+  #waiting = { text: "", until: 0 };
+  #graph = { done: 0, models: 0 };
   #models = { all: 0, done: 0, failed: 0, known: 0, flops: 0 };
   #steps = { layers: 0, layersDone: 0, connections: 0, connectionsDone: 0 };
 
@@ -126,6 +131,8 @@ export class RunWork implements KernelObserver {
       layers: this.#steps.layers,
       connections_done: this.#steps.connectionsDone,
       connections: this.#steps.connections,
+      graph_done: this.#graph.done,
+      graph_models: this.#graph.models,
       flops: this.#flops,
       flops_left: left,
       computing_seconds: computing,
@@ -134,6 +141,7 @@ export class RunWork implements KernelObserver {
       budget_used_bytes: this.#held(),
       budget_bytes: this.#budget,
       what: this.#longest() ?? this.#what,
+      waiting: now < this.#waiting.until ? this.#waiting.text : null,
     });
   }
 
@@ -153,7 +161,18 @@ export class RunWork implements KernelObserver {
   }
 
   #take(event: ProgressEvent): void {
+    // Whatever else happens, a server that was waited for is there again.
+    this.#waiting.until = 0;
     switch (event.event) {
+      case "waiting":
+        this.#waiting = {
+          text: `waiting for ${event.server}, ${Math.floor(event.seconds)} of ${event.of} s`,
+          until: performance.now() + ATTEMPT_MS,
+        };
+        return;
+      case "graph-loaded":
+        this.#graph = { done: event.done, models: event.of };
+        return;
       case "run":
         this.#phase = "models";
         this.#models.all = event.models;

@@ -4,6 +4,7 @@ import { arch, availableParallelism, platform, totalmem } from "node:os";
 import { join } from "node:path";
 import { versions } from "node:process";
 import type { RunConfig } from "../../../config/schema.ts";
+import type { PassedFile } from "../../../connectors/sources/passed-files.ts";
 import { writeWhole } from "../../../connectors/whole-files.ts";
 import type { KernelInfo } from "../../kernels/kernel.ts";
 import type { Skipped } from "../../model/layer.ts";
@@ -68,6 +69,8 @@ export interface RunRecord {
   /** Which of the models that stand in the folder are not of this run. */
   readonly earlier: readonly EarlierModel[];
   readonly failed: readonly FailedModel[];
+  /** Files beside the models that hold one and cannot be read. */
+  readonly not_taken: readonly PassedFile[];
 }
 
 /** The parts of a run's record that the machine answers. */

@@ -1,6 +1,7 @@
 /** What a run says of itself when it is over. */
 
 import type { RunConfig } from "../../../config/schema.ts";
+import type { PassedFile } from "../../../connectors/sources/passed-files.ts";
 import type { SpectraCount } from "../../flow/engine.ts";
 import type { KernelInfo } from "../../kernels/kernel.ts";
 import { naturalOrder } from "../../model/natural-order.ts";
@@ -22,11 +23,12 @@ export interface RunFacts {
   readonly started: Date;
   readonly outcome: ModelsOutcome;
   readonly standing: StandingModels;
+  readonly notTaken: readonly PassedFile[];
 }
 
 /** The record of a run that ends now. */
 export function runRecord(
-  { runId, config, kernel, spectra, work, started, outcome: { done, failed }, standing }: RunFacts,
+  { runId, config, kernel, spectra, work, started, outcome: { done, failed }, notTaken, standing }: RunFacts,
 ): RunRecord {
   return {
     ...hostRecord(),
@@ -50,6 +52,7 @@ export function runRecord(
       .sort((a, b) => naturalOrder(a.id, b.id)),
     earlier: standing.earlier,
     failed,
+    not_taken: notTaken,
   };
 }
 

@@ -51,6 +51,34 @@ describe("a collection", () => {
     expect(await ids("zoo")).toEqual(["named", "resnet/model", "vgg/model"]);
   });
 
+  it("says which files hold models and are not taken, and nothing of what is nobody's business", async () => {
+    await file("beside/good.safetensors", "");
+    const unread = ["llm.gguf", "graph.pb", "net.tflite", "old.ckpt", "weights.bin"];
+    for (const name of unread) {
+      await file(`beside/${name}`, name === "weights.bin" ? "version https://git-lfs" : "");
+    }
+    await file("beside/tfjs/model.json", '{"format": "layers-model"}');
+    for (
+      const name of ["README.md", "config.json", "x.png", "x.zip", "x.tar", "x.bin", "a/model.json"]
+    ) {
+      await file(`beside/${name}`, "{}");
+    }
+    for (const name of ["optimizer.pt", "optimizer.pkl", "keras_metadata.pb"]) {
+      await file(`beside/${name}`, "");
+    }
+    for (const pattern of ["beside", "beside/**"]) {
+      const passed: Record<string, string> = {};
+      const models = await resolveModels(pattern, folder, undefined, ({ path, reason }, name) => {
+        passed[name] = reason;
+        expect(path).toBe(join(folder, "beside", name));
+      });
+      expect(models.map(({ name }) => name)).toEqual(["good.safetensors"]);
+      expect(Object.keys(passed).sort()).toEqual([...unread, "tfjs/model.json"].sort());
+      expect(passed["llm.gguf"]).toMatch(/^found GGUF, which is not supported; convert it: /);
+      expect(passed["weights.bin"]).toMatch(/Git LFS.*git lfs pull/);
+    }
+  });
+
   it("of a glob has the ids that tell its files apart", async () => {
     const found = await ids("zoo/*/model.safetensors");
     expect(new Set(found).size).toBe(2);

@@ -83,7 +83,7 @@ describe("a forecast", () => {
     expect(same.models[0]!.earlier).toBe("done");
     expect(same.total).toMatchObject({ models: 0, flops: 0, read_bytes: 0 });
     expect(same.seconds_by_last_run).toBe(0);
-    expect(forecastText(same)).toContain("To do: 0 of 1 models; 1 are done");
+    expect(forecastText(same)).toContain("To do: 0 of 1 model; 1 is done, if its bytes");
     expect((await forecastOf({ sigma: 4 })).models[0]!.earlier).toBe("other settings");
   });
 
@@ -101,7 +101,12 @@ describe("a forecast", () => {
     const printed: string[] = [];
     const print = (text: string) => void printed.push(text);
     const code = (models: string[]) =>
-      dryRunCommand(runConfigOf(settings({ models })), true, print, new AbortController().signal);
+      dryRunCommand(
+        runConfigOf(settings({ models })),
+        true,
+        { print, width: Infinity },
+        new AbortController().signal,
+      );
     expect([await code([path]), await code([path, missing]), await code([missing])]).toEqual([0, 3, 1]);
     expect(JSON.parse(printed[0]!)).toMatchObject({ models: [{ id: "w" }], failed: [] });
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ProgressEvent } from "../../../src/run/progress/progress.ts";
-import { humanProgress } from "../../../src/run/progress/progress.ts";
+import { humanReporter, type Volume } from "../../../src/cli/reporters.ts";
 import {
   BEGINNING,
   duration,
@@ -76,7 +76,7 @@ describe("the work of a run", () => {
   it("of a model that is done or failed is over, whatever was planned", () => {
     const { work, status } = watched();
     work.tell({ event: "planned", model: "a", layers: 2, connections: 1, flops: 100 });
-    work.tell({ event: "model-failed", model: "a", error: "e" });
+    work.tell({ event: "model-failed", model: "a", file: "a.pt", error: "e" });
     work.tell({ event: "model-done", model: "b", edges: 0, work: "none", seconds: 0 });
     work.tell({ event: "model-done", model: "c", edges: 0, work: "none", seconds: 0 });
     const found = status();
@@ -126,9 +126,25 @@ describe("a status", () => {
 
   it("is one line that obeys no name in it", () => {
     expect(statusText(status)).toBe(
-      "10 s, models 4/20 (1 failed), layers 57/120, 5 GFLOP/s, ETA 16 s, 1.5 GiB memory, budget 1 MiB of 2 GiB, m: SVD of\\u{1b}[2J x",
+      "10 s, models 4/20 (1 failed), layers 57/120, 5 GFLOP/s, ETA 16 s, m: SVD of\\u{1b}[2J x, 1.5 GiB memory, budget 1 MiB of 2 GiB",
     );
-    expect(statusText(status, 20)).toHaveLength(20);
+    expect(statusText(status, 40)).toBe("10 s, models 4/20 (1 failed)");
+  });
+
+  it("says what is awaited: a server that is away, and which model goes into the graph", () => {
+    const { work, events } = watched();
+    const line = () =>
+      statusText(events.findLast((event) => event.event === "progress")!).replace(/, [^,]* memory.*/, "");
+    work.tell({ event: "waiting", server: "neo4j://db:7687", seconds: 12.3, of: 60 });
+    work.tell({ event: "graph", models: 28 });
+    expect(line()).toBe("1 s, loading the graph of 0 models");
+    work.tell({ event: "graph-loaded", done: 7, of: 28 });
+    work.tell({ event: "graph", models: 28 });
+    expect(line()).toBe("1 s, loading the graph, 7 of 28 models");
+    work.stop();
+    expect(statusText({ ...status, waiting: "waiting for neo4j://db:7687, 12 of 60 s" })).toBe(
+      "10 s, waiting for neo4j://db:7687, 12 of 60 s",
+    );
   });
 
   it("goes on while nothing is known to be done: time passes, speed falls", () => {
@@ -153,9 +169,44 @@ describe("a status", () => {
   });
 });
 
+it("people are told singular and plural, a warning of several models once, and files that are not taken", () => {
+  const lines: string[] = [];
+  const { tell, end } = humanReporter({ write: (text: string) => (lines.push(text), true) });
+  tell({ event: "run", run_id: "r", models: 2, out: "o" });
+  tell({ event: "not-taken", path: "a.gguf", reason: "found GGUF" });
+  for (const model of ["a", "b", "c"]) tell({ event: "warning", model, warning: "topology guessed" });
+  tell({ event: "warning", model: "c", warning: "one of its own" });
+  tell({ event: "model-done", model: "a", edges: 1, work: "computed", seconds: 1 });
+  tell({ event: "model-done", model: "b", edges: 2, work: "computed", seconds: 1 });
+  end();
+  expect(lines).toEqual([
+    "a: 1 edge, 1.0 s\n",
+    "b: 2 edges, 1.0 s\n",
+    "warning: a (and 2 other models): topology guessed\n",
+    "warning: c: one of its own\n",
+    "1 file not taken: a.gguf: found GGUF\n",
+  ]);
+});
+
+it("of many models each is told with verbose only; failures always", () => {
+  const told = (volume: Volume) => {
+    const lines: string[] = [];
+    const { tell } = humanReporter({ write: (text: string) => (lines.push(text), true) }, volume);
+    tell({ event: "run", run_id: "r", models: 28, out: "o" });
+    tell({ event: "model-done", model: "a", edges: 1, work: "computed", seconds: 1 });
+    tell({ event: "model-failed", model: "b", file: "b.pt", error: "found nothing" });
+    return lines;
+  };
+  expect(told({})).toEqual(["error: b: found nothing\n"]);
+  expect(told({ verbose: true })).toHaveLength(2);
+});
+
 it("the end of a run is a line, and a table of the slowest layers where it took a while", () => {
   const lines: string[] = [];
-  const say = humanProgress({ write: (text: string) => (lines.push(text), true) });
+  const { tell: say } = humanReporter(
+    { write: (text: string) => (lines.push(text), true) },
+    { verbose: true },
+  );
   const done = { done: 2, failed: 0, up_to_date: 0, computed: 2, reused: 0, seconds: 3 };
   const slowest = [{ model: "m", layer: "fc", flops: 3e9, seconds: 1.5, gflops: 2 }];
   say({ event: "done", ...done, work: { flops: 4e9, seconds: 2, gflops: 2, slowest } });

@@ -5,6 +5,7 @@
  * where an activation stands between a layer and its normalization.
  */
 
+import { counted } from "../../../model/counted.ts";
 import { messageOf, show } from "../../../model/errors.ts";
 import type { ChannelRange } from "../../../model/layer.ts";
 import { draftLayer, type DraftOptions } from "../../../model/layer-draft.ts";
@@ -316,9 +317,9 @@ export class Network extends NamedTensors {
     const unknown = this.unknown();
     if (unknown.length > 0) {
       this.warn(
-        `${this.#family}: ${unknown.length} weights are not part of it and are left out, the first: ${
-          show(unknown[0])
-        }`,
+        `${this.#family}: ${counted(unknown.length, "weight")} ${
+          unknown.length === 1 ? "is" : "are"
+        } not part of it and left out, the first: ${show(unknown[0])}`,
       );
     }
     return this.#builder.finish("declared");

@@ -153,7 +153,7 @@ describe("decoders of the llama family", () => {
     const small = decoder({ ...DECODERS["mistral-7b"], layers: 2 });
     const head = layerGraph({ tensors: [...small, tensorOf("v_head.summary.weight", [1, 4096])], config });
     expect(head.warnings).toEqual([
-      expect.stringMatching(/llama: 1 weights are not part of it.*"v_head\.summary\.weight"/),
+      expect.stringMatching(/llama: 1 weight is not part of it.*"v_head\.summary\.weight"/),
     ]);
     expect(head.connections).toEqual(layerGraph({ tensors: small, config }).connections);
   });
