@@ -78,6 +78,7 @@ describe("a run config", () => {
       nearKernel: { relative: 0.1 },
       dominant: 1,
       nullControl: false,
+      replace: false,
       sinks: ["parquet", "arrow"],
       graph: "embedded",
       guess: true,

@@ -65,7 +65,7 @@ describe("folding", () => {
       fold(graphOf(layers, [connectionOf(0, 1, identity)]), settings).warnings;
     expect(warned(dense, { batchNorm: "folded" })).toEqual([]);
     expect(warned(dense, { batchNorm: "folded", unfolding: "cosvr" })[0]).toMatch(
-      /1 connections .*layer0 -> layer1/,
+      /1 connection .*layer0 -> layer1/,
     );
     expect(warned(depthwise, { batchNorm: "folded" })[0]).toMatch(/too small/);
     expect(warned([layerOf(0, 4, 2), layerOf(1, 3, 4, { folding })], { normGain: "folded" })[0]).toMatch(
