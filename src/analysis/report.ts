@@ -46,6 +46,9 @@ export interface ModelReport {
   readonly id: string;
   readonly uri: string;
   readonly format: string;
+  /** The series of checkpoints that it belongs to, and its epoch or step; null where nothing says so. */
+  readonly series: string | null;
+  readonly step: number | null;
   /** The run that computed it, and how that tested its edges. */
   readonly run_id: string;
   readonly test: TestReport;
@@ -95,11 +98,13 @@ export interface ModelFindings {
  * @param partition the model's id as in the names of its folders
  */
 export function modelReport(
-  { id, uri, format, runId }: {
+  { id, uri, format, runId, series = null, step = null }: {
     readonly id: string;
     readonly uri: string;
     readonly format: string;
     readonly runId: string;
+    readonly series?: string | null;
+    readonly step?: number | null;
   },
   found: ModelFindings,
   test: TestReport,
@@ -128,6 +133,8 @@ export function modelReport(
     id,
     uri,
     format,
+    series,
+    step,
     run_id: runId,
     test,
     warnings,

@@ -2,7 +2,9 @@
 
 import type { Row } from "../model/tables.ts";
 import { rankCorrelation } from "../stats/ordinary.ts";
+import { counted } from "../model/counted.ts";
 import type { ModelFigures } from "./findings/figures.ts";
+import { decimal, pText } from "./findings/words.ts";
 
 /** A checkpoint. */
 export interface Checkpoint {
@@ -63,6 +65,16 @@ const LAYER_FIGURES: readonly (readonly [figure: string, value: (row: Row) => nu
   ["near-kernels", (row) => known(row["near_kernels"])],
 ];
 
+/** The part of a row of the layers table that trends are made of. */
+export function trendRow({ name, spectral_norm, stable_rank, near_kernels }: Row): Row {
+  return {
+    name: name ?? null,
+    spectral_norm: spectral_norm ?? null,
+    stable_rank: stable_rank ?? null,
+    near_kernels: near_kernels ?? null,
+  };
+}
+
 const known = (value: Row[string] | undefined) =>
   value === null || value === undefined ? null : Number(value);
 
@@ -115,4 +127,35 @@ function trendOf(
   if (all.length < values.length) return [];
   const { rho, p } = rankCorrelation(steps, all);
   return [{ layer, figure, first: all[0]!, last: all.at(-1)!, rho, p }];
+}
+
+/** The trends of a series as a table. */
+export function trendTable(
+  { trends }: SeriesReport,
+): { readonly header: string[]; readonly numeric: boolean[]; readonly rows: string[][] } {
+  return {
+    header: ["layer", "figure", "first step", "last step", "rank correlation", "p, corrected"],
+    numeric: [false, false, true, true, true, true],
+    rows: trends.map(({ layer, figure, first, last, rho, p }) => [
+      layer ?? "(the model)",
+      figure,
+      decimal(first),
+      decimal(last),
+      decimal(rho),
+      pText(Math.log(p)),
+    ]),
+  };
+}
+
+/** What a series shows, in one sentence. */
+export function seriesSentence({ models, steps, looked, trends }: SeriesReport): string {
+  const layers = new Set(trends.flatMap(({ layer }) => layer ?? [])).size;
+  const found = trends.length === 0
+    ? "none is more than chance"
+    : `${trends.length} named here ${trends.length === 1 ? "is" : "are"} more than chance, at ${
+      counted(layers, "layer")
+    }`;
+  return `${counted(models.length, "checkpoint")} from step ${decimal(steps[0])} to ${
+    decimal(steps.at(-1))
+  }. Of ${counted(looked, "trend")} with the step (Spearman's rank correlation) ${found}.`;
 }

@@ -28,10 +28,10 @@ export type HtmlPart = string | number | Html | readonly Html[];
  * Markup by a template.
  *
  * @example
- * html`<p>${"a < b"}</p>`.text; // <p>a &lt; b</p>
+ * markup`<p>${"a < b"}</p>`.text; // <p>a &lt; b</p>
  */
-export function html(markup: TemplateStringsArray, ...parts: readonly HtmlPart[]): Html {
-  return new Html(markup.map((piece, at) => at === 0 ? piece : markupOf(parts[at - 1]!) + piece).join(""));
+export function markup(pieces: TemplateStringsArray, ...parts: readonly HtmlPart[]): Html {
+  return new Html(pieces.map((piece, at) => at === 0 ? piece : markupOf(parts[at - 1]!) + piece).join(""));
 }
 
 function markupOf(part: HtmlPart): string {
@@ -42,7 +42,7 @@ function markupOf(part: HtmlPart): string {
 
 /** Text of several lines. */
 export function preformatted(text: string): Html {
-  return html`<pre>${new Html(text.split("\n").map((line) => markupOf(line)).join("\n"))}</pre>`;
+  return markup`<pre>${new Html(text.split("\n").map((line) => markupOf(line)).join("\n"))}</pre>`;
 }
 
 /** A table that scrolls where the page is narrow. */
@@ -53,21 +53,15 @@ export function htmlTable({ header, numeric, rows }: Omit<ReportTable, "title">)
         `<${tag}${numeric[at] === true ? ' class="number"' : ""}>${markupOf(cell)}</${tag}>`
       ).join(""),
     );
-  return html`
-    <div class="wide">
-      <table>
-        <thead>
-          <tr>${cells(header, "th")}</tr>
-        </thead>
-        <tbody>${rows.map((row) => html`<tr>${cells(row, "td")}</tr>`)}</tbody>
-      </table>
-    </div>
-  `;
+  return markup`<div class="wide"><table>
+<thead><tr>${cells(header, "th")}</tr></thead>
+<tbody>${rows.map((row) => markup`<tr>${cells(row, "td")}</tr>`)}</tbody>
+</table></div>`;
 }
 
 /** A part that is shown when it is asked for. */
 export function folded(title: string, content: readonly Html[]): Html {
-  return html`<details><summary>${title}</summary>
+  return markup`<details><summary>${title}</summary>
 ${content}
 </details>`;
 }

@@ -94,10 +94,29 @@ const test = z.looseObject({
   near_kernel: number,
 });
 
+const series = z.looseObject({
+  series: text,
+  models: z.array(text),
+  steps: z.array(number),
+  looked: count,
+  trends: z.array(
+    z.looseObject({
+      layer: text.nullable(),
+      figure: text,
+      first: number,
+      last: number,
+      rho: number,
+      p: number,
+    }),
+  ),
+});
+
 const model = z.looseObject({
   id: text,
   uri: text,
   format: text,
+  series: text.nullable(),
+  step: number.nullable(),
   run_id: text,
   test,
   warnings: z.array(text),
@@ -141,6 +160,7 @@ const reportSchema = z.looseObject({
   ranking: text,
   rows,
   comparison: z.array(z.looseObject({ id: text, figures, null_control: figures.nullable() })),
+  series: z.array(series),
   models: z.array(model),
   earlier: z.array(
     z.looseObject({ id: text, uri: text, run_id: text, gone: z.boolean(), unreported: text.nullable() }),

@@ -1,4 +1,4 @@
-/** `report.html`: one file, with its pictures in it and without a script. */
+/** `report.markup`: one file, with its pictures in it and without a script. */
 
 import { COMPARISON_MEANING, comparisonSentences, comparisonTable } from "../analysis/findings/comparison.ts";
 import type { Cell, Finding, Query } from "../analysis/findings/finding.ts";
@@ -6,9 +6,16 @@ import type { SummaryLine } from "../analysis/findings/summary.ts";
 import { decimal } from "../analysis/findings/words.ts";
 import type { ModelReport } from "../analysis/report.ts";
 import { modelTables } from "../analysis/report-tables.ts";
-import { folded, Html, html, htmlTable, preformatted } from "./html.ts";
+import { type SeriesReport, seriesSentence, trendTable } from "../analysis/series.ts";
+import { folded, Html, type HtmlPart, htmlTable, markup, preformatted } from "./html.ts";
 import type { Pictures } from "./pictures.ts";
-import { earlierTable, type ModelReports, type ReportFrame } from "./run-report.ts";
+import {
+  checkpointsOf,
+  earlierTable,
+  type ModelReports,
+  outsideSeries,
+  type ReportFrame,
+} from "./run-report.ts";
 
 const STYLE =
   `body { font: 16px/1.5 system-ui, sans-serif; color: #1b1e23; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
@@ -30,64 +37,80 @@ export async function* reportHtml(
   models: ModelReports,
   pictures: Pictures,
 ): AsyncGenerator<string> {
-  yield html`
-    <!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8">
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <meta http-equiv="Content-Security-Policy" content="${POLICY}">
-        <title>svrflow run ${frame.run_id}</title>
-        <style>${new Html(STYLE)}</style>
-      </head>
-      <body>
-    <h1>svrflow run ${frame.run_id}</h1>
-    ${frame.comparison.length > 1 ? comparison(frame) : []}
-  `.text;
+  yield markup`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="${POLICY}">
+<title>svrflow run ${frame.run_id}</title>
+<style>${new Html(STYLE)}</style>
+</head>
+<body>
+<h1>svrflow run ${frame.run_id}</h1>
+${frame.series.map((each) => seriesSection(each, frame))}
+${comparison(frame)}
+`.text;
+  const checkpoints = new Set(frame.series.flatMap(({ models: ids }) => ids));
   for await (const model of models()) {
-    yield `${modelSection(model, await pictures(model.id)).text}\n`;
+    const section = modelSection(model, await pictures(model.id));
+    // A series is read in its table; of single checkpoints there may be hundreds.
+    yield `${(checkpoints.has(model.id) ? folded(model.id, [section]) : section).text}\n`;
   }
-  yield html`
-    ${frame.earlier.length === 0
+  yield markup`${
+    frame.earlier.length === 0
       ? []
-      : html`<h2>From earlier runs</h2>${htmlTable(earlierTable(frame.earlier))}`}
-    ${frame.failed.length === 0 ? [] : failures(frame)}
-    <h2>How to read this</h2>
-    <p>${frame.meaning}</p>
-    <p>${frame.ranking}</p>
-    </body>
-    </html>
-  `.text;
+      : markup`<h2>From earlier runs</h2>${htmlTable(earlierTable(frame.earlier))}`
+  }
+${frame.failed.length === 0 ? [] : failures(frame)}
+<h2>How to read this</h2>
+<p>${frame.meaning}</p>
+<p>${frame.ranking}</p>
+</body>
+</html>
+`.text;
 }
 
-function comparison({ comparison: models }: ReportFrame): Html {
-  return html`<h2>Models side by side</h2>
-<ul>${comparisonSentences(models).map((sentence) => html`<li>${sentence}</li>`)}</ul>
+/** Checkpoints in one table, and what goes with the step. */
+function seriesSection(series: SeriesReport, frame: ReportFrame): Html {
+  const { models, steps } = checkpointsOf(series, frame);
+  return markup`<h2>Series ${series.series}</h2>
+<p>${seriesSentence(series)}</p>
+${series.trends.length > 0 ? htmlTable(trendTable(series)) : []}
+${htmlTable(comparisonTable(models, steps))}
+<p class="quiet">${COMPARISON_MEANING}</p>`;
+}
+
+function comparison(frame: ReportFrame): HtmlPart {
+  const models = outsideSeries(frame);
+  if (models.length < 2) return [];
+  return markup`<h2>Models side by side</h2>
+<ul>${comparisonSentences(models).map((sentence) => markup`<li>${sentence}</li>`)}</ul>
 ${htmlTable(comparisonTable(models))}
 <p class="quiet">${COMPARISON_MEANING}</p>`;
 }
 
 function failures({ failed }: ReportFrame): Html {
-  return html`<h2>Failed</h2>
-<ul>${failed.map(({ id, error }) => html`<li class="warning">${id}: ${error}</li>`)}</ul>`;
+  return markup`<h2>Failed</h2>
+<ul>${failed.map(({ id, error }) => markup`<li class="warning">${id}: ${error}</li>`)}</ul>`;
 }
 
 function modelSection(model: ModelReport, picture: string | null): Html {
-  return html`<h2>${model.id}</h2>
+  return markup`<h2>${model.id}</h2>
 ${summaryList(model.summary)}
-${model.warnings.map((warning) => html`<p class="warning">warning: ${warning}</p>`)}
+${model.warnings.map((warning) => markup`<p class="warning">warning: ${warning}</p>`)}
 ${picture === null ? [] : new Html(picture)}
 ${model.findings.map((finding, at) => findingSection(finding, at + 1))}
-${model.remarks.map((remark) => html`<p>${remark}</p>`)}
+${model.remarks.map((remark) => markup`<p>${remark}</p>`)}
 ${modelTables(model).map((table) => folded(table.title, [htmlTable(table)]))}`;
 }
 
 function summaryList(lines: readonly SummaryLine[]): Html {
   const questions = [...Map.groupBy(lines, ({ question }) => question)];
-  return html`<dl>${
+  return markup`<dl>${
     questions.map(([question, all]) =>
-      html`<dt>${question}</dt>
-${all.map(({ answer }) => html`<dd>${answer}</dd>`)}`
+      markup`<dt>${question}</dt>
+${all.map(({ answer }) => markup`<dd>${answer}</dd>`)}`
     )
   }</dl>`;
 }
@@ -97,7 +120,7 @@ function findingSection(finding: Finding, rank: number): Html {
   const text = (rows: readonly (readonly Cell[])[]) => rows.map((row) => row.map(decimal));
   const numeric = (rows: readonly (readonly Cell[])[], columns: readonly string[]) =>
     columns.map((_, at) => rows.every((row) => typeof row[at] === "number" || row[at] === null));
-  return html`<h3>Finding ${rank}: ${finding.kind.replaceAll("-", " ")}</h3>
+  return markup`<h3>Finding ${rank}: ${finding.kind.replaceAll("-", " ")}</h3>
 <p>${finding.title}</p>
 <p class="quiet">Null control: ${finding.null_control}. ${finding.caveats.join("; ")}.</p>
 ${
@@ -128,6 +151,6 @@ ${
 }
 
 function queryBlock({ language, text }: Query): Html {
-  return html`<p class="quiet">${language === "sql" ? "SQL" : "Cypher"}</p>
+  return markup`<p class="quiet">${language === "sql" ? "SQL" : "Cypher"}</p>
 ${preformatted(text)}`;
 }

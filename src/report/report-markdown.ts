@@ -6,7 +6,15 @@ import { decimal } from "../analysis/findings/words.ts";
 import type { ModelReport } from "../analysis/report.ts";
 import { modelTables } from "../analysis/report-tables.ts";
 import { pValueMeaning } from "../model/p-value.ts";
-import { earlierTable, type ModelReports, type ReportFrame } from "./run-report.ts";
+import { type SeriesReport, seriesSentence, trendTable } from "../analysis/series.ts";
+import {
+  checkpointsOf,
+  earlierTable,
+  type ModelReports,
+  outsideSeries,
+  type ReportFrame,
+} from "./run-report.ts";
+import { markup } from "./html.ts";
 import { fencedBlock, markdownTable, markdownText } from "./text.ts";
 
 /** How the queries of a report are run. */
@@ -29,11 +37,19 @@ export async function* reportMarkdown(frame: ReportFrame, models: ModelReports):
     markdownText(frame.meaning),
     markdownText(frame.ranking),
     ...await someHasQueries(models) ? [ASKING] : [],
-    ...frame.comparison.length > 1 ? comparison(frame) : [],
+    ...frame.series.flatMap((each) => seriesSection(each, frame)),
+    ...comparison(frame),
     ...earlierModels(frame),
   ];
   yield head.join("\n\n");
-  for await (const model of models()) yield `\n\n${modelSection(model, frame).join("\n\n")}`;
+  const checkpoints = new Set(frame.series.flatMap(({ models: ids }) => ids));
+  for await (const model of models()) {
+    const section = modelSection(model, frame).join("\n\n");
+    // A series is read in its table; of single checkpoints there may be hundreds.
+    yield checkpoints.has(model.id)
+      ? `\n\n${markup`<details><summary>${model.id}</summary>`.text}\n\n${section}\n\n</details>`
+      : `\n\n${section}`;
+  }
   const failed = frame.failed.map(({ id, error }) => `- ${markdownText(id)}: ${markdownText(error)}`);
   yield failed.length === 0 ? "\n" : `\n\n## Failed\n\n${failed.join("\n")}\n`;
 }
@@ -45,7 +61,22 @@ async function someHasQueries(models: ModelReports): Promise<boolean> {
   return false;
 }
 
-function comparison({ comparison: models, same_test: sameTest }: ReportFrame): string[] {
+/** Checkpoints in one table, and what goes with the step. */
+function seriesSection(series: SeriesReport, frame: ReportFrame): string[] {
+  const { models, steps } = checkpointsOf(series, frame);
+  return [
+    `## Series ${markdownText(series.series)}`,
+    markdownText(seriesSentence(series)),
+    ...series.trends.length > 0 ? [markdownTable(trendTable(series))] : [],
+    markdownTable(comparisonTable(models, steps)),
+    markdownText(COMPARISON_MEANING),
+  ];
+}
+
+function comparison(frame: ReportFrame): string[] {
+  const { same_test: sameTest } = frame;
+  const models = outsideSeries(frame);
+  if (models.length < 2) return [];
   const sentences = comparisonSentences(models);
   return [
     "## Models side by side",

@@ -5,6 +5,7 @@ import type { ComparedModel } from "../analysis/findings/comparison.ts";
 import type { TestReport } from "../analysis/findings/facts.ts";
 import { RANKING } from "../analysis/findings/finding.ts";
 import type { ModelReport } from "../analysis/report.ts";
+import { type Checkpoint, seriesOf, type SeriesReport, trendRow } from "../analysis/series.ts";
 import { pValueMeaning } from "../model/p-value.ts";
 import { SCHEMA_VERSION, TABLE_NAMES, type TableName } from "../model/tables.ts";
 
@@ -61,6 +62,8 @@ export interface ReportFrame {
   readonly rows: Readonly<Record<TableName, number>>;
   /** The models side by side. */
   readonly comparison: readonly ComparedModel[];
+  /** Series of checkpoints among them, and what rises or falls with the step. */
+  readonly series: readonly SeriesReport[];
   /** Which of the models that stand in the folder are not of this run. */
   readonly earlier: readonly EarlierModel[];
   readonly failed: readonly FailedModel[];
@@ -73,6 +76,34 @@ export interface RunReport extends ReportFrame {
 
 /** The reports of a run's models in their order, as often as they are asked for: of many models not all are in memory at once. */
 export type ModelReports = () => AsyncIterable<ModelReport> | Iterable<ModelReport>;
+
+/** The models of a series in their order, and their steps by id. */
+export function checkpointsOf(
+  { models, steps }: SeriesReport,
+  { comparison }: Pick<ReportFrame, "comparison">,
+): { readonly models: readonly ComparedModel[]; readonly steps: ReadonlyMap<string, number> } {
+  const byId = new Map(comparison.map((model) => [model.id, model]));
+  return {
+    models: models.flatMap((id) => byId.get(id) ?? []),
+    steps: new Map(models.map((id, at) => [id, steps[at]!])),
+  };
+}
+
+/** The models that are in no series. */
+export function outsideSeries({ comparison, series }: ReportFrame): readonly ComparedModel[] {
+  const placed = new Set(series.flatMap(({ models }) => models));
+  return comparison.filter(({ id }) => !placed.has(id));
+}
+
+/** The series of checkpoints among models. */
+export async function reportedSeries(models: ModelReports): Promise<SeriesReport[]> {
+  const checkpoints: Checkpoint[] = [];
+  for await (const { id, series, step, figures, layers } of models()) {
+    // Of layers only what trends are made of: there may be thousands of models.
+    if (series !== null) checkpoints.push({ id, series, step, figures, layers: layers.map(trendRow) });
+  }
+  return seriesOf(checkpoints);
+}
 
 /** Rows per table, summed over models. */
 export function totalRows(models: readonly Pick<ModelReport, "rows">[]): Record<TableName, number> {
@@ -88,6 +119,7 @@ export function reportFrame(
   models: readonly (ComparedModel & Pick<ModelReport, "rows" | "test">)[],
   failed: readonly FailedModel[],
   earlier: readonly EarlierModel[] = [],
+  series: readonly SeriesReport[] = [],
 ): ReportFrame {
   return {
     schema_version: SCHEMA_VERSION,
@@ -98,6 +130,7 @@ export function reportFrame(
     ranking: RANKING,
     rows: totalRows(models),
     comparison: models.map(({ id, figures, null_control }) => ({ id, figures, null_control })),
+    series,
     earlier,
     failed,
   };

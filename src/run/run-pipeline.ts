@@ -26,6 +26,7 @@ import { reportHtml } from "../report/report-html.ts";
 import {
   answerableReport,
   type ModelReports,
+  reportedSeries,
   type ReportFrame,
   reportFrame,
   type RunReport,
@@ -154,12 +155,19 @@ export async function runPipeline(
     const all = [...outcome.done.map((done) => ({ ...done, targets })), ...standing.reported]
       .sort((a, b) => naturalOrder(a.told.id, b.told.id));
     const summaries = all.map(({ told }) => told);
-    const report = reportFrame(runId, testReport(config), summaries, outcome.failed, standing.earlier);
     const models = async function* () {
       for (const { entry: { id, uri }, targets } of all) {
         yield answerableReport({ ...await marks.report(id), uri }, targets);
       }
     };
+    const report = reportFrame(
+      runId,
+      testReport(config),
+      summaries,
+      outcome.failed,
+      standing.earlier,
+      await reportedSeries(models),
+    );
     const record = runRecord({
       runId,
       config,

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { DOMParser } from "linkedom";
-import { html, htmlTable, preformatted } from "../../src/report/html.ts";
+import { htmlTable, markup, preformatted } from "../../src/report/html.ts";
 import { reportHtml } from "../../src/report/report-html.ts";
-import { answerableReport, reportFrame } from "../../src/report/run-report.ts";
+import { answerableReport, reportedSeries, reportFrame } from "../../src/report/run-report.ts";
 import { modelReport } from "../../src/analysis/report.ts";
 import { chainOf, connectionRow, layerRow, NO_MEASURES, TEST } from "../analysis/findings-facts.ts";
 import { layerOf } from "../support/layer-fixture.ts";
@@ -46,9 +46,18 @@ function model(id: string) {
   );
 }
 
-async function page(ids: readonly string[], picture: string | null): Promise<string> {
-  const models = ids.map((id) => answerableReport(model(id), { labelPrefix: "", tables: true }));
-  const frame = reportFrame("run-1", TEST, models, [{ id: HOSTILE, uri: "u", error: HOSTILE }]);
+async function page(
+  ids: readonly string[],
+  picture: string | null,
+  series: string | null = null,
+): Promise<string> {
+  const models = ids.map((id, step) => ({
+    ...answerableReport(model(id), { labelPrefix: "", tables: true }),
+    series,
+    step: series === null ? null : step,
+  }));
+  const failed = [{ id: HOSTILE, uri: "u", error: HOSTILE }];
+  const frame = reportFrame("run-1", TEST, models, failed, [], await reportedSeries(() => models));
   let text = "";
   for await (const piece of reportHtml(frame, () => models, () => Promise.resolve(picture))) text += piece;
   return text;
@@ -98,6 +107,20 @@ describe("report.html", () => {
     expect(order.slice(0, 4)).toEqual(["dl", "svg", "h3", "details"]);
   });
 
+  it("has the checkpoints of a series in one table, and each of them folded away", async () => {
+    const ids = ["epoch-1", "epoch-2", "epoch-3"];
+    const document = documentOf(await page(ids, null, `series ${HOSTILE}`));
+    const headings = [...document.querySelectorAll("h2")].map(({ textContent }) => textContent);
+    expect(headings[0]).toBe(`Series series ${HOSTILE}`.replace("\u202e", "\\u{202e}"));
+    expect(headings).not.toContain("Models side by side");
+    const rows = [...document.querySelector("table")!.querySelectorAll("tr")].map((row) =>
+      [...row.querySelectorAll("th, td")].slice(0, 2).map(({ textContent }) => textContent)
+    );
+    expect(rows).toEqual([["step", "model"], ["0", "epoch-1"], ["1", "epoch-2"], ["2", "epoch-3"]]);
+    const folded = [...document.querySelectorAll("details > summary")].map(({ textContent }) => textContent);
+    expect(folded.filter((title) => ids.includes(title))).toEqual(ids);
+  });
+
   it("has queries and tables folded away", async () => {
     const document = documentOf(await page(["a"], null));
     expect(document.querySelectorAll("pre")).toHaveLength(document.querySelectorAll("details pre").length);
@@ -107,7 +130,7 @@ describe("report.html", () => {
 
 describe("markup by templates", () => {
   it("escapes texts, and lets markup through", () => {
-    expect(html`<p title="${'"'}">${"a < b & c"}${[html`<b>${1}</b>`]}</p>`.text)
+    expect(markup`<p title="${'"'}">${"a < b & c"}${[markup`<b>${1}</b>`]}</p>`.text)
       .toBe('<p title="&quot;">a &lt; b &amp; c<b>1</b></p>');
     expect(preformatted("a\n<b>").text).toBe("<pre>a\n&lt;b&gt;</pre>");
     expect(htmlTable({ header: ["<"], numeric: [true], rows: [["1"]] }).text)

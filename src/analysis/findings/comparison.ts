@@ -40,17 +40,23 @@ export const COMPARISON_MEANING =
   "all connections. edges: pairs with p <= alpha. between near-kernels: the same among these, over all connections and from the smallest to the " +
   "largest; overlap there: their total overlap. The queries of each number stand with the model's findings.";
 
-/** A row per model and, behind it, one of its null control. */
+/**
+ * A row per model and, behind it, one of its null control.
+ *
+ * @param steps of checkpoints of a series, by id
+ */
 export function comparisonTable(
   models: readonly ComparedModel[],
+  steps?: ReadonlyMap<string, number>,
 ): { readonly header: string[]; readonly numeric: boolean[]; readonly rows: string[][] } {
   const cells = (figures: ModelFigures) => COMPARED.map(({ cell }) => cell(figures));
+  const step = (text: string) => steps === undefined ? [] : [text];
   return {
-    header: ["model", ...COMPARED.map(({ header }) => header)],
-    numeric: [false, ...COMPARED.map(() => true)],
+    header: [...step("step"), "model", ...COMPARED.map(({ header }) => header)],
+    numeric: [...step("step").map(() => true), false, ...COMPARED.map(() => true)],
     rows: models.flatMap(({ id, figures, null_control: control }) => [
-      [id, ...cells(figures)],
-      ...control === null ? [] : [["  its null control", ...cells(control)]],
+      [...step(decimal(steps?.get(id))), id, ...cells(figures)],
+      ...control === null ? [] : [[...step(""), "  its null control", ...cells(control)]],
     ]),
   };
 }

@@ -24,6 +24,8 @@ const MOST_FINDINGS = 3;
  */
 export function summary(facts: ModelFacts, format: string, findings: readonly Finding[]): SummaryLine[] {
   const tested = facts.connections.filter(({ tests }) => tests > 0);
+  // What chance explains does not stand out.
+  const outstanding = findings.filter(({ surprise }) => surprise === null || surprise <= facts.logAlpha);
   return [
     ...[sizes(facts, format), wiring(facts.connections)].map((answer) => ({
       question: "What it is" as const,
@@ -31,11 +33,12 @@ export function summary(facts: ModelFacts, format: string, findings: readonly Fi
     })),
     ...[
       ...tested.length > 0 ? [edges(facts, tested)] : [],
-      ...findings.slice(0, MOST_FINDINGS).map(({ title }, at) => `Finding ${at + 1}: ${title}`),
+      ...outstanding.length === 0 ? ["Nothing is more than chance."] : [],
+      ...outstanding.slice(0, MOST_FINDINGS).map(({ title }, at) => `Finding ${at + 1}: ${title}`),
     ].map((answer) => ({ question: "What stands out" as const, answer })),
     ...[...shared(facts, tested), chance(facts), ...doubts(facts)]
       .map((answer) => ({ question: "How sure" as const, answer })),
-    { question: "What next", answer: next(facts, findings) },
+    { question: "What next", answer: next(facts, outstanding) },
   ];
 }
 
