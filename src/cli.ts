@@ -26,9 +26,8 @@ import { versionText } from "./cli/versions.ts";
 import { addServerOptions, withServer } from "./query/server-options.ts";
 import { plainTable } from "./report/plain-table.ts";
 import { printable } from "./report/text.ts";
-import { messageOf } from "./model/errors.ts";
-import { markOn, screenOn } from "./cli/terminal.ts";
-import { ModelsFailed } from "./run/models-failed.ts";
+import { markOn, screenOn } from "./cli/terminal/screen.ts";
+import { errorEvent, messagesOf } from "./cli/terminal/failures.ts";
 import { jsonLine } from "./run/progress/progress.ts";
 
 /** What the process ends with. */
@@ -297,24 +296,6 @@ function codeOfFailure(failure: unknown): number {
     return failure.errors.every((error) => error instanceof ConfigError) ? EXIT.usage : EXIT.failed;
   }
   return failure instanceof ConfigError ? EXIT.usage : EXIT.failed;
-}
-
-/** The models that could not be done, where none could. */
-const failedModels = (failure: unknown) => failure instanceof ModelsFailed ? failure.failed : [];
-
-/** What went wrong, as the last of a run's events. */
-function errorEvent(failure: unknown, code: number) {
-  const [model, another] = failedModels(failure);
-  const cause = failure instanceof AggregateError ? failure.errors[0] as unknown : failure;
-  const file = another === undefined ? cause instanceof ConfigError ? cause.file : model?.uri : undefined;
-  return { event: "error", exit_code: code, message: messagesOf(failure).join("; "), file: file ?? null };
-}
-
-/** What is said of a failure; of several models each was said when it failed. */
-function messagesOf(failure: unknown): string[] {
-  const models = failedModels(failure).length;
-  if (models > 1) return [`all ${models} models failed`];
-  return (failure instanceof AggregateError ? failure.errors : [failure]).map(messageOf);
 }
 
 function stop(): void {

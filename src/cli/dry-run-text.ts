@@ -4,7 +4,7 @@ import { counted } from "../model/counted.ts";
 import type { Forecast, ModelForecast } from "../run/forecast/dry-run.ts";
 import { duration, size } from "../run/progress/progress-line.ts";
 import { plainTable } from "../report/plain-table.ts";
-import { passedText } from "./passed-text.ts";
+import { passedText } from "./terminal/passed-text.ts";
 import { printable } from "../report/text.ts";
 
 const figure = (value: number) => String(Number(value.toPrecision(3)));

@@ -10,10 +10,10 @@ import { type InspectFormat, inspectionText } from "./inspect-text.ts";
 import { topologyText } from "./topology-text.ts";
 import { layerSettings } from "../run/layer-settings.ts";
 import { planModels } from "../run/collection/models.ts";
-import { groupedWarnings } from "./grouped-warnings.ts";
-import { passedText } from "./passed-text.ts";
+import { groupedWarnings } from "./terminal/grouped-warnings.ts";
+import { passedText } from "./terminal/passed-text.ts";
 import { printable } from "../report/text.ts";
-import type { Mark } from "./terminal.ts";
+import type { Mark } from "./terminal/screen.ts";
 
 /** Where an inspection goes. */
 export interface InspectOutput {

@@ -5,7 +5,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { ANSWER_FORMATS } from "../query/answer-formats.ts";
 import type { QueryOptions } from "../query/query.ts";
 import { addServerOptions } from "../query/server-options.ts";
-import { screenOn } from "./terminal.ts";
+import { screenOn } from "./terminal/screen.ts";
 
 /** Adds the command. @param write takes what belongs on stdout */
 export function addQueryCommand(program: Command, write: (text: string | Uint8Array) => void): void {

@@ -3,7 +3,7 @@
 import { type Command, Option } from "commander";
 import { stdout } from "node:process";
 import { REPORT_FORMATS, type ReportFormat } from "../report/report-formats.ts";
-import { screenOn } from "./terminal.ts";
+import { screenOn } from "./terminal/screen.ts";
 
 /** Adds the command. @param write takes what belongs on stdout */
 export function addReportCommand(program: Command, write: (text: string) => void): void {

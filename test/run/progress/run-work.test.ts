@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ProgressEvent } from "../../../src/run/progress/progress.ts";
-import { humanReporter, type Volume } from "../../../src/cli/reporters.ts";
+import { humanReporter, type Volume } from "../../../src/cli/terminal/reporters.ts";
 import {
   BEGINNING,
   duration,

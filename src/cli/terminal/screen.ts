@@ -3,7 +3,7 @@
 import { env } from "node:process";
 import { styleText } from "node:util";
 import type { WriteStream } from "node:tty";
-import type { Screen } from "../report/screen.ts";
+import type { Screen } from "../../report/screen.ts";
 
 /** Marks a text: on a terminal by colour, elsewhere not at all. `NO_COLOR` and `FORCE_COLOR` are heard. */
 export type Mark = (format: "bold" | "red" | "yellow", text: string) => string;

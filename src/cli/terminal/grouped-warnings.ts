@@ -1,6 +1,6 @@
 /** Warnings of many models, each text once. */
 
-import { counted } from "../model/counted.ts";
+import { counted } from "../../model/counted.ts";
 
 /**
  * One line per warning: checkpoints of one network are all warned of the same.

@@ -1,7 +1,7 @@
 /** Files that were not taken, in words. */
 
-import type { PassedFile } from "../../connectors/sources/passed-files.ts";
-import { printable } from "../report/text.ts";
+import type { PassedFile } from "../../../connectors/sources/passed-files.ts";
+import { printable } from "../../report/text.ts";
 
 /** So many are named; `run.json` names all. */
 const MOST_NAMED = 5;

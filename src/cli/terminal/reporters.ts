@@ -1,16 +1,16 @@
 /** What a run says on stderr while it works: for people, or for programs. */
 
 import type { WriteStream } from "node:tty";
-import { counted } from "../model/counted.ts";
-import { plainTable } from "../report/plain-table.ts";
-import { printable } from "../report/text.ts";
-import { statusText } from "../run/progress/progress-line.ts";
-import { jsonLine, type Progress, type ProgressEvent } from "../run/progress/progress.ts";
-import type { WorkSummary } from "../run/progress/work-summary.ts";
-import { MOST_SHOWN } from "../report/report-text.ts";
+import { counted } from "../../model/counted.ts";
+import { plainTable } from "../../report/plain-table.ts";
+import { printable } from "../../report/text.ts";
+import { statusText } from "../../run/progress/progress-line.ts";
+import { jsonLine, type Progress, type ProgressEvent } from "../../run/progress/progress.ts";
+import type { WorkSummary } from "../../run/progress/work-summary.ts";
+import { MOST_SHOWN } from "../../report/report-text.ts";
 import { groupedWarnings } from "./grouped-warnings.ts";
 import { passedText } from "./passed-text.ts";
-import type { Mark } from "./terminal.ts";
+import type { Mark } from "./screen.ts";
 
 /** Where reports go. */
 export type Output = Pick<WriteStream, "write"> & Partial<Pick<WriteStream, "isTTY" | "columns">>;
