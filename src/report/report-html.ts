@@ -13,6 +13,7 @@ import {
   checkpointsOf,
   earlierTable,
   type ModelReports,
+  NOT_SAME_TEST,
   outsideSeries,
   type ReportFrame,
 } from "./run-report.ts";
@@ -48,6 +49,7 @@ export async function* reportHtml(
 </head>
 <body>
 <h1>svrflow run ${frame.run_id}</h1>
+${frame.same_test ? [] : markup`<p class="warning">${NOT_SAME_TEST}</p>`}
 ${frame.series.map((each) => seriesSection(each, frame))}
 ${comparison(frame)}
 `.text;

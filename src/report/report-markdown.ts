@@ -11,6 +11,7 @@ import {
   checkpointsOf,
   earlierTable,
   type ModelReports,
+  NOT_SAME_TEST,
   outsideSeries,
   type ReportFrame,
 } from "./run-report.ts";
@@ -37,6 +38,7 @@ export async function* reportMarkdown(frame: ReportFrame, models: ModelReports):
     markdownText(frame.meaning),
     markdownText(frame.ranking),
     ...await someHasQueries(models) ? [ASKING] : [],
+    ...frame.same_test ? [] : [NOT_SAME_TEST],
     ...frame.series.flatMap((each) => seriesSection(each, frame)),
     ...comparison(frame),
     ...earlierModels(frame),
@@ -74,7 +76,6 @@ function seriesSection(series: SeriesReport, frame: ReportFrame): string[] {
 }
 
 function comparison(frame: ReportFrame): string[] {
-  const { same_test: sameTest } = frame;
   const models = outsideSeries(frame);
   if (models.length < 2) return [];
   const sentences = comparisonSentences(models);
@@ -83,7 +84,6 @@ function comparison(frame: ReportFrame): string[] {
     ...sentences.length > 0 ? [sentences.map((sentence) => `- ${markdownText(sentence)}`).join("\n")] : [],
     markdownTable(comparisonTable(models)),
     markdownText(COMPARISON_MEANING),
-    ...sameTest ? [] : ["Not all of these models were tested in the same way: the tables of each say how."],
   ];
 }
 

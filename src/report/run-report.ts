@@ -77,6 +77,10 @@ export interface RunReport extends ReportFrame {
 /** The reports of a run's models in their order, as often as they are asked for: of many models not all are in memory at once. */
 export type ModelReports = () => AsyncIterable<ModelReport> | Iterable<ModelReport>;
 
+/** Said where models stand side by side that were tested with other settings. */
+export const NOT_SAME_TEST =
+  "Not all of these models were tested in the same way: the tables of each say how.";
+
 /** The models of a series in their order, and their steps by id. */
 export function checkpointsOf(
   { models, steps }: SeriesReport,
