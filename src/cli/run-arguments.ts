@@ -1,6 +1,6 @@
 /** What the command line names, as a config. */
 
-import { extname } from "node:path";
+import { extname, resolve } from "node:path";
 import { ConfigError } from "../../config/document.ts";
 import { isRemote } from "../../connectors/places/place.ts";
 import { type LoadedConfig, loadRunConfig, type Overrides, runConfigOf } from "../../config/load.ts";
@@ -13,12 +13,14 @@ const MODEL_JSON = /(\.index|(^|[/\\])model)\.json$/i;
 /**
  * The config of `svr run <what...>`: one config file, or any number of models, folders, globs and manifests (.csv).
  *
+ * @param overrides keyed as in a config file; `plugin` is `--plugin`, whose paths start from the working directory
  * @throws {ConfigError} when both are mixed, or the settings are not valid
  */
 export async function configOfArguments(
   what: readonly string[],
-  overrides: Overrides,
+  { plugin, ...others }: Overrides,
 ): Promise<LoadedConfig> {
+  const overrides = { ...others, plugins: pluginsOf(plugin) };
   const configs = what.filter((each) =>
     CONFIG_EXTENSIONS.includes(extname(each).toLowerCase()) && !MODEL_JSON.test(each) && !isRemote(each)
   );
@@ -33,4 +35,10 @@ export async function configOfArguments(
     );
   }
   return await loadRunConfig(config, overrides);
+}
+
+/** A path is made absolute: those of a config start from its folder. */
+function pluginsOf(plugin: unknown): unknown {
+  if (!Array.isArray(plugin)) return plugin;
+  return plugin.map((each: string) => /^\.{1,2}[\\/]/.test(each) ? resolve(each) : each);
 }
