@@ -24,8 +24,9 @@ export class OpenSinks {
       ...config.graph === "neo4j" ? { neo4j: serverChoices(config.neo4j) } : {},
       ...config.lake === undefined ? {} : { parquet: { lake: config.lake } },
     };
-    for (const name of new Set(names)) this.all.push(await (await SINKS[name](choices))(this.#run));
+    // Before ours: where a plugin's fails to commit a model, none of ours has committed it.
     for (const plugin of plugins) this.all.push(await pluginSink(plugin)(this.#run));
+    for (const name of new Set(names)) this.all.push(await (await SINKS[name](choices))(this.#run));
   }
 
   /** Where models may stand already, under ids of the run's: all but the output folder's own records. */

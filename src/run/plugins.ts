@@ -11,7 +11,7 @@ import { checkPlugin } from "../../config/plugin.ts";
 import { SINKS } from "../../connectors/sinks/registry.ts";
 import { pluginFormat } from "../../connectors/sources/plugin-format.ts";
 import { FORMATS, type Formats } from "../../connectors/sources/registry.ts";
-import { messageOf, show } from "../model/errors.ts";
+import { codeOf, messageOf, show } from "../model/errors.ts";
 import type { Plugin, PluginSink } from "../model/ports.ts";
 import { TABLE_NAMES } from "../model/tables.ts";
 
@@ -70,34 +70,25 @@ export async function loadPlugins(
 async function loaded(module: string, baseDir: string): Promise<PluginModule> {
   const isFile = module.startsWith(".") || isAbsolute(module);
   const path = isFile ? resolve(baseDir, module) : packageFile(module, baseDir);
-  const revision = isFile ? await digestOf(module, path) : "";
-  // With the digest a file that has changed since is another module.
-  const exported =
-    await (import(`${pathToFileURL(path).href}${revision === "" ? "" : `?${revision}`}`) as Promise<
-      object
-    >).catch((cause: unknown) => {
-      throw new ConfigError(
-        `plugin ${module}: ${path} does not load (${
-          messageOf(cause)
-        }), required a module that exports formats or sinks`,
-        { cause },
-      );
+  const from = isFile ? `plugin ${path}` : `plugin ${module} (${path})`;
+  try {
+    const revision = isFile ? await digestOf(path) : "";
+    // With its digest, a file that has changed since it was imported is another module.
+    const url = `${pathToFileURL(path).href}${isFile ? `?${revision}` : ""}`;
+    const exported = await import(url) as object;
+    checkPlugin(from, exported);
+    return { module, exported, revision };
+  } catch (cause) {
+    if (cause instanceof ConfigError) throw cause;
+    const found = codeOf(cause) === "ENOENT" ? "no such file" : `that it does not load (${messageOf(cause)})`;
+    throw new ConfigError(`${from}: found ${found}, required a module that exports formats or sinks`, {
+      cause,
     });
-  checkPlugin(`plugin ${module} (${path})`, exported);
-  return { module, exported, revision };
+  }
 }
 
-async function digestOf(module: string, path: string): Promise<string> {
-  try {
-    return createHash("sha256").update(await readFile(path)).digest("hex").slice(0, 16);
-  } catch (cause) {
-    throw new ConfigError(
-      `plugin ${module}: found no file ${path} (${messageOf(cause)}), required a module`,
-      {
-        cause,
-      },
-    );
-  }
+async function digestOf(path: string): Promise<string> {
+  return createHash("sha256").update(await readFile(path)).digest("hex").slice(0, 16);
 }
 
 /** The file of an installed package, as it is found from a folder. */
