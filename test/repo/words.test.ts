@@ -22,7 +22,7 @@ const blocksOf = (language: string, how?: RegExp) =>
 
 /** What is done with a block: here, or in `test/words/examples.test.ts` (runs). */
 const KINDS = [
-  ...["sh", "sh run", "ts", "ts run", "ts file", "yaml", "yaml topology", "csv manifest"],
+  ...["sh", "sh run", "ts", "ts run", "ts file", "ts deno", "yaml", "yaml topology", "csv manifest"],
   ...["cypher", "cypher file", "sql", "python", "mermaid", "text files", "text demo", "text graph"],
 ];
 
