@@ -26,6 +26,7 @@ const COPIED = [
   "pipelines/models/vgg16s-wd/epoch-012.f16.svg",
   "config/run-config.schema.json",
   "config/topology.schema.json",
+  "examples",
   "src/kernels/wasm",
   "README.md",
   "CHANGELOG.md",
