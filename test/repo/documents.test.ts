@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { flagOf } from "../../config/load.ts";
 import { runConfigSchema } from "../../config/schema.ts";
 import { type TableName, TABLES } from "../../src/model/tables.ts";
 import { listQueries } from "../../src/query/query-library.ts";
@@ -22,7 +23,7 @@ describe("pages are complete", () => {
         ? "--neo4j-uri"
         : key === "guess"
         ? "--no-guess"
-        : `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+        : `--${flagOf(key)}`
     );
     expect(flags.filter((flag) => !text.includes(`\`${flag}`))).toEqual([]);
   });
