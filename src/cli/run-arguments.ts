@@ -13,14 +13,14 @@ const MODEL_JSON = /(\.index|(^|[/\\])model)\.json$/i;
 /**
  * The config of `svr run <what...>`: one config file, or any number of models, folders, globs and manifests (.csv).
  *
- * @param overrides keyed as in a config file; `plugin` is `--plugin`, whose paths start from the working directory
+ * @param options keyed as in a config file; `plugin` is `--plugin`, whose paths start from the working directory
  * @throws {ConfigError} when both are mixed, or the settings are not valid
  */
 export async function configOfArguments(
   what: readonly string[],
-  { plugin, ...others }: Overrides,
+  options: Overrides,
 ): Promise<LoadedConfig> {
-  const overrides = { ...others, plugins: pluginsOf(plugin) };
+  const overrides = withPlugins(options);
   const configs = what.filter((each) =>
     CONFIG_EXTENSIONS.includes(extname(each).toLowerCase()) && !MODEL_JSON.test(each) && !isRemote(each)
   );
@@ -37,8 +37,9 @@ export async function configOfArguments(
   return await loadRunConfig(config, overrides);
 }
 
-/** A path is made absolute: those of a config start from its folder. */
-function pluginsOf(plugin: unknown): unknown {
-  if (!Array.isArray(plugin)) return plugin;
-  return plugin.map((each: string) => /^\.{1,2}[\\/]/.test(each) ? resolve(each) : each);
+/** Options with `--plugin` under `plugins`, as in a config file. Paths become absolute: those of a config start from its folder. */
+export function withPlugins({ plugin, ...others }: Overrides): Overrides {
+  if (!Array.isArray(plugin)) return others;
+  const plugins = plugin.map((each: string) => /^\.{1,2}[\\/]/.test(each) ? resolve(each) : each);
+  return { ...others, plugins };
 }

@@ -8,6 +8,7 @@ import { fileEntrySchema, runConfigSchema } from "../../config/schema.ts";
 import { GRAPH_TABLES } from "../../connectors/sinks/graph-schema.ts";
 import { bindQuery, loadQuery } from "../../src/query/query-library.ts";
 import { withServer } from "../../src/query/server-options.ts";
+import { withPlugins } from "../../src/cli/run-arguments.ts";
 import { type Understood, understood } from "../words/command-line.ts";
 import { fileOf, typeErrors } from "../words/examples.ts";
 import { type Block, DOCUMENTATION, nameOf, pages, parsePage } from "../words/pages.ts";
@@ -215,8 +216,8 @@ describe("shell blocks", () => {
   it("give settings that a run takes", () => {
     const issues = answers.flatMap((answer) => {
       if ("error" in answer || answer.command !== "run") return [];
-      const { json: _json, quiet: _quiet, verbose: _verbose, dryRun: _dry, ...options } = withServer(
-        answer.options,
+      const { json: _json, quiet: _quiet, verbose: _verbose, dryRun: _dry, ...options } = withPlugins(
+        withServer(answer.options),
       );
       return runConfigSchema.safeParse({ models: answer.arguments[0], ...options }).error?.issues ?? [];
     });
