@@ -16,7 +16,7 @@ export function pluginSink(plugin: PluginSink): OpenSink {
   return async (run) => {
     const sink = await plugin.open(run);
     requireMethods(`${name} sink: open()`, sink, ["begin", "finish", "abort"]);
-    const { holds } = sink;
+    const { holds, sources } = sink;
     return inOrder({
       name,
       async begin(model, before = []) {
@@ -27,6 +27,7 @@ export function pluginSink(plugin: PluginSink): OpenSink {
       ...holds === undefined
         ? {}
         : { holds: (model) => holds.call(sink, { ...model, files: own(model.files) }) },
+      ...sources === undefined ? {} : { sources: (ids) => sources.call(sink, ids) },
       finish: (signal) => sink.finish(signal),
       abort: () => sink.abort(),
     });

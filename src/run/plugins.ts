@@ -11,7 +11,7 @@ import { checkPlugin } from "../../config/plugin.ts";
 import { SINKS } from "../../connectors/sinks/registry.ts";
 import { pluginFormat } from "../../connectors/sources/plugin-format.ts";
 import { FORMATS, type Formats } from "../../connectors/sources/registry.ts";
-import { codeOf, messageOf, show } from "../model/errors.ts";
+import { messageOf, show } from "../model/errors.ts";
 import type { Plugin, PluginSink } from "../model/ports.ts";
 import { TABLE_NAMES } from "../model/tables.ts";
 
@@ -80,10 +80,12 @@ async function loaded(module: string, baseDir: string): Promise<PluginModule> {
     return { module, exported, revision };
   } catch (cause) {
     if (cause instanceof ConfigError) throw cause;
-    const found = codeOf(cause) === "ENOENT" ? "no such file" : `that it does not load (${messageOf(cause)})`;
-    throw new ConfigError(`${from}: found ${found}, required a module that exports formats or sinks`, {
-      cause,
-    });
+    throw new ConfigError(
+      `${from}: found that it does not load (${
+        messageOf(cause)
+      }), required a module that exports formats or sinks`,
+      { cause },
+    );
   }
 }
 
@@ -94,7 +96,9 @@ async function digestOf(path: string): Promise<string> {
 /** The file of an installed package, as it is found from a folder. */
 function packageFile(name: string, folder: string): string {
   try {
-    return createRequire(join(folder, "config.js")).resolve(name);
+    const path = createRequire(join(folder, "config.js")).resolve(name);
+    if (isAbsolute(path)) return path;
+    throw new Error("a module of the runtime");
   } catch (cause) {
     throw new ConfigError(
       `plugin ${name}: found no such package from ${folder} (${

@@ -19,11 +19,7 @@ describe("pages are complete", () => {
     const keys = Object.keys(runConfigSchema.shape);
     expect(keys.filter((key) => !text.includes(`\`${key}\``))).toEqual([]);
     const flags = keys.filter((key) => key !== "models").map((key) =>
-      key === "neo4j"
-        ? "--neo4j-uri"
-        : key === "guess"
-        ? "--no-guess"
-        : `--${flagOf(key)}`
+      key === "neo4j" ? "--neo4j-uri" : key === "guess" ? "--no-guess" : `--${flagOf(key)}`
     );
     expect(flags.filter((flag) => !text.includes(`\`${flag}`))).toEqual([]);
   });

@@ -168,7 +168,13 @@ describe("run() with formats and sinks", () => {
 
 describe("modules", () => {
   it.each([
-    ["is not there", "./gone.ts", null, /plugin .*gone\.ts: found no such file, required a module/],
+    [
+      "is not there",
+      "./gone.ts",
+      null,
+      /plugin .*gone\.ts: found that it does not load \(ENOENT: no such file/,
+    ],
+    ["is the runtime's", "fs", null, /plugin fs: found no such package .*\(a module of the runtime\)/],
     ["is a folder", "./folder", null, /plugin .*folder: found that it does not load/],
     [
       "does not parse",
