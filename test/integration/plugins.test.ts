@@ -81,6 +81,7 @@ describe("plugins of a config", () => {
     )
       .toContain("filters.npy: 128 x 1 x 256");
     expect((await svr(["run", dense, ...plugin, "--dry-run"], { cwd: folder })).stdout).toContain("mlp");
+    expect(await svr(["check", config()])).toMatchObject({ code: 0, stderr: "" });
     expect((await svr(["inspect", dense])).stderr).toContain('found extension ".dense"');
   });
 });

@@ -39,7 +39,7 @@ describe("the launchers of a checkout", () => {
   it.each(["svrflow", "svr"])("start %s in a folder with spaces, and hand on what they are given", (name) => {
     const launcher = join(checkout, "node_modules/.bin", name);
     const ran = (...args: string[]) => execFileSync(launcher, args, { encoding: "utf8", cwd: tmpdir() });
-    expect(ran("--version")).toBe(`${VERSION}\n`);
+    expect(ran("--version")).toContain(VERSION);
     expect(ran("query", "--help")).toContain("Usage: svr query");
   });
 
