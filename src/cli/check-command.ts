@@ -56,7 +56,7 @@ async function checkConfig(file: string, wrong: string[], signal: AbortSignal): 
     const { config, baseDir } = await loadRunConfig(file);
     await weightOf(config);
     const { formats } = await loadPlugins({ config, baseDir });
-    const planned = await planModels(config, baseDir, signal, formats);
+    const planned = await planModels(config, baseDir, signal, undefined, formats);
     for (const model of planned) {
       try {
         const found = await inspectModel(model, layerSettings(config), signal);

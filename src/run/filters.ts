@@ -55,7 +55,7 @@ export async function writeFilters(
   signal?: AbortSignal,
 ): Promise<readonly number[]> {
   const { formats } = await loadPlugins({ config, baseDir });
-  const planned = await planModels(config, baseDir, signal, formats);
+  const planned = await planModels(config, baseDir, signal, undefined, formats);
   const [only] = planned;
   if (only === undefined || planned.length > 1) {
     throw new ConfigError(`svr filters: found ${planned.length} models, required one`);

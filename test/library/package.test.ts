@@ -110,7 +110,7 @@ describe("the package", () => {
 
   it("has the program svr, and no way to the insides", async () => {
     const svr = join(project, "node_modules/svrflow/src/svr.js");
-    expect(await succeeds(execPath, [svr, "--version"], project)).toMatch(/^\d+\.\d+\.\d+/);
+    expect(await succeeds(execPath, [svr, "--version"], project)).toMatch(/^svrflow \d+\.\d+\.\d+/);
     const { code, stderr } = await execute(execPath, ["--eval", 'import("svrflow/src/cli.js")'], {
       cwd: project,
     });
