@@ -26,6 +26,7 @@ const COPIED = [
   "pipelines/models/vgg16s-wd/epoch-012.f16.svg",
   "config/run-config.schema.json",
   "config/topology.schema.json",
+  "examples",
   "src/kernels/wasm",
   "README.md",
   "CHANGELOG.md",
@@ -46,7 +47,7 @@ const manifest = {
     ".": { types: "./src/mod.d.ts", default: "./src/mod.js" },
     "./run": { types: "./src/run.d.ts", default: "./src/run.js" },
   },
-  bin: { svr: "src/svr.js" },
+  bin: { svrflow: "src/svr.js", svr: "src/svr.js" },
   // The checkout brings its own Node 24; the package runs on its host's.
   engines: { node: ">=22" },
 };

@@ -13,9 +13,6 @@ import { deathOf, isGood, lastLine, sum, type Tally, tally, type VitestReport } 
 
 const VITEST = "node_modules/vitest/vitest.mjs";
 
-/** Suites that every runtime must pass. */
-const CONTRACTS = "test/contract";
-
 /** Characters of a failure's message that are repeated at the end. */
 const MOST_WORDS = 2_000;
 
@@ -29,7 +26,7 @@ console.log("On Node:");
 tallies.push(await suite("node", NODE, [VITEST, "run", ...chosen]));
 if (chosen.length === 0) {
   console.log("The contract suites on Deno:");
-  tallies.push(await suite("deno", DENO, ["run", "-A", VITEST, "run", CONTRACTS]));
+  tallies.push(await suite("deno", DENO, ["task", "--quiet", "test"]));
 }
 await rm(folder, { recursive: true, force: true });
 

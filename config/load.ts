@@ -181,9 +181,9 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** `correctionOver` is `--correction-over` on the command line. */
+/** `correctionOver` is `--correction-over` on the command line. `plugins` is `--plugin`, which names one and may be repeated. */
 export function flagOf(key: string): string {
-  return key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  return key === "plugins" ? "plugin" : key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 function check<T>(

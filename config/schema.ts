@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { BYTE_SIZE, parseByteSize } from "./byte-size.ts";
 import { DEFAULTS } from "./defaults.ts";
+import { PLUGIN_MODULE } from "./plugin.ts";
 import { globsSchema, seriesRuleSchema } from "./series.ts";
 import { channelRangeSchema, topologySchema, viaSchema } from "./topology.ts";
 
@@ -207,6 +208,13 @@ export const runConfigSchema = z.strictObject({
   topology: topology.optional(),
   guess: z.boolean().default(DEFAULTS.guess).describe(
     "Whether a topology that is not known is guessed from names and shapes. false refuses the model.",
+  ),
+  plugins: z.array(
+    text.regex(PLUGIN_MODULE, {
+      error: "./file.ts, another path, or the name of an installed package",
+    }),
+  ).optional().describe(
+    "Modules with formats and sinks of your own, which are run: files, relative to the config file, or packages that are installed there.",
   ),
 }).refine(({ sigma, alpha }) => sigma === undefined || alpha === undefined, {
   message: "sigma or alpha, not both",

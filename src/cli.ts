@@ -65,6 +65,12 @@ const CHOICE: readonly (readonly [
     "how epoch or step are read from names: auto, off, or a pattern with (?<step>…) (default: auto)",
     (text) => text === "auto" || text === "off" ? text : { pattern: text },
   ],
+  [
+    "plugins",
+    "<module>",
+    "formats and sinks of your own: ./my-format.ts or a package; may be repeated",
+    oneMore,
+  ],
 ];
 
 /** The settings of a run that are options too: key in the config, argument, what it does. */

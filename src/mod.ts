@@ -18,6 +18,10 @@ export { openNeo4jReader } from "../connectors/readers/neo4j-reader.ts";
 export { readTable, type StoredModel, storedModels } from "../connectors/readers/run-tables.ts";
 export type { Neo4jChoices } from "../connectors/sinks/neo4j/neo4j-settings.ts";
 export { type SinkChoices, type SinkName, SINKS } from "../connectors/sinks/registry.ts";
+export type { ByteRange, ByteSource, RemoteFile } from "../connectors/bytes.ts";
+export { openPlace } from "../connectors/places/open.ts";
+export { encodeModelId } from "../connectors/sinks/staging.ts";
+export { digestFile, type Digesting } from "../connectors/sources/digest.ts";
 export { resolveModels } from "../connectors/sources/collection.ts";
 export { openSynthetic, type SyntheticSpec } from "../connectors/sources/synthetic.ts";
 export { measureModel } from "./analysis/model-measures.ts";
@@ -46,13 +50,25 @@ export type { Kernel, KernelInfo } from "./kernels/kernel.ts";
 export { type KernelName, openKernel } from "./kernels/select.ts";
 export { type FlowOrder, flowOrder } from "./model/flow-order.ts";
 export type { ConnectionSummary, EdgeColumns, OverlapMeasures } from "./model/graph.ts";
-export type { Connection, Layer, LayerGraph, Skipped, Unfolding } from "./model/layer.ts";
+export type {
+  ChannelRange,
+  Connection,
+  Evidence,
+  Layer,
+  LayerGraph,
+  Skipped,
+  Unfolding,
+  Via,
+} from "./model/layer.ts";
+export type { FlattenOrder, LayerDraft } from "./model/layer-draft.ts";
 export type { Chain, ChainEdge, Hub, ModelMeasures, PathMetric, StrongEdge } from "./model/measures.ts";
 export type {
   AnswerType,
   ChainLinks,
   CypherDialect,
   GraphReader,
+  InputFile,
+  KnownDigests,
   MeasuredModel,
   MeasureModel,
   Model,
@@ -61,14 +77,29 @@ export type {
   ModelShape,
   ModelSink,
   OpenSink,
+  Plugin,
+  PluginFormat,
+  PluginSink,
   QueryAnswer,
+  RecordedModel,
   RunHeader,
   Sink,
   SourceFormat,
+  WrittenFile,
 } from "./model/ports.ts";
 export type { Spectrum, Svd } from "./model/spectrum.ts";
-export { type Row, SCHEMA_VERSION, type TableBatch, type TableName, TABLES } from "./model/tables.ts";
-export type { Matrix, TensorInfo } from "./model/tensor.ts";
+export {
+  type ColumnData,
+  type ColumnSchema,
+  type ColumnType,
+  type Row,
+  SCHEMA_VERSION,
+  type TableBatch,
+  type TableName,
+  TABLES,
+} from "./model/tables.ts";
+export type { Matrix, TensorInfo, WeightLayout } from "./model/tensor.ts";
+export type { BatchNormScale, Operator, OperatorGraph, Signal } from "./model/operators.ts";
 export type { TopologyDeclaration } from "./model/topology.ts";
 export { openModel } from "./run/collection/models.ts";
 export { type EngineOptions, type OpenEngine, openEngine } from "./run/open-engine.ts";

@@ -37,5 +37,5 @@ export type { ModelReports, ReportFrame, RunReport } from "./report/run-report.t
 export { type Exported, exportForNeo4jAdmin, type ExportOptions } from "./run/export.ts";
 export type { Progress, ProgressEvent } from "./run/progress/progress.ts";
 export type { RunRecord } from "./run/records/records.ts";
-export { run, type RunOptions, type RunOutcome, runPipeline } from "./run/run-pipeline.ts";
+export { run, type RunOptions, type RunOutcome, runPipeline, type RunSettings } from "./run/run-pipeline.ts";
 export { type PlotOptions, plotRun, type Plotted } from "./viewer/plot.ts";

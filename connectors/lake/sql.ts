@@ -14,23 +14,32 @@ export interface ViewSettings {
   readonly region?: string;
 }
 
-/** Statements that make one view per table; they may be given to `duckdb` as they are. */
+/**
+ * Statements that make one view per table; they may be given to `duckdb` as they are. Paths start from DuckDB's variable `lake`
+ * where a session has set it, else from the place that the lake has now: so a lake may move, and a database of views be asked again.
+ */
 export function viewStatements(manifest: Manifest, settings: ViewSettings): string {
   const { root } = settings;
   const cut = manifest.models.filter(({ partition }) => partition.includes("~"));
   // Columns differ only between schemas; to unite them by name, every file's footer must be read first.
   const schemas = new Set(manifest.models.map(({ schema_version }) => schema_version));
   const unite = schemas.size > 1 ? ", union_by_name = true" : "";
+  const place = `coalesce(getvariable('lake'), ${text(pattern(root))})`;
   const views = TABLE_NAMES.map((table) => {
     const files = settings.pinned
-      ? `[\n    ${manifest.models.flatMap(({ files }) => paths(root, table, files)).join(",\n    ")}\n  ]`
-      : text(`${pattern(root)}/${table}/*/*.parquet`);
+      ? `[${place} || file FOR file IN [\n    ${
+        manifest.models.flatMap(({ files }) => paths(table, files)).join(",\n    ")
+      }\n  ]]`
+      : `${place} || ${text(`/${table}/*/*.parquet`)}`;
     return `CREATE OR REPLACE VIEW ${table} AS\n` +
       `  SELECT ${modelColumn(cut)}, * EXCLUDE (model)\n` +
       `  FROM read_parquet(${files}, hive_partitioning = true, hive_types = {'model': VARCHAR}${unite});`;
   });
-  return `${[...bucketSettings(settings), ...views, EXAMPLE].join("\n\n")}\n`;
+  return `${[...bucketSettings(settings), MOVED, ...views, EXAMPLE].join("\n\n")}\n`;
 }
+
+const MOVED =
+  `-- Where the lake lies elsewhere, in each session: SET VARIABLE lake = '…'; a folder or s3://bucket/prefix, with no / at its end.`;
 
 const EXAMPLE =
   `-- Tables of svrflow's schema ${SCHEMA_VERSION}. Rows of edges ascend by source layer and neuron within each model: conditions on model,
@@ -46,8 +55,8 @@ function modelColumn(cut: Manifest["models"]): string {
   return `CASE model${cases.join("")}\n    ELSE model END AS model`;
 }
 
-function paths(root: string, table: TableName, files: Manifest["models"][number]["files"]): string[] {
-  return files.filter((file) => file.table === table).map(({ path }) => text(`${pattern(root)}/${path}`));
+function paths(table: TableName, files: Manifest["models"][number]["files"]): string[] {
+  return files.filter((file) => file.table === table).map(({ path }) => text(`/${path}`));
 }
 
 function bucketSettings({ root, endpoint, region }: ViewSettings): string[] {

@@ -18,6 +18,13 @@ const REMOTE: Readonly<Record<Scheme, () => Promise<RemotePlaces>>> = {
  *
  * @throws {TypeError} when a path is a folder
  * @throws {RangeError} when there is no such file, or it may not be read; names the place
+ * @example
+ * import { openPlace } from "svrflow";
+ *
+ * const source = await openPlace("https://example.org/model.dense");
+ * const head = await source.slice(0, Math.min(512, source.size));
+ * console.log(source.size, head[0]);
+ * await source.close();
  */
 export async function openPlace(place: string, signal?: AbortSignal): Promise<ByteSource> {
   const scheme = schemeOf(place);

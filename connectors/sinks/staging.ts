@@ -22,6 +22,10 @@ const LONGEST_ID = 16 * 1024;
  *
  * @returns 1 to 200 ASCII characters, none of them a slash
  * @throws {RangeError} when the id is empty, longer than 16 KiB in UTF-8, or holds half a surrogate pair
+ * @example
+ * import { encodeModelId } from "svrflow";
+ *
+ * console.log(`inflow/${encodeModelId("vgg/epoch-3")}.csv`); // inflow/vgg%2Fepoch-3.csv
  */
 export function encodeModelId(id: string): string {
   const bytes = Buffer.byteLength(id);

@@ -6,10 +6,10 @@ import { glob } from "tinyglobby";
 import { globBase, globMatcher, isGlob, walkGlobs } from "../glob.ts";
 import { listPlace } from "../places/open.ts";
 import { isRemote, nameOf, placeOf, schemeOf } from "../places/place.ts";
-import { FOLDER_EXTENSIONS, modelsAmong, withoutTwins } from "./listing.ts";
+import { folderExtensions, modelsAmong, withoutTwins } from "./listing.ts";
 import { collectionIds, type ModelFile, plainId } from "./model-ids.ts";
 import { PASSED_NAMES, type PassedFile, passedFiles } from "./passed-files.ts";
-import { extensionOf, EXTENSIONS } from "./registry.ts";
+import { extensionOf, FORMATS, type Formats } from "./registry.ts";
 
 /**
  * The models that a path, folder, glob or remote place stands for, naturally sorted.
@@ -20,6 +20,7 @@ import { extensionOf, EXTENSIONS } from "./registry.ts";
  *
  * @param baseDir where relative patterns start
  * @param passed told of each file beside the models that holds one and cannot be read
+ * @param formats default: those that svrflow reads by itself
  * @throws {RangeError} when nothing is found; names the pattern
  * @example
  * import { openModel, resolveModels } from "svrflow";
@@ -35,23 +36,26 @@ export async function resolveModels(
   baseDir: string,
   signal?: AbortSignal,
   passed: TellPassed = () => undefined,
+  formats: Formats = FORMATS,
 ): Promise<ModelFile[]> {
-  if (isRemote(pattern)) return await remoteModels(placeOf(pattern), passed, signal);
+  if (isRemote(pattern)) return await remoteModels(placeOf(pattern), passed, formats, signal);
   const path = resolve(baseDir, pattern);
   const found = await stat(path).catch(() => null);
   if (found?.isDirectory()) {
-    const files = await filesIn(path, [...FOLDER_EXTENSIONS, ...PASSED_NAMES]);
-    const { models, others } = await sorted(files, files, signal);
+    const files = await filesIn(path, [...folderExtensions(formats), ...PASSED_NAMES]);
+    const { models, others } = await sorted(files, files, formats, signal);
     tellAll(others, (file) => below(path, file), passed);
-    return named(models, path, path, nothingIn(`the folder ${path}`, others));
+    return named(models, path, path, formats, nothingIn(`the folder ${path}`, others, formats));
   }
-  if (found !== null || !isGlob(pattern)) return [{ path, id: plainId(path), name: basename(path) }];
+  if (found !== null || !isGlob(pattern)) {
+    return [{ path, id: plainId(path, undefined, formats), name: basename(path) }];
+  }
   const files = await matching(pattern.split(sep).join("/"), baseDir);
-  const { models, others } = await sorted(files, files, signal);
+  const { models, others } = await sorted(files, files, formats, signal);
   const common = commonFolder(models);
   tellAll(others, (file) => below(common, file), passed);
-  const nothing = nothingIn(`the pattern ${pattern} in ${baseDir}`, others);
-  return named(models, dirname(common), common, nothing);
+  const nothing = nothingIn(`the pattern ${pattern} in ${baseDir}`, others, formats);
+  return named(models, dirname(common), common, formats, nothing);
 }
 
 /** The files that a glob stands for, and those in folders that it stands for; hidden ones where it has a dot for them. */
@@ -78,26 +82,31 @@ async function matching(pattern: string, baseDir: string): Promise<string[]> {
 async function remoteModels(
   place: string,
   passed: TellPassed,
+  formats: Formats,
   signal?: AbortSignal,
 ): Promise<ModelFile[]> {
   const { files, name, root, single } = await listPlace(place, signal);
   if (single) {
-    return files.map(({ place }) => ({ path: place, id: plainId(place, name), name: nameOf(place) }));
+    return files.map(({ place }) => ({
+      path: place,
+      id: plainId(place, name, formats),
+      name: nameOf(place),
+    }));
   }
   const inside = new Map(files.map((file) => [file.place, file.inside]));
   const all = [...inside.keys()];
-  const wanted = new Set(FOLDER_EXTENSIONS);
-  const candidates = all.filter((each) => wanted.has(extensionOf(each)));
-  const found = await sorted(candidates, all, signal);
+  const wanted = new Set(folderExtensions(formats));
+  const candidates = all.filter((each) => wanted.has(extensionOf(each, formats)));
+  const found = await sorted(candidates, all, formats, signal);
   const models = schemeOf(place) === "hub" ? withoutTwins(found.models) : found.models;
-  if (models.length === 0) throw nothingIn(root, found.others);
+  if (models.length === 0) throw nothingIn(root, found.others, formats);
   const twins = schemeOf(place) === "hub"
     ? withoutTwins([...models, ...found.others.map(({ path }) => path)])
     : null;
   const others = found.others.filter(({ path }) => twins?.includes(path) ?? true);
   tellAll(others, (file) => inside.get(file)!, passed);
   const listed = models.map((each) => ({ place: each, inside: inside.get(each)!, name: inside.get(each)! }));
-  return collectionIds(listed, name);
+  return collectionIds(listed, name, formats);
 }
 
 /** Files with one of these extensions below a folder, whatever their case. */
@@ -125,32 +134,46 @@ function tellAll(
 async function sorted(
   candidates: readonly string[],
   all: readonly string[],
+  formats: Formats,
   signal?: AbortSignal,
 ): Promise<{ readonly models: readonly string[]; readonly others: readonly PassedFile[] }> {
   const others: PassedFile[] = [];
-  const models = await modelsAmong(candidates, all, signal, (file) => others.push(file));
-  others.push(...await passedFiles(all, signal));
+  const models = await modelsAmong(candidates, all, signal, (file) => others.push(file), formats);
+  // What a plugin reads is not passed over, though svrflow by itself cannot read it.
+  const unread = all.filter((file) => {
+    const extension = extensionOf(file, formats);
+    return FORMATS.has(extension) || !formats.has(extension);
+  });
+  others.push(...await passedFiles(unread, signal));
   return { models, others: others.sort((a, b) => a.path < b.path ? -1 : 1) };
 }
 
 const below = (folder: string, path: string) => relative(folder, path).split(sep).join("/");
 
-function named(files: readonly string[], root: string, searched: string, nothing: RangeError): ModelFile[] {
+function named(
+  files: readonly string[],
+  root: string,
+  searched: string,
+  formats: Formats,
+  nothing: RangeError,
+): ModelFile[] {
   if (files.length === 0) throw nothing;
   const listed = files.map((path) => ({
     place: path,
     inside: below(root, path),
     name: below(searched, path),
   }));
-  return collectionIds(listed, basename(root));
+  return collectionIds(listed, basename(root), formats);
 }
 
 /** @param others that hold models: why the first is refused is said */
-function nothingIn(what: string, others: readonly PassedFile[]): RangeError {
+function nothingIn(what: string, others: readonly PassedFile[], formats: Formats): RangeError {
   const [first] = others;
   const refused = first === undefined ? "" : `; ${first.path}: ${first.reason}`;
   return new RangeError(
-    `${what}: found no model, required at least one file with extension ${EXTENSIONS.join(" or ")}${refused}`,
+    `${what}: found no model, required at least one file with extension ${
+      [...formats.keys()].join(" or ")
+    }${refused}`,
   );
 }
 

@@ -28,6 +28,14 @@ export interface Digesting {
 /**
  * Digests a file, piece by piece: whole, or only what is needed where that is less than half of it.
  * A file that is fetched is digested where it is needed, and where it has been read already, unless that is nearly all of it.
+ *
+ * @example
+ * import { digestFile, openPlace } from "svrflow";
+ *
+ * const source = await openPlace("model.dense");
+ * const { bytes, sha256 } = await digestFile("model.dense", source);
+ * console.log(bytes, sha256);
+ * await source.close();
  */
 export async function digestFile(
   path: string,

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { isRemote, nameOf } from "../places/place.ts";
 import { RemoteError } from "../places/remote-error.ts";
 import { recognize } from "./recognize.ts";
-import { extensionOf, FORMATS, SHARED_EXTENSIONS, withoutExtension } from "./registry.ts";
+import { extensionOf, FORMATS, type Formats, SHARED_EXTENSIONS, withoutExtension } from "./registry.ts";
 import type { PassedFile } from "./passed-files.ts";
 import { INDEX_ENDING, weightMap } from "./sharded.ts";
 import { reasonAgainst, UNSUPPORTED_EXTENSIONS, unsupportedFormat } from "./unsupported.ts";
@@ -17,10 +17,10 @@ const NO_MODEL =
 /** A single array is a data set more often than a layer: it counts where it is named, not where it lies about. */
 const ONLY_NAMED = [".npy"];
 
-/** Extensions that are looked for in a folder. */
-export const FOLDER_EXTENSIONS: readonly string[] = [...FORMATS.keys()].filter((each) =>
-  !ONLY_NAMED.includes(each)
-);
+/** The extensions that are looked for in a folder. */
+export function folderExtensions(formats: Formats): readonly string[] {
+  return [...formats.keys()].filter((each) => !ONLY_NAMED.includes(each));
+}
 
 /**
  * The files that are models: those of a known extension, less what trainers leave; files under extensions that others use too
@@ -34,12 +34,13 @@ export async function modelsAmong(
   all: readonly string[] = files,
   signal?: AbortSignal,
   passed: (file: PassedFile) => void = () => undefined,
+  formats: Formats = FORMATS,
 ): Promise<string[]> {
   const indices = new Map<string, ReadonlyMap<string, string>>();
   const found = new Set<string>();
   for (const file of files) {
-    const extension = extensionOf(file);
-    if (!FORMATS.has(extension) || NO_MODEL.test(nameOf(file))) continue;
+    const extension = extensionOf(file, formats);
+    if (!formats.has(extension) || NO_MODEL.test(nameOf(file))) continue;
     const folder = folderOf(file);
     const shards = indices.get(folder) ?? await shardsIn(await indicesIn(folder, all), signal);
     indices.set(folder, shards);

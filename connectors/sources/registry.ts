@@ -14,8 +14,11 @@ const numpy = async () => (await import("./numpy/numpy.ts")).numpy;
 const keras = async () => (await import("./keras/keras.ts")).keras;
 const sharded = async () => (await import("./sharded.ts")).sharded;
 
-/** File formats by extension, loaded when first used. */
-export const FORMATS: ReadonlyMap<string, () => Promise<SourceFormat>> = new Map([
+/** File formats by extension, with its dot and in lower case; each is loaded when it is first used. */
+export type Formats = ReadonlyMap<string, () => Promise<SourceFormat>>;
+
+/** The formats that svrflow reads by itself. A run with plugins has theirs too. */
+export const FORMATS: Formats = new Map([
   [".safetensors", async () => (await import("./safetensors.ts")).safetensors],
   [".safetensors.index.json", sharded],
   [".bin.index.json", sharded],
@@ -34,24 +37,21 @@ export const FORMATS: ReadonlyMap<string, () => Promise<SourceFormat>> = new Map
   [".keras", keras],
 ]);
 
-/** The extensions that can be read, with their dots. */
-export const EXTENSIONS: readonly string[] = [...FORMATS.keys()];
-
 /** Extensions that say little: other programs use them too, so the content decides. */
 export const SHARED_EXTENSIONS: readonly string[] = [".bin", ".ckpt", ".tar", ".zip"];
 
 /** A file's extension, lower case: the longest that is known, else whatever follows its last dot. */
-export function extensionOf(path: string): string {
+export function extensionOf(path: string, formats: Formats = FORMATS): string {
   const lower = (isRemote(path) ? nameOf(path) : path).toLowerCase();
-  const known = EXTENSIONS.filter((extension) =>
+  const known = [...formats.keys()].filter((extension) =>
     lower.endsWith(extension) && lower.length > extension.length
   );
   return known.reduce((longest, each) => each.length > longest.length ? each : longest, extname(lower));
 }
 
 /** A path or name without its extension. */
-export function withoutExtension(path: string): string {
-  return path.slice(0, path.length - extensionOf(path).length);
+export function withoutExtension(path: string, formats: Formats = FORMATS): string {
+  return path.slice(0, path.length - extensionOf(path, formats).length);
 }
 
 /**
@@ -60,20 +60,24 @@ export function withoutExtension(path: string): string {
  *
  * @throws {TypeError} when the file has no format that can be read; says which it has and how to convert it, or lists those that can
  */
-export async function formatOf(path: string, signal?: AbortSignal): Promise<SourceFormat> {
-  const format = await knownFormat(placeOf(path), signal);
+export async function formatOf(
+  path: string,
+  signal?: AbortSignal,
+  formats: Formats = FORMATS,
+): Promise<SourceFormat> {
+  const format = await knownFormat(placeOf(path), formats, signal);
   // What is secret in an address gets no further than here.
   return { ...format, open: (path, id, signal) => format.open(placeOf(path), id, signal) };
 }
 
-async function knownFormat(path: string, signal?: AbortSignal): Promise<SourceFormat> {
-  const extension = extensionOf(path);
-  const load = FORMATS.get(extension);
+async function knownFormat(path: string, formats: Formats, signal?: AbortSignal): Promise<SourceFormat> {
+  const extension = extensionOf(path, formats);
+  const load = formats.get(extension);
   if (load !== undefined && !SHARED_EXTENSIONS.includes(extension)) {
     return withConfig(remoteFormat(path, await load()));
   }
   const found = await recognize(path, signal);
-  const byContent = load === undefined || found.extension === null ? undefined : FORMATS.get(found.extension);
+  const byContent = load === undefined || found.extension === null ? undefined : formats.get(found.extension);
   if (byContent !== undefined) return withConfig(remoteFormat(path, await byContent()));
   const unsupported = unsupportedFormat(extension, found.head);
   if (unsupported !== undefined) throw refusal(path, unsupported);
@@ -86,7 +90,7 @@ async function knownFormat(path: string, signal?: AbortSignal): Promise<SourceFo
   }
   throw new TypeError(
     `${path}: found extension ${show(extension)}, required ${
-      EXTENSIONS.join(" or ")
+      [...formats.keys()].join(" or ")
     } (convert the model to safetensors first)`,
   );
 }

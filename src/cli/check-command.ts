@@ -47,6 +47,7 @@ async function checkTopology(file: string, wrong: string[]): Promise<string> {
 async function checkConfig(file: string, wrong: string[], signal: AbortSignal): Promise<string> {
   const { loadRunConfig } = await import("../../config/load.ts");
   const { planModels } = await import("../run/collection/models.ts");
+  const { loadPlugins } = await import("../run/plugins.ts");
   const { inspectModel } = await import("../run/inspect.ts");
   const { layerSettings } = await import("../run/layer-settings.ts");
   const { weightOf } = await import("../run/settings.ts");
@@ -54,7 +55,8 @@ async function checkConfig(file: string, wrong: string[], signal: AbortSignal): 
   try {
     const { config, baseDir } = await loadRunConfig(file);
     await weightOf(config);
-    const planned = await planModels(config, baseDir, signal);
+    const { formats } = await loadPlugins({ config, baseDir });
+    const planned = await planModels(config, baseDir, signal, undefined, formats);
     for (const model of planned) {
       try {
         const found = await inspectModel(model, layerSettings(config), signal);

@@ -31,6 +31,11 @@ export function addFiltersCommand(
       "the file to write: float64, (target neurons, positions, source neurons)",
     )
     .option("--topology <file>", "who feeds whom")
+    .option(
+      "--plugin <module>",
+      "as for run",
+      (text: string, before: readonly string[] = []) => [...before, text],
+    )
     .addOption(new Option("--unfolding <name>", "as for run").choices(["svr", "cosvr"]))
     .option("--batch-norm <mode>", "raw or folded, as for run")
     .option("--norm-gain <mode>", "raw or folded, as for run")

@@ -9,6 +9,7 @@ import { type Inspection, inspectModel, topologyOfModel } from "../run/inspect.t
 import { type InspectFormat, inspectionText } from "./inspect-text.ts";
 import { topologyText } from "./topology-text.ts";
 import { layerSettings } from "../run/layer-settings.ts";
+import { loadPlugins } from "../run/plugins.ts";
 import { planModels } from "../run/collection/models.ts";
 import { groupedWarnings } from "./terminal/grouped-warnings.ts";
 import { passedText } from "./terminal/passed-text.ts";
@@ -43,8 +44,9 @@ export async function inspectCommand(
   const found: Inspection[] = [];
   const texts: string[] = [];
   const failures: unknown[] = [];
+  const { formats } = await loadPlugins({ config, baseDir });
   const notTaken: PassedFile[] = [];
-  const planned = await planModels(config, baseDir, signal, (file) => notTaken.push(file));
+  const planned = await planModels(config, baseDir, signal, (file) => notTaken.push(file), formats);
   if (format === "topology" && planned.length !== 1) {
     throw new ConfigError(`--format topology: found ${planned.length} models, required one`);
   }

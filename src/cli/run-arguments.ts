@@ -1,6 +1,6 @@
 /** What the command line names, as a config. */
 
-import { extname } from "node:path";
+import { extname, resolve } from "node:path";
 import { ConfigError } from "../../config/document.ts";
 import { isRemote } from "../../connectors/places/place.ts";
 import { type LoadedConfig, loadRunConfig, type Overrides, runConfigOf } from "../../config/load.ts";
@@ -13,12 +13,14 @@ const MODEL_JSON = /(\.index|(^|[/\\])model)\.json$/i;
 /**
  * The config of `svr run <what...>`: one config file, or any number of models, folders, globs and manifests (.csv).
  *
+ * @param options keyed as in a config file; `plugin` is `--plugin`, whose paths start from the working directory
  * @throws {ConfigError} when both are mixed, or the settings are not valid
  */
 export async function configOfArguments(
   what: readonly string[],
-  overrides: Overrides,
+  options: Overrides,
 ): Promise<LoadedConfig> {
+  const overrides = withPlugins(options);
   const configs = what.filter((each) =>
     CONFIG_EXTENSIONS.includes(extname(each).toLowerCase()) && !MODEL_JSON.test(each) && !isRemote(each)
   );
@@ -33,4 +35,11 @@ export async function configOfArguments(
     );
   }
   return await loadRunConfig(config, overrides);
+}
+
+/** Options with `--plugin` under `plugins`, as in a config file. Paths become absolute: those of a config start from its folder. */
+export function withPlugins({ plugin, ...others }: Overrides): Overrides {
+  if (!Array.isArray(plugin)) return others;
+  const plugins = plugin.map((each: string) => /^\.{1,2}[\\/]/.test(each) ? resolve(each) : each);
+  return { ...others, plugins };
 }

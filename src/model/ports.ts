@@ -42,6 +42,8 @@ export interface Model {
   readonly uri: string;
   /** `safetensors`, `synthetic`, … */
   readonly format: string;
+  /** Name and version of the format that has read it, where that is a plugin's: part of the model's key. */
+  readonly plugin?: string;
   readonly tensors: readonly TensorInfo[];
   /** Free text that the file carries about itself. */
   readonly metadata: ReadonlyMap<string, string>;
@@ -82,6 +84,12 @@ export interface SourceFormat {
   open(path: string, id: string, signal?: AbortSignal): Promise<Model>;
 }
 
+/** A file format of a plugin. */
+export interface PluginFormat extends SourceFormat {
+  /** To be raised whenever the format reads a file differently: models that another version has read are computed again. */
+  readonly version: string;
+}
+
 /** What a sink is told of the run before the first row. */
 export interface RunHeader {
   /** Unique per run. */
@@ -120,8 +128,10 @@ export interface ModelHeader {
 
 /** A file that stands under its final name. */
 export interface WrittenFile {
-  /** Relative to the output folder, or to the lake where there is one, with `/`. */
+  /** Relative to the output folder, or to the lake where there is one, with `/`. Of a plugin's sink: `<name of the sink>/…` in the output folder. */
   readonly path: string;
+  /** The plugin's sink that wrote it; absent where one of ours did. */
+  readonly sink?: string;
   readonly table: TableName;
   readonly rows: number;
   readonly bytes: number;
@@ -174,6 +184,19 @@ export interface Sink {
 
 /** Opens a sink for a run. @throws when the place cannot be written to */
 export type OpenSink = (run: RunHeader) => Promise<Sink>;
+
+/** A sink of a plugin. */
+export interface PluginSink {
+  /** Lower case letters, digits and hyphens; also the folder, within the output folder, of whatever files it writes. */
+  readonly name: string;
+  readonly open: OpenSink;
+}
+
+/** What the module of a plugin exports: one of the two, or both. */
+export interface Plugin {
+  readonly formats?: readonly PluginFormat[];
+  readonly sinks?: readonly PluginSink[];
+}
 
 /** What a column of an answer holds. */
 export type AnswerType = "integer" | "number" | "boolean" | "text";

@@ -22,6 +22,7 @@ import { BLOCK_BYTES, type LayerNeed, layerNeed } from "../stages/memory-needs.t
 import { spectrum } from "../stages/svd.ts";
 import { layerSettings } from "./layer-settings.ts";
 import { planModels } from "./collection/models.ts";
+import { loadPlugins } from "./plugins.ts";
 import { writeNpy } from "./npy.ts";
 import { memoryOf } from "./settings.ts";
 import { openEngine } from "./open-engine.ts";
@@ -53,7 +54,8 @@ export async function writeFilters(
   request: FiltersRequest,
   signal?: AbortSignal,
 ): Promise<readonly number[]> {
-  const planned = await planModels(config, baseDir, signal);
+  const { formats } = await loadPlugins({ config, baseDir });
+  const planned = await planModels(config, baseDir, signal, undefined, formats);
   const [only] = planned;
   if (only === undefined || planned.length > 1) {
     throw new ConfigError(`svr filters: found ${planned.length} models, required one`);

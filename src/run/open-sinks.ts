@@ -1,12 +1,13 @@
 /** The sinks of a run, opened one after another and ended together. */
 
 import type { RunConfig } from "../../config/schema.ts";
+import { pluginSink } from "../../connectors/sinks/plugin-sink.ts";
 import { type SinkName, SINKS } from "../../connectors/sinks/registry.ts";
-import type { RunHeader, Sink } from "../model/ports.ts";
+import type { PluginSink, RunHeader, Sink } from "../model/ports.ts";
 import type { ModelPlace } from "./collection/id-conflicts.ts";
 import { serverChoices } from "../query/server-options.ts";
 
-/** The sinks that a config asks for. */
+/** The sinks that a config asks for, and those of plugins. */
 export class OpenSinks {
   readonly all: Sink[] = [];
   readonly #run: RunHeader;
@@ -16,13 +17,15 @@ export class OpenSinks {
   }
 
   /** @throws what the first sink that cannot be opened throws; those before it are to be aborted */
-  async open(config: RunConfig): Promise<void> {
+  async open(config: RunConfig, plugins: readonly PluginSink[]): Promise<void> {
     const graphs = { embedded: ["ladybug"], neo4j: ["neo4j"], none: [] } as const;
     const names: SinkName[] = [...config.sinks, ...graphs[config.graph]];
     const choices = {
       ...config.graph === "neo4j" ? { neo4j: serverChoices(config.neo4j) } : {},
       ...config.lake === undefined ? {} : { parquet: { lake: config.lake } },
     };
+    // Before ours: where a plugin's fails to commit a model, none of ours has committed it.
+    for (const plugin of plugins) this.all.push(await pluginSink(plugin)(this.#run));
     for (const name of new Set(names)) this.all.push(await (await SINKS[name](choices))(this.#run));
   }
 

@@ -18,7 +18,7 @@ import type { ModelResult } from "../flow/operators/sinks.ts";
 import type { SpectrumEvent } from "../flow/engine.ts";
 import type { KernelInfo } from "../kernels/kernel.ts";
 import type { LayerGraph } from "../model/layer.ts";
-import type { InputFile, Model, ModelHeader, Sink } from "../model/ports.ts";
+import type { InputFile, Model, ModelHeader, Sink, WrittenFile } from "../model/ports.ts";
 import { tensorsRead } from "../stages/fold.ts";
 import { connectionFlops, graphFlops, layerFlops } from "../stages/flops.ts";
 import { plannedLayers } from "./planned-layers.ts";
@@ -87,6 +87,7 @@ interface KnownModel {
   readonly header: ModelHeader;
   readonly inputs: readonly InputFile[];
   readonly topology: PlannedModel["topology"];
+  readonly plugin: Model["plugin"];
   readonly mark: CompletedModel | null;
   /** What the next run need not find out again. */
   readonly remembered: Pick<CompletedModel, "digests">;
@@ -106,6 +107,7 @@ async function opened(planned: PlannedModel, mark: CompletedModel | null, run: M
       header: headerOf(model, planned, inputs, config),
       inputs,
       topology,
+      plugin: model.plugin,
       mark,
       remembered: { digests: digests.record() },
       news: digests.changed,
@@ -117,13 +119,13 @@ async function opened(planned: PlannedModel, mark: CompletedModel | null, run: M
 }
 
 function headerOf(
-  { id, uri, format }: Pick<Model, "id" | "uri" | "format">,
+  { id, uri, format, plugin }: Pick<Model, "id" | "uri" | "format" | "plugin">,
   { topology, series, step }: PlannedModel,
   inputs: readonly InputFile[],
   config: RunConfig,
 ): ModelHeader {
   const place = { ...series === undefined ? {} : { series }, ...step === undefined ? {} : { step } };
-  return { id, uri, format, key: keyOf(inputs, topology, config, place), ...place };
+  return { id, uri, format, key: keyOf(inputs, topology, config, place, plugin), ...place };
 }
 
 /** A model of which an earlier run has left all that is wanted, or what it can be made of; null where weights have to be read. */
@@ -151,19 +153,19 @@ async function withoutComputing(
     }
     return doneOf(mark, { uri, inputs }, "none");
   }
-  const tables = files.filter(({ path }) => path.endsWith(".parquet"));
+  const tables = files.filter((file) => kindOf(file) === ".parquet");
   // Of a lake in a bucket nothing is copied: the model is computed again, from the spectra that are kept.
   const folder = config.lake === undefined ? out : resolve(config.lake);
   if (!await filesStand(folder, tables)) return null;
   const { copyModel } = await import("../../connectors/sinks/copy-model.ts");
   try {
     const copied = await copyModel(folderLake(folder), header, lacking, signal);
-    const extensions = new Set(copied.map(({ path }) => extname(path)));
+    const kinds = new Set(copied.map(kindOf));
     const entry = {
       ...mark.entry,
       uri,
       inputs,
-      files: [...files.filter(({ path }) => !extensions.has(extname(path))), ...copied],
+      files: [...files.filter((file) => !kinds.has(kindOf(file))), ...copied],
     };
     const runIds = recent(mark.runIds, runId);
     const targets = bothTargets(queryTargets(config), mark.targets);
@@ -176,10 +178,14 @@ async function withoutComputing(
   }
 }
 
+/** What tells the files of one sink from another's. */
+const kindOf = ({ path, sink }: WrittenFile) => sink ?? extname(path);
+
 /** Tests again what an earlier run has kept of a model's overlaps; null where that does not say enough. */
 async function again(known: KnownModel, run: ModelRun): Promise<DoneModel | null> {
-  const { header, inputs, topology } = known;
-  const record = await run.overlaps?.find(overlapKeyOf(inputs, topology, run.config)) ?? null;
+  const { header, inputs, topology, plugin } = known;
+  const key = overlapKeyOf(inputs, topology, run.config, plugin);
+  const record = await run.overlaps?.find(key) ?? null;
   const test = testOf(run);
   if (record === null || !covers(record, test)) return null;
   const settings = settingsOf(known, record.graph, run);
@@ -196,11 +202,11 @@ async function compute(
   graph: LayerGraph,
   run: ModelRun,
 ): Promise<DoneModel> {
-  const { inputs, topology } = known;
+  const { inputs, topology, plugin } = known;
   const { overlaps, config } = run;
   const settings = settingsOf(known, graph, run);
   const engine = await run.engine();
-  const key = overlapKeyOf(inputs, topology, config);
+  const key = overlapKeyOf(inputs, topology, config, plugin);
   const result = await firstValueFrom(spectralGraph(model, {
     ...settings,
     graph,

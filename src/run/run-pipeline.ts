@@ -17,7 +17,9 @@ import { refuseIdConflicts } from "./collection/id-conflicts.ts";
 import type { PassedFile } from "../../connectors/sources/passed-files.ts";
 import { planModels } from "./collection/models.ts";
 import { OpenSinks } from "./open-sinks.ts";
+import { loadPlugins } from "./plugins.ts";
 import { openFolder } from "./output-folder.ts";
+import type { Plugin, PluginFormat, PluginSink } from "../model/ports.ts";
 import type { Progress } from "./progress/progress.ts";
 import { writeReadmes } from "./records/readme.ts";
 import { type RunRecord, writeRecords } from "./records/records.ts";
@@ -63,6 +65,7 @@ export interface RunOutcome {
  *
  * A model that fails is named in the outcome and leaves nothing; the others go on. Where all fail, nothing is left at all.
  *
+ * @param plugin formats and sinks of the caller, beside those of the plugins that the config names
  * @throws {ConfigError} when the config asks for what there is not, or for an id under which a model from elsewhere stands
  * @throws {ModelsFailed} when every model failed; an `AggregateError`, its `errors` are theirs
  * @throws when the output folder cannot be written to, a sink fails at its end, or the signal is aborted
@@ -80,12 +83,20 @@ export interface RunOutcome {
 export async function runPipeline(
   { config, baseDir }: LoadedConfig,
   { progress: heard = () => undefined, signal }: RunOptions = {},
+  plugin: Plugin = {},
 ): Promise<RunOutcome> {
   // Everything that can be wrong with the config shows before a file is made.
   const weight = await weightOf(config);
   if (config.graph === "neo4j") serverChoices(config.neo4j);
+  const plugins = await loadPlugins({ config, baseDir }, plugin);
   const notTaken: PassedFile[] = [];
-  const planned = await planModels(config, baseDir, signal, (file) => notTaken.push(file));
+  const planned = await planModels(
+    config,
+    baseDir,
+    signal,
+    (file) => notTaken.push(file),
+    plugins.formats,
+  );
   const out = resolve(config.out);
   const cache = cacheOf(config, out);
   const folder = await openFolder(out);
@@ -125,7 +136,7 @@ export async function runPipeline(
     const overlaps = cache === null
       ? null
       : await openOverlapCache({ ...cache.overlaps, alone: cache.alone });
-    await sinks.open(config);
+    await sinks.open(config, plugins.sinks);
     if (!config.replace) {
       await refuseIdConflicts(planned, [recordedModels(marks, out), ...sinks.places(config)]);
     }
@@ -171,6 +182,7 @@ export async function runPipeline(
     const record = runRecord({
       runId,
       config,
+      plugins: plugins.records,
       kernel: engine.kernel,
       spectra,
       started,
@@ -199,6 +211,14 @@ export async function runPipeline(
   }
 }
 
+/** What `run` takes: the settings of a config file, and formats and sinks that the caller has made. */
+export type RunSettings = Omit<RunConfigInput, "sinks"> & {
+  /** Formats of your own, beside those that svrflow reads by itself. */
+  readonly formats?: readonly PluginFormat[];
+  /** Names of table files, and sinks of your own. Default: parquet and arrow. */
+  readonly sinks?: readonly (NonNullable<RunConfigInput["sinks"]>[number] | PluginSink)[];
+};
+
 /**
  * Runs settings, spelled as in a config file, without one; paths start from the working directory. See `runPipeline`.
  *
@@ -212,9 +232,13 @@ export async function runPipeline(
  * console.log(`tables, graph and report are in ${out}`);
  */
 export async function run(
-  settings: RunConfigInput,
+  { formats, sinks, ...settings }: RunSettings,
   options: RunOptions = {},
 ): Promise<Omit<RunOutcome, "models" | "told"> & { readonly report: RunReport }> {
-  const { out, record, report, models } = await runPipeline(runConfigOf(settings), options);
+  const own = sinks?.filter((sink) => typeof sink === "object");
+  const named = sinks?.filter((sink) => typeof sink !== "object");
+  const plugin = { ...formats === undefined ? {} : { formats }, ...own?.length ? { sinks: own } : {} };
+  const loaded = runConfigOf({ ...settings, sinks: named });
+  const { out, record, report, models } = await runPipeline(loaded, options, plugin);
   return { out, record, report: await wholeReport(report, models) };
 }

@@ -132,16 +132,18 @@ const TESTING: readonly (keyof RunConfig)[] = [
 /**
  * Names what a model's overlaps have shown: equal content and equal settings up to the test give equal keys.
  *
+ * @param plugin see `Model.plugin`
  * @returns 64 hex digits
  */
 export function overlapKeyOf(
   inputs: readonly InputFile[],
   topology: TopologyDeclaration | undefined,
   config: RunConfig,
+  plugin: string | undefined,
 ): string {
   return digestOf({
     ...Object.fromEntries(SHAPING.filter((key) => !TESTING.includes(key)).map((key) => [key, config[key]])),
-    ...contentOf(inputs, topology, config),
+    ...contentOf(inputs, topology, config, plugin),
     overlaps: true,
     // The record has the layers' names, and of some formats the file's name is a tensor's.
     names: inputs.map(({ path }) => basename(path)),
@@ -152,7 +154,7 @@ export function overlapKeyOf(
  * Names a model's files: equal content and equal settings give equal keys.
  *
  * @param place in a series; the tables name it, so that another rule for series writes them anew
- *
+ * @param plugin see `Model.plugin`
  * @returns 64 hex digits
  */
 export function keyOf(
@@ -160,11 +162,12 @@ export function keyOf(
   topology: TopologyDeclaration | undefined,
   config: RunConfig,
   place: Pick<ModelHeader, "series" | "step"> = {},
+  plugin?: string,
 ): string {
   return digestOf({
     ...Object.fromEntries(SHAPING.map((key) => [key, config[key]])),
     ...place,
-    ...contentOf(inputs, topology, config),
+    ...contentOf(inputs, topology, config, plugin),
   });
 }
 
@@ -172,8 +175,10 @@ function contentOf(
   inputs: readonly InputFile[],
   topology: TopologyDeclaration | undefined,
   config: RunConfig,
+  plugin: string | undefined,
 ) {
   return {
+    plugin,
     // Nothing of it is in the tables, but it is in the report that is kept with them.
     nullControl: nullControlSeed(config),
     topology,

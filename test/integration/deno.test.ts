@@ -23,12 +23,16 @@ describe("Deno", () => {
   it("has its tasks: `npx deno task svr` runs on Deno", async () => {
     const deno = join(ROOT, "node_modules/.bin/deno");
     const { tasks } = JSON.parse(await readFile(join(ROOT, "deno.json"), "utf8")) as { tasks: object };
-    expect(Object.keys(tasks)).toEqual(["svr", "demo"]);
+    expect(Object.keys(tasks)).toEqual(["svr", "demo", "check", "test", "fmt"]);
     expect(await execute(deno, ["task", "--quiet", "svr", "--version"])).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(new RegExp(`^svrflow ${VERSION}\nDeno .*\n`)) as string,
     });
     expect((await execute(deno, ["task", "demo", "--nonsense"])).stderr).toContain("unknown option");
+    expect(await execute(deno, ["task", "--quiet", "fmt", "--check", "--quiet"])).toMatchObject({ code: 0 });
+    // Only that they find what they run: `npm run ok` and `npm test` run them.
+    expect((await execute(deno, ["task", "check", "--help"])).stdout).toContain("Usage: deno check");
+    expect((await execute(deno, ["task", "test", "--help"])).stdout).toContain("vitest/");
   });
 
   it.each([

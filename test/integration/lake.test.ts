@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
@@ -305,9 +305,32 @@ describe("svr lake sql", () => {
     },
   );
 
+  it.each([[[]], [["--pinned"]]])("makes views that follow a lake that has moved: %j", async (args) => {
+    const [before, after] = [join(folder, "before"), join(folder, `after${args.length}`)];
+    await mkdir(before, { recursive: true });
+    const layers = "[{name: a, out: 8, in: 8}, {name: b, out: 8, in: 8}]";
+    await writeFile(join(before, "in.yaml"), `models: {id: m, synthetic: {seed: 1, layers: ${layers}}}\n`);
+    const run = ["run", join(before, "in.yaml"), "--out", before, "--graph", "none", "--quiet"];
+    expect((await svr(run)).code).toBe(0);
+    const { stdout } = await lake("sql", before, ...args);
+    const database = join(folder, `moved${args.length}.db`);
+    const asked = async (...statements: readonly string[]) => {
+      const duckdb = await (await DuckDBInstance.create(database)).connect();
+      for (const each of statements.slice(0, -1)) await duckdb.run(each);
+      const rows = (await duckdb.runAndReadAll(statements.at(-1)!)).getRows();
+      duckdb.closeSync();
+      return rows;
+    };
+    const count = "SELECT model, count(*)::INT FROM neurons GROUP BY ALL";
+    expect(await asked(stdout, count)).toEqual([["m", 16]]);
+    await rename(before, after);
+    await expect(asked(count)).rejects.toThrow("No files found");
+    expect(await asked(`SET VARIABLE lake = '${after}'`, count)).toEqual([["m", 16]]);
+  });
+
   it("tells how a bucket is reached, and refuses a place without a manifest", async () => {
     const { stdout } = await lake("sql", `s3://${BUCKET}/team a/svr/`);
-    expect(stdout).toContain(`read_parquet('s3://${BUCKET}/team a/svr/edges/*/*.parquet'`);
+    expect(stdout).toContain(`getvariable('lake'), 's3://${BUCKET}/team a/svr') || '/edges/*/*.parquet'`);
     expect(stdout).toContain(`ENDPOINT '${new URL(server.endpoint).host}', URL_STYLE 'path', USE_SSL false`);
     expect(stdout).not.toContain(server.environment["AWS_SECRET_ACCESS_KEY"]!);
     const nothing = await lake("sql", folder);

@@ -2,20 +2,21 @@
 
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { execPath } from "node:process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DENO } from "../../.config/checks.ts";
+import { fileOf } from "../words/examples.ts";
 import { pages } from "../words/pages.ts";
 import { execute, ROOT } from "../integration/svr.ts";
 
 const MODEL = join(ROOT, "pipelines/models/mnist-mlp/epoch-010.safetensors");
 
-/** The examples of the page on the library, in their order: later ones read what earlier ones wrote. */
-const EXAMPLES = pages(/^docs\/library\.md$/).flatMap(({ blocks }) =>
-  blocks.filter(({ language }) => language === "ts").map(({ line, text }) => ({
-    name: `example-${line}.ts`,
-    text,
+/** The examples of the pages on the library and on plugins, in their order: later ones read what earlier ones wrote. */
+const EXAMPLES = pages(/^docs\/(library|plugins)\.md$/).flatMap(({ path, blocks }) =>
+  blocks.filter(({ language }) => language === "ts").map((block) => ({
+    name: fileOf(block) ?? `${basename(path, ".md")}-${block.line}.ts`,
+    text: block.text,
   }))
 );
 
@@ -29,6 +30,8 @@ const TSCONFIG = {
     noUncheckedIndexedAccess: true,
     skipLibCheck: true,
     noEmit: true,
+    // As Node imports them.
+    allowImportingTsExtensions: true,
     types: ["node"],
   },
 };
@@ -76,8 +79,8 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe("the package", () => {
-  it("has the examples of the page on the library", () => {
-    expect(EXAMPLES.length).toBeGreaterThanOrEqual(7);
+  it("has the examples of the pages on the library and on plugins", () => {
+    expect(EXAMPLES.length).toBeGreaterThanOrEqual(11);
   });
 
   it("compiles with each, strictly", async () => {
@@ -96,9 +99,18 @@ describe("the package", () => {
     }
   }, 120_000);
 
+  it("takes the plugins of the page, by its program", async () => {
+    const plugins = ["--plugin", "./my-format.ts", "--plugin", "./my-sink.ts"];
+    const svr = join(project, "node_modules/svrflow/src/svr.js");
+    await succeeds(execPath, [svr, "run", "copy.dense", ...plugins, "--out", "plugged", "--quiet"], project);
+    expect(await readFile(join(project, "plugged/inflow/copy.csv"), "utf8")).toMatch(
+      /^layer,neuron,weight\n\d/,
+    );
+  });
+
   it("has the program svr, and no way to the insides", async () => {
     const svr = join(project, "node_modules/svrflow/src/svr.js");
-    expect(await succeeds(execPath, [svr, "--version"], project)).toMatch(/^\d+\.\d+\.\d+/);
+    expect(await succeeds(execPath, [svr, "--version"], project)).toMatch(/^svrflow \d+\.\d+\.\d+/);
     const { code, stderr } = await execute(execPath, ["--eval", 'import("svrflow/src/cli.js")'], {
       cwd: project,
     });

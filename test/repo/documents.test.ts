@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { flagOf } from "../../config/load.ts";
 import { runConfigSchema } from "../../config/schema.ts";
 import { type TableName, TABLES } from "../../src/model/tables.ts";
 import { listQueries } from "../../src/query/query-library.ts";
@@ -18,11 +19,7 @@ describe("pages are complete", () => {
     const keys = Object.keys(runConfigSchema.shape);
     expect(keys.filter((key) => !text.includes(`\`${key}\``))).toEqual([]);
     const flags = keys.filter((key) => key !== "models").map((key) =>
-      key === "neo4j"
-        ? "--neo4j-uri"
-        : key === "guess"
-        ? "--no-guess"
-        : `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+      key === "neo4j" ? "--neo4j-uri" : key === "guess" ? "--no-guess" : `--${flagOf(key)}`
     );
     expect(flags.filter((flag) => !text.includes(`\`${flag}`))).toEqual([]);
   });

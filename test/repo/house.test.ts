@@ -56,6 +56,7 @@ describe("files", () => {
         "config",
         "connectors",
         "docs",
+        "examples",
         "pipelines",
         "src",
         "test",
@@ -161,7 +162,7 @@ describe("the package", () => {
 
 describe("data and tests", () => {
   it("have pipelines whose first line names the schema", () => {
-    const pipelines = FILES.filter((path) => /^pipelines\/[^/]+\.ya?ml$/.test(path));
+    const pipelines = FILES.filter((path) => /^(pipelines|examples)\/[^/]+\.ya?ml$/.test(path));
     expect(pipelines.length).toBeGreaterThanOrEqual(2);
     for (const path of pipelines) {
       expect(read(path).split("\n")[0], path).toBe(

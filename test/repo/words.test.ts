@@ -8,8 +8,9 @@ import { fileEntrySchema, runConfigSchema } from "../../config/schema.ts";
 import { GRAPH_TABLES } from "../../connectors/sinks/graph-schema.ts";
 import { bindQuery, loadQuery } from "../../src/query/query-library.ts";
 import { withServer } from "../../src/query/server-options.ts";
+import { withPlugins } from "../../src/cli/run-arguments.ts";
 import { type Understood, understood } from "../words/command-line.ts";
-import { typeErrors } from "../words/examples.ts";
+import { fileOf, typeErrors } from "../words/examples.ts";
 import { type Block, DOCUMENTATION, nameOf, pages, parsePage } from "../words/pages.ts";
 import { argumentsOfSvr, commandsOf } from "../words/shell.ts";
 import { ROOT } from "./sources.ts";
@@ -22,7 +23,7 @@ const blocksOf = (language: string, how?: RegExp) =>
 
 /** What is done with a block: here, or in `test/words/examples.test.ts` (runs). */
 const KINDS = [
-  ...["sh", "sh run", "ts", "ts run", "yaml", "yaml topology", "csv manifest"],
+  ...["sh", "sh run", "ts", "ts run", "ts file", "ts deno", "yaml", "yaml topology", "csv manifest"],
   ...["cypher", "cypher file", "sql", "python", "mermaid", "text files", "text demo", "text graph"],
 ];
 
@@ -101,7 +102,9 @@ describe("pages", () => {
 describe("blocks", () => {
   it("are of a kind that a test runs or checks, or stand in the list of those that none does", () => {
     expect(BLOCKS.length).toBeGreaterThan(50);
-    const kinds = BLOCKS.map(({ language, how }) => `${language} ${how}`.trim());
+    const kinds = BLOCKS.map((block) =>
+      fileOf(block) === null ? `${block.language} ${block.how}`.trim() : `${block.language} file`
+    );
     const unknown = BLOCKS.filter((_, at) =>
       !KINDS.includes(kinds[at]!) && NOT_CHECKED[kinds[at]!] === undefined
     );
@@ -213,8 +216,8 @@ describe("shell blocks", () => {
   it("give settings that a run takes", () => {
     const issues = answers.flatMap((answer) => {
       if ("error" in answer || answer.command !== "run") return [];
-      const { json: _json, quiet: _quiet, verbose: _verbose, dryRun: _dry, ...options } = withServer(
-        answer.options,
+      const { json: _json, quiet: _quiet, verbose: _verbose, dryRun: _dry, ...options } = withPlugins(
+        withServer(answer.options),
       );
       return runConfigSchema.safeParse({ models: answer.arguments[0], ...options }).error?.issues ?? [];
     });

@@ -10,6 +10,7 @@ import { askQuery, queryOf } from "../../src/query/query-library.ts";
 import { ROOT, svr } from "../integration/svr.ts";
 import { argumentsOfSvr, commandsOf } from "./shell.ts";
 import { type Block, DOCUMENTATION, nameOf, type Page, pages } from "./pages.ts";
+import { fileOf } from "./examples.ts";
 import { copyProject, makeProject, ranIn, ranModule } from "./project.ts";
 
 const PAGES = pages(DOCUMENTATION);
@@ -38,7 +39,7 @@ async function newProject(): Promise<string> {
 for (const page of PAGES) {
   // Those of the library are run from the packed package, by test/library.
   if (page.path === "docs/library.md") continue;
-  const running = blocksOf(page, /^(sh|ts) run$|^text files$|^cypher file$/);
+  const running = blocksOf(page, /^(sh|ts) run$|^text files$|^cypher file$|^ts file /);
   if (running.length === 0) continue;
   describe(page.path, () => {
     let folder = "";
@@ -46,7 +47,10 @@ for (const page of PAGES) {
       folder = await newProject();
     });
 
-    it.each(named(running))("%s", async (_, { language, how, line, text }) => {
+    it.each(named(running))("%s", async (_, block) => {
+      const { language, how, line, text } = block;
+      const file = fileOf(block);
+      if (file !== null) return await writeFile(join(folder, file), text);
       switch (`${language} ${how}`) {
         case "sh run": {
           const printed = await ranIn(folder, text);

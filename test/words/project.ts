@@ -12,6 +12,7 @@ const CONFIG = "models: checkpoints/*.safetensors\nout: my-run\nsigma: 3\n";
 
 /** Programs of shell blocks by the names that pages use, and what stands in for them. */
 const PROGRAMS: Readonly<Record<string, string>> = {
+  svrflow: `exec "${execPath}" "${ROOT}src/cli.ts" "$@"`,
   svr: `exec "${execPath}" "${ROOT}src/cli.ts" "$@"`,
   npx: 'program=$1; shift; exec "$program" "$@"',
   duckdb: `exec "${execPath}" "${ROOT}test/words/duckdb.ts" "$@"`,

@@ -48,6 +48,7 @@ export function commandsOf(text: string): readonly (readonly string[])[] {
 export function argumentsOfSvr(words: readonly string[]): readonly string[] | null {
   const at = words.findIndex((word) => !/^[A-Z_]+=/.test(word));
   const rest = words.slice(at);
+  if (rest[0] === "npx" && rest[1] === "svrflow") return rest.slice(2);
   if (rest[0] === "svr") return rest.slice(1);
   if (rest[0] === "npx" && rest[1] === "svr") return rest.slice(2);
   if (rest.slice(0, 4).join(" ") === "npx deno task svr") return rest.slice(4);

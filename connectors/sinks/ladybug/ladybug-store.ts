@@ -15,6 +15,9 @@ export interface Ladybug {
   readonly Connection: typeof Connection;
 }
 
+/** What the store's native code is built for. */
+const BINARIES = "linux-x64 and linux-arm64 with glibc, darwin-x64, darwin-arm64 and win32-x64";
+
 /**
  * Loads the store's native code. Where install scripts were skipped, the package lacks its binary, and the package of
  * this platform, which holds the same code, is taken instead.
@@ -33,10 +36,11 @@ export function loadLadybug(load: (name: string) => Ladybug = createRequire(impo
     }
   }
   throw new Error(
-    `loading the embedded graph store: neither ${names.join(" nor ")} can be loaded (${
+    `loading the embedded graph store on ${platform}-${arch}: neither ${names.join(" nor ")} can be loaded (${
       failures.map(messageOf).join("; ")
     }). ` +
-      `Reinstall @ladybugdb/core with optional dependencies and install scripts allowed, or run without the graph`,
+      `There are binaries for ${BINARIES}: there, reinstall @ladybugdb/core with optional dependencies and install ` +
+      `scripts allowed. Elsewhere, --graph none leaves the graph out and --graph neo4j gives it to a server`,
     { cause: failures[0] },
   );
 }

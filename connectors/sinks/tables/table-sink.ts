@@ -76,7 +76,7 @@ async function holds(
   id: string,
   files: readonly WrittenFile[],
 ): Promise<boolean> {
-  const ours = files.filter(({ path }) => path.endsWith(format.extension));
+  const ours = files.filter(({ path, sink }) => sink === undefined && path.endsWith(format.extension));
   if (!TABLE_NAMES.every((name) => ours.some(({ table }) => table === name))) return false;
   if (format.lake) {
     const named = (await readManifest(place))?.models.find((model) => model.id === id)?.files ?? [];

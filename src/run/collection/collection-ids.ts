@@ -1,7 +1,12 @@
 /** Ids of a collection: one each, told apart by longer paths where names are the same. */
 
 import { ConfigError } from "../../../config/document.ts";
-import { extensionOf, withoutExtension } from "../../../connectors/sources/registry.ts";
+import {
+  extensionOf,
+  FORMATS,
+  type Formats,
+  withoutExtension,
+} from "../../../connectors/sources/registry.ts";
 import { show } from "../../model/errors.ts";
 
 /** A model that has an id, given by the user or made from its path. */
@@ -20,7 +25,7 @@ export interface Named {
  * @returns the ids, in order
  * @throws {ConfigError} when two given ids are the same, or a model is listed twice
  */
-export function uniqueIds(models: readonly Named[]): string[] {
+export function uniqueIds(models: readonly Named[], formats: Formats = FORMATS): string[] {
   const ids = models.map(({ id }) => id);
   // Each round adds a folder to some path; there are no more rounds than the longest path has parts.
   for (;;) {
@@ -28,13 +33,13 @@ export function uniqueIds(models: readonly Named[]): string[] {
     if (shared.length === 0) return ids;
     for (const group of shared) {
       const longer = group.filter((at) => !models[at]!.given);
-      const stems = longer.map((at) => withoutExtension(models[at]!.uri));
+      const stems = longer.map((at) => withoutExtension(models[at]!.uri, formats));
       let grown = false;
       longer.forEach((at, i) => {
         const { uri } = models[at]!;
         // Files that differ in their extension only can be told apart by nothing else.
         const twin = stems.some((stem, other) => other !== i && stem === stems[i]);
-        const next = lengthened(ids[at]!, uri, twin);
+        const next = lengthened(ids[at]!, uri, twin, formats);
         grown ||= next !== ids[at];
         ids[at] = next;
       });
@@ -54,9 +59,9 @@ export function requireUniqueIds(models: readonly Named[], ids: readonly string[
   if (group !== undefined) refuse(models, group, ids[group[0]!]!);
 }
 
-function lengthened(id: string, uri: string, withExtension: boolean): string {
-  const parts = withoutExtension(uri).split(/[/\\]+/u).filter((part) => part !== "");
-  const ending = extensionOf(uri);
+function lengthened(id: string, uri: string, withExtension: boolean, formats: Formats): string {
+  const parts = withoutExtension(uri, formats).split(/[/\\]+/u).filter((part) => part !== "");
+  const ending = extensionOf(uri, formats);
   const has = id.endsWith(ending) && ending !== "";
   if (withExtension && !has) return `${id}${ending}`;
   const bare = has ? id.slice(0, id.length - ending.length) : id;

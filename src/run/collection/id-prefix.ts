@@ -2,7 +2,7 @@
 
 import { basename, resolve } from "node:path";
 import { ConfigError } from "../../../config/document.ts";
-import { withoutExtension } from "../../../connectors/sources/registry.ts";
+import { FORMATS, type Formats, withoutExtension } from "../../../connectors/sources/registry.ts";
 import { show } from "../../model/errors.ts";
 import { type Named, requireUniqueIds } from "./collection-ids.ts";
 
@@ -19,23 +19,29 @@ export function prefixedIds(
   out: string,
   models: readonly Named[],
   ids: readonly string[],
+  formats: Formats = FORMATS,
 ): readonly string[] {
   if (prefix === undefined) return ids;
   const run = basename(resolve(out));
   const prefixed = ids.map((id, at) => {
     const { uri } = models[at]!;
-    return prefix.replaceAll(/\{(folder|run)\}/g, (_, what) => what === "run" ? run : folderOf(id, uri)) + id;
+    return prefix.replaceAll(
+      /\{(folder|run)\}/g,
+      (_, what) => what === "run" ? run : folderOf(id, uri, formats),
+    ) + id;
   });
   requireUniqueIds(models, prefixed);
   return prefixed;
 }
 
-function folderOf(id: string, uri: string): string {
+function folderOf(id: string, uri: string, formats: Formats): string {
   // An id that a user made up names no folders.
-  const parts = withoutExtension(uri).replace(/^hub:/i, "").split(/[/\\]+/u).filter((part) => part !== "");
+  const parts = withoutExtension(uri, formats).replace(/^hub:/i, "").split(/[/\\]+/u).filter((part) =>
+    part !== ""
+  );
   const named = id.split("/");
   const ends = parts.slice(-named.length);
-  const own = named.every((part, at) => ends[at] === part || ends[at] === withoutExtension(part));
+  const own = named.every((part, at) => ends[at] === part || ends[at] === withoutExtension(part, formats));
   const folder = uri.startsWith("synthetic:") ? undefined : parts.at(-1 - (own ? named.length : 1));
   if (folder === undefined || /^[a-z][a-z0-9+.-]*:$/i.test(folder)) {
     throw new ConfigError(

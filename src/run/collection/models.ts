@@ -10,7 +10,7 @@ import { folderNameOf, isRemote, nameOf, placeOf, shown } from "../../../connect
 import { resolveModels } from "../../../connectors/sources/collection.ts";
 import { checkDigest } from "../../../connectors/sources/digest.ts";
 import type { PassedFile } from "../../../connectors/sources/passed-files.ts";
-import { formatOf, withoutExtension } from "../../../connectors/sources/registry.ts";
+import { formatOf, FORMATS, type Formats, withoutExtension } from "../../../connectors/sources/registry.ts";
 import { openSynthetic } from "../../../connectors/sources/synthetic.ts";
 import { show } from "../../model/errors.ts";
 import type { Model } from "../../model/ports.ts";
@@ -59,6 +59,7 @@ interface Draft {
  * `.json`) beside the model.
  *
  * @param passed told of each file beside the models, once, that holds one and cannot be read
+ * @param formats default: those that svrflow reads by itself
  * @throws {RangeError} when an entry stands for no model
  * @throws {ConfigError} when a manifest or a topology cannot be loaded, two models have the same id, or nothing is left to be read
  */
@@ -67,22 +68,26 @@ export async function planModels(
   baseDir: string,
   signal?: AbortSignal,
   passed: (file: PassedFile) => void = () => undefined,
+  formats: Formats = FORMATS,
 ): Promise<PlannedModel[]> {
   const entries = Array.isArray(config.models) ? config.models : [config.models];
   const wanted = nameFilter(listOf(config.include), listOf(config.exclude));
   const drafts: Draft[] = [];
   const told = new Map<string, PassedFile>();
-  const search = { wanted, signal, passed: (file: PassedFile) => void told.set(file.path, file) };
+  const search = { wanted, formats, signal, passed: (file: PassedFile) => void told.set(file.path, file) };
   for (const entry of entries) drafts.push(...await draftsOf(entry, config.topology, baseDir, search));
   for (const file of told.values()) passed(file);
   const models = withoutRepeats(drafts);
   if (models.length === 0) {
     throw new ConfigError("include, exclude: found that they leave no model, required at least one");
   }
-  const ids = prefixedIds(config.idPrefix, config.out, models, uniqueIds(models));
+  const ids = prefixedIds(config.idPrefix, config.out, models, uniqueIds(models, formats), formats);
   const byId = await placesOf(config.series, ids);
   // An id that a user made up may say nothing; the name that it stands for may.
-  const byName = await placesOf(config.series, models.map(({ given, uri }) => given ? shortName(uri) : ""));
+  const byName = await placesOf(
+    config.series,
+    models.map(({ given, uri }) => given ? shortName(uri, formats) : ""),
+  );
   return models.map((draft, at): PlannedModel => {
     const place = byId[at] ?? byName[at];
     const series = draft.series ?? place?.series;
@@ -101,10 +106,10 @@ export async function planModels(
 
 const listOf = (globs: string | readonly string[] | undefined) => typeof globs === "string" ? [globs] : globs;
 
-const shortName = (uri: string) =>
+const shortName = (uri: string, formats: Formats) =>
   isRemote(uri)
-    ? `${folderNameOf(uri)}/${withoutExtension(nameOf(uri))}`
-    : withoutExtension(uri).split(/[/\\]/u).slice(-2).join("/");
+    ? `${folderNameOf(uri)}/${withoutExtension(nameOf(uri), formats)}`
+    : withoutExtension(uri, formats).split(/[/\\]/u).slice(-2).join("/");
 
 /** A file that several entries stand for and none gave an id is one model: as the entry says that says something about it. */
 function withoutRepeats(drafts: readonly Draft[]): Draft[] {
@@ -121,6 +126,7 @@ interface Search {
   /** Whether the run's `include` and `exclude` leave a name. */
   readonly wanted: (name: string) => boolean;
   readonly passed: (file: PassedFile) => void;
+  readonly formats: Formats;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -152,12 +158,12 @@ async function draftFiles(
   { path: pattern, id, topology, include, exclude, series, step, sha256 }: FileEntry,
   shared: TopologyEntry,
   baseDir: string,
-  { wanted, passed, signal }: Search,
+  { wanted, passed, formats, signal }: Search,
 ): Promise<Draft[]> {
   const own = nameFilter(listOf(include), listOf(exclude));
   const found = await resolveModels(pattern, baseDir, signal, (file, name) => {
     if (own(name) && wanted(name)) passed(file);
-  });
+  }, formats);
   const chosen = found.filter(({ name }) => own(name));
   if (chosen.length === 0) {
     throw new RangeError(
@@ -175,7 +181,7 @@ async function draftFiles(
   const declared = await topologyOf(topology ?? shared, baseDir);
   const files = chosen.filter(({ name }) => wanted(name));
   return await Promise.all(files.map(async (file): Promise<Draft> => {
-    const side = declared === undefined ? await sideFile(file.path, signal) : { topology: declared };
+    const side = declared === undefined ? await sideFile(file.path, formats, signal) : { topology: declared };
     return {
       id: id ?? file.id,
       given: id !== undefined,
@@ -188,7 +194,7 @@ async function draftFiles(
       async open(id, signal) {
         if (side.failure !== undefined) throw side.failure;
         if (sha256 !== undefined) await checkDigest(file.path, sha256, signal);
-        const format = await formatOf(file.path, signal);
+        const format = await formatOf(file.path, signal, formats);
         return await format.open(file.path, id, signal);
       },
     };

@@ -6,7 +6,7 @@ import { openIfThere, openPlace } from "../../../connectors/places/open.ts";
 import { beside, isRemote, nameOf } from "../../../connectors/places/place.ts";
 import { RemoteError } from "../../../connectors/places/remote-error.ts";
 import type { ByteSource } from "../../../connectors/bytes.ts";
-import { withoutExtension } from "../../../connectors/sources/registry.ts";
+import { type Formats, withoutExtension } from "../../../connectors/sources/registry.ts";
 import type { TopologyDeclaration } from "../../model/topology.ts";
 
 /** What was found beside a model. */
@@ -24,9 +24,13 @@ const LONGEST = 4 * 2 ** 20;
  *
  * @throws {ConfigError} when there are two, or the one cannot be used
  */
-export async function sideFile(model: string, signal?: AbortSignal): Promise<SideFile> {
+export async function sideFile(
+  model: string,
+  formats: Formats,
+  signal?: AbortSignal,
+): Promise<SideFile> {
   const name = nameOf(model);
-  const candidates = [...new Set([withoutExtension(name), name])].flatMap((stem) =>
+  const candidates = [...new Set([withoutExtension(name, formats), name])].flatMap((stem) =>
     [".yaml", ".yml", ".json"].map((end) => beside(model, `${stem}.topology${end}`))
   );
   try {

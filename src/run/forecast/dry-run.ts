@@ -26,6 +26,7 @@ import { recordedModels } from "../records/standing-models.ts";
 import { planModels, type PlannedModel } from "../collection/models.ts";
 import type { RunRecord } from "../records/records.ts";
 import { serverChoices } from "../../query/server-options.ts";
+import { loadPlugins } from "../plugins.ts";
 import { keyOf, memoryOf, testSettings, weightOf } from "../settings.ts";
 
 /** What a model would take. Bytes, rows and floating-point operations; nothing of it has been done. */
@@ -87,8 +88,9 @@ export async function forecast({ config, baseDir }: LoadedConfig, signal?: Abort
   await weightOf(config);
   if (config.graph === "neo4j") serverChoices(config.neo4j);
   const budget = memoryOf(config);
+  const { formats } = await loadPlugins({ config, baseDir });
   const notTaken: PassedFile[] = [];
-  const planned = await planModels(config, baseDir, signal, (file) => notTaken.push(file));
+  const planned = await planModels(config, baseDir, signal, (file) => notTaken.push(file), formats);
   const out = resolve(config.out);
   const marks = new CompletedModels(out);
   if (!config.replace) {
@@ -163,7 +165,7 @@ async function forecastModel(
       overlap_flops: (config.nullControl === false ? 1 : 2) * (overlaps + comparisons),
       ...memoryNeed(graph, config, workspace),
       ...edgesOf(pairs, config),
-      earlier: await earlier(planned, config, marks),
+      earlier: await earlier(planned, model, config, marks),
     };
   } finally {
     await model.close();
@@ -225,6 +227,7 @@ function edgesOf(
 /** Without a digest only sizes can be compared; the run itself compares the bytes. */
 async function earlier(
   { id, topology, series, step }: PlannedModel,
+  { plugin }: Model,
   config: RunConfig,
   marks: CompletedModels,
 ): Promise<ModelForecast["earlier"]> {
@@ -236,7 +239,7 @@ async function earlier(
     if (size !== bytes) return "new";
   }
   const place = { ...series === undefined ? {} : { series }, ...step === undefined ? {} : { step } };
-  return keyOf(mark.entry.inputs, topology, config, place) === mark.key ? "done" : "other settings";
+  return keyOf(mark.entry.inputs, topology, config, place, plugin) === mark.key ? "done" : "other settings";
 }
 
 /** Bytes of a row before compression: numbers as they are, texts short. */

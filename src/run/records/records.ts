@@ -19,6 +19,7 @@ import {
   type ReportFrame,
   reportJson,
 } from "../../report/run-report.ts";
+import type { PluginRecord } from "../plugins.ts";
 import type { WorkSummary } from "../progress/work-summary.ts";
 
 /** `run.json`: what is needed to do the run again, and to trust it. */
@@ -39,6 +40,8 @@ export interface RunRecord {
   /** Null where there is no null control. */
   readonly null_control_seed: number | null;
   readonly config: RunConfig;
+  /** What came from outside. */
+  readonly plugins: readonly PluginRecord[];
   /** ISO 8601, UTC. */
   readonly started: string;
   readonly ended: string;

@@ -17,6 +17,7 @@ import { nullControlSeed } from "../settings.ts";
 export interface RunFacts {
   readonly runId: string;
   readonly config: RunConfig;
+  readonly plugins: RunRecord["plugins"];
   readonly kernel: (KernelInfo & { readonly threads: number }) | null;
   readonly spectra: SpectraCount;
   readonly work: WorkSummary;
@@ -28,7 +29,8 @@ export interface RunFacts {
 
 /** The record of a run that ends now. */
 export function runRecord(
-  { runId, config, kernel, spectra, work, started, outcome: { done, failed }, notTaken, standing }: RunFacts,
+  { runId, config, plugins, kernel, spectra, work, started, outcome: { done, failed }, notTaken, standing }:
+    RunFacts,
 ): RunRecord {
   return {
     ...hostRecord(),
@@ -37,6 +39,7 @@ export function runRecord(
     seeds: seedsOf(config),
     null_control_seed: nullControlSeed(config),
     config: recorded(config),
+    plugins,
     started: started.toISOString(),
     ended: new Date().toISOString(),
     counts: {

@@ -1,0 +1,71 @@
+/** Sinks of plugins: what they give is checked, since the record of a run and its resume rely on it. */
+
+import { show } from "../../src/model/errors.ts";
+import type { ModelSink, OpenSink, PluginSink, Sink, WrittenFile } from "../../src/model/ports.ts";
+import { TABLE_NAMES } from "../../src/model/tables.ts";
+import { inOrder } from "./order.ts";
+
+/**
+ * A plugin's sink, guarded as ours are. It is told of its own files only, and those that it writes carry its name.
+ *
+ * Rejects with a `TypeError` that names the sink where what `open`, `begin` or `commit` give is not what `Sink` says.
+ */
+export function pluginSink(plugin: PluginSink): OpenSink {
+  const { name } = plugin;
+  const own = (files: readonly WrittenFile[]) => files.filter(({ sink }) => sink === name);
+  return async (run) => {
+    const sink = await plugin.open(run);
+    requireMethods(`${name} sink: open()`, sink, ["begin", "finish", "abort"]);
+    const { holds, sources } = sink;
+    return inOrder({
+      name,
+      async begin(model, before = []) {
+        const opened = await sink.begin(model, own(before));
+        requireMethods(`${name} sink: begin()`, opened, ["write", "commit", "abort"]);
+        return named(name, opened);
+      },
+      ...holds === undefined
+        ? {}
+        : { holds: (model) => holds.call(sink, { ...model, files: own(model.files) }) },
+      ...sources === undefined ? {} : { sources: (ids) => sources.call(sink, ids) },
+      finish: (signal) => sink.finish(signal),
+      abort: () => sink.abort(),
+    });
+  };
+}
+
+/** A model's sink whose files are checked and carry the sink's name. */
+function named(name: string, sink: ModelSink): ModelSink {
+  return {
+    write: (table, batch) => sink.write(table, batch),
+    async commit() {
+      const files: unknown = await sink.commit();
+      const list = Array.isArray(files) ? files as readonly unknown[] : [files];
+      return list.map((file) => {
+        if (isFileOf(name, file)) return { ...file, sink: name };
+        throw new TypeError(
+          `${name} sink: commit(): found ${
+            show(file)
+          }, required an array of {path, table, rows, bytes, sha256}, ` +
+            `each path below ${name}/`,
+        );
+      });
+    },
+    abort: () => sink.abort(),
+  };
+}
+
+function isFileOf(name: string, value: unknown): value is WrittenFile {
+  const { path, table, rows, bytes, sha256 } = (value ?? {}) as Readonly<Record<keyof WrittenFile, unknown>>;
+  return typeof path === "string" && path.startsWith(`${name}/`) && !path.split("/").includes("..") &&
+    (TABLE_NAMES as readonly unknown[]).includes(table) &&
+    Number.isSafeInteger(rows) && Number.isSafeInteger(bytes) && typeof sha256 === "string";
+}
+
+function requireMethods(what: string, value: ModelSink | Sink, methods: readonly string[]): void {
+  const given: unknown = value;
+  const found = (given ?? {}) as Readonly<Record<string, unknown>>;
+  const missing = methods.find((method) => typeof found[method] !== "function");
+  if (missing === undefined) return;
+  throw new TypeError(`${what}: found no function ${missing}, required ${methods.join(", ")}`);
+}
