@@ -6,7 +6,7 @@ import { link, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import process, { pid } from "node:process";
 import { codeOf, show } from "../model/errors.ts";
-import { HOST, isAlive, processStart } from "./processes.ts";
+import { isAlive, processStart, thisHost } from "./processes.ts";
 import { retry } from "./retry.ts";
 
 /** Who holds a lock. */
@@ -69,7 +69,7 @@ async function take(path: string, doing: string, staleAfter: number, depth: numb
   const mine = JSON.stringify(
     {
       pid,
-      host: HOST,
+      host: thisHost(),
       since: new Date().toISOString(),
       process: processStart(pid),
       id: randomBytes(6).toString("hex"),
@@ -160,7 +160,7 @@ async function isDead(
   holder: Omit<Holder, "id"> | null,
   staleAfter: number,
 ): Promise<boolean> {
-  if (holder?.host === HOST) {
+  if (holder?.host === thisHost()) {
     if (!isAlive(holder.pid)) return true;
     const start = processStart(holder.pid);
     if (start !== "" && holder.process !== "" && start !== holder.process) return true;

@@ -35,8 +35,10 @@ function statusOf(number: number): string[] {
   }
 }
 
-/** This host and, where processes are numbered per container, this container. */
-export const HOST = `${hostname()} ${processSpace()}`;
+/** This host and, where processes are numbered per container, this container. Asked only by whoever holds a lock: Deno wants leave for it. */
+export function thisHost(): string {
+  return `${hostname()} ${processSpace()}`;
+}
 
 function processSpace(): string {
   try {

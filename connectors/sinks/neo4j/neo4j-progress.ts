@@ -4,7 +4,7 @@ import { randomInt } from "node:crypto";
 import { pid } from "node:process";
 import neo4j, { type Integer } from "neo4j-driver";
 import type { ModelHeader } from "../../../src/model/ports.ts";
-import { HOST, isAlive } from "../../../src/base/processes.ts";
+import { isAlive, thisHost } from "../../../src/base/processes.ts";
 import { deleteOwned } from "./neo4j-delete.ts";
 import type { GraphServer, RunStatement } from "./neo4j-server.ts";
 import { type Labels, labelsOf } from "./neo4j-statements.ts";
@@ -60,7 +60,7 @@ export class Neo4jLoad {
       await run(
         `UNWIND range(0, $workers - 1) AS slot ` +
           `CREATE (:${label} {load: $load, slot: slot, step: 0, touched: timestamp(), host: $host, pid: $pid})`,
-        { load: load.number, workers: neo4j.int(workers), host: HOST, pid: neo4j.int(pid) },
+        { load: load.number, workers: neo4j.int(workers), host: thisHost(), pid: neo4j.int(pid) },
       );
       const { id, uri, format, series = null, step = null } = model;
       const node = { id, uri, format, series, step, run_id: runId, key: encodeModelId(id) };
@@ -137,7 +137,7 @@ export async function removeAbandoned(server: GraphServer, signal?: AbortSignal)
     ), signal);
   const dead = loads.filter(({ load, host, pid: by, abandoned }) =>
     abandoned === true ||
-    (host === HOST && (Number(by) === pid ? !UNDER_WAY.has(Number(load)) : !isAlive(Number(by))))
+    (host === thisHost() && (Number(by) === pid ? !UNDER_WAY.has(Number(load)) : !isAlive(Number(by))))
   );
   for (const { load: number } of dead) {
     const found = { load: neo4j.int(Number(number)) };
@@ -147,7 +147,7 @@ export async function removeAbandoned(server: GraphServer, signal?: AbortSignal)
         run(`MATCH (o:${load} {load: $load}) SET o.step = $revoked, o.host = $host, o.pid = $pid`, {
           ...found,
           revoked: neo4j.int(REVOKED),
-          host: HOST,
+          host: thisHost(),
           pid: neo4j.int(pid),
         }),
       signal,

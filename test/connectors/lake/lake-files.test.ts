@@ -15,10 +15,10 @@ import { batchOfRows, TABLE_NAMES, type TableName, TABLES } from "../../../src/m
 import { header, runInto, writeModel } from "../../contract/sink/contract.ts";
 import { filesIn } from "../../contract/sink/left.ts";
 import { bigEdges, fixture } from "../../contract/sink/fixture.ts";
-import { HOST } from "../../../src/base/processes.ts";
+import { thisHost } from "../../../src/base/processes.ts";
 
 /** A lock of no process: numbers end at 2^22 on Linux. */
-const DEAD = JSON.stringify({ pid: 4194999, host: HOST, since: "2020-01-01T00:00:00Z", process: "" });
+const DEAD = JSON.stringify({ pid: 4194999, host: thisHost(), since: "2020-01-01T00:00:00Z", process: "" });
 
 const duckdb = await (await DuckDBInstance.create()).connect();
 
