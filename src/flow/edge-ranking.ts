@@ -80,10 +80,11 @@ export class EdgeRanking {
 
   #count(end: "source" | "target", layer: number, neuron: number, other: number): void {
     const degrees = this.#degrees[end];
-    const degree = degrees.get(layer) ?? { edges: new Map(), layers: new Map() };
+    const degree = degrees.get(layer) ??
+      { edges: new Map<number, number>(), layers: new Map<number, Set<number>>() };
     degrees.set(layer, degree);
     degree.edges.set(neuron, (degree.edges.get(neuron) ?? 0) + 1);
-    const layers = degree.layers.get(neuron) ?? new Set();
+    const layers = degree.layers.get(neuron) ?? new Set<number>();
     degree.layers.set(neuron, layers.add(other));
   }
 }
