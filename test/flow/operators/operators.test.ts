@@ -49,6 +49,7 @@ const GRAPH: LayerGraph = {
 function fakeEngine(): { engine: Engine; given: number[] } {
   const given: number[] = [];
   const store = {
+    useMore: () => undefined,
     skipUse: (handle: { name: number }) => given.push(handle.name),
     announce: () => undefined,
   };
@@ -193,6 +194,7 @@ function lazyConnection(source: number, target: number, worked: string[]): Conne
   const connection = connectionOf(source, target, [{ source: 0, target: 0, length: 4 }]);
   return {
     kind: "connection",
+    control: null,
     connection,
     graph: GRAPH,
     source: GRAPH.layers[source]!,
