@@ -118,7 +118,8 @@ export async function* plotModels(
  * @example
  * import { plotSeries } from "svrflow/run";
  *
- * const draw = (series: string) => plotSeries("my-run", series, "series.svg", { normalize: true });
+ * const { checkpoints } = await plotSeries("my-run", "mnist-mlp", "series.svg", { normalize: true });
+ * console.log(checkpoints);
  */
 export async function plotSeries(
   run: string,

@@ -29,8 +29,9 @@ export interface SeriesData {
   readonly of: { readonly checkpoints: number; readonly layers: number };
 }
 
-/** With 12 lines for each layer, a file of so many stays below 2 MB. */
+/** Checkpoints that are drawn. With 12 lines for each layer, a file of so many stays below 2 MB. */
 export const MOST_CHECKPOINTS = 80;
+/** Layers that are drawn. */
 export const MOST_PANELS = 120;
 const LINES = 12;
 

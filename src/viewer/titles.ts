@@ -66,7 +66,7 @@ export function titlesOf({ layers, edges }: PictureData, names: readonly string[
         part: edges.part[at]!,
         overlap: edges.overlap[at]!,
         logP: edges.logP[at]!,
-      }, edges.strength[at]!),
+      }, edges.strength[at]),
     chainEdge: (edge) => edgeTitle(edge),
   };
 }
