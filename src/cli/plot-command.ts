@@ -20,7 +20,7 @@ export function addPlotCommand(program: Command, write: (text: string) => void, 
     .argument("<run>", "output folder of the run")
     .requiredOption(
       "-o, --output <file>",
-      "picture to write: .svg, or .png by way of @resvg/resvg-wasm; a folder takes one of each model",
+      "picture to write: .svg, or .png by way of @resvg/resvg-wasm; a folder (pictures/) takes one of each model",
     )
     .option("--model <id>", "which model, where the run has several")
     .addOption(
