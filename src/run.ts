@@ -38,4 +38,12 @@ export { type Exported, exportForNeo4jAdmin, type ExportOptions } from "./run/ex
 export type { Progress, ProgressEvent } from "./run/progress/progress.ts";
 export type { RunRecord } from "./run/records/records.ts";
 export { run, type RunOptions, type RunOutcome, runPipeline, type RunSettings } from "./run/run-pipeline.ts";
-export { type PlotOptions, plotRun, type Plotted } from "./viewer/plot.ts";
+export {
+  type LookOptions,
+  plotModels,
+  type PlotOptions,
+  plotRun,
+  plotSeries,
+  type Plotted,
+  type PlottedSeries,
+} from "./viewer/plot.ts";

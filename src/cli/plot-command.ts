@@ -1,43 +1,83 @@
 /** `svr plot` as the command line knows it. */
 
+import { stat } from "node:fs/promises";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { ConfigError } from "../../config/document.ts";
 import { count, counted } from "../viewer/label.ts";
-import type { PlotOptions } from "../viewer/plot.ts";
+import type { PlotOptions, Plotted } from "../viewer/plot.ts";
 import { printable } from "../report/text.ts";
+
+interface Options extends PlotOptions {
+  readonly output: string;
+  readonly series?: string;
+  readonly format?: "svg" | "png";
+}
 
 /** Adds the command. @param write takes what belongs on stdout */
 export function addPlotCommand(program: Command, write: (text: string) => void, signal: AbortSignal): void {
   program.command("plot")
-    .description("draw a model of a run: layers across, singular values up, edges by strength")
+    .description("draw models of a run: layers across, singular values up, edges by strength")
     .argument("<run>", "output folder of the run")
-    .requiredOption("-o, --output <file>", "picture to write: .svg, or .png by way of @resvg/resvg-wasm")
+    .requiredOption(
+      "-o, --output <file>",
+      "picture to write: .svg, or .png by way of @resvg/resvg-wasm; a folder (pictures/) takes one of each model",
+    )
     .option("--model <id>", "which model, where the run has several")
+    .addOption(
+      new Option("--series <name>", "in place of a model: singular values of its checkpoints over the steps")
+        .conflicts(["model", "maxEdges", "all", "format"]),
+    )
     .addOption(
       new Option("--scale <name>", "of singular values").choices(["linear", "log"]).default("linear"),
     )
+    .option("--normalize", "draw singular values as shares of their layer's largest")
+    .option("--bare", "without head and legend, for papers")
     .option(
       "--max-edges <n>",
-      "draw the n strongest edges; the picture says how many are left out",
+      "draw the n strongest edges; the picture says how many are left out (default: by the number of layers)",
       edgesOf,
-      2000,
     )
     .option(
       "--lake <place>",
       "where its tables lie, if not in the folder: another one, or s3://bucket/prefix",
     )
     .option("--all", "edges that are not significant too, where the run wrote them")
-    .action(async (run: string, options: PlotOptions & { output: string }) => {
-      const { plotRun } = await import("../viewer/plot.ts");
-      const drawn = await plotRun(run, options.output, { ...options, signal }).catch((failure: unknown) => {
+    .addOption(
+      new Option("--format <name>", "of the files in a folder (default: svg)").choices(["svg", "png"]),
+    )
+    .action(async (run: string, options: Options) => {
+      await draw(run, { ...options, signal }, write).catch((failure: unknown) => {
         throw failure instanceof RangeError ? new ConfigError(failure.message, { cause: failure }) : failure;
       });
-      write(
-        `${drawn.path}: ${printable(drawn.model)}, ${counted(drawn.edges, "edge")} drawn, ${
-          count(drawn.leftOut)
-        } left out\n`,
-      );
     });
+}
+
+async function draw(
+  run: string,
+  { output, series, format, ...options }: Options,
+  write: (text: string) => void,
+): Promise<void> {
+  const { plotModels, plotRun, plotSeries } = await import("../viewer/plot.ts");
+  const told = ({ path, model, edges, leftOut }: Plotted) =>
+    write(
+      `${path}: ${printable(model)}, ${counted(edges, "edge")} drawn, ${count(leftOut)} left out\n`,
+    );
+  if (series !== undefined) {
+    const { path, checkpoints, layers } = await plotSeries(run, series, output, options);
+    write(
+      `${path}: ${printable(series)}, ${counted(checkpoints, "checkpoint")}, ${counted(layers, "layer")}\n`,
+    );
+  } else if (/[/\\]$/.test(output) || await isFolder(output)) {
+    for await (const drawn of plotModels(run, output, { ...options, format: format ?? "svg" })) told(drawn);
+  } else if (format !== undefined) {
+    throw new ConfigError(
+      `--format ${format}: found the file ${output}, required a folder; files say it by their names`,
+    );
+  } else told(await plotRun(run, output, options));
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => null))?.isDirectory() === true;
 }
 
 function edgesOf(text: string): number {

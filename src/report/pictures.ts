@@ -10,9 +10,6 @@ export type Pictures = (id: string) => Promise<string | null>;
 /** A page with more pictures is slow to make and to open; `svr plot` draws the others. */
 const MOST_PICTURES = 20;
 
-/** Edges in a picture of a report: the strongest are enough to see how layers are joined. */
-const EDGES = 300;
-
 /** Pictures of the first twenty models that are asked for and whose tables stand in the folder of their run. */
 export function picturesOf(folder: string): Pictures {
   let left = MOST_PICTURES;
@@ -21,6 +18,6 @@ export function picturesOf(folder: string): Pictures {
     const lake = await openLake(folder);
     if ((await lake.list(`layers/model=${encodeModelId(id)}/`)).length === 0) return null;
     left--;
-    return (await drawModel(folder, { model: id, maxEdges: EDGES })).svg;
+    return (await drawModel(folder, { model: id })).svg;
   };
 }

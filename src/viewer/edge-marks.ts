@@ -17,9 +17,10 @@ import {
 import type { PictureData } from "./picture-data.ts";
 import type { SvgDocument, SvgElement } from "./svg.ts";
 import { ownMark } from "./frame-marks.ts";
+import type { Titles } from "./titles.ts";
 
 /** A group of lines per class of strength. */
-export function edgeMarks({ edges }: PictureData, frame: Frame): Plot.Markish[] {
+export function edgeMarks({ edges }: PictureData, frame: Frame, titles: Titles | null): Plot.Markish[] {
   const { count, sourceLayer, sourceNeuron, targetLayer, targetNeuron, strength } = edges;
   const finite = strength.filter(Number.isFinite);
   const [least = 0, most = 0] = [finite[0], finite[finite.length - 1]];
@@ -43,13 +44,18 @@ export function edgeMarks({ edges }: PictureData, frame: Frame): Plot.Markish[] 
       strokeWidth: width,
       strokeOpacity: opacity,
       curve: edgeCurve(frame),
+      title: titles === null ? null : (at: number) => titles.edge(at),
       ariaDescription: "edges",
     })];
   });
 }
 
 /** Dots for the neurons of drawn edges. */
-export function nodeMarks({ layers, edges }: PictureData, frame: Frame): Plot.Markish[] {
+export function nodeMarks(
+  { layers, edges }: PictureData,
+  frame: Frame,
+  titles: Titles | null,
+): Plot.Markish[] {
   const looks = new Map<string, { kind: string; look: number; near: boolean; at: [number, number][] }>();
   const seen = layers.map(() => new Set<number>());
   const add = (layer: number, neuron: number) => {
@@ -72,6 +78,7 @@ export function nodeMarks({ layers, edges }: PictureData, frame: Frame): Plot.Ma
       x: ([layer]: [number, number]) => layer,
       y: ([layer, neuron]: [number, number]) => frame.value(layer, neuron),
       r: nodeRadius,
+      title: titles === null ? null : ([layer, neuron]: [number, number]) => titles.neuron(layer, neuron),
       sort: null,
       ...near
         ? {
@@ -87,7 +94,12 @@ export function nodeMarks({ layers, edges }: PictureData, frame: Frame): Plot.Ma
 }
 
 /** The chain's lines with their direction, its neurons and their numbers. */
-export function chainMarks(svg: SvgDocument, chain: Chain, frame: Frame): Plot.Markish[] {
+export function chainMarks(
+  svg: SvgDocument,
+  chain: Chain,
+  frame: Frame,
+  titles: Titles | null,
+): Plot.Markish[] {
   const { edges } = chain;
   const curve = edgeCurve(frame);
   const line = (stroke: string, strokeWidth: number, ariaDescription: string) =>
@@ -100,6 +112,7 @@ export function chainMarks(svg: SvgDocument, chain: Chain, frame: Frame): Plot.M
       strokeWidth,
       strokeLinecap: "round",
       curve,
+      title: titles === null ? null : (edge: (typeof edges)[number]) => titles.chainEdge(edge),
       ariaDescription,
     });
   const stops = [
@@ -114,7 +127,13 @@ export function chainMarks(svg: SvgDocument, chain: Chain, frame: Frame): Plot.M
     line(PAPER, 6, "halo of the dominant connection"),
     chainLine,
     ownMark(svg.element("g", { fill: CHAIN, "aria-label": "direction" }, ...arrows(svg, edges, frame))),
-    ownMark(svg.element("g", { fill: PAPER, stroke: CHAIN, "stroke-width": 2 }, ...rings(svg, stops, frame))),
+    ownMark(
+      svg.element(
+        "g",
+        { fill: PAPER, stroke: CHAIN, "stroke-width": 2 },
+        ...rings(svg, stops, frame, titles),
+      ),
+    ),
     numbers,
   ];
 }
@@ -134,10 +153,14 @@ function arrows(svg: SvgDocument, edges: Chain["edges"], frame: Frame): SvgEleme
   });
 }
 
-function rings(svg: SvgDocument, stops: readonly Stop[], frame: Frame): SvgElement[] {
+function rings(svg: SvgDocument, stops: readonly Stop[], frame: Frame, titles: Titles | null): SvgElement[] {
   return stops.map(([layer, neuron]) => {
     const { x, y } = frame.place(layer, neuron);
-    return svg.element("circle", { cx: x, cy: y, r: frame.layout.nodeRadius + 1.2 });
+    return svg.element(
+      "circle",
+      { cx: x, cy: y, r: frame.layout.nodeRadius + 1.2 },
+      ...titles === null ? [] : [svg.element("title", {}, titles.neuron(layer, neuron))],
+    );
   });
 }
 

@@ -2,12 +2,13 @@
 
 import * as Plot from "@observablehq/plot";
 import type { Frame } from "./frame.ts";
-import { short } from "./label.ts";
+import { percent, short } from "./label.ts";
 import { FONT } from "./layout.ts";
 import { BAND, BARS, GRID, INK, kindColour, QUIET } from "./palette.ts";
 import type { PictureData } from "./picture-data.ts";
 import { bandPath, bandReach, nearKernelShares, type Ticks } from "./spectrum-marks.ts";
 import type { SvgDocument, SvgElement } from "./svg.ts";
+import type { Titles } from "./titles.ts";
 
 /** A mark that draws one element of our own. */
 export function ownMark(element: SvgElement): () => SvgElement {
@@ -15,7 +16,13 @@ export function ownMark(element: SvgElement): () => SvgElement {
 }
 
 /** What lies below the edges. */
-export function frameMarks(svg: SvgDocument, data: PictureData, frame: Frame, ticks: Ticks): Plot.Markish[] {
+export function frameMarks(
+  svg: SvgDocument,
+  data: PictureData,
+  frame: Frame,
+  ticks: Ticks,
+  titles: Titles,
+): Plot.Markish[] {
   const { layout, axis } = frame;
   const { layers } = data;
   const skipped = layers.flatMap(({ singularValues }, at) => singularValues.length === 0 ? [at] : []);
@@ -27,8 +34,21 @@ export function frameMarks(svg: SvgDocument, data: PictureData, frame: Frame, ti
     layout.bottom,
     data.test?.nearKernel ?? null,
   );
+  const reach = layout.pitch / 2;
+  // Not seen; shows a layer's title wherever no neuron or edge of its column has one.
+  const columns = layout.named.map((layer) =>
+    svg.element("rect", {
+      x: frame.x(layer) - reach,
+      y: layout.top,
+      width: layout.pitch,
+      height: layout.bottom - layout.top,
+    }, svg.element("title", {}, titles.layer(layer)))
+  );
   return [
     ownMark(svg.element("path", { d: bands, fill: BAND, "aria-label": "near-kernels" })),
+    ownMark(
+      svg.element("g", { "aria-label": "columns", fill: "none", "pointer-events": "all" }, ...columns),
+    ),
     Plot.gridY({ ticks: [...axis.ticks], stroke: GRID, strokeOpacity: 1 }),
     Plot.ruleX(skipped, {
       stroke: QUIET,
@@ -60,8 +80,12 @@ export function frameMarks(svg: SvgDocument, data: PictureData, frame: Frame, ti
       svg.element(
         "g",
         { "aria-label": "neurons", fill: "none", "stroke-width": 1 },
-        ...ticks.paths.map(({ kind, opacity, path }) =>
-          svg.element("path", { d: path, stroke: kindColour(kind), "stroke-opacity": round(opacity * 0.55) })
+        ...ticks.paths.map(({ kind, opacity, path, title }) =>
+          svg.element(
+            "path",
+            { d: path, stroke: kindColour(kind), "stroke-opacity": round(opacity * 0.55) },
+            ...title === undefined ? [] : [svg.element("title", {}, title)],
+          )
         ),
       ),
     ),
@@ -73,9 +97,15 @@ function round(value: number): number {
 }
 
 /** Names of the layers, captions of the axes, and the strip of near-kernels, which stand outside of the frame. */
-export function frameTexts(svg: SvgDocument, data: PictureData, frame: Frame): SvgElement[] {
+export function frameTexts(
+  svg: SvgDocument,
+  data: PictureData,
+  frame: Frame,
+  titles: Titles,
+  normalized: boolean,
+): SvgElement[] {
   const { layout } = frame;
-  const { rotation, names, named, strip, bottom, left, width } = layout;
+  const { rotation, names, without, named, strip, bottom, left, width } = layout;
   const text = (x: number, y: number, content: string, more: Record<string, string | number> = {}) =>
     svg.element("text", { x, y, "font-size": FONT.small, fill: QUIET, ...more }, content);
   const y = bottom + strip + 30;
@@ -83,19 +113,22 @@ export function frameTexts(svg: SvgDocument, data: PictureData, frame: Frame): S
     const x = frame.x(layer);
     // The middle of a rotated line stands under its layer.
     const shift = rotation === -90 ? 3.5 : 0;
-    return rotation === 0 ? text(x, y + 4, names[layer]!) : svg.element("text", {
+    const name = rotation === 0 ? text(x, y + 4, names[layer]!) : svg.element("text", {
       transform: `translate(${x + shift},${y - (rotation === -90 ? 4 : 2)}) rotate(${rotation})`,
       "font-size": FONT.small,
       fill: QUIET,
       "text-anchor": "end",
     }, names[layer]!);
+    return svg.element("g", {}, svg.element("title", {}, titles.layer(layer)), name);
   });
+  const value = `singular value${normalized ? ", as a share of the layer's largest" : ""}`;
+  const layers = `layer${without === "" ? "" : ` (names without ${without})`}`;
   const captions = [
-    text(left, layout.top - 10, `singular value${frame.axis.type === "log" ? " (logarithmic)" : ""} ↑`, {
+    text(left, layout.top - 10, `${value}${frame.axis.type === "log" ? " (logarithmic)" : ""} ↑`, {
       "text-anchor": "start",
       fill: INK,
     }),
-    text(width - layout.right, layout.height - 8, "layer, in the order of the signal →", {
+    text(width - layout.right, layout.height - 8, `${layers}, in the order of the signal →`, {
       "text-anchor": "end",
       fill: INK,
     }),
@@ -137,9 +170,4 @@ function stripElements(
       )
       : [],
   ];
-}
-
-function percent(share: number): string {
-  const value = 100 * share;
-  return value > 0 && value < 1 ? "< 1" : String(Math.min(Math.round(value), share < 1 ? 99 : 100));
 }

@@ -24,6 +24,8 @@ export interface Frame extends CurveFrame {
 
 /** Room for arcs above the largest and below the smallest singular value. */
 const ARC_ROOM = 46;
+/** Where every layer reaches up to 1, arcs have nothing but this. */
+const NORMALIZED_ARC_ROOM = 140;
 const EDGE_ROOM = 10;
 
 /** The frame of a model's picture. */
@@ -36,7 +38,7 @@ export function frameOf(data: PictureData, settings: PictureSettings, layout: La
     bows ||= span > 1;
     returns ||= span < 1;
   }
-  const axis = valueAxis(data, settings);
+  const axis = valueAxis(data.layers.map(({ singularValues }) => singularValues), settings.scale);
   const xScale: ScaleOptions = {
     type: "linear",
     domain: [-0.5, Math.max(1, data.layers.length) - 0.5],
@@ -48,7 +50,7 @@ export function frameOf(data: PictureData, settings: PictureSettings, layout: La
     domain: [...axis.domain],
     range: [
       layout.bottom - (returns ? ARC_ROOM : EDGE_ROOM),
-      layout.top + (bows ? ARC_ROOM : EDGE_ROOM),
+      layout.top + (!bows ? EDGE_ROOM : settings.normalize === true ? NORMALIZED_ARC_ROOM : ARC_ROOM),
     ],
     clamp: true,
     label: null,

@@ -1,20 +1,8 @@
-/** What stands above the frame: the model, what is drawn of it and how it was tested, and the legend. */
+/** What stands above a frame: title, lines of words, and the legend. */
 
-import { pValueMeaning } from "../model/p-value.ts";
-import { count, counted, label, probability, short, textWidth } from "./label.ts";
+import { label, textWidth } from "./label.ts";
 import { FONT } from "./layout.ts";
-import {
-  BAND,
-  CHAIN,
-  EDGE_CLASSES,
-  edgeStyle,
-  INK,
-  INTENSITY_OPACITIES,
-  kindColour,
-  PAPER,
-  QUIET,
-} from "./palette.ts";
-import type { PictureData } from "./picture-data.ts";
+import { INK, QUIET } from "./palette.ts";
 import type { Attributes, SvgDocument, SvgElement } from "./svg.ts";
 
 /** Bold letters are about so much wider. */
@@ -25,70 +13,24 @@ const ROW = 20;
 /** The longest title, in pixels, where the picture is wider. */
 const LONGEST_TITLE = 1200;
 
-/** The lines below the title. */
-export function headLines(data: PictureData): readonly string[] {
-  const { layers, edges, test, chain } = data;
-  const neurons = layers.reduce((sum, { singularValues }) => sum + singularValues.length, 0);
-  const left = edges.total - edges.count;
-  const drawn = edges.total === 0
-    ? "no edge to draw"
-    : `${count(edges.count)} of ${counted(edges.total, "edge")} drawn, ${
-      left === 0 ? "none" : `the ${count(left)} weakest`
-    } left out`;
-  // Runs write the edges of dominant connections too, significant or not.
-  const shown = typeof chain === "string" ? "not drawn" : "drawn in the dominant connection only";
-  const what = edges.insignificant === 0 ? "" : `; ${count(edges.insignificant)} not significant, ${shown}`;
-  return [
-    ...guessLines(data),
-    `${counted(layers.length, "layer")}, ${counted(neurons, "spectral neuron")}; ${drawn}${what}`,
-    test === null
-      ? "how the edges were tested is not known: no run.json speaks of these tables"
-      : `significant: p at most ${short(test.alpha)} (${short(test.sigma)} sigma) under the ${
-        label(test.null, FONT.text, 80)
-      } null, ${
-        test.correction === "none" ? "no correction" : `corrected (${label(test.correction, FONT.text, 80)})`
-      } over the ${label(test.correctionOver, FONT.text, 80)}; ${pValueMeaning(test.null).short}`,
-    chainLine(chain, layers.map(({ name }) => name)),
-  ];
-}
-
-function guessLines({ guessed }: PictureData): string[] {
-  if (guessed === undefined) return [];
-  const { connections, of } = guessed;
-  const which = connections === of ? "all" : `${count(connections)} of ${count(of)}`;
-  return [`topology guessed: ${which} connections are guessed from names and shapes`];
-}
-
-function chainLine(chain: PictureData["chain"], names: readonly string[]): string {
-  if (chain === "unknown") return "dominant connection: not known, the report of its run is not at hand";
-  if (chain === "none") return "dominant connection: none beyond chance";
-  const first = chain.edges[0]!;
-  const last = chain.edges[chain.edges.length - 1]!;
-  const end = (layer: number, neuron: number) => `${label(names[layer] ?? "", FONT.text, 160)} #${neuron}`;
-  return `dominant connection: ${counted(chain.edges.length, "edge")} from ${
-    end(first.sourceLayer, first.sourceNeuron)
-  } to ${end(last.targetLayer, last.targetNeuron)}, joint p ${probability(chain.logP)}`;
-}
-
 /** One entry of the legend: its sign is drawn from x = 0 on, around y = 0. */
-interface Entry {
+export interface Entry {
   readonly sign: readonly SvgElement[];
   readonly signWidth: number;
   readonly text: string;
 }
 
-/** What the legend must explain beside the data itself. */
-export interface LegendFacts {
-  readonly merged: number;
-  readonly bows: boolean;
-  readonly returns: boolean;
+/** What it says. */
+export interface Head {
+  readonly title: string;
+  readonly lines: readonly string[];
+  readonly legend: readonly Entry[];
 }
 
 /** Title, lines and legend for a width. */
 export function drawHead(
   svg: SvgDocument,
-  data: PictureData,
-  facts: LegendFacts,
+  { title, lines, legend }: Head,
   width: number,
 ): { readonly elements: readonly SvgElement[]; readonly height: number } {
   const room = width - 2 * LEFT;
@@ -99,17 +41,17 @@ export function drawHead(
       content,
     );
   const elements = [
-    text(28, FONT.title, INK, label(data.model, FONT.title * BOLD, Math.min(room, LONGEST_TITLE)), {
+    text(28, FONT.title, INK, label(title, FONT.title * BOLD, Math.min(room, LONGEST_TITLE)), {
       "font-weight": "bold",
     }),
   ];
   let y = 28 + 4;
-  for (const line of headLines(data).flatMap((each) => wrapped(each, room))) {
+  for (const line of lines.flatMap((each) => wrapped(each, room))) {
     elements.push(text(y += LINE, FONT.text, QUIET, line));
   }
   y += 8 + ROW / 2;
   let x = LEFT;
-  for (const { sign, signWidth, text: words } of entries(svg, data, facts)) {
+  for (const { sign, signWidth, text: words } of legend) {
     const needed = signWidth + 6 + textWidth(words, FONT.text) + 18;
     if (x > LEFT && x + needed > width - LEFT) {
       x = LEFT;
@@ -130,93 +72,6 @@ export function drawHead(
     x += needed;
   }
   return { elements, height: y + ROW };
-}
-
-function entries(svg: SvgDocument, { layers, edges, chain, test }: PictureData, facts: LegendFacts): Entry[] {
-  const dot = (cx: number, attributes: Attributes) =>
-    svg.element("circle", { cx, cy: 0, r: 4, ...attributes });
-  const line = (x1: number, x2: number, y: number, attributes: Attributes) =>
-    svg.element("line", { x1, x2, y1: y, y2: y, ...attributes });
-  const kinds = [...new Set(layers.map(({ kind }) => kind))].sort();
-  const found: Entry[] = kinds.map((kind) => ({
-    sign: [dot(4, { fill: kindColour(kind) })],
-    signWidth: 8,
-    text: label(kind, FONT.text, 160),
-  }));
-  if (layers.some(({ singularValues }) => singularValues.length > 0)) {
-    found.push({
-      sign: INTENSITY_OPACITIES.map((opacity, at) =>
-        dot(4 + 11 * at, { fill: QUIET, "fill-opacity": opacity })
-      ),
-      signWidth: 41,
-      text: "intensity, from low to high",
-    }, {
-      sign: [-3, 0, 3].map((y) => line(0, 12, y, { stroke: QUIET, "stroke-width": 1 })),
-      signWidth: 12,
-      text: facts.merged > 0
-        ? `every neuron (${count(facts.merged)} ${
-          facts.merged === 1 ? "shares" : "share"
-        } a tick with a neighbour)`
-        : "every neuron",
-    });
-  }
-  if (edges.count > 0) found.push(strengthEntry(svg, edges.strength, test?.weight ?? "weight"));
-  if (layers.some(({ nearKernel }) => nearKernel.includes(1))) {
-    found.push({
-      sign: [
-        svg.element("rect", { x: 0, y: -7, width: 18, height: 14, fill: BAND }),
-        dot(9, { fill: PAPER, stroke: QUIET, "stroke-width": 1.4, r: 3.4 }),
-      ],
-      signWidth: 18,
-      text: test === null
-        ? "near-kernels"
-        : `near-kernels (at most ${short(test.nearKernel)} of the layer's largest)`,
-    });
-  }
-  if (typeof chain !== "string") {
-    found.push({
-      sign: [
-        line(0, 26, 0, { stroke: CHAIN, "stroke-width": 3 }),
-        dot(26, { fill: PAPER, stroke: CHAIN, "stroke-width": 2 }),
-      ],
-      signWidth: 30,
-      text: "dominant connection",
-    });
-  }
-  const arc = (d: string) => svg.element("path", { d, fill: "none", stroke: QUIET, "stroke-width": 1.4 });
-  if (facts.bows) {
-    found.push({ sign: [arc("M0,5C6,-8 18,-8 24,5")], signWidth: 24, text: "passes over layers" });
-  }
-  if (facts.returns) {
-    found.push({ sign: [arc("M0,-5C6,8 18,8 24,-5")], signWidth: 24, text: "goes back (recurrent)" });
-  }
-  return found;
-}
-
-function strengthEntry(svg: SvgDocument, strength: Float64Array, weight: string): Entry {
-  const finite = strength.filter(Number.isFinite);
-  const [least, most] = [finite[0] ?? 0, finite[finite.length - 1] ?? 0];
-  const shares = least === most
-    ? [1]
-    : Array.from({ length: EDGE_CLASSES }, (_, at) => at / (EDGE_CLASSES - 1));
-  return {
-    sign: shares.map((share, at) => {
-      const { colour, width, opacity } = edgeStyle(share);
-      return svg.element("line", {
-        x1: at * 9,
-        x2: at * 9 + 9,
-        y1: 0,
-        y2: 0,
-        stroke: colour,
-        "stroke-width": width,
-        "stroke-opacity": opacity,
-      });
-    }),
-    signWidth: shares.length * 9,
-    text: `edge: ${label(weight, FONT.text, 200)} ${
-      least === most ? short(most) : `from ${short(least)} to ${short(most)}`
-    }`,
-  };
 }
 
 /** A line of words, broken where it would be too long. */

@@ -53,6 +53,12 @@ export function label(
   }
 }
 
+/** A share in [0, 1] in per cent; `0` and `100` are said of nothing and of all only. */
+export function percent(share: number): string {
+  const value = 100 * share;
+  return value > 0 && value < 1 ? "< 1" : String(Math.min(Math.round(value), share < 1 ? 99 : 100));
+}
+
 /** A count with its thousands apart. */
 export function count(value: number): string {
   return String(value).replaceAll(/\B(?=(\d{3})+$)/g, ",");

@@ -2,6 +2,7 @@
 
 import type { PictureData, PictureSettings } from "./picture-data.ts";
 import { label, textWidth } from "./label.ts";
+import { axisNames } from "./layer-names.ts";
 
 /** Sizes in pixels, and the labels of the layers as they fit. */
 export interface Layout {
@@ -21,6 +22,8 @@ export interface Layout {
   /** Layers whose name is written below. */
   readonly named: readonly number[];
   readonly names: readonly string[];
+  /** The common beginning that names are without; empty where they are whole. */
+  readonly without: string;
   /** Degrees; 0 where names stand side by side. */
   readonly rotation: number;
   /** Layers whose index is written. */
@@ -54,8 +57,10 @@ export function layoutOf({ layers }: PictureData): Layout {
   const most = WIDEST - SIDE.left - SIDE.right;
   const inner = Math.min(most, Math.max(least, PITCH.least * number, Math.min(1200, PITCH.most * number)));
   const pitch = inner / number;
-  const names = layers.map(({ name, singularValues }) =>
-    label(name, FONT.small, LONGEST_NAME, "start") + (singularValues.length === 0 ? " (skipped)" : "")
+  const axis = axisNames(layers.map(({ name }) => name));
+  const names = layers.map(({ singularValues }, at) =>
+    label(axis.names[at]!, FONT.small, LONGEST_NAME, "start") +
+    (singularValues.length === 0 ? " (skipped)" : "")
   );
   const widest = names.reduce((most, name) => Math.max(most, textWidth(name, FONT.small)), 0);
   const rotation = widest + 8 <= pitch ? 0 : pitch < 28 ? -90 : -40;
@@ -78,6 +83,7 @@ export function layoutOf({ layers }: PictureData): Layout {
     tickReach: Math.min(8, Math.max(1.5, pitch * 0.2)),
     named: every(layers.length, Math.ceil(14 / pitch)),
     names,
+    without: label(axis.without, FONT.small, 2 * LONGEST_NAME, "start"),
     rotation,
     indexed: every(layers.length, niceStep(24 / pitch)),
     strip,
@@ -109,12 +115,15 @@ export interface ValueAxis {
 /** Decades that a logarithmic axis shows: what lies below is rounding, or as good as 0. */
 const DECADES = 6;
 
-/** The axis for the singular values of all layers. */
-export function valueAxis({ layers }: PictureData, { scale }: PictureSettings): ValueAxis {
+/** The axis for some spectra. */
+export function valueAxis(
+  spectra: readonly Float64Array[],
+  scale: PictureSettings["scale"],
+): ValueAxis {
   let largest = 0;
   let least = Infinity;
-  for (const { singularValues } of layers) {
-    for (const value of singularValues) {
+  for (const spectrum of spectra) {
+    for (const value of spectrum) {
       if (value > largest) largest = value;
       if (value > 0 && value < least) least = value;
     }
@@ -129,7 +138,7 @@ export function valueAxis({ layers }: PictureData, { scale }: PictureSettings): 
     return { type: "linear", domain: [0, largest * 1.02], floor: 0, ticks, cut: false };
   }
   const lowest = powerOfTen(Math.floor(Math.log10(largest)) - DECADES + 1);
-  const cut = layers.some(({ singularValues }) => singularValues.some((value) => value < lowest));
+  const cut = spectra.some((spectrum) => spectrum.some((value) => value < lowest));
   const floor = cut ? lowest : least * 0.85;
   const top = largest * 1.2;
   const factors = top / floor < 1000 ? [1, 2, 5] : [1];

@@ -6,6 +6,14 @@ import type { StrongestEdges } from "./strongest-edges.ts";
 /** The most edges that a picture can show: more would pass 2 MB, and are a grey area to any eye. */
 export const MOST_EDGES = 8_000;
 
+/**
+ * The most edges that are drawn where nobody says how many. Edges over several layers cross each other, and there are more of them in deeper
+ * models: so 350 for three layers, 150 for 16, 100 for 36 and more.
+ */
+export function edgesFor(layers: number): number {
+  return Math.max(100, 10 * Math.round(60 / Math.sqrt(Math.max(1, layers))));
+}
+
 /** A layer and its spectral neurons; the arrays have one entry per neuron and are empty where the layer was skipped. */
 export interface PicturedLayer {
   readonly name: string;
@@ -47,4 +55,8 @@ export interface PictureData {
 /** How it is drawn. */
 export interface PictureSettings {
   readonly scale: "linear" | "log";
+  /** Whether singular values are shares of their layer's largest. */
+  readonly normalize?: boolean;
+  /** Whether what stands above the frame, head and legend, is left out. */
+  readonly bare?: boolean;
 }

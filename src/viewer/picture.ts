@@ -7,13 +7,16 @@ import { plot } from "@observablehq/plot";
 import { chainMarks, edgeMarks, nodeMarks } from "./edge-marks.ts";
 import { frameOf } from "./frame.ts";
 import { frameMarks, frameTexts } from "./frame-marks.ts";
-import { drawHead } from "./head.ts";
-import { label } from "./label.ts";
 import { layoutOf } from "./layout.ts";
-import { INK, PAPER } from "./palette.ts";
-import { MOST_EDGES, type PictureData, type PictureSettings } from "./picture-data.ts";
+import { modelHead } from "./model-head.ts";
+import { MOST_EDGES, type PictureData, type PicturedLayer, type PictureSettings } from "./picture-data.ts";
+import { sheetText } from "./sheet.ts";
 import { tickPaths } from "./spectrum-marks.ts";
-import { svgDocument, type SvgElement, svgText } from "./svg.ts";
+import { svgDocument, type SvgElement } from "./svg.ts";
+import { titlesOf } from "./titles.ts";
+
+/** So few edges have titles, as have the neurons that they join, and each tick of models of so few neurons: else a file passes 2 MB. */
+const MOST_TITLED = { edges: 2_000, neurons: 1_000 } as const;
 
 /**
  * Draws a model.
@@ -21,13 +24,20 @@ import { svgDocument, type SvgElement, svgText } from "./svg.ts";
  * @returns the text of an SVG file: below 2 MB, whatever the number of layers and neurons
  * @throws {RangeError} when there are more edges than a picture can show, or an edge or the chain ends at a neuron that no layer has
  */
-export function drawPicture(data: PictureData, settings: PictureSettings): string {
-  checkEnds(data);
+export function drawPicture(model: PictureData, settings: PictureSettings): string {
+  checkEnds(model);
+  const { normalize = false, bare = false } = settings;
   const svg = svgDocument();
-  const layout = layoutOf(data);
+  const layout = layoutOf(model);
+  // Titles tell singular values as they are.
+  const titles = titlesOf(model, layout.names);
+  const data = normalize ? { ...model, layers: model.layers.map(normalized) } : model;
   const frame = frameOf(data, settings, layout);
   const { width, height, top, bottom, left, right } = layout;
-  const ticks = tickPaths(data.layers, frame.x, frame.y, layout.tickReach, bottom - top);
+  const neurons = data.layers.reduce((sum, { singularValues }) => sum + singularValues.length, 0);
+  const tickTitle = neurons <= MOST_TITLED.neurons ? titles.neuron : null;
+  const ticks = tickPaths(data.layers, frame.x, frame.y, layout.tickReach, bottom - top, tickTitle);
+  const edgeTitles = data.edges.count <= MOST_TITLED.edges ? titles : null;
   const figure = plot({
     document: svg.document,
     width,
@@ -41,38 +51,30 @@ export function drawPicture(data: PictureData, settings: PictureSettings): strin
     axis: null,
     figure: false,
     marks: [
-      ...frameMarks(svg, data, frame, ticks),
-      ...edgeMarks(data, frame),
-      ...nodeMarks(data, frame),
-      ...typeof data.chain === "string" ? [] : chainMarks(svg, data.chain, frame),
+      ...frameMarks(svg, data, frame, ticks, titles),
+      ...edgeMarks(data, frame, edgeTitles),
+      ...nodeMarks(data, frame, edgeTitles),
+      ...typeof data.chain === "string" ? [] : chainMarks(svg, data.chain, frame, edgeTitles),
     ],
   }) as unknown as SvgElement;
-  const head = drawHead(svg, data, { merged: ticks.merged, bows: frame.bows, returns: frame.returns }, width);
-  const total = Math.round(head.height + height);
-  const name = label(data.model, 12, 1200);
-  return svgText(svg.element(
-    "svg",
-    {
-      width,
-      height: total,
-      viewBox: `0 0 ${width} ${total}`,
-      "font-family": "system-ui, 'Segoe UI', Helvetica, Arial, 'DejaVu Sans', sans-serif",
-      "font-size": 10,
-      "text-anchor": "middle",
-      fill: INK,
-      role: "img",
-    },
-    svg.element("title", {}, `Spectral neurons of ${name}`),
-    svg.element("rect", { width, height: total, fill: PAPER }),
-    ...head.elements,
-    svg.element(
-      "g",
-      { transform: `translate(0,${head.height})` },
-      // Plot's style sheet serves pages; files have none.
+  const facts = { merged: ticks.merged, bows: frame.bows, returns: frame.returns };
+  return sheetText(svg, `Spectral neurons of ${data.model}`, modelHead(svg, data, facts), bare, {
+    width,
+    height,
+    // Plot's style sheet serves pages; files have none.
+    elements: [
       ...[...figure.children].filter(({ outerHTML }) => !outerHTML.startsWith("<style")),
-      ...frameTexts(svg, data, frame),
-    ),
-  ));
+      ...frameTexts(svg, data, frame, titles, normalize),
+    ],
+  });
+}
+
+/** A layer whose singular values are shares of its largest. */
+function normalized(layer: PicturedLayer): PicturedLayer {
+  const largest = layer.singularValues[0] ?? 0;
+  return largest === 0
+    ? layer
+    : { ...layer, singularValues: layer.singularValues.map((each) => each / largest) };
 }
 
 function checkEnds({ layers, edges, chain }: PictureData): void {

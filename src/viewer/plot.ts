@@ -1,29 +1,39 @@
-/** The picture of a model of a run, from its Parquet tables. */
+/** Pictures of the models of a run, from its Parquet tables. */
 
-import { extname, resolve } from "node:path";
+import { mkdir } from "node:fs/promises";
+import { extname, join, resolve } from "node:path";
 import { openLake } from "../../connectors/lake/open.ts";
 import type { LakePlace } from "../../connectors/lake/place.ts";
 import { readTable, type StoredModel, storedModels } from "../../connectors/readers/run-tables.ts";
 import { writeWhole } from "../../connectors/whole-files.ts";
 import { show } from "../model/errors.ts";
-import type { TableBatch } from "../model/tables.ts";
-import { MOST_EDGES, type PictureData, type PicturedLayer, type PictureSettings } from "./picture-data.ts";
-import { column, strongestEdges } from "./strongest-edges.ts";
+import { guessedOf, interruptible, layersOf } from "./model-tables.ts";
+import { edgesFor, MOST_EDGES, type PictureSettings } from "./picture-data.ts";
 import { pictureRecord } from "./plot-record.ts";
+import { readSeries } from "./series-data.ts";
+import { strongestEdges } from "./strongest-edges.ts";
 
-/** What a picture may be told. */
-export interface PlotOptions {
-  /** Which model; needed where the run has several. */
-  readonly model?: string;
+/** What any picture may be told. */
+export interface LookOptions {
   /** Default: linear. */
   readonly scale?: PictureSettings["scale"];
-  /** The most edges drawn, from 1 to 8,000; default 2,000. */
-  readonly maxEdges?: number;
-  /** Whether edges that are not significant are drawn too. */
-  readonly all?: boolean;
+  /** Whether singular values are drawn as shares of their layer's largest. */
+  readonly normalize?: boolean;
+  /** Whether head and legend are left out. */
+  readonly bare?: boolean;
   /** Where the tables lie, a folder or `s3://bucket/prefix`. Default: the run's folder. */
   readonly lake?: string;
   readonly signal?: AbortSignal;
+}
+
+/** What the picture of a model may be told. */
+export interface PlotOptions extends LookOptions {
+  /** Which model; needed where the run has several. */
+  readonly model?: string;
+  /** The most edges drawn, from 1 to 8,000. Default: by the number of layers, from 350 for three to 100 for 36 and more. */
+  readonly maxEdges?: number;
+  /** Whether edges that are not significant are drawn too. */
+  readonly all?: boolean;
 }
 
 /** What a picture shows. */
@@ -36,10 +46,15 @@ export interface Plotted {
   readonly leftOut: number;
 }
 
-/** Neurons take 17 bytes each: with more, a picture would take memory that runs do not. Models of today have a few million. */
-const MOST_NEURONS = 2 ** 25;
-/** As many as a picture of four thousand pixels can tell apart. */
-const MOST_LAYERS = 4000;
+/** What the picture of a series shows. */
+export interface PlottedSeries {
+  /** Absolute path of the file. */
+  readonly path: string;
+  readonly series: string;
+  readonly checkpoints: number;
+  readonly layers: number;
+}
+
 /** Models that an error message lists. */
 const LISTED = 20;
 
@@ -59,18 +74,82 @@ const LISTED = 20;
  * console.log(`${path}: ${edges} edges, ${leftOut} left out`);
  */
 export async function plotRun(run: string, output: string, options: PlotOptions = {}): Promise<Plotted> {
+  // Before the work, so that it is not in vain.
+  const write = await pictureWriter(output);
+  const { svg, ...shown } = await drawModel(run, options);
+  return { path: await write(svg), ...shown };
+}
+
+/**
+ * Draws all models of a run, or one of them, into a folder: a file for each, named as the folder of its tables.
+ *
+ * @param run output folder of the run
+ * @param folder is made where it is not there; files of these names are replaced
+ * @returns what each picture shows, as soon as it is there
+ * @throws as `plotRun`
+ * @example
+ * import { plotModels } from "svrflow/run";
+ *
+ * for await (const { path, edges } of plotModels("my-run", "pictures")) console.log(path, edges);
+ */
+export async function* plotModels(
+  run: string,
+  folder: string,
+  options: PlotOptions & { readonly format?: "svg" | "png" } = {},
+): AsyncGenerator<Plotted, void> {
+  const { model, format = "svg" } = options;
+  const lake = await openLake(options.lake ?? run);
+  const models = model === undefined ? await storedModels(lake) : [await modelOf(lake, model)];
+  await mkdir(folder, { recursive: true });
+  for (const { header: { id }, partition } of models) {
+    const file = join(folder, `${partition.slice("model=".length)}.${format}`);
+    yield await plotRun(run, file, { ...options, model: id });
+  }
+}
+
+/**
+ * Draws the spectra of a series of checkpoints over their steps, layer by layer.
+ *
+ * @param run output folder of the run
+ * @param series its name, as the table `models` has it
+ * @param output path that ends with `.svg` or `.png`; a file there is replaced
+ * @throws {RangeError} when there is no such series, or it has one checkpoint only; lists those that there are
+ * @throws as `plotRun`
+ * @example
+ * import { plotSeries } from "svrflow/run";
+ *
+ * const { checkpoints } = await plotSeries("my-run", "mnist-mlp", "series.svg", { normalize: true });
+ * console.log(checkpoints);
+ */
+export async function plotSeries(
+  run: string,
+  series: string,
+  output: string,
+  options: LookOptions = {},
+): Promise<PlottedSeries> {
+  const write = await pictureWriter(output);
+  const { lake, signal, scale = "linear", ...look } = options;
+  const data = await readSeries(await openLake(lake ?? run), series, signal);
+  const { drawSeries } = await import("./series-picture.ts");
+  const path = await write(drawSeries(data, { scale, ...look }));
+  return { path, series, checkpoints: data.steps.length, layers: data.layers.length };
+}
+
+/** How a picture becomes a file, as its extension wants it. @returns the absolute path of what was written */
+async function pictureWriter(output: string): Promise<(svg: string) => Promise<string>> {
   const extension = extname(output).toLowerCase();
   if (extension !== ".svg" && extension !== ".png") {
+    const way = extension === ".pdf" ? "; rsvg-convert -f pdf -o x.pdf x.svg makes a PDF of an SVG" : "";
     throw new RangeError(
-      `picture ${show(output)}: found the extension ${show(extension)}, required .svg or .png`,
+      `picture ${show(output)}: found the extension ${show(extension)}, required .svg or .png${way}`,
     );
   }
-  // Before the work, so that it is not in vain.
   const toPng = extension === ".png" ? await (await import("./png.ts")).openPngWriter() : null;
-  const { svg, model, edges, leftOut } = await drawModel(run, options);
   const path = resolve(output);
-  await writeWhole([path, toPng === null ? svg : toPng(svg)]);
-  return { path, model, edges, leftOut };
+  return async (svg) => {
+    await writeWhole([path, toPng === null ? svg : toPng(svg)]);
+    return path;
+  };
 }
 
 /**
@@ -83,19 +162,21 @@ export async function drawModel(
   run: string,
   options: PlotOptions = {},
 ): Promise<Omit<Plotted, "path"> & { readonly svg: string }> {
-  const { scale = "linear", maxEdges = 2000, all = false, signal } = options;
-  if (!(Number.isInteger(maxEdges) && maxEdges >= 1 && maxEdges <= MOST_EDGES)) {
+  const { model: id, maxEdges, all = false, lake: place = run, signal, scale = "linear", ...look } = options;
+  if (maxEdges !== undefined && !(Number.isInteger(maxEdges) && maxEdges >= 1 && maxEdges <= MOST_EDGES)) {
     throw new RangeError(`max-edges: found ${maxEdges}, required a whole number from 1 to ${MOST_EDGES}`);
   }
-  const lake = await openLake(options.lake ?? run);
-  const model = await modelOf(lake, options.model);
+  const lake = await openLake(place);
+  const model = await modelOf(lake, id);
   const layers = await layersOf(lake, model, signal);
-  const edges = await strongestEdges(interruptible(readTable(lake, model, "edges"), signal), maxEdges, all);
+  const most = maxEdges ?? edgesFor(layers.length);
+  const edges = await strongestEdges(interruptible(readTable(lake, model, "edges"), signal), most, all);
   const guessed = await guessedOf(lake, model, signal);
   const record = await pictureRecord(run, lake, model);
   // Plot and its document are half a second and 10 MB to load: not for those who only import the library.
   const { drawPicture } = await import("./picture.ts");
-  const svg = drawPicture({ model: model.header.id, layers, edges, ...guessed, ...record }, { scale });
+  const data = { model: model.header.id, layers, edges, ...guessed, ...record };
+  const svg = drawPicture(data, { scale, ...look });
   return { svg, model: model.header.id, edges: edges.count, leftOut: edges.total - edges.count };
 }
 
@@ -112,88 +193,7 @@ async function modelOf(lake: LakePlace, id: string | undefined): Promise<StoredM
   const more = models.length > LISTED ? ` and ${models.length - LISTED} more` : "";
   throw new RangeError(
     id === undefined
-      ? `${run}: found ${models.length} models, required --model with one of ${ids}${more}`
+      ? `${run}: found ${models.length} models, required --model with one of ${ids}${more}, or a folder for all of them (-o pictures/)`
       : `${run}: found no model ${show(id)}, required one of ${ids}${more}`,
   );
-}
-
-async function guessedOf(
-  lake: LakePlace,
-  model: StoredModel,
-  signal: AbortSignal | undefined,
-): Promise<Pick<PictureData, "guessed">> {
-  let [connections, of] = [0, 0];
-  for await (const batch of interruptible(readTable(lake, model, "connections"), signal)) {
-    for (const evidence of column(batch, "evidence", "utf8")) {
-      of += 1;
-      if (evidence === "guessed") connections += 1;
-    }
-  }
-  return connections === 0 ? {} : { guessed: { connections, of } };
-}
-
-async function layersOf(
-  lake: LakePlace,
-  model: StoredModel,
-  signal: AbortSignal | undefined,
-): Promise<readonly PicturedLayer[]> {
-  const layers: PicturedLayer[] = [];
-  let neurons = 0;
-  for await (const batch of interruptible(readTable(lake, model, "layers"), signal)) {
-    const names = column(batch, "name", "utf8");
-    const kinds = column(batch, "kind", "utf8");
-    // Null where the layer was skipped; what lies there then is 0.
-    const ranks = column(batch, "rank", "int32");
-    for (const [at, index] of column(batch, "layer_index", "int32").entries()) {
-      const rank = ranks[at]!;
-      neurons += rank;
-      if (index !== layers.length || rank < 0 || neurons > MOST_NEURONS || index >= MOST_LAYERS) {
-        throw new RangeError(
-          `${lake.name}, layers of ${
-            show(model.header.id)
-          }: found layer ${index} of rank ${rank}, required layers in order, ` +
-            `at most ${MOST_LAYERS} with ${MOST_NEURONS} neurons`,
-        );
-      }
-      layers.push({
-        name: names[at]!,
-        kind: kinds[at]!,
-        singularValues: new Float64Array(rank),
-        intensity: new Float64Array(rank),
-        nearKernel: new Uint8Array(rank),
-      });
-    }
-  }
-  for await (const batch of interruptible(readTable(lake, model, "neurons"), signal)) {
-    const index = column(batch, "layer_index", "int32");
-    const values = column(batch, "singular_value", "float64");
-    const intensities = column(batch, "intensity", "float64");
-    const near = column(batch, "near_kernel", "bool");
-    for (const [at, neuron] of column(batch, "neuron", "int32").entries()) {
-      const layer = layers[index[at]!];
-      const value = values[at]!;
-      if (layer === undefined || !(neuron in layer.singularValues) || !(value >= 0 && value < Infinity)) {
-        throw new RangeError(
-          `${lake.name}, neurons of ${show(model.header.id)}: found neuron ${neuron} of layer ${
-            index[at]
-          } with singular value ` +
-            `${value}, required one that its layer has, finite and at least 0`,
-        );
-      }
-      layer.singularValues[neuron] = value;
-      layer.intensity[neuron] = intensities[at]!;
-      layer.nearKernel[neuron] = near[at]!;
-    }
-  }
-  return layers;
-}
-
-async function* interruptible(
-  batches: AsyncIterable<TableBatch>,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<TableBatch, void> {
-  for await (const batch of batches) {
-    signal?.throwIfAborted();
-    yield batch;
-  }
 }

@@ -9,6 +9,8 @@ export interface TickPath {
   readonly kind: string;
   readonly opacity: number;
   readonly path: string;
+  /** Where it is of one tick only. */
+  readonly title?: string;
 }
 
 /** What became of the neurons. */
@@ -30,6 +32,7 @@ const MOST_TICKS = 40_000;
  *
  * @param x pixels of a layer
  * @param y pixels of a singular value
+ * @param title what a tick says of its neurons, the first and the last of them; where it is given, each tick is a path of its own
  */
 export function tickPaths(
   layers: readonly PicturedLayer[],
@@ -37,22 +40,30 @@ export function tickPaths(
   y: (value: number) => number,
   reach: number,
   height: number,
+  title: ((layer: number, first: number, last: number) => string) | null,
 ): Ticks {
   const apart = Math.max(LEAST_APART, layers.length * height / MOST_TICKS);
-  const paths = new Map<string, { kind: string; opacity: number; parts: string[] }>();
+  const paths = new Map<string, { kind: string; opacity: number; parts: string[]; title?: string }>();
   let merged = 0;
   for (const [index, { kind, singularValues, intensity }] of layers.entries()) {
-    const rows = new Map<number, number>();
+    const rows = new Map<number, { look: number; first: number; last: number }>();
     for (const [neuron, value] of singularValues.entries()) {
       const row = Math.round(y(value) / apart);
       const before = rows.get(row);
       if (before !== undefined) merged++;
-      rows.set(row, Math.max(before ?? 0, intensityClass(intensity[neuron]!)));
+      const look = Math.max(before?.look ?? 0, intensityClass(intensity[neuron]!));
+      // Singular values descend, so that those of a row follow one another.
+      rows.set(row, { look, first: before?.first ?? neuron, last: neuron });
     }
     const width = tenths(2 * reach);
     const last = new Map<number, number>();
-    for (const [row, look] of [...rows].sort(([a], [b]) => a - b)) {
+    for (const [row, { look, first, last: end }] of [...rows].sort(([a], [b]) => a - b)) {
       const opacity = INTENSITY_OPACITIES[look]!;
+      if (title !== null) {
+        const path = `M${tenths(x(index) - reach)},${tenths(row * apart)}h${width}`;
+        paths.set(`${index} ${row}`, { kind, opacity, parts: [path], title: title(index, first, end) });
+        continue;
+      }
       const key = `${opacity} ${kind}`;
       const { parts } = paths.get(key) ?? paths.set(key, { kind, opacity, parts: [] }).get(key)!;
       const before = last.get(look);
@@ -66,9 +77,9 @@ export function tickPaths(
       last.set(look, at);
     }
   }
-  const sorted = [...paths].sort(([a], [b]) => a < b ? -1 : 1);
+  const sorted = title === null ? [...paths].sort(([a], [b]) => a < b ? -1 : 1) : [...paths];
   return {
-    paths: sorted.map(([, { kind, opacity, parts }]) => ({ kind, opacity, path: parts.join("") })),
+    paths: sorted.map(([, { parts, ...look }]) => ({ ...look, path: parts.join("") })),
     merged,
     apart,
   };

@@ -9,16 +9,21 @@ export interface StrongestEdges {
   readonly sourceNeuron: Int32Array;
   readonly targetLayer: Int32Array;
   readonly targetNeuron: Int32Array;
+  /** The number of an attention head, else 0. */
+  readonly part: Int32Array;
   /** The run's weight. */
   readonly strength: Float64Array;
+  readonly overlap: Float64Array;
+  /** `ln p`. */
+  readonly logP: Float64Array;
   /** Edges among which these were chosen. */
   readonly total: number;
   /** Edges that were passed over because they are not significant. */
   readonly insignificant: number;
 }
 
-const ENDS = ["sourceLayer", "sourceNeuron", "targetLayer", "targetNeuron"] as const;
-const END_COLUMNS = ["source_layer", "source_neuron", "target_layer", "target_neuron"] as const;
+const WHOLE_COLUMNS = ["source_layer", "source_neuron", "target_layer", "target_neuron", "part"] as const;
+const BROKEN_COLUMNS = ["overlap", "log_p"] as const;
 
 /**
  * The `most` edges of largest weight. Between equal ones the earlier row is taken, so that the same table gives the same choice; a
@@ -35,7 +40,8 @@ export async function strongestEdges(
 ): Promise<StrongestEdges> {
   // Candidates gather up to twice the number and are then cut to the strongest: a sort per `most` rows at worst.
   const room = 2 * most;
-  const ends = ENDS.map(() => new Int32Array(room));
+  const whole = WHOLE_COLUMNS.map(() => new Int32Array(room));
+  const broken = BROKEN_COLUMNS.map(() => new Float64Array(room));
   const strength = new Float64Array(room);
   const row = new Float64Array(room);
   let held = 0;
@@ -47,12 +53,13 @@ export async function strongestEdges(
     Array.from({ length: held }, (_, at) => at)
       .sort((a, b) => strength[b]! === strength[a]! ? row[a]! - row[b]! : strength[b]! - strength[a]!);
   const keep = (order: readonly number[]) => {
-    for (const array of [...ends, strength, row]) array.set(order.map((at) => array[at]!));
+    for (const array of [...whole, ...broken, strength, row]) array.set(order.map((at) => array[at]!));
     held = order.length;
   };
 
   for await (const batch of batches) {
-    const from = END_COLUMNS.map((name) => column(batch, name, "int32"));
+    const wholes = WHOLE_COLUMNS.map((name) => column(batch, name, "int32"));
+    const brokens = BROKEN_COLUMNS.map((name) => column(batch, name, "float64"));
     const weights = column(batch, "weight", "float64");
     const significant = column(batch, "significant", "bool");
     for (let at = 0; at < batch.rows; at++) {
@@ -66,7 +73,8 @@ export async function strongestEdges(
         total++;
         continue;
       }
-      ends.forEach((array, end) => array[held] = from[end]![at]!);
+      whole.forEach((array, index) => array[held] = wholes[index]![at]!);
+      broken.forEach((array, index) => array[held] = brokens[index]![at]!);
       strength[held] = weight;
       row[held] = total++;
       if (++held === room) {
@@ -76,14 +84,20 @@ export async function strongestEdges(
     }
   }
   keep(ranked().slice(0, most).reverse());
-  const [sourceLayer, sourceNeuron, targetLayer, targetNeuron] = ends.map((array) => array.slice(0, held));
+  const [sourceLayer, sourceNeuron, targetLayer, targetNeuron, part] = whole.map((each) =>
+    each.slice(0, held)
+  );
+  const [overlap, logP] = broken.map((each) => each.slice(0, held));
   return {
     count: held,
     sourceLayer: sourceLayer!,
     sourceNeuron: sourceNeuron!,
     targetLayer: targetLayer!,
     targetNeuron: targetNeuron!,
+    part: part!,
     strength: strength.slice(0, held),
+    overlap: overlap!,
+    logP: logP!,
     total,
     insignificant: passed,
   };

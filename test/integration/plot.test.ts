@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { plotRun, run, type RunRecord } from "../../src/run.ts";
+import { plotRun, plotSeries, run, type RunRecord } from "../../src/run.ts";
 import { DENO } from "../../.config/checks.ts";
 import { noise, writeTensors } from "../support/safetensors-file.ts";
 import { parsed } from "../viewer/parsed-svg.ts";
@@ -167,7 +167,7 @@ describe("svr plot", () => {
     [
       ["--model", "planted", "-o", "x.pdf"],
       2,
-      /picture "x.pdf": found the extension ".pdf", required .svg or .png/,
+      /picture "x.pdf": found the extension ".pdf", required .svg or .png; rsvg-convert -f pdf/,
     ],
     [
       ["--model", "planted", "-o", "x.svg", "--max-edges", "0"],
@@ -192,6 +192,79 @@ describe("svr plot", () => {
     const ended = await svr(["plot", folder, "-o", file("x.svg")]);
     expect(ended.stderr).toMatch(/found no Parquet tables, required the output folder of a run/);
     expect(ended.code).toBe(1);
+  });
+});
+
+describe("svr plot of several models", () => {
+  const checkpoints = [3, 1, 10, 2];
+  let series = "";
+  beforeAll(async () => {
+    series = file("series-run");
+    const layers = ["net.fc1", "net.fc2"].map((name) => ({ name, out: 12, in: 12 }));
+    const models = checkpoints.map((step) => ({
+      id: `net/epoch-${step}`,
+      synthetic: { seed: step, layers },
+    }));
+    await run({ models, out: series, graph: "none", edges: { top: 5 } });
+  });
+
+  it("draws one file of each into a folder, as each alone would be", async () => {
+    const { code, stdout } = await svr(["plot", series, "-o", `${file("all")}/`, "--all", "--normalize"]);
+    expect(code).toBe(0);
+    const names = [1, 2, 3, 10].map((step) => `net%2Fepoch-${step}.svg`);
+    expect((await readdir(file("all"))).sort()).toEqual([...names].sort());
+    const told = [1, 2, 3, 10].map((step) =>
+      `${join(file("all"), `net%2Fepoch-${step}.svg`)}: net/epoch-${step}, 5 edges drawn, 0 left out\n`
+    );
+    expect(stdout).toBe(told.join(""));
+    const settings = { model: "net/epoch-10", all: true, normalize: true };
+    await plotRun(series, file("alone.svg"), settings);
+    expect(await readFile(join(file("all"), names[3]!), "utf8")).toBe(
+      await readFile(file("alone.svg"), "utf8"),
+    );
+  });
+
+  it("draws one of them into a folder that is there, as PNG where it is told so", async () => {
+    await mkdir(file("there"));
+    const args = ["--model", "net/epoch-2", "--format", "png", "--bare"];
+    expect((await svr(["plot", series, "-o", file("there"), ...args])).code).toBe(0);
+    expect(await readdir(file("there"))).toEqual(["net%2Fepoch-2.png"]);
+  });
+
+  it("draws a series by its steps: singular values as DuckDB reads them", async () => {
+    const { code, stdout } = await svr(["plot", series, "--series", "net", "-o", file("net.svg")]);
+    expect([code, stdout]).toEqual([0, `${file("net.svg")}: net, 4 checkpoints, 2 layers\n`]);
+    const svg = await readFile(file("net.svg"), "utf8");
+    expect(wellFormed(svg)).toEqual([]);
+    const largest = async (step: number) => {
+      const duckdb = await (await DuckDBInstance.create()).connect();
+      const answer = await duckdb.runAndReadAll(
+        `SELECT singular_value FROM read_parquet('${series}/neurons/model=net%2Fepoch-${step}/*.parquet')
+         WHERE layer_index = 1 AND neuron = 0`,
+      );
+      return Number(Number(answer.getRows()[0]?.[0]).toPrecision(3));
+    };
+    expect(parsed(svg).all("title").map(({ text }) => text)).toContain(
+      `fc2, singular value 1 of 12\n${await largest(1)} at step 1, ${await largest(10)} at step 10`,
+    );
+  });
+
+  it.each([
+    [
+      ["--series", "nets"],
+      /series "nets": found 0 checkpoints with a step, required two at least; series: "net"/,
+    ],
+    [["--series", "net", "--all"], /'--series <name>' cannot be used with option '--all'/],
+    [["--format", "png"], /--format png: found the file .*y\.svg, required a folder/],
+    [[], /required --model with one of .*, or a folder for all of them/],
+  ])("refuses %j", async (args, message) => {
+    const ended = await svr(["plot", series, "-o", file("y.svg"), ...args]);
+    expect(ended.stderr).toMatch(message);
+    expect(ended.code).toBe(2);
+  });
+
+  it("says of a run without series that it has none", async () => {
+    await expect(plotSeries(out, "net", file("y.svg"))).rejects.toThrow(/no model is in a series/);
   });
 });
 

@@ -18,6 +18,7 @@ const UPDATE = env["SVRFLOW_UPDATE_PICTURES"] === "1";
 const PICTURES: readonly (readonly [name: string, data: () => Promise<PictureData>, PictureSettings])[] = [
   ["plain", plain, LINEAR],
   ["plain-log", plain, LOG],
+  ["plain-normalized-bare", plain, { scale: "linear", normalize: true, bare: true }],
   ["odd", odd, LINEAR],
   ["odd-log", odd, LOG],
   ["single", single, LINEAR],
@@ -192,7 +193,10 @@ function cut(edges: PictureData["edges"], most: number): PictureData["edges"] {
     sourceNeuron: edges.sourceNeuron.slice(-most),
     targetLayer: edges.targetLayer.slice(-most),
     targetNeuron: edges.targetNeuron.slice(-most),
+    part: edges.part.slice(-most),
     strength: edges.strength.slice(-most),
+    overlap: edges.overlap.slice(-most),
+    logP: edges.logP.slice(-most),
   };
 }
 
