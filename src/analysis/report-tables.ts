@@ -2,7 +2,8 @@
 
 import type { Skipped } from "../model/layer.ts";
 import type { Row } from "../model/tables.ts";
-import { decimal, percent, pText } from "./findings/words.ts";
+import type { Finding, FindingTable } from "./findings/finding.ts";
+import { decimal, percent, pText, withSpread } from "./findings/words.ts";
 import type { ModelReport, ReportedEdge } from "./report.ts";
 
 /** A table of text; columns of numbers are marked, so that a renderer can align them. */
@@ -18,6 +19,34 @@ export function modelTables(report: ModelReport): ReportTable[] {
   const tables = [layerTable(report), connectionTable(report), edgeTable(report)];
   if (report.skipped.length > 0) tables.push(skippedTable(report.skipped));
   return tables;
+}
+
+/** The numbers of a finding. */
+export function numbersTable({ numbers }: Pick<Finding, "numbers">): ReportTable {
+  return table("Its numbers", [
+    ["number", ({ name }) => name, false],
+    ["value", ({ value }) => decimal(value), true],
+    ["null control", ({ control, control_spread: spread }) => withSpread(control, spread), true],
+    ["derived as", ({ derived }) => derived ?? "", false],
+  ], numbers);
+}
+
+/** The rows of a finding, and behind them the same of the null control where there is one. */
+export function findingTables(
+  { title, columns, rows, control, control_spread: spread }: FindingTable,
+): ReportTable[] {
+  const numeric = columns.map((_, at) =>
+    rows.every((row) => typeof row[at] === "number" || row[at] === null)
+  );
+  const ofControl = spread === null
+    ? "The same in the null control"
+    : "The same in the null controls: mean ± standard deviation";
+  const cells = (all: FindingTable["rows"], around: FindingTable["control_spread"]) =>
+    all.map((row, at) => row.map((cell, column) => withSpread(cell, around?.[at]?.[column] ?? null)));
+  return [
+    { title, header: columns, numeric, rows: cells(rows, null) },
+    ...control === null ? [] : [{ title: ofControl, header: columns, numeric, rows: cells(control, spread) }],
+  ];
 }
 
 /** Of the overlap that comes into a layer, or of all of the model's: what lies between near-kernels. */

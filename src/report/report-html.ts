@@ -1,11 +1,10 @@
 /** `report.markup`: one file, with its pictures in it and without a script. */
 
 import { COMPARISON_MEANING, comparisonSentences, comparisonTable } from "../analysis/findings/comparison.ts";
-import type { Cell, Finding, Query } from "../analysis/findings/finding.ts";
+import type { Finding, Query } from "../analysis/findings/finding.ts";
 import type { SummaryLine } from "../analysis/findings/summary.ts";
-import { decimal, withSpread } from "../analysis/findings/words.ts";
 import type { ModelReport } from "../analysis/report.ts";
-import { modelTables } from "../analysis/report-tables.ts";
+import { findingTables, modelTables, numbersTable } from "../analysis/report-tables.ts";
 import { type SeriesReport, seriesSentence, trendTable } from "../analysis/series.ts";
 import { folded, Html, type HtmlPart, htmlTable, markup, preformatted } from "./html.ts";
 import type { Pictures } from "./pictures.ts";
@@ -118,35 +117,19 @@ ${all.map(({ answer }) => markup`<dd>${answer}</dd>`)}`
 }
 
 function findingSection(finding: Finding, rank: number): Html {
-  const { numbers, table, queries } = finding;
-  const text = (rows: readonly (readonly Cell[])[]) => rows.map((row) => row.map(decimal));
-  const numeric = (rows: readonly (readonly Cell[])[], columns: readonly string[]) =>
-    columns.map((_, at) => rows.every((row) => typeof row[at] === "number" || row[at] === null));
+  const { table, queries } = finding;
   return markup`<h3>Finding ${rank}: ${finding.kind.replaceAll("-", " ")}</h3>
 <p>${finding.title}</p>
 <p class="quiet">Null control: ${finding.null_control}. ${finding.caveats.join("; ")}.</p>
 ${
     folded("Its numbers, and the queries that answer them", [
-      htmlTable({
-        header: ["number", "value", "null control", "derived as"],
-        numeric: [false, true, true, false],
-        rows: numbers.map(({ name, value, control, control_spread: spread, derived }) => [
-          name,
-          decimal(value),
-          withSpread(control, spread),
-          derived ?? "",
-        ]),
-      }),
+      htmlTable(numbersTable(finding)),
       ...queries.map(queryBlock),
     ])
   }
 ${
     table === null ? [] : folded(table.title, [
-      htmlTable({
-        header: table.columns,
-        numeric: numeric(table.rows, table.columns),
-        rows: text(table.rows),
-      }),
+      ...findingTables(table).map((each) => markup`<p class="quiet">${each.title}</p>${htmlTable(each)}`),
       ...table.queries.map(queryBlock),
     ])
   }`;

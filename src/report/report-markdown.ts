@@ -2,9 +2,8 @@
 
 import { COMPARISON_MEANING, comparisonSentences, comparisonTable } from "../analysis/findings/comparison.ts";
 import type { Finding, FindingTable, Query } from "../analysis/findings/finding.ts";
-import { decimal, withSpread } from "../analysis/findings/words.ts";
 import type { ModelReport } from "../analysis/report.ts";
-import { modelTables } from "../analysis/report-tables.ts";
+import { findingTables, modelTables, numbersTable } from "../analysis/report-tables.ts";
 import { pValueMeaning } from "../model/p-value.ts";
 import { type SeriesReport, seriesSentence, trendTable } from "../analysis/series.ts";
 import {
@@ -120,20 +119,11 @@ function summaryList(lines: ModelReport["summary"]): string {
 }
 
 function findingSection(finding: Finding, rank: number): string[] {
-  const { numbers, table } = finding;
+  const { table } = finding;
   return [
     `### Finding ${rank}: ${finding.kind.replaceAll("-", " ")}`,
     markdownText(finding.title),
-    markdownTable({
-      header: ["number", "value", "null control", "derived as"],
-      numeric: [false, true, true, false],
-      rows: numbers.map(({ name, value, control, control_spread: spread, derived }) => [
-        name,
-        decimal(value),
-        withSpread(control, spread),
-        derived ?? "",
-      ]),
-    }),
+    markdownTable(numbersTable(finding)),
     `Null control: ${markdownText(finding.null_control)}.`,
     ...foldedQueries(finding.queries),
     ...table === null ? [] : tableSection(table),
@@ -142,26 +132,12 @@ function findingSection(finding: Finding, rank: number): string[] {
 }
 
 function tableSection(table: FindingTable): string[] {
-  const { title, columns, rows, control, control_spread: spread, queries } = table;
-  const numeric = columns.map((_, at) =>
-    rows.every((row) => typeof row[at] === "number" || row[at] === null)
-  );
-  const text = (all: typeof rows, around: FindingTable["control_spread"] = null) =>
-    markdownTable({
-      header: columns,
-      numeric,
-      rows: all.map((row, at) => row.map((cell, column) => withSpread(cell, around?.[at]?.[column] ?? null))),
-    });
+  const [own, ...control] = findingTables(table);
   return [
-    `#### ${markdownText(title)}`,
-    text(rows),
-    ...control === null ? [] : [
-      spread === null
-        ? "The same in the null control:"
-        : "The same in the null controls, mean ± standard deviation:",
-      text(control, spread),
-    ],
-    ...foldedQueries(queries),
+    `#### ${markdownText(own!.title)}`,
+    markdownTable(own!),
+    ...control.flatMap((each) => [`${each.title}:`, markdownTable(each)]),
+    ...foldedQueries(table.queries),
   ];
 }
 

@@ -1,18 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { comparisonSentences, comparisonTable } from "../../src/analysis/findings/comparison.ts";
-import type { ModelFigures } from "../../src/analysis/findings/figures.ts";
-
-const NONE: ModelFigures = {
-  near_kernel_share: null,
-  edges_ratio: null,
-  block_edges_ratio: null,
-  block_edges_ratio_range: null,
-  block_energy_ratio: null,
-  chain_layers: null,
-  chain_log_p: null,
-  log_path_metric: null,
-  log_path_metric_overlaps: null,
-};
+import { NO_FIGURES as NONE } from "./findings-facts.ts";
 
 /** Models m0, m1 … of these ratios of edges. */
 const sentences = (...ratios: readonly (number | null)[]) =>

@@ -6,11 +6,25 @@ import {
   modelFacts,
   type TestReport,
 } from "../../src/analysis/findings/facts.ts";
+import type { ModelFigures } from "../../src/analysis/findings/figures.ts";
 import type { Chain, ModelMeasures } from "../../src/model/measures.ts";
 import type { Row } from "../../src/model/tables.ts";
 
 /** Nothing was measured over the whole model. */
 export const NO_MEASURES: ModelMeasures = { chains: [], pathMetric: { unknown: "not asked for" } };
+
+/** Figures of a model of which nothing is known. */
+export const NO_FIGURES: ModelFigures = {
+  near_kernel_share: null,
+  edges_ratio: null,
+  block_edges_ratio: null,
+  block_edges_ratio_range: null,
+  block_energy_ratio: null,
+  chain_layers: null,
+  chain_log_p: null,
+  log_path_metric: null,
+  log_path_metric_overlaps: null,
+};
 
 /** A layer of 64 neurons. */
 export function layerRow(index: number, row: Row = {}): Row {

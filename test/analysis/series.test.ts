@@ -1,20 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { ModelFigures } from "../../src/analysis/findings/figures.ts";
 import { type Checkpoint, seriesOf } from "../../src/analysis/series.ts";
 import { gaussian } from "../support/layer-fixture.ts";
-import { layerRow } from "./findings-facts.ts";
-
-const FIGURES: ModelFigures = {
-  near_kernel_share: null,
-  edges_ratio: null,
-  block_edges_ratio: null,
-  block_edges_ratio_range: null,
-  block_energy_ratio: null,
-  chain_layers: null,
-  chain_log_p: null,
-  log_path_metric: null,
-  log_path_metric_overlaps: null,
-};
+import { layerRow, NO_FIGURES as FIGURES } from "./findings-facts.ts";
 
 /** A checkpoint of three layers; the second one's norm follows the step, all else is noise. */
 function checkpoint(step: number, next: () => number): Checkpoint {
