@@ -18,6 +18,7 @@ export const DEFAULTS = {
   nearKernel: { relative: 0.1 },
   dominant: 1,
   nullControl: false,
+  nullControlSeed: 0,
   guess: true,
   sinks: ["parquet", "arrow"],
   graph: "embedded",

@@ -15,6 +15,9 @@ const S3_ADDRESS = /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:\/.*)?$/;
 /** Extents are bounded so that products of a few of them stay exact. */
 const extent = z.int().min(1).max(2 ** 20);
 
+// Seeds that count up from it stay exact integers.
+const seed = z.int().min(-(2 ** 52)).max(2 ** 52);
+
 const syntheticSchema = z.strictObject({
   seed: z.int().describe("The same seed gives the same weights."),
   layers: z.array(z.strictObject({
@@ -158,8 +161,11 @@ export const runConfigSchema = z.strictObject({
     relative: z.number().min(0).max(1).default(DEFAULTS.nearKernel.relative)
       .describe("Neurons with s_j <= relative * s_1 are near-kernels."),
   }).default(DEFAULTS.nearKernel),
-  nullControl: z.union([z.boolean(), z.int()]).default(DEFAULTS.nullControl).describe(
-    "Repeats the analysis with the channels of every layer turned at random: true, or the seed. true is seed 0.",
+  nullControl: z.union([z.boolean(), z.int().min(1).max(1000)]).default(DEFAULTS.nullControl).describe(
+    "Repeats the analysis with the channels of every layer turned at random, so often: true is once. Of several times the report has mean and standard deviation.",
+  ),
+  nullControlSeed: seed.default(DEFAULTS.nullControlSeed).describe(
+    "The seed of the first null control; those of the others count up from it.",
   ),
   // Each chain is a pass over all links, on the thread that does all else: some seconds where 2^20 are kept.
   dominant: z.int().min(1).max(100).default(DEFAULTS.dominant).describe(

@@ -127,10 +127,11 @@ const SETTINGS: readonly (readonly [
   ],
   [
     "nullControl",
-    "[seed]",
-    "repeat the analysis with every layer's channels turned at random, so that every figure stands beside chance; behind the models, or as --null-control=7 (seed: 0)",
+    "[count]",
+    "repeat the analysis with every layer's channels turned at random, so that every figure stands beside chance; so many times, for a mean and a spread; behind the models, or as --null-control=20 (alone: once)",
     numberOf,
   ],
+  ["nullControlSeed", "<n>", "seed of the first null control; the others' count up (default: 0)", numberOf],
   ["dominant", "<k>", "the k best disjoint chains of edges (default: 1)", numberOf],
   [
     "topology",

@@ -38,7 +38,6 @@ export type {
   SpectrumJob,
 } from "./flow/jobs.ts";
 export { layers } from "./flow/operators/layers.ts";
-export { nullControl } from "./flow/operators/null-control.ts";
 export { overlap, type OverlapSettings } from "./flow/operators/overlap.ts";
 export { type ModelResult, sinks, type SinkSettings } from "./flow/operators/sinks.ts";
 export { svd } from "./flow/operators/svd.ts";

@@ -4,7 +4,7 @@ import type { LayerGraph, Skipped } from "../model/layer.ts";
 import type { Chain, ChainEdge, Hub, ModelMeasures, StrongEdge } from "../model/measures.ts";
 import type { Row, TableName } from "../model/tables.ts";
 import { modelFacts, type TestReport } from "./findings/facts.ts";
-import { type ModelFigures, modelFigures } from "./findings/figures.ts";
+import { controlFigures, type ModelFigures, modelFigures } from "./findings/figures.ts";
 import type { Finding } from "./findings/finding.ts";
 import { findings, remarks } from "./findings/findings.ts";
 import { summary, type SummaryLine } from "./findings/summary.ts";
@@ -63,8 +63,12 @@ export interface ModelReport {
   readonly remarks: readonly string[];
   /** The figures by which models are put side by side. */
   readonly figures: ModelFigures;
-  /** The same of the null control; null where the run had none. */
+  /** How many null controls the run had. */
+  readonly null_controls: number;
+  /** The same of the null control, means of several; null where the run had none. */
   readonly null_control: ModelFigures | null;
+  /** Standard deviations of the null controls; null where there are not several. */
+  readonly null_control_spread: ModelFigures | null;
   readonly measures: ReportedMeasures;
   /** The share of all overlap of the model that lies between near-kernels, in [0, 1], beside its expected share; null where there is none. */
   readonly sparsification: number | null;
@@ -84,8 +88,8 @@ export interface ModelFindings {
   readonly layers: readonly Row[];
   readonly connections: readonly Row[];
   readonly measures: ModelMeasures;
-  /** The null control; absent or null where the run had none. */
-  readonly control?: { readonly connections: readonly Row[]; readonly measures: ModelMeasures } | null;
+  /** The null controls; absent where the run had none. */
+  readonly controls?: readonly { readonly connections: readonly Row[]; readonly measures: ModelMeasures }[];
   readonly skipped: readonly Skipped[];
   readonly approximations: readonly string[];
   readonly strongest: readonly StrongEdge[];
@@ -122,7 +126,7 @@ export function modelReport(
   const warnings = [...found.graph.warnings, ...found.approximations];
   const facts = modelFacts({
     ...found,
-    control: found.control ?? null,
+    controls: found.controls ?? [],
     test,
     asking: { model: id, partition },
     layers,
@@ -143,7 +147,8 @@ export function modelReport(
     findings: ranked,
     remarks: remarks(facts),
     figures: modelFigures(facts),
-    null_control: facts.control === null ? null : modelFigures(facts, facts.control),
+    null_controls: facts.controls.length,
+    ...controlFigures(facts),
     measures: reportedMeasures(found.measures, name),
     sparsification: between.model.share,
     sparsification_expected: between.model.shareExpected,

@@ -4,7 +4,7 @@
  */
 
 import type { ConnectionSummary, EdgeColumns } from "../model/graph.ts";
-import type { Connection, Layer, LayerGraph, Unfolding } from "../model/layer.ts";
+import type { Connection, Layer, LayerGraph } from "../model/layer.ts";
 import type { ChainLinks, Model } from "../model/ports.ts";
 import type { Matrix } from "../model/tensor.ts";
 import type { OverlapScan } from "../stages/overlap-parts.ts";
@@ -28,15 +28,6 @@ export interface MatrixJob extends LayerJob {
 export interface SpectrumJob extends LayerJob {
   readonly kind: "layer";
   readonly spectrum: SpectrumHandle | { readonly skipped: string };
-  /** Where there is a null control. */
-  readonly control?: ControlSpectrum;
-}
-
-/** What takes the place of a layer's spectrum in the null control. */
-export interface ControlSpectrum {
-  readonly unfolding: Unfolding;
-  /** The layer's spectrum with its channels turned; null where no connection asks for that. */
-  readonly turned: SpectrumHandle | null;
 }
 
 /** A layer whose vectors are not needed any more, or could not be had. */
@@ -53,12 +44,17 @@ export interface SkippedConnection {
   readonly reason: string;
 }
 
-/** A connection of the model, or the null control of one. */
+/** A connection of the model, or a null control of one. */
 export type ConnectionKind = "connection" | "control";
 
-/** A connection, or its null control, and what is known of its two ends. */
+/** Connections of the model are of no null control. */
+export type ControlOf<Kind extends ConnectionKind> = Kind extends "control" ? number : null;
+
+/** A connection, or a null control of it, and what is known of its two ends. */
 export interface ConnectionEnds<Kind extends ConnectionKind = "connection"> {
   readonly kind: Kind;
+  /** Which of the model's null controls it belongs to, from 0; null for a connection of the model. */
+  readonly control: ControlOf<Kind>;
   readonly connection: Connection;
   /** Of its model: connections of the same graph are one model's. */
   readonly graph: LayerGraph;
@@ -68,7 +64,7 @@ export interface ConnectionEnds<Kind extends ConnectionKind = "connection"> {
   readonly targetValues: Float64Array;
 }
 
-/** A connection whose overlaps can be had; or its null control, with the channels of one end turned at random. */
+/** A connection whose overlaps can be had; or a null control of it, with the channels of one end turned at random. */
 export interface ConnectionJob<Kind extends ConnectionKind = "connection"> extends ConnectionEnds<Kind> {
   /** Computes the overlaps when it is first called, within the byte budget; afterwards it answers the same. */
   overlaps(): Promise<OverlapResult>;
@@ -77,7 +73,7 @@ export interface ConnectionJob<Kind extends ConnectionKind = "connection"> exten
 /** A connection with its overlaps seen: candidates for edges, and figures of the whole matrix. */
 export type OverlapResult = OverlapScan;
 
-/** A connection, or its null control, whose edges can be had; `weight` is 0 until the weight stage has been. */
+/** A connection, or a null control of it, whose edges can be had; `weight` is 0 until the weight stage has been. */
 export interface EdgeJob<Kind extends ConnectionKind = "connection"> extends ConnectionEnds<Kind> {
   /** Tests the overlaps when it is first called; afterwards it answers the same. */
   edges(): Promise<ConnectionEdges>;

@@ -20,6 +20,7 @@ export class ModelTables {
   readonly #nearKernel: number;
   readonly #layers: LayerResult[] = [];
   readonly #intensity = new Map<number, Float64Array>();
+  readonly #connections = new ConnectionRows();
   readonly summaries: ConnectionSummary[] = [];
   readonly skipped: Skipped[];
   /** What was computed approximately, because the run asked for it. */
@@ -50,6 +51,7 @@ export class ModelTables {
 
   connection({ summary }: ConnectionEdges): void {
     this.summaries.push(summary);
+    this.#connections.add(summary);
     const { source } = summary.connection;
     const before = this.#intensity.get(source);
     const now = summary.measures.sourceIntensity;
@@ -66,11 +68,7 @@ export class ModelTables {
 
   /** Rows of the connections table, by source and target. */
   connectionRows(): Row[] {
-    return [...this.summaries]
-      .sort(({ connection: a }, { connection: b }) =>
-        a.source - b.source || a.target - b.target || a.part - b.part
-      )
-      .map(connectionRow);
+    return this.#connections.all();
   }
 
   /** Every table but the edges, complete. */
@@ -132,6 +130,24 @@ export class ModelTables {
         { type: "bool", values: clustered },
       ],
     };
+  }
+}
+
+/** Rows of the connections table, gathered while connections go by. */
+export class ConnectionRows {
+  readonly #rows: { readonly connection: Connection; readonly row: Row }[] = [];
+
+  add(summary: ConnectionSummary): void {
+    this.#rows.push({ connection: summary.connection, row: connectionRow(summary) });
+  }
+
+  /** By source, target and part. */
+  all(): Row[] {
+    return this.#rows
+      .toSorted(({ connection: a }, { connection: b }) =>
+        a.source - b.source || a.target - b.target || a.part - b.part
+      )
+      .map(({ row }) => row);
   }
 }
 

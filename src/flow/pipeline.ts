@@ -6,7 +6,6 @@ import type { MeasureModel, Model } from "../model/ports.ts";
 import { layerGraph, type LayerSettings } from "../stages/layers.ts";
 import type { EdgeWeight } from "../stages/weight.ts";
 import { layers } from "./operators/layers.ts";
-import { nullControl } from "./operators/null-control.ts";
 import { measuredBy, overlap } from "./operators/overlap.ts";
 import { type ModelResult, sinks, type SinkSettings } from "./operators/sinks.ts";
 import { svd } from "./operators/svd.ts";
@@ -28,8 +27,8 @@ export interface PipelineSettings extends SinkSettings {
   readonly measureModel: MeasureModel;
   /** How many of the strongest disjoint chains are wanted, at least 1. */
   readonly dominant: number;
-  /** The seed of a null control, which is computed beside the model; null for none. */
-  readonly nullControl?: number | null;
+  /** The seeds of null controls, which are computed beside the model. Default: none. */
+  readonly controlSeeds?: readonly number[];
   readonly engine: Engine;
   /** Told what the overlaps have shown, once the model is committed; null where that is too much to keep. */
   readonly record?: (record: OverlapRecord | null) => Promise<void>;
@@ -46,25 +45,24 @@ export interface PipelineSettings extends SinkSettings {
  * export const resultOf = (model: Model, settings: PipelineSettings) => lastValueFrom(spectralGraph(model, settings));
  */
 export function spectralGraph(model: Model, settings: PipelineSettings): Observable<ModelResult> {
-  const { unfolding, engine, nullControl: seed = null } = settings;
+  const { unfolding, engine, controlSeeds = [] } = settings;
   return defer(() => {
     const graph = graphOf(model, settings);
     const { logAlpha } = settings.test;
     const shape = { graph, logAlpha, floor: settings.nearKernel, chains: settings.dominant };
     const measurer = settings.measureModel(shape);
-    const control = seed === null ? undefined : settings.measureModel(shape);
-    const edges = measuredBy(settings.test, measurer, control);
+    const controls = controlSeeds.map(() => settings.measureModel(shape));
+    const edges = measuredBy({ ...settings.test, controlSeeds }, measurer, controls);
     const recorder = settings.record === undefined ? null : new OverlapRecorder(graph, edges);
     return of(model).pipe(
       layers({ graph }), // which linear maps there are, who feeds whom
       unfold(unfolding, engine.signal), // each weight as a matrix, not read yet
       svd(engine, unfolding), // read, decomposed; the weight is let go
-      seed === null ? identity : nullControl(engine, unfolding, seed), // beside it, channels turned at random
-      overlap(engine, edges), // connections; the overlaps of each, and what they sum up to
+      overlap(engine, edges), // connections, and beside each its null controls; overlaps, and what they sum up to
       recorder?.record() ?? identity, // what a later run need not compute
       test(edges), // which of them are more than chance
       weight(settings.weight), // what each edge is worth
-      sinks(model, graph, settings, measurer, control), // tables, whole or not at all
+      sinks(model, graph, settings, measurer, controls), // tables, whole or not at all
     ).pipe(
       concatMap((result) => recorded(result, recorder, settings)),
       finalize(() => engine.store.forget(model)), // whatever an error left in memory
@@ -84,8 +82,8 @@ async function recorded(
   recorder: OverlapRecorder | null,
   { record, engine }: PipelineSettings,
 ): Promise<ModelResult> {
-  const { measures, control } = result;
-  const found = recorder?.finish(engine.kernel.info, measures, control?.measures ?? null) ?? null;
+  const { measures, controls } = result;
+  const found = recorder?.finish(engine.kernel.info, measures, controls.map((each) => each.measures)) ?? null;
   await record?.(found);
   return result;
 }
@@ -104,16 +102,14 @@ export function retestedGraph(
     const { graph } = record;
     const { nearKernel: floor, dominant: chains } = settings;
     const shape = { graph, logAlpha: settings.test.logAlpha, floor, chains };
-    const { pathMetric, controlPathMetric } = record;
+    const { pathMetric, controlPathMetrics } = record;
     const measurer = settings.measureModel({ ...shape, pathMetric });
-    const control = controlPathMetric === null
-      ? undefined
-      : settings.measureModel({ ...shape, pathMetric: controlPathMetric });
-    const edges = measuredBy(settings.test, measurer, control);
+    const controls = controlPathMetrics.map((pathMetric) => settings.measureModel({ ...shape, pathMetric }));
+    const edges = measuredBy(settings.test, measurer, controls);
     return from(recordedItems(record, edges)).pipe(
       test(edges),
       weight(settings.weight),
-      sinks(model, graph, settings, measurer, control),
+      sinks(model, graph, settings, measurer, controls),
     );
   });
 }

@@ -23,13 +23,14 @@ const finding = z.looseObject({
   kind: z.enum(FINDING_KINDS),
   title: text,
   surprise: number.nullable(),
-  numbers: z.array(z.looseObject({ name: text, value: cell, control: cell, derived: text.nullable() })),
+  numbers: z.array(z.looseObject({ name: text, value: cell, control: cell, control_spread: number.nullable(), derived: text.nullable() })),
   queries,
   table: z.looseObject({
     title: text,
     columns: z.array(text),
     rows: cells,
     control: cells.nullable(),
+    control_spread: z.array(z.array(number.nullable())).nullable(),
     queries,
   })
     .nullable(),
@@ -48,6 +49,12 @@ const figures = z.looseObject({
   log_path_metric: number.nullable(),
   log_path_metric_overlaps: number.nullable(),
 });
+
+const controls = {
+  null_controls: count,
+  null_control: figures.nullable(),
+  null_control_spread: figures.nullable(),
+};
 
 const rows = z.looseObject(
   Object.fromEntries(TABLE_NAMES.map((name) => [name, count])) as Record<
@@ -130,7 +137,7 @@ const model = z.looseObject({
   findings: z.array(finding),
   remarks: z.array(text),
   figures,
-  null_control: figures.nullable(),
+  ...controls,
   measures,
   sparsification: number.nullable(),
   sparsification_expected: number.nullable(),
@@ -159,7 +166,7 @@ const reportSchema = z.looseObject({
   meaning: text,
   ranking: text,
   rows,
-  comparison: z.array(z.looseObject({ id: text, figures, null_control: figures.nullable() })),
+  comparison: z.array(z.looseObject({ id: text, figures, ...controls })),
   series: z.array(series),
   models: z.array(model),
   earlier: z.array(

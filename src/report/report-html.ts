@@ -3,7 +3,7 @@
 import { COMPARISON_MEANING, comparisonSentences, comparisonTable } from "../analysis/findings/comparison.ts";
 import type { Cell, Finding, Query } from "../analysis/findings/finding.ts";
 import type { SummaryLine } from "../analysis/findings/summary.ts";
-import { decimal } from "../analysis/findings/words.ts";
+import { decimal, withSpread } from "../analysis/findings/words.ts";
 import type { ModelReport } from "../analysis/report.ts";
 import { modelTables } from "../analysis/report-tables.ts";
 import { type SeriesReport, seriesSentence, trendTable } from "../analysis/series.ts";
@@ -130,10 +130,10 @@ ${
       htmlTable({
         header: ["number", "value", "null control", "derived as"],
         numeric: [false, true, true, false],
-        rows: numbers.map(({ name, value, control, derived }) => [
+        rows: numbers.map(({ name, value, control, control_spread: spread, derived }) => [
           name,
           decimal(value),
-          decimal(control),
+          withSpread(control, spread),
           derived ?? "",
         ]),
       }),

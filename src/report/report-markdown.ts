@@ -2,7 +2,7 @@
 
 import { COMPARISON_MEANING, comparisonSentences, comparisonTable } from "../analysis/findings/comparison.ts";
 import type { Finding, FindingTable, Query } from "../analysis/findings/finding.ts";
-import { decimal } from "../analysis/findings/words.ts";
+import { decimal, withSpread } from "../analysis/findings/words.ts";
 import type { ModelReport } from "../analysis/report.ts";
 import { modelTables } from "../analysis/report-tables.ts";
 import { pValueMeaning } from "../model/p-value.ts";
@@ -127,10 +127,10 @@ function findingSection(finding: Finding, rank: number): string[] {
     markdownTable({
       header: ["number", "value", "null control", "derived as"],
       numeric: [false, true, true, false],
-      rows: numbers.map(({ name, value, control, derived }) => [
+      rows: numbers.map(({ name, value, control, control_spread: spread, derived }) => [
         name,
         decimal(value),
-        decimal(control),
+        withSpread(control, spread),
         derived ?? "",
       ]),
     }),
@@ -141,16 +141,26 @@ function findingSection(finding: Finding, rank: number): string[] {
   ];
 }
 
-function tableSection({ title, columns, rows, control, queries }: FindingTable): string[] {
+function tableSection(table: FindingTable): string[] {
+  const { title, columns, rows, control, control_spread: spread, queries } = table;
   const numeric = columns.map((_, at) =>
     rows.every((row) => typeof row[at] === "number" || row[at] === null)
   );
-  const text = (all: typeof rows) =>
-    markdownTable({ header: columns, numeric, rows: all.map((row) => row.map(decimal)) });
+  const text = (all: typeof rows, around: FindingTable["control_spread"] = null) =>
+    markdownTable({
+      header: columns,
+      numeric,
+      rows: all.map((row, at) => row.map((cell, column) => withSpread(cell, around?.[at]?.[column] ?? null))),
+    });
   return [
     `#### ${markdownText(title)}`,
     text(rows),
-    ...control === null ? [] : ["The same in the null control:", text(control)],
+    ...control === null ? [] : [
+      spread === null
+        ? "The same in the null control:"
+        : "The same in the null controls, mean ± standard deviation:",
+      text(control, spread),
+    ],
     ...foldedQueries(queries),
   ];
 }

@@ -7,6 +7,7 @@ import { folderLake } from "../../connectors/lake/folder.ts";
 import { isBucket } from "../../connectors/lake/open.ts";
 import { samePlace } from "../../connectors/places/identity.ts";
 import { encodeModelId, filesStand } from "../../connectors/sinks/staging.ts";
+import type { ComparedModel } from "../analysis/findings/comparison.ts";
 import type { QueryTargets } from "../analysis/findings/query-words.ts";
 import { measureModel } from "../analysis/model-measures.ts";
 import { type ModelReport, modelReport } from "../analysis/report.ts";
@@ -31,7 +32,7 @@ import type { PlannedModel } from "./collection/models.ts";
 import type { Progress } from "./progress/progress.ts";
 import type { RunRecord } from "./records/records.ts";
 import { findingSummaries, type FindingSummary } from "../report/report-text.ts";
-import { keyOf, nullControlSeed, overlapKeyOf, testReport, testSettings } from "./settings.ts";
+import { controlSeeds, keyOf, overlapKeyOf, testReport, testSettings } from "./settings.ts";
 import type { OpenEngine } from "./open-engine.ts";
 
 /** What every model of a run is done with. */
@@ -58,7 +59,7 @@ export interface ModelRun {
 export interface DoneModel {
   readonly entry: RunRecord["models"][number];
   /** Of its report, which stands in its mark. */
-  readonly told: Pick<ModelReport, "id" | "test" | "rows" | "figures" | "null_control" | "warnings"> & {
+  readonly told: ComparedModel & Pick<ModelReport, "test" | "rows" | "warnings"> & {
     readonly findings: readonly FindingSummary[];
   };
   /** What this run had to do for it: everything, or only to take its tables to a sink that lacked them, or nothing. */
@@ -230,8 +231,8 @@ function settingsOf(
   { config, weight, sinks, progress }: ModelRun,
 ): Omit<PipelineSettings, "engine" | "graph" | "test"> {
   const flops = graphFlops(graph, config.unfolding, config.rank);
-  // A null control has overlaps of its own.
-  const rounds = config.nullControl === false ? 1 : 2;
+  // Each null control has overlaps of its own.
+  const rounds = 1 + controlSeeds(config).length;
   progress({
     event: "planned",
     model: header.id,
@@ -244,7 +245,7 @@ function settingsOf(
     weight,
     measureModel,
     dominant: config.dominant,
-    nullControl: nullControlSeed(config),
+    controlSeeds: controlSeeds(config),
     sinks,
     header,
     before: mark?.entry.files ?? [],
@@ -290,9 +291,20 @@ function doneOf(
 
 /** What of a model's report is kept in memory for the run's. */
 export function reportSummary(
-  { id, test, rows, figures, null_control, warnings, findings }: ModelReport,
+  report: ModelReport,
 ): DoneModel["told"] {
-  return { id, test, rows, figures, null_control, warnings, findings: findingSummaries(findings) };
+  const { id, test, rows, figures, null_controls, null_control, null_control_spread, warnings } = report;
+  return {
+    id,
+    test,
+    rows,
+    figures,
+    null_controls,
+    null_control,
+    null_control_spread,
+    warnings,
+    findings: findingSummaries(report.findings),
+  };
 }
 
 /** The lake of a run, a folder's absolute path or an address; null where it has none of its own. */

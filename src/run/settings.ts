@@ -57,9 +57,9 @@ export async function weightOf(config: RunConfig): Promise<EdgeWeight> {
   }
 }
 
-/** The seed of the null control; null where none is asked for. */
-export function nullControlSeed({ nullControl }: RunConfig): number | null {
-  return typeof nullControl === "number" ? nullControl : nullControl ? 0 : null;
+/** The seeds of the null controls; none where none are asked for. */
+export function controlSeeds({ nullControl, nullControlSeed }: RunConfig): readonly number[] {
+  return Array.from({ length: Number(nullControl) }, (_, at) => nullControlSeed + at);
 }
 
 /** The run's byte budget. */
@@ -180,7 +180,7 @@ function contentOf(
   return {
     plugin,
     // Nothing of it is in the tables, but it is in the report that is kept with them.
-    nullControl: nullControlSeed(config),
+    controlSeeds: controlSeeds(config),
     topology,
     version: VERSION,
     schema: SCHEMA_VERSION,

@@ -1,6 +1,7 @@
 /** Bytes that the jobs of a run need at a time, of its byte budget. */
 
 import { type Layer, rankOf, unfoldedShape, type Unfolding } from "../model/layer.ts";
+import { turnedEnd } from "./overlap-geometry.ts";
 
 /** Overlap blocks are this large at most: enough rows for the kernel to be efficient. */
 export const BLOCK_BYTES = 32 * 2 ** 20;
@@ -31,14 +32,28 @@ export function layerNeed(
   return { bytes: 2 * weight + workspace(rows, cols) + spectrum, spectrum };
 }
 
-/** What turning a spectrum's channels needs beside it: a rotation with the Gaussian matrix that it is made of, the vectors by channel, and the turned ones twice. */
-export function turningBytes(layer: Layer, unfolding: Unfolding, neurons: number): number {
-  const { rows, cols } = unfoldedShape(layer, unfolding);
-  const channels = Math.max(layer.outChannels, layer.inChannels) / layer.groups;
-  return 8 * (4 * channels * channels + 3 * neurons * Math.max(rows, cols));
-}
 
 /** What a connection needs beside both spectra: one block of inner products with its operands and results, and the candidates of a whole matrix at the worst. */
 export function connectionWorkspace(sources: number, targets: number, positions: number): number {
   return Math.min(3 * BLOCK_BYTES, 64 * sources * targets * positions) + 2 ** 20;
+}
+
+/**
+ * What a null control of a connection needs beside that: a rotation with the Gaussian matrix that it is made of, the vectors of the end that is
+ * turned by channel, and the turned ones twice.
+ *
+ * @param sources neurons of each end
+ */
+export function turningBytes(
+  source: Layer,
+  target: Layer,
+  unfolding: Unfolding,
+  sources: number,
+  targets: number,
+): number {
+  const isSource = turnedEnd(source, target, unfolding) === "source";
+  const layer = isSource ? source : target;
+  const { rows, cols } = unfoldedShape(layer, unfolding);
+  const channels = (isSource ? layer.outChannels : layer.inChannels) / layer.groups;
+  return 8 * (4 * channels * channels + 3 * (isSource ? sources * rows : targets * cols));
 }

@@ -5,42 +5,35 @@
  */
 
 import type { CallOptions, Kernel } from "../kernels/kernel.ts";
-import type { Layer, LayerGraph, Unfolding } from "../model/layer.ts";
 import { random } from "../model/random.ts";
 import type { Spectrum } from "../model/spectrum.ts";
 import { type Matrix, matrix } from "../model/tensor.ts";
 import { liveChannels } from "./directions.ts";
-import { type TurnedEnd, turnedEnd } from "./overlap-geometry.ts";
+import { turnedEnd } from "./overlap-geometry.ts";
 
-/** What the control needs of one layer. */
-export interface ControlPlan {
-  /** Which of its vectors are turned. */
-  readonly left: boolean;
-  readonly right: boolean;
-  /** How many connections of the control use the turned vectors, and how many the layer's own. */
-  readonly turnedUses: number;
-  readonly ownUses: number;
-}
-
-/** The part of a layer in the control of its model. */
-export function controlPlan(
-  { index }: Pick<Layer, "index">,
-  graph: LayerGraph,
-  unfolding: Unfolding,
-): ControlPlan {
-  const plan = { left: false, right: false, turnedUses: 0, ownUses: 0 };
-  for (const connection of graph.connections) {
-    const turned = turnedEnd(graph.layers[connection.source]!, graph.layers[connection.target]!, unfolding);
-    const ends: TurnedEnd[] = [];
-    if (connection.source === index) ends.push("source");
-    if (connection.target === index) ends.push("target");
-    plan.left ||= turned === "source" && ends.includes("source");
-    plan.right ||= turned === "target" && ends.includes("target");
-    // A connection from a layer to itself uses a spectrum once, at both ends.
-    if (ends.includes(turned)) plan.turnedUses++;
-    if (ends.some((end) => end !== turned)) plan.ownUses++;
+/**
+ * Both ends of a connection in the null control of a seed. The end that the null turns has its vectors turned; the other is as it was. A rotation
+ * depends on the seed, the layer and the group only: all connections of a layer meet the same.
+ *
+ * @param seed any integer
+ */
+export async function turnedEnds(
+  source: Spectrum,
+  target: Spectrum,
+  seed: number,
+  kernel: Kernel,
+  options: CallOptions = {},
+): Promise<readonly [source: Spectrum, target: Spectrum]> {
+  const randomOf = (name: "left" | "right", { layer }: Spectrum) => ({
+    seed,
+    stream: `null control/${layer.index}/${name}`,
+  });
+  if (turnedEnd(source.layer, target.layer, source.unfolding) === "source") {
+    const left = await turned(source, "left", randomOf("left", source), kernel, options);
+    return [{ ...source, left }, target];
   }
-  return plan;
+  const right = await turned(target, "right", randomOf("right", target), kernel, options);
+  return [source, { ...target, right }];
 }
 
 /**

@@ -1,6 +1,9 @@
 /** The part of jStat that is used, in tests too; the package has no types of its own. */
 declare const jstat: {
   readonly jStat: {
+    mean(values: readonly number[]): number;
+    /** @param sample whether over `n - 1` */
+    stdev(values: readonly number[], sample: boolean): number;
     median(values: readonly number[]): number;
     /** The median absolute deviation, as it is. */
     meddev(values: readonly number[]): number;

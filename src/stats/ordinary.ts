@@ -22,6 +22,27 @@ export function medianDeviation(values: readonly number[]): number {
 }
 
 /**
+ * The mean, exact where all values are equal, and the standard deviation of a sample (over `n - 1`), null of one value.
+ *
+ * @throws {RangeError} when there is no value, or one is not finite
+ *
+ * @example
+ * meanAndDeviation([1, 2, 3]); // { mean: 2, deviation: 1 }
+ */
+export function meanAndDeviation(
+  values: readonly number[],
+): { readonly mean: number; readonly deviation: number | null } {
+  requireFinite(values, "a mean");
+  const first = values[0]!;
+  // Sums of equal values are rounded; sums of zeros are not.
+  const rest = values.map((value) => value - first);
+  return {
+    mean: first + jStat.mean(rest),
+    deviation: values.length > 1 ? jStat.stdev(rest, true) : null,
+  };
+}
+
+/**
  * The value below which a share of all values lies. Between two values it is interpolated: the smallest stands for 0, the largest
  * for 1, the others evenly between (type 7 of Hyndman and Fan 1996, as in R and NumPy).
  *

@@ -20,7 +20,9 @@ const sentences = (...ratios: readonly (number | null)[]) =>
     ratios.map((ratio, at) => ({
       id: `m${at}`,
       figures: { ...NONE, edges_ratio: ratio },
+      null_controls: 0,
       null_control: null,
+      null_control_spread: null,
     })),
   );
 

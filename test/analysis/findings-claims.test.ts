@@ -253,7 +253,7 @@ describe("connections of sparse layers", () => {
   const facts = (row: (source: number) => Row) =>
     chainFacts(layers(5), connections(4, (source) => ({ nominal: 400, ...row(source) })), {
       measures: { ...NO_MEASURES, chains: [chainOf(2, 2, -200)] },
-      control: { connections: connections(4), measures: NO_MEASURES },
+      controls: [{ connections: connections(4), measures: NO_MEASURES }],
     });
 
   it("that are not tested are named, and said beside every finding", () => {

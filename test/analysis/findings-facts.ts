@@ -101,7 +101,7 @@ export function chainFacts(
     layers,
     connections,
     measures: NO_MEASURES,
-    control: null,
+    controls: [],
     skipped: [],
     warnings: [],
     strongest: [],

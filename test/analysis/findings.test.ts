@@ -62,11 +62,11 @@ describe("edges beyond chance", () => {
 
   it("stand beside those of the null control", () => {
     const control = { connections: four(), measures: NO_MEASURES };
-    const facts = chainFacts(five(), four(() => ({ nominal: 41 })), { control });
+    const facts = chainFacts(five(), four(() => ({ nominal: 41 })), { controls: [control] });
     const [finding] = of(facts, "excess-edges");
     expect(controls(finding!)).toMatchObject({ edges: 4, ratio: 4 / 4.096 });
     expect(finding!.null_control).toBe("0.9766 times the edges expected by chance");
-    expect(modelFigures(facts, facts.control!).edges_ratio).toBe(4 / 4.096);
+    expect(modelFigures(facts, facts.controls[0]).edges_ratio).toBe(4 / 4.096);
   });
 });
 
@@ -169,7 +169,7 @@ describe("the dominant connection", () => {
   it("stands beside that of the null control", () => {
     const control = { connections: four(), measures: measures(chainOf(1, 2, -0.5)) };
     const [finding] = of(
-      chainFacts(five(), four(), { measures: measures(chainOf(0, 4, -200)), control }),
+      chainFacts(five(), four(), { measures: measures(chainOf(0, 4, -200)), controls: [control] }),
       "dominant-connection",
     );
     expect(finding!.null_control).toBe(

@@ -56,7 +56,7 @@ const findings: ModelFindings = {
     sparsification_expected: 0.375,
   }],
   measures: { chains: [], pathMetric: { unknown: "not asked for" } },
-  control: null,
+  controls: [],
   approximations: ["layer1: only some"],
   skipped: Array.from({ length: 11 }, (_, i) => ({
     subject: i < 10 ? "tensor" as const : "connection" as const,

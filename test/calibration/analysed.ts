@@ -17,14 +17,14 @@ export const ALPHA = 0.0013498980316300946;
 export function analysed(
   model: Model,
   engine: OpenEngine,
-  nullControl: number | null = null,
+  controlSeeds: readonly number[] = [],
   unfolding: Unfolding = "svr",
 ): Promise<ModelResult> {
   const settings = pipelineSettings(engine, logSurvivalOfSigma(3));
-  return lastValueFrom(spectralGraph(model, { ...settings, nullControl, unfolding }));
+  return lastValueFrom(spectralGraph(model, { ...settings, controlSeeds, unfolding }));
 }
 
-/** What a report says of a result; or of its null control, as if that were a model. */
+/** What a report says of a result; or of its first null control, as if that were a model. */
 export function reported(
   { id, uri, format }: Model,
   result: ModelResult,
@@ -41,6 +41,6 @@ export function reported(
     weight: "overlap",
     near_kernel: 0.1,
   };
-  const found = control && result.control !== null ? { ...result, ...result.control, control: null } : result;
+  const found = control ? { ...result, ...result.controls[0], controls: [] } : result;
   return modelReport({ id, uri, format, runId: "run" }, found, test, "model");
 }

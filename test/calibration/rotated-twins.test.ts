@@ -69,8 +69,8 @@ function nothingFound(path: string): void {
       const ratios = new Map<string, { expected: number; values: number[] }>();
       let chains = 0;
       for (let seed = 0; seed < SEEDS; seed++) {
-        const result = await analysed(model, engine, seed);
-        const { connections, measures } = result.control!;
+        const result = await analysed(model, engine, [seed]);
+        const { connections, measures } = result.controls[0]!;
         for (const row of connections) {
           const key = `${String(row["source_layer"])} -> ${String(row["target_layer"])}`;
           const expected = ALPHA * Number(row["tests"]);

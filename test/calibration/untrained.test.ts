@@ -86,7 +86,7 @@ afterAll(() => engine.dispose());
 
 async function analysis({ network, initialization, unfolding, seed, exact }: Case) {
   const model = untrained(network, initialization, { seed, exact });
-  const result = await analysed(model, engine, null, unfolding);
+  const result = await analysed(model, engine, [], unfolding);
   return { result, report: reported(model, result, false, unfolding) };
 }
 

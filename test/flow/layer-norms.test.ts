@@ -30,7 +30,6 @@ async function flowed(unfolding: Unfolding, weight: (at: number) => Float64Array
       weight: () => 1,
       measureModel,
       dominant: 1,
-      nullControl: null,
       engine,
       sinks: [],
       test: {

@@ -56,11 +56,11 @@ interface Options {
   readonly fail?: (step: string) => void;
   readonly edges?: PipelineSettings["test"]["edges"];
   readonly kernel?: "reference" | "wasm";
-  readonly nullControl?: number | null;
+  readonly controlSeeds?: readonly number[];
 }
 
 async function prepared(
-  { memory = 2 ** 28, over = "connection", fail, edges = "all", kernel = "reference", nullControl = null }:
+  { memory = 2 ** 28, over = "connection", fail, edges = "all", kernel = "reference", controlSeeds = [] }:
     Options = {},
 ) {
   const spill = join(folder, "spill");
@@ -80,7 +80,7 @@ async function prepared(
     weight: ({ overlap }) => overlap,
     measureModel,
     dominant: 1,
-    nullControl,
+    controlSeeds,
     engine,
     sinks: [sink],
     header: { id: "model", uri: "here", format: "synthetic", key: "0123456789abcdef" },

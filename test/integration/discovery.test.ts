@@ -35,7 +35,7 @@ async function resultOf(name: string, out: string): Promise<ModelResult> {
     const result = await lastValueFrom(spectralGraph(model, {
       ...pipelineSettings(engine, Math.log(0.001)),
       dominant: 3,
-      nullControl: 0,
+      controlSeeds: [0],
       sinks: [sink],
       header: { id: ID, uri: "", format: "safetensors", key: "0123456789abcdef" },
     }));
@@ -81,7 +81,7 @@ describe("the dominant connection of a VGG network without batch normalization",
   });
 
   it("while its null control has none", () => {
-    const { measures } = result.control!;
+    const { measures } = result.controls[0]!;
     for (const chain of measures.chains) expect(chain.logP).toBeGreaterThan(Math.log(0.001));
     expect("unknown" in measures.pathMetric).toBe(false);
   });

@@ -35,7 +35,7 @@ function model(id: string) {
       layers: [0, 1, 2].map((index) => layerRow(index, { name: HOSTILE, near_kernels: 5 })),
       connections: [0, 1].map((at) => connectionRow(at, at + 1, { nominal: 400, max_overlap: 0.5 })),
       measures: { ...NO_MEASURES, chains: [chainOf(0, 2, -200)] },
-      control: null,
+      controls: [],
       skipped: [{ subject: "tensor", name: HOSTILE, reason: "a bias" }],
       approximations: [],
       strongest: [],

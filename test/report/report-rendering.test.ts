@@ -44,7 +44,7 @@ function made(id: string, name: (index: number) => string = (index) => `layer${i
       layers,
       connections: [0, 1].map((at) => connectionRow(at, at + 1, { nominal: 400, max_overlap: 0.5 })),
       measures: { ...NO_MEASURES, chains: [chainOf(0, 2, -200)] },
-      control: null,
+      controls: [],
       skipped: [{ subject: "tensor", name: name(0), reason: "a bias" }],
       approximations: [],
       strongest: [],

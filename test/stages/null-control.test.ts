@@ -3,7 +3,7 @@ import type { Kernel } from "../../src/kernels/kernel.ts";
 import type { LayerGraph } from "../../src/model/layer.ts";
 import { random } from "../../src/model/random.ts";
 import type { Matrix } from "../../src/model/tensor.ts";
-import { controlPlan, haarRotation, turned } from "../../src/stages/null-control.ts";
+import { haarRotation, turned } from "../../src/stages/null-control.ts";
 import { turnedEnd } from "../../src/stages/overlap-geometry.ts";
 import { logBetaSurvival } from "../../src/stats/special-functions.ts";
 import { criticalDistance, distanceFromUniform } from "../calibration/sampling-error.ts";
@@ -126,7 +126,7 @@ const GRAPH: LayerGraph = {
   warnings: [],
 };
 
-describe("the plan of a control", () => {
+describe("a control", () => {
   it("turns the output channels of the source, or the target's input channels behind a depthwise layer", () => {
     const ends = (unfolding: "svr" | "cosvr") =>
       GRAPH.connections.map(({ source, target }) =>
@@ -135,18 +135,5 @@ describe("the plan of a control", () => {
     expect(ends("svr")).toEqual(["source", "target", "source", "source"]);
     // The mirror image: the target's input channels, or the source's output channels before a depthwise layer.
     expect(ends("cosvr")).toEqual(["source", "target", "target", "target"]);
-  });
-
-  it("counts the uses of a layer's own vectors and of its turned ones; a loop uses each once", () => {
-    expect(GRAPH.layers.map((layer) => controlPlan(layer, GRAPH, "svr"))).toEqual([
-      { left: true, right: false, turnedUses: 2, ownUses: 0 },
-      { left: false, right: false, turnedUses: 0, ownUses: 2 },
-      { left: true, right: true, turnedUses: 2, ownUses: 2 },
-    ]);
-    expect(GRAPH.layers.map((layer) => controlPlan(layer, GRAPH, "cosvr"))).toEqual([
-      { left: true, right: false, turnedUses: 1, ownUses: 1 },
-      { left: false, right: false, turnedUses: 0, ownUses: 2 },
-      { left: false, right: true, turnedUses: 3, ownUses: 1 },
-    ]);
   });
 });

@@ -4,6 +4,7 @@ import type { Chain, ModelMeasures } from "../../model/measures.ts";
 import { pValueMeaning } from "../../model/p-value.ts";
 import { type QueriedModel, queries } from "./query-words.ts";
 import { doubted, sparseCaveat, unsharedCaveat } from "./caveats.ts";
+import { beside, controlText, overControls } from "./controls.ts";
 import type { ConnectionFacts, ModelFacts } from "./facts.ts";
 import { type Cell, type Finding, type FindingNumber, NO_CONTROL, type Query } from "./finding.ts";
 import { counted } from "../../model/counted.ts";
@@ -90,9 +91,10 @@ function finding(facts: ModelFacts, chain: Chain, at: number): Finding {
         edge.logP,
       ]),
       control: null,
+      control_spread: null,
       queries: edgeByEdge(facts.asking, chain),
     },
-    null_control: controlInWords(facts),
+    null_control: controlInWords(facts, chain),
     caveats: [
       pValueMeaning(facts.test.null).short,
       "the edges of a chain are tested one by one; their p-values are independent only where no two of them share a vector that is random under " +
@@ -107,18 +109,28 @@ function finding(facts: ModelFacts, chain: Chain, at: number): Finding {
   };
 }
 
-function controlInWords(facts: ModelFacts): string {
-  if (facts.control === null) return NO_CONTROL;
-  const measures = facts.control.measures;
-  if (measures === null) return "not measured";
-  const found = measures.chains.filter((chain) => isMore(chain, facts)).length;
-  return `${found === 0 ? "none" : found} at alpha ${
-    decimal(facts.test.alpha)
-  } in the same model with its channels turned at random: ${bestInWords(measures)}`;
+function controlInWords(facts: ModelFacts, own: Chain): string {
+  if (facts.controls.length === 0) return NO_CONTROL;
+  const all = facts.controls.flatMap(({ measures }) => measures ?? []);
+  const [only] = all;
+  if (only === undefined) return "not measured";
+  const level = `at alpha ${decimal(facts.test.alpha)}`;
+  if (all.length === 1) {
+    const found = only.chains.filter((chain) => isMore(chain, facts)).length;
+    return `${found === 0 ? "none" : found} ${level} in the same model with its channels turned at random: ${
+      bestInWords(only)
+    }`;
+  }
+  const best = all.map(({ chains: [first] }) => first !== undefined && first.edges.length > 0 ? first : null);
+  const found = best.filter((chain) => chain !== null && isMore(chain, facts)).length;
+  const reached = best.filter((chain) => chain !== null && chain.logP <= own.logP).length;
+  const layers = overControls(best.map((chain) => chain === null ? 0 : chain.edges.length + 1));
+  return `in ${found === 0 ? "none" : found} of ${all.length} controls ${level}; their best chains run through ${
+    controlText(layers)
+  } layers (mean and standard deviation), and the joint p of ${reached} of ${all.length} reaches this one's`;
 }
 
 function numbersOf(facts: ModelFacts, chain: Chain, at: number): FindingNumber[] {
-  const other = facts.control?.measures?.chains[at];
   const number = (
     name: string,
     figure: (of: Chain) => number,
@@ -126,7 +138,10 @@ function numbersOf(facts: ModelFacts, chain: Chain, at: number): FindingNumber[]
   ): FindingNumber => ({
     name,
     value: figure(chain),
-    control: other === undefined || other.edges.length === 0 ? null : figure(other),
+    ...beside(facts, ({ measures }) => {
+      const other = measures?.chains[at];
+      return other === undefined || other.edges.length === 0 ? null : figure(other);
+    }),
     derived,
   });
   const overlaps = ({ edges }: Chain) => edges.map(({ overlap }) => overlap);

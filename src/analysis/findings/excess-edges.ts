@@ -4,6 +4,7 @@ import { logBinomialTwoSided } from "../../stats/binomial.ts";
 import { pValueMeaning } from "../../model/p-value.ts";
 import { float } from "./query-words.ts";
 import { doubted, smallCaveat, sparseCaveat, unsharedCaveat } from "./caveats.ts";
+import { beside, controlsMeaning, controlText, overControls, reachText } from "./controls.ts";
 import { type ConnectionFacts, type Measured, type ModelFacts, scopeOf, total } from "./facts.ts";
 import { type Finding, NO_CONTROL } from "./finding.ts";
 import { type Figure, overScope, perConnection, sumOf } from "./scope.ts";
@@ -34,7 +35,6 @@ export function excessEdges(facts: ModelFacts): Finding[] {
   const figures = edgeFigures(alpha);
   const { numbers, queries } = overScope(facts, figures);
   const where = deep ? `between deep layers` : "of the model";
-  const control = facts.control === null ? null : excessRatio(facts, facts.control);
   return [{
     kind: "excess-edges",
     title: doubted(
@@ -51,13 +51,13 @@ export function excessEdges(facts: ModelFacts): Finding[] {
       {
         name: "log_p",
         value: logP,
-        control: facts.control === null ? null : controlLogP(facts, facts.control),
+        ...beside(facts, (control) => controlLogP(facts, control)),
         derived: "ln of twice the smaller binomial tail of edges among pairs at alpha",
       },
     ],
     queries,
     table: perConnection(facts, "Edges per connection", figures),
-    null_control: control === null ? NO_CONTROL : `${decimal(control)} times the edges expected by chance`,
+    null_control: controlInWords(facts, ratio),
     caveats: [
       pValueMeaning(facts.test.null).short,
       DEPENDENT,
@@ -67,6 +67,17 @@ export function excessEdges(facts: ModelFacts): Finding[] {
       ...facts.caveats,
     ],
   }];
+}
+
+function controlInWords(facts: ModelFacts, own: number): string {
+  const { controls } = facts;
+  const ratios = controls.map((control) => excessRatio(facts, control));
+  const figure = overControls(ratios);
+  if (figure.control === null) return NO_CONTROL;
+  const said = `${controlText(figure)} times the edges expected by chance`;
+  return controls.length === 1
+    ? said
+    : `${said} (${controlsMeaning(controls)}); ${reachText(ratios, own, 1)}`;
 }
 
 function controlLogP(facts: ModelFacts, control: Measured): number {

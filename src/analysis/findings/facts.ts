@@ -70,7 +70,7 @@ export interface ConnectionFacts {
   readonly energyLogPLow: number | null;
 }
 
-/** A model, or its null control, in numbers. */
+/** A model, or a null control of it, in numbers. */
 export interface Measured {
   readonly connections: readonly ConnectionFacts[];
   readonly measures: ModelMeasures | null;
@@ -86,7 +86,8 @@ export interface ModelFacts extends Measured {
   readonly layers: readonly LayerFacts[];
   /** Indices of the deep layers, ascending; see `deepLayers`. */
   readonly deep: readonly number[];
-  readonly control: Measured | null;
+  /** Its null controls; none where the run had none. */
+  readonly controls: readonly Measured[];
   /** Neurons at which several of the strongest edges meet, and how many edges count as these. */
   readonly hubs: readonly Hub[];
   readonly strongestEdges: number;
@@ -103,7 +104,7 @@ export interface FactSources {
   /** Rows of the connections table. */
   readonly connections: readonly Row[];
   readonly measures: ModelMeasures | null;
-  readonly control: { readonly connections: readonly Row[]; readonly measures: ModelMeasures } | null;
+  readonly controls: readonly { readonly connections: readonly Row[]; readonly measures: ModelMeasures }[];
   readonly skipped: readonly Skipped[];
   readonly warnings: readonly string[];
   readonly strongest: readonly StrongEdge[];
@@ -116,7 +117,6 @@ export function modelFacts(sources: FactSources): ModelFacts {
   const connections = sources.connections.map(facts);
   const depth = depths(sources.layers.length, connections);
   const layers = sources.layers.flatMap((row) => layerFacts(row, depth));
-  const { control } = sources;
   return {
     test: sources.test,
     logAlpha: Math.log(sources.test.alpha),
@@ -126,10 +126,10 @@ export function modelFacts(sources: FactSources): ModelFacts {
     deep: deepLayers(layers),
     connections,
     measures: sources.measures,
-    control: control === null ? null : {
+    controls: sources.controls.map((control) => ({
       connections: control.connections.map(facts).filter(isCompared(connections)),
       measures: control.measures,
-    },
+    })),
     hubs: sources.hubs,
     strongestEdges: sources.strongest.length,
     caveats: generalCaveats(sources, connections),

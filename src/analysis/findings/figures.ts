@@ -1,12 +1,13 @@
 /** The figures by which models are put side by side. */
 
 import type { ModelMeasures } from "../../model/measures.ts";
+import { type ControlFigure, overControls } from "./controls.ts";
 import { excessRatio } from "./excess-edges.ts";
 import { type Measured, type ModelFacts, scopeOf } from "./facts.ts";
 import { blockRatios } from "./near-kernel-block.ts";
 import { nearKernelShare } from "./near-kernels.ts";
 
-/** One model, or its null control, in a few figures; null where one cannot be had. */
+/** One model, or a null control of it, in a few figures; null where one cannot be had. */
 export interface ModelFigures {
   /** Of the neurons of deep layers, in [0, 1]; of all layers where none is deep. */
   readonly near_kernel_share: number | null;
@@ -27,7 +28,7 @@ export interface ModelFigures {
   readonly log_path_metric_overlaps: number | null;
 }
 
-/** The figures of a model or, with the same deep layers, of its null control. */
+/** The figures of a model or, with the same deep layers, of a null control of it. */
 export function modelFigures(facts: ModelFacts, measured: Measured = facts): ModelFigures {
   const block = blockRatios(facts, measured);
   return {
@@ -38,6 +39,33 @@ export function modelFigures(facts: ModelFacts, measured: Measured = facts): Mod
     block_energy_ratio: block.energy,
     ...chainFigures(measured.measures),
     ...pathFigures(measured.measures),
+  };
+}
+
+/** The figures of a model's null controls: their means, null where there is none; and their standard deviations, null where there are not several. */
+export function controlFigures(
+  facts: ModelFacts,
+): { readonly null_control: ModelFigures | null; readonly null_control_spread: ModelFigures | null } {
+  const all = facts.controls.map((control) => modelFigures(facts, control));
+  const figures = (which: keyof ControlFigure): ModelFigures => {
+    const of = (figure: (figures: ModelFigures) => number | null) => overControls(all.map(figure))[which];
+    const low = of((each) => each.block_edges_ratio_range?.[0] ?? null);
+    const high = of((each) => each.block_edges_ratio_range?.[1] ?? null);
+    return {
+      near_kernel_share: of((each) => each.near_kernel_share),
+      edges_ratio: of((each) => each.edges_ratio),
+      block_edges_ratio: of((each) => each.block_edges_ratio),
+      block_edges_ratio_range: low === null || high === null ? null : [low, high],
+      block_energy_ratio: of((each) => each.block_energy_ratio),
+      chain_layers: of((each) => each.chain_layers),
+      chain_log_p: of((each) => each.chain_log_p),
+      log_path_metric: of((each) => each.log_path_metric),
+      log_path_metric_overlaps: of((each) => each.log_path_metric_overlaps),
+    };
+  };
+  return {
+    null_control: all.length === 0 ? null : figures("control"),
+    null_control_spread: all.length < 2 ? null : figures("control_spread"),
   };
 }
 

@@ -15,8 +15,10 @@ export interface FindingNumber {
   /** The column in which the finding's queries answer it. */
   readonly name: string;
   readonly value: Cell;
-  /** The same of the null control; null where there is none, or where the number is not one of its. */
+  /** The same of the null control, the mean of several; null where there is none, or where the number is not one of its. */
   readonly control: Cell;
+  /** The standard deviation of the null controls; null where fewer than two have the number. */
+  readonly control_spread: number | null;
   /** Null where the queries answer it; else how it comes from those that they do. */
   readonly derived: string | null;
 }
@@ -26,8 +28,10 @@ export interface FindingTable {
   readonly title: string;
   readonly columns: readonly string[];
   readonly rows: readonly (readonly Cell[])[];
-  /** The same rows of the null control, as far as they are its; null where there is none. */
+  /** The same rows of the null control, as far as they are its, means of several; null where there is none. */
   readonly control: readonly (readonly Cell[])[] | null;
+  /** Standard deviations of the null controls, null in columns that have none; null where there are not several controls. */
+  readonly control_spread: readonly (readonly (number | null)[])[] | null;
   readonly queries: readonly Query[];
 }
 
@@ -55,7 +59,7 @@ export interface Finding {
   readonly numbers: readonly FindingNumber[];
   readonly queries: readonly Query[];
   readonly table: FindingTable | null;
-  /** One sentence on what the null control says. */
+  /** One sentence on what the null control says; of several mean and spread, and how many reach the model. */
   readonly null_control: string;
   readonly caveats: readonly string[];
 }

@@ -21,7 +21,12 @@ function finding(facts: ModelFacts, hub: Hub): Finding {
   const name = (index: number) => facts.names[index] ?? String(index);
   const isSource = end === "source";
   const connections = facts.connections.filter((each) => each[end] === layer);
-  const cell = (value: number, derived: string | null = null) => ({ value, control: null, derived });
+  const cell = (value: number, derived: string | null = null) => ({
+    value,
+    control: null,
+    control_spread: null,
+    derived,
+  });
   return {
     kind: "hub",
     title: doubted(
@@ -62,9 +67,10 @@ WHERE ${end}_layer = ${layer} AND ${end}_neuron = ${neuron} AND significant`,
         edge.overlap,
       ]),
       control: null,
+      control_spread: null,
       queries: strongestEdgesOf(facts, hub),
     },
-    null_control: facts.control === null ? NO_CONTROL : "not one of its figures",
+    null_control: facts.controls.length === 0 ? NO_CONTROL : "not one of its figures",
     caveats: [
       "a description: each edge is tested, that they meet is not; edges of one neuron share a vector",
       ...facts.caveats,

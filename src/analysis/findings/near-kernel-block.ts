@@ -5,6 +5,7 @@ import { logGammaSurvival } from "../../stats/special-functions.ts";
 import { pValueMeaning } from "../../model/p-value.ts";
 import { float } from "./query-words.ts";
 import { doubted, smallCaveat } from "./caveats.ts";
+import { beside, controlsMeaning, controlText, overControls, reachText } from "./controls.ts";
 import { type ConnectionFacts, type Measured, type ModelFacts, scopeOf, total, totalKnown } from "./facts.ts";
 import { type Finding, NO_CONTROL } from "./finding.ts";
 import { type Figure, overScope, perConnection, sumOf } from "./scope.ts";
@@ -38,10 +39,8 @@ export function nearKernelBlock(facts: ModelFacts): Finding[] {
   if (edges === null || energy === null) return [];
   const { numbers, queries } = overScope(facts, blockFigures(facts.test.alpha));
   const mine = logPs(facts, connections, energy);
-  const control = facts.control === null ? null : blockRatios(facts, facts.control);
-  const controlP = facts.control === null || control === null
-    ? null
-    : logPs(facts, scopeOf(facts, facts.control).connections, control.energy ?? 1);
+  const controlP = (control: Measured) =>
+    logPs(facts, scopeOf(facts, control).connections, blockRatios(facts, control).energy ?? 1);
   const found = total(connections, (each) => each.nearNominal);
   const where = deep ? "of deep layers" : "of connected layers";
   return [{
@@ -57,13 +56,13 @@ export function nearKernelBlock(facts: ModelFacts): Finding[] {
       {
         name: "edges_log_p",
         value: mine.count,
-        control: controlP?.count ?? null,
+        ...beside(facts, (control) => controlP(control).count),
         derived: "ln of twice the smaller binomial tail of edges among pairs at alpha",
       },
       {
         name: "energy_log_p",
         value: mine.energy,
-        control: controlP?.energy ?? null,
+        ...beside(facts, (control) => controlP(control).energy),
         derived: mine.how,
       },
     ],
@@ -73,11 +72,7 @@ export function nearKernelBlock(facts: ModelFacts): Finding[] {
       ofOne("log_p_more_energy", "near_kernel_log_p", (each) => each.energyLogP),
       ofOne("log_p_less_energy", "near_kernel_log_p_low", (each) => each.energyLogPLow),
     ]),
-    null_control: control === null
-      ? NO_CONTROL
-      : `${decimal(control.edges)} times the edges and ${
-        decimal(control.energy)
-      } times the overlap expected by chance`,
+    null_control: controlInWords(facts, edges, energy),
     caveats: [
       pValueMeaning(facts.test.null).short,
       "which neurons are near-kernels is set by the singular values, which are the model's own",
@@ -88,6 +83,20 @@ export function nearKernelBlock(facts: ModelFacts): Finding[] {
       ...facts.caveats,
     ],
   }];
+}
+
+function controlInWords(facts: ModelFacts, edges: number, energy: number): string {
+  const { controls } = facts;
+  if (controls.length === 0) return NO_CONTROL;
+  const ratios = controls.map((control) => blockRatios(facts, control));
+  const [counts, sums] = [ratios.map((each) => each.edges), ratios.map((each) => each.energy)];
+  const said = `${controlText(overControls(counts))} times the edges and ${
+    controlText(overControls(sums))
+  } times the overlap expected by chance`;
+  if (controls.length === 1) return said;
+  return `${said} (${controlsMeaning(controls)}); of the edges ${reachText(counts, edges, 1)}, of the overlap ${
+    reachText(sums, energy, 1)
+  }`;
 }
 
 /** Sparsification is more edges and less overlap than chance gives, each of them by itself more than chance. */

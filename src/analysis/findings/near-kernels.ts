@@ -1,5 +1,6 @@
 /** Finding: how many of the deep spectral neurons are near-kernels. A description: nothing is tested. */
 
+import { beside } from "./controls.ts";
 import { doubted } from "./caveats.ts";
 import { isOneOf, queries } from "./query-words.ts";
 import { DEEP_MEANING, type LayerFacts, type ModelFacts } from "./facts.ts";
@@ -38,7 +39,7 @@ export function nearKernels(facts: ModelFacts): Finding[] {
   const number = (name: string, value: number) => ({
     name,
     value,
-    control: facts.control === null ? null : value,
+    ...beside(facts, () => value),
     derived: null,
   });
   const asked = layers.map(({ index }) => index);
@@ -76,6 +77,7 @@ export function nearKernels(facts: ModelFacts): Finding[] {
         kernels,
       ]),
       control: null,
+      control_spread: null,
       queries: queries(facts.asking, {
         cypher: (words) =>
           `MATCH (l:${words.layer})\nWHERE ${words.of("l")} AND l.rank IS NOT NULL

@@ -1,10 +1,11 @@
 /** Finding: layers whose stable rank or spectral norm lies far from those of the others. A description: nothing is tested. */
 
 import { median, medianDeviation } from "../../stats/ordinary.ts";
+import { beside } from "./controls.ts";
 import { doubted } from "./caveats.ts";
 import { queries } from "./query-words.ts";
 import type { LayerFacts, ModelFacts } from "./facts.ts";
-import type { Cell, Finding } from "./finding.ts";
+import type { Finding } from "./finding.ts";
 import { decimal, shortened } from "./words.ts";
 
 /** Fewer layers have no usual value. */
@@ -43,10 +44,10 @@ export function outlyingLayers(facts: ModelFacts): Finding[] {
 }
 
 function finding(facts: ModelFacts, { layer, measure, value, median, deviation }: Outlier): Finding {
-  const number = (name: string, figure: Cell) => ({
+  const number = (name: string, figure: number | null) => ({
     name,
     value: figure,
-    control: facts.control === null ? null : figure,
+    ...beside(facts, () => figure),
     derived: null,
   });
   const columns = (of: string) =>
@@ -68,7 +69,7 @@ function finding(facts: ModelFacts, { layer, measure, value, median, deviation }
       {
         name: "deviations",
         value: deviation,
-        control: facts.control === null ? null : deviation,
+        ...beside(facts, () => deviation),
         derived:
           `(ln ${measure} - its median over layers) / (1.4826 times its median absolute deviation, at least 0.05)`,
       },

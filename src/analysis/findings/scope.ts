@@ -1,13 +1,14 @@
 /** The connections that a finding speaks of, in words, Cypher and SQL. */
 
 import { type CypherWords, isOneOf, queries, type SqlWords } from "./query-words.ts";
+import { beside, overControls } from "./controls.ts";
 import { type ConnectionFacts, type Measured, type ModelFacts, scopeOf, totalKnown } from "./facts.ts";
-import type { Cell, FindingNumber, Query } from "./finding.ts";
+import type { Cell, FindingNumber, FindingTable, Query } from "./finding.ts";
 
 /** A figure of one or many connections, made of sums of columns: its name, its value, and how both languages ask for it. */
 export interface Figure {
   readonly name: string;
-  value(connections: readonly ConnectionFacts[]): Cell;
+  value(connections: readonly ConnectionFacts[]): number | null;
   /** @param sum writes the sum of a column; of a single connection that is the column itself */
   text(sum: (column: string) => string): string;
 }
@@ -39,13 +40,12 @@ export function overScope(
   facts: ModelFacts,
   figures: readonly Figure[],
 ): { readonly numbers: FindingNumber[]; readonly queries: Query[] } {
-  const control = facts.control === null ? null : scopeOf(facts, facts.control).connections;
   const { connections } = scopeOf(facts, facts);
   return {
     numbers: figures.map((figure) => ({
       name: figure.name,
       value: figure.value(connections),
-      control: control === null ? null : figure.value(control),
+      ...beside(facts, (control) => figure.value(scopeOf(facts, control).connections)),
       derived: null,
     })),
     queries: queries(facts.asking, {
@@ -64,21 +64,34 @@ export function perConnection(
   facts: ModelFacts,
   title: string,
   figures: readonly Figure[],
-): { title: string; columns: string[]; rows: Cell[][]; control: Cell[][] | null; queries: Query[] } {
-  const rows = (measured: Measured) =>
-    [...scopeOf(facts, measured).connections]
-      .sort((a, b) => a.source - b.source || a.target - b.target || a.part - b.part)
-      .map((each): Cell[] => [
-        facts.names[each.source] ?? null,
-        facts.names[each.target] ?? null,
-        each.part,
-        ...figures.map((figure) => figure.value([each])),
-      ]);
+): FindingTable {
+  const inOrder = (measured: readonly Measured[]) =>
+    measured.flatMap((each) => scopeOf(facts, each).connections)
+      .sort((a, b) => a.source - b.source || a.target - b.target || a.part - b.part);
+  const ends = ({ source, target, part }: ConnectionFacts): Cell[] => [
+    facts.names[source] ?? null,
+    facts.names[target] ?? null,
+    part,
+  ];
+  const { controls } = facts;
+  // Each connection once, with what it is in every control.
+  const besides = [
+    ...Map.groupBy(inOrder(controls), ({ source, target, part }) => `${source}/${target}/${part}`).values(),
+  ].map((same) => ({
+    ends: ends(same[0]!),
+    figures: figures.map((figure) => overControls(same.map((each) => figure.value([each])))),
+  }));
   return {
     title,
     columns: ["source", "target", "part", ...figures.map(({ name }) => name)],
-    rows: rows(facts),
-    control: facts.control === null ? null : rows(facts.control),
+    rows: inOrder([facts]).map((each) => [...ends(each), ...figures.map((figure) => figure.value([each]))]),
+    control: controls.length === 0
+      ? null
+      : besides.map((row) => [...row.ends, ...row.figures.map(({ control }) => control)]),
+    control_spread: controls.length < 2 ? null : besides.map((row) => [
+      ...row.ends.map(() => null),
+      ...row.figures.map(({ control_spread: spread }) => spread),
+    ]),
     queries: queries(facts.asking, {
       cypher: (words) =>
         `${matchConnections(facts, words)}

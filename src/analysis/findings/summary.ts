@@ -2,6 +2,7 @@
 
 import { type ConnectionFacts, type LayerFacts, type ModelFacts, total } from "./facts.ts";
 import type { Finding } from "./finding.ts";
+import { controlsMeaning, controlText, overControls, reachText } from "./controls.ts";
 import { excessRatio } from "./excess-edges.ts";
 import { counted } from "../../model/counted.ts";
 import { decimal, pText } from "./words.ts";
@@ -97,16 +98,22 @@ function shared({ logAlpha }: ModelFacts, tested: readonly ConnectionFacts[]): s
 }
 
 function chance(facts: ModelFacts): string {
-  if (facts.control === null) {
+  const { controls } = facts;
+  if (controls.length === 0) {
     return "No null control was run: --null-control shows what chance gives in this very model.";
   }
-  const ratio = excessRatio(facts, facts.control);
+  const ratios = controls.map((control) => excessRatio(facts, control));
+  const ratio = overControls(ratios);
   const own = excessRatio(facts, facts);
-  return ratio === null || own === null
+  return ratio.control === null || own === null
     ? "The null control has nothing that was tested."
     : `With its channels turned at random the same model has ${
-      decimal(ratio)
-    } times the edges of chance, as it stands ${decimal(own)} times (null control).`;
+      controlText(ratio)
+    } times the edges of chance, as it stands ${decimal(own)} times (${
+      controls.length === 1
+        ? "null control"
+        : `${controlsMeaning(controls)}; ${reachText(ratios, own, 1)}`
+    }).`;
 }
 
 /** Doubts that stand with each finding, the first of them. */

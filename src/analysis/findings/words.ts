@@ -9,6 +9,11 @@ export function decimal(value: unknown): string {
   return size >= 1e6 || size < 1e-4 ? value.toExponential(2) : String(Number(value.toPrecision(4)));
 }
 
+/** A number as it is, or a mean with its standard deviation to two digits: `1.003 ± 0.04`. */
+export function withSpread(value: unknown, spread: number | null): string {
+  return spread === null ? decimal(value) : `${decimal(value)} ± ${decimal(Number(spread.toPrecision(2)))}`;
+}
+
 /** A p-value given by its natural logarithm: `0.012`, `3.4e-465`. */
 export function pText(logP: number): string {
   if (logP > Math.log(1e-3)) return String(Number(Math.exp(logP).toPrecision(2)));

@@ -1,12 +1,12 @@
 /** The stage between spectra and tests: `spectra.pipe(overlap(engine, settings))`. */
 
 import { defer, mergeMap, of, type OperatorFunction } from "rxjs";
-import type { Connection, Layer, LayerGraph } from "../../model/layer.ts";
+import type { Connection, LayerGraph } from "../../model/layer.ts";
 import type { MeasureOverlap, ModelMeasurer, WantedProducts } from "../../model/ports.ts";
 import type { TestSettings } from "../../stages/candidates.ts";
-import { connectionWorkspace } from "../../stages/memory-needs.ts";
+import { connectionWorkspace, turningBytes } from "../../stages/memory-needs.ts";
 import { nearKernels } from "../../stages/near-kernels.ts";
-import { turnedEnd } from "../../stages/overlap-geometry.ts";
+import { turnedEnds } from "../../stages/null-control.ts";
 import { scanOverlaps } from "../../stages/overlap-parts.ts";
 import { ConnectionQueue } from "../connection-queue.ts";
 import {
@@ -25,20 +25,23 @@ export interface OverlapSettings extends TestSettings {
   readonly measure: MeasureOverlap;
   /** Neurons with `s_j <= nearKernel * s_1` are near-kernels. */
   readonly nearKernel: number;
+  /** The seeds of the null controls that are made of each connection. Default: none. */
+  readonly controlSeeds?: readonly number[];
   /** Products with the overlap matrix that somebody asks for. Default: none. */
   readonly products?: ((ends: ConnectionEnds<ConnectionKind>) => WantedProducts | null) | undefined;
 }
 
-/** The same settings, with the products that a model's measurer asks for; the control's asks for those of the control. */
+/** The same settings, with the products that a model's measurer asks for; those of a control by its own. */
 export function measuredBy<T extends OverlapSettings>(
   settings: T,
   model: ModelMeasurer,
-  control?: ModelMeasurer,
+  controls: readonly ModelMeasurer[] = [],
 ): T {
   return {
     ...settings,
-    products: ({ kind, connection, sourceValues, targetValues }) =>
-      (kind === "control" ? control : model)?.connection(connection, sourceValues, targetValues) ?? null,
+    products: ({ control, connection, sourceValues, targetValues }) =>
+      (control === null ? model : controls[control])?.connection(connection, sourceValues, targetValues) ??
+        null,
   };
 }
 
@@ -51,7 +54,7 @@ export function settingsFor<T extends TestSettings>(
 }
 
 /**
- * Spectrum -> itself, and behind it each connection (and its null control, where the spectra have one) as soon as both its ends have come
+ * Spectrum -> itself, and behind it each connection (and its null controls, where some are wanted) as soon as both its ends have come
  * by. Connections follow the flow, so that figures of whole ways can be gathered as they go by. A connection's overlaps are computed when its
  * job is asked for them, once: what is kept are the pairs that may become edges, and figures of the whole matrix.
  *
@@ -101,10 +104,7 @@ export function overlap(
         model.seen.set(layer.index, job);
         const ready = model.queue.arrived(layer.index).flatMap((connection) => {
           const [source, target] = [model.seen.get(connection.source)!, model.seen.get(connection.target)!];
-          return [
-            joined(connection, source, target, engine, settings),
-            ...controlOf(connection, source, target, engine, settings),
-          ];
+          return joined(connection, source, target, engine, settings);
         });
         if (model.seen.size === graph.layers.length) models.delete(graph);
         return of(job, ...ready);
@@ -112,71 +112,69 @@ export function overlap(
     });
 }
 
+/** A connection, and its null controls behind it. */
 function joined(
   connection: Connection,
   source: SpectrumJob,
   target: SpectrumJob,
   engine: Engine,
   settings: OverlapSettings,
-): ConnectionJob | SkippedConnection {
+): (ConnectionJob | ConnectionJob<"control"> | SkippedConnection)[] {
   const a = source.spectrum;
   const b = target.spectrum;
   if ("skipped" in a || "skipped" in b) {
     for (const end of [a, b]) if (!("skipped" in end)) engine.store.skipUse(end);
     const end = "skipped" in a ? source : target;
-    return {
+    return [{
       kind: "skipped",
       connection,
       name: `${source.layer.name} -> ${target.layer.name}`,
       reason: `layer ${end.layer.name} was skipped`,
-    };
+    }];
   }
-  const ends = { connection, graph: source.graph };
-  return connectionJob("connection", ends, [source.layer, a], [target.layer, b], engine, settings);
-}
-
-/** The null control of a connection; none where there is no control, or an end was skipped. */
-function controlOf(
-  connection: Connection,
-  source: SpectrumJob,
-  target: SpectrumJob,
-  engine: Engine,
-  settings: OverlapSettings,
-): ConnectionJob<"control">[] {
-  const { control: a } = source;
-  const { control: b } = target;
-  if (a === undefined && b === undefined) return [];
-  const turned = turnedEnd(source.layer, target.layer, (a ?? b)!.unfolding);
-  const end = (job: SpectrumJob, isTurned: boolean) =>
-    isTurned ? job.control?.turned ?? null : "skipped" in job.spectrum ? null : job.spectrum;
-  const [from, to] = [end(source, turned === "source"), end(target, turned === "target")];
-  if (from === null || to === null) {
-    for (const each of [from, to]) if (each !== null) engine.store.skipUse(each);
-    return [];
-  }
-  const ends = { connection, graph: source.graph };
-  return [connectionJob("control", ends, [source.layer, from], [target.layer, to], engine, settings)];
+  const ends = {
+    connection,
+    graph: source.graph,
+    source: source.layer,
+    target: target.layer,
+    sourceValues: a.singularValues,
+    targetValues: b.singularValues,
+  };
+  const { controlSeeds = [] } = settings;
+  // A connection from a layer to itself uses its spectrum once.
+  for (const end of a.entry === b.entry ? [a] : [a, b]) engine.store.useMore(end, controlSeeds.length);
+  return [
+    connectionJob({ ...ends, kind: "connection", control: null }, a, b, engine, settings),
+    ...controlSeeds.map((_, control) =>
+      connectionJob({ ...ends, kind: "control", control }, a, b, engine, settings)
+    ),
+  ];
 }
 
 function connectionJob<Kind extends ConnectionKind>(
-  kind: Kind,
-  { connection, graph }: { readonly connection: Connection; readonly graph: LayerGraph },
-  [source, a]: readonly [Layer, SpectrumHandle],
-  [target, b]: readonly [Layer, SpectrumHandle],
+  ends: ConnectionEnds<Kind>,
+  a: SpectrumHandle,
+  b: SpectrumHandle,
   { kernel, store, signal }: Engine,
   settings: OverlapSettings,
 ): ConnectionJob<Kind> {
   store.announce(a);
-  const { singularValues: sourceValues } = a;
-  const { singularValues: targetValues } = b;
-  const ends = { kind, connection, graph, source, target, sourceValues, targetValues };
+  const { kind, control, connection, source, target, sourceValues, targetValues } = ends;
   const near = {
     source: nearKernels(sourceValues, settings.nearKernel),
     target: nearKernels(targetValues, settings.nearKernel),
   };
-  const workspace = connectionWorkspace(sourceValues.length, targetValues.length, target.positions);
+  const seed = control === null ? null : settings.controlSeeds![control]!;
+  const [sources, targets] = [sourceValues.length, targetValues.length];
+  const workspace = connectionWorkspace(sources, targets, target.positions) +
+    (seed === null ? 0 : turningBytes(source, target, a.unfolding, sources, targets));
+  const options = signal === undefined ? {} : { signal };
   const overlaps = once(() =>
-    store.use(a, b, workspace, async (from, to) => {
+    store.use(a, b, workspace, async (own, other) => {
+      // Each control is turned anew for each connection: no more than one turned spectrum is in memory.
+      const [from, to] = seed === null
+        ? [own, other]
+        : await turnedEnds(own, other, seed, kernel, options);
       const { measure, products, ...test } = settingsFor({ kind }, settings);
       const question = { connection, source: from, target: to, near, test, measure };
       return await scanOverlaps({ ...question, products: products?.(ends) ?? null }, kernel, signal);

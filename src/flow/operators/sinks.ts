@@ -20,7 +20,7 @@ import { type Row, TABLE_NAMES, type TableBatch, type TableName, TABLES } from "
 import { EdgeRanking } from "../edge-ranking.ts";
 import { RowBuffer } from "../row-buffer.ts";
 import type { EdgeJob, LayerResult, SkippedConnection } from "../jobs.ts";
-import { edgeBatch, modelBatch, ModelTables } from "../model-tables.ts";
+import { ConnectionRows, edgeBatch, modelBatch, ModelTables } from "../model-tables.ts";
 
 /** What became of one model. */
 export interface ModelResult {
@@ -36,8 +36,8 @@ export interface ModelResult {
   readonly approximations: readonly string[];
   readonly strongest: readonly StrongEdge[];
   readonly hubs: readonly Hub[];
-  /** The same figures with every layer's channels turned at random; null where no control was asked for. */
-  readonly control: ControlResult | null;
+  /** The same figures with every layer's channels turned at random, once for each seed that was asked for. */
+  readonly controls: readonly ControlResult[];
   readonly files: readonly WrittenFile[];
 }
 
@@ -100,11 +100,11 @@ export function sinks(
   graph: LayerGraph,
   settings: SinkSettings,
   measurer: ModelMeasurer,
-  control?: ModelMeasurer,
+  controls: readonly ModelMeasurer[] = [],
 ): OperatorFunction<LayerResult | SkippedConnection | EdgeJob | EdgeJob<"control">, ModelResult> {
   return (items) =>
     defer(() => {
-      const writer = new ModelWriter(model, graph, settings, measurer, control);
+      const writer = new ModelWriter(model, graph, settings, measurer, controls);
       const written = items.pipe(concatMap((item) => writer.take(item)), ignoreElements());
       return chained(written, () => writer.commit()).pipe(
         // The error is passed on once nothing is left; whoever unsubscribes cannot be made to wait.
@@ -126,7 +126,7 @@ class ModelWriter {
   readonly #settings: SinkSettings;
   readonly #measurer: ModelMeasurer;
   readonly #tables: ModelTables;
-  readonly #control: { readonly measurer: ModelMeasurer; readonly tables: ModelTables } | null;
+  readonly #controls: readonly { readonly measurer: ModelMeasurer; readonly rows: ConnectionRows }[];
   readonly #rows = Object.fromEntries(TABLE_NAMES.map((name) => [name, 0])) as Record<TableName, number>;
   readonly #edges = new RowBuffer(TABLES.edges);
   #open: ModelSink[] | null = null;
@@ -140,15 +140,14 @@ class ModelWriter {
     graph: LayerGraph,
     settings: SinkSettings,
     measurer: ModelMeasurer,
-    control?: ModelMeasurer,
+    controls: readonly ModelMeasurer[],
   ) {
     this.#model = id;
     this.#graph = graph;
     this.#settings = settings;
     this.#measurer = measurer;
     this.#tables = new ModelTables(graph, settings.nearKernel);
-    const tables = new ModelTables(graph, settings.nearKernel);
-    this.#control = control === undefined ? null : { measurer: control, tables };
+    this.#controls = controls.map((each) => ({ measurer: each, rows: new ConnectionRows() }));
   }
 
   take(item: LayerResult | SkippedConnection | EdgeJob | EdgeJob<"control">): Promise<void> {
@@ -195,15 +194,16 @@ class ModelWriter {
       }
       case "control": {
         const found = await item.edges();
-        this.#control?.tables.connection(found);
-        this.#control?.measurer.links(item.connection, found.links);
+        const control = this.#controls[item.control];
+        control?.rows.add(found.summary);
+        control?.measurer.links(item.connection, found.links);
       }
     }
   }
 
   async #commit(): Promise<ModelResult> {
     const { measures, unwritten, approximations } = this.#measurer.finish();
-    const control = this.#controlled();
+    const controls = this.#controls.map((each) => controlled(each));
     // What a chain is made of must be in the graph that it is said to be in.
     for (const { connection, edges } of unwritten) {
       await this.#write("edges", this.#edges.add(edgeBatch(connection, edges)));
@@ -226,21 +226,11 @@ class ModelWriter {
       layers: this.#tables.layerRows(),
       connections: this.#tables.connectionRows(),
       skipped: this.#tables.skipped,
-      approximations: [...this.#tables.approximations, ...approximations, ...control?.approximations ?? []],
+      approximations: [...this.#tables.approximations, ...approximations, ...new Set(controls.flatMap((each) => each.approximations))],
       strongest: this.#ranking.edges,
       hubs: this.#ranking.hubs(),
-      control: control === null ? null : { connections: control.connections, measures: control.measures },
+      controls: controls.map(({ connections, measures }) => ({ connections, measures })),
       files,
-    };
-  }
-
-  #controlled(): (ControlResult & { readonly approximations: readonly string[] }) | null {
-    if (this.#control === null) return null;
-    const { measures, approximations } = this.#control.measurer.finish();
-    return {
-      connections: this.#control.tables.connectionRows(),
-      measures,
-      approximations: approximations.map((each) => `null control: ${each}`),
     };
   }
 
@@ -269,4 +259,15 @@ class ModelWriter {
     const all = this.#graph.layers.length + this.#graph.connections.length;
     this.#settings.progress?.({ model: this.#model, done: this.#done, of: all, what, ends });
   }
+}
+
+function controlled(
+  { measurer, rows }: { readonly measurer: ModelMeasurer; readonly rows: ConnectionRows },
+): ControlResult & { readonly approximations: readonly string[] } {
+  const { measures, approximations } = measurer.finish();
+  return {
+    connections: rows.all(),
+    measures,
+    approximations: approximations.map((each) => `null control: ${each}`),
+  };
 }

@@ -14,7 +14,7 @@ type AnyEdges = EdgeJob | EdgeJob<"control">;
 
 /** How edges are tested. */
 export interface EdgeTestSettings extends TestSettings {
-  /** Whether all connections of a model are one family of tests; those of its null control are another. */
+  /** Whether all connections of a model are one family of tests; those of each of its null controls are another. */
   readonly over: "connection" | "model";
 }
 
@@ -88,7 +88,7 @@ function testedByModel<T extends { readonly kind: "layer" | "skipped" }>(
       passed,
       () =>
         [...Map.groupBy(held, ({ job }) => job.graph).values()].flatMap((model) =>
-          [...Map.groupBy(model, ({ job }) => job.kind).values()].flatMap((family) => {
+          [...Map.groupBy(model, ({ job }) => job.control).values()].flatMap((family) => {
             const verdicts = decide(family.map(({ result }) => result.candidates), settings);
             return family.map(({ job, result }, i) =>
               edgeJob(job, settings, () => Promise.resolve({ result, verdicts: verdicts[i]! }))

@@ -39,12 +39,13 @@ export interface OverlapRecord {
   /** In the order in which they were computed. */
   readonly connections: readonly RecordedConnection[];
   readonly pathMetric: ModelMeasures["pathMetric"];
-  /** That of the null control, where there was one. */
-  readonly controlPathMetric: ModelMeasures["pathMetric"] | null;
+  /** Those of the null controls. */
+  readonly controlPathMetrics: readonly ModelMeasures["pathMetric"][];
 }
 
 interface RecordedConnection {
-  readonly kind: ConnectionKind;
+  /** Which null control it is of; null for a connection of the model. */
+  readonly control: number | null;
   readonly connection: number;
   /** `ln p` up to which its candidates are complete. */
   readonly level: number;
@@ -104,7 +105,7 @@ export class OverlapRecorder {
   }
 
   #note(
-    job: Pick<ConnectionEnds<ConnectionKind>, "kind" | "connection">,
+    job: Pick<ConnectionEnds<ConnectionKind>, "kind" | "control" | "connection">,
     { geometry, candidates, measures, near, sharedLogP, sparse }: OverlapResult,
   ): void {
     const { geometry: _, ...kept } = candidates;
@@ -115,7 +116,7 @@ export class OverlapRecorder {
       return;
     }
     this.#connections.push({
-      kind: job.kind,
+      control: job.control,
       connection: this.#places.get(nameOf(job.connection))!,
       level: keptLevel(geometry, settingsFor(job, this.#settings)),
       geometry,
@@ -131,7 +132,7 @@ export class OverlapRecorder {
   finish(
     kernel: KernelInfo,
     measures: ModelMeasures,
-    control: ModelMeasures | null,
+    controls: readonly ModelMeasures[],
   ): OverlapRecord | null {
     if (this.#bytes > LARGEST_RECORD) return null;
     return {
@@ -141,15 +142,15 @@ export class OverlapRecorder {
       skipped: this.#skipped,
       connections: this.#connections,
       pathMetric: measures.pathMetric,
-      controlPathMetric: control?.pathMetric ?? null,
+      controlPathMetrics: controls.map(({ pathMetric }) => pathMetric),
     };
   }
 }
 
 /** Whether all that a run with these settings asks of the overlaps is in the record. */
 export function covers(record: OverlapRecord, settings: OverlapSettings): boolean {
-  return record.connections.every(({ kind, level, geometry }) =>
-    level >= keptLevel(geometry, { ...settingsFor({ kind }, settings), keep: -Infinity })
+  return record.connections.every(({ control, level, geometry }) =>
+    level >= keptLevel(geometry, { ...settingsFor({ kind: kindOf(control) }, settings), keep: -Infinity })
   );
 }
 
@@ -179,7 +180,10 @@ export function recordedItems(
     const connection = graph.connections[each.connection]!;
     const [sourceValues, targetValues] = [valuesAt(connection.source), valuesAt(connection.target)];
     const [source, target] = [graph.layers[connection.source]!, graph.layers[connection.target]!];
-    const ends = { kind: each.kind, connection, graph, source, target, sourceValues, targetValues };
+    const layers = { connection, graph, source, target, sourceValues, targetValues };
+    const ends = each.control === null
+      ? { ...layers, kind: "connection" as const, control: null }
+      : { ...layers, kind: "control" as const, control: each.control };
     const { geometry, measures, near, sharedLogP, sparse } = each;
     const { products } = settings;
     return {
@@ -193,12 +197,16 @@ export function recordedItems(
           sharedLogP,
           sparse,
           near,
-          candidates: retestedCandidates(each.candidates, geometry, settingsFor(each, settings)),
+          candidates: retestedCandidates(each.candidates, geometry, settingsFor(ends, settings)),
         });
       }),
     };
   });
   return [...layers, ...skipped, ...connections];
+}
+
+function kindOf(control: number | null): ConnectionKind {
+  return control === null ? "connection" : "control";
 }
 
 function nameOf({ source, target, part }: Connection): string {

@@ -3,6 +3,7 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import type { Unfolding } from "../../model/layer.ts";
 import { type Spectrum, spectrumBytes } from "../../model/spectrum.ts";
 import { matrix } from "../../model/tensor.ts";
 import type { ByteBudget, Grant } from "../budget.ts";
@@ -79,7 +80,7 @@ export class SpectrumStore {
     grant.shrink(entry.bytes);
     if (uses === 0) this.#forget(entry);
     this.#budget.review();
-    return { ...valuesOf(spectrum), entry };
+    return { ...valuesOf(spectrum), unfolding: spectrum.unfolding, entry };
   }
 
   /**
@@ -261,6 +262,7 @@ export function valuesOf(
 
 /** A spectrum in a store: what is always known of it. */
 export interface SpectrumHandle extends SpectrumValues {
+  readonly unfolding: Unfolding;
   /** The store's own. */
   readonly entry: Entry;
 }

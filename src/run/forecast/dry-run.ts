@@ -16,7 +16,7 @@ import type { Model } from "../../model/ports.ts";
 import { tensorsRead } from "../../stages/fold.ts";
 import { graphFlops, neuronsOf } from "../../stages/flops.ts";
 import { plannedLayers } from "../planned-layers.ts";
-import { connectionWorkspace, layerNeed } from "../../stages/memory-needs.ts";
+import { connectionWorkspace, layerNeed, turningBytes } from "../../stages/memory-needs.ts";
 import { expectedByChance } from "../../stats/multiple-testing.ts";
 import { calibrate, type Calibration } from "./calibration.ts";
 import { layerSettings } from "../layer-settings.ts";
@@ -162,7 +162,7 @@ async function forecastModel(
       connections: graph.connections.length,
       pairs: sum(pairs),
       spectra_flops: spectra,
-      overlap_flops: (config.nullControl === false ? 1 : 2) * (overlaps + comparisons),
+      overlap_flops: (1 + Number(config.nullControl)) * (overlaps + comparisons),
       ...memoryNeed(graph, config, workspace),
       ...edgesOf(pairs, config),
       earlier: await earlier(planned, model, config, marks),
@@ -188,7 +188,7 @@ function readingOf({ tensors }: Model, graph: LayerGraph, file: number, fetched:
 
 function memoryNeed(
   { layers, connections }: LayerGraph,
-  { unfolding, rank = Infinity }: RunConfig,
+  { unfolding, rank = Infinity, nullControl }: RunConfig,
   workspace: (rows: number, cols: number) => number,
 ): { readonly memory_bytes: number; readonly memory_for: string } {
   const needs = layers.map((layer) => layerNeed(layer, unfolding, rank, workspace));
@@ -201,7 +201,8 @@ function memoryNeed(
   for (const { source, target } of connections) {
     const [from, to] = [layers[source]!, layers[target]!];
     const spectra = needs[source]!.spectrum + (source === target ? 0 : needs[target]!.spectrum);
-    const bytes = spectra + connectionWorkspace(count(from), count(to), to.positions);
+    const bytes = spectra + connectionWorkspace(count(from), count(to), to.positions) +
+      (nullControl === false ? 0 : turningBytes(from, to, unfolding, count(from), count(to)));
     note(bytes, `the connection from ${from.name} to ${to.name}`);
   }
   return most;

@@ -37,7 +37,8 @@ export interface RunRecord {
   readonly kernel: (KernelInfo & { readonly threads: number }) | null;
   /** Seeds of generated models, by id. */
   readonly seeds: Readonly<Record<string, number>>;
-  /** Null where there is no null control. */
+  readonly null_controls: number;
+  /** Of the first null control, the others' count up from it; null where there is none. */
   readonly null_control_seed: number | null;
   readonly config: RunConfig;
   /** What came from outside. */

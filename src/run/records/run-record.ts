@@ -11,7 +11,7 @@ import type { StandingModels } from "./standing-models.ts";
 import { totalRows } from "../../report/run-report.ts";
 import type { WorkSummary } from "../progress/work-summary.ts";
 import type { ModelsOutcome } from "../run-models.ts";
-import { nullControlSeed } from "../settings.ts";
+import { controlSeeds } from "../settings.ts";
 
 /** What a record is made from. */
 export interface RunFacts {
@@ -32,12 +32,14 @@ export function runRecord(
   { runId, config, plugins, kernel, spectra, work, started, outcome: { done, failed }, notTaken, standing }:
     RunFacts,
 ): RunRecord {
+  const seeds = controlSeeds(config);
   return {
     ...hostRecord(),
     run_id: runId,
     kernel,
     seeds: seedsOf(config),
-    null_control_seed: nullControlSeed(config),
+    null_controls: seeds.length,
+    null_control_seed: seeds[0] ?? null,
     config: recorded(config),
     plugins,
     started: started.toISOString(),

@@ -25,7 +25,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 const ALPHA = 0.01;
 
 interface Options {
-  readonly nullControl?: number | null;
+  readonly controlSeeds?: readonly number[];
   readonly memory?: number;
   readonly over?: "connection" | "model";
   readonly unfolding?: Unfolding;
@@ -35,7 +35,7 @@ interface Options {
 }
 
 async function flowed(model: Model, options: Options = {}) {
-  const { nullControl = 0, memory = 2 ** 28, over = "connection", unfolding = "svr", rank } = options;
+  const { controlSeeds = [0], memory = 2 ** 28, over = "connection", unfolding = "svr", rank } = options;
   const { kernel = "reference", edges = "significant" } = options;
   const engine = await openEngine({
     memory,
@@ -53,7 +53,7 @@ async function flowed(model: Model, options: Options = {}) {
         weight: () => 1,
         measureModel,
         dominant: 1,
-        nullControl,
+        controlSeeds,
         engine,
         sinks: [sink],
         test: {
@@ -71,7 +71,7 @@ async function flowed(model: Model, options: Options = {}) {
     );
     // Every spectrum, random or not, has been used as often as was foreseen.
     expect(left).toBe(0);
-    return { result, control: result.control, kept: models[0]!, spilled: engine.store.spilled };
+    return { result, control: result.controls[0], kept: models[0]!, spilled: engine.store.spilled };
   } finally {
     await engine.dispose();
   }
@@ -100,9 +100,9 @@ const planted = openSynthetic({
 
 describe("a null control", () => {
   it.each(["svr", "cosvr"] as const)("changes nothing of what is written, in %s", async (unfolding) => {
-    const without = await flowed(planted, { nullControl: null, unfolding, edges: "all" });
+    const without = await flowed(planted, { controlSeeds: [], unfolding, edges: "all" });
     const beside = await flowed(planted, { unfolding, edges: "all" });
-    expect(without.control).toBeNull();
+    expect(without.result.controls).toEqual([]);
     expect(beside.kept.tables).toEqual(without.kept.tables);
     expect(beside.result.measures).toEqual(without.result.measures);
     expect(beside.result.strongest).toEqual(without.result.strongest);
@@ -137,7 +137,7 @@ describe("a null control", () => {
 
   it("depends on the seed only: not on memory, threads, or the order of work", async () => {
     const roomy = await flowed(planted);
-    const tight = await flowed(planted, { memory: 1_420_000 });
+    const tight = await flowed(planted, { memory: 1_446_000 });
     expect(tight.spilled).toBeGreaterThan(0);
     expect(tight.control).toEqual(roomy.control);
     const threads = await flowed(planted, { kernel: "wasm" });
@@ -147,10 +147,27 @@ describe("a null control", () => {
       expect(row["max_overlap"]).toBeCloseTo(Number(other["max_overlap"]), 9);
       expect(row["total_overlap"]).toBeCloseTo(Number(other["total_overlap"]), 9);
     });
-    const other = await flowed(planted, { nullControl: 1 });
+    const other = await flowed(planted, { controlSeeds: [1] });
     expect(other.control!.connections[0]!["max_overlap"]).not.toBe(
       roomy.control!.connections[0]!["max_overlap"],
     );
+  });
+
+  it.each(
+    [
+      { over: "connection", unfolding: "svr" },
+      { over: "connection", unfolding: "cosvr" },
+      { over: "model", unfolding: "svr" },
+    ] as const,
+  )("of several seeds is each of them alone: $over, $unfolding", async (options) => {
+    const controlSeeds = [5, 6, 7];
+    const together = await flowed(planted, { ...options, controlSeeds, memory: 1_446_000 });
+    for (const [at, seed] of controlSeeds.entries()) {
+      const { control } = await flowed(planted, { ...options, controlSeeds: [seed] });
+      expect(together.result.controls[at], `seed ${seed}`).toEqual(control);
+    }
+    const maxima = together.result.controls.map(({ connections: [first] }) => first!["max_overlap"]);
+    expect(new Set(maxima).size).toBe(3);
   });
 
   it("is a family of its own where the model is one", async () => {
@@ -231,9 +248,10 @@ describe("where every layer is the identity, chance is found", () => {
   it.each(["svr", "cosvr"] as const)("in %s, for each kind of connection", async (unfolding) => {
     const seeds = Array.from({ length: 40 }, (_, at) => at);
     const hits = new Map<string, { nominal: number; tests: number; seeds: number }>();
-    for (const nullControl of seeds) {
-      const { result, control } = await flowed(ZOO, { nullControl, unfolding });
-      control!.connections.forEach((row, at) => {
+    const { result } = await flowed(ZOO, { controlSeeds: seeds, unfolding });
+    expect(result.controls.length).toBe(40);
+    for (const control of result.controls) {
+      control.connections.forEach((row, at) => {
         const key = `${String(row["source_layer"])} -> ${String(row["target_layer"])}`;
         const total = hits.get(key) ?? { nominal: 0, tests: 0, seeds: 0 };
         total.nominal += Number(row["nominal"]);

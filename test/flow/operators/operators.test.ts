@@ -193,6 +193,7 @@ function lazyConnection(source: number, target: number, worked: string[]): Conne
   const connection = connectionOf(source, target, [{ source: 0, target: 0, length: 4 }]);
   return {
     kind: "connection",
+    control: null,
     connection,
     graph: GRAPH,
     source: GRAPH.layers[source]!,

@@ -59,8 +59,9 @@ describe("a run whose overlaps are known", () => {
     return { models: all, graph: "none", kernel: "wasm", threads: 1, nullControl: 3 } as const;
   };
   const figures = async (out: string) => {
-    const report = JSON.parse(await readFile(join(out, "report.json"), "utf8")) as Record<string, unknown>;
-    return report["models"];
+    const text = await readFile(join(out, "report.json"), "utf8");
+    const { models: all } = JSON.parse(text) as { readonly models: readonly Record<string, unknown>[] };
+    return all.map((model) => ({ ...model, run_id: "of another run" }));
   };
 
   it.each(
