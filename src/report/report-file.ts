@@ -23,7 +23,15 @@ const finding = z.looseObject({
   kind: z.enum(FINDING_KINDS),
   title: text,
   surprise: number.nullable(),
-  numbers: z.array(z.looseObject({ name: text, value: cell, control: cell, control_spread: number.nullable(), derived: text.nullable() })),
+  numbers: z.array(
+    z.looseObject({
+      name: text,
+      value: cell,
+      control: cell,
+      control_spread: number.nullable(),
+      derived: text.nullable(),
+    }),
+  ),
   queries,
   table: z.looseObject({
     title: text,

@@ -32,7 +32,6 @@ export function layerNeed(
   return { bytes: 2 * weight + workspace(rows, cols) + spectrum, spectrum };
 }
 
-
 /** What a connection needs beside both spectra: one block of inner products with its operands and results, and the candidates of a whole matrix at the worst. */
 export function connectionWorkspace(sources: number, targets: number, positions: number): number {
   return Math.min(3 * BLOCK_BYTES, 64 * sources * targets * positions) + 2 ** 20;

@@ -68,6 +68,29 @@ describe("edges beyond chance", () => {
     expect(finding!.null_control).toBe("0.9766 times the edges expected by chance");
     expect(modelFigures(facts, facts.controls[0]).edges_ratio).toBe(4 / 4.096);
   });
+
+  it.each([
+    [6, "1 of 3 reaches the model's own 1.465"],
+    [5, "2 of 3 reach the model's own 1.221"],
+    [4, "1 of 3 is as low as the model's own 0.9766"],
+    [41, "0 of 3 reach the model's own 10.01"],
+  ])("of which the model has %i stand beside mean and spread of several null controls", (nominal, reach) => {
+    const controls = [4, 5, 6].map((count) => ({
+      connections: four(() => ({ nominal: count })),
+      measures: NO_MEASURES,
+    }));
+    const [finding] = of(chainFacts(five(), four(() => ({ nominal })), { controls }), "excess-edges");
+    const [edges, pairs] = finding!.numbers;
+    expect(edges).toMatchObject({ name: "edges", value: nominal, control: 5, control_spread: 1 });
+    expect(pairs).toMatchObject({ name: "pairs", value: 4096, control: 4096, control_spread: 0 });
+    expect(finding!.table).toMatchObject({
+      control: [["layer3", "layer4", 0, 5, 4096, 4.096, expect.closeTo(5 / 4.096, 12), 0]],
+      control_spread: [[null, null, null, 1, 0, 0, expect.closeTo(1 / 4.096, 12), 0]],
+    });
+    expect(finding!.null_control).toBe(
+      `1.221 ± 0.24 times the edges expected by chance (mean and standard deviation of 3 controls); ${reach}`,
+    );
+  });
 });
 
 describe("near-kernels", () => {
@@ -176,6 +199,27 @@ describe("the dominant connection", () => {
       "none at alpha 0.001 in the same model with its channels turned at random: the best chain, through 3 layers, has joint p = 0.61",
     );
     expect(controls(finding!)).toMatchObject({ edges: 2, log_p: -0.5 });
+  });
+
+  it.each([
+    [-200, "in 1 of 3 controls", "the joint p of 0 of 3 reaches this one's"],
+    [-8, "in 1 of 3 controls", "the joint p of 1 of 3 reaches this one's"],
+  ])("of ln p %d stands beside those of several null controls", (logP, found, reach) => {
+    const controls = [measures(chainOf(1, 2, -0.5)), measures(chainOf(1, 4, -9)), NO_MEASURES]
+      .map((each) => ({ connections: four(), measures: each }));
+    const [finding] = of(
+      chainFacts(five(), four(), { measures: measures(chainOf(0, 4, logP)), controls }),
+      "dominant-connection",
+    );
+    // Of the third, which has no chain, nothing counts but that.
+    expect(finding!.numbers.find(({ name }) => name === "edges")).toMatchObject({
+      value: 4,
+      control: 3,
+      control_spread: Math.SQRT2,
+    });
+    expect(finding!.null_control).toBe(
+      `${found} at alpha 0.001; their best chains run through 2.667 ± 2.5 layers (mean and standard deviation), and ${reach}`,
+    );
   });
 });
 

@@ -79,6 +79,7 @@ describe("a run config", () => {
       dominant: 1,
       nullControl: false,
       replace: false,
+      nullControlSeed: 0,
       sinks: ["parquet", "arrow"],
       graph: "embedded",
       guess: true,

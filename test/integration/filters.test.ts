@@ -117,23 +117,28 @@ describe("svr filters", () => {
 });
 
 describe("--null-control", () => {
-  const seedOf = async (out: string) => {
+  const controlsOf = async (out: string) => {
     const record = JSON.parse(await readFile(join(out, "run.json"), "utf8")) as RunRecord;
-    return [record.null_control_seed, record.counts.up_to_date];
+    return [record.null_controls, record.null_control_seed, record.counts.up_to_date];
   };
   const run = (out: string, ...args: string[]) =>
     svr(["run", file, "--out", out, "--graph", "none", "--quiet", "--kernel", "wasm", ...args]);
 
-  it("is in the run's record with its seed, and makes a run that was done without it be done again", async () => {
+  it("is in the run's record with number and seed, and makes a run that was done without it be done again", async () => {
     const out = join(folder, "control");
-    expect(await run(out)).toMatchObject({ code: 0, stderr: "" });
-    expect(await seedOf(out)).toEqual([null, 0]);
-    expect(await run(out, "--null-control")).toMatchObject({ code: 0, stderr: "" });
-    expect(await seedOf(out)).toEqual([0, 0]);
-    expect(await run(out, "--null-control=0")).toMatchObject({ code: 0, stderr: "" });
-    expect(await seedOf(out)).toEqual([0, 1]);
-    expect(await run(out, "--null-control", "7")).toMatchObject({ code: 0, stderr: "" });
-    expect(await seedOf(out)).toEqual([7, 0]);
-    expect(await run(out, "--null-control", "x")).toMatchObject({ code: 2 });
+    const runs: readonly (readonly [args: readonly string[], controls: readonly (number | null)[]])[] = [
+      [[], [0, null, 0]],
+      [["--null-control"], [1, 0, 0]],
+      [["--null-control=1", "--null-control-seed", "0"], [1, 0, 1]],
+      [["--null-control", "3"], [3, 0, 0]],
+      [["--null-control=3", "--null-control-seed=7"], [3, 7, 0]],
+    ];
+    for (const [args, controls] of runs) {
+      expect(await run(out, ...args)).toMatchObject({ code: 0, stderr: "" });
+      expect(await controlsOf(out), args.join(" ")).toEqual(controls);
+    }
+    for (const wrong of ["x", "0", "1001"]) {
+      expect(await run(out, "--null-control", wrong), wrong).toMatchObject({ code: 2 });
+    }
   });
 });

@@ -1,7 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { gaussian } from "../support/layer-fixture.ts";
-import { median, medianDeviation, quantile, rankCorrelation } from "../../src/stats/ordinary.ts";
+import {
+  meanAndDeviation,
+  median,
+  medianDeviation,
+  quantile,
+  rankCorrelation,
+} from "../../src/stats/ordinary.ts";
 
 const SHARES = [0, 0.1, 0.25, 0.5, 0.75, 0.9, 1];
 
@@ -15,6 +21,20 @@ describe("ordinary statistics", () => {
   ])("of $values: median $middle, median absolute deviation $deviation", ({ values, middle, deviation }) => {
     expect(median(values)).toBe(middle);
     expect(medianDeviation(values)).toBe(deviation);
+  });
+
+  it.each([
+    { values: [3], mean: 3, deviation: null },
+    { values: [0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1], mean: 0.1, deviation: 0 },
+    { values: [2, 4, 4, 4, 5, 5, 7, 9], mean: 5, deviation: Math.sqrt(32 / 7) },
+    { values: [-1e9, -1e9 + 2], mean: -1e9 + 1, deviation: Math.SQRT2 },
+  ])("of $values: mean $mean, standard deviation $deviation", ({ values, mean, deviation }) => {
+    expect(meanAndDeviation(values)).toEqual({
+      mean,
+      deviation: deviation === null ? null : expect.closeTo(deviation, 12) as number,
+    });
+    expect(() => meanAndDeviation([])).toThrow(RangeError);
+    expect(() => meanAndDeviation([...values, NaN])).toThrow(RangeError);
   });
 
   it("of evenly spaced values have closed forms", () => {

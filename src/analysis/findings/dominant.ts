@@ -125,7 +125,9 @@ function controlInWords(facts: ModelFacts, own: Chain): string {
   const found = best.filter((chain) => chain !== null && isMore(chain, facts)).length;
   const reached = best.filter((chain) => chain !== null && chain.logP <= own.logP).length;
   const layers = overControls(best.map((chain) => chain === null ? 0 : chain.edges.length + 1));
-  return `in ${found === 0 ? "none" : found} of ${all.length} controls ${level}; their best chains run through ${
+  return `in ${
+    found === 0 ? "none" : found
+  } of ${all.length} controls ${level}; their best chains run through ${
     controlText(layers)
   } layers (mean and standard deviation), and the joint p of ${reached} of ${all.length} reaches this one's`;
 }

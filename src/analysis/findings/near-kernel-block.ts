@@ -94,9 +94,9 @@ function controlInWords(facts: ModelFacts, edges: number, energy: number): strin
     controlText(overControls(sums))
   } times the overlap expected by chance`;
   if (controls.length === 1) return said;
-  return `${said} (${controlsMeaning(controls)}); of the edges ${reachText(counts, edges, 1)}, of the overlap ${
-    reachText(sums, energy, 1)
-  }`;
+  return `${said} (${controlsMeaning(controls)}); of the edges ${
+    reachText(counts, edges, 1)
+  }, of the overlap ${reachText(sums, energy, 1)}`;
 }
 
 /** Sparsification is more edges and less overlap than chance gives, each of them by itself more than chance. */

@@ -110,9 +110,7 @@ function chance(facts: ModelFacts): string {
     : `With its channels turned at random the same model has ${
       controlText(ratio)
     } times the edges of chance, as it stands ${decimal(own)} times (${
-      controls.length === 1
-        ? "null control"
-        : `${controlsMeaning(controls)}; ${reachText(ratios, own, 1)}`
+      controls.length === 1 ? "null control" : `${controlsMeaning(controls)}; ${reachText(ratios, own, 1)}`
     }).`;
 }
 

@@ -172,9 +172,7 @@ function connectionJob<Kind extends ConnectionKind>(
   const overlaps = once(() =>
     store.use(a, b, workspace, async (own, other) => {
       // Each control is turned anew for each connection: no more than one turned spectrum is in memory.
-      const [from, to] = seed === null
-        ? [own, other]
-        : await turnedEnds(own, other, seed, kernel, options);
+      const [from, to] = seed === null ? [own, other] : await turnedEnds(own, other, seed, kernel, options);
       const { measure, products, ...test } = settingsFor({ kind }, settings);
       const question = { connection, source: from, target: to, near, test, measure };
       return await scanOverlaps({ ...question, products: products?.(ends) ?? null }, kernel, signal);

@@ -226,7 +226,11 @@ class ModelWriter {
       layers: this.#tables.layerRows(),
       connections: this.#tables.connectionRows(),
       skipped: this.#tables.skipped,
-      approximations: [...this.#tables.approximations, ...approximations, ...new Set(controls.flatMap((each) => each.approximations))],
+      approximations: [
+        ...this.#tables.approximations,
+        ...approximations,
+        ...new Set(controls.flatMap((each) => each.approximations)),
+      ],
       strongest: this.#ranking.edges,
       hubs: this.#ranking.hubs(),
       controls: controls.map(({ connections, measures }) => ({ connections, measures })),

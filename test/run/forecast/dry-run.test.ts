@@ -61,21 +61,38 @@ describe("a forecast", () => {
     expect(bytes).toBeLessThan(found.total.table_bytes_most + 10_000);
   });
 
-  it("names the memory that would do: with it the run goes through, without it does not", async () => {
-    const { memory } = await forecastOf();
-    const enough = memory.needed_bytes;
-    const short = await forecastOf({ memory: `${enough - 1}B` });
-    expect(short.failed).toEqual([{
-      id: "m",
-      error: expect.stringContaining(
-        `found a budget of ${enough - 1} bytes, required at least ${enough} bytes for`,
-      ) as string,
-    }]);
-    await expect(run(settings({ memory: `${enough - 1}B` }))).rejects.toThrow(
-      `required at least ${enough} bytes`,
-    );
-    expect((await run(settings({ memory: `${enough}B` }))).record.counts.done).toBe(1);
+  it("counts the overlaps of each null control", async () => {
+    const flops = async (nullControl: number | boolean) => {
+      const { models: [model] } = await forecastOf({ nullControl });
+      return [model!.spectra_flops, model!.overlap_flops];
+    };
+    const [spectra, overlaps] = await flops(false);
+    expect(await flops(true)).toEqual([spectra, 2 * overlaps!]);
+    expect(await flops(20)).toEqual([spectra, 21 * overlaps!]);
   });
+
+  it.each([
+    {},
+    { nullControl: 2 },
+    { nullControl: 2, unfolding: "cosvr" as const },
+  ])(
+    "names the memory that would do: with it the run goes through, without it does not: %j",
+    async (more) => {
+      const { memory } = await forecastOf(more);
+      const enough = memory.needed_bytes;
+      const short = await forecastOf({ ...more, memory: `${enough - 1}B` });
+      expect(short.failed).toEqual([{
+        id: "m",
+        error: expect.stringContaining(
+          `found a budget of ${enough - 1} bytes, required at least ${enough} bytes for`,
+        ) as string,
+      }]);
+      await expect(run(settings({ ...more, memory: `${enough - 1}B` }))).rejects.toThrow(
+        `required at least ${enough} bytes`,
+      );
+      expect((await run(settings({ ...more, memory: `${enough}B` }))).record.counts.done).toBe(1);
+    },
+  );
 
   it("knows what earlier runs have done, with these settings and with others", async () => {
     await run(settings());
