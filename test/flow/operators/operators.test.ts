@@ -49,6 +49,7 @@ const GRAPH: LayerGraph = {
 function fakeEngine(): { engine: Engine; given: number[] } {
   const given: number[] = [];
   const store = {
+    useMore: () => undefined,
     skipUse: (handle: { name: number }) => given.push(handle.name),
     announce: () => undefined,
   };
