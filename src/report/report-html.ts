@@ -1,4 +1,4 @@
-/** `report.markup`: one file, with its pictures in it and without a script. */
+/** `report.html`: one file, with its pictures in it and without a script. */
 
 import { COMPARISON_MEANING, comparisonSentences, comparisonTable } from "../analysis/findings/comparison.ts";
 import type { Finding, Query } from "../analysis/findings/finding.ts";
