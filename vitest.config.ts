@@ -34,7 +34,7 @@ const PLACES = {
 };
 
 /** Seconds that one test, or one hook, may take where it says nothing else. */
-const SECONDS = { slow: 60, contract: 60, integration: 60, unit: 20 };
+const SECONDS = { slow: 120, contract: 90, integration: 90, unit: 20 };
 
 const globs = (places: readonly string[]) =>
   places.map((place) => place.endsWith(".ts") ? `test/${place}` : `test/${place}/**/*.test.ts`);
