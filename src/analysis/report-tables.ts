@@ -40,7 +40,7 @@ export function findingTables(
   );
   const ofControl = spread === null
     ? "The same in the null control"
-    : "The same in the null controls: mean ± standard deviation";
+    : "The same in the null controls, mean ± standard deviation";
   const cells = (all: FindingTable["rows"], around: FindingTable["control_spread"]) =>
     all.map((row, at) => row.map((cell, column) => withSpread(cell, around?.[at]?.[column] ?? null)));
   return [
