@@ -228,6 +228,9 @@ class Walker {
       return handler(context, read, this.#realInputs(node, real, inputs));
     }
     if (handler !== undefined) return handler(context, node, inputs);
+    const unread = inputs.flatMap((each) => each?.kind === "constant" ? each.views : []);
+    const role = `a constant of ${label(node)}, an operator that is not read`;
+    context.network.role(role, ...unread.map(({ tensor }) => tensor.name));
     const active = inputs.filter(isActivation);
     if (active.every(({ nature }) => nature === "input") && active.length > 0) {
       return node.outputs.map(() => context.input(null));
