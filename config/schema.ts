@@ -215,6 +215,9 @@ export const runConfigSchema = z.strictObject({
   guess: z.boolean().default(DEFAULTS.guess).describe(
     "Whether a topology that is not known is guessed from names and shapes. false refuses the model.",
   ),
+  strict: z.boolean().default(DEFAULTS.strict).describe(
+    "Whether a run ends with exit code 3 where a model has no layers, or more than a tenth of its numbers could not be read. Otherwise it warns.",
+  ),
   plugins: z.array(
     text.regex(PLUGIN_MODULE, {
       error: "./file.ts, another path, or the name of an installed package",

@@ -47,7 +47,7 @@ const program = new Command("svr")
   .showHelpAfterError("(svr --help lists the commands)")
   .addHelpText(
     "after",
-    "\nExit codes: 0 done; 1 the run failed; 2 bad usage or config; 3 some models failed (each is named); 130 interrupted.",
+    "\nExit codes: 0 done; 1 the run failed; 2 bad usage or config; 3 some models failed (each is named), or none has a layer; 130 interrupted.",
   );
 
 /** Which models are taken, and what they are checkpoints of; of `inspect` too. */
@@ -90,6 +90,11 @@ const SETTINGS: readonly (readonly [
     "replace",
     "",
     "let a model replace another one of the same id that was read from elsewhere (default: refuse)",
+  ],
+  [
+    "strict",
+    "",
+    "exit code 3 where a model has no layers or over a tenth of its numbers were not read (default: warn)",
   ],
   ["out", "<dir>", "output folder (default: svr-out)"],
   ["lake", "<place>", "folder or s3://bucket/prefix for the Parquet tables (default: the output folder)"],

@@ -49,6 +49,7 @@ export function inspectionTables({ layers, connections, tensors, skipped }: Insp
     tableOf("Layers", layers, [
       ["name", (layer) => layer.name],
       ["kind", (layer) => layer.kind],
+      ["evidence", (layer) => layer.evidence],
       ["dtype", (layer) => layer.dtype],
       ["shape", (layer) => layer.shape.join(" x ")],
       ["out", (layer) => layer.out_channels],

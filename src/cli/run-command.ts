@@ -23,6 +23,7 @@ import {
 } from "../report/report-text.ts";
 import { type Screen, wrapped } from "../report/screen.ts";
 import { type RunOutcome, runPipeline } from "../run/run-pipeline.ts";
+import { saysUnread } from "../run/unread.ts";
 import { serverChoices } from "../query/server-options.ts";
 import { printable } from "../report/text.ts";
 
@@ -42,7 +43,7 @@ export interface RunOutput {
 /**
  * Runs a config and prints its findings.
  *
- * @returns the exit code: 0, or 3 when some models failed
+ * @returns the exit code: 0, or 3 when some models failed or none has a layer, and where `strict` says so of a model of which much was not read
  */
 export async function runCommand(
   loaded: LoadedConfig,
@@ -55,7 +56,13 @@ export async function runCommand(
     for await (const text of parts) if (text !== "") print(`${text}\n\n`);
     print(`${closingText(outcome, loaded, screen, verbose)}\n`);
   }
-  return outcome.report.failed.length > 0 ? 3 : 0;
+  return isLacking(outcome, loaded.config.strict) ? 3 : 0;
+}
+
+/** Whether models failed, none of this run has a layer, or, strictly, much of one was not read. */
+function isLacking({ report, told }: RunOutcome, strict: boolean): boolean {
+  return report.failed.length > 0 || told.every(({ rows }) => rows.layers === 0) ||
+    strict && told.some(({ warnings }) => warnings.some(saysUnread));
 }
 
 /** What goes on one screen. */

@@ -127,6 +127,8 @@ export interface LayerGraph {
   readonly layers: readonly Layer[];
   readonly connections: readonly Connection[];
   readonly skipped: readonly Skipped[];
+  /** How it is known what kind of layer each is and how its weight lies, as for connections. Default: `graph`. */
+  readonly evidence?: Evidence;
   /** One line each, for the user: what was guessed and on what ground. */
   readonly warnings: readonly string[];
 }

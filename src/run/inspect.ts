@@ -13,6 +13,8 @@ import type { PlannedModel } from "./collection/models.ts";
 export interface InspectedLayer {
   readonly name: string;
   readonly kind: string;
+  /** How it is known what kind of layer it is and how its weight lies, as for connections. */
+  readonly evidence: string;
   readonly dtype: string;
   readonly tensor: string;
   /** The tensor's own. */
@@ -83,7 +85,7 @@ export async function inspectModel(
   const model = await planned.open(signal);
   try {
     const graph = plannedLayers(model, { ...settings, topology: planned.topology });
-    const { layers, connections, skipped, warnings } = graph;
+    const { layers, connections, skipped, warnings, evidence = "graph" } = graph;
     return {
       id: model.id,
       uri: model.uri,
@@ -97,6 +99,7 @@ export async function inspectModel(
         return {
           name: layer.name,
           kind: layer.kind,
+          evidence,
           dtype: layer.dtype,
           tensor: layer.weight.tensor,
           shape: layer.weight.shape,

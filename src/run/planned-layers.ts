@@ -5,6 +5,7 @@ import { messageOf } from "../model/errors.ts";
 import type { LayerGraph } from "../model/layer.ts";
 import type { Model } from "../model/ports.ts";
 import { layerGraph, type LayerSettings } from "../stages/layers.ts";
+import { unreadWarnings } from "./unread.ts";
 
 /**
  * Lays out the layers of a model that has been opened.
@@ -13,7 +14,8 @@ import { layerGraph, type LayerSettings } from "../stages/layers.ts";
  */
 export function plannedLayers(model: Model, settings: LayerSettings): LayerGraph {
   try {
-    return layerGraph(model, settings);
+    const graph = layerGraph(model, settings);
+    return { ...graph, warnings: [...graph.warnings, ...unreadWarnings(model.tensors, graph)] };
   } catch (cause) {
     if (settings.topology === undefined || !(cause instanceof RangeError)) throw cause;
     const file = settings.topology.place?.([])?.replace(/:\d+:\d+$/, "");

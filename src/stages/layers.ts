@@ -138,5 +138,5 @@ function guessedGraph(tensors: readonly TensorInfo[]): LayerGraph {
     evidence: "guessed",
     channels: [{ source: 0, target: 0, length: layers[source]!.outChannels }],
   }));
-  return { layers, connections, skipped, warnings };
+  return { layers, connections, skipped, warnings, evidence: "guessed" };
 }

@@ -83,6 +83,7 @@ describe("a run config", () => {
       sinks: ["parquet", "arrow"],
       graph: "embedded",
       guess: true,
+      strict: false,
       kernel: "auto",
       precision: "f64",
       memory: "2GiB",

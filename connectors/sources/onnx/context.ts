@@ -34,22 +34,27 @@ const WIDEST = 2 ** 17;
 /** Names that exporters make up for constants without one; the node's name says more. */
 const ANONYMOUS = /^(onnx::.*|\d+|const_fold_opt__\d+|)$/;
 
+/** How operators and domains are spelled; what is spelled otherwise stands in quotes. */
+const WORD = /^[\w.:+-]{1,200}$/;
+
 /** How a node is called in reasons: by its operator and its name, or its output's. */
-export function label({ op, name, outputs }: OnnxNode): string {
-  return `${op} ${show(name === "" ? outputs[0] ?? "" : name)}`;
+export function label({ op, writtenAs = op, domain, name, outputs }: OnnxNode): string {
+  const whose = domain === "" || domain === "com.microsoft" ? "" : `${domain}.`;
+  const operator = `${whose}${writtenAs}`;
+  return `${WORD.test(operator) ? operator : show(operator)} ${show(name === "" ? outputs[0] ?? "" : name)}`;
 }
 
 /** The state of a walk. */
 export class Context {
   readonly network: NetworkBuilder = new NetworkBuilder();
   readonly opset: number;
-  /** Walks the body of a control flow operator within the present scope. */
-  readonly body: (graph: OnnxGraph) => readonly Value[];
+  /** Walks the body of a control flow operator within the present scope, with values for its first inputs. */
+  readonly body: (graph: OnnxGraph, inputs: readonly Value[]) => readonly Value[];
   readonly #layers = new Map<string, number>();
   readonly #names = new Set<string>();
   #symbols = 0;
 
-  constructor(opset: number, body: (graph: OnnxGraph) => readonly Value[]) {
+  constructor(opset: number, body: (graph: OnnxGraph, inputs: readonly Value[]) => readonly Value[]) {
     this.opset = opset;
     this.body = body;
   }

@@ -63,6 +63,12 @@ const same: Handler = (context, node, inputs) => {
   return [isActivation(value) ? value : context.stop(node, inputs, "its first input is no activation")];
 };
 
+/** The second and third output undo, behind the next operator, what quantization did: constants as far as channels are concerned. */
+const quantize: Handler = (context, node, inputs) => {
+  const number = { kind: "constant", shape: [], views: [], integers: null } as const;
+  return [...same(context, node, inputs), number, number];
+};
+
 /** The axes of two values side by side, aligned at the last; null where their channels do not lie alike. */
 function together(a: readonly Axis[], b: readonly Axis[], follow = false): Axis[] | null {
   const rank = Math.max(a.length, b.length);
@@ -145,8 +151,37 @@ function two(context: Context, node: OnnxNode, a: Activation, b: Activation): Ac
       ? context.stop(node, [a, b], "channels lie differently")
       : either(context, [a, b], axes);
   }
-  const what = op === "Mul" || op === "Div" ? "a product of activations" : "two activations meet";
-  return context.stop(node, [a, b], what, axes);
+  if (op !== "Mul" && op !== "Div") return context.stop(node, [a, b], "two activations meet", axes);
+  const [scaled, scale] = isScaleOf(a, b) ? [a, b] : [b, a];
+  return axes !== null && isScaleOf(scaled, scale)
+    ? scaling(context, node, scaled, scale, axes)
+    : context.stop(node, [a, b], "a product of activations", axes);
+}
+
+/**
+ * Whether a factor is repeated along axes of a signal that is not repeated itself: a mask of one channel, or a number per channel for all
+ * positions (squeeze-and-excitation, FiLM). Of two factors of one shape nobody can say which one scales the other.
+ */
+function isScaleOf({ nature, axes }: Activation, scale: Activation): boolean {
+  if (nature !== "channels" || axes === null || scale.axes === null) return false;
+  const rank = axes.length - scale.axes.length;
+  const pairs = axes.map((axis, at) => [axis.length, scale.axes![at - rank]?.length ?? 0] as const);
+  return rank >= 0 && pairs.every(([own, other]) => own > 0 || other === 0) &&
+    pairs.some(([own, other]) => own > 0 && other === 0);
+}
+
+/** The signal that is scaled keeps its channels; the way of the scale ends here. */
+function scaling(
+  context: Context,
+  node: OnnxNode,
+  scaled: Activation,
+  scale: Activation,
+  axes: readonly Axis[],
+): Activation {
+  if (scale.nature === "input") return { ...context.keep(scaled), axes };
+  const end = context.stop(node, [scale], "scales the channels of another signal", scale.axes);
+  const signal = context.network.add({ op: "either", inputs: [scaled.signal, end.signal] });
+  return { ...scaled, signal, root: signal, axes, normalized: false };
 }
 
 /** What is added place by place: channels of all meet channels of all. */
@@ -194,10 +229,13 @@ const where: Handler = (context, node, inputs) => {
 
 /** Comparisons make conditions: nothing of an activation's channels, only of its shape. */
 const compare: Handler = (context, _, inputs) => {
-  const value = inputs.find(isActivation);
-  return [
-    context.input(value?.axes?.map((axis) => axis.map((factor) => ({ ...factor, step: null }))) ?? null),
-  ];
+  const shapes = inputs.map((each) =>
+    each?.kind === "activation"
+      ? each.axes?.map((axis) => axis.map((factor) => ({ ...factor, step: null }))) ?? null
+      : each?.shape?.map(positions) ?? null
+  );
+  const both = shapes.reduce((a, b) => a === null || b === null ? null : together(a, b));
+  return [context.input(both)];
 };
 
 /** Operators by name. */
@@ -210,4 +248,5 @@ export const ELEMENTWISE: Handlers = new Map<string, Handler>([
     [op, compare] as const
   ),
   ["Where", where],
+  ["DynamicQuantizeLinear", quantize],
 ]);

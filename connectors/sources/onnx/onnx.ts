@@ -9,6 +9,7 @@ import type { ByteSource } from "../../bytes.ts";
 import { openPlace } from "../../places/open.ts";
 import { digestFile } from "../digest.ts";
 import { ExternalFiles, type ExternalPlace } from "./external.ts";
+import { inlined } from "./functions.ts";
 import { type OnnxFile, scanFile } from "./proto.ts";
 import { dequantize } from "./quantized.ts";
 import { isIndex, type TableEntry, type TensorTable, tensorTable } from "./table.ts";
@@ -25,7 +26,7 @@ export const onnx: SourceFormat = {
     const external = new ExternalFiles(path);
     try {
       signal?.throwIfAborted();
-      const file = await scanFile(new WireScanner(path, source, signal), source.size);
+      const file = inlined(path, await scanFile(new WireScanner(path, source, signal), source.size));
       const table = tensorTable(path, file.graph);
       const reader = new TensorReader(path, source, external);
       await reader.locate(table, signal);

@@ -14,6 +14,8 @@ export interface OnnxAttribute {
   readonly f: number;
   readonly tensor?: OnnxTensor;
   readonly graph?: OnnxGraph;
+  /** The attribute of the function around it whose value this one has. */
+  readonly refers?: string;
 }
 
 /** One operator. Inputs that are left out are `""`. */
@@ -21,7 +23,11 @@ export interface OnnxNode {
   /** `""` where the file gives it none. */
   readonly name: string;
   readonly op: string;
+  /** The operator as the file has it, where it is read as another. */
+  readonly writtenAs?: string;
   readonly domain: string;
+  /** Which of several functions of that name is meant; `""` for most. */
+  readonly overload: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes: ReadonlyMap<string, OnnxAttribute>;
@@ -38,10 +44,24 @@ export interface OnnxGraph {
   readonly shapes: ReadonlyMap<string, readonly Extent[]>;
 }
 
+/** A function local to a model: nodes that a node elsewhere stands for. */
+export interface OnnxFunction {
+  readonly name: string;
+  readonly domain: string;
+  readonly overload: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly nodes: readonly OnnxNode[];
+  /** Values of attributes that a call leaves out. */
+  readonly defaults: ReadonlyMap<string, OnnxAttribute>;
+}
+
 /** A whole file. */
 export interface OnnxFile {
   readonly graph: OnnxGraph;
   readonly opset: number;
+  /** Functions local to the model. */
+  readonly functions: readonly OnnxFunction[];
   readonly metadata: ReadonlyMap<string, string>;
 }
 
@@ -63,10 +83,15 @@ export async function scanFile(scanner: WireScanner, size: number): Promise<Onnx
   let graph: OnnxGraph | undefined;
   let opset = 0;
   const metadata = new Map<string, string>();
+  const functions: OnnxFunction[] = [];
   await scanner.fields(0, size, "model", async (field) => {
     if (field.number === 7 && field.wire === 2) {
       if (graph !== undefined) throw scanner.error("model", field.tag, "a second graph", "one");
       graph = await scanGraph(scanner, field.start, field.end, "graph", 0);
+    } else if (field.number === 25 && field.wire === 2) {
+      functions.push(
+        await scanFunction(scanner, field.start, field.end, `model, function ${functions.length}`),
+      );
     } else if (field.number === 2 && field.wire === 2) {
       metadata.set("producer", await scanner.text(field, "producer name"));
     } else if (field.number === 14 && field.wire === 2) {
@@ -85,7 +110,35 @@ export async function scanFile(scanner: WireScanner, size: number): Promise<Onnx
   if (graph === undefined) {
     throw scanner.error("model", 0, "no graph", "an ONNX model (field 7; is this an ONNX file?)");
   }
-  return { graph, opset, metadata };
+  return { graph, opset, functions, metadata };
+}
+
+async function scanFunction(
+  scanner: WireScanner,
+  start: number,
+  end: number,
+  place: string,
+): Promise<OnnxFunction> {
+  const inputs: string[] = [];
+  const outputs: string[] = [];
+  const nodes: OnnxNode[] = [];
+  const defaults = new Map<string, OnnxAttribute>();
+  let [name, domain, overload] = ["", "", ""];
+  await scanner.fields(start, end, place, async (field) => {
+    if (field.wire !== 2) return;
+    const { number } = field;
+    if (number === 7) {
+      nodes.push(await scanNode(scanner, field.start, field.end, `${place}, node ${nodes.length}`, 0));
+    } else if (number === 11) {
+      const [key, attribute] = await scanAttribute(scanner, field.start, field.end, place, 0);
+      defaults.set(key, attribute);
+    } else if (number === 1) name = await scanner.text(field, place);
+    else if (number === 4) inputs.push(await scanner.text(field, place));
+    else if (number === 5) outputs.push(await scanner.text(field, place));
+    else if (number === 10) domain = await scanner.text(field, place);
+    else if (number === 13) overload = await scanner.text(field, place);
+  });
+  return { name, domain: domain === "ai.onnx" ? "" : domain, overload, inputs, outputs, nodes, defaults };
 }
 
 async function scanGraph(
@@ -133,7 +186,7 @@ async function scanNode(
   const inputs: string[] = [];
   const outputs: string[] = [];
   const attributes = new Map<string, OnnxAttribute>();
-  let [name, op, domain] = ["", "", ""];
+  let [name, op, domain, overload] = ["", "", "", ""];
   await scanner.fields(start, end, place, async (field) => {
     if (field.wire !== 2) return;
     switch (field.number) {
@@ -156,9 +209,12 @@ async function scanNode(
       }
       case 7:
         domain = await scanner.text(field, place);
+        return;
+      case 8:
+        overload = await scanner.text(field, place);
     }
   });
-  return { name, op, domain: domain === "ai.onnx" ? "" : domain, inputs, outputs, attributes };
+  return { name, op, domain: domain === "ai.onnx" ? "" : domain, overload, inputs, outputs, attributes };
 }
 
 async function scanAttribute(
@@ -170,12 +226,13 @@ async function scanAttribute(
 ): Promise<readonly [string, OnnxAttribute]> {
   const place = `${node}, attribute`;
   const ints: number[] = [];
-  let [name, s, i, f] = ["", "", 0, 0];
+  let [name, refers, s, i, f] = ["", "", "", 0, 0];
   let tensor: OnnxTensor | undefined;
   let graph: OnnxGraph | undefined;
   await scanner.fields(start, end, place, async (field) => {
     const { number, wire } = field;
     if (number === 1 && wire === 2) name = await scanner.text(field, place);
+    else if (number === 21 && wire === 2) refers = await scanner.text(field, place);
     else if (number === 2 && wire === 5) f = await scanFloat(scanner, field.start);
     else if (number === 3 && wire === 0) i = field.value;
     else if (number === 4 && wire === 2) {
@@ -193,7 +250,11 @@ async function scanAttribute(
       }
     }
   });
-  const rest = { ...tensor === undefined ? {} : { tensor }, ...graph === undefined ? {} : { graph } };
+  const rest = {
+    ...tensor === undefined ? {} : { tensor },
+    ...graph === undefined ? {} : { graph },
+    ...refers === "" ? {} : { refers },
+  };
   return [name, { i, ints, s, f, ...rest }];
 }
 

@@ -16,6 +16,7 @@ const CELLS: ReadonlyMap<string, { readonly gates: number; readonly candidate: n
 interface Direction {
   readonly view: View;
   readonly leading: readonly number[];
+  readonly layout: "out-in" | "in-out";
   /** Of a gate's rows, where they are in the tensor; null where they are apart. */
   rows(from: number, length: number): number | null;
 }
@@ -30,13 +31,15 @@ function directionsOf(value: Value | null | undefined, count: number): readonly 
     const { shape } = view.tensor;
     const [first, row, column] = view.axes;
     const rank = shape.length;
-    if (row !== rank - 2 || column !== rank - 1 || (first ?? 0) !== 0) return null;
+    const straight = row === rank - 2 && column === rank - 1;
+    if (!straight && !(row === rank - 1 && column === rank - 2) || (first ?? 0) !== 0) return null;
     if (first === null ? rank !== 2 || views.length === 1 && count !== 1 : rank !== 3) return null;
     const { taken } = view;
     if (taken !== undefined && taken.axis !== 1) return null;
     return {
       view,
       leading: first === null ? [] : [direction],
+      layout: straight ? "out-in" : "in-out",
       rows: (from, length) => taken === undefined ? from : within(taken.ranges, from, length),
     };
   });
@@ -64,7 +67,7 @@ const recurrent: Handler = (context, node, inputs) => {
     const lost = context.stop(node, inputs, why);
     return node.outputs.map(() => lost);
   };
-  const cell = CELLS.get(node.op)!;
+  const cell = CELLS.get(node.op) ?? CELLS.get("LSTM")!;
   const both = node.attributes.get("direction")?.s === "bidirectional";
   const count = both ? 2 : 1;
   const [input, hidden] = [directionsOf(w, count), directionsOf(r, count)];
@@ -117,12 +120,14 @@ function one(
   const inputLayer = context.layer(node, w.view.tensor, {
     kind: "recurrent",
     leading: w.leading,
+    ...w.layout === "in-out" ? { layout: w.layout } : {},
     suffix: `.W${suffix}`,
   });
   if (typeof inputLayer === "string") return inputLayer;
   const hiddenLayer = context.layer(node, r.view.tensor, {
     kind: "recurrent",
     leading: r.leading,
+    ...r.layout === "in-out" ? { layout: r.layout } : {},
     suffix: `.R${suffix}`,
   });
   if (typeof hiddenLayer === "string") return hiddenLayer;

@@ -2,8 +2,9 @@
 
 import { show } from "../../../src/model/errors.ts";
 import { elementCount, type TensorInfo } from "../../../src/model/tensor.ts";
-import type { OnnxGraph } from "./proto.ts";
-import { type Dequantized, dequantized } from "./quantized.ts";
+import type { OnnxGraph, OnnxNode } from "./proto.ts";
+import { quantizedWeights, scaleBehind } from "./quantized-operators.ts";
+import { type Dequantized, dequantized, type Unnamed } from "./quantized.ts";
 import { type OnnxTensor, storedBytes } from "./tensor.ts";
 
 /** A tensor that can be asked for: stored, or made of stored ones. */
@@ -16,6 +17,8 @@ export interface TensorTable {
   readonly entries: ReadonlyMap<string, TableEntry>;
   /** The constants that a graph defines itself, by their names in it. */
   readonly scopes: ReadonlyMap<OnnxGraph, ReadonlyMap<string, TableEntry>>;
+  /** The real numbers of quantized weights, by the node that reads them and the input that they are. */
+  readonly weights: ReadonlyMap<OnnxNode, ReadonlyMap<number, TableEntry>>;
 }
 
 /** Integers that shapes, axes and indices are computed from are few; longer tensors are data. */
@@ -33,6 +36,8 @@ const MOST_NAMESAKES = 1000;
 export function tensorTable(path: string, graph: OnnxGraph): TensorTable {
   const entries = new Map<string, TableEntry>();
   const scopes = new Map<OnnxGraph, ReadonlyMap<string, TableEntry>>();
+  const weights = new Map<OnnxNode, ReadonlyMap<number, TableEntry>>();
+  const made = new Map<string, TableEntry>();
   const collect = (each: OnnxGraph, outer: (name: string) => TableEntry | undefined, body: string) => {
     const own = new Map<string, TableEntry>();
     const add = (local: string, make: (name: string) => TableEntry) => {
@@ -66,11 +71,22 @@ export function tensorTable(path: string, graph: OnnxGraph): TensorTable {
     };
     for (const node of each.nodes) {
       const [output] = node.outputs;
-      if (output === undefined || dequantized(node, output, constant) === null) continue;
-      add(output, (name) => {
-        const made = dequantized(node, name, constant)!;
-        return { kind: "dequantized", info: made.info, made };
-      });
+      const result = output === undefined ? null : dequantized(node, constant);
+      if (result !== null) add(output!, (name) => entryOf(result, name));
+    }
+    const behind = scaleBehind(each.nodes, constant);
+    for (const node of each.nodes) {
+      const own = new Map<number, TableEntry>();
+      for (const [at, result] of quantizedWeights(node, constant, behind)) {
+        // Who reads the same numbers in the same way reads the same tensor.
+        const stored = node.inputs.map((name) => visible(name)?.info.name ?? "");
+        const key = JSON.stringify([node.op, at, result.info, ...stored.slice(1)]);
+        const entry = made.get(key) ?? entryOf(result, unused(entries, `${stored[at]}_dequantized`));
+        made.set(key, entry);
+        entries.set(entry.info.name, entry);
+        own.set(at, entry);
+      }
+      if (own.size > 0) weights.set(node, own);
     }
     scopes.set(each, own);
     each.nodes.forEach((node, at) => {
@@ -80,7 +96,21 @@ export function tensorTable(path: string, graph: OnnxGraph): TensorTable {
     });
   };
   collect(graph, () => undefined, "");
-  return { entries, scopes };
+  return { entries, scopes, weights };
+}
+
+const entryOf = (result: Unnamed, name: string): TableEntry => {
+  const info = { name, ...result.info };
+  return { kind: "dequantized", info, made: { ...result, info } };
+};
+
+/** A name that nothing has yet. @throws {SyntaxError} where very many have it */
+function unused(entries: ReadonlyMap<string, TableEntry>, name: string): string {
+  for (let n = 0; n <= MOST_NAMESAKES; n++) {
+    const candidate = n === 0 ? name : `${name}_${n}`;
+    if (!entries.has(candidate)) return candidate;
+  }
+  throw new SyntaxError(`tensor ${show(name)}: found over ${MOST_NAMESAKES} of that name, required fewer`);
 }
 
 function infoOf(tensor: OnnxTensor, name: string): TensorInfo {

@@ -2,19 +2,22 @@
 
 import { show } from "../../../src/model/errors.ts";
 import type { OperatorGraph } from "../../../src/model/operators.ts";
+import { repeatedBody } from "./bodies.ts";
 import { folded } from "./constants.ts";
 import { Context, type Handlers, label } from "./context.ts";
 import { ELEMENTWISE } from "./elementwise.ts";
-import { numbersOf, vector } from "./integers.ts";
+import { numbersOf } from "./integers.ts";
 import { LAYERS } from "./layers.ts";
 import { isActivation, MOVEMENTS } from "./movement.ts";
-import type { Extent, OnnxFile, OnnxGraph, OnnxNode } from "./proto.ts";
+import type { OnnxFile, OnnxGraph, OnnxNode } from "./proto.ts";
 import { RECURRENT } from "./recurrent.ts";
 import { REDUCTIONS } from "./reductions.ts";
 import { either, SELECTIONS } from "./selection.ts";
+import { type RealOperator, realOperator } from "./quantized-operators.ts";
+import { axesOfInput, constantOf, shaped, shapeOf, turnedMatrix } from "./shapes.ts";
 import type { TableEntry, TensorTable } from "./table.ts";
 import type { OnnxTensor } from "./tensor.ts";
-import { type Axis, type Constant, positions, sizeOf, UNKNOWN_CONSTANT, type Value } from "./values.ts";
+import { type Constant, UNKNOWN_CONSTANT, type Value } from "./values.ts";
 
 const HANDLERS: Handlers = new Map([
   ...SELECTIONS,
@@ -27,6 +30,8 @@ const HANDLERS: Handlers = new Map([
 
 /** Operators of other domains that mean what ONNX's own of that name mean, or are handled by name. */
 const DOMAINS = new Set(["", "com.microsoft"]);
+
+const QUANTIZED = ["input", "scale", "zero point", "quantized weight", "scale", "zero point"];
 
 /** What constant inputs are, by operator: their names in ONNX's specification. */
 const INPUTS: Readonly<Record<string, readonly string[]>> = {
@@ -49,9 +54,28 @@ const INPUTS: Readonly<Record<string, readonly string[]>> = {
   ],
   GRU: ["input", "input weight", "hidden weight", "bias", "lengths", "initial state"],
   RNN: ["input", "input weight", "hidden weight", "bias", "lengths", "initial state"],
+  DynamicQuantizeLSTM: [
+    "input",
+    "quantized input weight",
+    "quantized hidden weight",
+    "bias",
+    "lengths",
+    "initial state",
+    "initial memory",
+    "peepholes",
+    "scale",
+    "zero point",
+    "scale",
+    "zero point",
+  ],
   PRelu: ["input", "slope"],
   DequantizeLinear: ["quantized weight", "scale", "zero point"],
   QuantizeLinear: ["input", "scale", "zero point"],
+  QLinearConv: [...QUANTIZED, "scale", "zero point", "bias"],
+  QLinearMatMul: [...QUANTIZED, "scale", "zero point"],
+  ConvInteger: ["input", "quantized weight", "zero point", "zero point"],
+  MatMulInteger: ["input", "quantized weight", "zero point", "zero point"],
+  MatMulNBits: ["input", "quantized weight", "scale", "zero point", "order of the blocks", "bias"],
 };
 
 /**
@@ -90,7 +114,7 @@ class Walker {
     this.#file = file;
     this.#table = table;
     this.#indices = indices;
-    this.#context = new Context(file.opset, (graph) => this.#graph(graph));
+    this.#context = new Context(file.opset, (graph, inputs) => this.#graph(graph, inputs));
   }
 
   finish(): OperatorGraph {
@@ -98,13 +122,15 @@ class Walker {
     return this.#context.network.finish("graph");
   }
 
-  /** Walks a graph in a scope of its own. @returns its outputs */
-  #graph(graph: OnnxGraph): readonly Value[] {
+  /** Walks a graph in a scope of its own; its first inputs are given. @returns its outputs */
+  #graph(graph: OnnxGraph, given: readonly Value[] = []): readonly Value[] {
     const scope: Scope = new Map();
     this.#scopes.push(scope);
     for (const [name, entry] of this.#table.scopes.get(graph) ?? []) scope.set(name, this.#constant(entry));
-    for (const [name, shape] of graph.inputs) {
-      if (!scope.has(name)) {
+    for (const [at, [name, shape]] of [...graph.inputs].entries()) {
+      const value = given[at];
+      if (value !== undefined) scope.set(name, shaped(this.#context, value, shape ?? undefined));
+      else if (!scope.has(name)) {
         scope.set(name, this.#context.input(shape === null ? null : axesOfInput(this.#context, shape)));
       }
     }
@@ -184,6 +210,8 @@ class Walker {
     if (op === "Constant") return [constantOf(node)];
     if (op === "If" && DOMAINS.has(node.domain)) return this.#branches(node, inputs);
     const bodies = [...node.attributes.values()].flatMap(({ graph }) => graph ?? []);
+    const repeated = DOMAINS.has(node.domain) ? repeatedBody(context, node, inputs) : null;
+    if (repeated !== null) return repeated;
     if (bodies.length > 0) {
       for (const body of bodies) this.#unwalked(body, `in the body of ${label(node)}, which is not walked`);
       return node.outputs.map((name) =>
@@ -193,14 +221,38 @@ class Walker {
     if (op === "Shape" || op === "Size") return [shapeOf(node, inputs[0])];
     if (/^Random|^Bernoulli$|^Multinomial$/.test(op)) return node.outputs.map(() => context.input(null));
     if (!inputs.some(isActivation) && DOMAINS.has(node.domain)) return folded(node, inputs);
-    const handler = DOMAINS.has(node.domain) ? HANDLERS.get(op) : undefined;
+    const real = DOMAINS.has(node.domain) ? realOperator(node) : null;
+    const handler = DOMAINS.has(node.domain) ? HANDLERS.get(real?.op ?? op) : undefined;
+    if (real !== null && handler !== undefined) {
+      const read = { ...node, op: real.op, writtenAs: op };
+      return handler(context, read, this.#realInputs(node, real, inputs));
+    }
     if (handler !== undefined) return handler(context, node, inputs);
+    const unread = inputs.flatMap((each) => each?.kind === "constant" ? each.views : []);
+    const role = `a constant of ${label(node)}, an operator that is not read`;
+    context.network.role(role, ...unread.map(({ tensor }) => tensor.name));
     const active = inputs.filter(isActivation);
     if (active.every(({ nature }) => nature === "input") && active.length > 0) {
       return node.outputs.map(() => context.input(null));
     }
     const lost = context.stop(node, inputs, "an operator that is not known to keep channels");
     return node.outputs.map(() => lost);
+  }
+
+  /** What an operator on real numbers would read: of stored integers, only what they mean. */
+  #realInputs(
+    node: OnnxNode,
+    { inputs: places, turned = false }: RealOperator,
+    inputs: readonly (Value | null)[],
+  ): readonly (Value | null)[] {
+    return places.map((at) => {
+      const value = inputs[at] ?? null;
+      if (value?.kind !== "constant") return value;
+      const weight = this.#table.weights.get(node)?.get(at);
+      if (weight === undefined) return { ...value, views: [], integers: null };
+      const made = this.#constant(weight);
+      return turned ? turnedMatrix(made) : made;
+    });
   }
 
   /** The branch that is taken, where that is known; else both, which must agree on the channels. */
@@ -239,60 +291,4 @@ class Walker {
       }
     }
   }
-}
-
-function axesOfInput(context: Context, shape: readonly Extent[]): readonly Axis[] {
-  return shape.map((extent, at): Axis => {
-    const known = typeof extent === "number" && extent >= 1;
-    const size = known ? extent : typeof extent === "string" && extent !== "" ? extent : context.symbol();
-    const [factor] = positions(size);
-    return factor === undefined ? [] : at === 0 && shape.length > 1 ? [{ ...factor, batch: true }] : [factor];
-  });
-}
-
-/** A constant of integers in an attribute of its own; a `value` is a tensor of the table. */
-function constantOf({ attributes }: OnnxNode): Constant {
-  const several = attributes.get("value_ints");
-  if (several !== undefined) return vector(several.ints);
-  const single = attributes.get("value_int") ?? attributes.get("value_float");
-  if (single === undefined) return UNKNOWN_CONSTANT;
-  const value = attributes.has("value_int") ? single.i : single.f;
-  return { kind: "constant", shape: [], views: [], integers: { shape: [], data: [value] } };
-}
-
-function shapeOf({ op, attributes }: OnnxNode, value: Value | null | undefined): Constant {
-  const extents = value?.kind === "constant" ? value.shape : value?.axes?.map(sizeOf) ?? null;
-  if (extents === null) return { ...UNKNOWN_CONSTANT, shape: op === "Size" ? [] : null };
-  if (op === "Shape") return vector(extents.slice(attributes.get("start")?.i ?? 0, attributes.get("end")?.i));
-  const count = extents.reduce<number>(
-    (product, extent) => typeof extent === "number" ? product * extent : NaN,
-    1,
-  );
-  return {
-    kind: "constant",
-    shape: [],
-    views: [],
-    integers: { shape: [], data: [Number.isNaN(count) ? null : count] },
-  };
-}
-
-/** A value with what the exporter knew of its shape, where the walk does not. */
-function shaped(context: Context, value: Value, shape: readonly Extent[] | undefined): Value {
-  if (!isActivation(value) || shape === undefined) return value;
-  const known = (at: number) => {
-    const extent = shape[at];
-    return typeof extent === "number" && extent >= 1 ? extent : null;
-  };
-  if (value.axes === null) {
-    const axes = shape.map((_, at): Axis => positions(known(at) ?? context.symbol()));
-    return value.nature === "channels" ? value : { ...value, axes };
-  }
-  if (value.axes.length !== shape.length) return value;
-  const axes = value.axes.map((axis, at): Axis => {
-    const [factor] = axis;
-    const extent = known(at);
-    const open = axis.length === 1 && factor!.step === null && typeof factor!.size === "string";
-    return open && extent !== null ? (extent === 1 ? [] : [{ ...factor!, size: extent }]) : axis;
-  });
-  return { ...value, axes };
 }

@@ -76,6 +76,7 @@ export function declaredGraph(
       })),
     ],
     warnings: guessWarnings(connections),
+    evidence: "declared",
   };
 }
 

@@ -26,7 +26,7 @@ import {
  */
 export function trace(graph: OperatorGraph): LayerGraph {
   const { layers, connections, skipped } = new Tracer(graph).finish();
-  return { layers, connections, skipped: [...graph.skipped, ...skipped], warnings: graph.warnings };
+  return { layers, connections, skipped: [...graph.skipped, ...skipped], warnings: graph.warnings, evidence: graph.evidence };
 }
 
 class Tracer {

@@ -24,11 +24,12 @@ describe("graphs of PyTorch's exporter", () => {
     ]);
   });
 
-  it("stop at a gate that is another signal's", async () => {
+  it("keep what a gate of one number per channel scales, whose own way ends", async () => {
     expect(said(await graphOf(file("gated")))).toEqual([
       "conv -> gate.down pool: 0>0x4",
       "gate.down -> gate.up direct: 0>0x2",
-      '? -> out: Mul "/gate/Mul": a product of activations',
+      "conv -> out direct: 0>0x4",
+      '? -> out: Mul "/gate/Mul": scales the channels of another signal',
     ]);
   });
 

@@ -42,7 +42,8 @@ async function openAndClose(path: string): Promise<void> {
 
 /** Whole files to be damaged: some of PyTorch's, and one with a shuffle and a branch. */
 async function whole(): Promise<readonly Uint8Array[]> {
-  const files = ["attention", "convnet", "lstm"].map((name) =>
+  const made = ["nbits", "qlinear", "integer", "dynamic-lstm", "functions", "loop", "scan"];
+  const files = ["attention", "convnet", "lstm", ...made].map((name) =>
     readFile(new URL(`../../golden/files/onnx/${name}.onnx`, import.meta.url))
   );
   const branch = joined(node("MatMul", ["u", "b.weight"], ["o"]), value(12, "o", [1]));
@@ -77,6 +78,24 @@ function nested(depth: number): Bytes {
   return joined(value(11, "x", [1, 2]), graph);
 }
 
+/** A function `f` that calls itself, or another one twice, and so on. */
+const calling = (...functions: readonly (readonly [name: string, calls: readonly string[]])[]) =>
+  joined(
+    file(value(11, "x", [1, 2]), node("f0", ["x"], ["y"])),
+    ...functions.map(([name, calls]) =>
+      field(
+        25,
+        joined(
+          field(1, name),
+          field(4, "v"),
+          field(5, "w"),
+          ...calls.map((each, at) => field(7, nodeOf(each, at === 0 ? "w" : `w${at}`))),
+        ),
+      )
+    ),
+  );
+const nodeOf = (op: string, output: string) => joined(field(1, "v"), field(2, output), field(4, op));
+
 const DAMAGED: readonly (readonly [what: string, bytes: Bytes, says: RegExp])[] = [
   ["an empty file", new Uint8Array(0), /found no graph/],
   ["text", Buffer.from("not a model\n"), /required/],
@@ -90,6 +109,16 @@ const DAMAGED: readonly (readonly [what: string, bytes: Bytes, says: RegExp])[] 
   ["a varint without an end", Uint8Array.from({ length: 30 }, () => 0xff), /required/],
   ["two graphs", joined(field(7, ""), field(7, "")), /a second graph/],
   ["graphs 50 deep", file(nested(50)), /graphs 17 deep, required at most 16/],
+  [
+    "a function that calls itself",
+    calling(["f0", ["f0"]]),
+    /f0 "w": found functions 17 deep, required at most 16/,
+  ],
+  [
+    "functions that stand for 8^15 nodes",
+    calling(...Array.from({ length: 15 }, (_, at) => [`f${at}`, Array(8).fill(`f${at + 1}`)] as const)),
+    /found functions that stand for more nodes than that, required at most 262144/,
+  ],
   ["10^12 elements", stored([1e6, 1e6], raw([1, 2])), /8 bytes, required 4000000000000/],
   ["an extent of 2^62", stored([2n ** 62n], raw([1])), /dims at byte \d+: found \[4611686018427388000\]/],
   ["a negative extent", stored([-2, -2], raw([1, 2, 3, 4])), /found \[-2,-2\]/],
@@ -200,7 +229,7 @@ describe("hostile ONNX files", () => {
     const seeds = await whole();
     const path = join(folder, "damaged.onnx");
     const outcomes = { traced: 0, refused: 0 };
-    for (let round = 0; round < 1000; round++) {
+    for (let round = 0; round < 2000; round++) {
       await writeFile(path, damaged(seeds[round % seeds.length]!, below));
       try {
         const model = await onnx.open(path, "id");
