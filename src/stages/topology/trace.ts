@@ -26,7 +26,13 @@ import {
  */
 export function trace(graph: OperatorGraph): LayerGraph {
   const { layers, connections, skipped } = new Tracer(graph).finish();
-  return { layers, connections, skipped: [...graph.skipped, ...skipped], warnings: graph.warnings, evidence: graph.evidence };
+  return {
+    layers,
+    connections,
+    skipped: [...graph.skipped, ...skipped],
+    warnings: graph.warnings,
+    evidence: graph.evidence,
+  };
 }
 
 class Tracer {
