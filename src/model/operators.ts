@@ -19,7 +19,12 @@ export interface BatchNormScale {
 }
 
 /** One step of the dataflow. Inputs come before their users. */
-export type Operator =
+export type Operator = Step & {
+  /** What the file calls it: stands before the reason where what comes out is lost here. */
+  readonly node?: string;
+};
+
+type Step =
   /** The network's input: it comes from no layer, and that is all right. */
   | { readonly op: "input"; readonly channels?: number }
   /** A layer reads a signal. A layer may be used several times: shared weights. */

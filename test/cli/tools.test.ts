@@ -2,7 +2,7 @@
 
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadRunConfig, runConfigOf } from "../../config/load.ts";
@@ -55,7 +55,10 @@ describe("svr init", () => {
     const keys = Object.keys(runConfigSchema.shape);
     for (const key of keys) expect(text, key).toMatch(new RegExp(`^(?:# )?"?${key}"?: `, "m"));
     const path = await file("all.yaml", text.replaceAll(/^# ("?\w+"?: (?!…).*)$/gm, "$1"));
-    expect((await loadRunConfig(path)).config).toEqual(runConfigOf({ models: "*.safetensors" }).config);
+    const { config } = await loadRunConfig(path);
+    // What a config names starts from its folder, the default where the program runs.
+    expect(resolve(config.out)).toBe(join(folder, "svr-out"));
+    expect({ ...config, out: "svr-out" }).toEqual(runConfigOf({ models: "*.safetensors" }).config);
     expect(text.split("\n").filter((line) => line.length > 102)).toEqual([]);
   });
 });
@@ -155,7 +158,7 @@ describe("svr completion", () => {
 
   it("completes commands, options and choices in bash", async () => {
     expect(await complete("do")).toEqual(["doctor"]);
-    expect(await complete("lake", "")).toEqual(["check", "sql", "help", "--help"]);
+    expect(await complete("lake", "")).toEqual(["check", "rm", "sql", "help", "--help"]);
     expect(await complete("run", "model.safetensors", "--near")).toEqual(["--near-kernel"]);
     expect(await complete("inspect", "m", "--format", "t")).toEqual(["table", "topology"]);
     expect(await complete("lake", "check", "--q")).toEqual(["--quick"]);

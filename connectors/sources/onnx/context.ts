@@ -224,10 +224,9 @@ export class Context {
   }
 
   #nameOf(node: OnnxNode, { name: tensor }: TensorInfo, suffix: string): string {
-    const stored = tensor.replace(/_(DequantizeLinear_Output|dequantized)(_\d+)?$/, "").replace(
-      /_quantized$/,
-      "",
-    );
+    // What quantizers and readers put behind the name of a weight.
+    const real = tensor.replace(/_(DequantizeLinear_Output|dequantized)(_\d+)?$/, "");
+    const stored = real.replace(real === tensor ? /_quantized$/ : /_(quantized|Q\d)$/, "");
     const own = stored.endsWith(".weight") && stored.length > 7 ? stored.slice(0, -7) : stored;
     const anonymous = ANONYMOUS.test(own) && node.name !== "";
     return anonymous ? `${node.name}${suffix}` : own;

@@ -56,8 +56,8 @@ const INPUTS: Readonly<Record<string, readonly string[]>> = {
   RNN: ["input", "input weight", "hidden weight", "bias", "lengths", "initial state"],
   DynamicQuantizeLSTM: [
     "input",
-    "quantized input weight",
-    "quantized hidden weight",
+    "quantized weight",
+    "quantized weight",
     "bias",
     "lengths",
     "initial state",
@@ -162,7 +162,12 @@ class Walker {
   #node(graph: OnnxGraph, node: OnnxNode, scope: Scope): void {
     const inputs = node.inputs.map((name) => name === "" ? null : this.#input(node, name));
     inputs.forEach((value, at) => this.#noteRole(node, value, at));
+    const { operators } = this.#context.network;
+    const first = operators.length;
     const values = this.#step(node, inputs, scope);
+    for (let at = first; at < operators.length; at++) {
+      operators[at] = { node: label(node), ...operators[at]! };
+    }
     node.outputs.forEach((name, at) => {
       if (name === "" || scope.has(name) && (node.op === "Constant" || node.op === "DequantizeLinear")) {
         return;
@@ -250,6 +255,8 @@ class Walker {
       if (value?.kind !== "constant") return value;
       const weight = this.#table.weights.get(node)?.get(at);
       if (weight === undefined) return { ...value, views: [], integers: null };
+      const role = `the quantized weight of ${label(node)}`;
+      this.#context.network.role(role, ...value.views.map(({ tensor }) => tensor.name));
       const made = this.#constant(weight);
       return turned ? turnedMatrix(made) : made;
     });

@@ -55,6 +55,7 @@ export function guessedGraph({ tensors, moduleOrder, networks = [] }: GuessedFro
       ),
     ],
     warnings: [...chains.flatMap(({ warnings }) => warnings), ...read.warnings],
+    evidence: "guessed",
   };
 }
 

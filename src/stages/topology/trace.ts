@@ -48,7 +48,7 @@ class Tracer {
     this.#graph = graph;
     this.#users = new Uint32Array(graph.operators.length);
     for (const operator of graph.operators) for (const input of inputsOf(operator)) this.#users[input]! += 1;
-    for (const operator of graph.operators) this.#signals.push(this.#step(operator));
+    for (const operator of graph.operators) this.#signals.push(this.#named(operator));
   }
 
   finish(): Pick<LayerGraph, "layers" | "connections"> & { skipped: Skipped[] } {
@@ -76,6 +76,15 @@ class Tracer {
       throw new RangeError(`operator graph: found signal ${signal} before its operator`);
     }
     return traced;
+  }
+
+  /** A step, with the name of its node before what is lost there. */
+  #named(operator: Operator): Traced {
+    const traced = this.#step(operator);
+    if (operator.node === undefined || operator.op === "stop" || traced.lost.length === 0) return traced;
+    const before = new Set(inputsOf(operator).flatMap((input) => this.#at(input).lost));
+    const reasons = traced.lost.map((reason) => before.has(reason) ? reason : `${operator.node}: ${reason}`);
+    return { ...traced, lost: reasons };
   }
 
   #step(operator: Operator): Traced {

@@ -125,6 +125,18 @@ const RULES:
       }),
       matrix("b", "r", "y", 3, 2),
     ], ['? -> b: MatMul "MatMul_p": its weight is no stored matrix']],
+    ["what is lost where paths meet, by the name of the node", [
+      matrix("a", "x", "u", 4, 4),
+      node("Reshape", ["u", "open"], ["v"]),
+      node("Concat", ["u", "v"], ["w"], { axis: 1 }),
+      indices("open", [0, -1]),
+      value(11, "k", ["n", "k"]),
+      node("Concat", ["k", "w"], ["w2"], { axis: 1 }),
+      matrix("b", "w2", "y", 9, 2),
+    ], [
+      /Concat "Concat_w2": something of unknown width is concatenated/,
+      /MatMul "MatMul_y": reads an axis that holds no channels/,
+    ]],
     ["a body that does not fit its operator", [
       matrix("a", "x", "u", 4, 4),
       node("Loop", ["u"], ["l"], body(value(12, "go", []))),

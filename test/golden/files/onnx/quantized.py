@@ -231,4 +231,5 @@ run(model("scan", [n("MatMul", ["x", "before"], ["a"]), n("Scan", ["zeros", "a"]
           [w("before", R(3, 6)), w("wi", R(6, 4)), w("wh", R(4, 4)), w("after", R(4, 2)), w("zeros", np.zeros((1, 4), np.float32))]),
     {"x": R(7, 1, 3)}, "out")
 
-(HERE / "quantized.json").write_text(json.dumps({k: [float(f"{v:.7g}") for v in values] for k, values in sorted(meant.items())}) + "\n")
+texts = {k: " ".join(f"{v:.7g}" for v in values) for k, values in sorted(meant.items())}
+(HERE / "quantized.json").write_text(json.dumps(texts, indent=2) + "\n")
