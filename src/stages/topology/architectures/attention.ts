@@ -18,9 +18,15 @@ export interface HeadsInConfig {
  * @returns null where there is no such config or key, or it is no positive integer
  */
 export function positiveInteger(config: unknown, key: string): number | null {
-  if (typeof config !== "object" || config === null || !Object.hasOwn(config, key)) return null;
-  const value: unknown = Reflect.get(config, key);
+  const value = saidOf(config, key);
   return typeof value === "number" && Number.isSafeInteger(value) && value > 0 ? value : null;
+}
+
+/** What a `config.json` says under a key; undefined where there is no such config or key. */
+export function saidOf(config: unknown, key: string): unknown {
+  return typeof config === "object" && config !== null && Object.hasOwn(config, key)
+    ? Reflect.get(config, key)
+    : undefined;
 }
 
 /**

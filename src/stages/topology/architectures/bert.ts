@@ -2,7 +2,7 @@
 
 import type { Signal } from "../../../model/operators.ts";
 import type { Architecture } from "./architecture.ts";
-import { attend, unembed } from "./attention.ts";
+import { attend, positiveInteger, saidOf, unembed } from "./attention.ts";
 import { Network } from "./network.ts";
 
 /** The encoder, its pooler, and heads for masked words, next sentences, classes and answers. */
@@ -22,7 +22,7 @@ export const bert: Architecture = {
       const y = net.linear(`${block}.output.dense`, net.linear(`${block}.intermediate.dense`, between));
       return net.norm(`${block}.output.LayerNorm`, net.sum(between, y));
     });
-    heads(net, x);
+    heads(net, x, facts.config);
     return net.finish();
   },
 };
@@ -35,14 +35,32 @@ function attention(net: Network, name: string, x: Signal, config: unknown): Sign
   const width = net.tensor(`${output}.weight`).shape[1]!;
   const ends = { queries: [q, k], output };
   const values = net.linear(v, x);
-  return net.linear(output, attend(net, values, width, ends, { config, key: "num_attention_heads" }));
+  const key = "num_attention_heads";
+  const heads = positiveInteger(config, key);
+  const hidden = net.channels(x);
+  // Where heads were pruned, the config still has their number before: what is left shows how many there are.
+  const left = heads === null || hidden === null ? config : { [key]: width / (hidden / heads) };
+  return net.linear(output, attend(net, values, width, ends, { config: left, key }));
 }
 
 /** Whatever stands on the encoder. */
-function heads(net: Network, x: Signal): void {
+function heads(net: Network, x: Signal, config: unknown): void {
   const pooled = net.hasLayer("pooler.dense") ? net.linear("pooler.dense", x) : null;
-  for (const name of ["cls.seq_relationship", "classifier"]) {
-    if (net.hasLayer(name)) net.linear(name, pooled ?? x);
+  if (net.hasLayer("cls.seq_relationship")) net.linear("cls.seq_relationship", pooled ?? x);
+  if (net.hasLayer("classifier")) {
+    const architecture = String(saidOf(config, "architectures"));
+    // A token classifier's file may hold the pooler that was trained before it, and that it does not use.
+    const pools = pooled !== null && !/TokenClassification/.test(architecture);
+    if (pools && !/For(SequenceClassification|MultipleChoice)/.test(architecture)) {
+      net.warn(
+        "classifier: taken to read the pooler, as of whole sequences; a config.json whose architectures names the class tells it",
+      );
+    }
+    net.linear("classifier", pools ? pooled : x);
+  }
+  // RoBERTa's classes are made of the stream itself.
+  if (net.hasLayer("classifier.out_proj")) {
+    net.linear("classifier.out_proj", net.linear("classifier.dense", x));
   }
   if (net.hasLayer("qa_outputs")) net.linear("qa_outputs", x);
   for (

@@ -2,7 +2,7 @@
 
 import type { Signal } from "../../../model/operators.ts";
 import type { Architecture } from "./architecture.ts";
-import { attend, gated, unembed } from "./attention.ts";
+import { attend, gated, saidOf, unembed } from "./attention.ts";
 import { Network } from "./network.ts";
 
 /** Pre-normalized blocks; rotary positions; grouped queries; a gated feed-forward layer. */
@@ -16,21 +16,21 @@ export const llama: Architecture = {
     ] as const;
     const net = Network.find("llama", facts, [...signs]);
     if (net === null) return null;
-    const norm = (name: string, y: Signal) => normalized(net, name, y, facts.config);
+    const config = textConfig(facts.config);
+    const norm = (name: string, y: Signal) => normalized(net, name, y, config);
     const stream = net.stack("layers.", net.embedding("embed_tokens.weight"), (block, y) => {
-      const attended = attention(
-        net,
-        `${block}.self_attn`,
-        norm(`${block}.input_layernorm`, y),
-        facts.config,
-      );
-      const z = net.sum(y, attended);
+      const [before, between] = [`${block}.input_layernorm`, `${block}.post_attention_layernorm`] as const;
       const mlp = `${block}.mlp`;
       const names = { gate: `${mlp}.gate_proj`, up: `${mlp}.up_proj`, down: `${mlp}.down_proj` };
-      return net.sum(z, gated(net, names, norm(`${block}.post_attention_layernorm`, z)));
+      const x = norm(before, y);
+      const attended = attention(net, `${block}.self_attn`, x, config);
+      // Of one normalization in a block both halves are readers, side by side: Cohere, StableLM's 12B.
+      if (net.hasLayer(before) && !net.hasLayer(between)) return net.sum(y, attended, gated(net, names, x));
+      const z = net.sum(y, attended);
+      return net.sum(z, gated(net, names, norm(between, z)));
     });
     const x = norm("norm", stream);
-    unembed(net, "lm_head", "embed_tokens.weight", saidOf(facts.config, "tie_word_embeddings") === true, x);
+    unembed(net, "lm_head", "embed_tokens.weight", tied(config), x);
     if (net.hasLayer("score")) net.linear("score", x);
     return net.finish();
   },
@@ -59,15 +59,29 @@ function attention(net: Network, name: string, x: Signal, config: unknown): Sign
   return net.linear(o, heads);
 }
 
-/** Gemma's gain is one more than what its file holds, which folding knows nothing of. */
-function normalized(net: Network, name: string, x: Signal, config: unknown): Signal {
-  if (saidOf(config, "model_type") !== "gemma") return net.norm(name, x);
-  net.role("the gain of a normalization, less one", `${name}.weight`);
-  return x;
+/** The config of the decoder: within that of a model that sees and hears too. */
+function textConfig(config: unknown): unknown {
+  const text = ["text_config", "llm_config", "language_config"].map((key) => saidOf(config, key))
+    .find((each) => typeof each === "object" && each !== null);
+  if (text === undefined) return config;
+  return { model_type: saidOf(config, "model_type"), ...text };
 }
 
-function saidOf(config: unknown, key: string): unknown {
-  return typeof config === "object" && config !== null && Object.hasOwn(config, key)
-    ? Reflect.get(config, key)
-    : undefined;
+function isGemma(config: unknown): boolean {
+  return /gemma/.test(String(saidOf(config, "model_type")));
+}
+
+/** Whether the unembedding is the embedding: as the config says, else as its class has it by default. */
+function tied(config: unknown): boolean {
+  const said = saidOf(config, "tie_word_embeddings");
+  return said === undefined
+    ? isGemma(config) || /^cohere/.test(String(saidOf(config, "model_type")))
+    : said === true;
+}
+
+/** Gemma's gain is one more than what its file holds, which folding knows nothing of. */
+function normalized(net: Network, name: string, x: Signal, config: unknown): Signal {
+  if (!isGemma(config)) return net.norm(name, x);
+  net.role("the gain of a normalization, less one", `${name}.weight`);
+  return x;
 }

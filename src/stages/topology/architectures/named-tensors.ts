@@ -167,12 +167,12 @@ export class NamedTensors {
   }
 
   /**
-   * Weights of the file that the family has no place for.
+   * Weights beside the network that the family has no place for, and vectors called weights.
    *
-   * @throws {RangeError} when one is part of a block: the block may work otherwise than the family says
+   * @throws {RangeError} when one is within the network: it may work otherwise than the family says
    */
   unknown(): readonly string[] {
-    const { tensors, family } = this.#place;
+    const { tensors, family, prefix } = this.#place;
     const lists = [...this.#lists];
     return [...tensors.values()].flatMap((tensor) => {
       const { name } = tensor;
@@ -180,6 +180,11 @@ export class NamedTensors {
       if (lists.some((list) => name.startsWith(list) && /^\d/.test(name.slice(list.length)))) {
         throw new RangeError(
           `${family}: found a weight ${show(name)}, required none that its blocks do not have`,
+        );
+      }
+      if (name.startsWith(prefix) && skipReason(tensor) === null) {
+        throw new RangeError(
+          `${family}: found a weight ${show(name)}, required only what the family has a place for`,
         );
       }
       return [name];

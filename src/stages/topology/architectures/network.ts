@@ -300,9 +300,9 @@ export class Network extends NamedTensors {
   }
 
   /**
-   * The dataflow. Weights that the family does not know are left out with a warning.
+   * The dataflow. Weights beside the network are left out with a warning.
    *
-   * @throws {RangeError} when a block has a weight that the family does not know: it may work otherwise than the family says
+   * @throws {RangeError} when the network has a weight that the family does not know: it may work otherwise than the family says
    */
   finish(): OperatorGraph {
     const [first] = this.#misfits;

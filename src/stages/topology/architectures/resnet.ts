@@ -5,6 +5,7 @@
 
 import type { Signal } from "../../../model/operators.ts";
 import type { Architecture } from "./architecture.ts";
+import { head } from "./heads.ts";
 import { Network } from "./network.ts";
 
 /** ResNet-18 to -152 and their kin. */
@@ -18,8 +19,7 @@ export const resnet: Architecture = {
       // A block may make a map wider.
       x = net.stack(stage, x, (name, y) => block(net, name, y), () => null);
     }
-    const head = ["fc", "linear"].find((name) => net.hasLayer(name));
-    if (head !== undefined) net.linear(head, net.flatten(net.globalPool(x)));
+    head(net, ["fc", "linear"], net.flatten(net.globalPool(x)));
     return net.finish();
   },
 };

@@ -1,0 +1,161 @@
+import { describe, expect, it } from "vitest";
+import type { LayerGraph } from "../../../../src/model/layer.ts";
+import { layerGraph } from "../../../../src/stages/layers.ts";
+import { tensorOf } from "../../../support/layer-fixture.ts";
+import { torchvisionResnet } from "./published.ts";
+
+/** What a layer reads: names, without the numbers of heads. */
+const readBy = ({ layers, connections }: LayerGraph, to: string) => [
+  ...new Set(
+    connections.filter(({ target }) => layers[target]!.name === to).map(({ source }) => layers[source]!.name),
+  ),
+];
+
+const guessed = ({ connections }: LayerGraph) => connections.every(({ evidence }) => evidence === "guessed");
+
+const C = 16, F = 32;
+
+/** A decoder of two blocks with llama's names. */
+const decoder = (prefix: string, norms: readonly string[], values = C) => [
+  tensorOf(`${prefix}embed_tokens.weight`, [40, C]),
+  tensorOf(`${prefix}norm.weight`, [C]),
+  ...[0, 1].flatMap((block) => {
+    const at = `${prefix}layers.${block}.`;
+    return [
+      ...norms.map((name) => tensorOf(`${at}${name}.weight`, [C])),
+      ...["q", "o"].map((each) => tensorOf(`${at}self_attn.${each}_proj.weight`, [C, C])),
+      ...["k", "v"].map((each) => tensorOf(`${at}self_attn.${each}_proj.weight`, [values, C])),
+      ...["gate", "up"].map((each) => tensorOf(`${at}mlp.${each}_proj.weight`, [F, C])),
+      tensorOf(`${at}mlp.down_proj.weight`, [C, F]),
+    ];
+  }),
+];
+
+/** A BERT of one block per number of channels that its heads have together. */
+const encoder = (prefix: string, ...heads: readonly number[]) => [
+  tensorOf(`${prefix}embeddings.word_embeddings.weight`, [40, C]),
+  ...heads.flatMap((width, block) => {
+    const at = `${prefix}encoder.layer.${block}.`;
+    return [
+      ...["query", "key", "value"].map((each) => tensorOf(`${at}attention.self.${each}.weight`, [width, C])),
+      tensorOf(`${at}attention.output.dense.weight`, [C, width]),
+      tensorOf(`${at}intermediate.dense.weight`, [F, C]),
+      tensorOf(`${at}output.dense.weight`, [C, F]),
+    ];
+  }),
+];
+
+describe("a family", () => {
+  it("feeds attention and feed-forward layers side by side where a block has one normalization (Cohere, StableLM)", () => {
+    const config = { model_type: "cohere", num_attention_heads: 4 };
+    const parallel = layerGraph({ tensors: decoder("model.", ["input_layernorm"]), config });
+    expect(parallel.warnings).toEqual([]);
+    const stream = ["model.embed_tokens", "model.layers.0.self_attn.o_proj", "model.layers.0.mlp.down_proj"];
+    for (const reader of ["self_attn.q_proj", "mlp.gate_proj", "mlp.up_proj"]) {
+      expect(readBy(parallel, `model.layers.0.${reader}`)).toEqual(["model.embed_tokens"]);
+      expect(readBy(parallel, `model.layers.1.${reader}`)).toEqual(stream);
+    }
+    const gains = parallel.layers.map(({ name, normGain }) => [name, normGain] as const);
+    expect(gains).toContainEqual(["model.layers.0.mlp.up_proj", "raw"]);
+    const sequential = decoder("model.", ["input_layernorm", "post_attention_layernorm"]);
+    expect(readBy(layerGraph({ tensors: sequential, config }), "model.layers.0.mlp.up_proj"))
+      .toEqual(stream.slice(0, 2));
+  });
+
+  it("reads the text's config within another, and ties the head where the class does so by default", () => {
+    const norms = ["input_layernorm", "post_attention_layernorm"];
+    const text = { model_type: "gemma", num_attention_heads: 4 };
+    const nested = layerGraph({
+      tensors: decoder("language_model.model.", norms, 4),
+      config: { model_type: "paligemma", text_config: text },
+    });
+    const alone = layerGraph({ tensors: decoder("model.", norms, 4), config: text });
+    for (const graph of [nested, alone]) {
+      expect(graph.warnings).toEqual([]);
+      expect(graph.connections.filter(({ via }) => via === "attention-head")).toHaveLength(2 * 4);
+      expect(graph.layers.at(-1)!.name).toMatch(/lm_head$/);
+      // The file holds gains less one.
+      expect(graph.layers.every(({ normGain }) => normGain === "none")).toBe(true);
+    }
+    expect(layerGraph({ tensors: decoder("model.", norms), config: { model_type: "llama" } }).layers)
+      .toHaveLength(15);
+  });
+
+  it("counts the heads that are left where some were pruned", () => {
+    const config = { num_attention_heads: 4, pruned_heads: { 0: [1, 3] } };
+    const graph = layerGraph({ tensors: encoder("bert.", C / 2, C), config });
+    expect(graph.warnings).toEqual([]);
+    const heads = graph.connections.filter(({ via }) => via === "attention-head");
+    expect(heads.map(({ part, channels }) => [part, channels[0]!.source, channels[0]!.length])).toEqual([
+      ...[0, 1].map((head) => [head, 4 * head, 4]),
+      ...[0, 1, 2, 3].map((head) => [head, 4 * head, 4]),
+    ]);
+  });
+
+  it("feeds a classifier as the class named by the config does, and doubts where none is named", () => {
+    const tensors = [
+      ...encoder("bert.", C),
+      tensorOf("bert.pooler.dense.weight", [C, C]),
+      tensorOf("classifier.weight", [9, C]),
+    ];
+    const of = (architecture?: string) =>
+      layerGraph({
+        tensors,
+        config: { num_attention_heads: 4, ...architecture && { architectures: [architecture] } },
+      });
+    expect(readBy(of("BertForTokenClassification"), "classifier")).toContain(
+      "bert.encoder.layer.0.output.dense",
+    );
+    expect(readBy(of("BertForSequenceClassification"), "classifier")).toEqual(["bert.pooler.dense"]);
+    expect(of("BertForSequenceClassification").warnings).toEqual([]);
+    expect(of().warnings).toEqual([
+      expect.stringMatching(/^classifier: taken to read the pooler.*architectures/),
+    ]);
+    const roberta = layerGraph({
+      tensors: [
+        ...encoder("roberta.", C),
+        tensorOf("classifier.dense.weight", [C, C]),
+        tensorOf("classifier.out_proj.weight", [3, C]),
+      ],
+      config: { num_attention_heads: 4, architectures: ["RobertaForSequenceClassification"] },
+    });
+    expect(roberta.warnings).toEqual([]);
+    expect(readBy(roberta, "classifier.out_proj")).toEqual(["classifier.dense"]);
+    expect(readBy(roberta, "classifier.dense")).toContain("roberta.encoder.layer.0.output.dense");
+  });
+
+  const resnet = torchvisionResnet([1, 1, 1, 1], null);
+  const trunk = resnet.filter(({ name }) => !name.startsWith("fc."));
+
+  it.each([
+    ["outside its blocks", tensorOf("conv2.weight", [64, 64, 3, 3])],
+    ["of a stage that it does not have", tensorOf("layer5.0.conv1.weight", [512, 512, 3, 3])],
+    ["behind its head", tensorOf("aux.weight", [10, 512])],
+  ])("does not claim a network with one weight more, %s", (_, more) => {
+    for (const prefix of ["", "backbone."]) {
+      const tensors = [...resnet, more].map((each) => ({ ...each, name: prefix + each.name }));
+      const graph = layerGraph({ tensors });
+      expect(graph.warnings[0]).toBe(
+        `looks like a known architecture, but does not fit it: ResNet: found a weight "${prefix}${more.name}", ` +
+          "required only what the family has a place for",
+      );
+      expect(guessed(graph)).toBe(true);
+    }
+  });
+
+  it("follows an exchanged head: a sequence that fits what comes before it", () => {
+    const tensors = [
+      ...trunk,
+      tensorOf("fc.0.weight", [32, 512]),
+      ...["weight", "running_mean", "running_var"].map((each) => tensorOf(`fc.1.${each}`, [32])),
+      tensorOf("fc.4.weight", [5, 32]),
+    ];
+    const graph = layerGraph({ tensors });
+    expect(graph.warnings).toEqual([]);
+    expect(readBy(graph, "fc.0")).toEqual(readBy(layerGraph({ tensors: resnet }), "fc"));
+    expect(readBy(graph, "fc.4")).toEqual(["fc.0"]);
+    expect(graph.layers.find(({ name }) => name === "fc.0")!.batchNorm).toBe("raw");
+    const misfit = layerGraph({ tensors: [...trunk, tensorOf("fc.0.weight", [32, 500])] });
+    expect(guessed(misfit)).toBe(true);
+  });
+});
