@@ -51,6 +51,10 @@ export interface Model {
   readonly graph?: LayerGraph;
   /** The dataflow, where the format says it; the layers stage traces it into connections. */
   readonly operators?: OperatorGraph;
+  /** Whether tensors stand in the order in which the network makes its modules, which is mostly that of its dataflow. Default: false. */
+  readonly moduleOrder?: boolean;
+  /** Where a file holds several networks: how the names of each begin. */
+  readonly networks?: readonly string[];
   /** The parsed `config.json` beside the weights, as Hugging Face writes it; absent where there is none. Untrusted. */
   readonly config?: unknown;
   /**

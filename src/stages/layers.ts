@@ -1,17 +1,16 @@
 /** Stage 1: which layers a model has, and who feeds whom. */
 
 import type { Connection, LayerGraph, Skipped, Unfolding } from "../model/layer.ts";
-import { draftLayer, finishLayer } from "../model/layer-draft.ts";
 import type { OperatorGraph } from "../model/operators.ts";
 import type { Model } from "../model/ports.ts";
 import type { TensorInfo } from "../model/tensor.ts";
 import type { TopologyDeclaration } from "../model/topology.ts";
 import { recognized } from "./topology/architectures/registry.ts";
-import { guessChain } from "./topology/chain.ts";
 import { declaredGraph } from "./topology/declared.ts";
 import { fold, type FoldSettings } from "./fold.ts";
+import { type GuessedFrom, guessedGraph } from "./topology/guess.ts";
 import { trace } from "./topology/trace.ts";
-import { layerName, normalizationBehind, skipReason, sorted } from "./topology/weights.ts";
+import { skipReason } from "./topology/weights.ts";
 
 /** What a run says about layers. */
 export interface LayerSettings extends FoldSettings {
@@ -40,7 +39,7 @@ export interface LayerSettings extends FoldSettings {
  * console.log(warnings);
  */
 export function layerGraph(
-  model: Pick<Model, "tensors" | "graph" | "operators" | "config"> & Partial<Pick<Model, "uri">>,
+  model: Pick<Model, "graph" | "operators" | "config"> & GuessedFrom & Partial<Pick<Model, "uri">>,
   settings: LayerSettings = {},
 ): LayerGraph {
   const graph = fold(knownGraph(model, settings), settings);
@@ -85,7 +84,7 @@ function withinSpan(graph: LayerGraph, span: number): LayerGraph {
  * @throws {RangeError} when a declared layer or connection does not fit the tensors
  */
 export function knownGraph(
-  model: Pick<Model, "tensors" | "graph" | "operators" | "config">,
+  model: Pick<Model, "graph" | "operators" | "config"> & GuessedFrom,
   { topology }: Pick<LayerSettings, "topology">,
 ): LayerGraph {
   const { tensors } = model;
@@ -93,7 +92,7 @@ export function knownGraph(
   if (model.graph !== undefined) return model.graph;
   if (model.operators !== undefined) return tracedGraph(tensors, model.operators);
   const { operators, misfits } = recognized(model);
-  const graph = operators === null ? guessedGraph(tensors) : tracedGraph(tensors, operators);
+  const graph = operators === null ? guessedGraph(model) : tracedGraph(tensors, operators);
   const warnings = misfits.map((misfit) => `looks like a known architecture, but does not fit it: ${misfit}`);
   return { ...graph, warnings: [...warnings, ...graph.warnings] };
 }
@@ -119,24 +118,4 @@ function tracedGraph(tensors: readonly TensorInfo[], operators: OperatorGraph): 
     reason: roles.get(tensor.name) ?? skipReason(tensor) ?? "no layer of the graph reads it",
   }));
   return { ...graph, skipped: [...graph.skipped, ...skipped] };
-}
-
-function guessedGraph(tensors: readonly TensorInfo[]): LayerGraph {
-  const { weights, skipped } = sorted(tensors);
-  const drafts = weights.map((tensor) => draftLayer(layerName(tensor.name), tensor));
-  const { order, links, warnings } = guessChain(drafts);
-  const positions = new Map(links.map((link) => [link.target, link.positions]));
-  const layers = order.map((draft, index) => ({
-    ...finishLayer(draft, { index, positions: positions.get(index) ?? null }),
-    ...normalizationBehind(draft, tensors),
-  }));
-  const connections = links.map(({ source, target }): Connection => ({
-    source,
-    target,
-    part: 0,
-    via: layers[target]!.kind === "linear" && layers[target]!.positions > 1 ? "flatten" : "direct",
-    evidence: "guessed",
-    channels: [{ source: 0, target: 0, length: layers[source]!.outChannels }],
-  }));
-  return { layers, connections, skipped, warnings };
 }

@@ -1,7 +1,6 @@
 /** The topology of last resort: a chain guessed from names and shapes. */
 
 import { type LayerDraft, positionsFrom } from "../../model/layer-draft.ts";
-import { naturalOrder } from "../../model/natural-order.ts";
 
 /** A guessed chain: the layers in order, and which of them feed the next. */
 export interface GuessedChain {
@@ -11,13 +10,13 @@ export interface GuessedChain {
 }
 
 /**
- * Guesses a chain: names sorted naturally (`conv2` before `conv10`), cut where shapes do not fit, and the pieces joined
+ * Guesses a chain: the drafts in their order, cut where shapes do not fit, and the pieces joined
  * where the end of one fits only one other's beginning (`features.27` before `classifier.0`, whatever the alphabet says).
  *
  * @returns every draft once; at least one warning when there is more than one layer
  */
 export function guessChain(drafts: readonly LayerDraft[]): GuessedChain {
-  const pieces = joinPieces(cutWhereMisfit([...drafts].sort((a, b) => naturalOrder(a.name, b.name))));
+  const pieces = joinPieces(cutWhereMisfit(drafts));
   const order = pieces.flat();
   const warnings: string[] = [];
   const links: { source: number; target: number; positions: number }[] = [];
@@ -40,9 +39,9 @@ export function guessChain(drafts: readonly LayerDraft[]): GuessedChain {
   return { order, links, warnings };
 }
 
-function cutWhereMisfit(sorted: readonly LayerDraft[]): LayerDraft[][] {
+function cutWhereMisfit(ordered: readonly LayerDraft[]): LayerDraft[][] {
   const pieces: LayerDraft[][] = [];
-  for (const each of sorted) {
+  for (const each of ordered) {
     const piece = pieces.at(-1);
     if (piece !== undefined && positionsFrom(piece.at(-1)!, each) !== null) piece.push(each);
     else pieces.push([each]);

@@ -43,21 +43,79 @@ export function layerName(tensor: string): string {
   return tensor.endsWith(".weight") && tensor.length > 7 ? tensor.slice(0, -7) : tensor;
 }
 
-/** A normalization with running statistics of the right size, stored right behind a weight, belongs to it. */
+/** A normalization with running statistics of the right size that belongs to a weight by its name, or stands right behind it. */
 export function normalizationBehind(
   draft: LayerDraft,
   all: readonly TensorInfo[],
 ): { readonly batchNorm: BatchNorm; readonly folding?: Folding } {
-  const at = all.findIndex((tensor) => tensor.name === draft.tensor.name);
-  const next = all.findIndex((tensor, index) => index > at && tensor.shape.length > 1);
-  const behind = all.slice(at + 1, next < 0 ? all.length : next);
-  const fits = ({ shape }: TensorInfo) => shape.length === 1 && shape[0] === draft.outChannels;
-  const variance = behind.find((tensor) => tensor.name.endsWith("running_var") && fits(tensor));
+  const variance = statistics(draft.tensor.name, all, (width) => width === draft.outChannels)[0];
   if (variance === undefined) return { batchNorm: "none" };
-  const gamma = `${variance.name.slice(0, -"running_var".length)}weight`;
-  const known = all.some((tensor) => tensor.name === gamma && fits(tensor));
+  const gamma = `${variance.name.slice(0, -VARIANCE.length)}weight`;
+  const known = all.some(({ name, shape }) =>
+    name === gamma && shape.length === 1 && shape[0] === draft.outChannels
+  );
   return {
     batchNorm: "raw",
     folding: { batchNorm: { gamma: known ? gamma : null, variance: variance.name, epsilon: EPSILON } },
   };
+}
+
+/** Widths of the normalization that belongs to a weight, as `normalizationBehind` finds it, whatever the weight's own are. */
+export function normalizedWidths(weight: string, all: readonly TensorInfo[]): readonly number[] {
+  return statistics(weight, all, () => true).map(({ shape }) => shape[0]!);
+}
+
+const VARIANCE = "running_var";
+
+/** Variances of the normalization that belongs to a weight: at most one. */
+function statistics(
+  weight: string,
+  all: readonly TensorInfo[],
+  fits: (width: number) => boolean,
+): readonly TensorInfo[] {
+  const module = layerName(weight);
+  const variances = all.filter(({ name, shape }) => name.endsWith(VARIANCE) && shape.length === 1);
+  const fitting = variances.filter(({ shape }) => fits(shape[0]!));
+  if (fitting.length === 0) return [];
+  const named = (names: readonly string[]) =>
+    fitting.find(({ name }) => names.some((each) => name === `${each}.${VARIANCE}`));
+  const at = all.findIndex(({ name }) => name === weight);
+  const partner = named(partnersOf(module));
+  // A normalization that a module makes before its convolution is another's, unless it is the alphabet that puts it there.
+  if (partner !== undefined && (all.indexOf(partner) > at || isSorted(all))) return [partner];
+  const next = all.findIndex(({ shape }, index) => index > at && shape.length > 1);
+  const behind = all.slice(at + 1, next < 0 ? all.length : next);
+  const neighbour = behind.find((each) => {
+    const normalization = each.name.slice(0, -VARIANCE.length - 1);
+    const isForeign = () =>
+      all.some(({ name, shape }, index) =>
+        shape.length > 1 && name !== weight && partnersOf(layerName(name)).includes(normalization) &&
+        (index < all.indexOf(each) || isSorted(all))
+      );
+    return fitting.includes(each) && isNear(module, normalization) && !isForeign();
+  });
+  return neighbour === undefined ? [] : [neighbour];
+}
+
+function isSorted(all: readonly TensorInfo[]): boolean {
+  const names = all.filter(({ shape }) => shape.length > 0).map(({ name }) => name);
+  return names.every((name, i) => i === 0 || names[i - 1]! <= name);
+}
+
+/** What a weight's normalization is called, where it is named after the weight: `conv1` and `bn1`, `0` and `1`. */
+function partnersOf(module: string): readonly string[] {
+  const at = Math.max(module.lastIndexOf("."), module.lastIndexOf("/")) + 1;
+  const [list, leaf] = [module.slice(0, at), module.slice(at)];
+  if (/^\d{1,6}$/.test(leaf)) return [`${list}${Number(leaf) + 1}`];
+  const words = ["bn", "norm", "batchnorm", "batch_norm"];
+  return [
+    ...words.flatMap((word) => [`${module}_${word}`, `${module}.${word}`, `${list}${word}_${leaf}`]),
+    .../conv/i.test(leaf) ? words.map((word) => list + leaf.replace(/conv([123]d)?/i, word)) : [],
+  ];
+}
+
+/** Whether one of two modules is in the other's list, or in a list around it. */
+function isNear(a: string, b: string): boolean {
+  const [inA, inB] = [a, b].map((module) => module.replace(/[^./]*$/, "")) as [string, string];
+  return a.startsWith(inB) || b.startsWith(inA);
 }

@@ -1,0 +1,69 @@
+/** The layer graph of a model of which only names and shapes are known. */
+
+import type { Connection, LayerGraph, Skipped } from "../../model/layer.ts";
+import { finishLayer, type LayerDraft } from "../../model/layer-draft.ts";
+import type { Model } from "../../model/ports.ts";
+import { guessChain } from "./chain.ts";
+import { readings, reasonByName } from "./readings.ts";
+import { normalizationBehind, sorted } from "./weights.ts";
+
+/** What is guessed from. */
+export type GuessedFrom = Pick<Model, "tensors" | "moduleOrder" | "networks">;
+
+/** Layers by the names and shapes of tensors, connected as chains: one for each network of the file. */
+export function guessedGraph({ tensors, moduleOrder, networks = [] }: GuessedFrom): LayerGraph {
+  const { weights, skipped } = sorted(tensors);
+  const named = weights.map((tensor) => ({ tensor, reason: reasonByName(tensor) }));
+  const read = readings(
+    named.flatMap(({ tensor, reason }) => reason === null ? [tensor] : []),
+    tensors,
+    moduleOrder === true,
+  );
+  const chains = parted(read.drafts, networks).map((drafts) => guessChain(drafts));
+  const layers = [...chains.flatMap(({ order }) => order), ...read.experts].map((draft, index) => ({
+    draft,
+    index,
+  }));
+  const links = chains.flatMap((chain, at) => {
+    const before = chains.slice(0, at).reduce((sum, { order }) => sum + order.length, 0);
+    return chain.links.map(({ source, target, positions }) => ({
+      source: before + source,
+      target: before + target,
+      positions,
+    }));
+  });
+  const positions = new Map(links.map((link) => [link.target, link.positions]));
+  const finished = layers.map(({ draft, index }) => ({
+    ...finishLayer(draft, { index, positions: positions.get(index) ?? null }),
+    ...normalizationBehind(draft, tensors),
+  }));
+  const connections = links.map(({ source, target }): Connection => ({
+    source,
+    target,
+    part: 0,
+    via: finished[target]!.kind === "linear" && finished[target]!.positions > 1 ? "flatten" : "direct",
+    evidence: "guessed",
+    channels: [{ source: 0, target: 0, length: finished[source]!.outChannels }],
+  }));
+  return {
+    layers: finished,
+    connections,
+    skipped: [
+      ...skipped,
+      ...named.flatMap(({ tensor: { name }, reason }): Skipped[] =>
+        reason === null ? [] : [{ subject: "tensor", name, reason }]
+      ),
+    ],
+    warnings: [...chains.flatMap(({ warnings }) => warnings), ...read.warnings],
+  };
+}
+
+/** Drafts by the network that they are part of. @param networks beginnings of names */
+function parted(
+  drafts: readonly LayerDraft[],
+  networks: readonly string[],
+): readonly (readonly LayerDraft[])[] {
+  const within = (network: string) => drafts.filter(({ tensor }) => tensor.name.startsWith(network));
+  const others = drafts.filter(({ tensor }) => networks.every((network) => !tensor.name.startsWith(network)));
+  return [others, ...networks.map(within)].filter((each) => each.length > 0);
+}
