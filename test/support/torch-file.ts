@@ -114,3 +114,17 @@ export function torchFile(container: "zip" | "legacy", tensors: readonly Written
     tensors.map((tensor) => ({ data: encoded(tensor), elements: tensor.values.length })),
   );
 }
+
+/** A list that holds the level below it twice, by the memo, over and over: 2^levels places of what is at the bottom. */
+export const doubled = (levels: number, bottom: Piece): Piece =>
+  Buffer.concat([
+    bottom,
+    Buffer.from("q\0"),
+    ...Array.from({ length: levels }, (_, at) =>
+      Buffer.concat([
+        Buffer.from("]("),
+        Buffer.from([0x68, at, 0x68, at]),
+        Buffer.from("eq"),
+        Buffer.from([at + 1]),
+      ])),
+  ]);

@@ -10,7 +10,14 @@ export interface NamedTensor {
   readonly tensor: TorchTensor;
 }
 
-/** Modules nest some ten deep, and dicts around them some three. */
+/** The tensors of a file. */
+export interface NamedTensors {
+  readonly tensors: readonly NamedTensor[];
+  /** Where there are several networks: how the names of each begin. */
+  readonly networks: readonly string[];
+}
+
+/** Modules nest some ten deep, and dicts around them some three. Whatever lies deeper, a config perhaps, is passed over. */
 const DEEPEST = 100;
 
 /** A pickle may name one object in many places, and so unfold without end: a million places are more than any model has. */
@@ -45,27 +52,61 @@ interface Found {
  * @param what the file in messages
  * @throws {SyntaxError} when two tensors have one name, a tensor's numbers do not fit together, or there is no end to it
  */
-export function namedTensors(root: PickleValue, what: string): NamedTensor[] {
+export function namedTensors(root: PickleValue, what: string): NamedTensors {
   const found = new Walk(what).from(root);
   const own = found.filter(({ optimizer }) => !optimizer);
-  const matrices = own.filter(({ tensor }) => tensor.shape.length > 1);
+  const { copies, networks } = networksOf(own.filter(({ tensor }) => tensor.shape.length > 1));
+  const isCopy = ({ path }: Found) => copies.has(path[0]?.key ?? "");
+  const matrices = own.filter((each) => each.tensor.shape.length > 1 && !isCopy(each));
   const prefix = prefixOf(matrices.length > 0 ? matrices : own);
   const tensors = new Map<string, TorchTensor>();
-  for (const { path, tensor, optimizer } of found) {
+  for (const each of found) {
+    const { path, tensor, optimizer } = each;
     const whole = nameOf(path);
-    const short = !optimizer && whole.startsWith(prefix) && whole.length > prefix.length
+    const short = !optimizer && !isCopy(each) && whole.startsWith(prefix) && whole.length > prefix.length
       ? whole.slice(prefix.length)
       : whole;
     const name = tensors.has(short) ? whole : short;
     if (tensors.has(name)) {
       throw new SyntaxError(`${what}: found two tensors ${show(name)}, required names that differ`);
     }
-    tensors.set(
-      name,
-      optimizer ? { ...tensor, unreadable: "the state of an optimizer, not a weight" } : tensor,
-    );
+    const unreadable = optimizer
+      ? "the state of an optimizer, not a weight"
+      : isCopy(each)
+      ? `of a copy of ${show(copies.get(path[0]!.key))}, such as a moving average: save it alone to read it`
+      : undefined;
+    tensors.set(name, unreadable === undefined ? tensor : { ...tensor, unreadable });
   }
-  return Array.from(tensors, ([name, tensor]) => ({ name, tensor }));
+  return { tensors: Array.from(tensors, ([name, tensor]) => ({ name, tensor })), networks };
+}
+
+/** What the key of a copy says, and that of the network which is trained does not. */
+const COPY = /ema|aver|avg|swa|shadow|target|best|old/i;
+
+/** State dicts, or modules, that lie side by side in a dict: which are copies of which other, and where several networks are, how their names begin. */
+function networksOf(
+  matrices: readonly Found[],
+): { readonly copies: ReadonlyMap<string, string>; readonly networks: readonly string[] } {
+  const parts = new Map<string, Found[]>();
+  for (const each of matrices) {
+    const [first] = each.path;
+    const last = each.path.at(-1)!;
+    // Dicts of dicts, a module each, are one network: a state dict's keys are paths.
+    const isPart = first?.around === true && each.path.length > 1 && (last.key.includes(".") || !last.around);
+    if (!isPart) return { copies: new Map(), networks: [] };
+    parts.set(first.key, [...parts.get(first.key) ?? [], each]);
+  }
+  const keys = [...parts.keys()];
+  const shapes = (key: string) =>
+    JSON.stringify(parts.get(key)!.map(({ path, tensor }) => [nameOf(path.slice(1)), tensor.shape]).sort());
+  const copies = new Map(
+    keys.filter((key) => COPY.test(key)).flatMap((key) => {
+      const of = keys.find((other) => !COPY.test(other) && shapes(other) === shapes(key));
+      return of === undefined ? [] : [[key, of]];
+    }),
+  );
+  const networks = keys.filter((key) => !copies.has(key)).map((key) => `${key}.`);
+  return { copies, networks: networks.length > 1 ? networks : [] };
 }
 
 /** A file may be nothing but a tensor; it needs a name then. */
@@ -95,6 +136,12 @@ class Walk {
   readonly #found: Found[] = [];
   #places = 0;
   #characters = 0;
+  /** What is being visited: a config may refer to what holds it. */
+  readonly #open = new Set<PickleValue>();
+  /** What was visited and holds no tensor: it need not be visited again, wherever it is named. */
+  readonly #barren = new Set<PickleValue>();
+  /** How often something was too deep. */
+  #passed = 0;
 
   constructor(what: string) {
     this.#what = what;
@@ -107,11 +154,25 @@ class Walk {
 
   #visit(value: PickleValue, path: readonly Step[], optimizer: boolean): void {
     if (typeof value !== "object" || value === null || value instanceof Uint8Array) return;
-    if (++this.#places > MOST_PLACES || path.length > DEEPEST) {
+    if (this.#open.has(value) || this.#barren.has(value)) return;
+    if (path.length > DEEPEST) {
+      this.#passed++;
+      return;
+    }
+    if (++this.#places > MOST_PLACES) {
       throw new SyntaxError(
-        `${this.#what}: pickle: found objects in objects without end, required at most ${DEEPEST} deep and ${MOST_PLACES} in all`,
+        `${this.#what}: pickle: found objects in objects without end, required at most ${MOST_PLACES} in all`,
       );
     }
+    const [found, passed] = [this.#found.length, this.#passed];
+    this.#open.add(value);
+    this.#inside(value, path, optimizer);
+    this.#open.delete(value);
+    if (this.#found.length === found && this.#passed === passed) this.#barren.add(value);
+  }
+
+  #inside(value: PickleValue & object, path: readonly Step[], optimizer: boolean): void {
+    if (value instanceof Uint8Array) return;
     if (value.kind === "list") this.#each(value.items.entries(), path, true, optimizer);
     else if (value.kind === "dict") this.#dict(value.entries, path, optimizer);
     else if (value.kind === "record") this.#record(value, path, optimizer);

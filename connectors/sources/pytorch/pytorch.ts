@@ -27,6 +27,7 @@ import { isZip, openZip, type ZipArchive } from "../zip/zip.ts";
 interface Contents {
   readonly container: TorchContainer;
   readonly tensors: readonly NamedTensor[];
+  readonly networks: readonly string[];
 }
 
 /** The magic number's pickle takes 15 bytes in protocol 2, and 29 in protocol 0. */
@@ -106,7 +107,7 @@ async function carried(what: string, archive: ZipArchive, signal?: AbortSignal):
 }
 
 function checked(what: string, container: TorchContainer): Contents {
-  const tensors = namedTensors(container.root, what);
+  const { tensors, networks } = namedTensors(container.root, what);
   for (const { name, tensor: { storage, unreadable } } of tensors) {
     if (storage === null || unreadable !== undefined) continue;
     const required = storage.elements * storage.elementBytes;
@@ -120,10 +121,15 @@ function checked(what: string, container: TorchContainer): Contents {
       );
     }
   }
-  return { container, tensors };
+  return { container, tensors, networks };
 }
 
-function modelOf(path: string, id: string, source: ByteSource, { container, tensors }: Contents): Model {
+function modelOf(
+  path: string,
+  id: string,
+  source: ByteSource,
+  { container, tensors, networks }: Contents,
+): Model {
   const byName = new Map(tensors.map(({ name, tensor }) => [name, tensor]));
   return {
     id,
@@ -131,6 +137,8 @@ function modelOf(path: string, id: string, source: ByteSource, { container, tens
     format: "pytorch",
     tensors: tensors.map(infoOf),
     metadata: remarks(container),
+    moduleOrder: true,
+    ...networks.length === 0 ? {} : { networks },
     async read(name, signal) {
       const tensor = byName.get(name);
       if (tensor === undefined) {

@@ -5,7 +5,7 @@ import { finishLayer, type LayerDraft } from "../../model/layer-draft.ts";
 import type { Model } from "../../model/ports.ts";
 import { guessChain } from "./chain.ts";
 import { readings, reasonByName } from "./readings.ts";
-import { normalizationBehind, sorted } from "./weights.ts";
+import { isSorted, normalizationBehind, sorted } from "./weights.ts";
 
 /** What is guessed from. */
 export type GuessedFrom = Pick<Model, "tensors" | "moduleOrder" | "networks">;
@@ -17,7 +17,7 @@ export function guessedGraph({ tensors, moduleOrder, networks = [] }: GuessedFro
   const read = readings(
     named.flatMap(({ tensor, reason }) => reason === null ? [tensor] : []),
     tensors,
-    moduleOrder === true,
+    moduleOrder === true && !isSorted(tensors),
   );
   const chains = parted(read.drafts, networks).map((drafts) => guessChain(drafts));
   const layers = [...chains.flatMap(({ order }) => order), ...read.experts].map((draft, index) => ({

@@ -97,7 +97,8 @@ function statistics(
   return neighbour === undefined ? [] : [neighbour];
 }
 
-function isSorted(all: readonly TensorInfo[]): boolean {
+/** Whether names stand in the order of the alphabet, which says nothing of their modules. */
+export function isSorted(all: readonly TensorInfo[]): boolean {
   const names = all.filter(({ shape }) => shape.length > 0).map(({ name }) => name);
   return names.every((name, i) => i === 0 || names[i - 1]! <= name);
 }

@@ -160,7 +160,7 @@ describe("a convolution of one in channel", () => {
 });
 
 describe("parameters with the axes of a weight", () => {
-  it.each<Entry>([
+  it.each<[string, ...number[]]>([
     ["blocks.0.attn.relative_position_bias_table", 169, 4],
     ["absolute_pos_embed", 1, 49, 16],
     ["features.1.0.layer_scale", 16, 1, 1],
