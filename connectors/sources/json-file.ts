@@ -1,4 +1,4 @@
-/** Small JSON files beside models. */
+/** Small JSON files beside models, as Python writes them. */
 
 import { messageOf } from "../../src/model/errors.ts";
 import type { ByteSource } from "../bytes.ts";
@@ -20,8 +20,17 @@ export async function readJson(
   }
   const bytes = await source.slice(0, source.size, signal);
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) as unknown;
+    return JSON.parse(plain(new TextDecoder("utf-8", { fatal: true }).decode(bytes))) as unknown;
   } catch (cause) {
     throw new SyntaxError(`${path}: found no JSON (${messageOf(cause)}), required JSON`, { cause });
   }
+}
+
+/** Python's json writes numbers that JSON does not have; texts stay as they are. A number that is none becomes null. */
+function plain(text: string): string {
+  return text.replace(
+    /"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/gs,
+    (found) =>
+      found.startsWith('"') ? found : found === "NaN" ? "null" : found.startsWith("-") ? "-1e999" : "1e999",
+  );
 }

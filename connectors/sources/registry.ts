@@ -5,6 +5,7 @@ import { isRemote, nameOf, placeOf } from "../places/place.ts";
 import { show } from "../../src/model/errors.ts";
 import type { SourceFormat } from "../../src/model/ports.ts";
 import { withConfig } from "./model-config.ts";
+import { withPlainWeights } from "./parametrized.ts";
 import { remoteFormat } from "./remote-format.ts";
 import { recognize } from "./recognize.ts";
 import { refusal, unsupportedFormat } from "./unsupported.ts";
@@ -70,15 +71,17 @@ export async function formatOf(
   return { ...format, open: (path, id, signal) => format.open(placeOf(path), id, signal) };
 }
 
+const plain = (format: SourceFormat) => withConfig(withPlainWeights(format));
+
 async function knownFormat(path: string, formats: Formats, signal?: AbortSignal): Promise<SourceFormat> {
   const extension = extensionOf(path, formats);
   const load = formats.get(extension);
   if (load !== undefined && !SHARED_EXTENSIONS.includes(extension)) {
-    return withConfig(remoteFormat(path, await load()));
+    return plain(remoteFormat(path, await load()));
   }
   const found = await recognize(path, signal);
   const byContent = load === undefined || found.extension === null ? undefined : formats.get(found.extension);
-  if (byContent !== undefined) return withConfig(remoteFormat(path, await byContent()));
+  if (byContent !== undefined) return plain(remoteFormat(path, await byContent()));
   const unsupported = unsupportedFormat(extension, found.head);
   if (unsupported !== undefined) throw refusal(path, unsupported);
   if (load !== undefined) {
