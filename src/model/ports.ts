@@ -55,6 +55,8 @@ export interface Model {
   readonly moduleOrder?: boolean;
   /** Where a file holds several networks: how the names of each begin. */
   readonly networks?: readonly string[];
+  /** What is amiss with its files, one line each: told with the warnings of its topology. */
+  readonly warnings?: readonly string[];
   /** The parsed `config.json` beside the weights, as Hugging Face writes it; absent where there is none. Untrusted. */
   readonly config?: unknown;
   /**
