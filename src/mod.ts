@@ -97,7 +97,7 @@ export {
   type TableName,
   TABLES,
 } from "./model/tables.ts";
-export type { Matrix, TensorInfo, WeightLayout } from "./model/tensor.ts";
+export type { FileFacts, Matrix, TensorInfo, WeightLayout } from "./model/tensor.ts";
 export type { BatchNormScale, Operator, OperatorGraph, Signal } from "./model/operators.ts";
 export type { TopologyDeclaration } from "./model/topology.ts";
 export { openModel } from "./run/collection/models.ts";

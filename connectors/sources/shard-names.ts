@@ -15,7 +15,7 @@ export function shardsOf(name: string): readonly string[] {
   const [whole, number, count] = found ?? ["", "", "0"];
   if (found === null || Number(count) < 2) return [];
   return Array.from({ length: Number(count) }, (_, at) => {
-    const own = String(at + 1).padStart(number!.length, "0");
-    return `${name.slice(0, found.index)}-${own}-of-${count!}${name.slice(found.index + whole.length)}`;
+    const own = String(at + 1).padStart(number.length, "0");
+    return `${name.slice(0, found.index)}-${own}-of-${count}${name.slice(found.index + whole.length)}`;
   });
 }

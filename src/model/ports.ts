@@ -8,7 +8,7 @@ import type { Connection, LayerGraph, Unfolding } from "./layer.ts";
 import type { ModelMeasures } from "./measures.ts";
 import type { OperatorGraph } from "./operators.ts";
 import type { TableBatch, TableName } from "./tables.ts";
-import type { TensorInfo } from "./tensor.ts";
+import type { FileFacts, TensorInfo } from "./tensor.ts";
 
 /** A file that was read, for the record. */
 export interface InputFile {
@@ -35,7 +35,7 @@ export interface KnownDigests {
 }
 
 /** A model that has been opened: its header is known, its data is still on disk. */
-export interface Model {
+export interface Model extends FileFacts {
   /** Unique within a run; chosen by the user or derived from the path. Untrusted: encode it wherever it names a file. */
   readonly id: string;
   /** Where it came from, as the user wrote it. */
@@ -51,12 +51,6 @@ export interface Model {
   readonly graph?: LayerGraph;
   /** The dataflow, where the format says it; the layers stage traces it into connections. */
   readonly operators?: OperatorGraph;
-  /** Whether tensors stand in the order in which the network makes its modules, which is mostly that of its dataflow. Default: false. */
-  readonly moduleOrder?: boolean;
-  /** Where a file holds several networks: how the names of each begin. */
-  readonly networks?: readonly string[];
-  /** What is amiss with its files, one line each: told with the warnings of its topology. */
-  readonly warnings?: readonly string[];
   /** The parsed `config.json` beside the weights, as Hugging Face writes it; absent where there is none. Untrusted. */
   readonly config?: unknown;
   /**
