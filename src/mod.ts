@@ -76,9 +76,6 @@ export type {
   ModelShape,
   ModelSink,
   OpenSink,
-  Plugin,
-  PluginFormat,
-  PluginSink,
   QueryAnswer,
   RecordedModel,
   RunHeader,
@@ -86,6 +83,7 @@ export type {
   SourceFormat,
   WrittenFile,
 } from "./model/ports.ts";
+export type { Plugin, PluginFormat, PluginSink } from "./model/plugin.ts";
 export type { Spectrum, Svd } from "./model/spectrum.ts";
 export {
   type ColumnData,
@@ -97,7 +95,7 @@ export {
   type TableName,
   TABLES,
 } from "./model/tables.ts";
-export type { Matrix, TensorInfo, WeightLayout } from "./model/tensor.ts";
+export type { FileFacts, Matrix, TensorInfo, WeightLayout } from "./model/tensor.ts";
 export type { BatchNormScale, Operator, OperatorGraph, Signal } from "./model/operators.ts";
 export type { TopologyDeclaration } from "./model/topology.ts";
 export { openModel } from "./run/collection/models.ts";

@@ -1,7 +1,8 @@
 /** Sinks of plugins: what they give is checked, since the record of a run and its resume rely on it. */
 
 import { show } from "../../src/model/errors.ts";
-import type { ModelSink, OpenSink, PluginSink, Sink, WrittenFile } from "../../src/model/ports.ts";
+import type { PluginSink } from "../../src/model/plugin.ts";
+import type { ModelSink, OpenSink, Sink, WrittenFile } from "../../src/model/ports.ts";
 import { TABLE_NAMES } from "../../src/model/tables.ts";
 import { inOrder } from "./order.ts";
 

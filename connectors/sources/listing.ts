@@ -2,12 +2,13 @@
 
 import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { isRemote, nameOf } from "../places/place.ts";
+import { beside, isRemote, nameOf } from "../places/place.ts";
 import { RemoteError } from "../places/remote-error.ts";
 import { recognize } from "./recognize.ts";
 import { extensionOf, FORMATS, type Formats, SHARED_EXTENSIONS, withoutExtension } from "./registry.ts";
 import type { PassedFile } from "./passed-files.ts";
-import { INDEX_ENDING, weightMap } from "./sharded.ts";
+import { INDEX_ENDING, shardsOf } from "./shard-names.ts";
+import { weightMap } from "./sharded.ts";
 import { reasonAgainst, UNSUPPORTED_EXTENSIONS, unsupportedFormat } from "./unsupported.ts";
 
 /** What trainers leave beside a model, under extensions of models. */
@@ -45,7 +46,10 @@ export async function modelsAmong(
     const shards = indices.get(folder) ?? await shardsIn(await indicesIn(folder, all), signal);
     indices.set(folder, shards);
     const index = shards.get(nameOf(file));
+    const [first] = shardsOf(nameOf(file));
     if (index !== undefined) found.add(index);
+    // Without an index the first shard stands for all.
+    else if (first !== undefined && first !== nameOf(file) && files.includes(beside(file, first))) continue;
     else if (!SHARED_EXTENSIONS.includes(extension)) found.add(file);
     else {
       const { model, reason } = await content(file, signal);
@@ -65,7 +69,7 @@ async function indicesIn(folder: string, all: readonly string[]): Promise<string
   const files = isRemote(folder)
     ? all.filter((file) => folderOf(file) === folder)
     : (await readdir(folder)).map((name) => join(folder, name));
-  return files.filter((file) => file.endsWith(INDEX_ENDING) && FORMATS.has(extensionOf(file))).sort();
+  return files.filter((file) => INDEX_ENDING.test(file)).sort();
 }
 
 /** Shards of some indices, by name, and the path of their index. */

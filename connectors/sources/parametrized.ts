@@ -93,10 +93,10 @@ function computedFrom(tensor: TensorInfo, all: ReadonlyMap<string, TensorInfo>):
   const magnitude = old === null ? name.replace(/1$/, "0") : `${weight}_g`;
   if ((old?.[2] === "v" || now?.[3] === "1") && there(magnitude)) {
     const axis = axisOf(all.get(magnitude)!.shape, shape);
-    return axis === null ? null : of(weight, [magnitude], (v, g) => weightNorm(v!, g!, shape, axis));
+    return axis === null ? null : of(weight, [magnitude], (v, g) => weightNorm(v, g, shape, axis));
   }
   if (old?.[2] === "orig" && there(`${weight}_mask`) && count(`${weight}_mask`) === elementCount(shape)) {
-    return of(weight, [`${weight}_mask`], (values, mask) => values!.map((value, i) => value * mask![i]!));
+    return of(weight, [`${weight}_mask`], (values, mask) => values.map((value, i) => value * mask[i]!));
   }
   const [u, v] = old === null
     ? ["0._u", "0._v"].map((part) => name.replace(/original$/, part))
@@ -106,7 +106,7 @@ function computedFrom(tensor: TensorInfo, all: ReadonlyMap<string, TensorInfo>):
     // A transposed convolution is normalized along its second axis.
     const axis = rows === shape[0] ? 0 : rows === shape[1] ? 1 : null;
     if (axis === null || rows * count(v!) !== elementCount(shape)) return null;
-    return of(weight, [u!, v!], (values, left, right) => spectralNorm(values!, left!, right!, shape, axis));
+    return of(weight, [u!, v!], (values, left, right) => spectralNorm(values, left, right, shape, axis));
   }
   return null;
 }

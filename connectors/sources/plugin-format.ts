@@ -1,7 +1,8 @@
 /** Formats of plugins: what they give is checked, since everything behind it relies on it. */
 
 import { show } from "../../src/model/errors.ts";
-import type { InputFile, Model, PluginFormat, SourceFormat } from "../../src/model/ports.ts";
+import type { PluginFormat } from "../../src/model/plugin.ts";
+import type { InputFile, Model, SourceFormat } from "../../src/model/ports.ts";
 import { elementCount } from "../../src/model/tensor.ts";
 
 const SHA256 = /^[0-9a-f]{64}$/;

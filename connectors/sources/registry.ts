@@ -8,6 +8,7 @@ import { withConfig } from "./model-config.ts";
 import { withPlainWeights } from "./parametrized.ts";
 import { remoteFormat } from "./remote-format.ts";
 import { recognize } from "./recognize.ts";
+import { INDEX_ENDING, shardsOf } from "./shard-names.ts";
 import { refusal, unsupportedFormat } from "./unsupported.ts";
 
 const pytorch = async () => (await import("./pytorch/pytorch.ts")).pytorch;
@@ -75,7 +76,10 @@ const plain = (format: SourceFormat) => withConfig(withPlainWeights(format));
 
 async function knownFormat(path: string, formats: Formats, signal?: AbortSignal): Promise<SourceFormat> {
   const extension = extensionOf(path, formats);
-  const load = formats.get(extension);
+  const load = INDEX_ENDING.test(path) ? sharded : formats.get(extension);
+  if (shardsOf(nameOf(path))[0] === nameOf(path) && formats.get(extension) === FORMATS.get(extension)) {
+    return plain(remoteFormat(path, (await import("./sharded.ts")).unindexed));
+  }
   if (load !== undefined && !SHARED_EXTENSIONS.includes(extension)) {
     return plain(remoteFormat(path, await load()));
   }

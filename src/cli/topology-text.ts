@@ -37,7 +37,7 @@ export function topologyText({ id, uri, skipped }: Inspection, topology: Written
     comment(`Topology of ${id} (${uri}).`),
     "# To use it, save it beside the model as <model>.topology.yaml, or name it: svr run --topology <file>.",
     "# Layers: name; weight is its tensor, where the name does not say it. Connections: from feeds to.",
-    ...list("layers", layers.map(item)),
+    ...layers.length === 0 ? ["layers: []"] : list("layers", layers.map(item)),
     ...list("connections", lines),
     ...unconnected.length === 0 ? [] : ["# Not connected:"],
     ...unconnected.map(({ name, reason }) => comment(`  ${name}: ${reason}`)),

@@ -8,7 +8,7 @@ import type { Connection, LayerGraph, Unfolding } from "./layer.ts";
 import type { ModelMeasures } from "./measures.ts";
 import type { OperatorGraph } from "./operators.ts";
 import type { TableBatch, TableName } from "./tables.ts";
-import type { TensorInfo } from "./tensor.ts";
+import type { FileFacts, TensorInfo } from "./tensor.ts";
 
 /** A file that was read, for the record. */
 export interface InputFile {
@@ -35,7 +35,7 @@ export interface KnownDigests {
 }
 
 /** A model that has been opened: its header is known, its data is still on disk. */
-export interface Model {
+export interface Model extends FileFacts {
   /** Unique within a run; chosen by the user or derived from the path. Untrusted: encode it wherever it names a file. */
   readonly id: string;
   /** Where it came from, as the user wrote it. */
@@ -86,12 +86,6 @@ export interface SourceFormat {
    * @throws {SyntaxError} when the file is not of this format or is damaged; names the file, the place, the value and what is required
    */
   open(path: string, id: string, signal?: AbortSignal): Promise<Model>;
-}
-
-/** A file format of a plugin. */
-export interface PluginFormat extends SourceFormat {
-  /** To be raised whenever the format reads a file differently: models that another version has read are computed again. */
-  readonly version: string;
 }
 
 /** What a sink is told of the run before the first row. */
@@ -188,19 +182,6 @@ export interface Sink {
 
 /** Opens a sink for a run. @throws when the place cannot be written to */
 export type OpenSink = (run: RunHeader) => Promise<Sink>;
-
-/** A sink of a plugin. */
-export interface PluginSink {
-  /** Lower case letters, digits and hyphens; also the folder, within the output folder, of whatever files it writes. */
-  readonly name: string;
-  readonly open: OpenSink;
-}
-
-/** What the module of a plugin exports: one of the two, or both. */
-export interface Plugin {
-  readonly formats?: readonly PluginFormat[];
-  readonly sinks?: readonly PluginSink[];
-}
 
 /** What a column of an answer holds. */
 export type AnswerType = "integer" | "number" | "boolean" | "text";

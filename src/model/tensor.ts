@@ -27,6 +27,16 @@ export interface TensorInfo {
   readonly layout?: WeightLayout;
 }
 
+/** What a file tells of its tensors together. */
+export interface FileFacts {
+  /** Whether tensors stand in the order in which the network makes its modules, which is mostly that of its dataflow. Default: false. */
+  readonly moduleOrder?: boolean;
+  /** Where a file holds several networks: how the names of each begin. */
+  readonly networks?: readonly string[];
+  /** What is amiss with its files, one line each: told with the warnings of its topology. */
+  readonly warnings?: readonly string[];
+}
+
 /** A dense row-major matrix of float64. `data.length === rows * cols`. */
 export interface Matrix {
   readonly rows: number;

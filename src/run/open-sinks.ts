@@ -3,7 +3,8 @@
 import type { RunConfig } from "../../config/schema.ts";
 import { pluginSink } from "../../connectors/sinks/plugin-sink.ts";
 import { type SinkName, SINKS } from "../../connectors/sinks/registry.ts";
-import type { PluginSink, RunHeader, Sink } from "../model/ports.ts";
+import type { PluginSink } from "../model/plugin.ts";
+import type { RunHeader, Sink } from "../model/ports.ts";
 import type { ModelPlace } from "./collection/id-conflicts.ts";
 import { serverChoices } from "../query/server-options.ts";
 

@@ -12,7 +12,7 @@ import { SINKS } from "../../connectors/sinks/registry.ts";
 import { pluginFormat } from "../../connectors/sources/plugin-format.ts";
 import { FORMATS, type Formats } from "../../connectors/sources/registry.ts";
 import { messageOf, show } from "../model/errors.ts";
-import type { Plugin, PluginSink } from "../model/ports.ts";
+import type { Plugin, PluginSink } from "../model/plugin.ts";
 import { TABLE_NAMES } from "../model/tables.ts";
 
 /** What a run takes from one plugin, for its record. */

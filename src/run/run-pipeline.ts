@@ -19,7 +19,7 @@ import { planModels } from "./collection/models.ts";
 import { OpenSinks } from "./open-sinks.ts";
 import { loadPlugins } from "./plugins.ts";
 import { openFolder } from "./output-folder.ts";
-import type { Plugin, PluginFormat, PluginSink } from "../model/ports.ts";
+import type { Plugin, PluginFormat, PluginSink } from "../model/plugin.ts";
 import type { Progress } from "./progress/progress.ts";
 import { writeReadmes } from "./records/readme.ts";
 import { type RunRecord, writeRecords } from "./records/records.ts";

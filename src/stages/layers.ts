@@ -89,7 +89,10 @@ export function knownGraph(
   { topology }: Pick<LayerSettings, "topology">,
 ): LayerGraph {
   const graph = graphOf(model, topology);
-  return { ...graph, warnings: [...graph.warnings, ...emptiness(graph, model.tensors)] };
+  return {
+    ...graph,
+    warnings: [...model.warnings ?? [], ...graph.warnings, ...emptiness(graph, model.tensors)],
+  };
 }
 
 /** Of a model's numbers so many may be passed over without a word. */

@@ -98,6 +98,8 @@ function typed(descr: string): Pick<NpyHeader, "dtype" | "bytes" | "littleEndian
   if (dtype === undefined) {
     const reason = descr.endsWith("O")
       ? `dtype ${descr} holds Python objects, which are pickled and never read (save plain arrays of numbers)`
+      : kind === "V2"
+      ? `dtype ${descr} may be bfloat16, whose name NumPy does not write (save it with .astype("float32"))`
       : `dtype ${descr} holds no real numbers`;
     return { dtype: descr, bytes: 0, littleEndian, unreadable: reason };
   }

@@ -8,7 +8,7 @@ import { readings, reasonByName } from "./readings.ts";
 import { isSorted, normalizationBehind, sorted } from "./weights.ts";
 
 /** What is guessed from. */
-export type GuessedFrom = Pick<Model, "tensors" | "moduleOrder" | "networks">;
+export type GuessedFrom = Pick<Model, "tensors" | "moduleOrder" | "networks" | "warnings">;
 
 /** Layers by the names and shapes of tensors, connected as chains: one for each network of the file. */
 export function guessedGraph({ tensors, moduleOrder, networks = [] }: GuessedFrom): LayerGraph {

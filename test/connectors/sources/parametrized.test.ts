@@ -121,7 +121,7 @@ describe("a weight that a file holds in parts", () => {
     expect(skipped).toEqual([{
       subject: "tensor",
       name,
-      reason: expect.stringMatching(/^the original of a parametrization/),
+      reason: expect.stringMatching(/^the original of a parametrization/) as string,
     }]);
   });
 

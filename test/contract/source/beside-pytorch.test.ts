@@ -60,7 +60,7 @@ describe("what lies beside a state dict", () => {
     expect(ema.tensors.map(({ name, unreadable }) => [name, unreadable])).toEqual([
       ...layers.map((
         name,
-      ) => [`state_dict_ema.${name}`, expect.stringMatching(/^of a copy of "state_dict"/)]),
+      ) => [`state_dict_ema.${name}`, expect.stringMatching(/^of a copy of "state_dict"/) as string]),
       ...layers.map((name) => [name, undefined]),
     ]);
     const graph = layerGraph(ema);

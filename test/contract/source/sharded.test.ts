@@ -1,8 +1,10 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { sharded } from "../../../connectors/sources/sharded.ts";
+import { openModel, resolveModels } from "../../../src/mod.ts";
+import { layerGraph } from "../../../src/stages/layers.ts";
 import { torchFile } from "../../support/torch-file.ts";
 import { encoded, EXACT_FLOATS, type WrittenTensor } from "../../support/written-tensor.ts";
 import { sourceContract } from "./contract.ts";
@@ -100,19 +102,9 @@ describe("a model in several files", () => {
     ["a map that is a list", { weight_map: ["one.safetensors"] }, /weight_map: found none/],
     ["a missing file", { weight_map: { a: "none.safetensors" } }, /none\.safetensors: found no such file/],
     [
-      "a tensor that its file lacks",
-      { weight_map: { a: "one.safetensors", b: "one.safetensors" } },
-      /"b": found none in "one/,
-    ],
-    [
-      "a tensor that the map lacks",
-      { weight_map: { a: "one.safetensors", c: "two.safetensors" } },
-      /"b": found in "two.safetensors", required in weight_map/,
-    ],
-    [
       "a tensor in two files",
       { weight_map: { a: "one.safetensors", b: "two.safetensors", d: "twice.safetensors" } },
-      /"a": found in "twice.safetensors", required in "one.safetensors"/,
+      /"a": found in "one.safetensors" and in "twice.safetensors", required in one file/,
     ],
   ])("is refused with %s", async (_, index, says) => {
     const path = await indexed(index, {
@@ -121,5 +113,56 @@ describe("a model in several files", () => {
       "twice.safetensors": safetensorsOf([w("a"), w("d")]),
     });
     await expect(opened(path)).rejects.toThrow(says);
+  });
+
+  const files = { "one.safetensors": safetensorsOf([w("a")]), "two.safetensors": safetensorsOf([w("b")]) };
+
+  it.each([
+    [
+      "a tensor that the files lack",
+      { a: "one.safetensors", b: "two.safetensors", c: "one.safetensors" },
+      /^1 tensor that the index names: in none of its files \(the first: "c"\)/,
+    ],
+    [
+      "no place for a tensor of the files",
+      { a: "one.safetensors", c: "two.safetensors" },
+      /^1 tensor that the index does not name there: read all the same \(the first: "b"\)/,
+    ],
+    [
+      "another file for a tensor",
+      { a: "two.safetensors", b: "one.safetensors" },
+      /^2 tensors that the index does not name there/,
+    ],
+  ])("is read with a warning where its index has %s", async (_, map, says) => {
+    const model = await sharded.open(await indexed({ weight_map: map }, files), "id");
+    expect(model.tensors.map(({ name }) => name).sort()).toEqual(["a", "b"]);
+    expect([...await model.read("b")]).toEqual([1, 2]);
+    expect(layerGraph(model).warnings).toContainEqual(expect.stringMatching(says));
+    await model.close();
+  });
+
+  it.each([
+    ["without an index", "", null],
+    ["of a variant, with the variant's index", ".fp16", "model.safetensors.index.fp16.json"],
+  ])("is one model %s", async (_, variant, index) => {
+    const own = join(folder, String(count++));
+    await mkdir(own);
+    const names = [1, 2].map((number) => `model-0000${number}-of-00002${variant}.safetensors`);
+    await writeFile(join(own, names[0]!), safetensorsOf([w("a")]));
+    await writeFile(join(own, names[1]!), safetensorsOf([w("b")]));
+    if (index !== null) {
+      await writeFile(join(own, index), JSON.stringify({ weight_map: { a: names[0], b: names[1] } }));
+    }
+    const found = await resolveModels(own, ".");
+    expect(found).toHaveLength(1);
+    const model = await openModel(found[0]!.path);
+    expect(model.tensors.map(({ name }) => name)).toEqual(["a", "b"]);
+    expect([...await model.read("b")]).toEqual([1, 2]);
+    expect((await model.inputs()).map(({ path }) => basename(path))).toEqual([
+      ...index === null ? [] : [index],
+      ...names,
+    ]);
+    expect(layerGraph(model).warnings.filter((each) => /index/.test(each))).toEqual([]);
+    await model.close();
   });
 });

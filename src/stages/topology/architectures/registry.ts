@@ -7,6 +7,7 @@ import type { Architecture, ModelFacts } from "./architecture.ts";
 import { bert } from "./bert.ts";
 import { burnMnist, stableBaselines, tinyVgg, vdsr, vgg, waifu2xChain } from "./chains.ts";
 import { gpt2 } from "./gpt2.ts";
+import { gptNeox } from "./gpt-neox.ts";
 import { llama } from "./llama.ts";
 import { babyA3c, sileroVad } from "./recurrent.ts";
 import { resnet } from "./resnet.ts";
@@ -18,6 +19,7 @@ import { upResNet } from "./waifu2x-resnet.ts";
 export const ARCHITECTURES: readonly Architecture[] = [
   llama,
   gpt2,
+  gptNeox,
   bert,
   vit,
   resnet,

@@ -159,3 +159,59 @@ describe("a family", () => {
     expect(guessed(misfit)).toBe(true);
   });
 });
+
+describe("gpt-neox", () => {
+  const block = (at: string) => [
+    ...["input_layernorm", "post_attention_layernorm"].map((name) => tensorOf(`${at}.${name}.weight`, [C])),
+    tensorOf(`${at}.attention.query_key_value.weight`, [3 * C, C]),
+    tensorOf(`${at}.attention.dense.weight`, [C, C]),
+    tensorOf(`${at}.mlp.dense_4h_to_h.weight`, [C, 4 * C]),
+    tensorOf(`${at}.mlp.dense_h_to_4h.weight`, [4 * C, C]),
+  ];
+  const tensors = [
+    tensorOf("gpt_neox.embed_in.weight", [40, C]),
+    ...block("gpt_neox.layers.0"),
+    ...block("gpt_neox.layers.1"),
+    tensorOf("gpt_neox.final_layer_norm.weight", [C]),
+    tensorOf("embed_out.weight", [40, C]),
+  ];
+  const at = (part: string) => `gpt_neox.layers.${part}`;
+
+  it("has both halves of a block side by side, unless its config says otherwise", () => {
+    const of = (more: object) => layerGraph({ tensors, config: { num_attention_heads: 4, ...more } });
+    const [parallel, sequential] = [of({}), of({ use_parallel_residual: false })];
+    const before = ["gpt_neox.embed_in", at("0.attention.dense")];
+    for (const graph of [parallel, sequential]) {
+      expect(graph.warnings).toEqual([]);
+      expect(readBy(graph, at("0.mlp.dense_4h_to_h"))).toEqual([at("0.mlp.dense_h_to_4h")]);
+      expect(readBy(graph, at("1.attention.query_key_value")).sort())
+        .toEqual([...before, at("0.mlp.dense_4h_to_h")].sort());
+    }
+    expect(readBy(parallel, at("0.mlp.dense_h_to_4h"))).toEqual(before.slice(0, 1));
+    expect(readBy(sequential, at("0.mlp.dense_h_to_4h"))).toEqual(before);
+    expect(readBy(parallel, "embed_out")).toHaveLength(5);
+  });
+
+  it("takes each head's values from behind its queries and keys", () => {
+    const { connections } = layerGraph({ tensors, config: { num_attention_heads: 4 } });
+    const heads = connections.filter(({ via }) => via === "attention-head").slice(0, 4);
+    expect(heads.map(({ part, channels }) => [part, channels])).toEqual(
+      [0, 1, 2, 3].map((head) => [head, [{ source: 12 * head + 8, target: 4 * head, length: 4 }]]),
+    );
+    const unknown = layerGraph({ tensors });
+    expect(unknown.connections.some(({ via }) => via === "attention-head")).toBe(false);
+    expect(unknown.warnings).toEqual([expect.stringMatching(/number of attention heads not known/)]);
+  });
+
+  it.each([
+    ["one more", [...tensors, tensorOf(at("1.mlp.gate.weight"), [C, C])]],
+    [
+      "one of another shape",
+      tensors.map((each) =>
+        each.name === at("1.attention.query_key_value.weight") ? tensorOf(each.name, [2 * C, C]) : each
+      ),
+    ],
+  ])("is not claimed with %s", (_, others) => {
+    expect(guessed(layerGraph({ tensors: others }))).toBe(true);
+  });
+});

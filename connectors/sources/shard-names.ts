@@ -1,0 +1,21 @@
+/** How the files of a model in several files are called. */
+
+/** Indices of shards, those of a variant too: `model.safetensors.index.fp16.json`. */
+export const INDEX_ENDING: RegExp = /\.(?:safetensors|bin)\.index(?:\.[\w-]+)?\.json$/i;
+
+const SHARD = /-(\d{1,5})-of-(\d{1,5})(?=\.(?:[\w-]+\.)?(?:safetensors|bin)$)/;
+
+/**
+ * All files of the model that a file is a shard of, in order: `model-00001-of-00002.safetensors` and what it counts.
+ *
+ * @returns empty where the name is no shard's
+ */
+export function shardsOf(name: string): readonly string[] {
+  const found = SHARD.exec(name);
+  const [whole, number, count] = found ?? ["", "", "0"];
+  if (found === null || Number(count) < 2) return [];
+  return Array.from({ length: Number(count) }, (_, at) => {
+    const own = String(at + 1).padStart(number.length, "0");
+    return `${name.slice(0, found.index)}-${own}-of-${count}${name.slice(found.index + whole.length)}`;
+  });
+}
