@@ -2,7 +2,6 @@
 
 import { openLake } from "../../connectors/lake/open.ts";
 import { encodeModelId } from "../../connectors/sinks/staging.ts";
-import { drawModel } from "../viewer/plot.ts";
 
 /** The picture of a model by its id, as SVG; null where there is none. */
 export type Pictures = (id: string) => Promise<string | null>;
@@ -18,6 +17,8 @@ export function picturesOf(folder: string): Pictures {
     const lake = await openLake(folder);
     if ((await lake.list(`layers/model=${encodeModelId(id)}/`)).length === 0) return null;
     left--;
+    // Reading tables and drawing takes time to load: not for runs that end before.
+    const { drawModel } = await import("../viewer/plot.ts");
     return (await drawModel(folder, { model: id })).svg;
   };
 }

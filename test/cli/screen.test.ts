@@ -32,7 +32,7 @@ describe("the demo", () => {
       expect(said).toMatch(/vgg16s-bn-wd 85\.4 % 17\.22 3\.552 /);
       expect(said).toMatch(/near-kernels of deep layers lie 1154 edges, 3\.552 times what chance gives/);
       expect(said).toMatch(/vgg16s-wd \(p = 1\.6e-908\): The dominant connection runs through 13 layers/);
-      expect(said).toContain(`tables, graph.lbug, report.md, run.json in ${out}`);
+      expect(said).toContain(`tables, graph.lbug, report.html, report.md, run.json in ${out}`);
       expect(stdout).toMatch(/^What to try next .*\n {2}svr report /m);
     },
     120_000,

@@ -98,7 +98,7 @@ describe("--no-guess", () => {
     expect([sure.code, sure.stderr]).toEqual([0, ""]);
     await writeFile(topology, "connections: [{ from: a, to: b, evidence: guessed }]\n");
     const unsure = await svr(["inspect", model, "--no-guess", "--topology", topology]);
-    expect([unsure.code, unsure.stderr]).toEqual([1, expect.stringMatching(refused)]);
+    expect([unsure.code, unsure.stderr]).toEqual([2, expect.stringMatching(refused)]);
     expect(await readFile(topology, "utf8")).toContain("guessed");
   });
 });
