@@ -231,7 +231,7 @@ describe("svr inspect", () => {
   it("tells layers, topology with its evidence, and what is skipped, without reading a weight", async () => {
     const { code, stdout, stderr } = await svr(["inspect", EPOCH]);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/fc1\s+linear\s+F32\s+256 x 784/);
+    expect(stdout).toMatch(/fc1\s+linear\s+guessed\s+F32\s+256 x 784/);
     expect(stdout).toMatch(/fc1\s+fc2\s+0\s+direct\s+guessed\s+256\s+1\s+0-255, in order/);
     expect(stdout).toMatch(/tensor\s+fc1\.bias\s+1 dimensions/);
     expect(stderr).toContain("warning: mnist-mlp/epoch-010: topology guessed");
