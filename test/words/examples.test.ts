@@ -96,6 +96,8 @@ describe("questions", () => {
     async (_, { text }) => {
       const connection = await (await DuckDBInstance.create()).connect();
       await connection.run(await ranIn(folder, "svr lake sql my-run"));
+      // Where a reader of the page would be.
+      await connection.run(`SET file_search_path = '${folder}'`);
       expect((await connection.runAndReadAll(text)).getRows().length).toBeGreaterThan(0);
       connection.closeSync();
     },
