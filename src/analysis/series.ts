@@ -3,6 +3,7 @@
 import type { Row } from "../model/tables.ts";
 import { rankCorrelation } from "../stats/ordinary.ts";
 import { counted } from "../model/counted.ts";
+import type { TestReport } from "./findings/facts.ts";
 import type { ModelFigures } from "./findings/figures.ts";
 import { decimal, pText } from "./findings/words.ts";
 
@@ -11,6 +12,7 @@ export interface Checkpoint {
   readonly id: string;
   readonly series: string | null;
   readonly step: number | null;
+  readonly test: TestReport;
   readonly figures: ModelFigures;
   /** Rows of the layers table. */
   readonly layers: readonly Row[];
@@ -26,7 +28,7 @@ export interface Trend {
   readonly last: number;
   /** Spearman's rank correlation with the step, in [-1, 1]. */
   readonly rho: number;
-  /** Two-sided p of it, corrected for the number of all trends of the series that were looked at; in (0, 1]. */
+  /** Two-sided p of it, corrected for all trends of the series that were tested (Bonferroni); in (0, 1]. */
   readonly p: number;
 }
 
@@ -36,9 +38,9 @@ export interface SeriesReport {
   /** Ids, by step. */
   readonly models: readonly string[];
   readonly steps: readonly number[];
-  /** How many trends were looked at, of the model and of its layers. */
-  readonly looked: number;
-  /** Those that are more than chance, the surest first; at most twelve of layers. */
+  /** Figures whose trend was tested, of the model and of its layers; none where the checkpoints were not tested in the same way. */
+  readonly tests: number;
+  /** Those whose corrected p is at most 0.05, the surest first; at most twelve of layers. */
   readonly trends: readonly Trend[];
 }
 
@@ -60,9 +62,9 @@ const MODEL_FIGURES: readonly (readonly [figure: string, value: (of: ModelFigure
 ];
 
 const LAYER_FIGURES: readonly (readonly [figure: string, value: (row: Row) => number | null])[] = [
-  ["largest singular value", (row) => known(row["spectral_norm"])],
-  ["stable rank", (row) => known(row["stable_rank"])],
-  ["near-kernels", (row) => known(row["near_kernels"])],
+  ["largest singular value", (row) => numberOrNull(row["spectral_norm"])],
+  ["stable rank", (row) => numberOrNull(row["stable_rank"])],
+  ["near-kernels", (row) => numberOrNull(row["near_kernels"])],
 ];
 
 /** The part of a row of the layers table that trends are made of. */
@@ -75,7 +77,7 @@ export function trendRow({ name, spectral_norm, stable_rank, near_kernels }: Row
   };
 }
 
-const known = (value: Row[string] | undefined) =>
+const numberOrNull = (value: Row[string] | undefined) =>
   value === null || value === undefined ? null : Number(value);
 
 /** The series among checkpoints, each of at least three steps; by name. */
@@ -92,8 +94,10 @@ export function seriesOf(checkpoints: readonly Checkpoint[]): SeriesReport[] {
 function trendsOf(
   ordered: readonly Checkpoint[],
   steps: readonly number[],
-): Pick<SeriesReport, "looked" | "trends"> {
-  const looked = [
+): Pick<SeriesReport, "tests" | "trends"> {
+  // A figure of edges means something else under another test.
+  if (new Set(ordered.map(({ test }) => JSON.stringify(test))).size > 1) return { tests: 0, trends: [] };
+  const trends = [
     ...MODEL_FIGURES.flatMap(([figure, value]) =>
       trendOf(null, figure, steps, ordered.map(({ figures }) => value(figures)))
     ),
@@ -102,11 +106,11 @@ function trendsOf(
       return LAYER_FIGURES.flatMap(([figure, value]) => trendOf(name, figure, steps, rows.map(value)));
     }),
   ];
-  const sure = looked.map((trend) => ({ ...trend, p: Math.min(1, trend.p * looked.length) }))
+  const sure = trends.map((trend) => ({ ...trend, p: Math.min(1, trend.p * trends.length) }))
     .filter(({ p }) => p <= ALPHA)
     .sort((a, b) => a.p - b.p || Math.abs(b.rho) - Math.abs(a.rho));
   const ofLayers = sure.filter(({ layer }) => layer !== null).slice(0, MOST_LAYERS);
-  return { looked: looked.length, trends: [...sure.filter(({ layer }) => layer === null), ...ofLayers] };
+  return { tests: trends.length, trends: [...sure.filter(({ layer }) => layer === null), ...ofLayers] };
 }
 
 /** Layers that all checkpoints have, in the order of the first. */
@@ -147,15 +151,19 @@ export function trendTable(
   };
 }
 
-/** What a series shows, in one sentence. */
-export function seriesSentence({ models, steps, looked, trends }: SeriesReport): string {
-  const layers = new Set(trends.flatMap(({ layer }) => layer ?? [])).size;
-  const found = trends.length === 0
-    ? "none is more than chance"
-    : `${trends.length} named here ${trends.length === 1 ? "is" : "are"} more than chance, at ${
-      counted(layers, "layer")
-    }`;
-  return `${counted(models.length, "checkpoint")} from step ${decimal(steps[0])} to ${
+/** What the p of a trend supposes. */
+const ORDERS =
+  "Their p supposes that without a trend all orders of the checkpoints are alike; checkpoints of one training follow from one another, and most " +
+  "figures drift, so that p is a measure of size more than a probability.";
+
+/** What a series shows, in sentences. */
+export function seriesText({ models, steps, tests, trends }: SeriesReport): string {
+  const span = `${counted(models.length, "checkpoint")} from step ${decimal(steps[0])} to ${
     decimal(steps.at(-1))
-  }. Of ${counted(looked, "trend")} with the step (Spearman's rank correlation) ${found}.`;
+  }.`;
+  if (tests === 0) return `${span} They were not all tested in the same way: no trend is looked for.`;
+  const found = trends.length === 0
+    ? `none has a corrected p of at most ${ALPHA}.`
+    : `the table has those with a corrected p of at most ${ALPHA}. ${ORDERS}`;
+  return `${span} Of ${counted(tests, "trend")} with the step (Spearman's rank correlation) ${found}`;
 }

@@ -113,7 +113,7 @@ const series = z.looseObject({
   series: text,
   models: z.array(text),
   steps: z.array(number),
-  looked: count,
+  tests: count,
   trends: z.array(
     z.looseObject({
       layer: text.nullable(),

@@ -5,7 +5,7 @@ import type { Finding, Query } from "../analysis/findings/finding.ts";
 import type { SummaryLine } from "../analysis/findings/summary.ts";
 import type { ModelReport } from "../analysis/report.ts";
 import { findingTables, modelTables, numbersTable } from "../analysis/report-tables.ts";
-import { type SeriesReport, seriesSentence, trendTable } from "../analysis/series.ts";
+import { type SeriesReport, seriesText, trendTable } from "../analysis/series.ts";
 import { folded, Html, type HtmlPart, htmlTable, markup, preformatted } from "./html.ts";
 import type { Pictures } from "./pictures.ts";
 import {
@@ -76,7 +76,7 @@ ${frame.failed.length === 0 ? [] : failures(frame)}
 function seriesSection(series: SeriesReport, frame: ReportFrame): Html {
   const { models, steps } = checkpointsOf(series, frame);
   return markup`<h2>Series ${series.series}</h2>
-<p>${seriesSentence(series)}</p>
+<p>${seriesText(series)}</p>
 ${series.trends.length > 0 ? htmlTable(trendTable(series)) : []}
 ${htmlTable(comparisonTable(models, steps))}
 <p class="quiet">${COMPARISON_MEANING}</p>`;

@@ -5,7 +5,7 @@ import type { Finding, FindingTable, Query } from "../analysis/findings/finding.
 import type { ModelReport } from "../analysis/report.ts";
 import { findingTables, modelTables, numbersTable } from "../analysis/report-tables.ts";
 import { pValueMeaning } from "../model/p-value.ts";
-import { type SeriesReport, seriesSentence, trendTable } from "../analysis/series.ts";
+import { type SeriesReport, seriesText, trendTable } from "../analysis/series.ts";
 import {
   checkpointsOf,
   earlierTable,
@@ -67,7 +67,7 @@ function seriesSection(series: SeriesReport, frame: ReportFrame): string[] {
   const { models, steps } = checkpointsOf(series, frame);
   return [
     `## Series ${markdownText(series.series)}`,
-    markdownText(seriesSentence(series)),
+    markdownText(seriesText(series)),
     ...series.trends.length > 0 ? [markdownTable(trendTable(series))] : [],
     markdownTable(comparisonTable(models, steps)),
     markdownText(COMPARISON_MEANING),

@@ -28,7 +28,7 @@ export interface EarlierModel {
   readonly unreported: string | null;
 }
 
-/** What is to be said of such a model; empty where it stands and is reported as any other. */
+/** What is to be said of such a model; empty where its file is there and its report too. */
 export function earlierRemark({ uri, gone, unreported }: EarlierModel): string {
   const remarks = [
     ...gone ? [`${uri} is no longer there`] : [],
@@ -102,9 +102,9 @@ export function outsideSeries({ comparison, series }: ReportFrame): readonly Com
 /** The series of checkpoints among models. */
 export async function reportedSeries(models: ModelReports): Promise<SeriesReport[]> {
   const checkpoints: Checkpoint[] = [];
-  for await (const { id, series, step, figures, layers } of models()) {
+  for await (const { id, series, step, test, figures, layers } of models()) {
     // Of layers only what trends are made of: there may be thousands of models.
-    if (series !== null) checkpoints.push({ id, series, step, figures, layers: layers.map(trendRow) });
+    if (series !== null) checkpoints.push({ id, series, step, test, figures, layers: layers.map(trendRow) });
   }
   return seriesOf(checkpoints);
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { type Checkpoint, seriesOf } from "../../src/analysis/series.ts";
+import { type Checkpoint, seriesOf, seriesText } from "../../src/analysis/series.ts";
 import { gaussian } from "../support/layer-fixture.ts";
-import { layerRow, NO_FIGURES as FIGURES } from "./findings-facts.ts";
+import { layerRow, NO_FIGURES as FIGURES, TEST } from "./findings-facts.ts";
 
 /** A checkpoint of three layers; the second one's norm follows the step, all else is noise. */
 function checkpoint(step: number, next: () => number): Checkpoint {
@@ -9,6 +9,7 @@ function checkpoint(step: number, next: () => number): Checkpoint {
     id: `net/${step}`,
     series: "net",
     step,
+    test: TEST,
     figures: { ...FIGURES, edges_ratio: 10 - step },
     layers: [0, 1, 2].map((index) =>
       layerRow(index, {
@@ -26,7 +27,7 @@ describe("series of checkpoints", () => {
     const all = [10, 9, 2, 1, 3, 4, 5, 6, 7, 8].map((step) => checkpoint(step, next));
     const [found, ...others] = seriesOf(all);
     expect(others).toEqual([]);
-    expect(found).toMatchObject({ series: "net", steps: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10], looked: 10 });
+    expect(found).toMatchObject({ series: "net", steps: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10], tests: 10 });
     expect(found!.models[1]).toBe("net/2");
     // All ten steps in order: 2 / 10! for one trend, times the ten that were looked at.
     const p = 10 * 2 / 3_628_800;
@@ -68,6 +69,20 @@ describe("series of checkpoints", () => {
       )[0]!.trends.length > 0).filter(Boolean).length;
     // 5 expected at most, four standard deviations of 2.2.
     expect(claims).toBeLessThan(14);
+  });
+
+  it("has no trend where checkpoints were tested in different ways, and says so", () => {
+    const next = gaussian(7);
+    const all = [1, 2, 3, 4, 5, 6, 7, 8].map((step) => checkpoint(step, next));
+    const [alike] = seriesOf(all);
+    expect(alike!.trends.length).toBeGreaterThan(0);
+    const [found] = seriesOf(
+      all.map((each) => each.step === 8 ? { ...each, test: { ...TEST, alpha: 0.01 } } : each),
+    );
+    expect(found).toMatchObject({ tests: 0, trends: [] });
+    expect(seriesText(found!)).toBe(
+      "8 checkpoints from step 1 to 8. They were not all tested in the same way: no trend is looked for.",
+    );
   });
 
   it("is none of fewer than three steps, or of models that are no checkpoints", () => {
