@@ -18,17 +18,20 @@ function byStrength(a: StrongEdge, b: StrongEdge): number {
 
 type Ends = Pick<Connection, "source" | "target" | "part">;
 
-/** Counts of the significant edges of one layer's neurons, on one side. */
+/** Of the significant edges of one neuron, on one side: how many there are, and the layers at their other ends. */
 interface Degree {
-  /** Per neuron: edges, and the layers at their other ends. */
-  readonly edges: Map<number, number>;
-  readonly layers: Map<number, Set<number>>;
+  edges: number;
+  readonly layers: Set<number>;
 }
 
 /** Gathers the strongest edges of one model. Memory follows the number of neurons, not of edges. */
 export class EdgeRanking {
   #strongest: StrongEdge[] = [];
-  readonly #degrees = { source: new Map<number, Degree>(), target: new Map<number, Degree>() };
+  /** By layer and neuron. */
+  readonly #degrees = {
+    source: new Map<number, Map<number, Degree>>(),
+    target: new Map<number, Map<number, Degree>>(),
+  };
 
   /** The strongest edges, the strongest first, at most `STRONGEST`. */
   get edges(): readonly StrongEdge[] {
@@ -38,13 +41,10 @@ export class EdgeRanking {
   /** Takes the edges of a connection. */
   add({ source, target, part }: Ends, edges: EdgeColumns): void {
     const least = this.#strongest[STRONGEST - 1]?.overlap ?? -Infinity;
+    this.#count("source", source, edges.sourceNeuron, target, edges);
+    this.#count("target", target, edges.targetNeuron, source, edges);
     const found: StrongEdge[] = [];
     for (let i = 0; i < edges.count; i++) {
-      const significant = edges.significant[i] === 1;
-      if (significant) {
-        this.#count("source", source, edges.sourceNeuron[i]!, target);
-        this.#count("target", target, edges.targetNeuron[i]!, source);
-      }
       if (edges.overlap[i]! < least) continue;
       found.push({
         sourceLayer: source,
@@ -55,7 +55,7 @@ export class EdgeRanking {
         overlap: edges.overlap[i]!,
         logP: edges.logP[i]!,
         sigma: edges.sigma[i]!,
-        significant,
+        significant: edges.significant[i] === 1,
       });
     }
     if (found.length > 0) {
@@ -72,19 +72,29 @@ export class EdgeRanking {
     );
     return ends.filter(({ strongest }) => strongest.length >= LEAST).map(({ end, strongest }) => {
       const layer = strongest[0]![`${end}Layer`], neuron = strongest[0]![`${end}Neuron`];
-      const degree = this.#degrees[end].get(layer);
-      const edges = degree?.edges.get(neuron) ?? 0;
-      return { layer, neuron, end, strongest, edges, layers: degree?.layers.get(neuron)?.size ?? 0 };
+      const { edges, layers } = this.#degrees[end].get(layer)!.get(neuron)!;
+      return { layer, neuron, end, strongest, edges, layers: layers.size };
     }).filter(({ layers }) => layers > 1).sort((a, b) => b.strongest.length - a.strongest.length);
   }
 
-  #count(end: "source" | "target", layer: number, neuron: number, other: number): void {
-    const degrees = this.#degrees[end];
-    const degree = degrees.get(layer) ??
-      { edges: new Map<number, number>(), layers: new Map<number, Set<number>>() };
-    degrees.set(layer, degree);
-    degree.edges.set(neuron, (degree.edges.get(neuron) ?? 0) + 1);
-    const layers = degree.layers.get(neuron) ?? new Set<number>();
-    degree.layers.set(neuron, layers.add(other));
+  #count(
+    end: "source" | "target",
+    layer: number,
+    neurons: Int32Array,
+    other: number,
+    { count, significant }: EdgeColumns,
+  ): void {
+    const degrees = this.#degrees[end].get(layer) ?? new Map<number, Degree>();
+    this.#degrees[end].set(layer, degrees);
+    // There are millions of edges and thousands of neurons: an array takes the first, and objects the second.
+    const counts = new Int32Array(neurons.reduce((most, neuron) => Math.max(most, neuron), -1) + 1);
+    for (let i = 0; i < count; i++) if (significant[i] === 1) counts[neurons[i]!]! += 1;
+    for (const [neuron, found] of counts.entries()) {
+      if (found === 0) continue;
+      const degree = degrees.get(neuron) ?? { edges: 0, layers: new Set<number>() };
+      degree.edges += found;
+      degree.layers.add(other);
+      degrees.set(neuron, degree);
+    }
   }
 }

@@ -1,6 +1,6 @@
 /** Figures of a whole model, of which no single connection could tell. */
 
-/** One edge of a chain. */
+/** One edge, of a chain or among the strongest. */
 export interface ChainEdge {
   readonly sourceLayer: number;
   readonly sourceNeuron: number;
@@ -52,15 +52,10 @@ export interface ModelMeasures {
 }
 
 /** A strong edge, for the report. */
-export interface StrongEdge {
-  readonly sourceLayer: number;
-  readonly sourceNeuron: number;
-  readonly targetLayer: number;
-  readonly targetNeuron: number;
-  readonly part: number;
-  readonly overlap: number;
-  readonly logP: number;
+export interface StrongEdge extends ChainEdge {
+  /** The normal quantile of its unadjusted p. */
   readonly sigma: number;
+  /** Whether its adjusted p is at most alpha. */
   readonly significant: boolean;
 }
 
