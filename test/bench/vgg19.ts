@@ -2,16 +2,16 @@
 
 import { filter, from, lastValueFrom, mergeMap, of, toArray } from "rxjs";
 import { openSynthetic } from "../../connectors/sources/synthetic.ts";
-import { measureOverlap } from "../../src/analysis/overlap-measures.ts";
 import type { OpenEngine } from "../../src/run/open-engine.ts";
 import { layers } from "../../src/flow/operators/layers.ts";
 import { overlap } from "../../src/flow/operators/overlap.ts";
 import { svd } from "../../src/flow/operators/svd.ts";
-import { type EdgeSettings, test } from "../../src/flow/operators/test.ts";
+import { test } from "../../src/flow/operators/test.ts";
 import { unfold } from "../../src/flow/operators/unfold.ts";
 import { normals } from "../../src/kernels/thin-svd.ts";
 import type { Model } from "../../src/model/ports.ts";
 import { logSurvivalOfSigma } from "../../src/stats/normal.ts";
+import { pipelineSettings } from "../support/pipeline-settings.ts";
 
 /** Channels between the convolutions. */
 export const CHANNELS = [3, 64, 64, 128, 128, 256, 256, 256, 256, ...Array.from({ length: 8 }, () => 512)];
@@ -50,25 +50,16 @@ export function vgg19(): Vgg19 {
   };
 }
 
-const SETTINGS: EdgeSettings = {
-  null: "rotation",
-  logAlpha: logSurvivalOfSigma(3),
-  correction: "bh",
-  over: "connection",
-  edges: "significant",
-  measure: measureOverlap,
-  nearKernel: 0.1,
-};
-
 /** Runs the pipeline over it, without sinks. @returns how many edges are significant */
 export async function spectralEdges(model: Model, engine: OpenEngine): Promise<number> {
+  const settings = pipelineSettings(engine, logSurvivalOfSigma(3)).test;
   const connections = await lastValueFrom(
     of(model).pipe(
       layers(),
       unfold("svr"),
       svd(engine, "svr"),
-      overlap(engine, SETTINGS),
-      test(SETTINGS),
+      overlap(engine, settings),
+      test(settings),
       filter((item) => item.kind === "connection"),
       mergeMap((connection) => from(connection.edges()), 1),
       toArray(),

@@ -9,22 +9,11 @@ import { SINKS } from "../../connectors/sinks/registry.ts";
 import { modelReport } from "../../src/analysis/report.ts";
 import { spectralGraph } from "../../src/flow/pipeline.ts";
 import { type ModelResult, openEngine, openLadybugReader, openModel } from "../../src/mod.ts";
+import { TEST } from "../analysis/findings-facts.ts";
 import { pipelineSettings } from "../support/pipeline-settings.ts";
 import { ROOT } from "./svr.ts";
 
 const ID = "vgg16s-wd";
-
-/** As the settings below test. */
-const TEST = {
-  null: "rotation",
-  alpha: 0.001,
-  sigma: 3.09,
-  correction: "bh",
-  correction_over: "connection",
-  unfolding: "svr",
-  weight: "overlap",
-  near_kernel: 0.1,
-} as const;
 
 /** With a chain of 13 edges at level 0.001 and three chains asked for. */
 async function resultOf(name: string, out: string): Promise<ModelResult> {

@@ -5,10 +5,8 @@ import { filter, firstValueFrom, from, lastValueFrom, mergeMap, of, toArray } fr
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   compileWeight,
-  type EdgeSettings,
   layers,
   logSurvivalOfSigma,
-  measureOverlap,
   openEngine,
   openLadybugReader,
   openModel,
@@ -21,6 +19,7 @@ import {
 } from "../../src/mod.ts";
 import { run } from "../../src/run.ts";
 import { ROOT } from "../integration/svr.ts";
+import { pipelineSettings } from "../support/pipeline-settings.ts";
 
 const EPOCH = join(ROOT, "pipelines/models/mnist-mlp/epoch-010.safetensors");
 
@@ -72,15 +71,7 @@ describe("from code", () => {
     }, "planted");
     const engine = await openEngine();
     try {
-      const settings: EdgeSettings = {
-        null: "rotation",
-        logAlpha: logSurvivalOfSigma(3),
-        correction: "bh",
-        over: "connection",
-        edges: "significant",
-        measure: measureOverlap,
-        nearKernel: 0.1,
-      };
+      const settings = pipelineSettings(engine, logSurvivalOfSigma(3)).test;
       const edges = await lastValueFrom(
         of(model).pipe(
           layers(),

@@ -2,7 +2,6 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { TestReport } from "../../src/analysis/findings/facts.ts";
 import { type ModelReport, modelReport } from "../../src/analysis/report.ts";
 import { type RunRecord, writeRecords } from "../../src/run/records/records.ts";
 import { reportOf } from "../../src/report/report-rendering.ts";
@@ -13,19 +12,9 @@ import {
   type RunReport,
 } from "../../src/report/run-report.ts";
 import type { QueryTargets } from "../../src/analysis/findings/query-words.ts";
-import { chainOf, connectionRow, layerRow, NO_MEASURES } from "../analysis/findings-facts.ts";
+import { chainOf, connectionRow, layerRow, NO_MEASURES, TEST } from "../analysis/findings-facts.ts";
 import { layerOf } from "../support/layer-fixture.ts";
 
-const TEST: TestReport = {
-  null: "rotation",
-  alpha: 0.001,
-  sigma: 3.09,
-  correction: "bh",
-  correction_over: "connection",
-  unfolding: "svr",
-  weight: "overlap",
-  near_kernel: 0.1,
-};
 const EMBEDDED: QueryTargets = { labelPrefix: "", tables: true };
 
 /** Three layers with a dominant connection, near-kernels and 100 times the edges of chance. */
