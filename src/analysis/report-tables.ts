@@ -113,9 +113,14 @@ function partOf(part: unknown, via: unknown): string {
 }
 
 function edgeTable({ strongest_edges: edges, connections }: ModelReport): ReportTable {
-  const vias = new Map(connections.map((row) => [`${row["source"]}\n${row["target"]}`, row["via"]]));
+  const vias = new Map(
+    connections.map((row) => [`${row["source"]}\n${row["target"]}\n${row["part"]}`, row["via"]]),
+  );
   const head = (edge: ReportedEdge) =>
-    partOf(edge.part, vias.get(`${edge.source_layer}\n${edge.target_layer}`)).replace(/^(?= \d)/, ", head");
+    partOf(edge.part, vias.get(`${edge.source_layer}\n${edge.target_layer}\n${edge.part}`)).replace(
+      /^(?= \d)/,
+      ", head",
+    );
   return table("Strongest edges", [
     ["from", (edge) => `${edge.source_layer} #${edge.source_neuron}`, false],
     ["to", (edge) => `${edge.target_layer} #${edge.target_neuron}${head(edge)}`, false],

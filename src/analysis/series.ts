@@ -1,7 +1,7 @@
 /** Checkpoints of one model in their order: what rises and what falls with the step. */
 
 import type { Row } from "../model/tables.ts";
-import { rankCorrelation } from "../stats/ordinary.ts";
+import { leastRankP, rankCorrelation } from "../stats/ordinary.ts";
 import { counted } from "../model/counted.ts";
 import type { TestReport } from "./findings/facts.ts";
 import type { ModelFigures } from "./findings/figures.ts";
@@ -38,7 +38,9 @@ export interface SeriesReport {
   /** Ids, by step. */
   readonly models: readonly string[];
   readonly steps: readonly number[];
-  /** Figures whose trend was tested, of the model and of its layers; none where the checkpoints were not tested in the same way. */
+  /** Whether all checkpoints were tested in the same way: others have no trends. */
+  readonly same_test: boolean;
+  /** Figures whose trend was tested, of the model and of its layers: those that all checkpoints have. */
   readonly tests: number;
   /** Those whose corrected p is at most 0.05, the surest first; at most twelve of layers. */
   readonly trends: readonly Trend[];
@@ -94,15 +96,18 @@ export function seriesOf(checkpoints: readonly Checkpoint[]): SeriesReport[] {
 function trendsOf(
   ordered: readonly Checkpoint[],
   steps: readonly number[],
-): Pick<SeriesReport, "tests" | "trends"> {
+): Pick<SeriesReport, "same_test" | "tests" | "trends"> {
   // A figure of edges means something else under another test.
-  if (new Set(ordered.map(({ test }) => JSON.stringify(test))).size > 1) return { tests: 0, trends: [] };
+  if (new Set(ordered.map(({ test }) => JSON.stringify(test))).size > 1) {
+    return { same_test: false, tests: 0, trends: [] };
+  }
+  const byName = ordered.map(({ layers }) => new Map(layers.map((row) => [row["name"], row])));
   const trends = [
     ...MODEL_FIGURES.flatMap(([figure, value]) =>
       trendOf(null, figure, steps, ordered.map(({ figures }) => value(figures)))
     ),
-    ...layerNames(ordered).flatMap((name) => {
-      const rows = ordered.map(({ layers }) => layers.find((row) => row["name"] === name)!);
+    ...layerNames(byName).flatMap((name) => {
+      const rows = byName.map((layers) => layers.get(name)!);
       return LAYER_FIGURES.flatMap(([figure, value]) => trendOf(name, figure, steps, rows.map(value)));
     }),
   ];
@@ -110,14 +115,18 @@ function trendsOf(
     .filter(({ p }) => p <= ALPHA)
     .sort((a, b) => a.p - b.p || Math.abs(b.rho) - Math.abs(a.rho));
   const ofLayers = sure.filter(({ layer }) => layer !== null).slice(0, MOST_LAYERS);
-  return { tests: trends.length, trends: [...sure.filter(({ layer }) => layer === null), ...ofLayers] };
+  return {
+    same_test: true,
+    tests: trends.length,
+    trends: [...sure.filter(({ layer }) => layer === null), ...ofLayers],
+  };
 }
 
 /** Layers that all checkpoints have, in the order of the first. */
-function layerNames([first, ...others]: readonly Checkpoint[]): string[] {
-  const sets = others.map(({ layers }) => new Set(layers.map((row) => row["name"])));
-  return (first?.layers ?? []).map((row) => row["name"])
-    .filter((name) => typeof name === "string" && sets.every((set) => set.has(name))) as string[];
+function layerNames([first, ...others]: readonly ReadonlyMap<Row[string] | undefined, Row>[]): string[] {
+  return [...first?.keys() ?? []].filter((name): name is string =>
+    typeof name === "string" && others.every((layers) => layers.has(name))
+  );
 }
 
 /** None where a checkpoint lacks the figure. */
@@ -157,13 +166,16 @@ const ORDERS =
   "figures drift, so that p is a measure of size more than a probability.";
 
 /** What a series shows, in sentences. */
-export function seriesText({ models, steps, tests, trends }: SeriesReport): string {
+export function seriesText({ models, steps, same_test: sameTest, tests, trends }: SeriesReport): string {
   const span = `${counted(models.length, "checkpoint")} from step ${decimal(steps[0])} to ${
     decimal(steps.at(-1))
   }.`;
-  if (tests === 0) return `${span} They were not all tested in the same way: no trend is looked for.`;
-  const found = trends.length === 0
-    ? `none has a corrected p of at most ${ALPHA}.`
-    : `the table has those with a corrected p of at most ${ALPHA}. ${ORDERS}`;
+  if (!sameTest) return `${span} They were not all tested in the same way: no trend is looked for.`;
+  if (tests === 0) return `${span} They have no figure in common: no trend is looked for.`;
+  const found = trends.length > 0
+    ? `the table has those with a corrected p of at most ${ALPHA}. ${ORDERS}`
+    : tests * leastRankP(steps.length) > ALPHA
+    ? `none could have a corrected p of at most ${ALPHA}, with so few checkpoints for so many trends.`
+    : `none has a corrected p of at most ${ALPHA}.`;
   return `${span} Of ${counted(tests, "trend")} with the step (Spearman's rank correlation) ${found}`;
 }

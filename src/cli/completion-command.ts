@@ -60,7 +60,7 @@ function bash(places: readonly Place[]): string {
     "  esac",
     '  COMPREPLY=($(compgen -W "$words" -- "$current"))',
     "}",
-    "complete -o default -F _svr svr",
+    "complete -o default -F _svr svr svrflow",
     "",
   ].join("\n");
 }
@@ -71,10 +71,12 @@ function fish(places: readonly Place[]): string {
     const when = seen === "" ? "__fish_use_subcommand" : seen;
     return [
       ...commandsOf(place).map((command) =>
-        `complete -c svr -n ${quoted(when)} -a ${command.name()} -d ${quoted(firstOf(command.description()))}`
+        `complete -c svr -c svrflow -n ${quoted(when)} -a ${command.name()} -d ${
+          quoted(firstOf(command.description()))
+        }`
       ),
       ...optionsOf(place).map((option) =>
-        `complete -c svr -n ${quoted(when)} -l ${option.long!.slice(2)}${valueOf(option)} -d ${
+        `complete -c svr -c svrflow -n ${quoted(when)} -l ${option.long!.slice(2)}${valueOf(option)} -d ${
           quoted(firstOf(option.description))
         }`
       ),

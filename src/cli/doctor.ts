@@ -53,7 +53,7 @@ async function kernels(): Promise<Checkup[]> {
   try {
     const { name, version } = kernel.info;
     const advice = because === null
-      ? "--precision f32 is up to twice as fast, and moves the largest edges by up to 0.2 %"
+      ? "--precision f32 is faster, and moves the largest edges by up to 0.2 %"
       : `OpenBLAS and koffi make decompositions faster (docs/performance.md); not taken: ${because}`;
     const { svd_gflops, product_gflops, threads } = await calibrate(kernel);
     return [

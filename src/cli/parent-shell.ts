@@ -1,5 +1,5 @@
 /**
- * `npx svr` and `npm run svr` start a shell that starts this process. npm passes SIGTERM on to the shell only, which ends without
+ * `npx svrflow`, `npx svr` and `npm run svr` start a shell that starts this process. npm passes SIGTERM on to the shell only, which ends without
  * a word: the run would go on, and nobody would know. So a process started that way looks whether its shell is still there.
  */
 
@@ -9,7 +9,7 @@ import process, { env } from "node:process";
 const EVERY = 250;
 
 /** What npm says that it runs: this program, in the foreground. */
-const OURS = /^(?:'?svr\b|node src\/cli\.ts\b)[^&]*$/;
+const OURS = /^(?:'?svr(?:flow)?\b|node src\/cli\.ts\b)[^&]*$/;
 
 /** Calls `stop` once when npm's shell has ended before this process; never where there was none. */
 export function onShellExit(stop: () => void): void {

@@ -40,13 +40,11 @@ export class EdgeRanking {
 
   /** Takes the edges of a connection. */
   add({ source, target, part }: Ends, edges: EdgeColumns): void {
-    const least = this.#strongest[STRONGEST - 1]?.overlap ?? -Infinity;
     this.#count("source", source, edges.sourceNeuron, target, edges);
     this.#count("target", target, edges.targetNeuron, source, edges);
-    const found: StrongEdge[] = [];
     for (let i = 0; i < edges.count; i++) {
-      if (edges.overlap[i]! < least) continue;
-      found.push({
+      if (edges.overlap[i]! < (this.#strongest[STRONGEST - 1]?.overlap ?? -Infinity)) continue;
+      const edge: StrongEdge = {
         sourceLayer: source,
         sourceNeuron: edges.sourceNeuron[i]!,
         targetLayer: target,
@@ -56,10 +54,8 @@ export class EdgeRanking {
         logP: edges.logP[i]!,
         sigma: edges.sigma[i]!,
         significant: edges.significant[i] === 1,
-      });
-    }
-    if (found.length > 0) {
-      this.#strongest = [...this.#strongest, ...found].sort(byStrength).slice(0, STRONGEST);
+      };
+      this.#strongest = [...this.#strongest, edge].sort(byStrength).slice(0, STRONGEST);
     }
   }
 

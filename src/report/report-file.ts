@@ -113,6 +113,7 @@ const series = z.looseObject({
   series: text,
   models: z.array(text),
   steps: z.array(number),
+  same_test: z.boolean(),
   tests: count,
   trends: z.array(
     z.looseObject({

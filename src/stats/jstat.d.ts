@@ -16,10 +16,7 @@ declare const jstat: {
     ): number[];
     /** Ranks from 1; equal values have the mean of theirs. */
     rank(values: readonly number[]): number[];
-    corrcoeff(a: readonly number[], b: readonly number[]): number;
     spearmancoeff(a: readonly number[], b: readonly number[]): number;
-    factorial(n: number): number;
-    readonly studentt: { cdf(x: number, degrees: number): number };
     readonly normal: {
       cdf(x: number, mean: number, std: number): number;
       inv(p: number, mean: number, std: number): number;

@@ -24,14 +24,14 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe("a run that npx started", () => {
-  it("stops as by SIGTERM when that ends npx's shell", async () => {
-    const out = join(folder, "out");
+  it.each(["svr", "svrflow"])("stops as by SIGTERM when that ends npx's shell: %s", async (name) => {
+    const out = join(folder, name);
     const flags = "Deno" in globalThis ? "run -A" : "";
     const command =
       `"${execPath}" ${flags} "${ROOT}src/cli.ts" run "${config}" --out "${out}" --cache off --json; exit $?`;
     // The shell as npx starts it: it waits for its command, and dies of a signal without a word.
     const shell = spawn("sh", ["-c", command], {
-      env: { ...env, npm_lifecycle_event: "npx", npm_lifecycle_script: "'svr'" },
+      env: { ...env, npm_lifecycle_event: "npx", npm_lifecycle_script: `'${name}'` },
       stdio: ["ignore", "ignore", "pipe"],
     });
     let said = "";

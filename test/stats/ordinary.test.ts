@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { gaussian } from "../support/layer-fixture.ts";
 import {
+  leastRankP,
   meanAndDeviation,
   median,
   medianDeviation,
@@ -80,6 +81,10 @@ describe("ordinary statistics", () => {
   });
 });
 
+/** Orders with one thing more: in each place. */
+const places = (order: readonly number[], thing: number) =>
+  Array.from({ length: thing + 1 }, (_, at) => order.toSpliced(at, 0, thing));
+
 describe("rank correlation", () => {
   // Two-sided exact p of Spearman's rho, from the published tables of its distribution (Zar 1972).
   it.each([
@@ -94,20 +99,59 @@ describe("rank correlation", () => {
     expect(found.p).toBeCloseTo(p, 12);
   });
 
-  it("keeps to its level where nothing is there, and is no smaller than the rarest order allows", () => {
+  it("is that of all 40,320 orders of eight pairs, by another program, ties among them", () => {
+    const orders = [0, 1, 2, 3, 4, 5, 6, 7].reduce<number[][]>(
+      (all, thing) => all.flatMap((order) => places(order, thing)),
+      [[]],
+    );
+    expect(orders).toHaveLength(40_320);
+    for (
+      const b of [[1, 2, 3, 4, 5, 6, 8, 7], [2, 1, 4, 3, 6, 5, 8, 7], [1, 1, 2, 2, 3, 3, 5, 4], [
+        4,
+        3,
+        8,
+        1,
+        6,
+        2,
+        7,
+        5,
+      ]]
+    ) {
+      const ranks = b.map((value) =>
+        b.filter((other) => other < value).length + b.filter((other) => other === value).length / 2
+      );
+      const sum = (order: readonly number[]) =>
+        order.reduce((all, from, at) => all + (at - 3.5) * (ranks[from]! - 4), 0);
+      const own = Math.abs(sum([0, 1, 2, 3, 4, 5, 6, 7]));
+      const exact = orders.filter((order) => Math.abs(sum(order)) >= own - 1e-9).length / orders.length;
+      const { p } = rankCorrelation([1, 2, 3, 4, 5, 6, 7, 8], b);
+      // Of 20,000 draws; four standard deviations, and the one that is added.
+      expect(Math.abs(p - exact), String(b)).toBeLessThan(4 * Math.sqrt(exact / 20_000) + 1 / 20_000);
+    }
+  });
+
+  it("keeps to its level where nothing is there, in the tail too", () => {
     const next = gaussian(4);
     const steps = Array.from({ length: 12 }, (_, at) => at);
-    const small = Array.from({ length: 2000 }, () => rankCorrelation(steps, steps.map(() => next())).p)
-      .filter((p) => p <= 0.05).length;
-    // 100 expected, four standard deviations of 9.7.
-    expect(Math.abs(small - 100)).toBeLessThan(40);
-    expect(rankCorrelation(steps, steps)).toEqual({ rho: 1, p: 2 / 479_001_600 });
+    const found = Array.from({ length: 2000 }, () => rankCorrelation(steps, steps.map(() => next())).p);
+    // Four standard deviations of binomial counts: 100 and 10 are expected.
+    expect(Math.abs(found.filter((p) => p <= 0.05).length - 100)).toBeLessThan(39);
+    expect(found.filter((p) => p <= 0.005).length).toBeLessThan(23);
+  });
+
+  it.each([3, 5, 7, 8, 12, 300])("has the least p that it says, where %i pairs are in order", (n) => {
+    const steps = Array.from({ length: n }, (_, at) => at);
+    const { rho, p } = rankCorrelation(steps, steps);
+    expect(rho).toBeCloseTo(1, 12);
+    // A draw of eight may be that order too.
+    expect(p).toBeGreaterThanOrEqual(leastRankP(n));
+    expect(p).toBeLessThanOrEqual(n === 8 ? 8 * leastRankP(n) : leastRankP(n));
   });
 
   it("is 0 of a constant list, and refuses what has none", () => {
     expect(rankCorrelation([1, 2, 3], [5, 5, 5])).toEqual({ rho: 0, p: 1 });
     expect(() => rankCorrelation([1, 2], [1, 2])).toThrow(
-      "found 2 and 2 values, required as many of both, at least 3",
+      "found 2 and 2 values, required as many of both, from 3 to 65535",
     );
     expect(() => rankCorrelation([1, 2, 3], [1, 2, NaN])).toThrow("found NaN, required finite values");
   });

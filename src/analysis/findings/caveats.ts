@@ -45,12 +45,12 @@ export function unsharedCaveat(
   ];
 }
 
-/** Counts connections that are tested though a layer is sparse, for channels are known to be shared. */
+/** Counts connections that are tested though a layer is sparse, for the permutation test sees shared channels. */
 export function sparseCaveat(connections: readonly ConnectionFacts[]): string[] {
   const sparse = connections.filter((each) => each.sparse).length;
   if (sparse === 0) return [];
   return [
     `zero weights: in ${sparse} of ${connections.length} connections many weights of a layer are zero. The permutation test of channels ` +
-    `(shared_log_p) sees shared ones there, but vectors keep to few channels: edges are too many, and their p-values too small`,
+    `(shared_log_p) sees shared ones there, but vectors may keep to few channels: then edges are too many, and their p-values too small`,
   ];
 }

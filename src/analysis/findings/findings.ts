@@ -50,8 +50,8 @@ function refusedConnections({ connections, names }: ModelFacts): string[] {
       refused.length === 1 ? "is" : "are"
     } not tested (${named.join(", ")}${
       refused.length > MOST_NAMED ? " and others" : ""
-    }): more than a quarter of a layer's weights are zero there, so that vectors keep to few channels, and the permutation test of ` +
-    "channels (shared_log_p) does not see any shared.",
+    }): more than a quarter of a layer's weights are zero there, so that vectors may keep to few channels, and the permutation test of ` +
+    "channels (shared_log_p) sees none that are shared, or cannot be made.",
   ];
 }
 

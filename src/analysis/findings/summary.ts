@@ -34,10 +34,12 @@ export function summary(facts: ModelFacts, format: string, findings: readonly Fi
     })),
     ...[
       ...tested.length > 0 ? [edges(facts, tested)] : [],
-      ...outstanding.length === 0 ? ["Nothing is more than chance."] : [],
+      ...outstanding.length === 0
+        ? [tested.length === 0 ? "Nothing was tested." : "No finding is more than chance."]
+        : [],
       ...outstanding.slice(0, MOST_FINDINGS).map(({ title }, at) => `Finding ${at + 1}: ${title}`),
     ].map((answer) => ({ question: "What stands out" as const, answer })),
-    ...[...shared(facts, tested), chance(facts), ...doubts(facts)]
+    ...[...shared(facts), chance(facts), ...doubts(facts)]
       .map((answer) => ({ question: "How sure" as const, answer })),
     { question: "What next", answer: next(facts, outstanding) },
   ];
@@ -86,8 +88,8 @@ function edges({ layers, test }: ModelFacts, tested: readonly ConnectionFacts[])
 }
 
 /** What the test says that supposes nothing about vectors. */
-function shared({ logAlpha }: ModelFacts, tested: readonly ConnectionFacts[]): string[] {
-  const asked = tested.filter(({ sharedLogP }) => sharedLogP !== null);
+function shared({ logAlpha, connections }: ModelFacts): string[] {
+  const asked = connections.filter(({ sharedLogP }) => sharedLogP !== null);
   if (asked.length === 0) return [];
   const seen = asked.filter(({ sharedLogP }) => sharedLogP! <= logAlpha).length;
   return [
@@ -123,16 +125,13 @@ function doubts({ caveats }: ModelFacts): string[] {
   ];
 }
 
-function next({ connections, layers }: ModelFacts, findings: readonly Finding[]): string {
+function next({ connections }: ModelFacts, findings: readonly Finding[]): string {
   if (connections.length === 0 || connections.some(({ evidence }) => evidence === "guessed")) {
     return "Say how its layers are joined: write what svr inspect --format topology prints, corrected, and run again.";
   }
   const [strongest] = findings;
-  const draw = "draw it (svr plot)";
   if (strongest === undefined) {
-    return `Nothing stands out: ${draw}, or compare it with another checkpoint of the same model.`;
+    return "Compare it with another checkpoint of the same model, or with the same architecture trained otherwise.";
   }
-  return `Ask for more of finding 1 by its query below, ${draw}${
-    layers.length > 1 ? `, look at the strongest paths (svr query @strongest-paths)` : ""
-  }.`;
+  return "Look at finding 1 and its table below; where the run has a graph, at the strongest paths (svr query @strongest-paths).";
 }

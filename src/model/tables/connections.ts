@@ -75,7 +75,7 @@ export const CONNECTION_COLUMNS: readonly TableColumn[] = [
     unit: "none",
     range: "true or false",
     formula:
-      "more than a quarter of the weights of a side, dead channels aside, are exactly zero; pairs are tested then only where channels are known to be shared",
+      "more than a quarter of the weights of a side, dead channels aside, are exactly zero; pairs are tested then only where the permutation test sees shared channels",
   }),
   column("tests", "int64", {
     description: "Pairs of neurons that were tested",
