@@ -134,11 +134,11 @@ describeWithOwnServer("a graph server that fails", () => {
       }),
     );
     let kill = () => undefined as void;
-    const ended = svr(["run", config], {
+    const ended = svr(["run", config, "--replace"], {
       env: userOf(server),
       onOutput: (_, signal) => void (kill = () => signal("SIGKILL")),
     });
-    await inTheMidst();
+    expect(await Promise.race([inTheMidst(), ended])).toBeUndefined();
     kill();
     expect((await ended).code).toBeNull();
     await expectOld();
