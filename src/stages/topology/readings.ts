@@ -23,9 +23,13 @@ const NO_WEIGHTS: readonly (readonly [name: RegExp, reason: string])[] = [
 ];
 
 /** Why a tensor with the axes of a weight is none, by its name; null where nothing tells that. */
-export function reasonByName({ name, shape }: TensorInfo): string | null {
+export function reasonByName(tensor: TensorInfo): string | null {
+  const { name, shape } = tensor;
   const found = NO_WEIGHTS.find(([pattern]) => pattern.test(name));
   if (found !== undefined) return `${found[1]}, by its name`;
+  if (isStacked(tensor) && shape[0]! > MOST_EXPERTS) {
+    return `a stack of ${shape[0]} experts, required at most ${MOST_EXPERTS}`;
+  }
   const leaf = name.slice(Math.max(name.lastIndexOf("."), name.lastIndexOf("/")) + 1);
   const isNamed = /^(weight|kernel|w|filter)/i.test(leaf);
   return shape.length > 2 && !isNamed && shape.filter((extent) => extent > 1).length < 2
@@ -148,8 +152,11 @@ function groupsOf(
 
 /** The module that a module is in. */
 function listOf(module: string): string {
-  return module.replace(/[./]?[^./]*$/, "");
+  return module.slice(0, Math.max(module.lastIndexOf("."), module.lastIndexOf("/"), 0));
 }
+
+/** As many as any published network has (Switch-C). Each is a layer, and a sparse file may say any number of them. */
+const MOST_EXPERTS = 2048;
 
 /** Experts in one tensor: `[experts, …, …]` below a module of that name. */
 function isStacked({ name, shape }: TensorInfo): boolean {

@@ -117,6 +117,8 @@ function partnersOf(module: string): readonly string[] {
 
 /** Whether one of two modules is in the other's list, or in a list around it. */
 function isNear(a: string, b: string): boolean {
-  const [inA, inB] = [a, b].map((module) => module.replace(/[^./]*$/, "")) as [string, string];
+  const [inA, inB] = [a, b].map((module) =>
+    module.slice(0, Math.max(module.lastIndexOf("."), module.lastIndexOf("/")) + 1)
+  ) as [string, string];
   return a.startsWith(inB) || b.startsWith(inA);
 }

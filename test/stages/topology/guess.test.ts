@@ -203,6 +203,31 @@ describe("parameters with the axes of a weight", () => {
   });
 });
 
+describe("a tensor of more experts than any network has", () => {
+  it("is no layer, and says so", () => {
+    const name = "mlp.experts.down_proj";
+    const { names, skipped } = guess(tensors([name, 1_000_000, 2, 2], ["fc.weight", 4, 16]));
+    expect(names).toEqual(["fc"]);
+    expect(skipped).toEqual([{
+      subject: "tensor",
+      name,
+      reason: "a stack of 1000000 experts, required at most 2048",
+    }]);
+  });
+});
+
+describe("names without end", () => {
+  it("are read in a time that grows with their length", () => {
+    const long = "a".repeat(200_000);
+    const { names } = guess(tensors(
+      [`${long}.0.weight`, 8, 1, 3, 3],
+      [`${long}.1.weight`, 8, 8, 3, 3],
+      [`${long}.norm.running_var`, 8],
+    ));
+    expect(names).toEqual([`${long}.0`, `${long}.1`]);
+  });
+});
+
 describe("the order of a guessed chain", () => {
   const all = tensors(["input_layer.weight", 32, 10], ["hidden.weight", 32, 32], ["output.weight", 1, 32]);
 
