@@ -51,6 +51,13 @@ describe("a collection", () => {
     expect(await ids("zoo")).toEqual(["named", "resnet/model", "vgg/model"]);
   });
 
+  it("goes on where a file beside its models cannot be opened", async () => {
+    await file("broken/good.safetensors", "");
+    await file("broken/model.json", zipOf([{ name: "cut", data: "x" }]).subarray(0, 30));
+    const found = await resolveModels("broken", folder);
+    expect(found.map(({ name }) => name)).toEqual(["good.safetensors"]);
+  });
+
   it("says which files hold models and are not taken, and nothing of what is nobody's business", async () => {
     await file("beside/good.safetensors", "");
     const unread = ["llm.gguf", "graph.pb", "net.tflite", "old.ckpt", "weights.bin"];
