@@ -123,6 +123,7 @@ describe("a written topology", () => {
     });
     const again = layerGraph({ tensors }, { topology: written });
     expect(again.connections[0]).toMatchObject({ evidence: "guessed" });
+    expect(again.evidence).toBe("guessed");
     expect(again.warnings).toEqual([expect.stringMatching(/^topology guessed: .* 1 of 1 connections/)]);
     const [connection] = written.connections;
     const sure = { ...written, connections: [{ ...connection!, evidence: "declared" as const }] };
