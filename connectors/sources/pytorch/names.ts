@@ -102,7 +102,9 @@ function networksOf(
   const shapes = (key: string) =>
     JSON.stringify(parts.get(key)!.map(({ path, tensor }) => [nameOf(path.slice(1)), tensor.shape]).sort());
   // Reversed, so that of networks of the same shapes the first stays.
-  const trained = new Map(keys.filter((key) => !COPY.test(key)).map((key) => [shapes(key), key]).reverse());
+  const trained = new Map(
+    keys.filter((key) => !COPY.test(key)).map((key) => [shapes(key), key] as const).reverse(),
+  );
   const copies = new Map(
     keys.filter((key) => COPY.test(key)).flatMap((key) => {
       const of = trained.get(shapes(key));
