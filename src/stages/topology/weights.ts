@@ -54,10 +54,8 @@ export function normalizationBehind(
   const known = all.some(({ name, shape }) =>
     name === gamma && shape.length === 1 && shape[0] === draft.outChannels
   );
-  return {
-    batchNorm: "raw",
-    folding: { batchNorm: { gamma: known ? gamma : null, variance: variance.name, epsilon: EPSILON } },
-  };
+  const scale = { gamma: known ? gamma : null, variance: variance.name, epsilon: EPSILON, assumed: true };
+  return { batchNorm: "raw", folding: { batchNorm: scale } };
 }
 
 /** Widths of the normalization that belongs to a weight, as `normalizationBehind` finds it, whatever the weight's own are. */

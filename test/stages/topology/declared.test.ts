@@ -90,7 +90,7 @@ describe("a written topology", () => {
     });
     const b = net.layer(of("b"), half);
     const both = net.add({ op: "concat", inputs: [a, b] });
-    const gained = net.add({ op: "gain", input: both, gain: "g" });
+    const gained = net.add({ op: "gain", input: both, gain: "g", offset: 1 });
     const c = net.layer(of("c"), gained);
     const heads = net.add({
       op: "heads",
