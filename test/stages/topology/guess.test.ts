@@ -91,6 +91,36 @@ describe("which axis is which", () => {
     expect(ways).toHaveLength(3);
   });
 
+  it("of attention is told by its names: heads stand on an axis of their own in Flax", () => {
+    const at = "Transformer/encoderblock_0/MultiHeadDotProductAttention_0";
+    const { layers, skipped } = guess(tensors(
+      ...["key", "query", "value"].flatMap((each): Entry[] => [
+        [`${at}/${each}/kernel`, 24, 3, 8],
+        [`${at}/${each}/bias`, 3, 8],
+      ]),
+      [`${at}/out/kernel`, 3, 8, 20],
+      // The kernel of a convolution along one axis.
+      ["out/kernel", 3, 8, 20],
+    ));
+    const byName = new Map(layers.map((layer) => [layer.name, layer]));
+    expect(byName.get(`${at}/value/kernel`)).toMatchObject({
+      kind: "linear",
+      outChannels: 24,
+      inChannels: 24,
+      positions: 1,
+      weight: { strides: { out: 1, in: 24 } },
+    });
+    expect(byName.get(`${at}/out/kernel`)).toMatchObject({
+      kind: "linear",
+      outChannels: 20,
+      inChannels: 24,
+      positions: 1,
+      weight: { strides: { out: 1, in: 20 } },
+    });
+    expect(byName.get("out/kernel")).toMatchObject({ kind: "conv", outChannels: 20, inChannels: 8 });
+    expect(skipped.map(({ reason }) => reason)).toEqual(Array(3).fill("a bias, by its name"));
+  });
+
   it("is told by a bias, or a normalization, of the second axis' width: a transposed convolution", () => {
     const widths = [20, 32, 16, 3];
     const list = (told: (at: string, width: number) => Entry[]) =>
