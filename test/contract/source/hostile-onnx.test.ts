@@ -1,4 +1,4 @@
-import { mkdtemp, open as openHandle, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, open as openHandle, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -215,6 +215,21 @@ describe("hostile ONNX files", () => {
       expect(message.length).toBeLessThan(path.length + 400);
     },
   );
+
+  it("follows a link out of the folder to where the model itself lies: a hub's cache", async () => {
+    await mkdir(join(folder, "blobs"));
+    await mkdir(join(folder, "snapshot"));
+    await writeFile(join(folder, "blobs/7a06"), new Uint8Array(16));
+    await writeFile(join(folder, "blobs/e04b"), external("net.onnx_data"));
+    await writeFile(join(folder, "beside"), new Uint8Array(16));
+    const [model, data] = ["snapshot/net.onnx", "snapshot/net.onnx_data"].map((name) => join(folder, name));
+    await symlink("../blobs/e04b", model!);
+    await symlink("../blobs/7a06", data!);
+    await openAndClose(model!);
+    await rm(data!);
+    await symlink("../beside", data!);
+    await expect(openAndClose(model!)).rejects.toThrow(/a link out of the folder/);
+  });
 
   it("takes names that objects have by nature", async () => {
     const path = await written(file(
