@@ -22,6 +22,7 @@ import type { LayerGraph } from "../model/layer.ts";
 import type { InputFile, Model, ModelHeader, Sink, WrittenFile } from "../model/ports.ts";
 import { tensorsRead } from "../stages/fold.ts";
 import { connectionFlops, graphFlops, layerFlops } from "../stages/flops.ts";
+import { epsilonWarnings } from "./assumed-epsilon.ts";
 import { plannedLayers } from "./planned-layers.ts";
 import type { EdgeWeight } from "../stages/weight.ts";
 import { queryTargets } from "../query/query-targets.ts";
@@ -113,7 +114,10 @@ async function opened(planned: PlannedModel, mark: CompletedModel | null, run: M
       remembered: { digests: digests.record() },
       news: digests.changed,
     };
-    return await withoutWeights(known, run) ?? await compute(known, model, graph, run);
+    const done = await withoutWeights(known, run);
+    if (done !== null) return done;
+    const warnings = [...graph.warnings, ...await epsilonWarnings(model, graph.layers, signal)];
+    return await compute(known, model, { ...graph, warnings }, run);
   } finally {
     await model.close();
   }

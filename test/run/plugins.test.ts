@@ -126,6 +126,18 @@ describe("run() with formats and sinks", () => {
     expect(second).not.toBe(first);
   });
 
+  it("tells which networks a file holds, and what is amiss with it", async () => {
+    const format = new SinesFormat("1", (...args) =>
+      Object.assign(new Sines(...args), {
+        networks: ["layer0.", "layer1."],
+        moduleOrder: true,
+        warnings: ["one of its files is torn"],
+      }));
+    const { report } = await run({ ...base("facts"), formats: [format] });
+    expect(report.models[0]?.rows).toMatchObject({ layers: 2, connections: 0 });
+    expect(report.models[0]?.warnings).toContain("one of its files is torn");
+  });
+
   it.each([
     ["is no model", () => null, "format sines of a plugin: read: found none, required a function"],
     [
@@ -139,6 +151,12 @@ describe("run() with formats and sinks", () => {
       (...args: ConstructorParameters<typeof Sines>) =>
         Object.assign(new Sines(...args), { read: () => Promise.resolve(new Float64Array(3)) }),
       'read("layer0.weight"): found 3 numbers, required a Float64Array of 48',
+    ],
+    [
+      "warns in no words",
+      (...args: ConstructorParameters<typeof Sines>) =>
+        Object.assign(new Sines(...args), { warnings: "one" }),
+      'warnings: found "one", required an array of texts, or none',
     ],
     [
       "has no digest of its file",
