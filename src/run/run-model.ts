@@ -13,6 +13,7 @@ import { measureModel } from "../analysis/model-measures.ts";
 import { type ModelReport, modelReport } from "../analysis/report.ts";
 import type { OverlapCache } from "../flow/spectra/overlap-cache.ts";
 import { covers, RECORDED_LEVEL } from "../flow/spectra/overlap-record.ts";
+import { isRecordOf } from "../flow/spectra/record-check.ts";
 import { type PipelineSettings, retestedGraph, spectralGraph } from "../flow/pipeline.ts";
 import type { EdgeSettings } from "../flow/operators/test.ts";
 import type { ModelResult } from "../flow/operators/sinks.ts";
@@ -114,7 +115,7 @@ async function opened(planned: PlannedModel, mark: CompletedModel | null, run: M
       remembered: { digests: digests.record() },
       news: digests.changed,
     };
-    const done = await withoutWeights(known, run);
+    const done = await withoutWeights(known, graph, run);
     if (done !== null) return done;
     const warnings = [...graph.warnings, ...await epsilonWarnings(model, graph.layers, signal)];
     return await compute(known, model, { ...graph, warnings }, run);
@@ -134,8 +135,12 @@ function headerOf(
 }
 
 /** A model of which an earlier run has left all that is wanted, or what it can be made of; null where weights have to be read. */
-async function withoutWeights(known: KnownModel, run: ModelRun): Promise<DoneModel | null> {
-  return await withoutComputing(known, run) ?? await again(known, run);
+async function withoutWeights(
+  known: KnownModel,
+  graph: LayerGraph,
+  run: ModelRun,
+): Promise<DoneModel | null> {
+  return await withoutComputing(known, run) ?? await again(known, graph, run);
 }
 
 /** What an earlier run has done, taken to the sinks that lack it; null where it has to be computed. */
@@ -187,10 +192,10 @@ async function withoutComputing(
 const kindOf = ({ path, sink }: WrittenFile) => sink ?? extname(path);
 
 /** Tests again what an earlier run has kept of a model's overlaps; null where that does not say enough. */
-async function again(known: KnownModel, run: ModelRun): Promise<DoneModel | null> {
+async function again(known: KnownModel, graph: LayerGraph, run: ModelRun): Promise<DoneModel | null> {
   const { header, inputs, topology, plugin } = known;
   const key = overlapKeyOf(inputs, topology, run.config, plugin);
-  const record = await run.overlaps?.find(key) ?? null;
+  const record = await run.overlaps?.find(key, (found) => isRecordOf(found, graph)) ?? null;
   const test = testOf(run);
   if (record === null || !covers(record, test)) return null;
   const settings = settingsOf(known, record.graph, run);

@@ -7,7 +7,8 @@ import { execPath, kill, pid } from "node:process";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { LOCK_FILE, openFolder } from "../../src/run/output-folder.ts";
 import { takeLock, waitForLock } from "../../src/base/file-lock.ts";
-import { ROOT } from "../integration/svr.ts";
+import { DENO } from "../../.config/checks.ts";
+import { execute, ROOT } from "../integration/svr.ts";
 
 let folder = "";
 let path = "";
@@ -72,6 +73,26 @@ describe("the lock of an output folder", () => {
     await expect.poll(() => readFile(`/proc/${number}/stat`, "utf8")).toMatch(/\) Z /);
     expect(await readdir(folder)).toEqual([LOCK_FILE]);
     await (await takeLock(path, "x")).release();
+  });
+
+  it("is kept between processes of Deno that may do no more than a run needs", async () => {
+    const page = await readFile(`${ROOT}docs/platforms.md`, "utf8");
+    const needed = /^\| tables and report \| `(.*?)`/m.exec(page)![1]!.replace("=tables", `=${folder}`);
+    const script = join(folder, "take.ts");
+    await writeFile(
+      script,
+      `import process from "node:process";
+      import { takeLock } from ${JSON.stringify(`${ROOT}src/base/file-lock.ts`)};
+      await takeLock(process.argv[2], "test"); console.log("held");
+      if (process.argv[3] === "stay") setInterval(() => {}, 1000);`,
+    );
+    const args = ["run", "--no-prompt", "--allow-read", "--allow-env", ...needed.split(" "), script, path];
+    const first = spawn(DENO, [...args, "stay"], { stdio: ["ignore", "pipe", "ignore"] });
+    children.push(first);
+    await once(first.stdout, "data");
+    const { stdout, stderr } = await execute(DENO, args);
+    expect(stdout).toBe("");
+    expect(stderr).toContain(`LockHeldError: test: found process ${first.pid} on`);
   });
 
   it.each(["process.exit(3)", "process.exitCode = 3", "setTimeout(() => { throw 'on purpose' })"])(

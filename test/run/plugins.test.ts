@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ConfigError } from "../../config/document.ts";
 import { runConfigOf } from "../../config/load.ts";
+import { pluginSink } from "../../connectors/sinks/plugin-sink.ts";
 import { SINKS } from "../../connectors/sinks/registry.ts";
 import type { Model, ModelSink, PluginFormat, PluginSink, Sink, TensorInfo } from "../../src/mod.ts";
 import type { WrittenFile } from "../../src/model/ports.ts";
@@ -171,16 +172,43 @@ describe("run() with formats and sinks", () => {
     expect(String(failure)).toContain("net.sines");
   });
 
+  const fine = { path: "counting/x.csv", table: "edges", rows: 1, bytes: 1, sha256: "0f".repeat(32) };
   it.each([
-    [{ path: "edges/x.csv", table: "edges", rows: 1, bytes: 1, sha256: "" }],
-    [{ path: "counting/../edges/x.csv", table: "edges", rows: 1, bytes: 1, sha256: "" }],
-    [{ path: "counting/x.csv", table: "tables", rows: 1, bytes: 1, sha256: "" }],
-  ])("refuses files of a sink that are elsewhere, and leaves nothing: %j", async (file) => {
-    const sinks = ["parquet" as const, new Counting([file])];
+    [[{ ...fine, path: "edges/x.csv" }]],
+    [[{ ...fine, path: "counting/../edges/x.csv" }]],
+    [[{ ...fine, path: "counting/..\\edges\\x.csv" }]],
+    [[{ ...fine, path: "counting/" }]],
+    [[{ ...fine, table: "tables" }]],
+    [[{ ...fine, rows: -1 }]],
+    [[{ ...fine, bytes: 0.5 }]],
+    [[{ ...fine, sha256: "" }]],
+    [[fine, fine]],
+  ])("refuses files of a sink that are none of its own, and leaves nothing: %j", async (files) => {
+    const sinks = ["parquet" as const, new Counting(files)];
     const running = run({ ...base("elsewhere"), formats: [new SinesFormat()], sinks });
     await expect(running).rejects.toThrow("counting sink: commit(): found");
     // What was computed is kept for the next try; no table is.
     expect(await readdir(join(folder, "elsewhere"))).toEqual([".cache"]);
+  });
+
+  it("refuses what a sink says of models that is no answer, with its name", async () => {
+    const sink = new Counting();
+    const opened = await sink.open();
+    for (const answer of [undefined, "yes", 1, { a: "b" }, new Map([["a", 1]])]) {
+      const given = () => Promise.resolve(answer as never);
+      const plugin = {
+        name: sink.name,
+        open: () => Promise.resolve({ ...opened, holds: given, sources: given }),
+      };
+      const guarded = await pluginSink(plugin)({ runId: "r", version: "1", out: folder });
+      const model = { id: "net", runIds: [], files: [] };
+      await expect(guarded.holds!(model)).rejects.toThrow(
+        /^counting sink: holds\(\): found .* required true or false$/,
+      );
+      await expect(guarded.sources!(["net"])).rejects.toThrow(
+        /^counting sink: sources\(\): found .* a Map of texts/,
+      );
+    }
   });
 });
 
