@@ -7,7 +7,7 @@ import type { ModelReport } from "../analysis/report.ts";
 import { findingTables, modelTables, numbersTable } from "../analysis/report-tables.ts";
 import { type SeriesReport, seriesText, trendTable } from "../analysis/series.ts";
 import { folded, Html, type HtmlPart, htmlTable, markup, preformatted } from "./html.ts";
-import type { Pictures } from "./pictures.ts";
+import type { Picture, Pictures } from "./pictures.ts";
 import {
   checkpointsOf,
   earlierTable,
@@ -31,7 +31,7 @@ pre { overflow-x: auto; background: #f5f6f8; padding: 0.6rem; font-size: 0.8rem;
 /** Nothing is loaded and nothing is run, whatever names hold. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 
-/** The report as a page, a model at a time. Names come from files: each is escaped. @param pictures by model id; null where there is none */
+/** The report as a page, a model at a time. Names come from files: each is escaped. @param pictures by model id */
 export async function* reportHtml(
   frame: ReportFrame,
   models: ModelReports,
@@ -96,14 +96,20 @@ function failures({ failed }: ReportFrame): Html {
 <ul>${failed.map(({ id, error }) => markup`<li class="warning">${id}: ${error}</li>`)}</ul>`;
 }
 
-function modelSection(model: ModelReport, picture: string | null): Html {
+function modelSection(model: ModelReport, picture: Picture | null): Html {
   return markup`<h2>${model.id}</h2>
 ${summaryList(model.summary)}
 ${model.warnings.map((warning) => markup`<p class="warning">warning: ${warning}</p>`)}
-${picture === null ? [] : new Html(picture)}
+${picture === null ? [] : figure(picture)}
 ${model.findings.map((finding, at) => findingSection(finding, at + 1))}
 ${model.remarks.map((remark) => markup`<p>${remark}</p>`)}
 ${modelTables(model).map((table) => folded(table.title, [htmlTable(table)]))}`;
+}
+
+function figure(picture: Picture): Html {
+  return "svg" in picture
+    ? new Html(picture.svg)
+    : markup`<p class="warning">no picture: ${picture.failure}</p>`;
 }
 
 function summaryList(lines: readonly SummaryLine[]): Html {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ProgressEvent } from "../../src/run/progress/progress.ts";
+import { picturesOf } from "../../src/report/pictures.ts";
 import { run } from "../../src/run/run-pipeline.ts";
 
 let out = "";
@@ -48,6 +49,19 @@ describe("the end of a run", () => {
     const { report, record } = await run(settings(2));
     expect([report.test.sigma, record.counts.spectra_computed]).toEqual([2, 0]);
     expect(await records()).not.toEqual(before);
+  });
+
+  it("that cannot draw a model says so in its page, and ends well", async () => {
+    const only = { ...settings(3), models: settings(3).models.slice(0, 1), graph: "none" as const };
+    await run(only);
+    const folder = join(out, "neurons/model=m1");
+    const table = join(folder, (await readdir(folder))[0]!);
+    const bytes = await readFile(table);
+    await writeFile(table, bytes.fill(7, 0, bytes.length - 8));
+    const { record } = await run(only);
+    expect(record.counts).toMatchObject({ done: 1, failed: 0, up_to_date: 1 });
+    expect(await readFile(join(out, "report.html"), "utf8")).toMatch(/no picture: .*neurons/);
+    await expect(picturesOf(out, AbortSignal.abort())("m1")).rejects.toThrow(/abort/);
   });
 
   it("whose graph cannot be put in its place tells that, and leaves the earlier report", async () => {
