@@ -78,11 +78,12 @@ const otherSchema = (schema: number) =>
 
 /**
  * Whether a model's tables stand as they were recorded: its Parquet files, which `svr lake rm` removes, where it has some. Of a model without
- * tables there is nothing to miss.
+ * tables there is nothing to miss, and what the sink of a plugin wrote is not ours to look for.
  */
 async function tablesStand({ entry: { id, files }, lake }: CompletedModel, out: string): Promise<boolean> {
-  const parquet = files.filter(({ path }) => path.endsWith(".parquet"));
-  if (parquet.length === 0) return files.length === 0 || await filesStand(out, files);
+  const own = files.filter(({ sink }) => sink === undefined);
+  const parquet = own.filter(({ path }) => path.endsWith(".parquet"));
+  if (parquet.length === 0) return own.length === 0 || await filesStand(out, own);
   const place = lake ?? out;
   return isBucket(place) ? await named(place, id, parquet) : await filesStand(place, parquet);
 }
