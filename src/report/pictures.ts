@@ -1,33 +1,48 @@
 /** Pictures of the models of a report, drawn from the tables of their run. */
 
-import { openLake } from "../../connectors/lake/open.ts";
+import { isBucket, openLake } from "../../connectors/lake/open.ts";
 import { encodeModelId } from "../../connectors/sinks/staging.ts";
+import type { ModelReport } from "../analysis/report.ts";
 import { messageOf } from "../model/errors.ts";
+import { edgesStand, type RecordedRun, reportedTest } from "../viewer/plot-record.ts";
 
 /** A picture as SVG, or why there is none. */
 export type Picture = { readonly svg: string } | { readonly failure: string };
 
-/** The picture of a model by its id; null where none was tried. */
-export type Pictures = (id: string) => Promise<Picture | null>;
+/** The picture of a reported model; null where none was tried. */
+export type Pictures = (model: ModelReport) => Promise<Picture | null>;
 
 /** A page with more pictures is slow to make and to open; `svr plot` draws the others. */
 const MOST_PICTURES = 20;
 
 /**
- * Pictures of the first twenty models that are asked for and whose tables stand in the folder of their run. They throw only when the signal
- * is aborted: a report does not fail for want of a picture.
+ * Pictures of the first twenty models that are asked for and whose tables are at hand: those that the run's record names, in the run's folder
+ * or in the folder that is its lake. They throw only when the signal is aborted: a report does not fail for want of a picture.
+ *
+ * @param run the record of the run that is reported; null where there is none
  */
-export function picturesOf(folder: string, signal?: AbortSignal): Pictures {
+export function picturesOf(folder: string, run: RecordedRun | null, signal?: AbortSignal): Pictures {
+  const lake = run?.config?.lake;
+  const places = [folder, ...lake === undefined || isBucket(lake) ? [] : [lake]];
+  const files = new Map(run?.models.map((model) => [model.id, model.files]));
   let left = MOST_PICTURES;
-  return async (id) => {
+  const placeOf = async (id: string) => {
+    const partition = `model=${encodeModelId(id)}`;
+    for (const place of places) {
+      if (await edgesStand(await openLake(place), files.get(id) ?? [], partition)) return place;
+    }
+    return null;
+  };
+  return async (model) => {
     if (left === 0) return null;
     try {
-      const lake = await openLake(folder);
-      if ((await lake.list(`layers/model=${encodeModelId(id)}/`)).length === 0) return null;
+      const place = await placeOf(model.id);
+      if (place === null) return null;
       left--;
       // Reading tables and drawing takes time to load: not for runs that end before.
       const { drawModel } = await import("../viewer/plot.ts");
-      const { svg } = await drawModel(folder, { model: id, ...signal === undefined ? {} : { signal } });
+      const options = { model: model.id, lake: place, ...signal === undefined ? {} : { signal } };
+      const { svg } = await drawModel(folder, options, () => Promise.resolve(reportedTest(model)));
       return { svg };
     } catch (failure) {
       signal?.throwIfAborted();

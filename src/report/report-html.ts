@@ -31,7 +31,7 @@ pre { overflow-x: auto; background: #f5f6f8; padding: 0.6rem; font-size: 0.8rem;
 /** Nothing is loaded and nothing is run, whatever names hold. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 
-/** The report as a page, a model at a time. Names come from files: each is escaped. @param pictures by model id */
+/** The report as a page, a model at a time. Names come from files: each is escaped. */
 export async function* reportHtml(
   frame: ReportFrame,
   models: ModelReports,
@@ -54,7 +54,7 @@ ${comparison(frame)}
 `.text;
   const checkpoints = new Set(frame.series.flatMap(({ models: ids }) => ids));
   for await (const model of models()) {
-    const section = modelSection(model, await pictures(model.id));
+    const section = modelSection(model, await pictures(model));
     // A series is read in its table; of single checkpoints there may be hundreds.
     yield `${(checkpoints.has(model.id) ? folded(model.id, [section]) : section).text}\n`;
   }

@@ -194,7 +194,7 @@ export async function runPipeline(
     await writeReadmes(out, config, record);
     await writeRecords(out, record, report, models);
     // Last, for pictures are drawn from all that stands there.
-    await writeWhole([join(out, "report.html"), reportHtml(report, models, picturesOf(out, signal))]);
+    await writeWhole([join(out, "report.html"), reportHtml(report, models, picturesOf(out, record, signal))]);
     const seconds = (Date.parse(record.ended) - started.getTime()) / 1000;
     const { done, failed, up_to_date } = record.counts;
     progress({ event: "done", done, failed, up_to_date, ...spectra, seconds, work: record.work });

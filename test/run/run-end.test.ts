@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ProgressEvent } from "../../src/run/progress/progress.ts";
-import { picturesOf } from "../../src/report/pictures.ts";
 import { run } from "../../src/run/run-pipeline.ts";
 
 let out = "";
@@ -61,7 +60,6 @@ describe("the end of a run", () => {
     const { record } = await run(only);
     expect(record.counts).toMatchObject({ done: 1, failed: 0, up_to_date: 1 });
     expect(await readFile(join(out, "report.html"), "utf8")).toMatch(/no picture: .*neurons/);
-    await expect(picturesOf(out, AbortSignal.abort())("m1")).rejects.toThrow(/abort/);
   });
 
   it("whose graph cannot be put in its place tells that, and leaves the earlier report", async () => {
