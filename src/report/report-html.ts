@@ -6,6 +6,7 @@ import type { SummaryLine } from "../analysis/findings/summary.ts";
 import type { ModelReport } from "../analysis/report.ts";
 import { findingTables, modelTables, numbersTable } from "../analysis/report-tables.ts";
 import { type SeriesReport, seriesText, trendTable } from "../analysis/series.ts";
+import { pValueMeaning } from "../model/p-value.ts";
 import { folded, Html, type HtmlPart, htmlTable, markup, preformatted } from "./html.ts";
 import type { Picture, Pictures } from "./pictures.ts";
 import {
@@ -54,7 +55,7 @@ ${comparison(frame)}
 `.text;
   const checkpoints = new Set(frame.series.flatMap(({ models: ids }) => ids));
   for await (const model of models()) {
-    const section = modelSection(model, await pictures(model));
+    const section = modelSection(model, frame, await pictures(model));
     // A series is read in its table; of single checkpoints there may be hundreds.
     yield `${(checkpoints.has(model.id) ? folded(model.id, [section]) : section).text}\n`;
   }
@@ -96,8 +97,14 @@ function failures({ failed }: ReportFrame): Html {
 <ul>${failed.map(({ id, error }) => markup`<li class="warning">${id}: ${error}</li>`)}</ul>`;
 }
 
-function modelSection(model: ModelReport, picture: Picture | null): Html {
+function modelSection(model: ModelReport, frame: ReportFrame, picture: Picture | null): Html {
   return markup`<h2>${model.id}</h2>
+${model.run_id === frame.run_id ? [] : markup`<p class="quiet">Of run ${model.run_id}.</p>`}
+${
+    model.test.null === frame.test.null
+      ? []
+      : markup`<p class="quiet">${pValueMeaning(model.test.null).long}</p>`
+  }
 ${summaryList(model.summary)}
 ${model.warnings.map((warning) => markup`<p class="warning">warning: ${warning}</p>`)}
 ${picture === null ? [] : figure(picture)}

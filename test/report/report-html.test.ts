@@ -5,6 +5,7 @@ import { reportHtml } from "../../src/report/report-html.ts";
 import type { Picture } from "../../src/report/pictures.ts";
 import { answerableReport, reportedSeries, reportFrame } from "../../src/report/run-report.ts";
 import { modelReport } from "../../src/analysis/report.ts";
+import { pValueMeaning } from "../../src/model/p-value.ts";
 import { chainOf, connectionRow, layerRow, NO_MEASURES, TEST } from "../analysis/findings-facts.ts";
 import { layerOf } from "../support/layer-fixture.ts";
 
@@ -112,6 +113,17 @@ describe("report.html", () => {
     const text = await page(["a"], { failure: `layers: found <svg onload="alert(1)">` });
     expect(text).toContain("no picture: layers: found &lt;svg onload=&quot;alert(1)&quot;&gt;");
     expect(documentOf(text).querySelectorAll("svg")).toHaveLength(0);
+  });
+
+  it("says of a model of an earlier run which, and what its p-values mean where they mean something else", async () => {
+    const models = [model("a"), { ...model("b"), run_id: "run-0", test: { ...TEST, null: "beta" } }]
+      .map((each) => answerableReport(each, { labelPrefix: "", tables: true }));
+    let text = "";
+    const pictures = () => Promise.resolve(null);
+    const frame = reportFrame("run-1", TEST, models, []);
+    for await (const piece of reportHtml(frame, () => models, pictures)) text += piece;
+    const said = [...documentOf(text).querySelectorAll("h2 + p, h2 + p + p")].map((each) => each.textContent);
+    expect(said.slice(0, 2)).toEqual(["Of run run-0.", pValueMeaning("beta").long]);
   });
 
   it("has the checkpoints of a series in one table, and each of them folded away", async () => {
