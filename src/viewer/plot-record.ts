@@ -22,7 +22,7 @@ const runSchema = z.object({
   config: z.object({ lake: name.optional() }).optional(),
   models: z.array(z.object({
     id: z.string(),
-    files: z.array(z.object({ path: name })),
+    files: z.array(z.object({ path: name, sha256: name.optional() })),
   })),
 });
 
@@ -30,7 +30,10 @@ const runSchema = z.object({
 export interface RecordedRun {
   readonly run_id: string;
   readonly config?: { readonly lake?: string | undefined } | undefined;
-  readonly models: readonly { readonly id: string; readonly files: readonly { readonly path: string }[] }[];
+  readonly models: readonly {
+    readonly id: string;
+    readonly files: readonly { readonly path: string; readonly sha256?: string | undefined }[];
+  }[];
 }
 
 const edgeSchema = z.object({

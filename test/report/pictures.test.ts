@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -42,9 +42,30 @@ describe("the pictures of a report", () => {
     expect(await picturesOf(out, null)(report.models[0]!)).toBeNull();
   });
 
+  it("are kept by a run, and drawn again only where they would show something else", async () => {
+    await over();
+    const before = await page();
+    const neurons = join(out, "neurons/model=m");
+    const [table] = await readdir(neurons);
+    const bytes = await readFile(join(neurons, table!));
+    // A run that looked into the table would say that it cannot be read.
+    await writeFile(join(neurons, table!), Buffer.alloc(bytes.length, 7));
+    await over();
+    const svgOf = (text: string) => text.match(/<svg[^]*<\/svg>/)?.[0];
+    expect(svgOf(await page())).toBe(svgOf(before));
+    expect(svgOf(await reportOf(out, { format: "html" }))).toBe(svgOf(before));
+    await writeFile(join(neurons, table!), bytes);
+    await over({ sigma: 1 });
+    expect(svgOf(await page())).toContain("p at most 0.159");
+    // Who only asks for a report leaves nothing in the folder.
+    await rm(join(out, ".state/model=m.svg"));
+    expect(svgOf(await reportOf(out, { format: "html" }))).toBe(svgOf(await page()));
+    expect(await readdir(join(out, ".state"))).toEqual(["model=m.json"]);
+  });
+
   it("end where the signal is aborted", async () => {
     const { record, report } = await over();
-    const pictures = picturesOf(out, record, AbortSignal.abort());
+    const pictures = picturesOf(out, record, { signal: AbortSignal.abort() });
     await expect(pictures(report.models[0]!)).rejects.toThrow(/abort/);
   });
 });

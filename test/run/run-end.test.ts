@@ -57,6 +57,7 @@ describe("the end of a run", () => {
     const table = join(folder, (await readdir(folder))[0]!);
     const bytes = await readFile(table);
     await writeFile(table, bytes.fill(7, 0, bytes.length - 8));
+    await rm(join(out, ".state/model=m1.svg"));
     const { record } = await run(only);
     expect(record.counts).toMatchObject({ done: 1, failed: 0, up_to_date: 1 });
     expect(await readFile(join(out, "report.html"), "utf8")).toMatch(/no picture: .*neurons/);

@@ -98,7 +98,7 @@ export async function forecast({ config, baseDir }: LoadedConfig, signal?: Abort
     const lake = await openLake(config.lake ?? out);
     await refuseIdConflicts(planned, [
       recordedModels(marks, out),
-      { name: `lake ${lake.name}`, sources: (ids) => sourcesOf(lake, ids) },
+      { name: `lake ${lake.name}`, sources: (models) => sourcesOf(lake, models.map(({ id }) => id)) },
     ]);
   }
   const { kernel } = await openKernel(config.kernel, {
