@@ -17,38 +17,45 @@ const NO_READER = /\bis not (followed|walked|read)\b/;
 /** Stored integers of which the file's own graph says what they mean: the real numbers are another tensor of the model. */
 const READ_ELSEWHERE = /^the quantized .*weight of /;
 
+/** What a training checkpoint holds beside its weights is none of the model's numbers. */
+const OPTIMIZER = /^the state of an optimizer/;
+
 /** No layer of any kind has a weight of more axes. */
 const MOST_AXES = 5;
 
 /**
  * What is to be said of a model of which little was read.
  *
- * @returns a warning where it has no layers, or where more than a tenth of its numbers lie in tensors that were passed over for want of
- * a reader: of a type or with more axes than can be read, or at an operator that is not followed
+ * @returns a warning where it has no layers, or where more than a tenth of its numbers lie in tensors that were passed over: copies, of
+ * a type or with more axes than can be read, or at an operator that is not followed
  */
 export function unreadWarnings(
   tensors: readonly TensorInfo[],
   { layers, skipped }: Pick<LayerGraph, "layers" | "skipped">,
 ): string[] {
-  if (layers.length === 0) {
-    return [
-      `${UNREAD}no layer was found in ${counted(tensors.length, "tensor")}; svr inspect says why of each`,
-    ];
-  }
   const reasons = new Map(
     skipped.flatMap(({ subject, name, reason }) => subject === "tensor" ? [[name, reason] as const] : []),
   );
-  const own = tensors.filter(({ name }) => !READ_ELSEWHERE.test(reasons.get(name) ?? ""));
+  const example = (some: readonly TensorInfo[]) => {
+    const { name } = some.reduce((a, b) => elementCount(b.shape) > elementCount(a.shape) ? b : a);
+    return `${show(name)}: ${reasons.get(name) ?? "no weight"}`;
+  };
+  if (layers.length === 0) {
+    const most = tensors.length === 0 ? "" : `, of which the largest is ${example(tensors)}`;
+    return [`${UNREAD}no layer was found in ${counted(tensors.length, "tensor")}${most}`];
+  }
+  const own = tensors.filter(({ name, unreadable }) =>
+    !READ_ELSEWHERE.test(reasons.get(name) ?? "") && !OPTIMIZER.test(unreadable ?? "")
+  );
   const unread = own.filter((tensor) => isUnread(tensor, reasons.get(tensor.name)));
   const [all, lost] = [own, unread].map((each) =>
     each.reduce((sum, { shape }) => sum + elementCount(shape), 0)
   );
   if (lost! <= MOST_UNREAD * all!) return [];
-  const largest = unread.reduce((a, b) => elementCount(b.shape) > elementCount(a.shape) ? b : a);
   return [
     `${UNREAD}${Math.round(100 * lost! / all!)}% of its numbers are in ${
       counted(unread.length, "tensor")
-    } for which there is no reader, such as ${show(largest.name)}: ${reasons.get(largest.name)}`,
+    } that ${unread.length === 1 ? "is" : "are"} passed over, such as ${example(unread)}`,
   ];
 }
 

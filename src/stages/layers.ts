@@ -1,10 +1,9 @@
 /** Stage 1: which layers a model has, and who feeds whom. */
 
-import { counted } from "../model/counted.ts";
 import type { Connection, LayerGraph, Skipped, Unfolding } from "../model/layer.ts";
 import type { OperatorGraph } from "../model/operators.ts";
 import type { Model } from "../model/ports.ts";
-import { elementCount, type TensorInfo } from "../model/tensor.ts";
+import type { TensorInfo } from "../model/tensor.ts";
 import type { TopologyDeclaration } from "../model/topology.ts";
 import { recognized } from "./topology/architectures/registry.ts";
 import { declaredGraph } from "./topology/declared.ts";
@@ -89,43 +88,7 @@ export function knownGraph(
   { topology }: Pick<LayerSettings, "topology">,
 ): LayerGraph {
   const graph = graphOf(model, topology);
-  return {
-    ...graph,
-    warnings: [...model.warnings ?? [], ...graph.warnings, ...emptiness(graph, model.tensors)],
-  };
-}
-
-/** Of a model's numbers so many may be passed over without a word. */
-const MOST_PASSED = 0.1;
-
-/** What a model lacks: layers, or the means to read a good part of its numbers. */
-function emptiness({ layers, skipped }: LayerGraph, tensors: readonly TensorInfo[]): string[] {
-  const reasons = new Map(
-    skipped.flatMap(({ subject, name, reason }) => subject === "tensor" ? [[name, reason]] : []),
-  );
-  const [first] = tensors;
-  if (layers.length === 0 && first !== undefined) {
-    const largest = tensors.reduce((most, each) =>
-      elementCount(each.shape) > elementCount(most.shape) ? each : most
-    );
-    const why = reasons.get(largest.name);
-    return [
-      `no layers found; the largest of ${tensors.length} tensors, ${largest.name}: ${why ?? "no weight"}`,
-    ];
-  }
-  const count = (some: readonly TensorInfo[]) =>
-    some.reduce((sum, { shape }) => sum + elementCount(shape), 0);
-  const passed = tensors.filter(({ unreadable, name }) =>
-    unreadable !== undefined && reasons.has(name) && !/optimizer/.test(unreadable)
-  );
-  const share = count(passed) / count(tensors);
-  return share > MOST_PASSED
-    ? [
-      `${(100 * share).toFixed(0)} % of the numbers are in ${counted(passed.length, "tensor")} that ${
-        passed.length === 1 ? "is" : "are"
-      } passed over, the first ${passed[0]!.name}: ${passed[0]!.unreadable}`,
-    ]
-    : [];
+  return { ...graph, warnings: [...model.warnings ?? [], ...graph.warnings] };
 }
 
 function graphOf(
