@@ -61,7 +61,7 @@ export interface ModelRun {
 export interface DoneModel {
   readonly entry: RunRecord["models"][number];
   /** Of its report, which stands in its mark. */
-  readonly told: ComparedModel & Pick<ModelReport, "test" | "rows" | "warnings"> & {
+  readonly told: ComparedModel & Pick<ModelReport, "series" | "test" | "rows" | "warnings"> & {
     readonly findings: readonly FindingSummary[];
   };
   /** What this run had to do for it: everything, or only to take its tables to a sink that lacked them, or nothing. */
@@ -302,9 +302,11 @@ function doneOf(
 export function reportSummary(
   report: ModelReport,
 ): DoneModel["told"] {
-  const { id, test, rows, figures, null_controls, null_control, null_control_spread, warnings } = report;
+  const { id, series, test, rows, figures, null_controls, null_control, null_control_spread, warnings } =
+    report;
   return {
     id,
+    series,
     test,
     rows,
     figures,

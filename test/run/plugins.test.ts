@@ -115,6 +115,23 @@ describe("run() with formats and sinks", () => {
     expect(record.config.sinks).toEqual(["arrow"]);
   });
 
+  it("reports a model whose files are a plugin's, after a run over others too", async () => {
+    const formats = [new SinesFormat()];
+    const file = (path: string) => ({ path, table: "edges", rows: 1, bytes: 1, sha256: "" });
+    for (const [out, own, lake] of [["csv", [], undefined], ["lake", ["parquet"], "its-lake"]] as const) {
+      const settings = { ...base(out), formats, ...lake === undefined ? {} : { lake: join(folder, lake) } };
+      const counting = new Counting([file("counting/x.csv"), file("counting/x.parquet")]);
+      await run({ ...settings, sinks: [...own, counting] });
+      const layers = [{ name: "a", out: 4, in: 4 }];
+      const { report } = await run({
+        ...settings,
+        models: { id: "other", synthetic: { seed: 1, layers } },
+        sinks: own,
+      });
+      expect(report.models.map(({ id }) => id)).toEqual(["net", "other"]);
+    }
+  });
+
   it("knows which version has read a model", async () => {
     const key = async (version: string) => {
       const { record } = await run({ ...base("versions"), formats: [new SinesFormat(version)] });

@@ -178,6 +178,13 @@ describe("a prefix of ids", () => {
     ]);
   });
 
+  it("is that of generated models too", async () => {
+    const models = { id: "g", synthetic: { seed: 1, layers: [{ name: "l", out: 2, in: 2 }] } };
+    const [planned] = await planModels(runConfigOf({ models, idPrefix: "p-" }).config, folder);
+    const model = await planned!.open();
+    expect([planned!.id, model.id, model.uri]).toEqual(["p-g", "p-g", "synthetic:g"]);
+  });
+
   it("is refused with other braces, where there is no folder, and where ids are the same then", async () => {
     expect(() => runConfigOf({ models: "a", idPrefix: "{date}/" })).toThrow(/only in \{folder\} and \{run\}/);
     const synthetic = { seed: 1, layers: [{ name: "l", out: 2, in: 2 }] };
