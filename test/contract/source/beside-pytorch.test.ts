@@ -50,6 +50,16 @@ describe("what lies beside a state dict", () => {
     }
   });
 
+  it.each<[string, Piece]>([
+    ["lists nested ten thousand deep", nested(10_000)],
+    ["a list that holds itself", raw("]q\0h\0a")],
+    ["a dict that holds itself", raw("}q\0", text("a"), "h\0s")],
+  ])("holds no tensor where it is the whole file: %s", async (_, value) => {
+    const model = await opened(zip(value));
+    expect(model.tensors).toEqual([]);
+    expect(layerGraph(model).layers).toEqual([]);
+  });
+
   const net = (...names: readonly string[]) => dict(names.map((name) => [text(name), W]));
 
   it("is a copy where its key says so and its tensors are the same, else another network", async () => {
