@@ -17,6 +17,7 @@ const PLACES = {
   ],
   contract: ["contract"],
   integration: [
+    "base/file-lock.test.ts",
     "cli",
     "connectors/lake",
     "connectors/places",

@@ -135,6 +135,11 @@ export const runConfigSchema = z.strictObject({
     .describe(
       "What becomes of the scaling of batch normalization: raw ignores it, folded takes it into the layer before.",
     ),
+  batchNormEpsilon: z.number().min(0).max(1).optional()
+    .describe(
+      "Epsilon of batch normalizations whose file does not say it, as a state dict does not. Default: 1e-5, as in PyTorch. " +
+        "TensorFlow's is 1e-3.",
+    ),
   normGain: z.enum(["raw", "folded"]).default(DEFAULTS.normGain)
     .describe(
       "What becomes of the gain of layer and RMS normalization: raw ignores it, folded takes it into the layers behind.",

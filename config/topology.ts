@@ -70,6 +70,9 @@ const layerSchema = z.strictObject({
       "Default: the one that is stored right behind the weight.",
   ),
   gain: name.optional().describe("The tensor of the gain of the normalization in front of the layer."),
+  gainOffset: z.number().optional().describe(
+    "What is added to each number of the gain: 1 for Gemma, whose files hold gains less 1. Default: 0.",
+  ),
 });
 
 const connectionSchema = z.strictObject({

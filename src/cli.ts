@@ -124,6 +124,7 @@ const SETTINGS: readonly (readonly [
   ],
   ["unfolding", "<name>", "svr or cosvr (default: svr)"],
   ["batchNorm", "<mode>", "raw, or folded into the layer before (default: raw)"],
+  ["batchNormEpsilon", "<number>", "where the file does not say it (default: 1e-5)", numberOf],
   ["normGain", "<mode>", "of layer and RMS norms: raw, or folded into the layers behind (default: raw)"],
   [
     "nearKernel",
@@ -235,6 +236,7 @@ const inspect = program.command("inspect")
   .argument("<what...>", "as for run")
   .option("--topology <file>", "who feeds whom")
   .option("--batch-norm <mode>", "raw or folded, as for run")
+  .option("--batch-norm-epsilon <number>", "as for run", numberOf)
   .option("--norm-gain <mode>", "raw or folded, as for run")
   .option("--residual <k>", "as for run", (text) => ({ span: numberOf(text) }))
   .addOption(

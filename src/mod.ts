@@ -50,6 +50,7 @@ export { type KernelName, openKernel } from "./kernels/select.ts";
 export { type FlowOrder, flowOrder } from "./model/flow-order.ts";
 export type { ConnectionSummary, EdgeColumns, OverlapMeasures } from "./model/graph.ts";
 export type {
+  BatchNormScale,
   ChannelRange,
   Connection,
   Evidence,
@@ -96,7 +97,7 @@ export {
   TABLES,
 } from "./model/tables.ts";
 export type { FileFacts, Matrix, TensorInfo, WeightLayout } from "./model/tensor.ts";
-export type { BatchNormScale, Operator, OperatorGraph, Signal } from "./model/operators.ts";
+export type { Operator, OperatorGraph, Signal } from "./model/operators.ts";
 export type { TopologyDeclaration } from "./model/topology.ts";
 export { openModel } from "./run/collection/models.ts";
 export { type EngineOptions, type OpenEngine, openEngine } from "./run/open-engine.ts";

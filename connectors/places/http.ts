@@ -9,7 +9,7 @@ export const webPlaces: RemotePlaces = {
   async open(place, missing, signal) {
     const url = addressOf(place);
     const object = { place, ask: () => Promise.resolve({ url, headers: {} }) };
-    return await openRemote(object, { address: url.href, missing }, signal);
+    return await openRemote(object, { address: place, missing }, signal);
   },
   list(place) {
     const files = [{ place, inside: "" }];

@@ -16,8 +16,29 @@ const SCHEMES: readonly string[] = ["http", "https", "s3", "hub"] satisfies Sche
 /** As many as a run has models. */
 const MOST_QUERIES = 100_000;
 
-/** Queries of addresses by their digest. They may carry a signature, so that only the digest is in a place. */
+/** Queries of addresses by the digest that stands for them in a place. They may carry a signature. */
 const queries = new LruCache<string, string>(MOST_QUERIES);
+
+/** Parameters that say who may read a file, and not which file it is: signatures, and secrets that take their place. */
+const SIGNATURE =
+  /^(x-(amz|goog|oss|cos)-.*|q-signature|sig|sign|signature|(.*[-_])?token|auth|authorization|.*api_?key|password|secret)$/i;
+
+/** What is signed along with a signature, among others by Azure; without one it may be anything. */
+const SIGNED =
+  /^((aws|oss)accesskeyid|googleaccessid|key-pair-id|policy|expires|q-.*|s[veprtks]|srt|spr|sip|ses|sdd|sk[etsv]|skoid|sktid|s[au]oid|scid)$/i;
+
+/** What of a query tells a file from others. */
+function identityOf(search: string): string {
+  const parameters = search.slice(1).split("&").map((text) => ({
+    text,
+    name: decoded(text.split("=", 1)[0]!),
+  }));
+  const signed = parameters.some(({ name }) => SIGNATURE.test(name));
+  return parameters
+    .filter(({ name }) => !SIGNATURE.test(name) && !(signed && SIGNED.test(name)))
+    .map(({ text }) => text)
+    .join("&");
+}
 
 /**
  * The scheme of a place; null for paths.
@@ -49,7 +70,9 @@ export function isRemote(place: string): boolean {
 }
 
 /**
- * What the user wrote as a place. Of web addresses the query is put aside (a digest stands for it, behind a `#`), a fragment dropped.
+ * What the user wrote as a place. Of web addresses the query is put aside (a digest stands for it, behind a `#`), a fragment dropped. The digest
+ * is of the address and what tells files apart in its query: however often an address is signed, its place is the same. The query that was put
+ * aside last is the one that is sent.
  *
  * @throws {SyntaxError} when an address does not parse, or has a user or password in it; repeats neither
  */
@@ -72,7 +95,7 @@ export function placeOf(text: string): string {
   url.search = "";
   url.hash = "";
   if (search === "") return queries.get(hash.slice(1)) !== undefined ? `${url.href}${hash}` : url.href;
-  const digest = createHash("sha256").update(search).digest("hex").slice(0, 16);
+  const digest = createHash("sha256").update(`${url.href}?${identityOf(search)}`).digest("hex").slice(0, 16);
   queries.set(digest, search);
   return `${url.href}#${digest}`;
 }

@@ -6,6 +6,7 @@ import { glob } from "tinyglobby";
 import { globBase, globMatcher, isGlob, walkGlobs } from "../glob.ts";
 import { listPlace } from "../places/open.ts";
 import { isRemote, nameOf, placeOf, schemeOf } from "../places/place.ts";
+import { LINKS_TO_FILES, withoutLinksWithin } from "./linked-files.ts";
 import { folderExtensions, modelsAmong, withoutTwins } from "./listing.ts";
 import { collectionIds, type ModelFile, plainId } from "./model-ids.ts";
 import { PASSED_NAMES, type PassedFile, passedFiles } from "./passed-files.ts";
@@ -43,7 +44,7 @@ export async function resolveModels(
   const found = await stat(path).catch(() => null);
   if (found?.isDirectory()) {
     const files = await filesIn(path, [...folderExtensions(formats), ...PASSED_NAMES]);
-    const { models, others } = await sorted(files, files, formats, signal);
+    const { models, others } = await localModels(files, formats, signal);
     tellAll(others, (file) => below(path, file), passed);
     return named(models, path, path, formats, nothingIn(`the folder ${path}`, others, formats));
   }
@@ -51,7 +52,7 @@ export async function resolveModels(
     return [{ path, id: plainId(path, undefined, formats), name: basename(path) }];
   }
   const files = await matching(pattern.split(sep).join("/"), baseDir);
-  const { models, others } = await sorted(files, files, formats, signal);
+  const { models, others } = await localModels(files, formats, signal);
   const common = commonFolder(models);
   tellAll(others, (file) => below(common, file), passed);
   const nothing = nothingIn(`the pattern ${pattern} in ${baseDir}`, others, formats);
@@ -71,6 +72,7 @@ async function matching(pattern: string, baseDir: string): Promise<string[]> {
     dot: /(^|[/{,])\./.test(rest),
     followSymbolicLinks: false,
     expandDirectories: false,
+    fs: LINKS_TO_FILES,
   });
   return files.filter((file) => {
     const name = relative(folder, file).split(sep).join("/");
@@ -109,6 +111,16 @@ async function remoteModels(
   return collectionIds(listed, name, formats);
 }
 
+/** The models among files of this machine, each once. */
+async function localModels(
+  files: readonly string[],
+  formats: Formats,
+  signal?: AbortSignal,
+): Promise<Sorted> {
+  const { models, others } = await sorted(files, files, formats, signal);
+  return { models: await withoutLinksWithin(models), others };
+}
+
 /** Files with one of these extensions below a folder, whatever their case. */
 async function filesIn(folder: string, extensions: readonly string[]): Promise<string[]> {
   return await glob(extensions.map((extension) => `**/*${extension}`), {
@@ -116,6 +128,7 @@ async function filesIn(folder: string, extensions: readonly string[]): Promise<s
     absolute: true,
     followSymbolicLinks: false,
     caseSensitiveMatch: false,
+    fs: LINKS_TO_FILES,
   });
 }
 
@@ -130,13 +143,19 @@ function tellAll(
   for (const file of files) passed(file, nameOf(file.path));
 }
 
-/** The models among files, and the others that hold models. @param all as of `modelsAmong` */
+/** The models among files, and the others that hold models. */
+interface Sorted {
+  readonly models: readonly string[];
+  readonly others: readonly PassedFile[];
+}
+
+/** @param all as of `modelsAmong` */
 async function sorted(
   candidates: readonly string[],
   all: readonly string[],
   formats: Formats,
   signal?: AbortSignal,
-): Promise<{ readonly models: readonly string[]; readonly others: readonly PassedFile[] }> {
+): Promise<Sorted> {
   const others: PassedFile[] = [];
   const models = await modelsAmong(candidates, all, signal, (file) => others.push(file), formats);
   // What a plugin reads is not passed over, though svrflow by itself cannot read it.

@@ -35,21 +35,6 @@ export async function openFile(path: string): Promise<ByteSource> {
   };
 }
 
-/**
- * What `ByteSource.content` says of a file, without opening it.
- *
- * @param now when it was read: what has changed since, or shortly before, is not told apart
- * @returns null where there is no such file; undefined where it cannot be told
- */
-export async function contentOfFile(path: string, now = Date.now()): Promise<string | null | undefined> {
-  try {
-    const stats = await stat(path, { bigint: true });
-    return stats.isFile() ? contentOf(stats, now) ?? undefined : undefined;
-  } catch (failure) {
-    return codeOf(failure) === "ENOENT" ? null : undefined;
-  }
-}
-
 async function checked(path: string): Promise<Stats> {
   const found = await stat(path).catch((cause: unknown) => refuse(path, cause));
   if (found.isFile()) return found;
@@ -64,8 +49,8 @@ async function checked(path: string): Promise<Stats> {
  */
 function contentOf(
   { dev, ino, size, mtimeNs, ctimeNs, mtimeMs, ctimeMs }: BigIntStats,
-  now = Date.now(),
 ): string | null {
+  const now = Date.now();
   if (now - Number(ctimeMs) < RECENT || now - Number(mtimeMs) < RECENT) return null;
   return [dev, ino, size, mtimeNs, ctimeNs].join(" ");
 }

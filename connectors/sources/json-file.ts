@@ -26,11 +26,20 @@ export async function readJson(
   }
 }
 
+/** What Python writes, and JSON that reads as the same number. */
+const NUMBERS: ReadonlyMap<string, string> = new Map([
+  ["NaN", "null"],
+  ["Infinity", "1e999"],
+  ["-Infinity", "-1e999"],
+]);
+
 /** Python's json writes numbers that JSON does not have; texts stay as they are. A number that is none becomes null. */
 function plain(text: string): string {
-  return text.replace(
-    /"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/gs,
-    (found) =>
-      found.startsWith('"') ? found : found === "NaN" ? "null" : found.startsWith("-") ? "-1e999" : "1e999",
-  );
+  let within = false;
+  // Quotes one by one: an expression that takes a text whole runs out of stack on a long one.
+  return text.replace(/\\.|"|-?\bInfinity\b|\bNaN\b/gs, (found) => {
+    if (found === '"') within = !within;
+    const number = within ? undefined : NUMBERS.get(found);
+    return number ?? found;
+  });
 }

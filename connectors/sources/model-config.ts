@@ -11,7 +11,7 @@ import { readJson } from "./json-file.ts";
 const LONGEST_CONFIG = 2 ** 20;
 
 /** Where the `config.json` of a model may lie. */
-export function configBeside(path: string): string {
+function configBeside(path: string): string {
   return beside(path, "config.json");
 }
 

@@ -87,26 +87,38 @@ function computedFrom(tensor: TensorInfo, all: ReadonlyMap<string, TensorInfo>):
   });
   const there = (...names: readonly string[]) => names.every((each) => all.has(each));
   const count = (part: string) => elementCount(all.get(part)!.shape);
-  const old = /^(.*weight\w*)_(v|orig)$/.exec(name);
+  const old = oldOf(name);
   const now = /^((?:.*\.)?)parametrizations\.(\w+)\.original(1?)$/.exec(name);
-  const weight = old?.[1] ?? (now === null ? "" : now[1]! + now[2]!);
+  const weight = old?.weight ?? (now === null ? "" : now[1]! + now[2]!);
   const magnitude = old === null ? name.replace(/1$/, "0") : `${weight}_g`;
-  if ((old?.[2] === "v" || now?.[3] === "1") && there(magnitude)) {
+  if ((old?.part === "v" || now?.[3] === "1") && there(magnitude)) {
     const axis = axisOf(all.get(magnitude)!.shape, shape);
     return axis === null ? null : of(weight, [magnitude], (v, g) => weightNorm(v, g, shape, axis));
   }
-  if (old?.[2] === "orig" && there(`${weight}_mask`) && count(`${weight}_mask`) === elementCount(shape)) {
+  if (old?.part === "orig" && there(`${weight}_mask`) && count(`${weight}_mask`) === elementCount(shape)) {
     return of(weight, [`${weight}_mask`], (values, mask) => values.map((value, i) => value * mask[i]!));
   }
   const [u, v] = old === null
     ? ["0._u", "0._v"].map((part) => name.replace(/original$/, part))
     : ["_u", "_v"].map((part) => weight + part);
-  if ((old?.[2] === "orig" || now?.[3] === "") && there(u!, v!)) {
+  if ((old?.part === "orig" || now?.[3] === "") && there(u!, v!)) {
     const rows = count(u!);
     // A transposed convolution is normalized along its second axis.
-    const axis = rows === shape[0] ? 0 : rows === shape[1] ? 1 : null;
-    if (axis === null || rows * count(v!) !== elementCount(shape)) return null;
-    return of(weight, [u!, v!], (values, left, right) => spectralNorm(values, left, right, shape, axis));
+    const axes = [0, 1].filter((axis) => rows === shape[axis]);
+    if (axes.length === 0 || rows * count(v!) !== elementCount(shape)) return null;
+    return of(weight, [u!, v!], (values, left, right) => spectralNorm(values, left, right, shape, axes));
+  }
+  return null;
+}
+
+/** The weight of a name that the first edition of weight norm, spectral norm or pruning gives its parts. */
+function oldOf(name: string): { readonly weight: string; readonly part: "v" | "orig" } | null {
+  for (const part of ["v", "orig"] as const) {
+    if (!name.endsWith(`_${part}`)) continue;
+    const weight = name.slice(0, -part.length - 1);
+    return /^\w*$/.test(weight.slice(weight.lastIndexOf("weight"))) && weight.includes("weight")
+      ? { weight, part }
+      : null;
   }
   return null;
 }
@@ -136,20 +148,30 @@ function weightNorm(v: Float64Array, g: Float64Array, shape: readonly number[], 
   return v.map((value, i) => value * factors[slice(i)]!);
 }
 
-/** `W / (u W v)`: what power iteration left of the largest singular value. */
+/**
+ * `W / (u W v)`: what power iteration left of the largest singular value.
+ *
+ * @param axes along which `W` may have been unfolded. Power iteration ends with `u` along `W v`; so that one is taken where they
+ * are the most parallel.
+ */
 function spectralNorm(
   values: Float64Array,
   u: Float64Array,
   v: Float64Array,
   shape: readonly number[],
-  axis: number,
+  axes: readonly number[],
 ): Float64Array {
-  const row = sliceOf(shape, axis);
-  const taken = new Int32Array(u.length);
-  let sigma = 0;
-  values.forEach((value, i) => {
-    const at = row(i);
-    sigma += u[at]! * value * v[taken[at]!++]!;
+  const products = axes.map((axis) => {
+    const product = new Float64Array(u.length);
+    const [row, taken] = [sliceOf(shape, axis), new Int32Array(u.length)];
+    values.forEach((value, i) => {
+      const at = row(i);
+      product[at]! += value * v[taken[at]!++]!;
+    });
+    const sigma = u.reduce((sum, each, at) => sum + each * product[at]!, 0);
+    const length = Math.sqrt(product.reduce((sum, each) => sum + each * each, 0));
+    return { sigma, cosine: sigma / (length || 1) };
   });
+  const { sigma } = products.reduce((best, each) => each.cosine > best.cosine ? each : best);
   return values.map((value) => value / sigma);
 }

@@ -35,9 +35,19 @@ export async function passedFiles(files: readonly string[], signal?: AbortSignal
     const extension = extensionOf(path);
     const graph = nameOf(path) === GRAPH;
     if (NO_MODEL.test(nameOf(path)) || !graph && !UNSUPPORTED_EXTENSIONS.includes(extension)) continue;
-    const head = graph ? (await recognize(path, signal)).head : new Uint8Array();
+    const head = graph ? await headOf(path, signal) : new Uint8Array();
     const format = unsupportedFormat(extension, head);
     if (format !== undefined) found.push({ path, reason: reasonAgainst(format) });
   }
   return found;
+}
+
+/** The first bytes of a file; none where it cannot be read: nothing is known to be a model then. */
+async function headOf(path: string, signal?: AbortSignal): Promise<Uint8Array> {
+  try {
+    return (await recognize(path, signal)).head;
+  } catch {
+    signal?.throwIfAborted();
+    return new Uint8Array();
+  }
 }

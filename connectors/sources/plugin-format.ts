@@ -25,7 +25,7 @@ export function pluginFormat(format: PluginFormat, revision = ""): SourceFormat 
       const model = await format.open(path, id, signal);
       requireModel(what, model);
       const shapes = new Map(model.tensors.map((tensor) => [tensor.name, tensor.shape]));
-      const { tensors, metadata, graph, operators, config } = model;
+      const { tensors, metadata, graph, operators, config, moduleOrder, networks, warnings } = model;
       return {
         id,
         uri: path,
@@ -36,6 +36,9 @@ export function pluginFormat(format: PluginFormat, revision = ""): SourceFormat 
         ...graph === undefined ? {} : { graph },
         ...operators === undefined ? {} : { operators },
         ...config === undefined ? {} : { config },
+        ...moduleOrder === undefined ? {} : { moduleOrder },
+        ...networks === undefined ? {} : { networks },
+        ...warnings === undefined ? {} : { warnings },
         async read(tensor, signal) {
           const values: unknown = await model.read(tensor, signal);
           const length = elementCount(shapes.get(tensor) ?? []);
@@ -81,6 +84,13 @@ function requireModel(what: string, value: unknown): asserts value is Model {
   }
   if (!Array.isArray(tensors)) {
     throw new TypeError(`${what}: tensors: found ${kindOf(tensors)}, required an array`);
+  }
+  for (const key of ["networks", "warnings"]) {
+    const texts = model[key];
+    if (texts === undefined || Array.isArray(texts) && texts.every((each) => typeof each === "string")) {
+      continue;
+    }
+    throw new TypeError(`${what}: ${key}: found ${show(texts)}, required an array of texts, or none`);
   }
   const wrong = tensors.findIndex((tensor) => !isTensor(tensor));
   if (wrong >= 0) {

@@ -5,7 +5,10 @@ import { hostname } from "node:os";
 import process from "node:process";
 import { codeOf } from "../model/errors.ts";
 
-/** Whether a process of this host is there, and not only its number: a zombie waits for whoever started it to ask how it ended. */
+/**
+ * Whether a process of this host is there, and not only its number: a zombie waits for whoever started it to ask how it ended. Where the
+ * system does not tell, it counts as there.
+ */
 export function isAlive(number: number): boolean {
   // As Linux calls zombies, and those just gone; in containers without an init nobody may ever ask.
   if (/^[ZXx]$/.test(statusOf(number)[0] ?? "")) return false;
@@ -13,8 +16,8 @@ export function isAlive(number: number): boolean {
     process.kill(number, 0);
     return true;
   } catch (failure) {
-    // There, but another user's.
-    return codeOf(failure) === "EPERM";
+    // EPERM: there, but another user's. Deno without --allow-run tells of none (and its error has no code): any may be there.
+    return codeOf(failure) !== "ESRCH";
   }
 }
 

@@ -38,6 +38,7 @@ export function addFiltersCommand(
     )
     .addOption(new Option("--unfolding <name>", "as for run").choices(["svr", "cosvr"]))
     .option("--batch-norm <mode>", "raw or folded, as for run")
+    .option("--batch-norm-epsilon <number>", "as for run", Number)
     .option("--norm-gain <mode>", "raw or folded, as for run")
     .option("--kernel <name>", "as for run")
     .option("--memory <size>", "as for run")

@@ -4,7 +4,7 @@ import { ConfigError } from "../../config/document.ts";
 import { globMatcher, isGlob } from "../../connectors/glob.ts";
 import { readManifest } from "../../connectors/lake/manifest.ts";
 import type { LakePlace } from "../../connectors/lake/place.ts";
-import { removeModels } from "../../connectors/lake/remove.ts";
+import { finishRemoval, removeModels } from "../../connectors/lake/remove.ts";
 import { messageOf, show } from "../model/errors.ts";
 import { printable } from "../report/text.ts";
 
@@ -12,7 +12,7 @@ import { printable } from "../report/text.ts";
 const MOST_NAMED = 10;
 
 /**
- * Removes models from a lake and says which.
+ * Removes models from a lake and says which. What an earlier call was interrupted in is finished first.
  *
  * @param wanted ids, or globs of ids; an id that stands is never taken for a glob
  * @throws {ConfigError} when one of them is no model of the lake; then nothing is removed
@@ -22,11 +22,15 @@ export async function removeCommand(
   wanted: readonly string[],
   write: (text: string) => void,
 ): Promise<void> {
+  // What an earlier call was interrupted in.
+  const finished = await finishRemoval(place);
+  for (const id of finished) write(`${printable(`removed ${id}, which an earlier call had begun`)}\n`);
   const ids = (await readManifest(place))?.models.map(({ id }) => id) ?? [];
   const chosen = new Set<string>();
   for (const each of wanted) {
     const found = ids.filter(idFilter(each, ids));
     if (found.length === 0) {
+      if (finished.some(idFilter(each, finished))) continue;
       const some = ids.slice(0, MOST_NAMED).map(show).join(", ");
       const more = ids.length > MOST_NAMED ? `, … (${ids.length} in all)` : "";
       throw new ConfigError(

@@ -59,12 +59,24 @@ export interface WeightView {
   readonly strides: WeightStrides;
 }
 
+/** Scaling by a batch normalization: out channel `o` is multiplied by `gamma[o] / sqrt(variance[o] + epsilon)`. */
+export interface BatchNormScale {
+  /** Tensor of `m` numbers; null for all ones. */
+  readonly gamma: string | null;
+  /** Tensor of `m` numbers. */
+  readonly variance: string;
+  readonly epsilon: number;
+  /** Whether nothing says what epsilon is, so that it is PyTorch's default. Default: false. */
+  readonly assumed?: boolean;
+}
+
 /** What normalizations do to a layer's channels, where folding can take it in. */
 export interface Folding {
-  /** Out channel `o` is multiplied by `gamma[o] / sqrt(variance[o] + epsilon)`; `gamma` null for all ones. */
-  readonly batchNorm?: { readonly gamma: string | null; readonly variance: string; readonly epsilon: number };
-  /** The tensor whose entry `c` multiplies in channel `c`. */
+  readonly batchNorm?: BatchNormScale;
+  /** The tensor whose entry `c`, plus `gainOffset`, multiplies in channel `c`. */
   readonly gain?: string;
+  /** Default: 0. Gemma's files hold gains less 1. */
+  readonly gainOffset?: number;
 }
 
 /** One linear map of a network. */

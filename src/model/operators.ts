@@ -3,20 +3,11 @@
  * connections (`src/stages/topology/trace.ts`). Every operator makes one signal: a value with a channel axis.
  */
 
-import type { ChannelRange, Evidence, Skipped, Via } from "./layer.ts";
+import type { BatchNormScale, ChannelRange, Evidence, Skipped, Via } from "./layer.ts";
 import type { FlattenOrder, LayerDraft } from "./layer-draft.ts";
 
 /** The number of an operator within its graph, which is also the number of the signal that it makes. */
 export type Signal = number;
-
-/** Scaling by a batch normalization: out channel `o` is multiplied by `gamma[o] / sqrt(variance[o] + epsilon)`. */
-export interface BatchNormScale {
-  /** Tensor of `m` numbers; null for all ones. */
-  readonly gamma: string | null;
-  /** Tensor of `m` numbers. */
-  readonly variance: string;
-  readonly epsilon: number;
-}
 
 /** One step of the dataflow. Inputs come before their users. */
 export type Operator = Step & {
@@ -33,8 +24,8 @@ type Step =
   | { readonly op: "keep"; readonly input: Signal }
   /** A batch normalization; right behind a layer, the layer can take its scaling in. */
   | { readonly op: "batch-norm"; readonly input: Signal; readonly scale: BatchNormScale | null }
-  /** A layer or RMS normalization; layers right behind it can take its gain in: channel `c` is multiplied by `gain[c]`. */
-  | { readonly op: "gain"; readonly input: Signal; readonly gain: string | null }
+  /** A layer or RMS normalization; layers right behind it can take its gain in: channel `c` is multiplied by `gain[c] + offset` (default 0). */
+  | { readonly op: "gain"; readonly input: Signal; readonly gain: string | null; readonly offset?: number }
   /** All positions become one: global pooling. */
   | { readonly op: "global-pool"; readonly input: Signal }
   /** Channels and positions become one axis. */

@@ -26,6 +26,8 @@ export interface DeclaredLayer {
   readonly batchNorm?: DeclaredBatchNorm | undefined;
   /** The tensor of the gain of the normalization in front of the layer; default none. */
   readonly gain?: string | undefined;
+  /** What is added to each of its numbers; default 0. */
+  readonly gainOffset?: number | undefined;
 }
 
 /** A batch normalization behind a layer: none, one that is never folded in, or its tensors. */

@@ -6,8 +6,9 @@ import type { SummaryLine } from "../analysis/findings/summary.ts";
 import type { ModelReport } from "../analysis/report.ts";
 import { findingTables, modelTables, numbersTable } from "../analysis/report-tables.ts";
 import { type SeriesReport, seriesText, trendTable } from "../analysis/series.ts";
+import { pValueMeaning } from "../model/p-value.ts";
 import { folded, Html, type HtmlPart, htmlTable, markup, preformatted } from "./html.ts";
-import type { Pictures } from "./pictures.ts";
+import type { Picture, Pictures } from "./pictures.ts";
 import {
   checkpointsOf,
   earlierTable,
@@ -31,7 +32,7 @@ pre { overflow-x: auto; background: #f5f6f8; padding: 0.6rem; font-size: 0.8rem;
 /** Nothing is loaded and nothing is run, whatever names hold. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 
-/** The report as a page, a model at a time. Names come from files: each is escaped. @param pictures by model id; null where there is none */
+/** The report as a page, a model at a time. Names come from files: each is escaped. */
 export async function* reportHtml(
   frame: ReportFrame,
   models: ModelReports,
@@ -54,7 +55,7 @@ ${comparison(frame)}
 `.text;
   const checkpoints = new Set(frame.series.flatMap(({ models: ids }) => ids));
   for await (const model of models()) {
-    const section = modelSection(model, await pictures(model.id));
+    const section = modelSection(model, frame, await pictures(model));
     // A series is read in its table; of single checkpoints there may be hundreds.
     yield `${(checkpoints.has(model.id) ? folded(model.id, [section]) : section).text}\n`;
   }
@@ -96,14 +97,26 @@ function failures({ failed }: ReportFrame): Html {
 <ul>${failed.map(({ id, error }) => markup`<li class="warning">${id}: ${error}</li>`)}</ul>`;
 }
 
-function modelSection(model: ModelReport, picture: string | null): Html {
+function modelSection(model: ModelReport, frame: ReportFrame, picture: Picture | null): Html {
   return markup`<h2>${model.id}</h2>
+${model.run_id === frame.run_id ? [] : markup`<p class="quiet">Of run ${model.run_id}.</p>`}
+${
+    model.test.null === frame.test.null
+      ? []
+      : markup`<p class="quiet">${pValueMeaning(model.test.null).long}</p>`
+  }
 ${summaryList(model.summary)}
 ${model.warnings.map((warning) => markup`<p class="warning">warning: ${warning}</p>`)}
-${picture === null ? [] : new Html(picture)}
+${picture === null ? [] : figure(picture)}
 ${model.findings.map((finding, at) => findingSection(finding, at + 1))}
 ${model.remarks.map((remark) => markup`<p>${remark}</p>`)}
 ${modelTables(model).map((table) => folded(table.title, [htmlTable(table)]))}`;
+}
+
+function figure(picture: Picture): Html {
+  return "svg" in picture
+    ? new Html(picture.svg)
+    : markup`<p class="warning">no picture: ${picture.failure}</p>`;
 }
 
 function summaryList(lines: readonly SummaryLine[]): Html {

@@ -2,9 +2,10 @@
 
 import { ConfigError } from "../../config/document.ts";
 import { show } from "../model/errors.ts";
-import { reportJson, type RunReport } from "./run-report.ts";
+import { type ReportFrame, reportJson, type RunReport } from "./run-report.ts";
 import { readReport } from "./report-file.ts";
 import type { ReportFormat } from "./report-formats.ts";
+import { type RecordedRun, recordedRun } from "../viewer/plot-record.ts";
 import { picturesOf } from "./pictures.ts";
 import { reportHtml } from "./report-html.ts";
 import { reportMarkdown } from "./report-markdown.ts";
@@ -34,12 +35,18 @@ export async function reportOf(
     case "md":
       return await joined(reportMarkdown(frame, () => models));
     case "html":
-      return await joined(reportHtml(frame, () => models, picturesOf(folder)));
+      return await joined(reportHtml(frame, () => models, picturesOf(folder, await runOf(folder, frame))));
     case "text":
       return reportText(report, screen);
     case "json":
       return await joined(reportJson(frame, () => models));
   }
+}
+
+/** The record of the run that a report is of; null where it is another run's. */
+async function runOf(folder: string, { run_id: runId }: ReportFrame): Promise<RecordedRun | null> {
+  const run = await recordedRun(folder);
+  return run?.run_id === runId ? run : null;
 }
 
 async function joined(pieces: AsyncIterable<string>): Promise<string> {

@@ -6,6 +6,7 @@ import type { Model } from "../model/ports.ts";
 import { foldedTensors } from "../stages/fold.ts";
 import { knownGraph, type LayerSettings } from "../stages/layers.ts";
 import { declarationOf, type FullDeclaration } from "../stages/topology/declaration.ts";
+import { epsilonWarnings } from "./assumed-epsilon.ts";
 import { plannedLayers } from "./planned-layers.ts";
 import type { PlannedModel } from "./collection/models.ts";
 
@@ -85,7 +86,8 @@ export async function inspectModel(
   const model = await planned.open(signal);
   try {
     const graph = plannedLayers(model, { ...settings, topology: planned.topology });
-    const { layers, connections, skipped, warnings, evidence = "graph" } = graph;
+    const { layers, connections, skipped, evidence = "graph" } = graph;
+    const warnings = [...graph.warnings, ...await epsilonWarnings(model, layers, signal)];
     return {
       id: model.id,
       uri: model.uri,

@@ -39,7 +39,7 @@ export class OpenSinks {
     };
     return this.all.map((sink) => ({
       name: names[sink.name] ?? sink.name,
-      sources: async (ids) => await sink.sources?.(ids) ?? new Map(),
+      sources: async (models) => await sink.sources?.(models.map(({ id }) => id)) ?? new Map(),
     }));
   }
 

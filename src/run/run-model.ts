@@ -13,6 +13,7 @@ import { measureModel } from "../analysis/model-measures.ts";
 import { type ModelReport, modelReport } from "../analysis/report.ts";
 import type { OverlapCache } from "../flow/spectra/overlap-cache.ts";
 import { covers, RECORDED_LEVEL } from "../flow/spectra/overlap-record.ts";
+import { isRecordOf } from "../flow/spectra/record-check.ts";
 import { type PipelineSettings, retestedGraph, spectralGraph } from "../flow/pipeline.ts";
 import type { EdgeSettings } from "../flow/operators/test.ts";
 import type { ModelResult } from "../flow/operators/sinks.ts";
@@ -22,6 +23,7 @@ import type { LayerGraph } from "../model/layer.ts";
 import type { InputFile, Model, ModelHeader, Sink, WrittenFile } from "../model/ports.ts";
 import { tensorsRead } from "../stages/fold.ts";
 import { connectionFlops, graphFlops, layerFlops } from "../stages/flops.ts";
+import { epsilonWarnings } from "./assumed-epsilon.ts";
 import { plannedLayers } from "./planned-layers.ts";
 import type { EdgeWeight } from "../stages/weight.ts";
 import { queryTargets } from "../query/query-targets.ts";
@@ -59,7 +61,7 @@ export interface ModelRun {
 export interface DoneModel {
   readonly entry: RunRecord["models"][number];
   /** Of its report, which stands in its mark. */
-  readonly told: ComparedModel & Pick<ModelReport, "test" | "rows" | "warnings"> & {
+  readonly told: ComparedModel & Pick<ModelReport, "series" | "test" | "rows" | "warnings"> & {
     readonly findings: readonly FindingSummary[];
   };
   /** What this run had to do for it: everything, or only to take its tables to a sink that lacked them, or nothing. */
@@ -113,7 +115,10 @@ async function opened(planned: PlannedModel, mark: CompletedModel | null, run: M
       remembered: { digests: digests.record() },
       news: digests.changed,
     };
-    return await withoutWeights(known, run) ?? await compute(known, model, graph, run);
+    const done = await withoutWeights(known, graph, run);
+    if (done !== null) return done;
+    const warnings = [...graph.warnings, ...await epsilonWarnings(model, graph.layers, signal)];
+    return await compute(known, model, { ...graph, warnings }, run);
   } finally {
     await model.close();
   }
@@ -130,8 +135,12 @@ function headerOf(
 }
 
 /** A model of which an earlier run has left all that is wanted, or what it can be made of; null where weights have to be read. */
-async function withoutWeights(known: KnownModel, run: ModelRun): Promise<DoneModel | null> {
-  return await withoutComputing(known, run) ?? await again(known, run);
+async function withoutWeights(
+  known: KnownModel,
+  graph: LayerGraph,
+  run: ModelRun,
+): Promise<DoneModel | null> {
+  return await withoutComputing(known, run) ?? await again(known, graph, run);
 }
 
 /** What an earlier run has done, taken to the sinks that lack it; null where it has to be computed. */
@@ -183,10 +192,10 @@ async function withoutComputing(
 const kindOf = ({ path, sink }: WrittenFile) => sink ?? extname(path);
 
 /** Tests again what an earlier run has kept of a model's overlaps; null where that does not say enough. */
-async function again(known: KnownModel, run: ModelRun): Promise<DoneModel | null> {
+async function again(known: KnownModel, graph: LayerGraph, run: ModelRun): Promise<DoneModel | null> {
   const { header, inputs, topology, plugin } = known;
   const key = overlapKeyOf(inputs, topology, run.config, plugin);
-  const record = await run.overlaps?.find(key) ?? null;
+  const record = await run.overlaps?.find(key, (found) => isRecordOf(found, graph)) ?? null;
   const test = testOf(run);
   if (record === null || !covers(record, test)) return null;
   const settings = settingsOf(known, record.graph, run);
@@ -293,9 +302,11 @@ function doneOf(
 export function reportSummary(
   report: ModelReport,
 ): DoneModel["told"] {
-  const { id, test, rows, figures, null_controls, null_control, null_control_spread, warnings } = report;
+  const { id, series, test, rows, figures, null_controls, null_control, null_control_spread, warnings } =
+    report;
   return {
     id,
+    series,
     test,
     rows,
     figures,

@@ -177,7 +177,7 @@ export async function runPipeline(
       summaries,
       outcome.failed,
       standing.earlier,
-      await reportedSeries(models),
+      summaries.some(({ series }) => series !== null) ? await reportedSeries(models) : [],
     );
     const record = runRecord({
       runId,
@@ -191,10 +191,13 @@ export async function runPipeline(
       notTaken,
       work: work.summary(),
     });
-    await writeReadmes(out, config, record);
     await writeRecords(out, record, report, models);
-    // Last, for pictures are drawn from all that stands there.
-    await writeWhole([join(out, "report.html"), reportHtml(report, models, picturesOf(out))]);
+    // After them, for pictures are drawn from all that stands there.
+    const pictures = picturesOf(out, record, { keep: true, signal });
+    await writeWhole([join(out, "report.html"), reportHtml(report, models, pictures)]);
+    for (const reason of await writeReadmes(out, config, record)) {
+      progress({ event: "readme-failed", reason });
+    }
     const seconds = (Date.parse(record.ended) - started.getTime()) / 1000;
     const { done, failed, up_to_date } = record.counts;
     progress({ event: "done", done, failed, up_to_date, ...spectra, seconds, work: record.work });

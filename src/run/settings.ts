@@ -104,6 +104,7 @@ const SHAPING = [
   "null",
   "unfolding",
   "batchNorm",
+  "batchNormEpsilon",
   "normGain",
   "sigma",
   "alpha",

@@ -4,6 +4,7 @@ import { counted } from "../model/counted.ts";
 import { show } from "../model/errors.ts";
 import type { LayerGraph } from "../model/layer.ts";
 import { elementCount, type TensorInfo } from "../model/tensor.ts";
+import { isCopy } from "../stages/layers.ts";
 
 /** A larger share of a model's numbers than this in tensors without a reader is warned about. */
 const MOST_UNREAD = 0.1;
@@ -30,30 +31,41 @@ export function unreadWarnings(
   tensors: readonly TensorInfo[],
   { layers, skipped }: Pick<LayerGraph, "layers" | "skipped">,
 ): string[] {
-  if (layers.length === 0) {
-    return [
-      `${UNREAD}no layer was found in ${counted(tensors.length, "tensor")}; svr inspect says why of each`,
-    ];
-  }
   const reasons = new Map(
     skipped.flatMap(({ subject, name, reason }) => subject === "tensor" ? [[name, reason] as const] : []),
   );
+  if (layers.length === 0) {
+    const most = largestOf(tensors);
+    const why = most === undefined ? "" : `, the largest ${show(most.name)}: ${reasons.get(most.name) ?? "no weight"}`;
+    return [
+      `${UNREAD}no layer was found in ${
+        counted(tensors.length, "tensor")
+      }${why}; svr inspect says why of each`,
+    ];
+  }
   const own = tensors.filter(({ name }) => !READ_ELSEWHERE.test(reasons.get(name) ?? ""));
   const unread = own.filter((tensor) => isUnread(tensor, reasons.get(tensor.name)));
   const [all, lost] = [own, unread].map((each) =>
     each.reduce((sum, { shape }) => sum + elementCount(shape), 0)
   );
   if (lost! <= MOST_UNREAD * all!) return [];
-  const largest = unread.reduce((a, b) => elementCount(b.shape) > elementCount(a.shape) ? b : a);
+  const largest = largestOf(unread)!;
   return [
     `${UNREAD}${Math.round(100 * lost! / all!)}% of its numbers are in ${
       counted(unread.length, "tensor")
-    } for which there is no reader, such as ${show(largest.name)}: ${reasons.get(largest.name)}`,
+    } for which there is no reader, such as ${show(largest.name)}: ${reasons.get(largest.name) ?? "no weight"}`,
   ];
 }
 
+function largestOf(tensors: readonly TensorInfo[]): TensorInfo | undefined {
+  return tensors.reduce<TensorInfo | undefined>(
+    (most, each) => most === undefined || elementCount(each.shape) > elementCount(most.shape) ? each : most,
+    undefined,
+  );
+}
+
 function isUnread({ shape, dtype, unreadable }: TensorInfo, reason: string | undefined): boolean {
-  if (reason === undefined || shape.length < 2) return false;
+  if (reason === undefined || shape.length < 2 || isCopy(reason)) return false;
   return unreadable !== undefined || /^[IU]\d+$/.test(dtype) || shape.length > MOST_AXES ||
     NO_READER.test(reason);
 }

@@ -1,12 +1,14 @@
 /** Normalizations taken into the weights around them: batch norms into the layer before, gains into the layers behind. */
 
 import { counted } from "../model/counted.ts";
-import type { Layer, LayerGraph, Unfolding } from "../model/layer.ts";
+import type { BatchNormScale, Layer, LayerGraph, Unfolding } from "../model/layer.ts";
 import type { Matrix } from "../model/tensor.ts";
 
 /** Which normalizations are folded; `raw` (the default) ignores their scaling, as the reference program does. */
 export interface FoldSettings {
   readonly batchNorm?: "raw" | "folded";
+  /** Epsilon of batch norms whose file does not say it. Default: 1e-5. */
+  readonly batchNormEpsilon?: number | undefined;
   readonly normGain?: "raw" | "folded";
   readonly unfolding?: Unfolding;
 }
@@ -39,17 +41,30 @@ export function foldedTensors({ folding }: Layer): readonly string[] {
   return [batchNorm?.gamma, batchNorm?.variance, gain].filter((name) => typeof name === "string");
 }
 
-function folded(layer: Layer, { batchNorm, normGain }: FoldSettings): Layer {
+function folded(layer: Layer, { batchNorm, batchNormEpsilon, normGain }: FoldSettings): Layer {
   const { folding, ...rest } = layer;
-  const scale = batchNorm === "folded" ? folding?.batchNorm : undefined;
-  const gain = normGain === "folded" ? folding?.gain : undefined;
+  const scale = batchNorm === "folded" ? withEpsilon(folding?.batchNorm, batchNormEpsilon) : undefined;
+  const { gain, gainOffset } = normGain === "folded" ? folding ?? {} : {};
   if (scale === undefined && gain === undefined) return rest;
   return {
     ...rest,
     ...scale === undefined ? {} : { batchNorm: "folded" },
     ...gain === undefined ? {} : { normGain: "folded" },
-    folding: { ...scale === undefined ? {} : { batchNorm: scale }, ...gain === undefined ? {} : { gain } },
+    folding: {
+      ...scale === undefined ? {} : { batchNorm: scale },
+      ...gain === undefined ? {} : { gain },
+      ...gainOffset === undefined ? {} : { gainOffset },
+    },
   };
+}
+
+function withEpsilon(
+  scale: BatchNormScale | undefined,
+  epsilon: number | undefined,
+): BatchNormScale | undefined {
+  if (scale?.assumed !== true || epsilon === undefined) return scale;
+  const { gamma, variance } = scale;
+  return { gamma, variance, epsilon };
 }
 
 /**
@@ -97,7 +112,7 @@ export async function channelFactors(
   layer: Layer,
   read: (tensor: string) => Promise<Float64Array>,
 ): Promise<ChannelFactors> {
-  const { batchNorm, gain } = layer.folding ?? {};
+  const { batchNorm, gain, gainOffset = 0 } = layer.folding ?? {};
   const numbers = async (tensor: string, count: number) => {
     const values = await read(tensor);
     if (values.length !== count) {
@@ -107,12 +122,14 @@ export async function channelFactors(
     }
     return values;
   };
-  const out = batchNorm === undefined ? null : await numbers(batchNorm.variance, layer.outChannels);
-  if (batchNorm !== undefined && out !== null) {
+  let out: Float64Array | null = null;
+  if (batchNorm !== undefined) {
+    const variances = await numbers(batchNorm.variance, layer.outChannels);
     const gamma = batchNorm.gamma === null ? null : await numbers(batchNorm.gamma, layer.outChannels);
-    out.forEach((variance, o) => out[o] = (gamma?.[o] ?? 1) / Math.sqrt(variance + batchNorm.epsilon));
+    out = variances.map((variance, o) => (gamma?.[o] ?? 1) / Math.sqrt(variance + batchNorm.epsilon));
   }
-  return { out, in: gain === undefined ? null : await numbers(gain, layer.inChannels) };
+  const gains = gain === undefined ? null : await numbers(gain, layer.inChannels);
+  return { out, in: gains?.map((each) => each + gainOffset) ?? null };
 }
 
 /** Scales unfolded weights in place: row and column factors, by group and unfolding. */

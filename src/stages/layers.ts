@@ -91,41 +91,34 @@ export function knownGraph(
   const graph = graphOf(model, topology);
   return {
     ...graph,
-    warnings: [...model.warnings ?? [], ...graph.warnings, ...emptiness(graph, model.tensors)],
+    warnings: [...model.warnings ?? [], ...graph.warnings, ...copiesBeside(graph, model.tensors)],
   };
 }
 
-/** Of a model's numbers so many may be passed over without a word. */
-const MOST_PASSED = 0.1;
+/** Of a model's numbers so many may be copies without a word. */
+const MOST_COPIED = 0.1;
 
-/** What a model lacks: layers, or the means to read a good part of its numbers. */
-function emptiness({ layers, skipped }: LayerGraph, tensors: readonly TensorInfo[]): string[] {
-  const reasons = new Map(
-    skipped.flatMap(({ subject, name, reason }) => subject === "tensor" ? [[name, reason]] : []),
+/** Copies beside the network, such as moving averages: nothing is lost with them, and somebody may want them. */
+function copiesBeside({ skipped }: LayerGraph, tensors: readonly TensorInfo[]): string[] {
+  const names = new Set(
+    skipped.flatMap(({ subject, name, reason }) => subject === "tensor" && isCopy(reason) ? [name] : []),
   );
-  const [first] = tensors;
-  if (layers.length === 0 && first !== undefined) {
-    const largest = tensors.reduce((most, each) =>
-      elementCount(each.shape) > elementCount(most.shape) ? each : most
-    );
-    const why = reasons.get(largest.name);
-    return [
-      `no layers found; the largest of ${tensors.length} tensors, ${largest.name}: ${why ?? "no weight"}`,
-    ];
-  }
   const count = (some: readonly TensorInfo[]) =>
     some.reduce((sum, { shape }) => sum + elementCount(shape), 0);
-  const passed = tensors.filter(({ unreadable, name }) =>
-    unreadable !== undefined && reasons.has(name) && !/optimizer/.test(unreadable)
-  );
-  const share = count(passed) / count(tensors);
-  return share > MOST_PASSED
+  const copies = tensors.filter(({ name }) => names.has(name));
+  const share = count(copies) / count(tensors);
+  return share > MOST_COPIED
     ? [
-      `${(100 * share).toFixed(0)} % of the numbers are in ${counted(passed.length, "tensor")} that ${
-        passed.length === 1 ? "is" : "are"
-      } passed over, the first ${passed[0]!.name}: ${passed[0]!.unreadable}`,
+      `${(100 * share).toFixed(0)} % of the numbers are in ${counted(copies.length, "tensor")} that ${
+        copies.length === 1 ? "is" : "are"
+      } passed over, the first ${copies[0]!.name}: ${copies[0]!.unreadable}`,
     ]
     : [];
+}
+
+/** Whether a tensor was skipped as a copy of what is read. */
+export function isCopy(reason: string): boolean {
+  return reason.startsWith("of a copy of ");
 }
 
 function graphOf(

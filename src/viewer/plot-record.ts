@@ -6,7 +6,8 @@ import { z } from "zod";
 import type { LakePlace } from "../../connectors/lake/place.ts";
 import type { StoredModel } from "../../connectors/readers/run-tables.ts";
 import { codeOf, messageOf } from "../model/errors.ts";
-import type { PictureData, PicturedTest } from "./picture-data.ts";
+import type { Chain } from "../model/measures.ts";
+import type { PictureData } from "./picture-data.ts";
 
 /** The largest file that is read whole: a report of a thousand models has some 100 MB, and a text must fit V8's half a GiB. */
 const LARGEST = 2 ** 28;
@@ -18,11 +19,22 @@ const name = z.string().max(4096);
 
 const runSchema = z.object({
   run_id: name,
+  config: z.object({ lake: name.optional() }).optional(),
   models: z.array(z.object({
     id: z.string(),
-    files: z.array(z.object({ path: name })),
+    files: z.array(z.object({ path: name, sha256: name.optional() })),
   })),
 });
+
+/** Which tables a run has left, and where: what `run.json` says of them. */
+export interface RecordedRun {
+  readonly run_id: string;
+  readonly config?: { readonly lake?: string | undefined } | undefined;
+  readonly models: readonly {
+    readonly id: string;
+    readonly files: readonly { readonly path: string; readonly sha256?: string | undefined }[];
+  }[];
+}
 
 const edgeSchema = z.object({
   sourceLayer: index,
@@ -59,39 +71,76 @@ const reportSchema = z.object({
   })),
 });
 
+/** What a report says of a model, as far as a picture shows it. */
+interface ReportedModel {
+  readonly test: z.infer<typeof reportSchema>["models"][number]["test"];
+  readonly measures: { readonly chains: readonly Chain[] };
+}
+
+/** How the edges of a model were tested, and its dominant connection. */
+type TestRecord = Pick<PictureData, "test" | "chain">;
+
+/** What is recorded of a model whose tables lie in a lake. */
+export type PictureRecords = (lake: LakePlace, model: StoredModel) => Promise<TestRecord>;
+
 /**
- * How the edges of a model were tested, and its dominant connection. Where the records are missing, or speak of other tables than those
- * of the model that lie in the folder (which may hold models of several runs), neither is known.
+ * How the models of a run were tested. Where the records are missing, or speak of other tables than those of the model that lie in the folder
+ * (which may hold models of several runs), it is not known. They are read with the first model that is asked for, and once.
  *
- * @throws {SyntaxError} when a record is none; names the file and the place
+ * Rejects with a `SyntaxError` when a record is none; names the file and the place.
  */
-export async function pictureRecord(
-  out: string,
-  lake: LakePlace,
-  { header: { id }, partition }: StoredModel,
-): Promise<Pick<PictureData, "test" | "chain">> {
-  const run = await recordOf(join(out, "run.json"), runSchema);
-  const report = await recordOf(join(out, "report.json"), reportSchema);
-  const recorded = run?.models.find((model) => model.id === id);
-  // Names of files are made of the content and the settings that shape it, and a model has one: where it stands, it was meant.
-  const path = recorded?.files.map((file) => file.path).find((file) => isEdgeTable(file, partition));
-  const stands = path !== undefined && await lake.sizeOf(path) !== null;
-  const reported = report?.models.find((model) => model.id === id);
-  if (reported === undefined || run?.run_id !== report?.run_id || !stands) {
-    return { test: null, chain: "unknown" };
-  }
-  const { alpha, sigma, correction, correction_over, weight, near_kernel } = reported.test;
-  const test: PicturedTest = {
-    null: reported.test.null,
-    alpha,
-    sigma,
-    correction,
-    correctionOver: correction_over,
-    weight,
-    nearKernel: near_kernel,
+export function pictureRecords(out: string): PictureRecords {
+  let records: ReturnType<typeof readRecords> | null = null;
+  return async (lake, { header: { id }, partition }) => {
+    const { run, report } = await (records ??= readRecords(out));
+    const files = run?.models.find((model) => model.id === id)?.files ?? [];
+    const reported = report?.models.find((model) => model.id === id);
+    if (
+      reported === undefined || run?.run_id !== report?.run_id || !await edgesStand(lake, files, partition)
+    ) {
+      return { test: null, chain: "unknown" };
+    }
+    return reportedTest(reported);
   };
-  const [best] = reported.measures.chains;
-  return { test, chain: best !== undefined && best.logP <= Math.log(alpha) ? best : "none" };
+}
+
+async function readRecords(out: string) {
+  return { run: await recordedRun(out), report: await recordOf(join(out, "report.json"), reportSchema) };
+}
+
+/** What `run.json` says of the tables of a run; null where there is none. @throws {SyntaxError} when it is damaged */
+export async function recordedRun(out: string): Promise<RecordedRun | null> {
+  return await recordOf(join(out, "run.json"), runSchema);
+}
+
+/** How a model was tested, as its report says it. */
+export function reportedTest({ test, measures: { chains: [best] } }: ReportedModel): TestRecord {
+  const { null: nullName, alpha, sigma, correction, correction_over, weight, near_kernel } = test;
+  return {
+    test: {
+      null: nullName,
+      alpha,
+      sigma,
+      correction,
+      correctionOver: correction_over,
+      weight,
+      nearKernel: near_kernel,
+    },
+    chain: best !== undefined && best.logP <= Math.log(alpha) ? best : "none",
+  };
+}
+
+/**
+ * Whether the table of edges that is recorded of a model stands in a lake. Names of files are made of the content and the settings that shape
+ * it, and a model has one: where it stands, it was meant.
+ */
+export async function edgesStand(
+  lake: LakePlace,
+  files: readonly { readonly path: string }[],
+  partition: string,
+): Promise<boolean> {
+  const path = files.map((file) => file.path).find((file) => isEdgeTable(file, partition));
+  return path !== undefined && await lake.sizeOf(path) !== null;
 }
 
 /** Nothing else of a record is taken for a path. */

@@ -9,7 +9,7 @@ import { writeWhole } from "../../connectors/whole-files.ts";
 import { show } from "../model/errors.ts";
 import { guessedOf, interruptible, layersOf } from "./model-tables.ts";
 import { edgesFor, MOST_EDGES, type PictureSettings } from "./picture-data.ts";
-import { pictureRecord } from "./plot-record.ts";
+import { type PictureRecords, pictureRecords } from "./plot-record.ts";
 import { readSeries } from "./series-data.ts";
 import { strongestEdges } from "./strongest-edges.ts";
 
@@ -74,9 +74,18 @@ const LISTED = 20;
  * console.log(`${path}: ${edges} edges, ${leftOut} left out`);
  */
 export async function plotRun(run: string, output: string, options: PlotOptions = {}): Promise<Plotted> {
+  return await plotted(run, output, options);
+}
+
+async function plotted(
+  run: string,
+  output: string,
+  options: PlotOptions,
+  records?: PictureRecords,
+): Promise<Plotted> {
   // Before the work, so that it is not in vain.
   const write = await pictureWriter(output);
-  const { svg, ...shown } = await drawModel(run, options);
+  const { svg, ...shown } = await drawModel(run, options, records);
   return { path: await write(svg), ...shown };
 }
 
@@ -101,9 +110,10 @@ export async function* plotModels(
   const lake = await openLake(options.lake ?? run);
   const models = model === undefined ? await storedModels(lake) : [await modelOf(lake, model)];
   await mkdir(folder, { recursive: true });
+  const records = pictureRecords(run);
   for (const { header: { id }, partition } of models) {
     const file = join(folder, `${partition.slice("model=".length)}.${format}`);
-    yield await plotRun(run, file, { ...options, model: id });
+    yield await plotted(run, file, { ...options, model: id }, records);
   }
 }
 
@@ -155,12 +165,14 @@ async function pictureWriter(output: string): Promise<(svg: string) => Promise<s
 /**
  * Draws one model of a run. See `plotRun`.
  *
+ * @param records default: those in the run's folder
  * @returns the picture as SVG, and what it shows
  * @throws as `plotRun`
  */
 export async function drawModel(
   run: string,
   options: PlotOptions = {},
+  records: PictureRecords = pictureRecords(run),
 ): Promise<Omit<Plotted, "path"> & { readonly svg: string }> {
   const { model: id, maxEdges, all = false, lake: place = run, signal, scale = "linear", ...look } = options;
   if (maxEdges !== undefined && !(Number.isInteger(maxEdges) && maxEdges >= 1 && maxEdges <= MOST_EDGES)) {
@@ -172,7 +184,7 @@ export async function drawModel(
   const most = maxEdges ?? edgesFor(layers.length);
   const edges = await strongestEdges(interruptible(readTable(lake, model, "edges"), signal), most, all);
   const guessed = await guessedOf(lake, model, signal);
-  const record = await pictureRecord(run, lake, model);
+  const record = await records(lake, model);
   // Plot and its document are half a second and 10 MB to load: not for those who only import the library.
   const { drawPicture } = await import("./picture.ts");
   const data = { model: model.header.id, layers, edges, ...guessed, ...record };

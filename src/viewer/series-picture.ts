@@ -153,9 +153,10 @@ function panel(
         const title = `${name}, singular value ${rank + 1} of ${neurons[last]}\n${
           short(values[first]![line]!)
         } at step ${steps[first]}, ${short(values[last]![line]!)} at step ${steps[last]}`;
-        return Plot.line(present, {
-          x: (at: number) => steps[at]!,
-          y: (at: number) => Math.max(axis.floor, values[at]![line]!),
+        // Over all steps: a line has a gap where a value is NaN, and would go across steps that are left out.
+        return Plot.line(steps, {
+          x: (step: number) => step,
+          y: (_: number, at: number) => Math.max(axis.floor, values[at]![line] ?? NaN),
           stroke: colour,
           strokeWidth: line === 0 ? 1.8 : 1.1,
           strokeOpacity: opacityOf(line, ranks.length),

@@ -2,8 +2,10 @@
 
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { DENO } from "../../.config/checks.ts";
+import { execute, ROOT } from "../integration/svr.ts";
 import { LruFolder, type LruFolderOptions } from "../../src/base/lru-folder.ts";
 
 let folder = "";
@@ -68,6 +70,63 @@ describe("an LRU folder", () => {
     await utimes(join(folder, ".x.partial"), 1, 1);
     await opened({ alone: false });
     expect(await names()).toEqual(["notes", "x-1"]);
+  });
+
+  it.each(["/", "/.", "/x/.."])(
+    "finds its files again in a folder that is written with %s behind it",
+    async (end) => {
+      await (await opened()).put("x/1", bytes(9));
+      const again = await opened({ folder: folder + end });
+      expect([again.has("x/1"), again.bytes]).toEqual([true, 9]);
+      await again.put("2", bytes(2));
+      expect(await names()).toEqual(["2"]);
+    },
+  );
+
+  it("keeps to the folder that it was opened in, where the working folder changes", async () => {
+    const files = await opened({ folder: relative(process.cwd(), folder) });
+    expect(files.path("1")).toBe(join(folder, "1"));
+  });
+
+  it("holds one limit for all that share the folder, up to a tenth for each", async () => {
+    const both = [await opened({ limit: 100, alone: false }), await opened({ limit: 100, alone: false })];
+    const sizes: number[] = [];
+    for (let at = 0; at < 60; at++) {
+      await both[at % 2]!.put(String(at), bytes(4));
+      const found = await Promise.all((await names()).map((name) => stat(join(folder, name))));
+      sizes.push(found.reduce((sum, { size }) => sum + size, 0));
+    }
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(110);
+    expect(Math.min(...sizes.slice(30))).toBeGreaterThan(80);
+    // The newest of both are there.
+    expect(await names()).toEqual(expect.arrayContaining(["55", "56", "57", "58", "59"]));
+  });
+
+  it("counts right what is written and removed side by side while the folder is listed", async () => {
+    const files = await opened({ limit: 100, alone: false });
+    await Promise.all(Array.from({ length: 200 }, async (_, at) => {
+      await files.put(`x/${at}`, bytes(1 + at % 7));
+      if (at % 5 === 0) await files.remove(`x/${at}`);
+    }));
+    const found = await Promise.all((await names()).map((name) => stat(join(folder, name))));
+    expect(files.bytes).toBe(found.reduce((sum, { size }) => sum + size, 0));
+    expect(files.bytes).toBeLessThanOrEqual(100);
+  });
+
+  it("opens where it may only read, whatever lies there", async () => {
+    await writeFile(join(folder, "1"), "much more than ten");
+    await writeFile(join(folder, ".x.partial"), "");
+    const script = join(folder, "open.ts");
+    const options = JSON.stringify({ folder, limit: 10, alone: true });
+    await writeFile(
+      script,
+      `import { LruFolder } from ${JSON.stringify(`${ROOT}src/base/lru-folder.ts`)};
+      const files = await LruFolder.open(${options}, /^[0-9]$/); console.log(files.has("1"));`,
+    );
+    expect(await execute(DENO, ["run", "--no-prompt", "--allow-read", script])).toMatchObject({
+      stdout: "true\n",
+    });
+    expect(await names()).toEqual([".x.partial", "1", "open.ts"]);
   });
 
   it("counts what could not be written as nothing", async () => {

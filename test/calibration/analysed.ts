@@ -9,9 +9,9 @@ import type { Model } from "../../src/model/ports.ts";
 import type { OpenEngine } from "../../src/run/open-engine.ts";
 import { logSurvivalOfSigma } from "../../src/stats/normal.ts";
 import { pipelineSettings } from "../support/pipeline-settings.ts";
+import { THREE_SIGMA } from "../support/three-sigma.ts";
 
-/** `1 - Phi(3)`. */
-export const ALPHA = 0.0013498980316300946;
+export const ALPHA = THREE_SIGMA;
 
 /** The result at 3 sigma, `bh` over each connection. */
 export function analysed(

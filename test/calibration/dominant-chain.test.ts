@@ -9,9 +9,8 @@
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openEngine } from "../../src/run/open-engine.ts";
+import { THREE_SIGMA } from "../support/three-sigma.ts";
 import { type ChainKind, chainsOf, specOf } from "./chain-models.ts";
-
-const THREE_SIGMA = 0.0013498980316300946;
 
 type Open = Awaited<ReturnType<typeof openEngine>>;
 let fast: Open;

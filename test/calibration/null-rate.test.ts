@@ -21,6 +21,7 @@ import { neuronsOf } from "../../src/stages/overlap.ts";
 import { decide } from "../../src/stages/significance.ts";
 import { logSurvivalOfSigma } from "../../src/stats/normal.ts";
 import type { NullName } from "../../src/stats/null-distribution.ts";
+import { THREE_SIGMA } from "../support/three-sigma.ts";
 import {
   fanOf,
   fanSide,
@@ -38,9 +39,6 @@ import {
   criticalExponent,
   distanceFromUniform,
 } from "./sampling-error.ts";
-
-/** `1 - Phi(3)`. */
-const THREE_SIGMA = 0.0013498980316300946;
 
 const FALSE_ALARM = 1e-6;
 
@@ -182,7 +180,7 @@ describe.each(kinds)("null connections: $unfolding, $name", ({ kind }) => {
   );
 
   it("are significant at 3 sigma at the nominal rate under the joint null, where kernels are gaussian", async () => {
-    const { trials, hits, deviations } = await rate(kind, "beta", GAUSSIAN, 10_000);
+    const { trials, hits, deviations } = await rate(kind, "beta", GAUSSIAN, ENOUGH_OF_OWN);
     const exponent = chernoffExponent(hits, trials, THREE_SIGMA);
     expect(exponent, times(hits, trials)).toBeLessThan(criticalExponent(FALSE_ALARM));
     expect(Math.abs(deviations)).toBeLessThan(5);

@@ -42,14 +42,10 @@ describe("what failed", () => {
   });
 
   it("is an event of --json, with its file; every line has its time, and the last is done", async () => {
-    const before = Date.now();
     const { code, stdout, stderr } = await run("json", models, "--json");
     expect(code).toBe(3);
     const events = eventsOf(stderr);
-    for (const { time } of events) {
-      expect(new Date(time).toISOString()).toBe(time);
-      expect(Date.parse(time)).toBeGreaterThanOrEqual(before);
-    }
+    for (const { time } of events) expect(new Date(time).toISOString()).toBe(time);
     expect(events.at(-1)).toMatchObject({ event: "done", done: 1, failed: 2 });
     const failed = events.filter(({ event }) => event === "model-failed");
     expect(failed.map(({ file }) => file).sort()).toEqual(

@@ -6,6 +6,7 @@ import { tableFromIPC } from "apache-arrow";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodeModelId } from "../../connectors/sinks/staging.ts";
 import { type GraphReader, openLadybugReader } from "../../src/mod.ts";
+import { naturalOrder } from "../../src/model/natural-order.ts";
 import { askQuery, loadQuery, run, type RunRecord } from "../../src/run.ts";
 
 /** Names that mean something to Cypher, SQL, a shell, a path, a terminal or JSON. */
@@ -104,7 +105,7 @@ describe("names that mean something elsewhere", () => {
 
   it("stand whole in run.json, and cannot move a line of the report", async () => {
     const written = JSON.parse(await readFile(join(out, "run.json"), "utf8")) as RunRecord;
-    expect(written.models.map(({ id }) => id).sort()).toEqual([...NAMES].sort());
+    expect(written.models.map(({ id }) => id)).toEqual([...NAMES].sort(naturalOrder));
     expect(record.counts.done).toBe(NAMES.length);
     expect(await readFile(join(out, "report.md"), "utf8")).not.toMatch(/[\p{Cf}\t]|[^\P{Cc}\n]/u);
     expect(await readdir(folder)).toEqual(["a 'quoted' out {x}"]);

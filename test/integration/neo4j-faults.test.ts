@@ -29,6 +29,9 @@ const NEW = [100_000, 20_000] as const;
 /** Enough of the 1.5 MB of NEW that its edges are under way, and not so much that they are through. */
 const MIDST = 600_000;
 
+/** Of an outage of ten seconds: pauses grow from 0.1 s to 2 s, and between a half and all of each is waited. */
+const ATTEMPTS = 10;
+
 // It is killed; the shared one stays.
 describeWithOwnServer("a graph server that fails", () => {
   let out = "";
@@ -88,13 +91,13 @@ describeWithOwnServer("a graph server that fails", () => {
     240_000,
   );
 
-  it("refuses several attempts to reach it: the load goes on", async () => {
+  it("refuses as many attempts as ten seconds hold: the load goes on", async () => {
     const sink = await committed(out, choices(), "m", NEW);
     const finished = sink.finish();
     await inTheMidst();
     proxy.cut();
     const before = proxy.refused;
-    while (proxy.refused < before + 3) await sleep(5);
+    while (proxy.refused < before + ATTEMPTS) await sleep(5);
     proxy.mend();
     await finished;
     await expectNew();

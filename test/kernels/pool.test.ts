@@ -86,6 +86,7 @@ describe("a pool of threads", () => {
       const controller = new AbortController();
       const ends: string[] = [];
       const whole = kernel.svd(normalMatrix(1800, 1800, 1)).then(() => ends.push("whole"));
+      // A tenth of a second after its begin the thread is in the midst of it: the whole takes seconds.
       const started = () => setTimeout(() => controller.abort(new Error("enough")), 100);
       const stopped = kernel.svd(normalMatrix(1800, 1800, 1), { signal: controller.signal, started })
         .finally(() => ends.push("stopped"));

@@ -2,8 +2,10 @@ import { describe, expect, it } from "vitest";
 import { DOMParser } from "linkedom";
 import { htmlTable, markup, preformatted } from "../../src/report/html.ts";
 import { reportHtml } from "../../src/report/report-html.ts";
+import type { Picture } from "../../src/report/pictures.ts";
 import { answerableReport, reportedSeries, reportFrame } from "../../src/report/run-report.ts";
 import { modelReport } from "../../src/analysis/report.ts";
+import { pValueMeaning } from "../../src/model/p-value.ts";
 import { chainOf, connectionRow, layerRow, NO_MEASURES, TEST } from "../analysis/findings-facts.ts";
 import { layerOf } from "../support/layer-fixture.ts";
 
@@ -48,7 +50,7 @@ function model(id: string) {
 
 async function page(
   ids: readonly string[],
-  picture: string | null,
+  picture: Picture | null,
   series: string | null = null,
 ): Promise<string> {
   const models = ids.map((id, step) => ({
@@ -80,7 +82,7 @@ describe("report.html", () => {
 
   it("answers at the top what the model is, what stands out, how sure that is and what is next", async () => {
     const document = documentOf(
-      await page(["a"], "<svg xmlns='http://www.w3.org/2000/svg'><path/></svg>"),
+      await page(["a"], { svg: "<svg xmlns='http://www.w3.org/2000/svg'><path/></svg>" }),
     );
     expect([...document.querySelectorAll("dt")].map(({ textContent }) => textContent)).toEqual([
       "What it is",
@@ -105,6 +107,23 @@ describe("report.html", () => {
       tagName.toLowerCase()
     );
     expect(order.slice(0, 4)).toEqual(["dl", "svg", "h3", "details"]);
+  });
+
+  it("says of a picture that cannot be drawn why", async () => {
+    const text = await page(["a"], { failure: `layers: found <svg onload="alert(1)">` });
+    expect(text).toContain("no picture: layers: found &lt;svg onload=&quot;alert(1)&quot;&gt;");
+    expect(documentOf(text).querySelectorAll("svg")).toHaveLength(0);
+  });
+
+  it("says of a model of an earlier run which, and what its p-values mean where they mean something else", async () => {
+    const models = [model("a"), { ...model("b"), run_id: "run-0", test: { ...TEST, null: "beta" } }]
+      .map((each) => answerableReport(each, { labelPrefix: "", tables: true }));
+    let text = "";
+    const pictures = () => Promise.resolve(null);
+    const frame = reportFrame("run-1", TEST, models, []);
+    for await (const piece of reportHtml(frame, () => models, pictures)) text += piece;
+    const said = [...documentOf(text).querySelectorAll("h2 + p, h2 + p + p")].map((each) => each.textContent);
+    expect(said.slice(0, 2)).toEqual(["Of run run-0.", pValueMeaning("beta").long]);
   });
 
   it("has the checkpoints of a series in one table, and each of them folded away", async () => {

@@ -9,6 +9,7 @@ import type { RunConfigInput } from "../../config/schema.ts";
 import type { Cell } from "../../src/analysis/findings/finding.ts";
 import type { ModelReport } from "../../src/analysis/report.ts";
 import { run } from "../../src/run/run-pipeline.ts";
+import { THREE_SIGMA } from "../support/three-sigma.ts";
 
 let folder = "";
 beforeAll(async () => {
@@ -116,7 +117,7 @@ describe("several null controls", () => {
 
   it("are as chance gives, and a chain is in none of 20", async () => {
     const { report, record, out } = await run(settings(20, 0, "twenty"));
-    const expected = 0.0013498980316300946 * 4 * 48 * 48;
+    const expected = THREE_SIGMA * 4 * 48 * 48;
     for (const { id, null_control: control, null_control_spread: spread } of report.models) {
       const [mean, deviation] = [control!.edges_ratio!, spread!.edges_ratio!];
       // No less than that of a Poisson count: 20 controls may be alike by chance.

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ConfigError } from "../../config/document.ts";
 import { runConfigOf } from "../../config/load.ts";
+import { pluginSink } from "../../connectors/sinks/plugin-sink.ts";
 import { SINKS } from "../../connectors/sinks/registry.ts";
 import type { Model, ModelSink, PluginFormat, PluginSink, Sink, TensorInfo } from "../../src/mod.ts";
 import type { WrittenFile } from "../../src/model/ports.ts";
@@ -114,6 +115,23 @@ describe("run() with formats and sinks", () => {
     expect(record.config.sinks).toEqual(["arrow"]);
   });
 
+  it("reports a model whose files are a plugin's, after a run over others too", async () => {
+    const formats = [new SinesFormat()];
+    const file = (path: string) => ({ path, table: "edges", rows: 1, bytes: 1, sha256: "" });
+    for (const [out, own, lake] of [["csv", [], undefined], ["lake", ["parquet"], "its-lake"]] as const) {
+      const settings = { ...base(out), formats, ...lake === undefined ? {} : { lake: join(folder, lake) } };
+      const counting = new Counting([file("counting/x.csv"), file("counting/x.parquet")]);
+      await run({ ...settings, sinks: [...own, counting] });
+      const layers = [{ name: "a", out: 4, in: 4 }];
+      const { report } = await run({
+        ...settings,
+        models: { id: "other", synthetic: { seed: 1, layers } },
+        sinks: own,
+      });
+      expect(report.models.map(({ id }) => id)).toEqual(["net", "other"]);
+    }
+  });
+
   it("knows which version has read a model", async () => {
     const key = async (version: string) => {
       const { record } = await run({ ...base("versions"), formats: [new SinesFormat(version)] });
@@ -124,6 +142,18 @@ describe("run() with formats and sinks", () => {
     const [second, done] = await key("2");
     expect(done).toBe(0);
     expect(second).not.toBe(first);
+  });
+
+  it("tells which networks a file holds, and what is amiss with it", async () => {
+    const format = new SinesFormat("1", (...args) =>
+      Object.assign(new Sines(...args), {
+        networks: ["layer0.", "layer1."],
+        moduleOrder: true,
+        warnings: ["one of its files is torn"],
+      }));
+    const { report } = await run({ ...base("facts"), formats: [format] });
+    expect(report.models[0]?.rows).toMatchObject({ layers: 2, connections: 0 });
+    expect(report.models[0]?.warnings).toContain("one of its files is torn");
   });
 
   it.each([
@@ -141,6 +171,12 @@ describe("run() with formats and sinks", () => {
       'read("layer0.weight"): found 3 numbers, required a Float64Array of 48',
     ],
     [
+      "warns in no words",
+      (...args: ConstructorParameters<typeof Sines>) =>
+        Object.assign(new Sines(...args), { warnings: "one" }),
+      'warnings: found "one", required an array of texts, or none',
+    ],
+    [
       "has no digest of its file",
       (...args: ConstructorParameters<typeof Sines>) =>
         Object.assign(new Sines(...args), { inputs: () => Promise.resolve([]) }),
@@ -153,16 +189,43 @@ describe("run() with formats and sinks", () => {
     expect(String(failure)).toContain("net.sines");
   });
 
+  const fine = { path: "counting/x.csv", table: "edges", rows: 1, bytes: 1, sha256: "0f".repeat(32) };
   it.each([
-    [{ path: "edges/x.csv", table: "edges", rows: 1, bytes: 1, sha256: "" }],
-    [{ path: "counting/../edges/x.csv", table: "edges", rows: 1, bytes: 1, sha256: "" }],
-    [{ path: "counting/x.csv", table: "tables", rows: 1, bytes: 1, sha256: "" }],
-  ])("refuses files of a sink that are elsewhere, and leaves nothing: %j", async (file) => {
-    const sinks = ["parquet" as const, new Counting([file])];
+    [[{ ...fine, path: "edges/x.csv" }]],
+    [[{ ...fine, path: "counting/../edges/x.csv" }]],
+    [[{ ...fine, path: "counting/..\\edges\\x.csv" }]],
+    [[{ ...fine, path: "counting/" }]],
+    [[{ ...fine, table: "tables" }]],
+    [[{ ...fine, rows: -1 }]],
+    [[{ ...fine, bytes: 0.5 }]],
+    [[{ ...fine, sha256: "" }]],
+    [[fine, fine]],
+  ])("refuses files of a sink that are none of its own, and leaves nothing: %j", async (files) => {
+    const sinks = ["parquet" as const, new Counting(files)];
     const running = run({ ...base("elsewhere"), formats: [new SinesFormat()], sinks });
     await expect(running).rejects.toThrow("counting sink: commit(): found");
     // What was computed is kept for the next try; no table is.
     expect(await readdir(join(folder, "elsewhere"))).toEqual([".cache"]);
+  });
+
+  it("refuses what a sink says of models that is no answer, with its name", async () => {
+    const sink = new Counting();
+    const opened = await sink.open();
+    for (const answer of [undefined, "yes", 1, { a: "b" }, new Map([["a", 1]])]) {
+      const given = () => Promise.resolve(answer as never);
+      const plugin = {
+        name: sink.name,
+        open: () => Promise.resolve({ ...opened, holds: given, sources: given }),
+      };
+      const guarded = await pluginSink(plugin)({ runId: "r", version: "1", out: folder });
+      const model = { id: "net", runIds: [], files: [] };
+      await expect(guarded.holds!(model)).rejects.toThrow(
+        /^counting sink: holds\(\): found .* required true or false$/,
+      );
+      await expect(guarded.sources!(["net"])).rejects.toThrow(
+        /^counting sink: sources\(\): found .* a Map of texts/,
+      );
+    }
   });
 });
 

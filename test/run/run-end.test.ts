@@ -50,6 +50,19 @@ describe("the end of a run", () => {
     expect(await records()).not.toEqual(before);
   });
 
+  it("that cannot draw a model says so in its page, and ends well", async () => {
+    const only = { ...settings(3), models: settings(3).models.slice(0, 1), graph: "none" as const };
+    await run(only);
+    const folder = join(out, "neurons/model=m1");
+    const table = join(folder, (await readdir(folder))[0]!);
+    const bytes = await readFile(table);
+    await writeFile(table, bytes.fill(7, 0, bytes.length - 8));
+    await rm(join(out, ".state/model=m1.svg"));
+    const { record } = await run(only);
+    expect(record.counts).toMatchObject({ done: 1, failed: 0, up_to_date: 1 });
+    expect(await readFile(join(out, "report.html"), "utf8")).toMatch(/no picture: .*neurons/);
+  });
+
   it("whose graph cannot be put in its place tells that, and leaves the earlier report", async () => {
     await run(settings(3));
     const before = await records();

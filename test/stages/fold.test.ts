@@ -50,6 +50,24 @@ describe("folding", () => {
     },
   );
 
+  it("takes the epsilon that is given where the file says none", () => {
+    const epsilonOf = (assumed: boolean) => {
+      const batchNorm = { ...folding.batchNorm, ...assumed ? { assumed } : {} };
+      const graph = graphOf([layerOf(0, 4, 2, { folding: { batchNorm } })]);
+      const [layer] = fold(graph, { batchNorm: "folded", batchNormEpsilon: 0.25 }).layers;
+      return layer!.folding!.batchNorm;
+    };
+    expect(epsilonOf(true)).toEqual({ ...folding.batchNorm, epsilon: 0.25 });
+    expect(epsilonOf(false)).toEqual(folding.batchNorm);
+  });
+
+  it("adds to a gain what its file leaves out", async () => {
+    const layer = layerOf(0, 4, 2, { folding: { gain: "a", gainOffset: 1 } });
+    expect((await channelFactors(layer, read)).in).toEqual(Float64Array.of(2, 11));
+    const [kept] = fold(graphOf([layer]), { normGain: "folded" }).layers;
+    expect(kept!.folding).toEqual({ gain: "a", gainOffset: 1 });
+  });
+
   it("refuses a tensor of another length, by name", async () => {
     const layer = layerOf(0, 5, 2, { folding });
     await expect(channelFactors(layer, read)).rejects.toThrow(

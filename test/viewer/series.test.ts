@@ -43,6 +43,9 @@ function series(names: readonly string[], steps: readonly number[]): SeriesData 
 
 const SMALL = series(["net.conv1", "net.conv2", "net.conv3", "net.conv4", "net.fc"], [0, 1, 3, 10]);
 const lines = (svg: string) => parsed(svg).all('g[aria-description="neuron"] path');
+/** Where the points of a line lie across, by its stretches without a gap. */
+const across = (line: ReturnType<typeof lines>[number]) =>
+  line.attribute("d").split("M").slice(1).map((stretch) => stretch.match(/[\d.]+(?=,)/g)!.map(Number));
 const texts = (svg: string) => parsed(svg).all("text").map(({ text }) => text);
 
 describe("the picture of a series", () => {
@@ -102,6 +105,14 @@ describe("the picture of a series", () => {
     const svg = drawSeries({ ...SMALL, layers: [{ ...layer!, values }] }, LINEAR);
     expect(svg).not.toMatch(/d="[^"]*NaN/);
     expect(wellFormed(svg)).toEqual([]);
+    const whole = lines(drawSeries({ ...SMALL, layers: [layer!] }, LINEAR)).map(across);
+    const [x = []] = whole[0]!;
+    expect(whole).toEqual(new Array(5).fill([x]));
+    // Smaller ones are drawn first.
+    expect(lines(svg).map(across)).toEqual([
+      [[x[0]], [x[3]]],
+      ...new Array<unknown>(4).fill([[x[0]], [x[2], x[3]]]),
+    ]);
   });
 
   it("is below 2 MB with as many layers and checkpoints as are ever read, and takes hostile names", () => {

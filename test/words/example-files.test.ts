@@ -1,6 +1,5 @@
 /** The files in `examples/`. */
 
-import { spawnSync } from "node:child_process";
 import { globSync } from "node:fs";
 import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -10,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { RunRecord } from "../../src/run/records/records.ts";
 import { ROOT } from "../repo/sources.ts";
 import { makeProject, ranIn } from "./project.ts";
+import { parsePython } from "./python.ts";
 
 /** As Jupyter writes it, format 4. */
 interface Notebook {
@@ -82,12 +82,7 @@ describe("the notebook", () => {
   });
 
   it("is Python", () => {
-    const parse = "import ast, sys; ast.parse(sys.stdin.read())";
-    const { error, status, stderr } = spawnSync("python3", ["-c", parse], {
-      input: codeOf(notebook).join("\n"),
-    });
-    // Where there is no Python nothing can be said.
-    if (error === undefined) expect([status, String(stderr)]).toEqual([0, ""]);
+    if (parsePython(codeOf(notebook).join("\n")) === null) console.info("not run, there is no python3");
   });
 });
 

@@ -19,9 +19,17 @@ export const LINKS: ReadonlySet<GraphTable> = new Set(
 /** Bytes for the pages of a store that is only looked at, far more than that takes. All that there is takes 40 MB and 20 ms to lay out. */
 const LOOKING = 2 ** 28;
 
-/** Opens a store to look at it, locked. */
-export function openReadOnly(lbug: Ladybug, path: string): Promise<Store> {
-  return openStore(lbug, path, "write", LOOKING);
+/**
+ * Opens a store and holds its lock; nothing is written to the file, also when it is closed. One that is opened to read has no lock, and does not
+ * see that another process writes to it.
+ *
+ * @throws {Error} when another process has it open for writing, or it is no store
+ */
+export async function openLocked(lbug: Ladybug, path: string): Promise<Store> {
+  const store = await openStore(lbug, path, "write", LOOKING);
+  // Else closing writes the file anew.
+  await store.run("CALL force_checkpoint_on_close=false");
+  return store;
 }
 
 /** What a store holds. */
@@ -39,7 +47,7 @@ export interface StoreContents {
  */
 export async function probeStore(lbug: Ladybug, path: string): Promise<StoreContents> {
   if (!existsSync(path)) return { models: new Map(), nodes: null };
-  const store = await openReadOnly(lbug, path);
+  const store = await openLocked(lbug, path);
   try {
     await checkSchema(store, path);
     const rows = await store.run("MATCH (m:Model) RETURN m.id AS id, m.run_id AS run, m.uri AS uri");

@@ -21,7 +21,7 @@ import {
   LINKS,
   type LoadPlan,
   NODES_COMMENT,
-  openReadOnly,
+  openLocked,
   SCHEMA_COMMENT,
 } from "./ladybug-contents.ts";
 import {
@@ -86,7 +86,7 @@ export async function makeStore(
 ): Promise<void> {
   const work = newStoreOf(plan);
   // Held open, and so locked, until the new store is ready to take its place.
-  const current = existsSync(plan.path) ? await openReadOnly(lbug, plan.path) : null;
+  const current = existsSync(plan.path) ? await openLocked(lbug, plan.path) : null;
   try {
     const base = current === null ? "nothing" : await baseOf(current, plan);
     if (base !== "nothing") await current?.run("CHECKPOINT");

@@ -50,13 +50,19 @@ function loop(
   const [, ...results] = body.outputs;
   const within = carried(context, node, states, [...body.inputs.keys()].slice(2), results, body);
   const [, ...made] = context.body(body, [context.input([]), context.input([]), ...within]);
-  const [count] = integersOf(inputs[0]) ?? [];
-  const surely = numbersOf(inputs[1])?.[0] !== 0 && (typeof count === "string" || Number(count ?? 0) >= 1);
+  const surely = isPassed(inputs[0], inputs[1]);
   return node.outputs.map((_, at) => {
     const value = made[at] ?? UNKNOWN_CONSTANT;
     if (at >= states.length) return stacked(context, value, 0);
     return surely ? value : after(context, node, states[at] ?? null, value);
   });
+}
+
+/** Whether a loop has one pass at least. What is not given is no limit, and a length that is a symbol is one of something that is there. */
+function isPassed(count: Value | null | undefined, condition: Value | null | undefined): boolean {
+  const [most] = integersOf(count) ?? [];
+  const counts = count == null || typeof most === "string" || Number(most ?? 0) >= 1;
+  return counts && (condition == null || Number(numbersOf(condition)?.[0] ?? 0) !== 0);
 }
 
 function scan(
@@ -95,17 +101,14 @@ function carried(
   results: readonly string[],
   body: OnnxGraph,
 ): Value[] {
-  const copies = new Map(
-    body.nodes.flatMap(({ op, inputs, outputs }) =>
-      op === "Identity" ? [[outputs[0], inputs[0]] as const] : []
-    ),
-  );
+  // What a value is a copy of. Nodes stand behind those that they read.
+  const origins = new Map<string | undefined, string | undefined>();
+  for (const { op, inputs: [input], outputs: [output] } of body.nodes) {
+    if (op === "Identity") origins.set(output, origins.get(input) ?? input);
+  }
   return states.map((state, at): Value => {
-    let origin: string | undefined = results[at];
-    for (let step = 0; step < copies.size && origin !== names[at] && origin !== undefined; step++) {
-      origin = copies.get(origin);
-    }
-    if (state !== null && origin === names[at]) return state;
+    const result = results[at];
+    if (state !== null && (origins.get(result) ?? result) === names[at]) return state;
     const shape = state?.kind === "activation"
       ? state.axes
       : state?.shape?.map((extent): Axis => positions(extent)) ?? null;

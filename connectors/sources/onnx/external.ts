@@ -84,19 +84,25 @@ export class ExternalFiles {
   }
 }
 
-/** A file of this machine in the model's folder, links followed; one that leads out of the folder is refused. */
+/**
+ * A file of this machine in the model's folder, links followed; one that leads out of the folder is refused, but to where the model
+ * itself is a link to: in a hub's cache both are.
+ */
 async function realFile(
   model: string,
   location: string,
   refuse: (found: string, cause?: unknown) => never,
 ): Promise<string> {
   const folder = await realpath(dirname(model));
+  const own = dirname(await realpath(model));
   const file = await realpath(join(folder, location)).catch((cause: unknown): string =>
     refuse(codeOf(cause) === "ENOENT" ? `no file ${show(location)}` : messageOf(cause), cause)
   );
-  const within = relative(folder, file);
-  if (within === "" || within === ".." || within.startsWith(`..${sep}`) || isAbsolute(within)) {
-    refuse(`${show(location)}, a link out of the folder`);
-  }
+  if (!isWithin(folder, file) && !isWithin(own, file)) refuse(`${show(location)}, a link out of the folder`);
   return file;
+}
+
+function isWithin(folder: string, file: string): boolean {
+  const within = relative(folder, file);
+  return within !== "" && within !== ".." && !within.startsWith(`..${sep}`) && !isAbsolute(within);
 }

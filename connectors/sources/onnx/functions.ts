@@ -6,9 +6,13 @@ import type { OnnxAttribute, OnnxFile, OnnxFunction, OnnxGraph, OnnxNode } from 
 /** Functions within functions: exporters write three or four; recursion never ends. */
 const DEEPEST = 16;
 
-/** What calls may amount to, so much for each node and one for each letter of its names: functions that call twice double every time. */
+/**
+ * What calls may amount to: so much for each node, so much for each of its attributes and each value of its bodies, and one for each
+ * letter of their names. Functions that call twice double every time.
+ */
 const LARGEST = 2 ** 24;
 const NODE_SIZE = 64;
+const ENTRY_SIZE = 16;
 
 /**
  * A file without calls of its own functions. Values within a call get its name in front of theirs.
@@ -31,10 +35,24 @@ const plain: Call = { name: (name) => name, attribute: (attribute) => attribute,
 
 const keyOf = (domain: string, name: string, overload: string) => JSON.stringify([domain, name, overload]);
 
+/** What an attribute of a call amounts to; the nodes of a body count by themselves. */
+function sizeOf(key: string, body: OnnxGraph | undefined): number {
+  if (body === undefined) return ENTRY_SIZE + key.length;
+  const names = [
+    ...body.inputs.keys(),
+    ...body.outputs,
+    ...body.shapes.keys(),
+    ...body.initializers.map(({ name }) => name),
+  ];
+  return names.reduce((sum, { length }) => sum + ENTRY_SIZE + length, ENTRY_SIZE + key.length);
+}
+
 class Inliner {
   readonly #path: string;
   readonly #functions = new Map<string, OnnxFunction>();
   readonly #names: Set<string>;
+  /** By name, the number that is tried next where the name is taken. */
+  readonly #next = new Map<string, number>();
   #size = 0;
 
   constructor(path: string, { functions, graph }: OnnxFile) {
@@ -67,6 +85,7 @@ class Inliner {
     for (const [key, each] of node.attributes) {
       const value = call.attribute(each);
       if (value === undefined) continue;
+      if (depth > 0) this.#grow(node, sizeOf(key, value.graph));
       const graph = value.graph === undefined
         ? {}
         // What a call gives as a body has its names already.
@@ -83,7 +102,7 @@ class Inliner {
     if (depth > 0) {
       this.#grow(
         node,
-        [own.name, ...own.inputs, ...own.outputs].reduce((sum, { length }) => sum + length, 0),
+        [own.name, ...own.inputs, ...own.outputs].reduce((sum, { length }) => sum + length, NODE_SIZE),
       );
     }
     const called = this.#functions.get(keyOf(node.domain, node.op, node.overload));
@@ -126,13 +145,15 @@ class Inliner {
 
   #unused(name: string): string {
     let unused = name;
-    for (let n = 2; this.#names.has(unused); n++) unused = `${name}#${n}`;
+    let n = this.#next.get(name) ?? 2;
+    while (this.#names.has(unused)) unused = `${name}#${n++}`;
+    if (n > 2) this.#next.set(name, n);
     this.#names.add(unused);
     return unused;
   }
 
-  #grow(node: OnnxNode, letters: number): void {
-    this.#size += NODE_SIZE + letters;
+  #grow(node: OnnxNode, size: number): void {
+    this.#size += size;
     if (this.#size > LARGEST) {
       throw this.#error(
         node,

@@ -140,9 +140,11 @@ export function scaleBehind(
       if (user?.op === "Mul") {
         const other = user.inputs.find((each) => each !== name) ?? "";
         const maker = makers.get(other);
-        const found = real(other, columns) ??
-          (maker?.op === "Mul" ? maker.inputs.map((each) => real(each, columns)).find(Boolean) : undefined);
+        const found = real(other, columns);
         if (found !== undefined) return found;
+        const factors = maker?.op === "Mul" ? maker.inputs.flatMap((each) => real(each, columns) ?? []) : [];
+        // Of two constants nobody says which is the scale of the weight, and which that of the input.
+        if (factors.length > 0) return factors.length === 1 ? factors[0] : undefined;
       } else if (user?.op !== "Cast") return undefined;
       name = user.outputs[0] ?? "";
     }

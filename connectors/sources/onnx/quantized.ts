@@ -113,8 +113,9 @@ export function dequantized(node: OnnxNode, constant: ConstantLookup): Unnamed |
   const given = node.attributes.get("axis")?.i ?? 1;
   const axis = given < 0 ? given + shape.length : given;
   const block = node.attributes.get("block_size")?.i ?? 0;
-  const grids = block > 0 ? [blocks(shape, axis, block)] : gridsOf(shape, [axis]);
-  return scaled(quantized, scale, zero, grids, `axis ${given}`);
+  if (block === 0) return scaled(quantized, scale, zero, gridsOf(shape, [axis]), `axis ${given}`);
+  const grids = block > 0 ? [blocks(shape, axis, block)] : [];
+  return scaled(quantized, scale, zero, grids, `axis ${given} in blocks of ${block}`);
 }
 
 /** Bits that `MatMulNBits` packs its numbers into. */
@@ -137,7 +138,7 @@ export function packedWeight(node: OnnxNode, constant: ConstantLookup): Unnamed 
   const packedZeros = zero !== null && zero.type.name === "U8";
   const zeroCount = packedZeros ? n * Math.ceil(many * bits / 8) : n * many;
   // The weight's own bytes bound `N`, `K` and the block; so nothing here is larger than what the file holds.
-  const fits = n >= 1 && k >= 1 && PACKED_BITS.includes(bits) && Number.isInteger(bytes) &&
+  const fits = n >= 1 && k >= 1 && block >= 1 && PACKED_BITS.includes(bits) && Number.isInteger(bytes) &&
     quantized.type.name === "U8" && elementCount(quantized.shape) === n * many * bytes &&
     elementCount(scale.shape) === n * many && scale.type.readable && !scale.type.integer &&
     (zero === null || zero.type.readable && elementCount(zero.shape) === zeroCount);

@@ -67,7 +67,7 @@ const recurrent: Handler = (context, node, inputs) => {
     const lost = context.stop(node, inputs, why);
     return node.outputs.map(() => lost);
   };
-  const cell = CELLS.get(node.op) ?? CELLS.get("LSTM")!;
+  const cell = CELLS.get(node.op)!;
   const both = node.attributes.get("direction")?.s === "bidirectional";
   const count = both ? 2 : 1;
   const [input, hidden] = [directionsOf(w, count), directionsOf(r, count)];
@@ -75,7 +75,7 @@ const recurrent: Handler = (context, node, inputs) => {
   if (!isActivation(value) || input === null || hidden === null || width === undefined) {
     return lose("its weights are no stored matrices, or its input is one");
   }
-  if (input.concat(hidden).some(({ view }, i) => rowsOf(view, i < count ? w : r) !== cell.gates * width)) {
+  if ([w, r].some((each) => each?.kind !== "constant" || each.shape?.[1] !== cell.gates * width)) {
     return lose(`its weights do not have ${cell.gates} gates of ${width} rows`);
   }
   const signal = context.reading(
@@ -100,9 +100,6 @@ const recurrent: Handler = (context, node, inputs) => {
   }
   return outputs(context, node, value, states, width);
 };
-
-const rowsOf = (_: View, value: Value | null | undefined) =>
-  value?.kind === "constant" ? value.shape?.[1] : undefined;
 
 /** One direction. @returns its state, or why there is none */
 function one(

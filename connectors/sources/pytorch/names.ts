@@ -94,14 +94,20 @@ function networksOf(
     // Dicts of dicts, a module each, are one network: a state dict's keys are paths.
     const isPart = first?.around === true && each.path.length > 1 && (last.key.includes(".") || !last.around);
     if (!isPart) return { copies: new Map(), networks: [] };
-    parts.set(first.key, [...parts.get(first.key) ?? [], each]);
+    const part = parts.get(first.key);
+    if (part === undefined) parts.set(first.key, [each]);
+    else part.push(each);
   }
   const keys = [...parts.keys()];
   const shapes = (key: string) =>
     JSON.stringify(parts.get(key)!.map(({ path, tensor }) => [nameOf(path.slice(1)), tensor.shape]).sort());
+  // Reversed, so that of networks of the same shapes the first stays.
+  const trained = new Map(
+    keys.filter((key) => !COPY.test(key)).map((key) => [shapes(key), key] as const).reverse(),
+  );
   const copies = new Map(
     keys.filter((key) => COPY.test(key)).flatMap((key) => {
-      const of = keys.find((other) => !COPY.test(other) && shapes(other) === shapes(key));
+      const of = trained.get(shapes(key));
       return of === undefined ? [] : [[key, of]];
     }),
   );

@@ -113,6 +113,9 @@ export function humanReporter(
             }`,
           );
           return;
+        case "readme-failed":
+          line(`${mark("yellow", "warning:")} ${printable(event.reason)}`);
+          return;
         case "done":
           flush();
           line(doneText(event));

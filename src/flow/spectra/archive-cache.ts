@@ -58,12 +58,14 @@ export class ArchiveCache<T> {
     return null;
   }
 
-  /** Keeps a value, whole or not at all. */
+  /** Keeps a value, whole or not at all. One that is too large for an archive or for the cache is not kept. */
   async put(key: string, value: T): Promise<void> {
     if (this.#full === null) return;
     const { extension, version } = this.#format;
+    const parts = partsOf({ version, key, value } satisfies Entry<T>);
+    if (parts === null) return;
     try {
-      await this.#files.put(key + extension, archiveParts({ version, key, value } satisfies Entry<T>));
+      await this.#files.put(key + extension, parts);
     } catch (failure) {
       this.#full?.(messageOf(failure));
       this.#full = null;
@@ -75,4 +77,13 @@ interface Entry<T> {
   readonly version: number;
   readonly key: string;
   readonly value: T;
+}
+
+function partsOf(value: unknown): readonly Uint8Array[] | null {
+  try {
+    return archiveParts(value);
+  } catch (failure) {
+    if (failure instanceof RangeError) return null;
+    throw failure;
+  }
 }

@@ -18,6 +18,12 @@ const HEAD = 44;
 /** Bytes that are digested at a time: a hash takes no 2 GiB at once. */
 const PIECE = 2 ** 30;
 
+/**
+ * Bytes of the JSON. The size of a file bounds its arrays, but not what its JSON becomes: that takes many times its bytes, and is parsed before
+ * the digest can tell whether the file is whole.
+ */
+const LONGEST_JSON = 64 * 2 ** 20;
+
 const KINDS = { f64: Float64Array, i32: Int32Array, u8: Uint8Array } as const;
 type Kind = keyof typeof KINDS;
 type TypedArray = Float64Array | Int32Array | Uint8Array;
@@ -26,6 +32,7 @@ type TypedArray = Float64Array | Int32Array | Uint8Array;
  * The bytes of an archive, the arrays' in their own memory.
  *
  * @param value plain objects, arrays, texts, numbers, truth values, null and typed arrays (float64, int32, uint8)
+ * @throws {RangeError} when its JSON takes more than 64 MiB
  */
 export function archiveParts(value: unknown): readonly Uint8Array[] {
   const arrays: Uint8Array[] = [];
@@ -37,6 +44,9 @@ export function archiveParts(value: unknown): readonly Uint8Array[] {
     return { $: kind, length: (inner as TypedArray).length };
   });
   const json = Buffer.from(text);
+  if (json.length > LONGEST_JSON) {
+    throw new RangeError(`an archive: found ${json.length} bytes of JSON, required at most ${LONGEST_JSON}`);
+  }
   const head = Buffer.alloc(HEAD);
   head.write(MAGIC, "latin1");
   head.writeUInt32LE(json.length, LENGTH);
@@ -44,7 +54,12 @@ export function archiveParts(value: unknown): readonly Uint8Array[] {
   return [head, json, ...arrays];
 }
 
-/** The value of an archive, in memory of no more than the file's size; null where the file is not whole. @throws when it cannot be read */
+/**
+ * The value of an archive. Its arrays take no more memory than the file has bytes.
+ *
+ * @returns null where the file is not whole, or has more than 64 MiB of JSON
+ * @throws when it cannot be read
+ */
 export async function readArchive(path: string): Promise<unknown> {
   const file = await open(path, "r");
   try {
@@ -58,7 +73,7 @@ async function readValue(file: FileHandle, size: number): Promise<unknown> {
   const head = Buffer.alloc(HEAD);
   if (await readFully(file, head, 0) < HEAD || head.toString("latin1", 0, DIGEST) !== MAGIC) return null;
   const length = head.readUInt32LE(LENGTH);
-  if (HEAD + length > size) return null;
+  if (length > LONGEST_JSON || HEAD + length > size) return null;
   const json = Buffer.alloc(length);
   await readFully(file, json, HEAD);
   const arrays: Uint8Array[] = [];

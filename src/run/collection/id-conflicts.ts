@@ -3,12 +3,18 @@
 import { ConfigError } from "../../../config/document.ts";
 import { otherSource, samePlace } from "../../../connectors/places/identity.ts";
 
+/** A model of a run, and where it is read from. */
+interface ReadModel {
+  readonly id: string;
+  readonly uri: string;
+}
+
 /** A place where models stand. */
 export interface ModelPlace {
   /** As a message calls it. */
   readonly name: string;
-  /** URIs by id, of those ids of which a model stands there. */
-  sources(ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** URIs by id, of those models that stand there; they may lack what was read from the same place. */
+  sources(models: readonly ReadModel[]): Promise<ReadonlyMap<string, string>>;
 }
 
 /**
@@ -17,12 +23,11 @@ export interface ModelPlace {
  * @throws {ConfigError} naming the id, both URIs, the place and the ways out
  */
 export async function refuseIdConflicts(
-  models: readonly { readonly id: string; readonly uri: string }[],
+  models: readonly ReadModel[],
   places: readonly ModelPlace[],
 ): Promise<void> {
-  const ids = models.map(({ id }) => id);
   for (const { name, sources } of places) {
-    const standing = await sources(ids);
+    const standing = await sources(models);
     const conflicts = models.filter(({ id, uri }) => !samePlace(standing.get(id) ?? uri, uri));
     const [first] = conflicts;
     if (first === undefined) continue;

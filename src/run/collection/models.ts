@@ -30,8 +30,6 @@ export interface PlannedModel {
   /** The series that it is a checkpoint of, and its place there; absent where nothing says so. */
   readonly series?: string;
   readonly step?: number;
-  /** The local file that it is opened from, where all that its opening depends on is what its files hold. */
-  readonly file?: string;
   open(signal?: AbortSignal): Promise<Model>;
 }
 
@@ -48,7 +46,6 @@ interface Draft {
   readonly topology: TopologyDeclaration | undefined;
   readonly series?: string | undefined;
   readonly step?: number | undefined;
-  readonly file?: string | undefined;
   open(id: string, signal?: AbortSignal): Promise<Model>;
 }
 
@@ -98,7 +95,6 @@ export async function planModels(
       topology: draft.topology,
       ...series === undefined ? {} : { series },
       ...step === undefined ? {} : { step },
-      ...draft.file === undefined ? {} : { file: draft.file },
       open: (signal) => draft.open(ids[at]!, signal),
     };
   });
@@ -139,7 +135,9 @@ async function draftsOf(
   if (typeof entry === "string") return await draftFiles({ path: entry }, shared, baseDir, search);
   if ("synthetic" in entry) {
     const { id, synthetic } = entry;
-    const open = () => new Promise<Model>((resolve) => resolve(openSynthetic(synthetic, id)));
+    // Its URI is of the id that the config gives it, whatever prefix that gets.
+    const open = (as: string) =>
+      new Promise<Model>((resolve) => resolve({ ...openSynthetic(synthetic, id), id: as }));
     return [{ id, given: true, told: true, uri: `synthetic:${id}`, topology: undefined, open }];
   }
   if (!("manifest" in entry)) return await draftFiles(entry, shared, baseDir, search);
@@ -190,7 +188,6 @@ async function draftFiles(
       topology: side.topology,
       series,
       step,
-      file: isRemote(file.path) || side.failure !== undefined || sha256 !== undefined ? undefined : file.path,
       async open(id, signal) {
         if (side.failure !== undefined) throw side.failure;
         if (sha256 !== undefined) await checkDigest(file.path, sha256, signal);

@@ -6,6 +6,7 @@ import type { LoadedConfig } from "../../../config/load.ts";
 import type { RunConfig } from "../../../config/schema.ts";
 import { sourcesOf } from "../../../connectors/lake/manifest.ts";
 import { openLake } from "../../../connectors/lake/open.ts";
+import { samePlace } from "../../../connectors/places/identity.ts";
 import { isRemote } from "../../../connectors/places/place.ts";
 import { isDigestedWhole } from "../../../connectors/sources/digest.ts";
 import { openKernel } from "../../kernels/select.ts";
@@ -97,7 +98,7 @@ export async function forecast({ config, baseDir }: LoadedConfig, signal?: Abort
     const lake = await openLake(config.lake ?? out);
     await refuseIdConflicts(planned, [
       recordedModels(marks, out),
-      { name: `lake ${lake.name}`, sources: (ids) => sourcesOf(lake, ids) },
+      { name: `lake ${lake.name}`, sources: (models) => sourcesOf(lake, models.map(({ id }) => id)) },
     ]);
   }
   const { kernel } = await openKernel(config.kernel, {
@@ -228,12 +229,13 @@ function edgesOf(
 /** Without a digest only sizes can be compared; the run itself compares the bytes. */
 async function earlier(
   { id, topology, series, step }: PlannedModel,
-  { plugin }: Model,
+  { uri, plugin }: Model,
   config: RunConfig,
   marks: CompletedModels,
 ): Promise<ModelForecast["earlier"]> {
   const mark = await marks.find(id);
-  if (mark === null) return "new";
+  // A model from elsewhere is computed, whatever its bytes: tables name where their model was read from.
+  if (mark === null || !samePlace(mark.entry.uri, uri)) return "new";
   for (const { path, bytes } of mark.entry.inputs) {
     // A generated model has no file; its seed is in the settings.
     const size = await stat(path).then((found) => found.size, () => bytes);

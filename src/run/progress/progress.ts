@@ -65,6 +65,8 @@ export type ProgressEvent =
     & Partial<Pick<LayerTime, "flops" | "seconds" | "gflops">>
   )
   | { readonly event: "cache-off"; readonly reason: string }
+  /** A README of the run could not be written; all else is there. */
+  | { readonly event: "readme-failed"; readonly reason: string }
   | ({
     readonly event: "done";
     readonly done: number;

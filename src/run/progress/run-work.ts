@@ -19,6 +19,9 @@ const ATTEMPT_MS = 15_000;
 /** Events with which another phase begins. */
 const PHASES: ReadonlySet<string> = new Set(["run", "graph"]);
 
+/** Events that no run comes to while it waits for a server. */
+const AFTER_WAITING: ReadonlySet<string> = new Set(["graph-loaded", "model-done", "done"]);
+
 /** A model that is being worked on. */
 interface OpenModel {
   readonly flops: number;
@@ -161,8 +164,8 @@ export class RunWork implements KernelObserver {
   }
 
   #take(event: ProgressEvent): void {
-    // Whatever else happens, a server that was waited for is there again.
-    this.#waiting.until = 0;
+    // Then a server that was waited for is there again; other models go on without it.
+    if (AFTER_WAITING.has(event.event)) this.#waiting.until = 0;
     switch (event.event) {
       case "waiting":
         this.#waiting = {

@@ -70,10 +70,12 @@ export class CompletedModels {
     return mark !== null && "report" in mark && mark.entry.id === id ? mark : null;
   }
 
-  /** All marks, in no order; of other formats what can be told. */
-  async *all(): AsyncGenerator<CompletedModel | UnreadableModel, void> {
+  /** All marks but those of some models, in no order; of other formats what can be told. @param except ids of models whose marks are not read */
+  async *all(except: ReadonlySet<string>): AsyncGenerator<CompletedModel | UnreadableModel, void> {
+    const passed = new Set([...except].map((id) => markName(id)));
     const names = await readdir(this.#folder).catch(() => []);
     for (const name of names) {
+      if (passed.has(name)) continue;
       const mark = /^model=.*\.json$/.test(name) ? await this.#read(join(this.#folder, name)) : null;
       if (mark !== null) yield mark;
     }
@@ -119,8 +121,12 @@ export class CompletedModels {
   }
 
   #path(id: string): string {
-    return join(this.#folder, `model=${encodeModelId(id)}.json`);
+    return join(this.#folder, markName(id));
   }
+}
+
+function markName(id: string): string {
+  return `model=${encodeModelId(id)}.json`;
 }
 
 /** The parts of a mark that all formats have; null where it lacks them. */

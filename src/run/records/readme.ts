@@ -6,6 +6,7 @@ import { folderLake } from "../../../connectors/lake/folder.ts";
 import { isBucket, openLake } from "../../../connectors/lake/open.ts";
 import type { LakePlace } from "../../../connectors/lake/place.ts";
 import { GRAPH_FILE } from "../../../connectors/sinks/ladybug/ladybug.ts";
+import { messageOf } from "../../model/errors.ts";
 import { folderReadme, lakeReadme, README_MARK } from "../../report/output-readme.ts";
 import { VERSION } from "../../version.ts";
 import type { RunRecord } from "./records.ts";
@@ -17,28 +18,30 @@ const NAME = "README.md";
  * svrflow's stays as it is.
  *
  * @param out absolute
+ * @returns why those could not be written that could not: the results stand without them
  */
 export async function writeReadmes(
   out: string,
   { sinks, graph, lake }: RunConfig,
   { run_id: runId, ended, counts }: Pick<RunRecord, "run_id" | "ended" | "counts">,
-): Promise<void> {
+): Promise<string[]> {
   const inLake = lake === undefined || !isBucket(lake) && resolve(lake) === out ? {} : { lake };
-  await put(
-    folderLake(out),
-    folderReadme({
-      runId,
-      version: VERSION,
-      ended,
-      models: counts.done,
-      sinks,
-      graph: graph === "embedded" ? GRAPH_FILE : null,
-      ...inLake,
-    }),
-  );
-  if (inLake.lake === undefined) return;
-  const root = isBucket(inLake.lake) ? `${inLake.lake.replace(/\/+$/, "")}/` : "";
-  await put(await openLake(inLake.lake), lakeReadme(root));
+  const own = folderReadme({
+    runId,
+    version: VERSION,
+    ended,
+    models: counts.done,
+    sinks,
+    graph: graph === "embedded" ? GRAPH_FILE : null,
+    ...inLake,
+  });
+  const writes = [put(folderLake(out), own)];
+  if (inLake.lake !== undefined) {
+    const root = isBucket(inLake.lake) ? `${inLake.lake.replace(/\/+$/, "")}/` : "";
+    writes.push(openLake(inLake.lake).then((place) => put(place, lakeReadme(root))));
+  }
+  const written = await Promise.allSettled(writes);
+  return written.flatMap((each) => each.status === "rejected" ? [messageOf(each.reason)] : []);
 }
 
 /** Replaces a README of ours that says something else. */

@@ -1,7 +1,7 @@
 /** Models that stand in an output folder: what earlier runs left there is reported with what the last one did. */
 
-import { isGone } from "../../../connectors/places/identity.ts";
-import { readManifest } from "../../../connectors/lake/manifest.ts";
+import { isGone, samePlace } from "../../../connectors/places/identity.ts";
+import { type Manifest, readManifest } from "../../../connectors/lake/manifest.ts";
 import { isBucket, openLake } from "../../../connectors/lake/open.ts";
 import { filesStand } from "../../../connectors/sinks/staging.ts";
 import type { QueryTargets } from "../../analysis/findings/query-words.ts";
@@ -43,19 +43,20 @@ export async function standingModels(
   const unrecorded = new Map((manifest?.models ?? []).map((model) => [model.id, model]));
   const earlier: EarlierModel[] = [];
   const reported: StandingModel[] = [];
+  const manifests: Manifests = new Map();
   const add = async (model: Pick<EarlierModel, "id" | "uri" | "run_id">, unreported: string | null) => {
     const { id, uri, run_id } = model;
     earlier.push({ id, uri, run_id, gone: await isGone(uri), unreported });
   };
   for (const id of mine) unrecorded.delete(id);
-  for await (const model of completed.all()) {
+  for await (const model of completed.all(mine)) {
     const { entry } = model;
-    if (mine.has(entry.id)) continue;
+    if (mine.has(entry.id)) continue; // in a file of another name
     const schema = unrecorded.get(entry.id)?.schema_version ?? ("schema" in model ? model.schema : undefined);
     if (schema !== undefined && schema !== SCHEMA_VERSION) await add(entry, otherSchema(schema));
     else if (!("report" in model)) await add(entry, "its record is of another version; run the model again");
     else {
-      const stand = await tablesStand(model, out).catch((failure: unknown) => messageOf(failure));
+      const stand = await tablesStand(model, out, manifests).catch((failure: unknown) => messageOf(failure));
       if (stand !== false) await add(entry, stand === true ? null : `its tables cannot be read: ${stand}`);
       if (stand === true) {
         reported.push({ entry: model.entry, told: reportSummary(model.report), targets: model.targets });
@@ -73,23 +74,38 @@ export async function standingModels(
   return { earlier: earlier.sort((a, b) => naturalOrder(a.id, b.id)), reported };
 }
 
+/** Manifests of buckets by their addresses: each is read once, for to ask for one takes a request. */
+type Manifests = Map<string, Promise<Manifest | null>>;
+
 const otherSchema = (schema: number) =>
   `its tables have schema ${schema}, required ${SCHEMA_VERSION}; run the model again`;
 
 /**
  * Whether a model's tables stand as they were recorded: its Parquet files, which `svr lake rm` removes, where it has some. Of a model without
- * tables there is nothing to miss.
+ * tables there is nothing to miss, and what the sink of a plugin wrote is not ours to look for.
  */
-async function tablesStand({ entry: { id, files }, lake }: CompletedModel, out: string): Promise<boolean> {
-  const parquet = files.filter(({ path }) => path.endsWith(".parquet"));
-  if (parquet.length === 0) return files.length === 0 || await filesStand(out, files);
+async function tablesStand(
+  { entry: { id, files }, lake }: CompletedModel,
+  out: string,
+  manifests: Manifests,
+): Promise<boolean> {
+  const own = files.filter(({ sink }) => sink === undefined);
+  const parquet = own.filter(({ path }) => path.endsWith(".parquet"));
+  if (parquet.length === 0) return own.length === 0 || await filesStand(out, own);
   const place = lake ?? out;
-  return isBucket(place) ? await named(place, id, parquet) : await filesStand(place, parquet);
+  return isBucket(place) ? await named(place, id, parquet, manifests) : await filesStand(place, parquet);
 }
 
 /** Whether the manifest of a bucket names just these files of a model: to ask for each of them would take a request. */
-async function named(place: string, id: string, files: readonly WrittenFile[]): Promise<boolean> {
-  const model = (await readManifest(await openLake(place)))?.models.find((each) => each.id === id);
+async function named(
+  place: string,
+  id: string,
+  files: readonly WrittenFile[],
+  manifests: Manifests,
+): Promise<boolean> {
+  const manifest = manifests.get(place) ?? openLake(place).then(readManifest);
+  manifests.set(place, manifest);
+  const model = (await manifest)?.models.find((each) => each.id === id);
   const digests = new Map(model?.files.map(({ path, sha256 }) => [path, sha256]));
   return TABLE_NAMES.every((name) => files.some(({ table }) => table === name)) &&
     files.length === digests.size && files.every(({ path, sha256 }) => digests.get(path) === sha256);
@@ -99,11 +115,14 @@ async function named(place: string, id: string, files: readonly WrittenFile[]): 
 export function recordedModels(completed: CompletedModels, out: string): ModelPlace {
   return {
     name: `output folder ${out}`,
-    async sources(ids) {
+    async sources(models) {
       const found = new Map<string, string>();
-      for (const id of ids) {
+      const manifests: Manifests = new Map();
+      for (const { id, uri } of models) {
         const model = await completed.find(id);
-        if (model !== null && await tablesStand(model, out).catch(() => true)) found.set(id, model.entry.uri);
+        // Whether its tables stand matters only where it was read from elsewhere.
+        if (model === null || samePlace(model.entry.uri, uri)) continue;
+        if (await tablesStand(model, out, manifests).catch(() => true)) found.set(id, model.entry.uri);
       }
       return found;
     },

@@ -71,6 +71,7 @@ function everythingOf(layer: Layer): DeclaredLayer[] {
     groups,
     batchNorm: batchNormOf(layer),
     ...layer.folding?.gain === undefined ? {} : { gain: layer.folding.gain },
+    ...layer.folding?.gainOffset === undefined ? {} : { gainOffset: layer.folding.gainOffset },
   };
   return Array.from({ length: Math.max(1, shape.length - 1) }, (_, axes) => {
     const rest = shape.slice(axes).reduce((product, extent) => product * extent, 1);
@@ -96,8 +97,8 @@ function indexOf(place: number, extents: readonly number[]): number[] {
 function batchNormOf({ batchNorm, folding }: Layer): DeclaredBatchNorm {
   const scale = folding?.batchNorm;
   if (scale === undefined) return batchNorm === "none" ? "none" : "raw";
-  const { gamma, variance, epsilon } = scale;
-  return { ...gamma === null ? {} : { gamma }, variance, epsilon };
+  const { gamma, variance, epsilon, assumed } = scale;
+  return { ...gamma === null ? {} : { gamma }, variance, ...assumed === true ? {} : { epsilon } };
 }
 
 function same(a: Layer | null, b: Layer): boolean {

@@ -76,7 +76,10 @@ export function declaredGraph(
       })),
     ],
     warnings: guessWarnings(connections),
-    evidence: "declared",
+    // How layers lie was found out with the connections: nobody has looked at a file all of which is guessed.
+    evidence: connections.length > 0 && connections.every(({ evidence }) => evidence === "guessed")
+      ? "guessed"
+      : "declared",
   };
 }
 
@@ -167,7 +170,7 @@ export function declaredLayer(
   all: readonly TensorInfo[],
   place: Pick<LayerPlace, "index" | "positions">,
 ): Layer {
-  const { flatten, gain, batchNorm } = detail ?? {};
+  const { flatten, gain, gainOffset, batchNorm } = detail ?? {};
   const layer = finishLayer(draft, { ...place, ...flatten === undefined ? {} : { flattened: flatten } });
   const vector = (tensor: string, key: string, channels: number) =>
     vectorOf(all, draft.name, key, tensor, channels);
@@ -175,7 +178,11 @@ export function declaredLayer(
     ? normalizationBehind(draft, all)
     : declaredBatchNorm(batchNorm, (tensor) => vector(tensor, "batchNorm", layer.outChannels));
   if (gain === undefined) return { ...layer, ...behind };
-  const folding = { ...behind.folding, gain: vector(gain, "gain", layer.inChannels) };
+  const folding = {
+    ...behind.folding,
+    gain: vector(gain, "gain", layer.inChannels),
+    ...gainOffset === undefined ? {} : { gainOffset },
+  };
   return { ...layer, ...behind, normGain: "raw", folding };
 }
 
@@ -184,9 +191,10 @@ function declaredBatchNorm(
   vector: (tensor: string) => string,
 ): Pick<Layer, "batchNorm" | "folding"> {
   if (typeof declared === "string") return { batchNorm: declared };
-  const { gamma, variance, epsilon = EPSILON } = declared;
-  const scale = { gamma: gamma === undefined ? null : vector(gamma), variance: vector(variance), epsilon };
-  return { batchNorm: "raw", folding: { batchNorm: scale } };
+  const { gamma, variance, epsilon } = declared;
+  const tensors = { gamma: gamma === undefined ? null : vector(gamma), variance: vector(variance) };
+  const said = epsilon === undefined ? { epsilon: EPSILON, assumed: true } : { epsilon };
+  return { batchNorm: "raw", folding: { batchNorm: { ...tensors, ...said } } };
 }
 
 /** The name of a tensor that holds one number per channel. @throws {RangeError} when there is none of this name, or it holds others */

@@ -11,6 +11,7 @@ const NO_WEIGHTS: readonly (readonly [name: RegExp, reason: string])[] = [
   [/(^|[._])(abs(olute)?_)?pos(ition(al)?)?_?(embed(ding)?s?|enc(oding)?|emb)$/, "a table of positions"],
   [/(^|[._])(cls|class|mask|dist|reg(ister)?|query)_?tokens?$/, "constant tokens"],
   [/(^|[._])(layer|logit|res)_?scale(\.\w+)?$|(^|[._])(gamma|beta)(_?\d+)?$/, "a scale"],
+  [/(^|[./])bias$/, "a bias"],
   [/[._](A_log|rotary_emb\.\w+|inv_freq)$/, "a table of decays or frequencies"],
   [
     /[._](w(eight|q)?_)?(scales?|scale_inv|zeros|zero_points?|qzeros|absmax|quant_map)$/,
@@ -23,9 +24,13 @@ const NO_WEIGHTS: readonly (readonly [name: RegExp, reason: string])[] = [
 ];
 
 /** Why a tensor with the axes of a weight is none, by its name; null where nothing tells that. */
-export function reasonByName({ name, shape }: TensorInfo): string | null {
+export function reasonByName(tensor: TensorInfo): string | null {
+  const { name, shape } = tensor;
   const found = NO_WEIGHTS.find(([pattern]) => pattern.test(name));
   if (found !== undefined) return `${found[1]}, by its name`;
+  if (isStacked(tensor) && shape[0]! > MOST_EXPERTS) {
+    return `a stack of ${shape[0]} experts, required at most ${MOST_EXPERTS}`;
+  }
   const leaf = name.slice(Math.max(name.lastIndexOf("."), name.lastIndexOf("/")) + 1);
   const isNamed = /^(weight|kernel|w|filter)/i.test(leaf);
   return shape.length > 2 && !isNamed && shape.filter((extent) => extent > 1).length < 2
@@ -88,6 +93,8 @@ function draftOf(
 ): LayerDraft {
   const name = layerName(tensor.name);
   if (tensor.layout !== undefined) return draftLayer(name, tensor);
+  const joined = joinedHeads(tensor, byName);
+  if (joined !== null) return draftLayer(name, joined, { layout: "in-out" });
   const layout = layoutOf(tensor, before, all, byName);
   if (layout === "in-out" && tensor.shape.length > 2) {
     return draftLayer(name, tensor, { layout, kind: "conv-transpose" });
@@ -98,6 +105,18 @@ function draftOf(
     ? [tensor.shape.at(-1)!, tensor.shape.at(-2)!]
     : tensor.shape as [number, number];
   return draftLayer(name, read, { groups: groupsOf(tensor, out, inputs, before, ordered) });
+}
+
+/** Flax's attention (big_vision's too) has heads on an axis of their own: `[in, heads, depth]`, and `[heads, depth, out]` behind them. */
+function joinedHeads(tensor: TensorInfo, byName: ReadonlyMap<string, TensorInfo>): TensorInfo | null {
+  const { name, shape: [first, second, third, ...rest] } = tensor;
+  const part = /(^|[./])(query|key|value|out)([./])kernel$/.exec(name);
+  if (part === null || third === undefined || rest.length > 0) return null;
+  const siblingOf = (which: string) =>
+    byName.get(`${name.slice(0, part.index)}${part[1]}${which}${part[3]}kernel`);
+  // A convolution may be called `out` too.
+  if (siblingOf("query")?.shape.length !== 3 || siblingOf("value")?.shape.length !== 3) return null;
+  return { ...tensor, shape: part[2] === "out" ? [first! * second!, third] : [first!, second! * third] };
 }
 
 /** Flax calls weights `kernel`; else the length of the bias, or the width of what follows, shows where the out channels are. */
@@ -148,8 +167,11 @@ function groupsOf(
 
 /** The module that a module is in. */
 function listOf(module: string): string {
-  return module.replace(/[./]?[^./]*$/, "");
+  return module.slice(0, Math.max(module.lastIndexOf("."), module.lastIndexOf("/"), 0));
 }
+
+/** As many as any published network has (Switch-C). Each is a layer, and a sparse file may say any number of them. */
+const MOST_EXPERTS = 2048;
 
 /** Experts in one tensor: `[experts, …, …]` below a module of that name. */
 function isStacked({ name, shape }: TensorInfo): boolean {

@@ -27,6 +27,7 @@ export interface Traced {
   readonly output?: number;
   /** The gain that was just applied. */
   readonly gain?: string;
+  readonly gainOffset?: number;
 }
 
 /** Nothing is known, and nothing was lost. */

@@ -99,7 +99,9 @@ class Tracer {
         return this.#batchNorm(operator);
       case "gain": {
         const input = plain(this.#at(operator.input));
-        return operator.gain === null ? input : { ...input, gain: operator.gain };
+        const { gain, offset } = operator;
+        if (gain === null) return input;
+        return { ...input, gain, ...offset === undefined ? {} : { gainOffset: offset } };
       }
       case "global-pool":
         return crossing(this.#at(operator.input), "pool");
@@ -132,14 +134,14 @@ class Tracer {
 
   #read(layer: number, signal: Traced): Traced {
     this.#readings.push({ target: layer, signal });
-    const { gain } = signal;
+    const { gain, gainOffset } = signal;
     const known = this.#foldings.get(layer);
     const readings = this.#readings.filter(({ target }) => target === layer);
     // Shared weights behind different gains have no one gain to take in.
     if (gain !== undefined && readings.every((each) => each.signal.gain === gain)) {
-      this.#foldings.set(layer, { ...known, gain });
+      this.#foldings.set(layer, { ...known, gain, ...gainOffset === undefined ? {} : { gainOffset } });
     } else if (known?.gain !== undefined) {
-      const { gain: _dropped, ...rest } = known;
+      const { gain: _dropped, gainOffset: _too, ...rest } = known;
       this.#foldings.set(layer, rest);
     }
     const { outChannels } = this.#graph.layers[layer]!;

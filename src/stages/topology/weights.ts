@@ -54,10 +54,8 @@ export function normalizationBehind(
   const known = all.some(({ name, shape }) =>
     name === gamma && shape.length === 1 && shape[0] === draft.outChannels
   );
-  return {
-    batchNorm: "raw",
-    folding: { batchNorm: { gamma: known ? gamma : null, variance: variance.name, epsilon: EPSILON } },
-  };
+  const scale = { gamma: known ? gamma : null, variance: variance.name, epsilon: EPSILON, assumed: true };
+  return { batchNorm: "raw", folding: { batchNorm: scale } };
 }
 
 /** Widths of the normalization that belongs to a weight, as `normalizationBehind` finds it, whatever the weight's own are. */
@@ -117,6 +115,8 @@ function partnersOf(module: string): readonly string[] {
 
 /** Whether one of two modules is in the other's list, or in a list around it. */
 function isNear(a: string, b: string): boolean {
-  const [inA, inB] = [a, b].map((module) => module.replace(/[^./]*$/, "")) as [string, string];
+  const [inA, inB] = [a, b].map((module) =>
+    module.slice(0, Math.max(module.lastIndexOf("."), module.lastIndexOf("/")) + 1)
+  ) as [string, string];
   return a.startsWith(inB) || b.startsWith(inA);
 }

@@ -1,7 +1,10 @@
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { folderLake } from "../../../connectors/lake/folder.ts";
+import type { LakePlace } from "../../../connectors/lake/place.ts";
+import { finishRemoval, removeModels } from "../../../connectors/lake/remove.ts";
 import { run } from "../../../src/run/run-pipeline.ts";
 import { svr } from "../../integration/svr.ts";
 import { BUCKET, inS3Environment, keysIn, type S3Server, startS3 } from "../../support/s3-server.ts";
@@ -91,5 +94,48 @@ describe("svr lake rm", () => {
     expect(stdout).toContain(
       `gone: model "epoch_2": ${file("epoch_2")} is no longer there; its tables stand\n`,
     );
+  });
+
+  it("leaves files that came meanwhile, and finishes what a killed call has begun", async () => {
+    const place = folderLake(join(folder, "killed"));
+    const settings = { lake: place.name, out: join(folder, "out-killed"), kernel: "reference" } as const;
+    const settled = () => run({ ...settings, models: file("epoch_10"), graph: "none", sinks: ["parquet"] });
+    const left = async () =>
+      (await readdir(place.name, { recursive: true })).filter((path) => /\.parquet$|^_/.test(path)).sort();
+    await settled();
+    const before = await left();
+    const newer = "edges/model=epoch_10/part-9.parquet";
+    let removals = 0;
+    const dying: LakePlace = {
+      ...place,
+      async remove(path) {
+        if (removals++ === 2) throw new Error("killed");
+        if (removals === 1) await writeFile(join(place.name, newer), "of a run that is under way");
+        await place.remove(path);
+      },
+    };
+    await expect(removeModels(dying, () => true)).rejects.toThrow("killed");
+    expect(await left()).toHaveLength(before.length - 2 + 2);
+    expect(await lake("rm", place.name, "epoch_10")).toMatchObject({
+      code: 0,
+      stdout: "removed epoch_10, which an earlier call had begun\n",
+    });
+    expect(await left()).toEqual(["_manifest.json", newer]);
+    expect((await lake("rm", place.name, "epoch_10")).code).toBe(2);
+  });
+
+  it("removes nothing but a model's table files, whatever is written in its place", async () => {
+    const place = folderLake(join(folder, "hostile"));
+    await mkdir(place.name);
+    await writeFile(join(place.name, "precious"), "");
+    for (const path of ["precious", "../other [x].safetensors", "edges/model=a/../../precious", 7]) {
+      const removal = [{ id: "a", files: [path] }, null, { id: 3, files: [] }];
+      await writeFile(join(place.name, "_removal.json"), JSON.stringify(removal));
+      expect(await finishRemoval(place)).toEqual(["a"]);
+    }
+    await writeFile(join(place.name, "_removal.json"), "[");
+    expect(await finishRemoval(place)).toEqual([]);
+    expect(await readdir(place.name)).toEqual(["precious"]);
+    expect(await readdir(folder)).toContain("other [x].safetensors");
   });
 });

@@ -44,9 +44,30 @@ describe("places", () => {
     const config = beside(place, "config.json");
     expect(config).not.toContain("5ecret");
     expect(addressOf(config).href).toBe("https://host/a%20b/config.json?sig=5ecret");
-    expect(placeOf("https://host/net.pt?sig=other")).not.toBe(placeOf("https://host/net.pt?sig=5ecret"));
+    expect(placeOf("https://host/net.pt?file=other")).not.toBe(placeOf("https://host/net.pt?file=net"));
     expect([nameOf(place), folderNameOf(place), extensionOf(place)]).toEqual(["net.pt", "a b", ".pt"]);
     expect(placeOf("https://host/net.pt#made-up")).toBe("https://host/net.pt");
+  });
+
+  it.each([
+    ["X-Amz-Algorithm=A&X-Amz-Credential=k1%2Fus&X-Amz-Expires=9&X-Amz-Signature=1", "X-Amz-Signature=2"],
+    ["AWSAccessKeyId=a&Signature=1&Expires=17", "AWSAccessKeyId=b&Signature=2&Expires=18"],
+    ["Policy=1&Key-Pair-Id=K&Signature=1", "Policy=2&Key-Pair-Id=K&Signature=2"],
+    ["X-Goog-Signature=1&GoogleAccessId=a", "X-Goog-Signature=2"],
+    ["sp=r&st=2026&se=2027&sv=2022&sr=b&sig=1", "sp=r&st=2027&se=2028&sv=2024&sr=b&sig=2"],
+    ["access_token=1", "access%5Ftoken=2"],
+  ])("are the same however often an address is signed: %s", (first, second) => {
+    const [a, b] = [first, second].map((query) => placeOf(`https://host/net.pt?v=1&${query}`));
+    expect(a).toBe(b);
+    expect(a).not.toBe(placeOf(`https://host/net.pt?v=2&${second}`));
+    expect(a).not.toBe(placeOf(`https://host/other.pt?v=1&${second}`));
+    expect(addressOf(a!).search).toBe(`?v=1&${second}`);
+    // Of a secret that can be guessed no digest tells.
+    expect(placeOf(`https://host/net.pt?${first}`)).toBe(placeOf(`https://host/net.pt?${second}`));
+  });
+
+  it("tell files apart by short parameters where nothing is signed", () => {
+    expect(placeOf("https://host/get?sr=1")).not.toBe(placeOf("https://host/get?sr=2"));
   });
 
   it.each([

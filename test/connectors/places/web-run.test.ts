@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { run } from "../../../src/run/run-pipeline.ts";
@@ -92,6 +92,27 @@ describe("a run of models on the web", async () => {
       expect.arrayContaining([304]),
     );
     expect(record.counts.up_to_date).toBe(1);
+  });
+
+  it("does nothing again where an address was signed anew", async () => {
+    const out = join(environment.folder, "signed");
+    const settled = async (signature: string) => {
+      server.served.length = 0;
+      const models = `${server.origin}/pt/net.pt?X-Amz-Expires=60&X-Amz-Signature=${signature}`;
+      return (await run({ ...settings, models, out })).record;
+    };
+    const first = await settled("5ecret");
+    const { models: [model], counts } = await settled("an0ther");
+    expect(counts.up_to_date).toBe(1);
+    expect(model!.uri).toBe(first.models[0]!.uri);
+    expect(server.bytes()).toBe(0);
+    expect(server.served.map(({ query }) => query).join()).toMatch(/an0ther/);
+    expect(server.served.map(({ query }) => query).join()).not.toMatch(/5ecret/);
+    for (const entry of await readdir(out, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile()) continue;
+      const bytes = await readFile(join(entry.parentPath, entry.name));
+      expect(bytes.includes("5ecret") || bytes.includes("an0ther"), entry.name).toBe(false);
+    }
   });
 
   it("writes no query of an address down", async () => {

@@ -51,6 +51,30 @@ describe("a collection", () => {
     expect(await ids("zoo")).toEqual(["named", "resnet/model", "vgg/model"]);
   });
 
+  it("follows links to files: of a hub's cache, and not twice to one file", async () => {
+    const snapshot = "cache/models--org--net/snapshots/abc";
+    await file("cache/models--org--net/blobs/6474", "");
+    await mkdir(join(folder, snapshot, "onnx"), { recursive: true });
+    await symlink("../../blobs/6474", join(folder, snapshot, "net.safetensors"));
+    await symlink("../../../blobs/6474", join(folder, snapshot, "onnx/net.onnx"));
+    await symlink("gone", join(folder, snapshot, "other.safetensors"));
+    for (const pattern of ["cache", "cache/**/*", "cache/*/snapshots/*/{*,onnx/*}"]) {
+      const found = await resolveModels(pattern, folder);
+      expect(found.map(({ path }) => basename(path)).sort()).toEqual(["net.onnx", "net.safetensors"]);
+    }
+    await file("twice/epoch-2.pt", "");
+    await symlink("epoch-2.pt", join(folder, "twice/last.pt"));
+    expect(await ids("twice")).toEqual(["twice/epoch-2"]);
+    expect(await ids("twice/l*.pt")).toEqual(["twice/last"]);
+  });
+
+  it("goes on where a file beside its models cannot be opened", async () => {
+    await file("broken/good.safetensors", "");
+    await file("broken/model.json", zipOf([{ name: "cut", data: "x" }]).subarray(0, 30));
+    const found = await resolveModels("broken", folder);
+    expect(found.map(({ name }) => name)).toEqual(["good.safetensors"]);
+  });
+
   it("says which files hold models and are not taken, and nothing of what is nobody's business", async () => {
     await file("beside/good.safetensors", "");
     const unread = ["llm.gguf", "graph.pb", "net.tflite", "old.ckpt", "weights.bin"];

@@ -11,7 +11,7 @@ function sourceOf(text: string): ByteSource {
   } as Partial<ByteSource> as ByteSource;
 }
 
-const read = (text: string) => readJson("config.json", sourceOf(text), 1000);
+const read = (text: string, most = 1000) => readJson("config.json", sourceOf(text), most);
 
 describe("a JSON file that Python wrote", () => {
   it("may have numbers that JSON does not have, outside of texts", async () => {
@@ -21,6 +21,16 @@ describe("a JSON file that Python wrote", () => {
       ),
     )
       .toEqual({ limit: [0, Infinity, -Infinity], std: null, text: `NaN, "Infinity" -Infinity` });
+  });
+
+  it("may have a text of ten million characters", async () => {
+    const long = "x".repeat(10_000_000);
+    expect(await read(JSON.stringify(long), Infinity)).toBe(long);
+    expect(await read(`[NaN, "${long}"]`, Infinity)).toEqual([null, long]);
+  });
+
+  it("is refused in a time that grows with its length, where texts are not closed", async () => {
+    await expect(read('"\\'.repeat(100_000), Infinity)).rejects.toThrow(/^config\.json: found no JSON/);
   });
 
   it.each(["{Infinity: 1}", "[Infinit]", `["open, NaN]`, "NaNa"])(

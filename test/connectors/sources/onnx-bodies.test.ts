@@ -63,6 +63,15 @@ const RULES:
       node("Mul", ["g", "s"], ["h"]),
       matrix("b", "h", "y", 6, 2),
     ], ["q -> b direct: 0>0x6"]],
+    ["an integer product behind which two constants are multiplied: nobody says which of them is its scale", [
+      integer,
+      node("Cast", ["m"], ["f"], { to: 1 }),
+      weight("s", [1]),
+      weight("t", [6]),
+      node("Mul", ["s", "t"], ["st"]),
+      node("Mul", ["f", "st"], ["g"]),
+      matrix("b", "g", "y", 6, 2),
+    ], ['? -> b: MatMulInteger "MatMulInteger_m": quantized, and its scale cannot be found']],
     ["a stored integer matrix in front of an activation is no weight", [
       bytes("q", [6, 4]),
       node("DynamicQuantizeLinear", ["x"], ["xq", "xs", "xz"]),
@@ -77,6 +86,12 @@ const RULES:
       packed([6, 1, 8], ["s"], { K: 2 ** 40 }),
       matrix("b", "m", "y", 6, 2),
     ], [/MatMulNBits "MatMulNBits_m": shapes \[6,1,8\] and \[6\] do not fit 6 x 1099511627776 of 4 bits/]],
+    ["blocks of no numbers", [
+      bytes("q", [0], TYPE.U8),
+      weight("s", [0]),
+      node("MatMulNBits", ["x", "q", "s"], ["m"], { N: 6, K: 4, bits: 4, block_size: 0 }),
+      matrix("b", "m", "y", 6, 2),
+    ], [/MatMulNBits "MatMulNBits_m": shapes \[0\] and \[0\] do not fit 6 x 4 of 4 bits in blocks of 0/]],
     ["blocks of three bits", [
       packed([6, 1, 8], ["s"], { bits: 3 }),
       matrix("b", "m", "y", 6, 2),
@@ -107,6 +122,24 @@ const RULES:
       "a -> c direct: 0>0x4",
       "inner -> c direct: 0>0x4",
     ]],
+    ["a loop whose condition is computed: it may not have had a pass", [
+      matrix("a", "x", "u", 4, 4),
+      indices("three", [3]),
+      node("ReduceMax", ["x"], ["most"], { keepdims: 0 }),
+      node("Cast", ["most"], ["is"], { to: 9 }),
+      node(
+        "Loop",
+        ["three", "is", "u"],
+        ["last"],
+        body(
+          value(11, "t", ["n", 4]),
+          matrix("inner", "u", "t1", 4, 4),
+          value(12, "go", []),
+          value(12, "t1", []),
+        ),
+      ),
+      matrix("c", "last", "z", 4, 2),
+    ], ["a -> inner direct: 0>0x4", "a -> c direct: 0>0x4", "inner -> c direct: 0>0x4"]],
     ["a scan along the channels, and one over stacked weights", [
       matrix("a", "x", "u", 4, 3),
       weight("stack", [5, 3, 3]),

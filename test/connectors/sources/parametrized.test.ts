@@ -107,6 +107,19 @@ describe("a weight that a file holds in parts", () => {
     expect([...await model.read("up.weight")]).toEqual([0, 1, 0, 0.5, 0, 0]);
   });
 
+  it("is divided so along the axis that power iteration went along, where both are as long: a transposed convolution", async () => {
+    const [u, v] = [[0.6, 0.8], [0.1, 0.5, 0.7, 0.5]];
+    // W[i, j, k] = 5 u[j] v[i, k]
+    const plain = [0, 1].flatMap((i) => u.flatMap((each) => [0, 1].map((k) => each * v[2 * i + k]!)));
+    const model = plainWeights(modelOf(
+      ["up.weight_orig", [2, 2, 2], plain.map((value) => 5 * value)],
+      ["up.weight_u", [2], u],
+      ["up.weight_v", [4], v],
+    ));
+    const read = [...await model.read("up.weight")];
+    plain.forEach((value, i) => expect(read[i]).toBeCloseTo(value, 12));
+  });
+
   it("is masked where it was pruned", async () => {
     const model = plainWeights(
       modelOf(["fc.weight_orig", [1, 3], [1, 2, 3]], ["fc.weight_mask", [1, 3], [1, 0, 1]]),
@@ -144,6 +157,11 @@ describe("a weight that a file holds in parts", () => {
 });
 
 describe("names", () => {
+  it("are read in a time that grows with their length", () => {
+    const model = modelOf([`${"weight".repeat(50_000)}-`, [1, 1], [1]]);
+    expect(plainWeights(model)).toBe(model);
+  });
+
   it.each(["_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module._fsdp_wrapped_module."])(
     "lose %s wherever it stands, and are read as before",
     async (wrapper) => {

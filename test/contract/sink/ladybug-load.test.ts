@@ -1,6 +1,6 @@
 /** How rows get into the embedded graph: which it keeps from an earlier run, and what a load in a process of its own does. */
 
-import { mkdir, mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { kill, pid } from "node:process";
@@ -87,6 +87,16 @@ describe("a graph that has the nodes of a run already", () => {
     await written(TOUCH);
     await runOnce(["a", fixture(5)], ["b", fixture(6)]);
     expect(await asked(TOUCHED), "nodes are not loaded again").toEqual([[[true]]]);
+  });
+
+  it("is not written to where a run has nothing for it", async () => {
+    await runOnce(["a", fixture(5)]);
+    const path = join(out, "graph.lbug");
+    await utimes(path, 1, 1);
+    const before = await readFile(path);
+    await runOnce();
+    expect((await readFile(path)).equals(before)).toBe(true);
+    expect((await stat(path)).mtimeMs).toBe(1000);
   });
 
   it("does not grow from run to run", async () => {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { pytorch } from "../../../connectors/sources/pytorch/pytorch.ts";
+import { unreadWarnings } from "../../../src/run/unread.ts";
 import { layerGraph } from "../../../src/stages/layers.ts";
 import { doubled, pickle, type Piece, torchZip } from "../../support/torch-file.ts";
 
@@ -49,6 +50,16 @@ describe("what lies beside a state dict", () => {
     }
   });
 
+  it.each<[string, Piece]>([
+    ["lists nested ten thousand deep", nested(10_000)],
+    ["a list that holds itself", raw("]q\0h\0a")],
+    ["a dict that holds itself", raw("}q\0", text("a"), "h\0s")],
+  ])("holds no tensor where it is the whole file: %s", async (_, value) => {
+    const model = await opened(zip(value));
+    expect(model.tensors).toEqual([]);
+    expect(layerGraph(model).layers).toEqual([]);
+  });
+
   const net = (...names: readonly string[]) => dict(names.map((name) => [text(name), W]));
 
   it("is a copy where its key says so and its tensors are the same, else another network", async () => {
@@ -77,8 +88,11 @@ describe("what lies beside a state dict", () => {
 
   it("is all there is in a file of an optimizer, and a warning says so", async () => {
     const state = dict([[text("state"), dict([[int(0), net("exp_avg")]])], [text("param_groups"), raw("]")]]);
-    const { layers, warnings } = layerGraph(await opened(zip(state)));
-    expect(layers).toEqual([]);
-    expect(warnings).toEqual([expect.stringMatching(/^no layers found; .*the state of an optimizer/)]);
+    const model = await opened(zip(state));
+    const graph = layerGraph(model);
+    expect(graph.layers).toEqual([]);
+    expect(unreadWarnings(model.tensors, graph)).toEqual([
+      expect.stringMatching(/no layer was found in 1 tensor, .*the state of an optimizer/),
+    ]);
   });
 });

@@ -1,4 +1,4 @@
-import { mkdtemp, open as openHandle, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, open as openHandle, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -96,6 +96,22 @@ const calling = (...functions: readonly (readonly [name: string, calls: readonly
   );
 const nodeOf = (op: string, output: string) => joined(field(1, "v"), field(2, output), field(4, op));
 
+/** A function `f` of one node, called so many times. */
+const repeated = (calls: number, content: Bytes) =>
+  joined(
+    file(
+      value(11, "x", [1, 2]),
+      ...Array.from({ length: calls }, (_, at) => node("f", ["x"], [`y${at}`])),
+    ),
+    field(25, joined(field(1, "f"), field(4, "w"), field(5, "v"), inFunction(content))),
+  );
+/** The same node, in field 7 of a function in place of field 1 of a graph. */
+const inFunction = (content: Bytes) => Buffer.concat([varint(7 * 8 + 2), content.subarray(1)]);
+const manyAttributes = (count: number) =>
+  Object.fromEntries(Array.from({ length: count }, (_, at) => [`a${at}`, 1]));
+const manyValues = (count: number) =>
+  joined(...Array.from({ length: count }, (_, at) => value(12, `o${at}`, [])));
+
 const DAMAGED: readonly (readonly [what: string, bytes: Bytes, says: RegExp])[] = [
   ["an empty file", new Uint8Array(0), /found no graph/],
   ["text", Buffer.from("not a model\n"), /required/],
@@ -118,6 +134,16 @@ const DAMAGED: readonly (readonly [what: string, bytes: Bytes, says: RegExp])[] 
     "functions that stand for 8^15 nodes",
     calling(...Array.from({ length: 15 }, (_, at) => [`f${at}`, Array(8).fill(`f${at + 1}`)] as const)),
     /found functions that stand for more nodes than that, required at most 262144/,
+  ],
+  [
+    "functions that copy ten thousand attributes again and again",
+    repeated(200, node("Relu", ["w"], ["v"], manyAttributes(10_000))),
+    /found functions that stand for more nodes than that/,
+  ],
+  [
+    "functions that copy a body of ten thousand values again and again",
+    repeated(200, node("If", ["w"], ["v"], { then_branch: { graph: manyValues(10_000) } })),
+    /found functions that stand for more nodes than that/,
   ],
   ["10^12 elements", stored([1e6, 1e6], raw([1, 2])), /8 bytes, required 4000000000000/],
   ["an extent of 2^62", stored([2n ** 62n], raw([1])), /dims at byte \d+: found \[4611686018427388000\]/],
@@ -190,6 +216,21 @@ describe("hostile ONNX files", () => {
     },
   );
 
+  it("follows a link out of the folder to where the model itself lies: a hub's cache", async () => {
+    await mkdir(join(folder, "blobs"));
+    await mkdir(join(folder, "snapshot"));
+    await writeFile(join(folder, "blobs/7a06"), new Uint8Array(16));
+    await writeFile(join(folder, "blobs/e04b"), external("net.onnx_data"));
+    await writeFile(join(folder, "beside"), new Uint8Array(16));
+    const [model, data] = ["snapshot/net.onnx", "snapshot/net.onnx_data"].map((name) => join(folder, name));
+    await symlink("../blobs/e04b", model!);
+    await symlink("../blobs/7a06", data!);
+    await openAndClose(model!);
+    await rm(data!);
+    await symlink("../beside", data!);
+    await expect(openAndClose(model!)).rejects.toThrow(/a link out of the folder/);
+  });
+
   it("takes names that objects have by nature", async () => {
     const path = await written(file(
       value(11, "constructor", [1, 3]),
@@ -199,6 +240,29 @@ describe("hostile ONNX files", () => {
     const model = await onnx.open(path, "id");
     expect(layerGraph(model).layers.map(({ name }) => name)).toEqual(["__proto__"]);
     await model.close();
+  });
+
+  it("calls a function 40 000 times under one name, in a time that grows with the calls", async () => {
+    const path = await written(joined(
+      file(
+        value(11, "x", [1, 2]),
+        ...Array.from(
+          { length: 40_000 },
+          (_, at) => field(1, joined(field(1, "x"), field(2, `y${at}`), field(3, "same"), field(4, "f"))),
+        ),
+      ),
+      field(
+        25,
+        joined(
+          field(1, "f"),
+          field(4, "w"),
+          field(5, "v"),
+          inFunction(node("Relu", ["w"], ["t"])),
+          inFunction(node("Relu", ["t"], ["v"])),
+        ),
+      ),
+    ));
+    await openAndClose(path);
   });
 
   it("opens a sparse file of 2 GB without reading its weights", async () => {

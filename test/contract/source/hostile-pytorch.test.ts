@@ -286,6 +286,16 @@ describe("hostile PyTorch files", () => {
     },
   );
 
+  it("thousands of networks and of averages are compared in a time that grows with their number", async () => {
+    const part = (key: string, at: number) => [text(key), dict([[text(`w.${at}`), W]])] as const;
+    const model = await opened(zip(dict([
+      ...Array.from({ length: 6000 }, (_, at) => part(`net${at}`, at)),
+      ...Array.from({ length: 6000 }, (_, at) => part(`ema${at}`, at === 0 ? at : at + 6000)),
+    ])));
+    expect(model.tensors.flatMap(({ name, unreadable }) => unreadable === undefined ? [] : [name]))
+      .toEqual(["ema0.w.0"]);
+  });
+
   it("a tensor that says few elements over and over is read up to a million of them", async () => {
     const path = await file(
       zip(dict([[text("w"), tensor(storage("FloatStorage", "0", 4), 2, [1000, 1000], [0, 0])]])),

@@ -58,4 +58,18 @@ describe("an archive", () => {
       expect(await read(Buffer.concat([head, json, Buffer.alloc(16)]))).toBeNull();
     },
   );
+
+  it("has at most 64 MiB of JSON, which takes many times as much when it is parsed", async () => {
+    const most = 64 * 2 ** 20;
+    const fitting = "x".repeat(most - 2);
+    expect(archiveParts(fitting)).toHaveLength(2);
+    expect(() => bytesOf(`${fitting}x`)).toThrow(
+      /^an archive: found 67108865 bytes of JSON, required at most /,
+    );
+    const json = Buffer.alloc(most + 1, " ").fill("0", 0, 1);
+    const head = bytesOf(0).subarray(0, 44);
+    head.writeUInt32LE(json.length, 40);
+    head.set(createHash("sha256").update(head.subarray(40)).update(json).digest(), 8);
+    expect(await read(Buffer.concat([head, json]))).toBeNull();
+  });
 });

@@ -2,6 +2,8 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { archiveParts, readArchive } from "../../../src/flow/spectra/archive.ts";
+import type { OverlapRecord } from "../../../src/flow/spectra/overlap-record.ts";
 import { run } from "../../../src/run.ts";
 import { rowsIn } from "../../integration/left-behind.ts";
 import { noise, writeTensors } from "../../support/safetensors-file.ts";
@@ -89,6 +91,42 @@ describe("a run whose overlaps are known", () => {
     )!;
     expect(sparse.map((row) => (JSON.parse(row) as { tests: number }).tests > 0)).toEqual([true, false]);
     expect(await figures(out)).toEqual(await figures(fresh));
+  });
+
+  it.each(
+    [
+      ["without a part", ({ skipped: _, ...record }: OverlapRecord) => record],
+      [
+        "of another graph",
+        (record: OverlapRecord) => ({ ...record, graph: { ...record.graph, warnings: ["x"] } }),
+      ],
+      ["without a connection", ({ connections, ...record }: OverlapRecord) => ({
+        ...record,
+        connections: connections.slice(1),
+      })],
+      ["with a neuron that there is not", ({ connections, ...record }: OverlapRecord) => ({
+        ...record,
+        connections: connections.map((each) => ({
+          ...each,
+          candidates: { ...each.candidates, sourceNeuron: each.candidates.sourceNeuron.map(() => 1000) },
+        })),
+      })],
+    ] as const,
+  )("computes again where a record, whole as it is, is one %s", async (name, harm) => {
+    const settings = { ...base(), models: [models[0]!], nullControl: 1 };
+    const out = join(folder, `bad ${name}`);
+    await run({ ...settings, out });
+    const [file = ""] = await readdir(join(out, ".cache", "overlaps"));
+    const path = join(out, ".cache", "overlaps", file);
+    const entry = await readArchive(path) as { readonly value: OverlapRecord };
+    await writeFile(path, Buffer.concat(archiveParts({ ...entry, value: harm(entry.value) })));
+    const { record } = await run({ ...settings, out, sigma: 4 });
+    expect(record.models).toHaveLength(1);
+    const fresh = join(folder, `fresh bad ${name}`);
+    await run({ ...settings, out: fresh, sigma: 4, cache: "off" });
+    expect(await rowsIn(out)).toEqual(await rowsIn(fresh));
+    // The bad one has made way for a good one.
+    expect((await readArchive(path) as typeof entry).value).toEqual(entry.value);
   });
 
   it("computes again where a record is damaged, or the level was not kept", async () => {

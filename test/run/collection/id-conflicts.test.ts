@@ -8,6 +8,7 @@ import { runConfigOf } from "../../../config/load.ts";
 import { openLake } from "../../../connectors/lake/open.ts";
 import { readManifest } from "../../../connectors/lake/manifest.ts";
 import { openLadybugReader } from "../../../connectors/readers/ladybug-reader.ts";
+import { show } from "../../../src/model/errors.ts";
 import { planModels } from "../../../src/run/collection/models.ts";
 import { forecast } from "../../../src/run/forecast/dry-run.ts";
 import { run } from "../../../src/run/run-pipeline.ts";
@@ -178,16 +179,27 @@ describe("a prefix of ids", () => {
     ]);
   });
 
+  it("is that of generated models too", async () => {
+    const models = { id: "g", synthetic: { seed: 1, layers: [{ name: "l", out: 2, in: 2 }] } };
+    const [planned] = await planModels(runConfigOf({ models, idPrefix: "p-" }).config, folder);
+    const model = await planned!.open();
+    expect([planned!.id, model.id, model.uri]).toEqual(["p-g", "p-g", "synthetic:g"]);
+  });
+
   it("is refused with other braces, where there is no folder, and where ids are the same then", async () => {
     expect(() => runConfigOf({ models: "a", idPrefix: "{date}/" })).toThrow(/only in \{folder\} and \{run\}/);
     const synthetic = { seed: 1, layers: [{ name: "l", out: 2, in: 2 }] };
     await expect(ids({ models: { id: "x", synthetic }, idPrefix: "{folder}/" })).rejects.toThrow(
       /"\{folder\}" for the model "x"/,
     );
-    const models = [{ path: model("a"), id: "run1/x" }, {
-      path: join(folder, "b/run1/model.safetensors"),
-      id: "x",
-    }];
-    await expect(ids({ models, idPrefix: "{folder}/" })).resolves.toEqual(["run1/run1/x", "run1/x"]);
+    const given = (name: string, id: string) => ({ path: model(name), id });
+    const apart = [given("a", "run1/x"), given("b", "x")];
+    expect(await ids({ models: apart, idPrefix: "{folder}/" })).toEqual(["run1/run1/x", "run1/x"]);
+    await rename(join(folder, "b/run1"), join(folder, "b/run1-2"));
+    const other = join(folder, "b/run1-2/model.safetensors");
+    const same = [given("a", "2-x"), { path: other, id: "x" }];
+    await expect(ids({ models: same, idPrefix: "{folder}-" })).rejects.toThrow(
+      `models: found ${show(model("a"))} and ${show(other)} with the same id "run1-2-x"`,
+    );
   });
 });

@@ -104,6 +104,16 @@ describe("a forecast", () => {
     expect((await forecastOf({ sigma: 4 })).models[0]!.earlier).toBe("other settings");
   });
 
+  it("knows that a model from elsewhere is computed where it replaces one, though its bytes are the same", async () => {
+    const [first, second] = ["first", "second"].map((name) => join(folder, `${name}.safetensors`));
+    const tensors = [["fc1.weight", [12, 8], noise(96, 1)], ["fc2.weight", [6, 12], noise(72, 2)]] as const;
+    for (const path of [first!, second!]) await writeTensors(path, tensors);
+    await run(settings({ models: { path: first, id: "m" } }));
+    const again = async (path: string) =>
+      (await forecastOf({ models: { path, id: "m" }, replace: true })).models[0]!.earlier;
+    expect([await again(first!), await again(second!)]).toEqual(["done", "new"]);
+  });
+
   it("of a file says what would be read of it, and counts what cannot be opened among the failures", async () => {
     const path = join(folder, "w.safetensors");
     await writeTensors(path, [["a", [8, 4], noise(32, 1)], ["b", [3, 8], noise(24, 2)]]);

@@ -136,8 +136,10 @@ describe("a status", () => {
     const line = () =>
       statusText(events.findLast((event) => event.event === "progress")!).replace(/, [^,]* memory.*/, "");
     work.tell({ event: "waiting", server: "neo4j://db:7687", seconds: 12.3, of: 60 });
+    // What other models do meanwhile does not say that it is back.
+    work.tell({ event: "model", model: "b", index: 1, of: 28 });
     work.tell({ event: "graph", models: 28 });
-    expect(line()).toBe("1 s, loading the graph of 0 models");
+    expect(line()).toBe("1 s, waiting for neo4j://db:7687, 12 of 60 s");
     work.tell({ event: "graph-loaded", done: 7, of: 28 });
     work.tell({ event: "graph", models: 28 });
     expect(line()).toBe("1 s, loading the graph, 7 of 28 models");

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { recordedModels } from "../../../src/run/records/standing-models.ts";
 import { type CompletedModel, CompletedModels } from "../../../src/run/records/completed-models.ts";
 
 let out = "";
@@ -31,5 +32,17 @@ describe("reports in marks", () => {
     await expect(marks.report("a")).rejects.toThrow(
       /\.state\/model=a\.json: found no such mark any more, required the one/,
     );
+  });
+});
+
+describe("models that stand under an id", () => {
+  it("are looked for where they lie only where they were read from elsewhere", async () => {
+    const marks = new CompletedModels(out);
+    // Of a place that cannot be asked.
+    const lake = "s3://no-such-bucket.invalid/lake";
+    const files = [{ path: "edges/model=m/part-1.parquet", table: "edges", rows: 1, bytes: 1, sha256: "" }];
+    await marks.put({ ...mark("m"), lake, entry: { id: "m", uri: "/here/m.npz", files } } as never);
+    const places = recordedModels(marks, out);
+    expect(await places.sources([{ id: "m", uri: "/here/m.npz" }])).toEqual(new Map());
   });
 });

@@ -20,7 +20,11 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 const readme = (of: string) => readFile(join(folder, of, "README.md"), "utf8");
 
 /** A run of one small model. */
-async function runInto(out: string, settings: Partial<Parameters<typeof run>[0]> = {}) {
+async function runInto(
+  out: string,
+  settings: Partial<Parameters<typeof run>[0]> = {},
+  progress?: NonNullable<Parameters<typeof run>[1]>["progress"],
+) {
   const models = [{ id: "small", synthetic: { seed: 3, layers: LAYERS, planted: [] } }];
   return await run({
     models,
@@ -29,7 +33,7 @@ async function runInto(out: string, settings: Partial<Parameters<typeof run>[0]>
     graph: "none",
     kernel: "reference",
     ...settings,
-  });
+  }, progress === undefined ? {} : { progress });
 }
 
 /** What the DuckDB command of a README answers in its folder: model, source and target. */
@@ -81,6 +85,19 @@ describe("the README of an output folder", () => {
     expect(text).toContain(record.run_id);
     expect(text).not.toMatch(/_manifest|graph\.lbug|duckdb|svr query/);
     expect(text).toContain('pl.read_ipc("arrow/edges/*/*.arrow"');
+  });
+
+  it("is told of where it cannot be written, and all else is there", async () => {
+    await mkdir(join(folder, "blocked/README.md"), { recursive: true });
+    const reasons: string[] = [];
+    const lake = join(folder, "blocked-lake");
+    await runInto("blocked", { lake }, (event) => {
+      if (event.event === "readme-failed") reasons.push(event.reason);
+    });
+    expect(reasons).toEqual([expect.stringMatching(/blocked\/README\.md|EISDIR/)]);
+    const there = await readdir(join(folder, "blocked"));
+    expect(there).toEqual(expect.arrayContaining(["report.html", "report.json", "report.md", "run.json"]));
+    expect(await readFile(join(lake, "README.md"), "utf8")).toContain("A lake");
   });
 
   it("does not take the place of somebody's own", async () => {

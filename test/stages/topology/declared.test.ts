@@ -90,7 +90,7 @@ describe("a written topology", () => {
     });
     const b = net.layer(of("b"), half);
     const both = net.add({ op: "concat", inputs: [a, b] });
-    const gained = net.add({ op: "gain", input: both, gain: "g" });
+    const gained = net.add({ op: "gain", input: both, gain: "g", offset: 1 });
     const c = net.layer(of("c"), gained);
     const heads = net.add({
       op: "heads",
@@ -123,6 +123,7 @@ describe("a written topology", () => {
     });
     const again = layerGraph({ tensors }, { topology: written });
     expect(again.connections[0]).toMatchObject({ evidence: "guessed" });
+    expect(again.evidence).toBe("guessed");
     expect(again.warnings).toEqual([expect.stringMatching(/^topology guessed: .* 1 of 1 connections/)]);
     const [connection] = written.connections;
     const sure = { ...written, connections: [{ ...connection!, evidence: "declared" as const }] };

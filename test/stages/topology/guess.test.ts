@@ -91,6 +91,36 @@ describe("which axis is which", () => {
     expect(ways).toHaveLength(3);
   });
 
+  it("of attention is told by its names: heads stand on an axis of their own in Flax", () => {
+    const at = "Transformer/encoderblock_0/MultiHeadDotProductAttention_0";
+    const { layers, skipped } = guess(tensors(
+      ...["key", "query", "value"].flatMap((each): Entry[] => [
+        [`${at}/${each}/kernel`, 24, 3, 8],
+        [`${at}/${each}/bias`, 3, 8],
+      ]),
+      [`${at}/out/kernel`, 3, 8, 20],
+      // The kernel of a convolution along one axis.
+      ["out/kernel", 3, 8, 20],
+    ));
+    const byName = new Map(layers.map((layer) => [layer.name, layer]));
+    expect(byName.get(`${at}/value/kernel`)).toMatchObject({
+      kind: "linear",
+      outChannels: 24,
+      inChannels: 24,
+      positions: 1,
+      weight: { strides: { out: 1, in: 24 } },
+    });
+    expect(byName.get(`${at}/out/kernel`)).toMatchObject({
+      kind: "linear",
+      outChannels: 20,
+      inChannels: 24,
+      positions: 1,
+      weight: { strides: { out: 1, in: 20 } },
+    });
+    expect(byName.get("out/kernel")).toMatchObject({ kind: "conv", outChannels: 20, inChannels: 8 });
+    expect(skipped.map(({ reason }) => reason)).toEqual(Array(3).fill("a bias, by its name"));
+  });
+
   it("is told by a bias, or a normalization, of the second axis' width: a transposed convolution", () => {
     const widths = [20, 32, 16, 3];
     const list = (told: (at: string, width: number) => Entry[]) =>
@@ -200,6 +230,31 @@ describe("parameters with the axes of a weight", () => {
       expect(layer(`${list}.gate_up_proj.3`).weight.offset).toBe(3 * 2 * I * C);
       expect(layer(`${list}.down_proj.0`)).toMatchObject({ outChannels: C, inChannels: I });
     }
+  });
+});
+
+describe("a tensor of more experts than any network has", () => {
+  it("is no layer, and says so", () => {
+    const name = "mlp.experts.down_proj";
+    const { names, skipped } = guess(tensors([name, 1_000_000, 2, 2], ["fc.weight", 4, 16]));
+    expect(names).toEqual(["fc"]);
+    expect(skipped).toEqual([{
+      subject: "tensor",
+      name,
+      reason: "a stack of 1000000 experts, required at most 2048",
+    }]);
+  });
+});
+
+describe("names without end", () => {
+  it("are read in a time that grows with their length", () => {
+    const long = "a".repeat(200_000);
+    const { names } = guess(tensors(
+      [`${long}.0.weight`, 8, 1, 3, 3],
+      [`${long}.1.weight`, 8, 8, 3, 3],
+      [`${long}.norm.running_var`, 8],
+    ));
+    expect(names).toEqual([`${long}.0`, `${long}.1`]);
   });
 });
 

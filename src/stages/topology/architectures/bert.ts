@@ -43,20 +43,21 @@ function attention(net: Network, name: string, x: Signal, config: unknown): Sign
   return net.linear(output, attend(net, values, width, ends, { config: left, key }));
 }
 
+/** What a classifier reads beside a pooler: a token classifier's file may hold the one that was trained before it, and that it does not use. */
+function classified(net: Network, x: Signal, pooled: Signal, config: unknown): Signal {
+  const architecture = String(saidOf(config, "architectures"));
+  if (/For(SequenceClassification|MultipleChoice)/.test(architecture)) return pooled;
+  if (/ForTokenClassification/.test(architecture)) return x;
+  const reason = "it reads the pooler or the encoder: architectures of a config.json would say which";
+  return net.stop(reason, net.channels(x), x, pooled);
+}
+
 /** Whatever stands on the encoder. */
 function heads(net: Network, x: Signal, config: unknown): void {
   const pooled = net.hasLayer("pooler.dense") ? net.linear("pooler.dense", x) : null;
   if (net.hasLayer("cls.seq_relationship")) net.linear("cls.seq_relationship", pooled ?? x);
   if (net.hasLayer("classifier")) {
-    const architecture = String(saidOf(config, "architectures"));
-    // A token classifier's file may hold the pooler that was trained before it, and that it does not use.
-    const pools = pooled !== null && !/TokenClassification/.test(architecture);
-    if (pools && !/For(SequenceClassification|MultipleChoice)/.test(architecture)) {
-      net.warn(
-        "classifier: taken to read the pooler, as of whole sequences; a config.json whose architectures names the class tells it",
-      );
-    }
-    net.linear("classifier", pools ? pooled : x);
+    net.linear("classifier", pooled === null ? x : classified(net, x, pooled, config));
   }
   // RoBERTa's classes are made of the stream itself.
   if (net.hasLayer("classifier.out_proj")) {

@@ -17,7 +17,7 @@ export const llama: Architecture = {
     const net = Network.find("llama", facts, [...signs]);
     if (net === null) return null;
     const config = textConfig(facts.config);
-    const norm = (name: string, y: Signal) => normalized(net, name, y, config);
+    const norm = (name: string, y: Signal) => net.norm(name, y, gainOffset(config));
     const stream = net.stack("layers.", net.embedding("embed_tokens.weight"), (block, y) => {
       const [before, between] = [`${block}.input_layernorm`, `${block}.post_attention_layernorm`] as const;
       const mlp = `${block}.mlp`;
@@ -26,6 +26,15 @@ export const llama: Architecture = {
       const attended = attention(net, `${block}.self_attn`, x, config);
       // Of one normalization in a block both halves are readers, side by side: Cohere, StableLM's 12B.
       if (net.hasLayer(before) && !net.hasLayer(between)) return net.sum(y, attended, gated(net, names, x));
+      // Gemma 2 and 3 have normalizations on both sides of each half.
+      const [inner, outer] = [
+        `${block}.pre_feedforward_layernorm`,
+        `${block}.post_feedforward_layernorm`,
+      ] as const;
+      if (net.hasLayer(inner)) {
+        const z = net.sum(y, norm(between, attended));
+        return net.sum(z, norm(outer, gated(net, names, norm(inner, z))));
+      }
       const z = net.sum(y, attended);
       return net.sum(z, gated(net, names, norm(between, z)));
     });
@@ -79,9 +88,7 @@ function tied(config: unknown): boolean {
     : said === true;
 }
 
-/** Gemma's gain is one more than what its file holds, which folding knows nothing of. */
-function normalized(net: Network, name: string, x: Signal, config: unknown): Signal {
-  if (!isGemma(config)) return net.norm(name, x);
-  net.role("the gain of a normalization, less one", `${name}.weight`);
-  return x;
+/** Gains of Gemma 1 to 3 are one more than what their files hold; Gemma 3n's are not. */
+function gainOffset(config: unknown): number | undefined {
+  return isGemma(config) && !/gemma3n/.test(String(saidOf(config, "model_type"))) ? 1 : undefined;
 }

@@ -11,14 +11,11 @@ import type { ChannelRange } from "../../../model/layer.ts";
 import { draftLayer, type DraftOptions } from "../../../model/layer-draft.ts";
 import { NetworkBuilder, type Operator, type OperatorGraph, type Signal } from "../../../model/operators.ts";
 import type { TensorInfo } from "../../../model/tensor.ts";
-import { skipReason } from "../weights.ts";
+import { EPSILON, skipReason } from "../weights.ts";
 import { findPlace, NamedTensors, type Place } from "./named-tensors.ts";
 
 /** More heads than any published network has; each is a connection of its own. */
 const MOST_HEADS = 1024;
-
-/** PyTorch's default, which a state dict does not say. */
-const EPSILON = 1e-5;
 
 const PARTS_OF_NORMS: readonly (readonly [leaf: string, what: string])[] = [
   ["bias", "the shift of a normalization"],
@@ -129,16 +126,23 @@ export class Network extends NamedTensors {
     if (variance === null) return x;
     this.#normRoles(module);
     const gamma = this.know(this.weight(module));
-    const scale = { gamma, variance, epsilon: EPSILON };
+    const scale = { gamma, variance, epsilon: EPSILON, assumed: true };
     return this.#add({ op: "batch-norm", input: x, scale }, this.channels(x));
   }
 
-  /** A layer or RMS normalization; nothing where the network has none of this name. */
-  norm(module: string, x: Signal): Signal {
+  /**
+   * A layer or RMS normalization; nothing where the network has none of this name.
+   *
+   * @param offset what is added to the gain that the file holds; default 0
+   */
+  norm(module: string, x: Signal, offset?: number): Signal {
     const gain = this.know(this.weight(module)) ?? this.know(`${module}.gamma`);
     if (gain === null) return x;
     this.#normRoles(module);
-    return this.#add({ op: "gain", input: x, gain }, this.channels(x));
+    return this.#add(
+      { op: "gain", input: x, gain, ...offset === undefined ? {} : { offset } },
+      this.channels(x),
+    );
   }
 
   globalPool(x: Signal): Signal {

@@ -68,17 +68,38 @@ describe("a family", () => {
     const nested = layerGraph({
       tensors: decoder("language_model.model.", norms, 4),
       config: { model_type: "paligemma", text_config: text },
-    });
-    const alone = layerGraph({ tensors: decoder("model.", norms, 4), config: text });
+    }, { normGain: "folded" });
+    const alone = layerGraph({ tensors: decoder("model.", norms, 4), config: text }, { normGain: "folded" });
     for (const graph of [nested, alone]) {
-      expect(graph.warnings).toEqual([]);
+      expect(graph.warnings.filter((warning) => !warning.startsWith("normalizations are folded"))).toEqual(
+        [],
+      );
       expect(graph.connections.filter(({ via }) => via === "attention-head")).toHaveLength(2 * 4);
       expect(graph.layers.at(-1)!.name).toMatch(/lm_head$/);
-      // The file holds gains less one.
-      expect(graph.layers.every(({ normGain }) => normGain === "none")).toBe(true);
+      const up = graph.layers.find(({ name }) => name.endsWith("layers.1.mlp.up_proj"))!;
+      expect(up.folding?.gain).toMatch(/layers\.1\.post_attention_layernorm\.weight$/);
+      expect(up.folding?.gainOffset).toBe(1);
     }
     expect(layerGraph({ tensors: decoder("model.", norms), config: { model_type: "llama" } }).layers)
       .toHaveLength(15);
+  });
+
+  it("reads the normalization right before each half where there is one behind it too (Gemma 2 and 3)", () => {
+    const norms = ["input_layernorm", "post_attention_layernorm"];
+    const both = [...norms, "pre_feedforward_layernorm", "post_feedforward_layernorm"];
+    const config = { model_type: "gemma2", num_attention_heads: 4 };
+    const [gemma2, gemma] = [both, norms].map((each) =>
+      layerGraph({ tensors: decoder("model.", each), config }, { normGain: "folded" })
+    ) as [LayerGraph, LayerGraph];
+    const gain = (name: string) => gemma2.layers.find((layer) => layer.name === name)?.folding;
+    expect(gain("model.layers.1.mlp.up_proj"))
+      .toEqual({ gain: "model.layers.1.pre_feedforward_layernorm.weight", gainOffset: 1 });
+    expect(gain("model.layers.1.self_attn.v_proj"))
+      .toEqual({ gain: "model.layers.1.input_layernorm.weight", gainOffset: 1 });
+    expect(gemma2.connections).toEqual(gemma.connections);
+    const text = { model_type: "gemma3n_text" };
+    const gemma3n = layerGraph({ tensors: decoder("model.", norms), config: text }, { normGain: "folded" });
+    expect(gemma3n.layers.map(({ folding }) => folding?.gainOffset)).not.toContain(1);
   });
 
   it("counts the heads that are left where some were pruned", () => {
@@ -108,9 +129,12 @@ describe("a family", () => {
     );
     expect(readBy(of("BertForSequenceClassification"), "classifier")).toEqual(["bert.pooler.dense"]);
     expect(of("BertForSequenceClassification").warnings).toEqual([]);
-    expect(of().warnings).toEqual([
-      expect.stringMatching(/^classifier: taken to read the pooler.*architectures/),
-    ]);
+    expect(readBy(of(), "classifier")).toEqual([]);
+    expect(of().skipped).toContainEqual({
+      subject: "connection",
+      name: expect.stringMatching(/-> classifier$/) as string,
+      reason: expect.stringMatching(/pooler.*architectures/) as string,
+    });
     const roberta = layerGraph({
       tensors: [
         ...encoder("roberta.", C),

@@ -95,8 +95,14 @@ describe("decoders of the llama family", () => {
     expect(gains.get("model.layers.2.mlp.gate_proj")).toBe("model.layers.2.post_attention_layernorm.weight");
     expect(gains.get("lm_head")).toBe("model.norm.weight");
     expect(gains.get("model.layers.2.self_attn.o_proj")).toBeUndefined();
-    const gemma = layerGraph({ tensors: decoder(DECODERS["mistral-7b"]), config: { model_type: "gemma" } });
-    expect(gemma.layers.every(({ normGain }) => normGain === "none")).toBe(true);
+    const tensors = decoder(DECODERS["mistral-7b"]);
+    const gemma = layerGraph({ tensors, config: { model_type: "gemma" } }, { normGain: "folded" });
+    // Gemma's files hold gains less 1.
+    const query = gemma.layers.find(({ name }) => name === "model.layers.2.self_attn.q_proj");
+    expect(query).toMatchObject({
+      normGain: "folded",
+      folding: { gain: "model.layers.2.input_layernorm.weight", gainOffset: 1 },
+    });
   });
 
   it("finds the heads in a file that holds rotary frequencies, and else says that it does not know them", () => {

@@ -1,0 +1,36 @@
+/** Folders as walks list them: links to files are files, as in the cache of a hub, which holds nothing else. */
+
+import { type Dirent, readdir } from "node:fs";
+import { realpath, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { FileSystemAdapter } from "tinyglobby";
+
+type Listed = (failure: Error | null, entries?: Dirent[]) => void;
+
+/** For walks that follow no links: links to folders stay links, since they may lead in circles. */
+export const LINKS_TO_FILES = {
+  readdir(folder: string, options: { readonly withFileTypes: true }, done: Listed): void {
+    readdir(folder, options, (failure, entries) => {
+      if (failure !== null) return done(failure);
+      Promise.all(entries.map((entry) => entry.isSymbolicLink() ? followed(folder, entry) : entry))
+        .then((all) => done(null, all), done);
+    });
+  },
+} as unknown as FileSystemAdapter;
+
+async function followed(folder: string, link: Dirent): Promise<Dirent> {
+  const found = await stat(join(folder, link.name)).catch(() => null);
+  return found?.isFile() !== true ? link : Object.create(link, {
+    name: { value: link.name },
+    isFile: { value: () => true },
+    isDirectory: { value: () => false },
+    isSymbolicLink: { value: () => false },
+  }) as Dirent;
+}
+
+/** The files without links to others of them: `last.pt` that leads to `epoch-9.pt` is no model of its own. */
+export async function withoutLinksWithin(files: readonly string[]): Promise<string[]> {
+  const listed = new Set(files);
+  const real = await Promise.all(files.map((file) => realpath(file).catch(() => file)));
+  return files.filter((file, at) => real[at] === file || !listed.has(real[at]!));
+}
