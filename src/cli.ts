@@ -10,6 +10,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { ConfigError } from "../config/document.ts";
 import { flagOf, type Overrides } from "../config/load.ts";
 import { addCheckCommand } from "./cli/check-command.ts";
+import { addCompareCommand } from "./cli/compare-command.ts";
 import { addCompletionCommand } from "./cli/completion-command.ts";
 import { addDoctorCommand } from "./cli/doctor-command.ts";
 import { addExportCommand } from "./cli/export-command.ts";
@@ -266,6 +267,7 @@ addExportCommand(program, write, interrupt.signal);
 addLakeCommand(program, write, leave);
 addPlotCommand(program, write, interrupt.signal);
 addFiltersCommand(program, write, interrupt.signal);
+addCompareCommand(program, write, interrupt.signal);
 addInitCommand(program, write);
 addCheckCommand(program, write, leave, interrupt.signal);
 addDoctorCommand(program, write, leave);

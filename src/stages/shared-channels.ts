@@ -36,10 +36,39 @@ export async function sharedChannels(
   kernel: Kernel,
   options: CallOptions = {},
 ): Promise<number | null> {
-  const pairs = comparedChannels(connection);
+  const { channels } = connection;
+  return await portsAgree(
+    channels,
+    { spectrum: source, port: "out" },
+    { spectrum: target, port: "in" },
+    kernel,
+    options,
+  );
+}
+
+/** One side of a layer. */
+export interface Port {
+  readonly spectrum: Spectrum;
+  readonly port: "out" | "in";
+}
+
+/**
+ * `ln p` of the permutation test of any two ports, of one model or of two.
+ *
+ * @param channels which channels of the first are held against which of the second
+ * @returns null as `sharedChannels`
+ */
+export async function portsAgree(
+  channels: Connection["channels"],
+  first: Port,
+  second: Port,
+  kernel: Kernel,
+  options: CallOptions = {},
+): Promise<number | null> {
+  const pairs = comparedChannels({ channels });
   const { precision } = kernel.info;
-  const out = channelVectors(source, "out", pairs.map(([from]) => from), precision);
-  const into = channelVectors(target, "in", pairs.map(([, to]) => to), precision);
+  const out = channelVectors(first.spectrum, first.port, pairs.map(([from]) => from), precision);
+  const into = channelVectors(second.spectrum, second.port, pairs.map(([, to]) => to), precision);
   if (out === null || into === null) return null;
   const { within } = kernel;
   if (within === undefined) return (await answer({ out, into }, kernel)).value;

@@ -14,7 +14,8 @@ const ROOMS: readonly { readonly room: RegExp; readonly may: readonly RegExp[] }
   { room: /^src\/kernels\//, may: [/^src\/(kernels|model|base)\//] },
   { room: /^src\/stages\//, may: [/^src\/(stages|model|stats|base)\//] },
   { room: /^src\/analysis\//, may: [/^src\/(analysis|model|stats)\//] },
-  { room: /^src\/flow\//, may: [/^src\/(flow|stages|model|base)\//] },
+  { room: /^src\/compare\//, may: [/^src\/(compare|model|stats)\//] },
+  { room: /^src\/flow\//, may: [/^src\/(flow|stages|compare|model|base)\//] },
   {
     room: /^src\/viewer\//,
     // A picture is drawn from what a run left, and ends as a file.
@@ -30,7 +31,7 @@ const ROOMS: readonly { readonly room: RegExp; readonly may: readonly RegExp[] }
 
 /** Whoever computes may speak of the kernel by its interface, as types. */
 const KERNEL_INTERFACE = "src/kernels/kernel.ts";
-const SPEAKS_OF_KERNELS = /^src\/(stages|flow)\//;
+const SPEAKS_OF_KERNELS = /^src\/(stages|compare|flow)\//;
 
 /** RxJS lives here only. */
 const STREAMS = /^src\/(flow|run)\/|^connectors\/sinks\//;

@@ -1,0 +1,115 @@
+/** `svr compare`: what became of a model in others. */
+
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { join } from "node:path";
+import { stderr, stdout } from "node:process";
+import type { Overrides } from "../../config/load.ts";
+import { CHANGE_SETTINGS } from "../compare/layer-change.ts";
+import { printable } from "../report/text.ts";
+import { configOfArguments } from "./run-arguments.ts";
+import { markOn, screenOn } from "./terminal/screen.ts";
+
+/** Between two words about layers that are done, in milliseconds. */
+const SILENCE_MS = 2000;
+
+/** Columns of what is printed where there is no terminal. */
+const SCREEN = 120;
+
+/** What the command takes beside a run's settings. */
+interface CompareOptions {
+  readonly json?: boolean;
+  readonly leading: number;
+  readonly cosine: number;
+  readonly out?: string;
+}
+
+/** Adds the command. @param write takes what belongs on stdout */
+export function addCompareCommand(
+  program: Command,
+  write: (text: string) => void,
+  signal: AbortSignal,
+): void {
+  const { leading, intruderCosine } = CHANGE_SETTINGS;
+  program.command("compare")
+    .description(
+      "what became of a model in others: lineage, layers by their change, matched neurons, intruders",
+    )
+    .argument("<base>", "the earlier model, as for run")
+    .argument("<other...>", "the models that it is compared with")
+    .option(
+      "--out <dir>",
+      "folder, of a run or new, for comparison/ with comparison.json, comparison.md and tables (.parquet); its kept spectra are used and added to",
+    )
+    .option("--json", "the whole comparison as JSON on stdout")
+    .addOption(
+      new Option("--leading <n>", "how many leading neurons of a layer may be intruders").argParser(countOf)
+        .default(leading),
+    )
+    .addOption(
+      new Option("--cosine <number>", "an intruder has no left cosine of so much with any neuron of the base")
+        .argParser(shareOf).default(intruderCosine),
+    )
+    .option("--topology <file>", "who feeds whom")
+    .option("--batch-norm <mode>", "raw or folded, as for run")
+    .option("--norm-gain <mode>", "raw or folded, as for run")
+    .option("--kernel <name>", "as for run")
+    .option("--threads <n>", "as for run", countOf)
+    .option("--memory <size>", "as for run")
+    .option("--cache <size|off>", "as for run; without --out nothing is kept", cacheOf)
+    .action(
+      async (
+        base: string,
+        others: string[],
+        { json = false, leading, cosine, ...overrides }: Overrides & CompareOptions,
+      ) => {
+        const { comparisonOf } = await import("../run/compare.ts");
+        const { out } = overrides;
+        const loaded = await configOfArguments([base, ...others], {
+          ...out === undefined ? { cache: "off" } : {},
+          ...overrides,
+        });
+        const mark = markOn(stderr);
+        let said = performance.now();
+        const found = await comparisonOf(
+          loaded,
+          { ...CHANGE_SETTINGS, leading, intruderCosine: cosine },
+          {
+            layer(model, done, of) {
+              if (performance.now() - said < SILENCE_MS) return;
+              said = performance.now();
+              stderr.write(`${printable(model)}: ${done} of ${of} layers compared\n`);
+            },
+            warning: (model, text) =>
+              stderr.write(`${mark("yellow", "warning:")} ${printable(`${model}: ${text}`)}\n`),
+          },
+          signal,
+        );
+        if (out !== undefined) {
+          const { writeComparison } = await import("../report/comparison-files.ts");
+          const folder = join(out, "comparison");
+          const files = await writeComparison(found, folder);
+          stderr.write(`${printable(folder)}: ${files.join(", ")}\n`);
+        }
+        if (json) return write(`${JSON.stringify(found, null, 2)}\n`);
+        const { comparisonText } = await import("../report/comparison-text.ts");
+        write(comparisonText(found, screenOn(stdout, SCREEN)));
+      },
+    );
+}
+
+function countOf(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError("Not a number of 1 or more.");
+  return Number(text);
+}
+
+function shareOf(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 0 && value <= 1)) {
+    throw new InvalidArgumentError("Not a number from 0 to 1.");
+  }
+  return value;
+}
+
+function cacheOf(text: string): unknown {
+  return text === "off" ? text : { limit: text };
+}

@@ -1,0 +1,130 @@
+/** What a comparison of two models found: plain data, as `comparison.json` has it, and its rows as tables. */
+
+import type { Evidence, Layer } from "../model/layer.ts";
+import type { LayerChange } from "./layer-change.ts";
+import type { PairEvidence } from "./layer-pairs.ts";
+
+/** A model that was compared. */
+export interface ComparedModelPlace {
+  readonly id: string;
+  readonly uri: string;
+}
+
+/** Two layers that correspond. All numbers as in `LayerChange`. */
+export interface CorrespondenceRow {
+  readonly base_layer: string;
+  readonly other_layer: string;
+  /** How they are known to correspond: `name`, `alias` (the same network's name in another format) or `spectrum`. */
+  readonly evidence: PairEvidence;
+  readonly relative_change: number | null;
+  readonly change_rank: number | null;
+  readonly change_stable_rank: number | null;
+  readonly spectrum_distance: number;
+  readonly subspaces: LayerChange["subspaces"];
+  readonly leading: number;
+  readonly intruders: LayerChange["intruders"];
+  readonly kept: number;
+  readonly lost: number;
+  readonly gained: number;
+  /** `ln p` that the layer's hidden channels agree by chance; null where it does not stand for a space of them. */
+  readonly shared_log_p: number | null;
+}
+
+/** Two neurons that are each other's best match. */
+export interface MatchRow {
+  readonly base_layer: string;
+  readonly base_neuron: number;
+  readonly other_layer: string;
+  readonly other_neuron: number;
+  readonly left_cosine: number;
+  readonly right_cosine: number;
+  readonly similarity: number;
+  readonly log_p: number | null;
+  /** After Bonferroni's correction over all pairs of the two layers. */
+  readonly log_p_corrected: number | null;
+}
+
+/** Whether two models are of one lineage. */
+export interface Kinship {
+  /** `ln p` that they were trained apart, joined over spaces of hidden channels; null where no space could be compared. */
+  readonly log_p: number | null;
+  /** After Bonferroni's correction over all models that were compared. */
+  readonly log_p_corrected: number | null;
+  readonly spaces: number;
+  /** `sqrt(sum |W' - W|^2 / sum |W|^2)` over the layers that correspond; null where there is none. */
+  readonly distance: number | null;
+  /** How the topology that says which channels are hidden is known, the weaker of both models. */
+  readonly topology: Evidence;
+}
+
+/** A layer that was left out, and why. */
+export interface UncomparedLayer {
+  readonly side: "base" | "other";
+  readonly layer: string;
+  readonly reason: string;
+}
+
+/** One model against the base. */
+export interface PairReport {
+  readonly other: ComparedModelPlace;
+  readonly kinship: Kinship;
+  readonly correspondences: readonly CorrespondenceRow[];
+  readonly not_compared: readonly UncomparedLayer[];
+  readonly matches: readonly MatchRow[];
+}
+
+/** All models against the base. */
+export interface ComparisonReport {
+  readonly base: ComparedModelPlace;
+  readonly leading: number;
+  readonly intruder_cosine: number;
+  readonly comparisons: readonly PairReport[];
+}
+
+/** Up to this corrected p two models are said to be of one lineage. */
+export const KIN_LOG_P = Math.log(1e-3);
+
+/** Two layers as a row. */
+export function correspondenceRow(
+  base: Pick<Layer, "name">,
+  other: Pick<Layer, "name">,
+  evidence: PairEvidence,
+  change: LayerChange,
+  sharedLogP: number | null,
+): CorrespondenceRow {
+  return {
+    base_layer: base.name,
+    other_layer: other.name,
+    evidence,
+    relative_change: change.relativeChange,
+    change_rank: change.changeRank,
+    change_stable_rank: change.changeStableRank,
+    spectrum_distance: change.spectrumDistance,
+    subspaces: change.subspaces,
+    leading: change.leading,
+    intruders: change.intruders,
+    kept: change.kept,
+    lost: change.lost,
+    gained: change.gained,
+    shared_log_p: sharedLogP,
+  };
+}
+
+/** The matches of two layers as rows. */
+export function matchRows(
+  base: Pick<Layer, "name">,
+  other: Pick<Layer, "name">,
+  { matches }: Pick<LayerChange, "matches">,
+): MatchRow[] {
+  return matches.map((match) => ({
+    base_layer: base.name,
+    base_neuron: match.base,
+    other_layer: other.name,
+    other_neuron: match.other,
+    left_cosine: match.leftCosine,
+    right_cosine: match.rightCosine,
+    similarity: match.similarity,
+    log_p: match.logP,
+    log_p_corrected: match.logPCorrected,
+  }));
+}

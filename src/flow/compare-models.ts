@@ -1,0 +1,198 @@
+/** Two models compared, layer by layer: no more than two layers are in memory at a time. */
+
+import { firstValueFrom, of } from "rxjs";
+import { type ChangeSettings, type LayerChange, layerChange } from "../compare/layer-change.ts";
+import { type LayerPair, pairsByName, pairsBySpectrum, type UnnamedLayer } from "../compare/layer-pairs.ts";
+import { hiddenSpaces, kinshipLogP, sameChannels } from "../compare/kinship.ts";
+import type { LayerGraph } from "../model/layer.ts";
+import type { Model } from "../model/ports.ts";
+import { portsAgree } from "../stages/shared-channels.ts";
+import type { Engine } from "./engine.ts";
+import type { MatrixJob } from "./jobs.ts";
+import { svd } from "./operators/svd.ts";
+import { unfold } from "./operators/unfold.ts";
+import type { SpectrumHandle } from "./spectra/spectrum-store.ts";
+
+/** A model and its layers. */
+export interface ComparedSide {
+  readonly model: Model;
+  readonly graph: LayerGraph;
+}
+
+/** Two layers that correspond, and what changed between them. */
+export interface ComparedLayer extends LayerPair {
+  readonly change: LayerChange;
+  /** `|W|` (Frobenius) of the earlier model's. */
+  readonly norm: number;
+  /** `ln p` that the hidden channels of this layer's output agree by chance; null where it does not stand for a space of hidden channels. */
+  readonly sharedLogP: number | null;
+}
+
+/** What two models have to do with each other. */
+export interface ModelComparison {
+  readonly layers: readonly ComparedLayer[];
+  /** Layers that correspond to none, or could not be compared, with the reason. */
+  readonly left: readonly {
+    readonly side: "base" | "other";
+    readonly layer: number;
+    readonly reason: string;
+  }[];
+  /** Of one lineage: `ln p` that they were trained apart, joined over `spaces` spaces of hidden channels; null where there is none. */
+  readonly kinship: { readonly logP: number | null; readonly spaces: number };
+}
+
+/**
+ * Compares two models.
+ *
+ * @param settings what counts as new and as kept
+ * @param done told of each layer pair
+ * @returns corresponding layers in the order of the earlier model's
+ */
+export async function compareModels(
+  base: ComparedSide,
+  other: ComparedSide,
+  engine: Engine,
+  settings: ChangeSettings,
+  done: (pairs: number, of: number) => void = () => undefined,
+): Promise<ModelComparison> {
+  const named = pairsByName(base.graph.layers, other.graph.layers);
+  const left: ModelComparison["left"][number][] = [];
+  const unnamed = async (side: "base" | "other", indices: readonly number[]) =>
+    await unnamedLayers(
+      side === "base" ? base : other,
+      indices,
+      engine,
+      (layer, reason) => left.push({ side, layer, reason }),
+    );
+  const bySpectrum = named.unpairedBase.length > 0 && named.unpairedOther.length > 0
+    ? pairsBySpectrum(await unnamed("base", named.unpairedBase), await unnamed("other", named.unpairedOther))
+    : [];
+  const pairs = [...named.pairs, ...bySpectrum].sort((a, b) => a.base - b.base);
+  const representatives = writersOf(base.graph, pairs);
+  const layers: ComparedLayer[] = [];
+  for (const [at, pair] of pairs.entries()) {
+    const found = await comparedLayer(base, other, pair, representatives.get(pair.base), engine, settings);
+    if ("reason" in found) left.push({ side: found.side, layer: pair[found.side], reason: found.reason });
+    else layers.push(found);
+    done(at + 1, pairs.length);
+  }
+  const spaces = layers.flatMap(({ sharedLogP }) => sharedLogP === null ? [] : [sharedLogP]);
+  return {
+    layers,
+    left: [...left, ...withoutPair("base", base, pairs, left), ...withoutPair("other", other, pairs, left)],
+    kinship: { logP: kinshipLogP(spaces), spaces: spaces.length },
+  };
+}
+
+function withoutPair(
+  side: "base" | "other",
+  { graph }: ComparedSide,
+  pairs: readonly LayerPair[],
+  known: ModelComparison["left"],
+): ModelComparison["left"] {
+  const met = new Set([
+    ...pairs.map((pair) => pair[side]),
+    ...known.filter((each) => each.side === side).map(({ layer }) => layer),
+  ]);
+  return graph.layers.filter(({ index }) => !met.has(index)).map(({ index }) => ({
+    side,
+    layer: index,
+    reason: `no layer of its name and shape in the ${
+      side === "base" ? "other" : "base"
+    } model, and none whose singular values are clearly nearest`,
+  }));
+}
+
+/** The layer that stands for each space of hidden channels, and how many channels it has: the first writer that has a partner. */
+function writersOf(graph: LayerGraph, pairs: readonly LayerPair[]): Map<number, number> {
+  const paired = new Set(pairs.map(({ base }) => base));
+  const chosen = new Map<number, number>();
+  for (const { channels, writers } of hiddenSpaces(graph)) {
+    const writer = writers.find((at) => paired.has(at));
+    if (writer !== undefined) chosen.set(writer, channels);
+  }
+  return chosen;
+}
+
+async function unnamedLayers(
+  side: ComparedSide,
+  indices: readonly number[],
+  engine: Engine,
+  skipped: (layer: number, reason: string) => void,
+): Promise<UnnamedLayer[]> {
+  const found: UnnamedLayer[] = [];
+  for (const index of indices) {
+    const spectrum = await decomposed(side, index, 0, engine);
+    if ("skipped" in spectrum) skipped(index, spectrum.skipped);
+    else found.push({ ...side.graph.layers[index]!, singularValues: spectrum.singularValues });
+  }
+  return found;
+}
+
+/** @param uses how often its vectors will be used: 0 or 1 */
+async function decomposed(
+  { model, graph }: ComparedSide,
+  index: number,
+  uses: 0 | 1,
+  engine: Engine,
+): Promise<SpectrumHandle | { readonly skipped: string }> {
+  const job = matrixJob({ model, graph }, index, uses);
+  return (await firstValueFrom(job.pipe(svd(engine, "svr")))).spectrum;
+}
+
+function matrixJob({ model, graph }: ComparedSide, index: number, uses: 0 | 1) {
+  const layer = graph.layers[index]!;
+  // The store counts a layer's uses by its connections.
+  const itself = {
+    source: index,
+    target: index,
+    part: 0,
+    via: "direct",
+    evidence: "graph",
+    channels: [],
+  } as const;
+  return of({ model, layer, graph: { ...graph, connections: uses === 0 ? [] : [itself] } }).pipe(
+    unfold("svr"),
+  );
+}
+
+async function comparedLayer(
+  base: ComparedSide,
+  other: ComparedSide,
+  pair: LayerPair,
+  hidden: number | undefined,
+  engine: Engine,
+  settings: ChangeSettings,
+): Promise<ComparedLayer | { readonly side: "base" | "other"; readonly reason: string }> {
+  const own = await decomposed(base, pair.base, 1, engine);
+  if ("skipped" in own) return { side: "base", reason: own.skipped };
+  const others = await decomposed(other, pair.other, 1, engine);
+  if ("skipped" in others) {
+    engine.store.skipUse(own);
+    return { side: "other", reason: others.skipped };
+  }
+  const { kernel, store, signal } = engine;
+  const weights = async (side: ComparedSide, index: number) => {
+    const job: MatrixJob = await firstValueFrom(matrixJob(side, index, 0));
+    return await job.read();
+  };
+  const layer = base.graph.layers[pair.base]!;
+  // Two weights, their difference, and the cosines of both sides.
+  const workspace = 8 * (3 * layer.outChannels * layer.inChannels / layer.groups * layer.positions +
+    2 * own.singularValues.length * others.singularValues.length);
+  return await store.use(own, others, workspace, async (spectrum, later) => {
+    const both = {
+      base: await weights(base, pair.base),
+      other: await weights(other, pair.other),
+    };
+    const change = await layerChange(spectrum, later, both, kernel, settings);
+    const sharedLogP = hidden === undefined ? null : await portsAgree(
+      sameChannels(hidden).channels,
+      { spectrum, port: "out" },
+      { spectrum: later, port: "out" },
+      kernel,
+      signal === undefined ? {} : { signal },
+    );
+    return { ...pair, change, norm: spectrum.norm, sharedLogP };
+  }, signal);
+}

@@ -1,0 +1,159 @@
+/** A comparison of models, for people: as text for a terminal, and as Markdown. */
+
+import type { ReportTable } from "../analysis/report-tables.ts";
+import { decimal, percent, pText, shortened } from "../analysis/findings/words.ts";
+import {
+  type ComparisonReport,
+  type CorrespondenceRow,
+  KIN_LOG_P,
+  type PairReport,
+} from "../compare/comparison-report.ts";
+import { counted } from "../model/counted.ts";
+import { plainTable } from "./plain-table.ts";
+import { PLAIN, type Screen, wrapped } from "./screen.ts";
+import { markdownTable, markdownText, printable } from "./text.ts";
+
+/** Layers are listed by their change; so many on a terminal. */
+const MOST_LAYERS = 20;
+
+/** So many kinds of layer are named in a sentence. */
+const MOST_KINDS = 4;
+
+/** All comparisons as text. */
+export function comparisonText(report: ComparisonReport, { width, bold }: Screen = PLAIN): string {
+  return report.comparisons.map((pair) => {
+    const title = printable(`${pair.other.id}, compared with ${report.base.id}`);
+    const said = comparisonSentences(report, pair).map((each) => wrapped(printable(each), width));
+    const { rows, ...frame } = changeTable(pair);
+    const more = rows.length - MOST_LAYERS;
+    const table = plainTable({ ...frame, rows: rows.slice(0, MOST_LAYERS) }, { width });
+    const rest = more > 0 ? [`${counted(more, "more layer")}: see --out <dir> or --json`] : [];
+    return [bold(title), ...said, "", ...rows.length > 0 ? [table] : [], ...rest].join("\n");
+  }).join("\n\n") + "\n";
+}
+
+/** All comparisons as Markdown, every layer. */
+export function comparisonMarkdown(report: ComparisonReport): string {
+  const sections = report.comparisons.map((pair) =>
+    [
+      `## ${markdownText(pair.other.id)}`,
+      ...comparisonSentences(report, pair).map(markdownText),
+      markdownTable(changeTable(pair)),
+      ...pair.not_compared.map(({ side, layer, reason }) =>
+        `- ${markdownText(`${layer} of the ${side === "base" ? "base" : "other model"}: ${reason}`)}`
+      ),
+    ].join("\n\n")
+  );
+  return `${[`# Compared with ${markdownText(report.base.id)}`, MEANING, ...sections].join("\n\n")}\n`;
+}
+
+/** What the p of a lineage means. */
+const MEANING =
+  "p of a lineage: how surprising it would be if the two models had been initialized and trained apart. Layers are sorted by their change.";
+
+/** What was found, a sentence each. */
+export function comparisonSentences(report: ComparisonReport, pair: PairReport): string[] {
+  return [
+    lineage(report, pair),
+    correspondence(pair),
+    ...intruderSentence(report, pair),
+    ...rankSentence(pair),
+  ];
+}
+
+function lineage({ base, comparisons }: ComparisonReport, { other, kinship }: PairReport): string {
+  const { log_p_corrected: logP, spaces, topology } = kinship;
+  const names = `${shortened(other.id)} and ${shortened(base.id)}`;
+  if (logP === null) {
+    return `Whether ${names} are of one lineage is not known: no space of hidden channels could be compared.`;
+  }
+  const over = comparisons.length > 1 ? `, corrected for ${comparisons.length} comparisons` : "";
+  const guessed = topology === "guessed" ? "; which channels are hidden is guessed" : "";
+  const where = `p = ${pText(logP)} over ${counted(spaces, "space")} of hidden channels${over}${guessed}`;
+  return logP <= KIN_LOG_P
+    ? `${names} are of one lineage: had they been trained apart, hidden channels would not agree so (${where}).`
+    : `Nothing says that ${names} are of one lineage (${where}).`;
+}
+
+function correspondence({ correspondences, not_compared: left, kinship }: PairReport): string {
+  const ways = (["name", "alias", "spectrum"] as const).map((way) =>
+    [way, correspondences.filter(({ evidence }) => evidence === way).length] as const
+  ).filter(([, count]) => count > 0);
+  const words = {
+    name: "by name",
+    alias: "by its name in another format",
+    spectrum: "by singular values alone",
+  };
+  const how = ways.map(([way, count]) => `${count} ${words[way]}`).join(", ");
+  const without = left.length > 0 ? `; ${counted(left.length, "layer")} could not be compared` : "";
+  const { distance } = kinship;
+  const change = distance === null ? "" : ` Their weights differ by ${percent(distance)} of their length.`;
+  return `${counted(correspondences.length, "layer")} correspond${correspondences.length === 1 ? "s" : ""}${
+    how === "" ? "" : ` (${how})`
+  }${without}.${change}`;
+}
+
+function intruderSentence(
+  { leading, intruder_cosine: cosine }: ComparisonReport,
+  pair: PairReport,
+): string[] {
+  const looked = sum(pair.correspondences, (row) => row.leading);
+  if (looked === 0) return [];
+  const count = sum(pair.correspondences, (row) => row.intruders.length);
+  const kinds = new Map<string, number>();
+  for (const { other_layer: name, intruders } of pair.correspondences) {
+    const last = name.split(".").at(-1)!;
+    const kind = /^\d+$/.test(last) ? name : last;
+    if (intruders.length > 0) kinds.set(kind, (kinds.get(kind) ?? 0) + intruders.length);
+  }
+  const named = [...kinds].sort((a, b) => b[1] - a[1]);
+  const most = named.slice(0, MOST_KINDS).map(([kind, each]) => `${each} in ${shortened(kind)}`).join(", ");
+  const rest = named.length > MOST_KINDS ? `, and others` : "";
+  return [
+    `${count} of ${looked} leading neurons are intruders${count > 0 ? `: ${most}${rest}` : ""} ` +
+    `(of the ${leading} leading neurons of a layer, those whose left vector has no cosine of ${cosine} or more with any of the base's).`,
+  ];
+}
+
+function rankSentence({ correspondences }: PairReport): string[] {
+  const changed = correspondences.filter(({ change_rank: rank }) => rank !== 0);
+  if (changed.length === 0) return correspondences.length === 0 ? [] : ["No weight has changed."];
+  const ranks = changed.map(({ change_rank: rank }) => rank ?? Infinity);
+  const most = Math.max(...ranks);
+  const unchanged = correspondences.length - changed.length;
+  const still = unchanged > 0 ? `; ${counted(unchanged, "layer")} did not change` : "";
+  return most < Infinity
+    ? [`The change of every layer has rank ${most} or less${still}.`]
+    : unchanged > 0
+    ? [`${counted(unchanged, "layer")} did not change.`]
+    : [];
+}
+
+const sum = (rows: readonly CorrespondenceRow[], of: (row: CorrespondenceRow) => number) =>
+  rows.reduce((total, row) => total + of(row), 0);
+
+function changeTable({ correspondences }: PairReport): ReportTable {
+  const rows = [...correspondences].sort((a, b) => (b.relative_change ?? 0) - (a.relative_change ?? 0));
+  const subspace = (row: CorrespondenceRow) => {
+    const largest = row.subspaces.filter(({ dimensions }) => dimensions <= 16).at(-1);
+    return largest === undefined ? "" : decimal(largest.left);
+  };
+  const columns: readonly (readonly [string, (row: CorrespondenceRow) => string])[] = [
+    ["layer", (row) => row.other_layer],
+    ["change", (row) => row.relative_change === null ? "" : percent(row.relative_change)],
+    ["its rank", (row) => row.change_rank === null ? "" : String(row.change_rank)],
+    ["stable rank", (row) => decimal(row.change_stable_rank)],
+    ["spectra apart", (row) => decimal(row.spectrum_distance)],
+    ["leading subspace alike", subspace],
+    ["neurons kept", (row) => String(row.kept)],
+    ["lost", (row) => String(row.lost)],
+    ["gained", (row) => String(row.gained)],
+    ["intruders", (row) => String(row.intruders.length)],
+  ];
+  return {
+    title: "Layers by change",
+    header: columns.map(([name]) => name),
+    numeric: columns.map((_, at) => at > 0),
+    rows: rows.map((row) => columns.map(([, text]) => text(row))),
+  };
+}

@@ -1,0 +1,161 @@
+/** Models compared with a base: opened one after another, their spectra kept for the next comparison. */
+
+import { resolve } from "node:path";
+import { ConfigError } from "../../config/document.ts";
+import type { LoadedConfig } from "../../config/load.ts";
+import {
+  type ComparisonReport,
+  correspondenceRow,
+  type Kinship,
+  matchRows,
+  type PairReport,
+} from "../compare/comparison-report.ts";
+import type { ChangeSettings } from "../compare/layer-change.ts";
+import { type ComparedSide, compareModels, type ModelComparison } from "../flow/compare-models.ts";
+import { counted } from "../model/counted.ts";
+import type { Evidence } from "../model/layer.ts";
+import { planModels, type PlannedModel } from "./collection/models.ts";
+import { layerSettings } from "./layer-settings.ts";
+import { type OpenEngine, openEngine } from "./open-engine.ts";
+import { plannedLayers } from "./planned-layers.ts";
+import { loadPlugins } from "./plugins.ts";
+import { cacheOf, memoryOf } from "./settings.ts";
+
+/** What is heard of a comparison while it goes on. */
+export interface CompareEvents {
+  /** Layer pairs done of a model. */
+  readonly layer?: (model: string, done: number, of: number) => void;
+  readonly warning?: (model: string, warning: string) => void;
+}
+
+/**
+ * Compares the first model of a config with each of the others.
+ *
+ * @param loaded its `models` are the base and the others, in this order
+ * @throws {ConfigError} when there are fewer than two models
+ * @throws whatever is wrong with a model
+ */
+export async function comparisonOf(
+  { config, baseDir }: LoadedConfig,
+  settings: ChangeSettings,
+  events: CompareEvents = {},
+  signal?: AbortSignal,
+): Promise<ComparisonReport> {
+  const { formats } = await loadPlugins({ config, baseDir });
+  const [base, ...others] = await planModels(config, baseDir, signal, undefined, formats);
+  if (base === undefined || others.length === 0) {
+    throw new ConfigError(
+      `svr compare: found ${
+        counted(base === undefined ? 0 : 1, "model")
+      }, required a base and at least one other`,
+    );
+  }
+  const cache = cacheOf(config, resolve(config.out));
+  const engine = await openEngine({
+    kernel: config.kernel,
+    precision: config.precision,
+    memory: memoryOf(config),
+    ...config.threads === undefined ? {} : { threads: config.threads },
+    ...cache === null ? {} : { cache: { ...cache.spectra, alone: cache.alone } },
+    ...signal === undefined ? {} : { signal },
+  });
+  const opened = async <T>(planned: PlannedModel, work: (side: ComparedSide) => Promise<T>): Promise<T> => {
+    const model = await planned.open(signal);
+    try {
+      const graph = plannedLayers(model, {
+        ...layerSettings({ ...config, unfolding: "svr" }),
+        topology: planned.topology,
+      });
+      for (const warning of graph.warnings) events.warning?.(model.id, warning);
+      return await work({ model, graph });
+    } finally {
+      await model.close();
+    }
+  };
+  try {
+    return await opened(base, async (side) => {
+      const comparisons: PairReport[] = [];
+      for (const other of others) {
+        comparisons.push(
+          await opened(other, (later) => pairReport(side, later, others.length, engine, settings, events)),
+        );
+      }
+      return {
+        base: { id: base.id, uri: base.uri },
+        leading: settings.leading,
+        intruder_cosine: settings.intruderCosine,
+        comparisons,
+      };
+    });
+  } finally {
+    await engine.dispose();
+  }
+}
+
+async function pairReport(
+  base: ComparedSide,
+  other: ComparedSide,
+  models: number,
+  engine: OpenEngine,
+  settings: ChangeSettings,
+  { layer }: CompareEvents,
+): Promise<PairReport> {
+  const found = await compareModels(
+    base,
+    other,
+    engine,
+    settings,
+    (done, of) => layer?.(other.model.id, done, of),
+  );
+  const nameOf = (side: "base" | "other", at: number) => (side === "base" ? base : other).graph.layers[at]!;
+  return {
+    other: { id: other.model.id, uri: other.model.uri },
+    kinship: kinshipOf(found, base, other, models),
+    correspondences: found.layers.map((pair) =>
+      correspondenceRow(
+        nameOf("base", pair.base),
+        nameOf("other", pair.other),
+        pair.evidence,
+        pair.change,
+        pair.sharedLogP,
+      )
+    ),
+    not_compared: found.left.map(({ side, layer, reason }) => ({
+      side,
+      layer: nameOf(side, layer).name,
+      reason,
+    })),
+    matches: found.layers.flatMap((pair) =>
+      matchRows(nameOf("base", pair.base), nameOf("other", pair.other), pair.change)
+    ),
+  };
+}
+
+function kinshipOf(
+  { layers, kinship }: ModelComparison,
+  base: ComparedSide,
+  other: ComparedSide,
+  models: number,
+): Kinship {
+  const { logP, spaces } = kinship;
+  let [change, whole] = [0, 0];
+  for (const { change: { relativeChange }, norm } of layers) {
+    change += ((relativeChange ?? 0) * norm) ** 2;
+    whole += norm ** 2;
+  }
+  return {
+    log_p: logP,
+    log_p_corrected: logP === null ? null : Math.min(0, logP + Math.log(models)),
+    spaces,
+    distance: whole === 0 ? null : Math.sqrt(change / whole),
+    topology: weakest(
+      [...base.graph.connections, ...other.graph.connections].map(({ evidence }) => evidence),
+    ),
+  };
+}
+
+const ORDER: readonly Evidence[] = ["guessed", "declared", "graph"];
+
+function weakest(evidence: readonly Evidence[]): Evidence {
+  return ORDER.find((each) => evidence.includes(each)) ?? "graph";
+}

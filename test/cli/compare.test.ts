@@ -1,0 +1,84 @@
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DuckDBInstance } from "@duckdb/node-api";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { ComparisonReport } from "../../src/compare/comparison-report.ts";
+import { svr } from "../integration/svr.ts";
+
+const [EARLY, LATE] = ["epoch-001", "epoch-010"].map((name) =>
+  `pipelines/models/mnist-mlp/${name}.safetensors`
+) as [
+  string,
+  string,
+];
+
+let out = "";
+beforeAll(async () => {
+  out = await mkdtemp(join(tmpdir(), "svr-compare-"));
+});
+afterAll(() => rm(out, { recursive: true, force: true }));
+
+describe("svr compare", () => {
+  it("says in words what became of a model, and leaves tables that have the same numbers", async () => {
+    const { code, stdout, stderr } = await svr(["compare", EARLY, LATE, "--out", out]);
+    expect(code, stderr).toBe(0);
+    expect(stdout).toMatch(/are of one lineage: .* \(p = \S+ over 2 spaces of hidden channels/s);
+    expect(stdout).toContain("3 layers correspond (3 by name).");
+    const folder = join(out, "comparison");
+    expect(await readdir(folder)).toEqual([
+      "comparison.json",
+      "comparison.md",
+      "correspondences.parquet",
+      "intruders.parquet",
+      "kinship.parquet",
+      "matches.parquet",
+      "subspaces.parquet",
+    ]);
+    const report = JSON.parse(await readFile(join(folder, "comparison.json"), "utf8")) as ComparisonReport;
+    const [pair] = report.comparisons;
+    const db = await (await DuckDBInstance.create()).connect();
+    const rows = async (sql: string) => (await db.runAndReadAll(sql)).getRowsJS();
+    const matches = `read_parquet('${folder}/matches.parquet')`;
+    expect(await rows(`SELECT count(*)::INT, sum(log_p) FROM ${matches}`)).toEqual([
+      [pair!.matches.length, expect.closeTo(pair!.matches.reduce((sum, row) => sum + row.log_p!, 0), 6)],
+    ]);
+    expect(await rows(`SELECT log_p FROM read_parquet('${folder}/kinship.parquet')`)).toEqual([[
+      pair!.kinship.log_p,
+    ]]);
+    const changes = await rows(
+      `SELECT other_layer, relative_change FROM read_parquet('${folder}/correspondences.parquet')`,
+    );
+    expect(changes).toEqual(pair!.correspondences.map((row) => [row.other_layer, row.relative_change]));
+    db.closeSync();
+  });
+
+  it("answers the same as JSON, from the spectra that it has kept", async () => {
+    const { code, stdout } = await svr(["compare", EARLY, LATE, "--out", out, "--json"]);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toEqual(
+      JSON.parse(await readFile(join(out, "comparison", "comparison.json"), "utf8")),
+    );
+  });
+
+  it("writes nothing without --out", async () => {
+    const cwd = await mkdtemp(join(tmpdir(), "svr-compare-nowhere-"));
+    const [early, late] = [EARLY, LATE].map((path) => join(process.cwd(), path)) as [string, string];
+    const { code } = await svr(["compare", early, late], { cwd });
+    expect(code).toBe(0);
+    expect(await readdir(cwd)).toEqual([]);
+    await rm(cwd, { recursive: true });
+  });
+
+  it.each([
+    [[EARLY], 2, /missing required argument 'other'/],
+    [[EARLY, EARLY], 2, /svr compare: found 1 model, required a base and at least one other/],
+    [[EARLY, "nowhere.safetensors"], 1, /nowhere\.safetensors: found no such file/],
+    [[EARLY, LATE, "--cosine", "2"], 2, /Not a number from 0 to 1/],
+    [[EARLY, LATE, "--leading", "0"], 2, /Not a number of 1 or more/],
+  ])("ends with a sentence for %j", async (args, code, message) => {
+    const ended = await svr(["compare", ...args]);
+    expect(ended.code).toBe(code);
+    expect(ended.stderr).toMatch(message);
+  });
+});

@@ -1,0 +1,221 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { CHANGE_SETTINGS } from "../../src/compare/layer-change.ts";
+import { hiddenSpaces } from "../../src/compare/kinship.ts";
+import { compareModels, type ModelComparison } from "../../src/flow/compare-models.ts";
+import { openModel } from "../../src/run/collection/models.ts";
+import { type OpenEngine, openEngine } from "../../src/run/open-engine.ts";
+import { layerGraph } from "../../src/stages/layers.ts";
+import { gaussian, layerOf } from "../support/layer-fixture.ts";
+import { normalMatrix, withSpectrum } from "../support/matrices.ts";
+import { writeTensors } from "../support/safetensors-file.ts";
+import { trainedMlp, WIDTHS } from "./trained-mlp.ts";
+
+let folder = "";
+let engine: OpenEngine;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "svr-compare-"));
+  engine = await openEngine({ kernel: "wasm", threads: 1 });
+});
+afterAll(async () => {
+  await engine.dispose();
+  await rm(folder, { recursive: true, force: true });
+});
+
+type Weights = Readonly<Record<string, { readonly shape: readonly number[]; readonly data: Float64Array }>>;
+
+let written = 0;
+async function side(weights: Weights) {
+  const path = join(folder, `${written++}.safetensors`);
+  await writeTensors(
+    path,
+    Object.entries(weights).map(([name, { shape, data }]) => [`${name}.weight`, shape, data] as const),
+  );
+  const model = await openModel(path);
+  return { model, graph: layerGraph(model) };
+}
+
+async function compared(base: Weights, other: Weights): Promise<ModelComparison> {
+  const [a, b] = [await side(base), await side(other)];
+  try {
+    return await compareModels(a, b, engine, CHANGE_SETTINGS);
+  } finally {
+    await a.model.close();
+    await b.model.close();
+  }
+}
+
+const mlp = (weights: readonly Float64Array[]): Weights =>
+  Object.fromEntries(
+    weights.map((data, at) => [`fc${at + 1}`, { shape: [WIDTHS[at + 1]!, WIDTHS[at]!], data }]),
+  );
+
+/** Largest distance of a sample from the uniform distribution. */
+function kolmogorovSmirnov(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return Math.max(
+    ...sorted.map((value, at) =>
+      Math.max(Math.abs(value - at / sorted.length), Math.abs(value - (at + 1) / sorted.length))
+    ),
+  );
+}
+
+describe("kinship", () => {
+  it("has a uniform p over independent trainings on the same data", { timeout: 60_000 }, async () => {
+    const logPs: number[] = [];
+    for (let pair = 0; pair < 20; pair++) {
+      const { kinship } = await compared(mlp(trainedMlp(2 * pair + 1)), mlp(trainedMlp(2 * pair + 2)));
+      expect(kinship.spaces).toBe(2);
+      logPs.push(kinship.logP!);
+    }
+    // The 1 % point for 20 values.
+    expect(kolmogorovSmirnov(logPs.map(Math.exp))).toBeLessThan(0.352);
+    expect(Math.min(...logPs)).toBeGreaterThan(Math.log(1e-4));
+  });
+
+  it("is found after more training, quantization and pruning", async () => {
+    const weights = trainedMlp(1);
+    const next = gaussian(3);
+    const changed = {
+      moved: weights.map((data) => data.map((value) => value + 0.02 * next())),
+      quantized: weights.map((data) => data.map((value) => Math.round(8 * value) / 8)),
+      pruned: weights.map((data) => data.map((value) => Math.abs(value) < 0.15 ? 0 : value)),
+    };
+    for (const [name, others] of Object.entries(changed)) {
+      const { kinship } = await compared(mlp(weights), mlp(others));
+      expect(kinship.logP, name).toBeLessThan(Math.log(1e-8));
+    }
+  });
+
+  it("leaves out channels of input and output, groups, heads and gates", () => {
+    const layers = [layerOf(0, 6, 4), layerOf(1, 6, 6), layerOf(2, 8, 6), layerOf(3, 3, 8), layerOf(4, 5, 3)];
+    const link = (
+      source: number,
+      target: number,
+      via: "direct" | "residual" | "attention-head",
+      length: number,
+    ) => ({
+      source,
+      target,
+      part: 0,
+      via,
+      evidence: "graph" as const,
+      channels: [{ source: 0, target: 0, length }],
+    });
+    const connections = [
+      link(0, 1, "direct", 6),
+      link(0, 2, "residual", 6),
+      link(1, 2, "residual", 6),
+      link(2, 3, "attention-head", 8),
+      link(3, 4, "direct", 3),
+    ];
+    expect(hiddenSpaces({ layers, connections })).toEqual([
+      { channels: 6, writers: [0, 1] },
+      { channels: 3, writers: [3] },
+    ]);
+    const grouped = layers.map((layer) => layer.index === 4 ? layerOf(4, 6, 3, { groups: 3 }) : layer);
+    expect(hiddenSpaces({ layers: grouped, connections })).toEqual([{ channels: 6, writers: [0, 1] }]);
+  });
+});
+
+describe("what changed in a layer", () => {
+  const SIZE = { rows: 40, cols: 24 };
+  const values = Array.from({ length: 24 }, (_, at) => 12 - 0.4 * at);
+  const base = withSpectrum(SIZE.rows, SIZE.cols, values, 5);
+  const weight = (data: Float64Array): Weights => ({ fc: { shape: [SIZE.rows, SIZE.cols], data } });
+
+  it("is a planted change of rank 2, with its size and its intruders", async () => {
+    const [u, v] = [normalMatrix(2, SIZE.rows, 6), normalMatrix(2, SIZE.cols, 7)];
+    const added = base.data.map((_, at) => {
+      const [i, j] = [Math.floor(at / SIZE.cols), at % SIZE.cols];
+      return u.data[i]! * v.data[j]! + u.data[SIZE.rows + i]! * v.data[SIZE.cols + j]!;
+    });
+    const { layers: [layer] } = await compared(
+      weight(base.data),
+      weight(base.data.map((x, at) => x + added[at]!)),
+    );
+    const { change, evidence } = layer!;
+    expect(evidence).toBe("name");
+    expect(change.changeRank).toBe(2);
+    const length = (data: Float64Array) => Math.sqrt(data.reduce((sum, x) => sum + x * x, 0));
+    expect(change.relativeChange).toBeCloseTo(length(added) / length(base.data), 6);
+    expect(change.changeStableRank).toBeGreaterThan(1);
+    expect(change.changeStableRank).toBeLessThanOrEqual(2);
+    // Two vectors of length 6 by 5 outweigh all that was there.
+    expect(change.intruders.map(({ neuron }) => neuron)).toEqual([0, 1]);
+    expect(change.leading).toBe(10);
+  });
+
+  it("is nothing where the weights are the same, and every neuron is its own match", async () => {
+    const { layers: [layer] } = await compared(weight(base.data), weight(base.data));
+    const { change } = layer!;
+    expect(change).toMatchObject({
+      relativeChange: 0,
+      changeStableRank: null,
+      changeRank: 0,
+      spectrumDistance: 0,
+    });
+    expect(change).toMatchObject({ kept: 24, lost: 0, gained: 0, intruders: [] });
+    expect(change.matches.map((match) => [match.base, match.other])).toEqual(values.map((_, at) => [at, at]));
+    for (const each of change.subspaces) expect(each.left).toBeCloseTo(1, 6);
+  });
+
+  it("is everything where the weights are others: no match is more than chance", async () => {
+    const other = withSpectrum(SIZE.rows, SIZE.cols, values, 99);
+    const { layers: [layer] } = await compared(weight(base.data), weight(other.data));
+    const { change } = layer!;
+    expect(change).toMatchObject({
+      kept: 0,
+      lost: 24,
+      gained: 24,
+      spectrumDistance: expect.closeTo(0, 6) as number,
+    });
+    const [, four] = change.subspaces;
+    expect(four!.dimensions).toBe(4);
+    expect(four!.leftChance).toBeCloseTo(4 / SIZE.rows, 12);
+    expect(four!.leftLogP).toBeGreaterThan(Math.log(1e-3));
+  });
+
+  it("says nothing of neurons that share one singular value", async () => {
+    const diagonal = Float64Array.from(base.data, (_, at) => {
+      const [i, j] = [Math.floor(at / SIZE.cols), at % SIZE.cols];
+      return i !== j ? 0 : j < 3 ? 90 : 80 - j;
+    });
+    const { layers: [layer] } = await compared(weight(diagonal), weight(diagonal));
+    const { change } = layer!;
+    expect(change.matches.some((match) => match.base < 3)).toBe(false);
+    expect(change.leading).toBe(7);
+    expect(change.subspaces.map(({ dimensions }) => dimensions)).toEqual([4, 16]);
+  });
+});
+
+describe("models whose layers have other names", () => {
+  it("are paired by their singular values, also with hidden units in another order", async () => {
+    const weights = trainedMlp(4);
+    const order = Array.from({ length: WIDTHS[1] }, (_, at) => (7 * at + 3) % WIDTHS[1]);
+    const [first, second, third] = weights as [Float64Array, Float64Array, Float64Array];
+    const permuted = [
+      Float64Array.from(
+        first,
+        (_, at) => first[order[Math.floor(at / WIDTHS[0])]! * WIDTHS[0] + at % WIDTHS[0]]!,
+      ),
+      Float64Array.from(
+        second,
+        (_, at) => second[Math.floor(at / WIDTHS[1]) * WIDTHS[1] + order[at % WIDTHS[1]]!]!,
+      ),
+      third,
+    ];
+    const renamed = Object.fromEntries(
+      Object.values(mlp(permuted)).map((weight, at) => [["stem", "body", "exit"][at]!, weight]),
+    );
+    const { layers, left } = await compared(mlp(weights), renamed);
+    expect(layers.map(({ base, other, evidence }) => [base, other, evidence])).toEqual([
+      [0, 0, "spectrum"],
+      [1, 1, "spectrum"],
+      [2, 2, "spectrum"],
+    ]);
+    expect(left).toEqual([]);
+  });
+});
