@@ -10,9 +10,9 @@ import { readJson } from "./json-file.ts";
 /** Configs have some kilobytes; those that list ten thousand labels have half a megabyte. */
 const LONGEST_CONFIG = 2 ** 20;
 
-/** Where the `config.json` of a model may lie. */
+/** Where the `config.json` of a model may lie; of an adapter, its `adapter_config.json`. */
 function configBeside(path: string): string {
-  return beside(path, "config.json");
+  return beside(path, /(^|[/\\])adapter_model\.[^/\\]*$/.test(path) ? "adapter_config.json" : "config.json");
 }
 
 /** The same format, whose models know the `config.json` in their folder and count it among their files. */

@@ -3,6 +3,7 @@
 import { resolve } from "node:path";
 import { ConfigError } from "../../config/document.ts";
 import type { LoadedConfig } from "../../config/load.ts";
+import { adaptedModel, isAdapter } from "../../connectors/sources/adapter.ts";
 import {
   type ComparisonReport,
   correspondenceRow,
@@ -59,9 +60,14 @@ export async function comparisonOf(
     ...cache === null ? {} : { cache: { ...cache.spectra, alone: cache.alone } },
     ...signal === undefined ? {} : { signal },
   });
-  const opened = async <T>(planned: PlannedModel, work: (side: ComparedSide) => Promise<T>): Promise<T> => {
-    const model = await planned.open(signal);
+  const opened = async <T>(
+    planned: PlannedModel,
+    under: ComparedSide | null,
+    work: (side: ComparedSide) => Promise<T>,
+  ): Promise<T> => {
+    const file = await planned.open(signal);
     try {
+      const model = under !== null && isAdapter(file) ? adaptedModel(under.model, file) : file;
       const graph = plannedLayers(model, {
         ...layerSettings({ ...config, unfolding: "svr" }),
         topology: planned.topology,
@@ -69,15 +75,19 @@ export async function comparisonOf(
       for (const warning of graph.warnings) events.warning?.(model.id, warning);
       return await work({ model, graph });
     } finally {
-      await model.close();
+      await file.close();
     }
   };
   try {
-    return await opened(base, async (side) => {
+    return await opened(base, null, async (side) => {
       const comparisons: PairReport[] = [];
       for (const other of others) {
         comparisons.push(
-          await opened(other, (later) => pairReport(side, later, others.length, engine, settings, events)),
+          await opened(
+            other,
+            side,
+            (later) => pairReport(side, later, others.length, engine, settings, events),
+          ),
         );
       }
       return {
