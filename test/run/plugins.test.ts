@@ -117,7 +117,7 @@ describe("run() with formats and sinks", () => {
 
   it("reports a model whose files are a plugin's, after a run over others too", async () => {
     const formats = [new SinesFormat()];
-    const file = (path: string) => ({ path, table: "edges", rows: 1, bytes: 1, sha256: "" });
+    const file = (path: string) => ({ path, table: "edges", rows: 1, bytes: 1, sha256: "0".repeat(64) });
     for (const [out, own, lake] of [["csv", [], undefined], ["lake", ["parquet"], "its-lake"]] as const) {
       const settings = { ...base(out), formats, ...lake === undefined ? {} : { lake: join(folder, lake) } };
       const counting = new Counting([file("counting/x.csv"), file("counting/x.parquet")]);
