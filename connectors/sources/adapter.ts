@@ -148,7 +148,7 @@ function adapterConfig(config: unknown, refuse: (found: string, required: string
     refuse("alpha_pattern", "numbers by module");
   }
   return {
-    alpha: alpha as number,
+    alpha: alpha,
     alphaPattern: patterns as Record<string, number>,
     rootOfRank: said["use_rslora"] === true,
     inFirst: said["fan_in_fan_out"] === true,

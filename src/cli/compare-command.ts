@@ -17,6 +17,7 @@ const SCREEN = 120;
 
 /** What the command takes beside a run's settings. */
 interface CompareOptions {
+  readonly all?: boolean;
   readonly json?: boolean;
   readonly leading: number;
   readonly cosine: number;
@@ -40,6 +41,10 @@ export function addCompareCommand(
       "--out <dir>",
       "folder, of a run or new, for comparison/ with comparison.json, comparison.md and tables (.parquet); its kept spectra are used and added to",
     )
+    .option(
+      "--all",
+      "every model with every other, and which are nearest of kin; with --out each is decomposed once",
+    )
     .option("--json", "the whole comparison as JSON on stdout")
     .addOption(
       new Option("--leading <n>", "how many leading neurons of a layer may be intruders").argParser(countOf)
@@ -60,7 +65,7 @@ export function addCompareCommand(
       async (
         base: string,
         others: string[],
-        { json = false, leading, cosine, ...overrides }: Overrides & CompareOptions,
+        { all = false, json = false, leading, cosine, ...overrides }: Overrides & CompareOptions,
       ) => {
         const { comparisonOf } = await import("../run/compare.ts");
         const { out } = overrides;
@@ -72,7 +77,7 @@ export function addCompareCommand(
         let said = performance.now();
         const found = await comparisonOf(
           loaded,
-          { ...CHANGE_SETTINGS, leading, intruderCosine: cosine },
+          { ...CHANGE_SETTINGS, leading, intruderCosine: cosine, all },
           {
             layer(model, done, of) {
               if (performance.now() - said < SILENCE_MS) return;

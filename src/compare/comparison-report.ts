@@ -51,7 +51,7 @@ export interface Kinship {
   /** After Bonferroni's correction over all models that were compared. */
   readonly log_p_corrected: number | null;
   readonly spaces: number;
-  /** `sqrt(sum |W' - W|^2 / sum |W|^2)` over the layers that correspond; null where there is none. */
+  /** `sqrt(sum |W' - W|^2 / sum (|W|^2 + |W'|^2)/2)` over the layers that correspond, alike in both directions; null where there is none. */
   readonly distance: number | null;
   /** How the topology that says which channels are hidden is known, the weaker of both models. */
   readonly topology: Evidence;
@@ -64,8 +64,9 @@ export interface UncomparedLayer {
   readonly reason: string;
 }
 
-/** One model against the base. */
+/** One model against another. */
 export interface PairReport {
+  readonly base: ComparedModelPlace;
   readonly other: ComparedModelPlace;
   readonly kinship: Kinship;
   readonly correspondences: readonly CorrespondenceRow[];
@@ -73,16 +74,29 @@ export interface PairReport {
   readonly matches: readonly MatchRow[];
 }
 
-/** All models against the base. */
+/** Two models of one lineage that are each other's nearest in a forest; `distance` as in `Kinship`. */
+export interface ForestLink {
+  readonly base: string;
+  readonly other: string;
+  readonly distance: number;
+}
+
+/** All models against the base, or all against all. */
 export interface ComparisonReport {
-  readonly base: ComparedModelPlace;
   readonly leading: number;
   readonly intruder_cosine: number;
   readonly comparisons: readonly PairReport[];
+  /** Where all were compared with all: links of least distance among kin. Empty where only with the base. */
+  readonly forest: readonly ForestLink[];
 }
 
 /** Up to this corrected p two models are said to be of one lineage. */
-export const KIN_LOG_P = Math.log(1e-3);
+const KIN_LOG_P = Math.log(1e-3);
+
+/** Whether two models are said to be of one lineage; null where that cannot be told. */
+export function areKin({ log_p_corrected: logP }: Pick<Kinship, "log_p_corrected">): boolean | null {
+  return logP === null ? null : logP <= KIN_LOG_P;
+}
 
 /** Two layers as a row. */
 export function correspondenceRow(

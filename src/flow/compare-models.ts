@@ -22,8 +22,8 @@ export interface ComparedSide {
 /** Two layers that correspond, and what changed between them. */
 export interface ComparedLayer extends LayerPair {
   readonly change: LayerChange;
-  /** `|W|` (Frobenius) of the earlier model's. */
-  readonly norm: number;
+  /** `|W|` (Frobenius) of each. */
+  readonly norms: { readonly base: number; readonly other: number };
   /** `ln p` that the hidden channels of this layer's output agree by chance; null where it does not stand for a space of hidden channels. */
   readonly sharedLogP: number | null;
 }
@@ -193,6 +193,6 @@ async function comparedLayer(
       kernel,
       signal === undefined ? {} : { signal },
     );
-    return { ...pair, change, norm: spectrum.norm, sharedLogP };
+    return { ...pair, change, norms: { base: spectrum.norm, other: later.norm }, sharedLogP };
   }, signal);
 }

@@ -42,7 +42,7 @@ function tableOf<T>(
     columns: ["base", "other", ...columns.map(([name]) => name)],
     types: ["text", "text", ...columns.map(([, type]) => type)],
     rows: report.comparisons.flatMap((pair) =>
-      rowsOf(pair).map((row) => [report.base.id, pair.other.id, ...columns.map(([, , value]) => value(row))])
+      rowsOf(pair).map((row) => [pair.base.id, pair.other.id, ...columns.map(([, , value]) => value(row))])
     ),
   };
 }

@@ -3,15 +3,15 @@
 import type { ReportTable } from "../analysis/report-tables.ts";
 import { decimal, percent, pText, shortened } from "../analysis/findings/words.ts";
 import {
+  areKin,
   type ComparisonReport,
   type CorrespondenceRow,
-  KIN_LOG_P,
   type PairReport,
 } from "../compare/comparison-report.ts";
 import { counted } from "../model/counted.ts";
 import { plainTable } from "./plain-table.ts";
 import { PLAIN, type Screen, wrapped } from "./screen.ts";
-import { markdownTable, markdownText, printable } from "./text.ts";
+import { fencedBlock, markdownTable, markdownText, printable } from "./text.ts";
 
 /** Layers are listed by their change; so many on a terminal. */
 const MOST_LAYERS = 20;
@@ -21,22 +21,25 @@ const MOST_KINDS = 4;
 
 /** All comparisons as text. */
 export function comparisonText(report: ComparisonReport, { width, bold }: Screen = PLAIN): string {
-  return report.comparisons.map((pair) => {
-    const title = printable(`${pair.other.id}, compared with ${report.base.id}`);
+  const shown = report.comparisons.map((pair) => {
+    const title = printable(`${pair.other.id}, compared with ${pair.base.id}`);
     const said = comparisonSentences(report, pair).map((each) => wrapped(printable(each), width));
     const { rows, ...frame } = changeTable(pair);
     const more = rows.length - MOST_LAYERS;
     const table = plainTable({ ...frame, rows: rows.slice(0, MOST_LAYERS) }, { width });
     const rest = more > 0 ? [`${counted(more, "more layer")}: see --out <dir> or --json`] : [];
     return [bold(title), ...said, "", ...rows.length > 0 ? [table] : [], ...rest].join("\n");
-  }).join("\n\n") + "\n";
+  });
+  const forest = forestTable(report);
+  const tree = forest === null ? [] : [`${bold(forest.title)}\n${plainTable(forest, { width })}`];
+  return `${[...tree, ...shown].join("\n\n")}\n`;
 }
 
 /** All comparisons as Markdown, every layer. */
 export function comparisonMarkdown(report: ComparisonReport): string {
   const sections = report.comparisons.map((pair) =>
     [
-      `## ${markdownText(pair.other.id)}`,
+      `## ${markdownText(`${pair.other.id}, compared with ${pair.base.id}`)}`,
       ...comparisonSentences(report, pair).map(markdownText),
       markdownTable(changeTable(pair)),
       ...pair.not_compared.map(({ side, layer, reason }) =>
@@ -44,7 +47,35 @@ export function comparisonMarkdown(report: ComparisonReport): string {
       ),
     ].join("\n\n")
   );
-  return `${[`# Compared with ${markdownText(report.base.id)}`, MEANING, ...sections].join("\n\n")}\n`;
+  const forest = forestTable(report);
+  const tree = forest === null
+    ? []
+    : [`## ${forest.title}`, markdownTable(forest), fencedBlock(forestDrawing(report), "mermaid")];
+  return `${["# Models compared", MEANING, ...tree, ...sections].join("\n\n")}\n`;
+}
+
+/** Null where all were compared with the base only. */
+function forestTable({ forest }: ComparisonReport): ReportTable | null {
+  if (forest.length === 0) return null;
+  return {
+    title: "Nearest of kin",
+    header: ["model", "nearest", "weights differ by"],
+    numeric: [false, false, true],
+    rows: forest.map(({ base, other, distance }) => [other, base, percent(distance)]),
+  };
+}
+
+/** The forest as a drawing; which of two models came first weights do not tell. */
+function forestDrawing({ forest }: ComparisonReport): string {
+  const ids = [...new Set(forest.flatMap(({ base, other }) => [base, other]))];
+  const node = (id: string) => `m${ids.indexOf(id)}`;
+  return [
+    "graph LR",
+    ...ids.map((id) => `  ${node(id)}["${printable(id).replaceAll('"', "#quot;").replaceAll("`", "#96;")}"]`),
+    ...forest.map(({ base, other, distance }) =>
+      `  ${node(base)} ---|"${percent(distance)}"| ${node(other)}`
+    ),
+  ].join("\n");
 }
 
 /** What the p of a lineage means. */
@@ -61,7 +92,7 @@ export function comparisonSentences(report: ComparisonReport, pair: PairReport):
   ];
 }
 
-function lineage({ base, comparisons }: ComparisonReport, { other, kinship }: PairReport): string {
+function lineage({ comparisons }: ComparisonReport, { base, other, kinship }: PairReport): string {
   const { log_p_corrected: logP, spaces, topology } = kinship;
   const names = `${shortened(other.id)} and ${shortened(base.id)}`;
   if (logP === null) {
@@ -70,7 +101,7 @@ function lineage({ base, comparisons }: ComparisonReport, { other, kinship }: Pa
   const over = comparisons.length > 1 ? `, corrected for ${comparisons.length} comparisons` : "";
   const guessed = topology === "guessed" ? "; which channels are hidden is guessed" : "";
   const where = `p = ${pText(logP)} over ${counted(spaces, "space")} of hidden channels${over}${guessed}`;
-  return logP <= KIN_LOG_P
+  return areKin(kinship) === true
     ? `${names} are of one lineage: had they been trained apart, hidden channels would not agree so (${where}).`
     : `Nothing says that ${names} are of one lineage (${where}).`;
 }

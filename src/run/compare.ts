@@ -5,12 +5,15 @@ import { ConfigError } from "../../config/document.ts";
 import type { LoadedConfig } from "../../config/load.ts";
 import { adaptedModel, isAdapter } from "../../connectors/sources/adapter.ts";
 import {
+  areKin,
   type ComparisonReport,
   correspondenceRow,
+  type ForestLink,
   type Kinship,
   matchRows,
   type PairReport,
 } from "../compare/comparison-report.ts";
+import { forestOf } from "../compare/forest.ts";
 import type { ChangeSettings } from "../compare/layer-change.ts";
 import { type ComparedSide, compareModels, type ModelComparison } from "../flow/compare-models.ts";
 import { counted } from "../model/counted.ts";
@@ -22,6 +25,12 @@ import { plannedLayers } from "./planned-layers.ts";
 import { loadPlugins } from "./plugins.ts";
 import { cacheOf, memoryOf } from "./settings.ts";
 
+/** What is compared, and what counts as new and as kept. */
+export interface CompareSettings extends ChangeSettings {
+  /** Every model with every other, not with the first alone. Default: no. */
+  readonly all?: boolean;
+}
+
 /** What is heard of a comparison while it goes on. */
 export interface CompareEvents {
   /** Layer pairs done of a model. */
@@ -30,7 +39,7 @@ export interface CompareEvents {
 }
 
 /**
- * Compares the first model of a config with each of the others.
+ * Compares the first model of a config with each of the others, or all with all.
  *
  * @param loaded its `models` are the base and the others, in this order
  * @throws {ConfigError} when there are fewer than two models
@@ -38,7 +47,7 @@ export interface CompareEvents {
  */
 export async function comparisonOf(
   { config, baseDir }: LoadedConfig,
-  settings: ChangeSettings,
+  { all = false, ...settings }: CompareSettings,
   events: CompareEvents = {},
   signal?: AbortSignal,
 ): Promise<ComparisonReport> {
@@ -78,34 +87,57 @@ export async function comparisonOf(
       await file.close();
     }
   };
+  const models = [base, ...others];
+  const pairs = models.flatMap((_, from) =>
+    models.flatMap((_, to) => from < to && (all || from === 0) ? [[from, to] as const] : [])
+  );
   try {
-    return await opened(base, null, async (side) => {
-      const comparisons: PairReport[] = [];
-      for (const other of others) {
-        comparisons.push(
-          await opened(
-            other,
-            side,
-            (later) => pairReport(side, later, others.length, engine, settings, events),
-          ),
-        );
-      }
-      return {
-        base: { id: base.id, uri: base.uri },
-        leading: settings.leading,
-        intruder_cosine: settings.intruderCosine,
-        comparisons,
-      };
-    });
+    const comparisons: PairReport[] = [];
+    for (const [from, to] of pairs) {
+      comparisons.push(
+        await opened(
+          models[from]!,
+          null,
+          async (side) =>
+            await opened(
+              models[to]!,
+              side,
+              (later) => pairReport(side, later, pairs.length, engine, settings, events),
+            ),
+        ),
+      );
+    }
+    return {
+      leading: settings.leading,
+      intruder_cosine: settings.intruderCosine,
+      comparisons,
+      forest: all ? forestLinks(models, pairs, comparisons) : [],
+    };
   } finally {
     await engine.dispose();
   }
 }
 
+function forestLinks(
+  models: readonly PlannedModel[],
+  pairs: readonly (readonly [number, number])[],
+  comparisons: readonly PairReport[],
+): ForestLink[] {
+  const kin = comparisons.flatMap(({ kinship }, at) => {
+    const [base, other] = pairs[at]!;
+    return areKin(kinship) === true && kinship.distance !== null
+      ? [{ base, other, distance: kinship.distance }]
+      : [];
+  });
+  return forestOf(models.length, kin).map(({ base, other, distance }) => (
+    { base: models[base]!.id, other: models[other]!.id, distance }
+  ));
+}
+
 async function pairReport(
   base: ComparedSide,
   other: ComparedSide,
-  models: number,
+  compared: number,
   engine: OpenEngine,
   settings: ChangeSettings,
   { layer }: CompareEvents,
@@ -119,8 +151,9 @@ async function pairReport(
   );
   const nameOf = (side: "base" | "other", at: number) => (side === "base" ? base : other).graph.layers[at]!;
   return {
+    base: { id: base.model.id, uri: base.model.uri },
     other: { id: other.model.id, uri: other.model.uri },
-    kinship: kinshipOf(found, base, other, models),
+    kinship: kinshipOf(found, base, other, compared),
     correspondences: found.layers.map((pair) =>
       correspondenceRow(
         nameOf("base", pair.base),
@@ -145,17 +178,17 @@ function kinshipOf(
   { layers, kinship }: ModelComparison,
   base: ComparedSide,
   other: ComparedSide,
-  models: number,
+  compared: number,
 ): Kinship {
   const { logP, spaces } = kinship;
   let [change, whole] = [0, 0];
-  for (const { change: { relativeChange }, norm } of layers) {
-    change += ((relativeChange ?? 0) * norm) ** 2;
-    whole += norm ** 2;
+  for (const { change: { relativeChange }, norms } of layers) {
+    change += relativeChange === null ? norms.other ** 2 : (relativeChange * norms.base) ** 2;
+    whole += (norms.base ** 2 + norms.other ** 2) / 2;
   }
   return {
     log_p: logP,
-    log_p_corrected: logP === null ? null : Math.min(0, logP + Math.log(models)),
+    log_p_corrected: logP === null ? null : Math.min(0, logP + Math.log(compared)),
     spaces,
     distance: whole === 0 ? null : Math.sqrt(change / whole),
     topology: weakest(

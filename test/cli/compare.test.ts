@@ -61,6 +61,18 @@ describe("svr compare", () => {
     );
   });
 
+  it("names the nearest of kin of several checkpoints, whatever their order", async () => {
+    const [first, second, last] = ["000", "003", "010"].map((epoch) =>
+      `pipelines/models/mnist-mlp/epoch-${epoch}.safetensors`
+    ) as [string, string, string];
+    const { code, stdout } = await svr(["compare", last, first, second, "--all", "--out", out, "--json"]);
+    expect(code).toBe(0);
+    const { comparisons, forest } = JSON.parse(stdout) as ComparisonReport;
+    expect(comparisons).toHaveLength(3);
+    const links = forest.map(({ base, other }) => [base, other].map((id) => id.slice(-3)).sort().join(" "));
+    expect(links.sort()).toEqual(["000 003", "003 010"]);
+  });
+
   it("writes nothing without --out", async () => {
     const cwd = await mkdtemp(join(tmpdir(), "svr-compare-nowhere-"));
     const [early, late] = [EARLY, LATE].map((path) => join(process.cwd(), path)) as [string, string];

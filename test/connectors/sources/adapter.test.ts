@@ -25,7 +25,7 @@ function sum(scale: number, transposed = false): number[] {
   return W.map((weight, at) => {
     const [i, j] = transposed ? [at % OUT, Math.floor(at / OUT)] : [Math.floor(at / IN), at % IN];
     let product = 0;
-    for (let k = 0; k < RANK; k++) product += B[i! * RANK + k]! * A[k * IN + j!]!;
+    for (let k = 0; k < RANK; k++) product += B[i * RANK + k]! * A[k * IN + j]!;
     return weight + scale * product;
   });
 }
