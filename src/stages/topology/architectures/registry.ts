@@ -4,20 +4,14 @@ import { messageOf } from "../../../model/errors.ts";
 import type { OperatorGraph } from "../../../model/operators.ts";
 import type { Model } from "../../../model/ports.ts";
 import type { Architecture, ModelFacts } from "./architecture.ts";
-import { bert } from "./bert.ts";
 import { burnMnist, stableBaselines, tinyVgg, vdsr, vgg, waifu2xChain } from "./chains.ts";
-import { gpt2 } from "./gpt2.ts";
-import { gptNeox } from "./gpt-neox.ts";
-import { llama } from "./llama.ts";
+import { LANGUAGE } from "./language/registry.ts";
 import { babyA3c, sileroVad } from "./recurrent.ts";
 import { VISION } from "./vision/registry.ts";
 
 /** Most particular first: the first that recognizes a model is taken. */
 export const ARCHITECTURES: readonly Architecture[] = [
-  llama,
-  gpt2,
-  gptNeox,
-  bert,
+  ...LANGUAGE,
   ...VISION,
   waifu2xChain,
   sileroVad,

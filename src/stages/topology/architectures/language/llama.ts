@@ -1,9 +1,9 @@
 /** Decoders of the llama family: llama, mistral, qwen2 and whatever names its tensors as they do (Hugging Face's names). */
 
-import type { Signal } from "../../../model/operators.ts";
-import type { Architecture } from "./architecture.ts";
-import { attend, gated, saidOf, unembed } from "./attention.ts";
-import { Network } from "./network.ts";
+import type { Signal } from "../../../../model/operators.ts";
+import type { Architecture } from "../architecture.ts";
+import { attend, gated, saidOf, unembed } from "../attention.ts";
+import { Network } from "../network.ts";
 
 /** Pre-normalized blocks; rotary positions; grouped queries; a gated feed-forward layer. */
 export const llama: Architecture = {

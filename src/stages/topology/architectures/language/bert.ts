@@ -1,9 +1,9 @@
 /** BERT and RoBERTa (Hugging Face's names): normalizations stand behind the additions. */
 
-import type { Signal } from "../../../model/operators.ts";
-import type { Architecture } from "./architecture.ts";
-import { attend, positiveInteger, saidOf, unembed } from "./attention.ts";
-import { Network } from "./network.ts";
+import type { Signal } from "../../../../model/operators.ts";
+import type { Architecture } from "../architecture.ts";
+import { attend, positiveInteger, saidOf, unembed } from "../attention.ts";
+import { Network } from "../network.ts";
 
 /** The encoder, its pooler, and heads for masked words, next sentences, classes and answers. */
 export const bert: Architecture = {

@@ -1,9 +1,9 @@
 /** GPT-2 (Hugging Face's names): weights as `[in, out]`, queries, keys and values in one of them. */
 
-import type { Signal } from "../../../model/operators.ts";
-import type { Architecture } from "./architecture.ts";
-import { attend, unembed } from "./attention.ts";
-import { Network } from "./network.ts";
+import type { Signal } from "../../../../model/operators.ts";
+import type { Architecture } from "../architecture.ts";
+import { attend, unembed } from "../attention.ts";
+import { Network } from "../network.ts";
 
 const CONV1D = { layout: "in-out" } as const;
 

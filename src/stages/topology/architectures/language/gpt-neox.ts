@@ -1,9 +1,9 @@
 /** GPT-NeoX, and Pythia, its models (Hugging Face's names): halves of a block side by side, queries, keys and values head by head. */
 
-import type { Signal } from "../../../model/operators.ts";
-import type { Architecture } from "./architecture.ts";
-import { attend, positiveInteger, saidOf, unembed } from "./attention.ts";
-import { Network } from "./network.ts";
+import type { Signal } from "../../../../model/operators.ts";
+import type { Architecture } from "../architecture.ts";
+import { attend, positiveInteger, saidOf, unembed } from "../attention.ts";
+import { Network } from "../network.ts";
 
 /** Pre-normalized blocks; rotary positions. */
 export const gptNeox: Architecture = {
