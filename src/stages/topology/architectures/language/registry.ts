@@ -2,9 +2,19 @@
 
 import type { Architecture } from "../architecture.ts";
 import { bert } from "./bert.ts";
-import { gpt2 } from "./gpt2.ts";
-import { gptNeox } from "./gpt-neox.ts";
-import { llama } from "./llama.ts";
+import { bloom, falcon, gpt2, gptJ, gptNeo, gptNeox, llama, metaLlama, opt, phi } from "./decoders.ts";
 
 /** Most particular first. */
-export const LANGUAGE: readonly Architecture[] = [llama, gpt2, gptNeox, bert];
+export const LANGUAGE: readonly Architecture[] = [
+  llama,
+  phi,
+  gpt2,
+  gptNeo,
+  gptJ,
+  gptNeox,
+  bloom,
+  falcon,
+  opt,
+  metaLlama,
+  bert,
+];
