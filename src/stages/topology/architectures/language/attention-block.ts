@@ -40,6 +40,8 @@ export interface AttentionPlace {
   readonly x: Signal;
   /** What keys and values read. Default: `x`. */
   readonly memory?: Signal;
+  /** What queries and keys read. Default: as all others. */
+  readonly reads?: { readonly queries: Signal; readonly keys: Signal };
   readonly config: unknown;
   readonly layout?: WeightOrder;
 }
@@ -57,12 +59,16 @@ export function selfAttention(net: Network, names: AttentionNames, place: Attent
     layerOf(net, output, attend(net, v, width, { queries, output }, { config, key }, each), { layout });
   if (names.fused === undefined || !net.hasLayer(at(names.fused))) {
     const [q, k, v] = [names.queries, names.keys, names.values].map(at) as [string, string, string];
-    const queries = net.channels(layerOf(net, q, x, { layout }));
+    const queries = net.channels(layerOf(net, q, place.reads?.queries ?? x, { layout }));
     if (queries !== width) net.fail(`${q}.weight`, `${queries} out channels`, `${width}`);
-    const keys = net.channels(layerOf(net, k, memory, { layout }));
+    const keys = net.channels(layerOf(net, k, place.reads?.keys ?? memory, { layout }));
     const values = layerOf(net, v, memory, { layout });
     if (keys !== net.channels(values) || names.shares !== true && keys !== width) {
-      net.fail(`${k}.weight`, `${keys} out channels`, names.shares === true ? `${net.channels(values)}, as of the values` : `${width}`);
+      net.fail(
+        `${k}.weight`,
+        `${keys} out channels`,
+        names.shares === true ? `${net.channels(values)}, as of the values` : `${width}`,
+      );
     }
     return last(values, [q, k]);
   }
