@@ -67,7 +67,9 @@ describe.each(FAMILIES)("%s", (_, family) => {
   it("is known, with the connections that it has when it runs", () => {
     expect(graph.warnings).toEqual([]);
     expect(graph.connections.every(({ evidence }) => evidence === "declared")).toBe(true);
-    const golden = Object.entries(family.inputs).flatMap(([to, from]) => from.map((each) => `${each} -> ${to}`));
+    const golden = Object.entries(family.inputs).flatMap(([to, from]) =>
+      from.map((each) => `${each} -> ${to}`)
+    );
     expect(pairs(graph)).toEqual(golden.sort());
   });
 
@@ -82,24 +84,34 @@ describe.each(FAMILIES)("%s", (_, family) => {
     const skipped = graph.skipped.filter(({ subject }) => subject === "tensor").map(({ name }) => name);
     expect([...used, ...skipped].sort()).toEqual(tensors.map(({ name }) => name).sort());
     for (const { name } of tensors.filter(({ shape }) => shape.length >= 2)) {
-      if (!used.has(name)) expect(graph.skipped.find((each) => each.name === name)?.reason).not.toMatch(/no layer of the graph/);
+      if (!used.has(name)) {
+        expect(graph.skipped.find((each) => each.name === name)?.reason).not.toMatch(/no layer of the graph/);
+      }
     }
   });
 
-  const blocks = tensors.filter(({ name, shape }) => shape.length === 2 && /\.1\..*\b(weight|W_in)$/.test(name));
-  const outer = tensors.filter(({ name, shape }) => shape.length === 2 && /^[^0-9]*(emb|wte|W_E|shared)[^0-9]*$/.test(name));
+  const matrices = tensors.filter(({ shape }) => shape.length === 2);
+  const inBlocks = matrices.filter(({ name }) => /\.1\..*\b(weight|W_in)$/.test(name));
+  const tables = matrices.filter(({ name }) => /^[^0-9]*(emb(?!ed_out)|wte|W_E|shared)[^0-9]*$/.test(name));
+  const some = [...inBlocks.slice(0, 1), ...inBlocks.slice(-1), ...tables.slice(0, 1)];
+  const nearMisses = some.flatMap(({ name, shape }) => {
+    const more = tensorOf(name.replace(/[^.]+(\.weight)?$/, "other.weight"), [7, 16]);
+    const changed = (to: TensorInfo) => tensors.map((each) => each.name === name ? to : each);
+    const wider = tensorOf(name, shape.map((extent) => extent + 1));
+    return [
+      [`${name} and one more`, [...tensors, more]],
+      [`${name} under another name`, changed(tensorOf(more.name, shape))],
+      [`${name} of another shape`, changed(wider)],
+    ] as const;
+  });
 
-  it("is not claimed with a weight more, with one renamed, or with one of another shape", () => {
-    const some = [...blocks.slice(0, 1), ...blocks.slice(-1), ...outer.slice(0, 1)];
-    expect(some.length).toBeGreaterThan(1);
-    for (const { name, shape } of some) {
-      const more = tensorOf(name.replace(/[^.]+(\.weight)?$/, "other.weight"), [7, 16]);
-      const renamed = tensors.map((each) => each.name === name ? tensorOf(more.name, shape) : each);
-      const reshaped = tensors.map((each) => each.name === name ? tensorOf(name, [shape[0]! + 1, shape[1]! + 1]) : each);
-      for (const [what, near] of Object.entries({ more: [...tensors, more], renamed, reshaped })) {
-        const { evidence } = layerGraph({ tensors: near, config: family.config });
-        expect([what, name, evidence]).toEqual([what, name, "guessed"]);
-      }
-    }
+  it.each(nearMisses)("is not claimed with %s", (name, near) => {
+    const graph = layerGraph({ tensors: near, config: family.config });
+    if (graph.evidence === "guessed") return;
+    // With two stacks, less than half of all blocks do not fit: the others are known, and this one is not connected.
+    expect(graph.warnings.join()).toMatch(/known in part/);
+    const block = /^.*?\.1\./.exec(name)![0];
+    const ends = graph.connections.flatMap(({ source, target }) => [source, target]);
+    expect(ends.filter((end) => graph.layers[end]!.name.startsWith(block))).toEqual([]);
   });
 });

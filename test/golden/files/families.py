@@ -25,7 +25,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 OUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "families.json")
-LAYERS = {"linear", "embedding", "conv1d", "conv2d", "addmm"}
+LAYERS = {"linear", "embedding", "conv1d", "conv2d", "addmm", "matmul", "__matmul__"}
 FACTORS = {"softmax", "sigmoid"}
 PRODUCTS = {"mul", "__mul__", "__rmul__", "mul_", "__imul__"}
 
@@ -178,6 +178,8 @@ def truth(model, feed, parts, pairs):
     channels = {}
     for a in layers:
         for b in layers:
+            if parts(a, (2,)) or parts(b, (2,)):
+                continue  # the file has other tensors
             if any(re.search(x, a) and re.search(y, b) for x, y in pairs) and stem(a) == stem(b):
                 channels[f"{a} -> {b}"] = channel_map(model, feed, names, first, a, b)
     return found, channels, unused
@@ -349,6 +351,9 @@ ENCODERS = {
     "deberta-v2": ("DebertaV2ForSequenceClassification", lambda: tf.DebertaV2Config(
         **BERT, relative_attention=True, pos_att_type=["c2p", "p2c"], position_biased_input=False, share_att_key=True,
         norm_rel_ebd="layer_norm", position_buckets=8)),
+    "deberta-v2-convolution": ("DebertaV2ForMaskedLM", lambda: tf.DebertaV2Config(
+        **BERT, relative_attention=True, pos_att_type=["c2p", "p2c"], position_biased_input=False, share_att_key=True,
+        norm_rel_ebd="layer_norm", position_buckets=8, conv_kernel_size=3, conv_act="gelu", legacy=False)),
     "deberta-v2-classes": ("DebertaV2ForTokenClassification", lambda: tf.DebertaV2Config(
         **BERT, relative_attention=True, pos_att_type=["c2p", "p2c"], position_biased_input=False, share_att_key=False,
         norm_rel_ebd="none", position_buckets=8)),
@@ -421,6 +426,23 @@ def nano(entry):
     return renamed(entry, name, {**tensors, "lm_head.weight": [40, 16]}, {"n_head": 4})
 
 
+def openai(entry):
+    """By the table of transformers' convert_openai_to_hf.py, read backwards."""
+    table = [("model.", ""), ("encoder.layer_norm", "encoder.ln_post"), ("decoder.layer_norm", "decoder.ln"), ("layers", "blocks"),
+             ("self_attn_layer_norm", "attn_ln"), ("encoder_attn_layer_norm", "cross_attn_ln"), ("final_layer_norm", "mlp_ln"),
+             ("encoder_attn", "cross_attn"), ("self_attn", "attn"), ("q_proj", "query"), ("k_proj", "key"), ("v_proj", "value"),
+             ("out_proj", "out"), ("fc1", "mlp.0"), ("fc2", "mlp.2"), ("embed_tokens", "token_embedding"),
+             ("embed_positions.weight", "positional_embedding")]
+
+    def name(old):
+        for a, b in table:
+            old = old.replace(a, b)
+        return old
+    tensors = {name(k): v for k, v in entry["tensors"].items()}
+    heads = {key: 4 for key in ("encoder_attention_heads", "decoder_attention_heads")}
+    return renamed(entry, lambda old, role: [name(old)], tensors, heads)
+
+
 def hooked(entry):
     """By TransformerLens's convert_gpt2_weights: [head, in, out] and [head, out of a head, out]; gains are called w."""
     table = [("transformer.wte.weight (tied)", "unembed.W_U"), ("transformer.wte.weight", "embed.W_E"), ("transformer.wpe.weight", "pos_embed.W_pos"),
@@ -461,12 +483,17 @@ def main(only):
             print(name, "FAILED", repr(failure), flush=True)
 
     for name, (cls, config) in {**DECODERS, **ENCODERS}.items():
-        add(name, cls, config(), tokens())
+        # The class has a name for its head that its files do not have.
+        head = (lambda layer, shape: [("embed_out.weight", None)] if layer == "lm_head.weight" else None) if cls.startswith("GPTNeoX") else None
+        add(name, cls, config(), tokens(), head)
     for name, (cls, config, names) in MIXTURES.items():
         add(name, cls, config(), tokens(12, 3), names and split_experts(names), None if names else state_shapes)
     for name, cls, config, feed in others():
         add(name, cls, config, feed)
-    out["llama-meta"], out["nanogpt"], out["hooked-transformer"] = meta(out["llama"]), nano(out["gpt2"]), hooked(out["gpt2"])
+    for name, old, rename in [("llama-meta", "llama", meta), ("nanogpt", "gpt2", nano), ("hooked-transformer", "gpt2", hooked),
+                              ("whisper-openai", "whisper", openai)]:
+        if old in out:
+            out[name] = rename(out[old])
     with open(OUT, "w") as file:
         lines = [f'"{name}": {json.dumps(value, separators=(",", ":"))}' for name, value in out.items()]
         file.write("{\n" + ",\n".join(lines) + "\n}\n")

@@ -24,16 +24,20 @@ export interface BlockPlace {
   readonly postNorm?: boolean;
   /** Default: the normalizations of the network. */
   readonly norm?: (module: string, x: Signal) => Signal;
+  /** Is told what is added to the stream. */
+  readonly onAdd?: (added: Signal) => void;
 }
 
 /** The stream behind a block. */
 export function transformerBlock(net: Network, names: BlockNames, place: BlockPlace): Signal {
   const { block, memory, config, postNorm = false } = place;
   const norm = place.norm ?? ((module: string, x: Signal) => net.norm(module, x));
-  const added = (x: Signal, module: string, part: (y: Signal) => Signal) =>
-    postNorm
-      ? norm(`${block}.${module}`, net.sum(x, part(x)))
-      : net.sum(x, part(norm(`${block}.${module}`, x)));
+  const added = (x: Signal, module: string, part: (y: Signal) => Signal) => {
+    const more = part(postNorm ? x : norm(`${block}.${module}`, x));
+    place.onAdd?.(more);
+    const sum = net.sum(x, more);
+    return postNorm ? norm(`${block}.${module}`, sum) : sum;
+  };
   const [first, attention] = names.attention;
   const [last, dense] = names.feedForward;
   let y = added(place.x, first, (x) => selfAttention(net, attention, { block, x, config }));

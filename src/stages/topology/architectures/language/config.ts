@@ -29,7 +29,7 @@ export function modelType(config: unknown): string {
 /** Whether a model has a head that makes words: not where its class is that of a bare trunk, or of another task. */
 export function unembeds(config: unknown): boolean {
   const name = classOf(config);
-  return !/(?<!LMHead|DoubleHeads)Model\b|EncoderModel|For(?:Sequence|Token)Classification|ForQuestionAnswering/
+  return !/(?<!LMHead|DoubleHeads)Model\b|For(?:Sequence|Token)Classification|ForQuestionAnswering/
     .test(name);
 }
 

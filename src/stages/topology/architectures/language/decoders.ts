@@ -267,6 +267,7 @@ export const opt = decoder({
     "decoder.embed_positions.weight",
     "decoder.layers.0.self_attn_layer_norm.weight",
   ],
+  without: ["decoder.layers.0.encoder_attn.k_proj.weight"],
   tables: ["decoder.embed_tokens.weight", "decoder.embed_positions.weight"],
   projections: { in: "decoder.project_in", out: "decoder.project_out" },
   blocks: "decoder.layers.",
