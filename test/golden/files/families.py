@@ -56,7 +56,7 @@ class Run(TorchFunctionMode):
         out = func(*args, **kwargs)
         if what in FACTORS and not self.inside:
             if self.recorded is not None:
-                out = self.recorded.factors[self.factor]
+                out = self.recorded.factors[self.factor].clone()
             self.factors.append(out)
             self.factor += 1
         return out
@@ -78,7 +78,7 @@ class Run(TorchFunctionMode):
         call = self.calls[name] = self.calls.get(name, -1) + 1
         self.inputs[name, call] = x.detach().clone()
         if self.recorded is not None:
-            out = self.recorded.outputs[name, call]
+            out = self.recorded.outputs[name, call].clone()  # some classes add to it in place
             if name == self.moved:
                 out = self.noise(out, what)
         self.outputs[name, call] = out.detach().clone()
