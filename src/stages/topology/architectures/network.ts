@@ -124,11 +124,7 @@ export class Network extends NamedTensors {
     return this.#add({ op: "batch-norm", input: x, scale }, this.channels(x));
   }
 
-  /**
-   * A layer or RMS normalization; nothing where the network has none of this name.
-   *
-   * @param offset what is added to the gain that the file holds; default 0
-   */
+  /** A layer or RMS normalization, `offset` added to its gains; nothing where the network has none of this name. */
   norm(module: string, x: Signal, offset?: number): Signal {
     const gain = this.know(this.weight(module)) ?? this.know(`${module}.gamma`);
     if (gain === null) return x;

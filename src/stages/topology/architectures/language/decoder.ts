@@ -40,8 +40,8 @@ export interface Decoder {
   readonly tied: (config: unknown) => boolean;
   /** Order of the axes of the blocks' weights. Default: `out-in`. */
   readonly layout?: (net: Network) => WeightOrder;
-  /** Whether the gains of normalizations are one more than what the file holds. */
-  readonly gainLessOne?: (config: unknown) => boolean;
+  /** What is added to the gains that the file holds. */
+  readonly gainOffset?: (config: unknown) => number | undefined;
   /** Other tensors that are no weights, and what they are. */
   readonly roles?: Readonly<Record<string, string>>;
 }
@@ -71,12 +71,8 @@ export function decoder(names: Decoder): Architecture {
       const net = Network.find(names.name, facts, names.signs);
       if (net === null || names.without?.some((tensor) => net.has(tensor)) === true) return null;
       const config = textConfig(facts.config);
-      const lessOne = names.gainLessOne?.(config) === true;
-      const norm = (module: string, x: Signal) => {
-        if (!lessOne) return net.norm(module, x);
-        net.role("the gain of a normalization, less one", `${module}.weight`);
-        return x;
-      };
+      const offset = names.gainOffset?.(config);
+      const norm = (module: string, x: Signal) => net.norm(module, x, offset);
       for (const [tensor, what] of Object.entries(names.roles ?? {})) net.role(what, tensor);
       const stream = net.stack(
         names.blocks,

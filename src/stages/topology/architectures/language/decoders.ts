@@ -87,7 +87,8 @@ export const llama = decoder({
   last: "norm",
   head: "lm_head",
   tied: (config) => isGemma(config) || /^cohere/.test(modelType(config)),
-  gainLessOne: isGemma,
+  // Gains of Gemma 1 to 3 are one more than what their files hold; Gemma 3n's are not.
+  gainOffset: (config) => isGemma(config) && !/gemma3n/.test(modelType(config)) ? 1 : undefined,
 });
 
 /** Phi 1 and 2: both halves read one normalization. */
