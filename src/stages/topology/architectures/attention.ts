@@ -9,7 +9,7 @@ export interface HeadsInConfig {
   /** The parsed `config.json`; untrusted. */
   readonly config: unknown;
   /** The key of the number of heads. */
-  readonly key: "num_attention_heads" | "n_head";
+  readonly key: string;
 }
 
 /**
@@ -64,6 +64,10 @@ export function attend(
   return net.stop(found, width, v);
 }
 
+/** Why a gate feeds nothing. */
+export const GATE =
+  "a gate scales what goes through: of a product of activations only the scaled one is followed";
+
 /** `down(act(gate(x)) * up(x))`: only `up` is followed, which the gate scales. */
 export function gated(
   net: Network,
@@ -71,11 +75,7 @@ export function gated(
   x: Signal,
 ): Signal {
   net.linear(gate, x);
-  net.noConnection(
-    gate,
-    down,
-    "a gate scales what goes through: of a product of activations only the scaled one is followed",
-  );
+  net.noConnection(gate, down, GATE);
   return net.linear(down, net.linear(up, x));
 }
 

@@ -11,6 +11,15 @@ import type { ModelFacts } from "./architecture.ts";
  */
 const MOST_BLOCKS = 256;
 
+/** Tensors of a normalization beside its gain. */
+export const PARTS_OF_NORMS: readonly (readonly [leaf: string, what: string])[] = [
+  ["bias", "the shift of a normalization"],
+  ["beta", "the shift of a normalization"],
+  ["running_mean", "the mean of a batch normalization"],
+  ["running_var", "the variance of a batch normalization"],
+  ["num_batches_tracked", "a counter"],
+];
+
 /** Whose tensors they are, and where. */
 export interface Place {
   /** The family's name, for messages. */

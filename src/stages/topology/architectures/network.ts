@@ -12,23 +12,17 @@ import { draftLayer, type DraftOptions } from "../../../model/layer-draft.ts";
 import { NetworkBuilder, type Operator, type OperatorGraph, type Signal } from "../../../model/operators.ts";
 import type { TensorInfo } from "../../../model/tensor.ts";
 import { EPSILON, skipReason } from "../weights.ts";
-import { findPlace, NamedTensors, type Place } from "./named-tensors.ts";
+import { findPlace, NamedTensors, PARTS_OF_NORMS, type Place } from "./named-tensors.ts";
 
 /** More heads than any published network has; each is a connection of its own. */
 const MOST_HEADS = 1024;
-
-const PARTS_OF_NORMS: readonly (readonly [leaf: string, what: string])[] = [
-  ["bias", "the shift of a normalization"],
-  ["beta", "the shift of a normalization"],
-  ["running_mean", "the mean of a batch normalization"],
-  ["running_var", "the variance of a batch normalization"],
-  ["num_batches_tracked", "a counter"],
-];
 
 /** What a layer is, beside its name. */
 export interface LayerOptions extends DraftOptions {
   /** The layer's name; by default its weight's, without `.weight`. */
   readonly name?: string;
+  /** The weight's numbers as a tensor of another shape. */
+  readonly shape?: readonly number[];
 }
 
 /** A network of a family being put together. Names are relative to the prefix that all its tensors share. */
@@ -130,11 +124,7 @@ export class Network extends NamedTensors {
     return this.#add({ op: "batch-norm", input: x, scale }, this.channels(x));
   }
 
-  /**
-   * A layer or RMS normalization; nothing where the network has none of this name.
-   *
-   * @param offset what is added to the gain that the file holds; default 0
-   */
+  /** A layer or RMS normalization, `offset` added to its gains; nothing where the network has none of this name. */
   norm(module: string, x: Signal, offset?: number): Signal {
     const gain = this.know(this.weight(module)) ?? this.know(`${module}.gamma`);
     if (gain === null) return x;
@@ -157,11 +147,20 @@ export class Network extends NamedTensors {
 
   /** @throws {RangeError} when signals of different widths are added */
   sum(...inputs: readonly Signal[]): Signal {
+    return this.#together("add", inputs);
+  }
+
+  /** Now one of them, now another: what a weight that is used in two places reads. */
+  either(...inputs: readonly Signal[]): Signal {
+    return this.#together("either", inputs);
+  }
+
+  #together(op: "add" | "either", inputs: readonly Signal[]): Signal {
     const widths = inputs.map((each) => this.channels(each)).filter((each) => each !== null);
     if (widths.some((each) => each !== widths[0])) {
       this.fail("an addition", `${widths.join(" and ")} channels`, "equal numbers");
     }
-    return this.#add({ op: "add", inputs }, widths[0] ?? null);
+    return this.#add({ op, inputs }, widths[0] ?? null);
   }
 
   concat(...inputs: readonly Signal[]): Signal {
@@ -334,7 +333,8 @@ export class Network extends NamedTensors {
     return this.#builder.add(operator);
   }
 
-  #draft(info: TensorInfo, { name, ...options }: LayerOptions): number {
+  #draft(tensor: TensorInfo, { name, shape = tensor.shape, ...options }: LayerOptions): number {
+    const info = { ...tensor, shape };
     const leaf = this.weight("");
     const module = info.name.endsWith(leaf) ? info.name.slice(0, -leaf.length) : null;
     if (module?.startsWith(this.prefix) === true) {

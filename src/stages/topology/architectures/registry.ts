@@ -1,30 +1,18 @@
-/** The families that are recognized. A new one is a file and a line here. */
+/** The families that are recognized. A new one is a file and a line here, or in the registry of a folder. */
 
 import { messageOf } from "../../../model/errors.ts";
 import type { OperatorGraph } from "../../../model/operators.ts";
 import type { Model } from "../../../model/ports.ts";
 import type { Architecture, ModelFacts } from "./architecture.ts";
-import { bert } from "./bert.ts";
 import { burnMnist, stableBaselines, tinyVgg, vdsr, vgg, waifu2xChain } from "./chains.ts";
-import { gpt2 } from "./gpt2.ts";
-import { gptNeox } from "./gpt-neox.ts";
-import { llama } from "./llama.ts";
+import { LANGUAGE } from "./language/registry.ts";
 import { babyA3c, sileroVad } from "./recurrent.ts";
-import { resnet } from "./resnet.ts";
-import { ultraface } from "./ultraface.ts";
-import { vit } from "./vit.ts";
-import { upResNet } from "./waifu2x-resnet.ts";
+import { VISION } from "./vision/registry.ts";
 
 /** Most particular first: the first that recognizes a model is taken. */
 export const ARCHITECTURES: readonly Architecture[] = [
-  llama,
-  gpt2,
-  gptNeox,
-  bert,
-  vit,
-  resnet,
-  ultraface,
-  upResNet,
+  ...LANGUAGE,
+  ...VISION,
   waifu2xChain,
   sileroVad,
   babyA3c,

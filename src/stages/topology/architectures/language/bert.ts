@@ -1,9 +1,9 @@
-/** BERT and RoBERTa (Hugging Face's names): normalizations stand behind the additions. */
+/** BERT, RoBERTa and ELECTRA (Hugging Face's names): normalizations stand behind the additions. */
 
-import type { Signal } from "../../../model/operators.ts";
-import type { Architecture } from "./architecture.ts";
-import { attend, positiveInteger, saidOf, unembed } from "./attention.ts";
-import { Network } from "./network.ts";
+import type { Signal } from "../../../../model/operators.ts";
+import type { Architecture } from "../architecture.ts";
+import { attend, positiveInteger, saidOf, unembed } from "../attention.ts";
+import { Network } from "../network.ts";
 
 /** The encoder, its pooler, and heads for masked words, next sentences, classes and answers. */
 export const bert: Architecture = {
@@ -15,7 +15,9 @@ export const bert: Architecture = {
     const tables = ["word_embeddings", "position_embeddings", "token_type_embeddings"]
       .map((name) => `embeddings.${name}.weight`).filter((name) => net.has(name));
     net.role("numbers of positions", "embeddings.position_ids", "embeddings.token_type_ids");
-    const embedded = net.norm("embeddings.LayerNorm", net.sum(...tables.map((name) => net.embedding(name))));
+    const sum = net.norm("embeddings.LayerNorm", net.sum(...tables.map((name) => net.embedding(name))));
+    // ELECTRA's tables may be narrower than its stream.
+    const embedded = net.hasLayer("embeddings_project") ? net.linear("embeddings_project", sum) : sum;
     const x = net.stack("encoder.layer.", embedded, (block, before) => {
       const attended = attention(net, `${block}.attention`, before, facts.config);
       const between = net.norm(`${block}.attention.output.LayerNorm`, net.sum(before, attended));
@@ -53,7 +55,7 @@ function classified(net: Network, x: Signal, pooled: Signal, config: unknown): S
 }
 
 /** Whatever stands on the encoder. */
-function heads(net: Network, x: Signal, config: unknown): void {
+export function heads(net: Network, x: Signal, config: unknown): void {
   const pooled = net.hasLayer("pooler.dense") ? net.linear("pooler.dense", x) : null;
   if (net.hasLayer("cls.seq_relationship")) net.linear("cls.seq_relationship", pooled ?? x);
   if (net.hasLayer("classifier")) {
@@ -64,13 +66,27 @@ function heads(net: Network, x: Signal, config: unknown): void {
     net.linear("classifier.out_proj", net.linear("classifier.dense", x));
   }
   if (net.hasLayer("qa_outputs")) net.linear("qa_outputs", x);
+  if (net.hasLayer("discriminator_predictions.dense")) {
+    net.linear(
+      "discriminator_predictions.dense_prediction",
+      net.linear("discriminator_predictions.dense", x),
+    );
+  }
   for (
     const [dense, norm, decoder] of [
       ["cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm", "cls.predictions.decoder"],
       ["lm_head.dense", "lm_head.layer_norm", "lm_head.decoder"],
+      ["generator_predictions.dense", "generator_predictions.LayerNorm", "generator_lm_head"],
+      ["lm_predictions.lm_head.dense", "lm_predictions.lm_head.LayerNorm", "lm_predictions.lm_head.decoder"],
     ] as const
   ) {
     if (!net.hasLayer(dense)) continue;
-    unembed(net, decoder, "embeddings.word_embeddings.weight", true, net.norm(norm, net.linear(dense, x)));
+    unembed(
+      net,
+      decoder,
+      "embeddings.word_embeddings.weight",
+      true,
+      net.norm(norm, net.act(net.linear(dense, x))),
+    );
   }
 }
