@@ -1,4 +1,4 @@
-/** The families that are recognized. A new one is a file and a line here. */
+/** The families that are recognized. A new one is a file and a line here, or in the registry of a folder. */
 
 import { messageOf } from "../../../model/errors.ts";
 import type { OperatorGraph } from "../../../model/operators.ts";
@@ -10,10 +10,7 @@ import { gpt2 } from "./gpt2.ts";
 import { gptNeox } from "./gpt-neox.ts";
 import { llama } from "./llama.ts";
 import { babyA3c, sileroVad } from "./recurrent.ts";
-import { resnet } from "./resnet.ts";
-import { ultraface } from "./ultraface.ts";
-import { vit } from "./vit.ts";
-import { upResNet } from "./waifu2x-resnet.ts";
+import { VISION } from "./vision/registry.ts";
 
 /** Most particular first: the first that recognizes a model is taken. */
 export const ARCHITECTURES: readonly Architecture[] = [
@@ -21,10 +18,7 @@ export const ARCHITECTURES: readonly Architecture[] = [
   gpt2,
   gptNeox,
   bert,
-  vit,
-  resnet,
-  ultraface,
-  upResNet,
+  ...VISION,
   waifu2xChain,
   sileroVad,
   babyA3c,

@@ -3,10 +3,10 @@
  * channels instead of projecting them.
  */
 
-import type { Signal } from "../../../model/operators.ts";
-import type { Architecture } from "./architecture.ts";
-import { head } from "./heads.ts";
-import { Network } from "./network.ts";
+import type { Signal } from "../../../../model/operators.ts";
+import type { Architecture } from "../architecture.ts";
+import { head } from "../heads.ts";
+import { Network } from "../network.ts";
 
 /** ResNet-18 to -152 and their kin. */
 export const resnet: Architecture = {

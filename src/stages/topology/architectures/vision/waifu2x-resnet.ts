@@ -1,8 +1,8 @@
 /** UpResNet-10 of waifu2x: residual blocks whose output is scaled, channel by channel, by what the whole map says. */
 
-import type { Signal } from "../../../model/operators.ts";
-import type { Architecture } from "./architecture.ts";
-import { Network } from "./network.ts";
+import type { Signal } from "../../../../model/operators.ts";
+import type { Architecture } from "../architecture.ts";
+import { Network } from "../network.ts";
 
 /** UpResNet-10. */
 export const upResNet: Architecture = {

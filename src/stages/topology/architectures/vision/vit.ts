@@ -1,9 +1,9 @@
 /** Vision transformers under the names of Hugging Face, timm and torchvision. */
 
-import type { Signal } from "../../../model/operators.ts";
-import type { Architecture, ModelFacts } from "./architecture.ts";
-import { attend } from "./attention.ts";
-import { Network } from "./network.ts";
+import type { Signal } from "../../../../model/operators.ts";
+import type { Architecture, ModelFacts } from "../architecture.ts";
+import { attend } from "../attention.ts";
+import { Network } from "../network.ts";
 
 /** What the parts of a vision transformer are called. Names of a block are relative to it. */
 interface Names {

@@ -1,8 +1,8 @@
 /** UltraFace RFB (Linzaer 2019): separable convolutions, one block of parallel branches, detectors at four resolutions. */
 
-import type { Signal } from "../../../model/operators.ts";
-import type { Architecture } from "./architecture.ts";
-import { Network } from "./network.ts";
+import type { Signal } from "../../../../model/operators.ts";
+import type { Architecture } from "../architecture.ts";
+import { Network } from "../network.ts";
 
 /** Detectors read the trunk before these of its blocks, at its end, and behind the extra layers. */
 const DETECTED_BEFORE: readonly number[] = [8, 11];
