@@ -5,7 +5,7 @@ import type { OperatorGraph } from "../../../model/operators.ts";
 import type { Model } from "../../../model/ports.ts";
 import type { Architecture, ModelFacts } from "./architecture.ts";
 import { bert } from "./bert.ts";
-import { burnMnist, stableBaselines, tinyVgg, vdsr, vgg, waifu2xChain } from "./chains.ts";
+import { burnMnist, stableBaselines, tinyVgg, vdsr, waifu2xChain } from "./chains.ts";
 import { gpt2 } from "./gpt2.ts";
 import { gptNeox } from "./gpt-neox.ts";
 import { llama } from "./llama.ts";
@@ -26,7 +26,6 @@ export const ARCHITECTURES: readonly Architecture[] = [
   stableBaselines,
   vdsr,
   tinyVgg,
-  vgg,
 ];
 
 /** What the registry says of a model. */
