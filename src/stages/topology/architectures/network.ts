@@ -126,8 +126,7 @@ export class Network extends NamedTensors {
     if (variance === null) return x;
     this.#normRoles(module);
     const gamma = this.know(this.weight(module));
-    const assumed = epsilon === undefined ? { assumed: true as const } : {};
-    const scale = { gamma, variance, epsilon: epsilon ?? EPSILON, ...assumed };
+    const scale = { gamma, variance, epsilon: epsilon ?? EPSILON, ...epsilon ? {} : { assumed: true } };
     return this.#add({ op: "batch-norm", input: x, scale }, this.channels(x));
   }
 

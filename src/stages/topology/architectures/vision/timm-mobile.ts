@@ -78,10 +78,16 @@ const excitationOf = (name: string) => [`${name}.se.conv_reduce`, `${name}.se.co
 function mayBypass(net: Network, kind: Kind, [stage, i]: readonly [stage: number, block: number]): boolean {
   // EfficientNetV2 begins with bypassed convolutions; MobileNetV3 ends with others, which are not.
   if (kind === "plain") return stage === 0;
-  // EfficientNet-EdgeTPU begins with dense expansions that nothing bypasses.
-  if (kind === "dense expansion") return stage > 0;
+  // EfficientNet-EdgeTPU begins with dense convolutions that make a map wider and that nothing bypasses.
+  if (kind === "dense expansion") {
+    const [out, inputs] = net.shape(`blocks.${stage}.${i}.conv_exp.weight`);
+    return stage > 0 || out === inputs;
+  }
   if (kind !== "separable" || stage > 0 || i > 0) return true;
-  // MobileNetV3-Small alone excites such a block, and halves the map there; a variant of the large one has no bias behind its pooling.
+  // MobileNetV3-Small halves the map there: it alone excites such a block, and has six stages.
+  if (net.hasLayer(excitationOf("blocks.0.0")[0])) return false;
   const pooledBefore = !net.has("bn2.running_var");
-  return !net.hasLayer(excitationOf("blocks.0.0")[0]) && (!pooledBefore || net.has("conv_head.bias"));
+  if (pooledBefore && net.numbers("blocks.").length === 6) return false;
+  // A variant of the large one has no bias behind its pooling, as FBNetV3, which has more such blocks.
+  return !pooledBefore || net.has("conv_head.bias") || net.numbers("blocks.0.").length > 1;
 }
