@@ -65,3 +65,43 @@ describe.each(FILES)("%s", (file) => {
     expect(claimed).toEqual([]);
   });
 });
+
+describe("Hugging Face's DINOv2", () => {
+  const C = 8;
+  const block = (at: string) => [
+    ...["norm1", "norm2"].map((norm) => tensorOf(`${at}.${norm}.weight`, [C])),
+    ...["query", "key", "value"].map((part) => tensorOf(`${at}.attention.attention.${part}.weight`, [C, C])),
+    tensorOf(`${at}.attention.output.dense.weight`, [C, C]),
+    ...[1, 2].map((i) => tensorOf(`${at}.layer_scale${i}.lambda1`, [C])),
+    tensorOf(`${at}.mlp.fc1.weight`, [4 * C, C]),
+    tensorOf(`${at}.mlp.fc2.weight`, [C, 4 * C]),
+  ];
+  const tensors = [
+    tensorOf("dinov2.embeddings.cls_token", [1, 1, C]),
+    tensorOf("dinov2.embeddings.register_tokens", [1, 4, C]),
+    tensorOf("dinov2.embeddings.mask_token", [1, C]),
+    tensorOf("dinov2.embeddings.position_embeddings", [1, 5, C]),
+    tensorOf("dinov2.embeddings.patch_embeddings.projection.weight", [C, 3, 14, 14]),
+    ...block("dinov2.encoder.layer.0"),
+    ...block("dinov2.encoder.layer.1"),
+    tensorOf("dinov2.layernorm.weight", [C]),
+    tensorOf("classifier.weight", [3, 2 * C]),
+  ];
+
+  it("reads the class's token and the mean of the others in its classifier", () => {
+    const { layers, connections, warnings } = layerGraph({ tensors, config: { num_attention_heads: 2 } });
+    expect(warnings).toEqual([]);
+    const nameOf = (layer: number) => layers[layer]!.name.replace(/^dinov2\./, "");
+    const read = connections.filter(({ target }) => nameOf(target) === "classifier");
+    expect(read.map(({ source }) => nameOf(source))).toEqual([
+      "embeddings.patch_embeddings.projection",
+      "embeddings.position_embeddings",
+      ...[0, 1].flatMap((i) =>
+        ["attention.output.dense", "mlp.fc2"].map((each) => `encoder.layer.${i}.${each}`)
+      ),
+    ]);
+    for (const { channels } of read) {
+      expect(channels).toEqual([0, C].map((target) => ({ source: 0, target, length: C })));
+    }
+  });
+});
