@@ -4,32 +4,6 @@ import type { OperatorGraph, Signal } from "../../../model/operators.ts";
 import type { Architecture, ModelFacts } from "./architecture.ts";
 import { Network } from "./network.ts";
 
-/** VGG (with batch normalization or without) and AlexNet as torchvision names them, whatever their widths and depth. */
-export const vgg: Architecture = {
-  name: "VGG",
-  build(facts) {
-    const net = Network.find("VGG", facts, ["features.0.weight"]);
-    // Convolutions and normalizations only, all directly in `features`: other networks nest modules there.
-    if (net === null || !facts.tensors.has(`${net.prefix}features.0.weight`)) return null;
-    const inside = [...facts.tensors.keys()].filter((name) => name.startsWith(`${net.prefix}features.`));
-    if (!inside.every((name) => /^\d+\.[a-z_]+$/.test(name.slice(net.prefix.length + 9)))) return null;
-    const places = net.numbers("features.");
-    if (!places.some((i) => net.shape(`features.${i}.weight`).length === 4)) return null;
-    if (net.numbers("classifier.").length === 0) return null;
-    let x = net.input();
-    for (const i of places) {
-      const name = `features.${i}`;
-      x = net.shape(`${name}.weight`).length === 4 ? net.conv(name, x) : net.batchNorm(name, x);
-    }
-    x = net.flatten(x);
-    for (const i of net.numbers("classifier.")) {
-      const name = `classifier.${i}`;
-      x = net.shape(`${name}.weight`).length === 2 ? net.linear(name, x) : net.batchNorm(name, x);
-    }
-    return net.finish();
-  },
-};
-
 /** TinyVGG: blocks of convolutions, one fully connected layer. */
 export const tinyVgg: Architecture = {
   name: "TinyVGG",

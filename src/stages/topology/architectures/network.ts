@@ -115,12 +115,12 @@ export class Network extends NamedTensors {
   }
 
   /** A batch normalization with running statistics; nothing where the network has none of this name. */
-  batchNorm(module: string, x: Signal): Signal {
+  batchNorm(module: string, x: Signal, epsilon?: number): Signal {
     const variance = this.full(`${module}.running_var`);
     if (variance === null) return x;
     this.#normRoles(module);
     const gamma = this.know(this.weight(module));
-    const scale = { gamma, variance, epsilon: EPSILON, assumed: true };
+    const scale = { gamma, variance, epsilon: epsilon ?? EPSILON, ...epsilon ? {} : { assumed: true } };
     return this.#add({ op: "batch-norm", input: x, scale }, this.channels(x));
   }
 

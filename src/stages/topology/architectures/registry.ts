@@ -4,7 +4,7 @@ import { messageOf } from "../../../model/errors.ts";
 import type { OperatorGraph } from "../../../model/operators.ts";
 import type { Model } from "../../../model/ports.ts";
 import type { Architecture, ModelFacts } from "./architecture.ts";
-import { burnMnist, stableBaselines, tinyVgg, vdsr, vgg, waifu2xChain } from "./chains.ts";
+import { burnMnist, stableBaselines, tinyVgg, vdsr, waifu2xChain } from "./chains.ts";
 import { LANGUAGE } from "./language/registry.ts";
 import { babyA3c, sileroVad } from "./recurrent.ts";
 import { VISION } from "./vision/registry.ts";
@@ -20,7 +20,6 @@ export const ARCHITECTURES: readonly Architecture[] = [
   stableBaselines,
   vdsr,
   tinyVgg,
-  vgg,
 ];
 
 /** What the registry says of a model. */

@@ -1,15 +1,34 @@
 /** The families of networks that see images. A new one is a file and a line here. */
 
 import type { Architecture } from "../architecture.ts";
+import { convnext } from "./convnext.ts";
+import { densenet } from "./densenet.ts";
+import { googlenet, inception, squeezenet } from "./inception.ts";
+import { efficientnet, mobilenet } from "./mobilenet.ts";
+import { regnet } from "./regnet.ts";
 import { resnet } from "./resnet.ts";
+import { swin } from "./swin.ts";
+import { timmMobile } from "./timm-mobile.ts";
 import { ultraface } from "./ultraface.ts";
+import { vgg } from "./vgg.ts";
 import { vit } from "./vit.ts";
 import { upResNet } from "./waifu2x-resnet.ts";
 
 /** Most particular first. */
 export const VISION: readonly Architecture[] = [
+  swin,
   vit,
+  convnext,
+  regnet,
   resnet,
+  efficientnet,
+  mobilenet,
+  timmMobile,
+  densenet,
+  inception,
+  googlenet,
+  squeezenet,
   ultraface,
   upResNet,
+  vgg,
 ];

@@ -4,6 +4,7 @@ import type { Signal } from "../../../../model/operators.ts";
 import type { Architecture, ModelFacts } from "../architecture.ts";
 import { attend } from "../attention.ts";
 import { Network } from "../network.ts";
+import { layerNormalized } from "./units.ts";
 
 /** What the parts of a vision transformer are called. Names of a block are relative to it. */
 interface Names {
@@ -21,6 +22,8 @@ interface Names {
   readonly down: readonly string[];
   readonly last: string;
   readonly heads: readonly string[];
+  /** Scales per channel behind a block's halves. */
+  readonly scales: readonly string[];
 }
 
 const HUGGING_FACE: Names = {
@@ -36,12 +39,24 @@ const HUGGING_FACE: Names = {
   down: ["output.dense"],
   last: "layernorm",
   heads: ["classifier", "cls_classifier", "distillation_classifier"],
+  scales: [],
+};
+
+/** DINOv2 (Oquab et al. 2023), with registers or without. */
+const DINO: Names = {
+  ...HUGGING_FACE,
+  constants: ["embeddings.cls_token", "embeddings.mask_token", "embeddings.register_tokens"],
+  before: "norm1",
+  between: "norm2",
+  up: ["mlp.fc1"],
+  down: ["mlp.fc2"],
+  scales: ["layer_scale1.lambda1", "layer_scale2.lambda1"],
 };
 
 const TIMM: Names = {
   patches: "patch_embed.proj",
   positions: "pos_embed",
-  constants: ["cls_token", "dist_token", "reg_token"],
+  constants: ["cls_token", "dist_token", "reg_token", "mask_token", "register_tokens"],
   blocks: "blocks.",
   before: "norm1",
   values: "attn.qkv.weight",
@@ -51,6 +66,7 @@ const TIMM: Names = {
   down: ["mlp.fc2"],
   last: "norm",
   heads: ["head", "head_dist"],
+  scales: ["ls1.gamma", "ls2.gamma"],
 };
 
 const TORCHVISION: Names = {
@@ -66,16 +82,18 @@ const TORCHVISION: Names = {
   down: ["mlp.3", "mlp.linear_2"],
   last: "encoder.ln",
   heads: ["heads.head"],
+  scales: [],
 };
 
 /** Patches, learned positions, pre-normalized blocks. */
 export const vit: Architecture = {
   name: "vit",
   build(facts) {
-    for (const names of [HUGGING_FACE, TIMM, TORCHVISION]) {
-      const { patches, positions, blocks, output } = names;
-      const signs = [`${patches}.weight`, positions, `${blocks}0.${output}.weight`] as const;
-      const net = Network.find("vit", facts, [...signs]);
+    for (const names of [DINO, HUGGING_FACE, TIMM, TORCHVISION]) {
+      const { patches, positions, blocks, output, up } = names;
+      const signs = [`${patches}.weight`, positions, `${blocks}0.${output}.weight`];
+      if (names === DINO) signs.push(`${blocks}0.${up[0]}.weight`);
+      const net = Network.find("vit", facts, signs as [string, ...string[]]);
       if (net !== null) return build(net, names, facts);
     }
     return null;
@@ -85,17 +103,24 @@ export const vit: Architecture = {
 function build(net: Network, names: Names, { config }: ModelFacts) {
   net.role("a constant token", ...names.constants);
   const embedded = net.sum(net.conv(names.patches, net.input()), net.embedding(names.positions));
-  const stream = net.stack(names.blocks, embedded, (block, x) => {
-    net.role("a scale per channel", `${block}.ls1.gamma`, `${block}.ls2.gamma`);
-    const y = net.sum(x, attention(net, block, names, net.norm(`${block}.${names.before}`, x), config));
+  const stream = net.stack(names.blocks, layerNormalized(net, "norm_pre", embedded), (block, x) => {
+    net.role("a scale per channel", ...names.scales.map((each) => `${block}.${each}`));
+    const y = net.sum(
+      x,
+      attention(net, block, names, layerNormalized(net, `${block}.${names.before}`, x), config),
+    );
     const [up, down] = [names.up, names.down].map((alternatives) => {
       const module = alternatives.find((each) => net.hasLayer(`${block}.${each}`)) ?? alternatives[0]!;
       return `${block}.${module}`;
     }) as [string, string];
-    return net.sum(y, net.linear(down, net.linear(up, net.norm(`${block}.${names.between}`, y))));
+    return net.sum(y, net.linear(down, net.linear(up, layerNormalized(net, `${block}.${names.between}`, y))));
   });
-  const x = net.norm(names.last, stream);
-  for (const head of names.heads) if (net.hasLayer(head)) net.linear(head, x);
+  const x = layerNormalized(net, "fc_norm", layerNormalized(net, names.last, stream));
+  for (const head of names.heads) {
+    const both = names === DINO && net.shape(net.weight(head))[1] === 2 * net.channels(x)!;
+    // DINOv2 joins the class's token and the mean of the others.
+    if (net.hasLayer(head)) net.linear(head, both ? net.concat(x, x) : x);
+  }
   return net.finish();
 }
 
@@ -112,6 +137,10 @@ function attention(
   const parts = fused
     ? ["q", "k", "v"].map((part) => `${module}.${part}`)
     : values.map((each) => `${block}.${each}`);
+  const [out] = fused ? net.shape(`${block}.${values}`) : [];
+  if (out !== undefined && out !== 3 * width) {
+    net.fail(`${block}.${values}`, `${out} out channels`, `${3 * width}`);
+  }
   const [, , v] = parts.map((name, i) =>
     fused
       ? net.layer(`${block}.${values}`, x, {
