@@ -231,7 +231,8 @@ describe("vit", () => {
     const graph = layerGraph({ tensors, config: { num_attention_heads: 12 } });
     expect(graph.warnings).toEqual([]);
     expect(counts(graph)).toEqual({
-      residual: streamConnections(12, 2, 1, 1),
+      // The head reads the class's token, where no patch stands.
+      residual: streamConnections(12, 2, 1, 1) - 1,
       direct: 12,
       "attention-head": 144,
     });

@@ -102,10 +102,16 @@ export const vit: Architecture = {
 
 function build(net: Network, names: Names, { config }: ModelFacts) {
   net.role("a constant token", ...names.constants);
-  const embedded = net.sum(net.conv(names.patches, net.input()), net.embedding(names.positions));
+  const positions = net.embedding(names.positions);
+  const embedded = net.sum(net.conv(names.patches, net.input()), positions);
+  const added: Signal[] = [];
+  const add = (x: Signal, more: Signal) => {
+    added.push(more);
+    return net.sum(x, more);
+  };
   const stream = net.stack(names.blocks, layerNormalized(net, "norm_pre", embedded), (block, x) => {
     net.role("a scale per channel", ...names.scales.map((each) => `${block}.${each}`));
-    const y = net.sum(
+    const y = add(
       x,
       attention(net, block, names, layerNormalized(net, `${block}.${names.before}`, x), config),
     );
@@ -113,15 +119,30 @@ function build(net: Network, names: Names, { config }: ModelFacts) {
       const module = alternatives.find((each) => net.hasLayer(`${block}.${each}`)) ?? alternatives[0]!;
       return `${block}.${module}`;
     }) as [string, string];
-    return net.sum(y, net.linear(down, net.linear(up, layerNormalized(net, `${block}.${names.between}`, y))));
+    return add(y, net.linear(down, net.linear(up, layerNormalized(net, `${block}.${names.between}`, y))));
   });
-  const x = layerNormalized(net, "fc_norm", layerNormalized(net, names.last, stream));
+  const ended = (x: Signal) => layerNormalized(net, "fc_norm", layerNormalized(net, names.last, x));
+  const all = ended(stream);
+  const token = readsToken(net, names) ? ended(tokenOf(net, positions, stream, added)) : all;
   for (const head of names.heads) {
-    const both = names === DINO && net.shape(net.weight(head))[1] === 2 * net.channels(x)!;
+    if (!net.hasLayer(head)) continue;
+    const both = names === DINO && net.shape(net.weight(head))[1] === 2 * net.channels(all)!;
     // DINOv2 joins the class's token and the mean of the others.
-    if (net.hasLayer(head)) net.linear(head, both ? net.concat(x, x) : x);
+    net.linear(head, both ? net.concat(token, all) : token);
   }
   return net.finish();
+}
+
+/** Whether the head reads the class's token, not the mean of the patches: timm's networks that take the mean normalize it. */
+function readsToken(net: Network, { constants: [token] }: Names): boolean {
+  return net.has(token!) && !net.has("fc_norm.weight");
+}
+
+/** What stands at the position of the class's token, where no patch does: patches reach it through attention alone. */
+function tokenOf(net: Network, positions: Signal, stream: Signal, added: readonly Signal[]): Signal {
+  return net.inPart
+    ? net.stop("a block before is not known", net.channels(stream), stream)
+    : net.sum(layerNormalized(net, "norm_pre", positions), ...added);
 }
 
 function attention(
