@@ -17,7 +17,7 @@ import { unfold } from "../../src/stages/unfold.ts";
 
 const NETWORKS = { residual: 12, block: 7, unet: 8, mlp: 2 } as const;
 
-const PROGRAMS = ["torch-2.5.pt2", "torch-2.8.pt2", "torch-2.11.pt2", "dynamic.pt2"];
+const PROGRAMS = ["torch-2.5.pt2", "torch-2.8.pt2", "torch-2.11.pt2", "torch-2.15.pt2", "dynamic.pt2"];
 const SCRIPTS = ["traced.pt", "scripted.pt", "frozen.pt"];
 
 async function opened<T>(network: string, file: string, use: (model: Model) => Promise<T> | T): Promise<T> {
@@ -78,7 +78,7 @@ describe.each(Object.entries(NETWORKS))("%s", (network, count) => {
 });
 
 describe("a transformer block", () => {
-  it.each(["torch-2.5.pt2", "torch-2.8.pt2", "torch-2.11.pt2", ...SCRIPTS])(
+  it.each(["torch-2.5.pt2", "torch-2.8.pt2", "torch-2.11.pt2", "torch-2.15.pt2", ...SCRIPTS])(
     "%s: a connection through each head",
     async (file) => {
       const { layers, connections } = await graphOf("block", file);
