@@ -234,10 +234,7 @@ run.action(
 const inspect = program.command("inspect")
   .description("layers, topology with its evidence, what is skipped and why; nothing is computed")
   .argument("<what...>", "as for run")
-  .option(
-    "--topology <file>",
-    "who feeds whom: a topology, or a model that lends its graph (.onnx, .pt2, .keras)",
-  )
+  .option("--topology <file>", "who feeds whom: a topology, or a model that lends its graph")
   .option("--batch-norm <mode>", "raw or folded, as for run")
   .option("--batch-norm-epsilon <number>", "as for run", numberOf)
   .option("--norm-gain <mode>", "raw or folded, as for run")

@@ -12,7 +12,8 @@ import type { NamedTensor } from "../pytorch/names.ts";
 import { isKind, type PickleValue } from "../pytorch/pickle-values.ts";
 import type { ZipArchive } from "../zip/zip.ts";
 import { Evaluation, type StoredValue } from "./evaluation.ts";
-import { parseScript, type ScriptFile } from "./parser.ts";
+import { parseScript } from "./parser.ts";
+import type { ScriptFile } from "./syntax.ts";
 
 /** What an archive says beside the tensors of its modules. */
 export interface Script {

@@ -11,7 +11,7 @@ import { type AtenValue, isList, knownOf, listOf, scalar } from "../aten/values.
 import { UNKNOWN_CONSTANT } from "../onnx/values.ts";
 import { isKind, type PickleRecord, type PickleValue } from "../pytorch/pickle-values.ts";
 import { listFunction } from "./lists.ts";
-import type { Block, Expression, ScriptFile, ScriptFunction, Statement } from "./parser.ts";
+import type { Block, Expression, ScriptFile, ScriptFunction, Statement } from "./syntax.ts";
 import { isAten, type ScriptName, type ScriptObject, type ScriptValue } from "./values.ts";
 
 /** A stored tensor, with its numbers where they are few and integers. */
