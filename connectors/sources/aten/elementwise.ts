@@ -1,7 +1,6 @@
 /** Operators on each number by itself, and on two tensors place by place. */
 
 import { isActivation } from "../onnx/movement.ts";
-import type { Value } from "../onnx/values.ts";
 import type { AtenHandler, AtenHandlers } from "./network.ts";
 import { isTensor, listOf } from "./values.ts";
 
@@ -98,7 +97,7 @@ const glu: AtenHandler = (network, given) => {
 /** Maps of other extents, the same channels. */
 const resized: AtenHandler = (network, given) => {
   const value = given.tensor(0, "self");
-  return isTensor(value) ? network.onnx("Resize", [value as Value]) : network.stop(given, "reads no tensor");
+  return isTensor(value) ? network.onnx("Resize", [value]) : network.stop(given, "reads no tensor");
 };
 
 /** Operators by name. */

@@ -100,7 +100,7 @@ const made: AtenHandler = (_, given) => {
   const shape = /_like$/.test(given.call.op) && isTensor(like)
     ? like.kind === "constant" ? like.shape : null
     : known && !/^(new_|arange|linspace|scalar_tensor|tensor)/.test(given.call.op)
-    ? numbers as readonly number[]
+    ? numbers
     : null;
   return { ...UNKNOWN_CONSTANT, shape };
 };

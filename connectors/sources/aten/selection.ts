@@ -97,7 +97,7 @@ const split: AtenHandler = (network, given) => {
     given.call.named.has(each)
   );
   const sizes = given.numbers(1, name ?? "split_size");
-  const known = sizes?.every((each) => typeof each === "number") === true ? sizes as readonly number[] : null;
+  const known = sizes?.every((each) => typeof each === "number") === true ? sizes : null;
   const single = known?.length === 1 && !/with_sizes/.test(given.call.op) && given.call.overload !== "sizes";
   return parts(
     network,

@@ -63,9 +63,7 @@ export function listFunction(op: string, given: readonly AtenValue[]): AtenValue
       return typeof b === "number" ? a.items.at(b) : undefined;
     case "max":
     case "min":
-      return a.items.every((each) => typeof each === "number")
-        ? Math[op](...a.items as readonly number[])
-        : scalar(null);
+      return a.items.every((each) => typeof each === "number") ? Math[op](...a.items) : scalar(null);
     default:
       return undefined;
   }

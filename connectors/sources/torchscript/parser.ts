@@ -235,17 +235,13 @@ class Parser {
 
   #primary(): Expression {
     const token = this.#take();
-    switch (token.kind) {
-      case "number":
-        return { kind: "literal", value: Number(token.text.replaceAll("_", "").replace(/j$/, "")) };
-      case "string":
-        return { kind: "literal", value: token.text };
-      case "name": {
-        const literal = LITERALS.get(token.text);
-        return literal === undefined
-          ? { kind: "name", name: token.text }
-          : { kind: "literal", value: literal };
-      }
+    if (token.kind === "number") {
+      return { kind: "literal", value: Number(token.text.replaceAll("_", "").replace(/j$/, "")) };
+    }
+    if (token.kind === "string") return { kind: "literal", value: token.text };
+    if (token.kind === "name") {
+      const literal = LITERALS.get(token.text);
+      return literal === undefined ? { kind: "name", name: token.text } : { kind: "literal", value: literal };
     }
     if (token.text === "-") {
       const value = this.#expression();
