@@ -88,12 +88,21 @@ const connectionSchema = z.strictObject({
 
 /** Who feeds whom. */
 export const topologySchema = z.strictObject({
+  from: name.optional().describe(
+    "A file of the same network that lends its graph: .onnx, .pt2, .keras or another model whose format says who feeds whom. " +
+      "It stands alone. The path starts from the folder of the file that names it.",
+  ),
   chain: z.array(name).min(1).optional().describe("Layers that feed each other in this order."),
   layers: z.array(layerSchema).optional().describe("Layers for which the defaults do not fit."),
   connections: z.array(connectionSchema).optional().describe("Connections beside the chain."),
 }).refine((topology) => Object.values(topology).some((part) => part !== undefined), {
-  message: "at least one of chain, layers and connections",
-}).describe("Who feeds whom in a model.");
+  message: "at least one of from, chain, layers and connections",
+}).refine(
+  ({ from, ...others }) => from === undefined || Object.values(others).every((part) => part === undefined),
+  {
+    message: "from alone, or chain, layers and connections",
+  },
+).describe("Who feeds whom in a model.");
 
 /** A parsed topology. */
 export type TopologyConfig = z.infer<typeof topologySchema>;

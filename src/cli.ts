@@ -143,7 +143,7 @@ const SETTINGS: readonly (readonly [
   [
     "topology",
     "<file>",
-    "who feeds whom (default: <model>.topology.yaml beside the model, else the model's own graph, else a known architecture, else guessed)",
+    "who feeds whom: a topology, or a model that lends its graph (default: <model>.topology.yaml beside the model, else the model's own graph, else a known architecture, else guessed)",
   ],
   ["kernel", "<name>", "auto, wasm, native (OpenBLAS) or reference (default: auto)"],
   ["precision", "<name>", "f64 or, with the native kernel, f32 (default: f64)"],
@@ -234,7 +234,7 @@ run.action(
 const inspect = program.command("inspect")
   .description("layers, topology with its evidence, what is skipped and why; nothing is computed")
   .argument("<what...>", "as for run")
-  .option("--topology <file>", "who feeds whom")
+  .option("--topology <file>", "who feeds whom: a topology, or a model that lends its graph")
   .option("--batch-norm <mode>", "raw or folded, as for run")
   .option("--batch-norm-epsilon <number>", "as for run", numberOf)
   .option("--norm-gain <mode>", "raw or folded, as for run")

@@ -18,11 +18,20 @@ export async function readJson(
   if (source.size > most) {
     throw new SyntaxError(`${path}: found ${source.size} bytes, required at most ${most}`);
   }
-  const bytes = await source.slice(0, source.size, signal);
+  return parseJson(path, await source.slice(0, source.size, signal));
+}
+
+/**
+ * JSON as Python writes it.
+ *
+ * @param what the file, for messages
+ * @throws {SyntaxError} when it is none
+ */
+export function parseJson(what: string, bytes: Uint8Array): unknown {
   try {
     return JSON.parse(plain(new TextDecoder("utf-8", { fatal: true }).decode(bytes))) as unknown;
   } catch (cause) {
-    throw new SyntaxError(`${path}: found no JSON (${messageOf(cause)}), required JSON`, { cause });
+    throw new SyntaxError(`${what}: found no JSON (${messageOf(cause)}), required JSON`, { cause });
   }
 }
 

@@ -24,6 +24,7 @@ export const FORMATS: Formats = new Map([
   [".safetensors", async () => (await import("./safetensors.ts")).safetensors],
   [".safetensors.index.json", sharded],
   [".bin.index.json", sharded],
+  [".pt2", async () => (await import("./export/pt2.ts")).pt2],
   [".pt", pytorch],
   [".pth", pytorch],
   [".th", pytorch],

@@ -34,7 +34,8 @@ export function addCheckCommand(
 async function checkTopology(file: string, wrong: string[]): Promise<string> {
   const { loadTopology } = await import("../../config/load.ts");
   try {
-    const { chain = [], layers = [], connections = [] } = await loadTopology(file);
+    const { from, chain = [], layers = [], connections = [] } = await loadTopology(file);
+    if (from !== undefined) return `a valid topology, the graph of ${from}`;
     const count = connections.length + Math.max(0, chain.length - 1);
     return `a valid topology, ${count} connections, ${layers.length} layers described`;
   } catch (failure) {

@@ -30,7 +30,7 @@ export function addFiltersCommand(
       "-o, --output <file>",
       "the file to write: float64, (target neurons, positions, source neurons)",
     )
-    .option("--topology <file>", "who feeds whom")
+    .option("--topology <file>", "who feeds whom: a topology, or a model that lends its graph")
     .option(
       "--plugin <module>",
       "as for run",

@@ -54,6 +54,8 @@ export interface DeclaredConnection {
 
 /** A declared topology: a chain, or connections, or both; layers only where the defaults do not fit. */
 export interface TopologyDeclaration {
+  /** A model that lends its graph, in place of all else. */
+  readonly from?: string | undefined;
   readonly chain?: readonly string[] | undefined;
   readonly layers?: readonly DeclaredLayer[] | undefined;
   readonly connections?: readonly DeclaredConnection[] | undefined;

@@ -148,7 +148,11 @@ export async function topologyOfModel(
     const traced = model.graph !== undefined || model.operators !== undefined;
     return {
       ...declarationOf(graph, model.tensors, model.operators?.layers),
-      knownBy: planned.topology !== undefined ? "declared" : traced ? "graph" : "architecture",
+      knownBy: planned.topology !== undefined || graph.evidence === "declared"
+        ? "declared"
+        : traced
+        ? "graph"
+        : "architecture",
     };
   } finally {
     await model.close();

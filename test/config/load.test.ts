@@ -221,7 +221,7 @@ describe("a topology file", () => {
   });
 
   it.each([
-    ["{}", /at least one of chain, layers and connections/],
+    ["{}", /at least one of from, chain, layers and connections/],
     ["connections: [{from: a, too: b}]", /did you mean "to"\?/],
     [
       "connections: [{from: a, to: b, channels: [{source: -1, target: 0, length: 1}]}]",

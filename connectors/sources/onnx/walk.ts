@@ -4,29 +4,17 @@ import { show } from "../../../src/model/errors.ts";
 import type { OperatorGraph } from "../../../src/model/operators.ts";
 import { repeatedBody } from "./bodies.ts";
 import { folded } from "./constants.ts";
-import { Context, type Handlers, label } from "./context.ts";
-import { ELEMENTWISE } from "./elementwise.ts";
+import { Context, label } from "./context.ts";
+import { HANDLERS } from "./handlers.ts";
 import { numbersOf } from "./integers.ts";
-import { LAYERS } from "./layers.ts";
-import { isActivation, MOVEMENTS } from "./movement.ts";
+import { isActivation } from "./movement.ts";
 import type { OnnxFile, OnnxGraph, OnnxNode } from "./proto.ts";
-import { RECURRENT } from "./recurrent.ts";
-import { REDUCTIONS } from "./reductions.ts";
-import { either, SELECTIONS } from "./selection.ts";
+import { either } from "./selection.ts";
 import { type RealOperator, realOperator } from "./quantized-operators.ts";
 import { axesOfInput, constantOf, shaped, shapeOf, turnedMatrix } from "./shapes.ts";
 import type { TableEntry, TensorTable } from "./table.ts";
 import type { OnnxTensor } from "./tensor.ts";
 import { type Constant, UNKNOWN_CONSTANT, type Value } from "./values.ts";
-
-const HANDLERS: Handlers = new Map([
-  ...SELECTIONS,
-  ...MOVEMENTS,
-  ...REDUCTIONS,
-  ...ELEMENTWISE,
-  ...RECURRENT,
-  ...LAYERS,
-]);
 
 /** Operators of other domains that mean what ONNX's own of that name mean, or are handled by name. */
 const DOMAINS = new Set(["", "com.microsoft"]);

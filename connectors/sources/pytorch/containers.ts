@@ -36,7 +36,7 @@ export function pickleEntry({ entries }: ZipArchive): string | undefined {
 }
 
 /**
- * Opens a zip archive of torch's: `data.pkl` and a storage each in `data/<key>`.
+ * Opens a zip archive of torch's: `data.pkl` and a storage each in `data/<key>`, or `constants.pkl` and `constants/<key>`.
  *
  * @param name of the pickle among the entries
  * @throws {SyntaxError} when the archive or its pickle is damaged
@@ -47,7 +47,8 @@ export async function openTorchZip(
   name: string,
   signal?: AbortSignal,
 ): Promise<TorchContainer> {
-  const folder = name.slice(0, -"data.pkl".length);
+  const folder = name.slice(0, name.lastIndexOf("/") + 1);
+  const stem = name.slice(folder.length, -".pkl".length);
   const entry = archive.entries.get(name);
   if (entry === undefined || entry.size > LONGEST_PICKLE) {
     throw new SyntaxError(
@@ -57,7 +58,7 @@ export async function openTorchZip(
   const { value } = readPickle(await archive.read(entry, signal), what);
   const order = archive.entries.get(`${folder}byteorder`);
   const littleEndian = order === undefined || (await archive.head(order, 3, signal))[0] !== "b".charCodeAt(0);
-  const at = (key: string) => archive.entries.get(`${folder}data/${key}`);
+  const at = (key: string) => archive.entries.get(`${folder}${stem}/${key}`);
   return {
     root: value,
     littleEndian,

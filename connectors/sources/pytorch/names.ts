@@ -7,6 +7,8 @@ import { type TorchTensor, torchTensor } from "./tensor.ts";
 /** A tensor and its place in the file. */
 export interface NamedTensor {
   readonly name: string;
+  /** The path of keys, with what is left out of the name. */
+  readonly whole: string;
   readonly tensor: TorchTensor;
 }
 
@@ -59,7 +61,7 @@ export function namedTensors(root: PickleValue, what: string): NamedTensors {
   const isCopy = ({ path }: Found) => copies.has(path[0]?.key ?? "");
   const matrices = own.filter((each) => each.tensor.shape.length > 1 && !isCopy(each));
   const prefix = prefixOf(matrices.length > 0 ? matrices : own);
-  const tensors = new Map<string, TorchTensor>();
+  const tensors = new Map<string, NamedTensor>();
   for (const each of found) {
     const { path, tensor, optimizer } = each;
     const whole = nameOf(path);
@@ -75,9 +77,10 @@ export function namedTensors(root: PickleValue, what: string): NamedTensors {
       : isCopy(each)
       ? `of a copy of ${show(copies.get(path[0]!.key))}, such as a moving average: save it alone to read it`
       : undefined;
-    tensors.set(name, unreadable === undefined ? tensor : { ...tensor, unreadable });
+    const read = unreadable === undefined ? tensor : { ...tensor, unreadable };
+    tensors.set(name, { name, whole, tensor: read });
   }
-  return { tensors: Array.from(tensors, ([name, tensor]) => ({ name, tensor })), networks };
+  return { tensors: [...tensors.values()], networks };
 }
 
 /** What the key of a copy says, and that of the network which is trained does not. */

@@ -5,13 +5,10 @@
 
 import { show } from "../../../src/model/errors.ts";
 import type { Model, SourceFormat } from "../../../src/model/ports.ts";
-import { elementCount, type TensorInfo } from "../../../src/model/tensor.ts";
 import type { ByteSource } from "../../bytes.ts";
 import { openPlace } from "../../places/open.ts";
 import { digestFile } from "../digest.ts";
-import { toFloat64 } from "../floats.ts";
 import { isKind } from "./pickle-values.ts";
-import { gather, isRowMajor, spanOf, swapBytes } from "../strided.ts";
 import {
   isLegacyTorch,
   openLegacyTorch,
@@ -19,22 +16,23 @@ import {
   pickleEntry,
   type TorchContainer,
 } from "./containers.ts";
-import { type NamedTensor, namedTensors } from "./names.ts";
-import type { TorchTensor } from "./tensor.ts";
+import { checked, type Contents, infoOf, readTensor } from "./contents.ts";
+import { openScript, type Script } from "../torchscript/archive.ts";
 import { isZip, openZip, type ZipArchive } from "../zip/zip.ts";
-
-/** A container's tensors, checked against its storages. */
-interface Contents {
-  readonly container: TorchContainer;
-  readonly tensors: readonly NamedTensor[];
-  readonly networks: readonly string[];
-}
 
 /** The magic number's pickle takes 15 bytes in protocol 2, and 29 in protocol 0. */
 const HEAD = 64;
 
+/** A reason is one line. */
+const LONGEST_REASON = 300;
+
 /** Remarks beside a state dict, such as the epoch: as many, and as long, as anybody reads. */
 const MOST_REMARKS = 100, LONGEST_REMARK = 1000;
+
+/** A file's tensors, and what its code says of them, where it has any. */
+interface ScriptContents extends Contents {
+  readonly script: Script | null;
+}
 
 /** Reads what `torch.save` and `torch.jit.save` write, and zip archives that carry one such file. */
 export const pytorch: SourceFormat = {
@@ -57,14 +55,18 @@ async function contentsOf(
   source: ByteSource,
   head: Uint8Array,
   signal?: AbortSignal,
-): Promise<Contents> {
+): Promise<ScriptContents> {
   if (isZip(head)) {
     const archive = await openZip(what, source, signal);
     const entry = pickleEntry(archive);
-    if (entry === undefined) return await carried(what, archive, signal);
-    return checked(what, await openTorchZip(what, archive, entry, signal));
+    if (entry === undefined) return { ...await carried(what, archive, signal), script: null };
+    const contents = checked(what, await openTorchZip(what, archive, entry, signal));
+    const { container, tensors } = contents;
+    return { ...contents, script: await openScript(what, archive, entry, container.root, tensors, signal) };
   }
-  if (isLegacyTorch(head)) return checked(what, await openLegacyTorch(what, source, signal));
+  if (isLegacyTorch(head)) {
+    return { ...checked(what, await openLegacyTorch(what, source, signal)), script: null };
+  }
   throw new SyntaxError(
     `${what}: found ${
       show(new TextDecoder("latin1").decode(head.subarray(0, 8)))
@@ -106,77 +108,41 @@ async function carried(what: string, archive: ZipArchive, signal?: AbortSignal):
   return found[0]!.contents;
 }
 
-function checked(what: string, container: TorchContainer): Contents {
-  const { tensors, networks } = namedTensors(container.root, what);
-  for (const { name, tensor: { storage, unreadable } } of tensors) {
-    if (storage === null || unreadable !== undefined) continue;
-    const required = storage.elements * storage.elementBytes;
-    const found = container.sizeOf(storage.key);
-    // An empty storage has no entry in some versions.
-    if (required > 0 && (found === undefined || found < required)) {
-      throw new SyntaxError(
-        `${what}: tensor ${show(name)}, storage ${show(storage.key)}: found ${
-          found === undefined ? "none" : `${found} bytes`
-        }, required ${required} bytes`,
-      );
-    }
-  }
-  return { container, tensors, networks };
-}
-
 function modelOf(
   path: string,
   id: string,
   source: ByteSource,
-  { container, tensors, networks }: Contents,
+  { container, tensors, networks, script }: ScriptContents,
 ): Model {
-  const byName = new Map(tensors.map(({ name, tensor }) => [name, tensor]));
+  const constants = script?.constants ?? [];
+  const byName = new Map(tensors.map(({ name, tensor }) => [name, { container, tensor }]));
+  for (const { name, tensor } of constants) {
+    if (script?.container != null) byName.set(name, { container: script.container, tensor });
+  }
   return {
     id,
     uri: path,
     format: "pytorch",
-    tensors: tensors.map(infoOf),
+    tensors: [...tensors, ...constants].map(infoOf),
     metadata: remarks(container),
     moduleOrder: true,
     ...networks.length === 0 ? {} : { networks },
+    ...script?.operators == null ? {} : { operators: script.operators },
+    ...script?.reason == null ? {} : { warnings: [unused(script.reason)] },
     async read(name, signal) {
-      const tensor = byName.get(name);
-      if (tensor === undefined) {
+      const found = byName.get(name);
+      if (found === undefined) {
         throw new RangeError(`${path}: found no tensor ${show(name)}, required one of its ${byName.size}`);
       }
-      return await readTensor(`${path}: tensor ${show(name)}`, container, tensor, signal);
+      return await readTensor(`${path}: tensor ${show(name)}`, found.container, found.tensor, signal);
     },
     inputs: async (signal, _, known) => [await digestFile(path, source, { signal, known })],
     close: () => source.close(),
   };
 }
 
-function infoOf({ name, tensor: { dtype, shape, bytes, unreadable } }: NamedTensor): TensorInfo {
-  const info = { name, dtype, shape, byteLength: elementCount(shape) * bytes };
-  return unreadable === undefined ? info : { ...info, unreadable };
-}
-
-async function readTensor(
-  place: string,
-  container: TorchContainer,
-  tensor: TorchTensor,
-  signal?: AbortSignal,
-): Promise<Float64Array> {
-  const { dtype, bytes: size, storage, unreadable } = tensor;
-  if (unreadable !== undefined || storage === null) {
-    throw new RangeError(`${place}: ${unreadable ?? "found no storage, required one"}`);
-  }
-  const { first, end } = spanOf(tensor);
-  if (first === end) return new Float64Array(0);
-  const bytes = await container.storage(storage.key, signal);
-  const span = await bytes.slice(first * size, end * size, signal);
-  const elements = isRowMajor(tensor) ? span : gather(span, tensor, size);
-  try {
-    return toFloat64(dtype, container.littleEndian ? elements : swapBytes(elements, size));
-  } catch (cause) {
-    throw new RangeError(`${place}: ${(cause as Error).message}`, { cause });
-  }
-}
+const unused = (reason: string) =>
+  `the graph of this TorchScript file is not used: ${reason.slice(0, LONGEST_REASON)}`;
 
 /** Plain values beside the state dict, such as `epoch`. */
 function remarks({ root }: TorchContainer): ReadonlyMap<string, string> {

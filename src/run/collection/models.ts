@@ -1,16 +1,22 @@
 /** The models of a run: every entry of its config as something that can be opened. */
 
 import { counted } from "../../model/counted.ts";
-import { dirname, isAbsolute, resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { ConfigError } from "../../../config/document.ts";
 import { loadTopology } from "../../../config/load.ts";
 import { loadManifest } from "../../../config/manifest.ts";
 import type { FileEntry, RunConfig } from "../../../config/schema.ts";
-import { folderNameOf, isRemote, nameOf, placeOf, shown } from "../../../connectors/places/place.ts";
+import { beside, folderNameOf, isRemote, nameOf, placeOf, shown } from "../../../connectors/places/place.ts";
 import { resolveModels } from "../../../connectors/sources/collection.ts";
 import { checkDigest } from "../../../connectors/sources/digest.ts";
 import type { PassedFile } from "../../../connectors/sources/passed-files.ts";
-import { formatOf, FORMATS, type Formats, withoutExtension } from "../../../connectors/sources/registry.ts";
+import {
+  extensionOf,
+  formatOf,
+  FORMATS,
+  type Formats,
+  withoutExtension,
+} from "../../../connectors/sources/registry.ts";
 import { openSynthetic } from "../../../connectors/sources/synthetic.ts";
 import { show } from "../../model/errors.ts";
 import type { Model } from "../../model/ports.ts";
@@ -19,7 +25,8 @@ import { uniqueIds } from "./collection-ids.ts";
 import { prefixedIds } from "./id-prefix.ts";
 import { nameFilter } from "./name-glob.ts";
 import { placesOf } from "./checkpoint-series.ts";
-import { remoteTopology, sideFile } from "./side-topology.ts";
+import { withLentGraph } from "./lent-graph.ts";
+import { folderOf, remoteTopology, type SideFile, sideFile } from "./side-topology.ts";
 
 /** A model that can be opened, and what was declared about it. */
 export interface PlannedModel {
@@ -176,32 +183,51 @@ async function draftFiles(
       `models: found ${chosen.length} files for ${show(shown(pattern))}, required one where ${key} is given`,
     );
   }
-  const declared = await topologyOf(topology ?? shared, baseDir);
+  const declared = await topologyOf(topology ?? shared, baseDir, formats);
   const files = chosen.filter(({ name }) => wanted(name));
   return await Promise.all(files.map(async (file): Promise<Draft> => {
-    const side = declared === undefined ? await sideFile(file.path, formats, signal) : { topology: declared };
+    const side = declared === undefined ? await sideFile(file.path, formats, signal) : declared;
+    const lender = side.topology?.from === undefined ? undefined : lenderAt(side.topology.from, side.folder);
     return {
       id: id ?? file.id,
       given: id !== undefined,
       told: [topology, series, step, sha256].some((each) => each !== undefined),
       uri: file.path,
-      topology: side.topology,
+      topology: lender === undefined ? side.topology : undefined,
       series,
       step,
       async open(id, signal) {
         if (side.failure !== undefined) throw side.failure;
         if (sha256 !== undefined) await checkDigest(file.path, sha256, signal);
         const format = await formatOf(file.path, signal, formats);
-        return await format.open(file.path, id, signal);
+        const model = await format.open(file.path, id, signal);
+        return lender === undefined ? model : await withLentGraph(model, lender, formats, signal);
       },
     };
   }));
 }
 
-async function topologyOf(entry: TopologyEntry, baseDir: string): Promise<TopologyDeclaration | undefined> {
-  if (typeof entry !== "string") return entry;
-  if (isRemote(entry)) return await remoteTopology(placeOf(entry));
-  return await loadTopology(isAbsolute(entry) ? entry : resolve(baseDir, entry));
+/** A topology that an entry names, and the folder from which its paths start; a model in its place lends its graph. */
+async function topologyOf(
+  entry: TopologyEntry,
+  baseDir: string,
+  formats: Formats,
+): Promise<SideFile | undefined> {
+  if (entry === undefined) return undefined;
+  if (typeof entry !== "string") return { topology: entry, folder: baseDir };
+  if (formats.has(extensionOf(entry, formats))) return { topology: { from: entry }, folder: baseDir };
+  if (isRemote(entry)) {
+    return { topology: await remoteTopology(placeOf(entry)), folder: folderOf(placeOf(entry)) };
+  }
+  const path = resolve(baseDir, entry);
+  return { topology: await loadTopology(path), folder: dirname(path) };
+}
+
+/** The place of a model that lends its graph, named from a folder. */
+function lenderAt(from: string, folder: string): string {
+  // What was fetched names only what lies beside it.
+  if (isRemote(folder)) return beside(`${folder}/topology`, from);
+  return isRemote(from) ? placeOf(from) : resolve(folder, from);
 }
 
 /**
@@ -228,8 +254,12 @@ export async function openModel(path: string, id?: string): Promise<Model> {
 /** A config as it may be written down: without what is secret in an address. */
 export function recorded(config: RunConfig): RunConfig {
   const { models } = config;
-  const known = <T extends { topology?: TopologyEntry }>(owner: T): T =>
-    typeof owner.topology === "string" ? { ...owner, topology: shown(owner.topology) } : owner;
+  const known = <T extends { topology?: TopologyEntry }>(owner: T): T => {
+    const { topology } = owner;
+    if (typeof topology === "string") return { ...owner, topology: shown(topology) };
+    const from = topology?.from;
+    return from === undefined ? owner : { ...owner, topology: { ...topology, from: shown(from) } };
+  };
   const entry = (model: ModelEntry): ModelEntry => {
     if (typeof model === "string") return shown(model);
     return "path" in model ? known({ ...model, path: shown(model.path) }) : model;

@@ -1,5 +1,6 @@
 /** Topologies that lie beside models, here or where the model was fetched from. */
 
+import { dirname } from "node:path";
 import { ConfigError } from "../../../config/document.ts";
 import { loadTopology, parseTopology } from "../../../config/load.ts";
 import { openIfThere, openPlace } from "../../../connectors/places/open.ts";
@@ -12,6 +13,8 @@ import type { TopologyDeclaration } from "../../model/topology.ts";
 /** What was found beside a model. */
 export interface SideFile {
   readonly topology: TopologyDeclaration | undefined;
+  /** Where the paths that it names start from. */
+  readonly folder: string;
   /** Why it cannot be said whether there is one: the model must not be read without. */
   readonly failure?: RemoteError;
 }
@@ -30,6 +33,7 @@ export async function sideFile(
   signal?: AbortSignal,
 ): Promise<SideFile> {
   const name = nameOf(model);
+  const folder = folderOf(model);
   const candidates = [...new Set([withoutExtension(name, formats), name])].flatMap((stem) =>
     [".yaml", ".yml", ".json"].map((end) => beside(model, `${stem}.topology${end}`))
   );
@@ -39,14 +43,19 @@ export async function sideFile(
       source === null ? [] : [{ place, source }]
     );
     try {
-      return { topology: await theOne(model, found, signal) };
+      return { topology: await theOne(model, found, signal), folder };
     } finally {
       for (const { source } of found) await source.close();
     }
   } catch (failure) {
-    if (failure instanceof RemoteError) return { topology: undefined, failure };
+    if (failure instanceof RemoteError) return { topology: undefined, folder, failure };
     throw failure;
   }
+}
+
+/** The folder that a place is in, a path or an address. */
+export function folderOf(place: string): string {
+  return isRemote(place) ? place.slice(0, place.lastIndexOf("/")) : dirname(place);
 }
 
 /** A topology that a config names by a remote place. */
