@@ -25,7 +25,12 @@ export interface BlockType {
 const E2M1 = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
 
 /** @param head bytes before the halves of bytes @param value of a half, with its index in the block */
-function nibbles(view: DataView, at: number, value: (code: number, index: number) => number, out: Float32Array) {
+function nibbles(
+  view: DataView,
+  at: number,
+  value: (code: number, index: number) => number,
+  out: Float32Array,
+) {
   for (let i = 0; i < 16; i++) {
     const byte = view.getUint8(at + i);
     out[i] = value(byte & 15, i);

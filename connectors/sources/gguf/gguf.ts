@@ -55,7 +55,9 @@ function filesOf(path: string): readonly string[] {
   const names = shardsOf(nameOf(path));
   if (names[0] !== nameOf(path)) return [path];
   if (names.length > MOST_SHARDS) {
-    throw new SyntaxError(`${path}: found ${names.length} files by its name, required at most ${MOST_SHARDS}`);
+    throw new SyntaxError(
+      `${path}: found ${names.length} files by its name, required at most ${MOST_SHARDS}`,
+    );
   }
   return names.map((name) => beside(path, name));
 }

@@ -192,7 +192,7 @@ function alignmentOf(cursor: Cursor, value: MetadataValue | undefined): number {
   if (typeof value === "number" && LARGEST_ALIGNMENT % value === 0 && Number.isInteger(value) && value > 0) {
     return value;
   }
-  throw cursor.error("general.alignment", value, `a power of two up to ${LARGEST_ALIGNMENT}`);
+  throw cursor.error("general.alignment", show(value), `a power of two up to ${LARGEST_ALIGNMENT}`);
 }
 
 function valueAt(cursor: Cursor, place: string, type: number, deep: number): MetadataValue {
@@ -274,7 +274,7 @@ function placed(
         }, required a multiple of ${count}`,
       );
     }
-    const byteLength = elementCount(shape) / count * (bytes ?? 0);
+    const byteLength = bytes === null ? 0 : elementCount(shape) / count * bytes;
     const begin = data + offset;
     if (begin + byteLength > size) {
       throw new SyntaxError(
@@ -286,8 +286,7 @@ function placed(
       );
     }
     const info = { name, dtype, shape, byteLength, type, begin, end: begin + byteLength };
-    const unreadable = reasonAgainst(name, dtype, bytes);
-    return unreadable === undefined ? info : { ...info, unreadable };
+    return bytes === null ? { ...info, unreadable: `GGUF type ${dtype} is not read` } : info;
   });
   const ordered = [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end);
   ordered.forEach(({ name, begin }, i) => {
@@ -300,11 +299,4 @@ function placed(
     );
   });
   return entries;
-}
-
-function reasonAgainst(name: string, dtype: string, bytes: number | null): string | undefined {
-  if (bytes === null) return `GGUF type ${dtype} is not read`;
-  return /_exps\.(weight|bias)$/.test(name)
-    ? "the matrices of all experts of a layer in one tensor, which is not taken apart"
-    : undefined;
 }
