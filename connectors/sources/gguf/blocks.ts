@@ -5,21 +5,9 @@
 
 import { show } from "../../../src/model/errors.ts";
 import { DTYPE_BYTES, toFloat64 } from "../floats.ts";
+import { type BlockType, half } from "./block-type.ts";
 import { CODEBOOK_BLOCKS } from "./codebook-blocks.ts";
 import { K_BLOCKS } from "./k-blocks.ts";
-
-/** Writes the numbers of the block at a byte. @param out as long as a block */
-export type Decode = (view: DataView, at: number, out: Float32Array) => void;
-
-/** A type that holds a row in blocks. */
-export interface BlockType {
-  readonly name: string;
-  /** Numbers in a block. */
-  readonly count: number;
-  /** Bytes of a block. */
-  readonly bytes: number;
-  readonly decode: Decode;
-}
 
 /** Values of 4 bits with one bit of mantissa, doubled: MXFP4 and NVFP4. */
 const E2M1 = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
@@ -37,8 +25,6 @@ function nibbles(
     out[i + 16] = value(byte >> 4, i + 16);
   }
 }
-
-const half = (view: DataView, at: number) => view.getFloat16(at, true);
 
 /** The fifth bit of each of 32 codes. */
 const fifth = (bits: number, index: number) => (bits >>> index & 1) << 4;

@@ -1,12 +1,10 @@
 /** Blocks whose numbers are picked from a codebook, several at once: the IQ types. */
 
-import type { BlockType } from "./blocks.ts";
+import { type BlockType, half } from "./block-type.ts";
 import { type Codebook, IQ1_S, IQ2_S, IQ2_XS, IQ2_XXS, IQ3_S, IQ3_XXS } from "./codebooks.ts";
 
 /** What the 4 bits of IQ4_NL and IQ4_XS stand for. */
 const IQ4 = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
-
-const half = (view: DataView, at: number) => view.getFloat16(at, true);
 
 /** The half of a byte that belongs to `index`, the lower one first. */
 const nibble = (view: DataView, at: number, index: number) =>

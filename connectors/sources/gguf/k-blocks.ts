@@ -1,8 +1,6 @@
 /** Blocks of 256 numbers, whose scales are integers themselves: the K types. */
 
-import type { BlockType } from "./blocks.ts";
-
-const half = (view: DataView, at: number) => view.getFloat16(at, true);
+import { type BlockType, half } from "./block-type.ts";
 
 /** Two bits of number `i`: halves of 32 bytes, each byte with four numbers that are 32 apart. */
 const twoBits = (view: DataView, at: number, i: number) =>
