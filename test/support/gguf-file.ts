@@ -77,7 +77,7 @@ export function ggufFile(
   const data: Uint8Array[] = [];
   const infos = tensors.map((tensor) => {
     const raw = "data" in tensor ? tensor : { ...tensor, type: IDS[tensor.dtype]!, data: bytesOf(tensor) };
-    const offset = "offset" in raw ? raw.offset! : at;
+    const { offset = at }: RawTensor = raw;
     const pad = padding(raw.data.length, alignment);
     data.push(raw.data, pad);
     at += raw.data.length + pad.length;

@@ -64,7 +64,7 @@ export const CODEBOOK_BLOCKS: readonly (readonly [id: number, type: BlockType])[
       for (let k = 0; k < 32; k++) {
         const code = view.getUint16(at + 2 + k * 2, true);
         const scale = d * (0.5 + nibble(view, at + 66, k >> 1)) * 0.25;
-        pick(IQ2_XS, code & 511, out, k * 8, scale, SIGNS[code >> 9]!);
+        pick(IQ2_XS, code & 511, out, k * 8, scale, SIGNS[code >> 9]);
       }
     },
   }],
