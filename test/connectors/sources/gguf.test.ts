@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -24,8 +25,12 @@ interface Blocks {
     }>
   >;
 }
-const GOLDEN = fileURLToPath(new URL("../../golden/gguf/blocks.json", import.meta.url));
-const { cases } = JSON.parse(await readFile(GOLDEN, "utf8")) as Blocks;
+async function golden(name: string): Promise<unknown> {
+  return JSON.parse(
+    await readFile(fileURLToPath(new URL(`../../golden/gguf/${name}`, import.meta.url)), "utf8"),
+  );
+}
+const { cases } = await golden("blocks.json") as Blocks;
 
 describe("the number types of GGUF", () => {
   it.each(Object.entries(cases))("%s gives what ggml gives, as float32", (name, each) => {
@@ -198,4 +203,16 @@ describeWithShared("tiny-llama as GGUF", ["our-models/tiny-llama", "our-models/t
       await quantized.close();
     },
   );
+
+  it.each(["F16", "MXFP4", "Q4_0", "Q5_1", "Q8_0"])("%s has the weights that ggml gives", async (type) => {
+    const digests = await golden("tiny-llama.json") as Record<string, Record<string, string>>;
+    const model = await gguf.open(shared(`our-models/tiny-llama-gguf/tiny-llama-${type}.gguf`), "x");
+    const found: Record<string, string> = {};
+    for (const { name } of model.tensors) {
+      const values = Float32Array.from(await model.read(name));
+      found[name] = createHash("sha256").update(new Uint8Array(values.buffer)).digest("hex");
+    }
+    expect(found).toEqual(digests[`tiny-llama-${type}`]);
+    await model.close();
+  });
 });
