@@ -104,7 +104,7 @@ export function withoutTwins(models: readonly string[]): string[] {
 
 /** Extensions of twins. An ONNX file is none: it knows the graph. */
 const TWINS: readonly string[] = [
-  ...[".bin", ".bin.index.json", ".pt", ".pth", ".ckpt", ".h5"],
+  ...[".bin", ".bin.index.json", ".pt", ".pth", ".ckpt", ".h5", ".gguf"],
   ...UNSUPPORTED_EXTENSIONS,
 ];
 

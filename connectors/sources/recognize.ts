@@ -39,6 +39,7 @@ async function extensionFor(
 ): Promise<string | null> {
   if (isLegacyTorch(head)) return ".pt";
   if (isNpy(head)) return ".npy";
+  if (head[0] === 0x47 && head[1] === 0x47 && head[2] === 0x55 && head[3] === 0x46) return ".gguf";
   // The length of a JSON header below 2^32, and the header's brace.
   if (head[4] === 0 && head[5] === 0 && head[6] === 0 && head[7] === 0 && head[8] === 0x7b) {
     return ".safetensors";

@@ -34,6 +34,7 @@ export const FORMATS: Formats = new Map([
   [".zip", pytorch],
   [".npz", numpy],
   [".npy", numpy],
+  [".gguf", async () => (await import("./gguf/gguf.ts")).gguf],
   [".onnx", async () => (await import("./onnx/onnx.ts")).onnx],
   [".h5", keras],
   [".hdf5", keras],
@@ -78,7 +79,11 @@ const plain = (format: SourceFormat) => withConfig(withPlainWeights(format));
 async function knownFormat(path: string, formats: Formats, signal?: AbortSignal): Promise<SourceFormat> {
   const extension = extensionOf(path, formats);
   const load = INDEX_ENDING.test(path) ? sharded : formats.get(extension);
-  if (shardsOf(nameOf(path))[0] === nameOf(path) && formats.get(extension) === FORMATS.get(extension)) {
+  if (
+    // GGUF joins its files by itself: the metadata of the first is that of all.
+    extension !== ".gguf" && shardsOf(nameOf(path))[0] === nameOf(path) &&
+    formats.get(extension) === FORMATS.get(extension)
+  ) {
     return plain(remoteFormat(path, (await import("./sharded.ts")).unindexed));
   }
   if (load !== undefined && !SHARED_EXTENSIONS.includes(extension)) {

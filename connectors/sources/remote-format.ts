@@ -4,7 +4,7 @@ import type { Model, SourceFormat } from "../../src/model/ports.ts";
 import { isRemote } from "../places/place.ts";
 
 /** Formats that know the bytes of a tensor before it is read. */
-const KNOWS_RANGES: readonly string[] = ["safetensors"];
+const KNOWS_RANGES: readonly string[] = ["safetensors", "gguf"];
 
 /** The same format; its models, where they are fetched, digest no more than a run needs. */
 export function remoteFormat(place: string, format: SourceFormat): SourceFormat {

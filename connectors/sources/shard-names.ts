@@ -3,7 +3,10 @@
 /** Indices of shards, those of a variant too: `model.safetensors.index.fp16.json`. */
 export const INDEX_ENDING: RegExp = /\.(?:safetensors|bin)\.index(?:\.[\w-]+)?\.json$/i;
 
-const SHARD = /-(\d{1,5})-of-(\d{1,5})(?=\.(?:[\w-]+\.)?(?:safetensors|bin)$)/;
+const SHARD = /-(\d{1,5})-of-(\d{1,5})(?=\.(?:[\w-]+\.)?(?:safetensors|bin|gguf)$)/;
+
+/** The largest models have some two hundred; every one is an open file, and systems allow a thousand. */
+export const MOST_SHARDS = 512;
 
 /**
  * All files of the model that a file is a shard of, in order: `model-00001-of-00002.safetensors` and what it counts.

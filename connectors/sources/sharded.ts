@@ -14,13 +14,10 @@ import { digestFile } from "./digest.ts";
 import { readJson } from "./json-file.ts";
 import { pytorch } from "./pytorch/pytorch.ts";
 import { safetensors } from "./safetensors.ts";
-import { shardsOf } from "./shard-names.ts";
+import { MOST_SHARDS, shardsOf } from "./shard-names.ts";
 
 /** A hundred bytes per tensor make this a million tensors. */
 const LONGEST_INDEX = 100_000_000;
-
-/** The largest models have some two hundred; every one is an open file, and systems allow a thousand. */
-const MOST_SHARDS = 512;
 
 /** Formats of shards, by extension. */
 const SHARDS: ReadonlyMap<string, SourceFormat> = new Map([[".safetensors", safetensors], [".bin", pytorch]]);

@@ -27,13 +27,6 @@ const UNSUPPORTED: readonly Unsupported[] = [
     convert: "git lfs pull fetches the file itself",
   },
   {
-    name: "GGUF",
-    extensions: [".gguf"],
-    magic: { at: 0, text: "GGUF" },
-    convert:
-      "use the safetensors that it was made from, or in Python AutoModelForCausalLM.from_pretrained(folder, gguf_file=name).save_pretrained(out)",
-  },
-  {
     name: "TensorFlow's SavedModel or frozen graph",
     extensions: [".pb"],
     convert: "python -m tf2onnx.convert --saved-model folder --output model.onnx",

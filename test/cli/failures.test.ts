@@ -17,7 +17,7 @@ beforeAll(async () => {
   await writeTensors(join(models, "good.safetensors"), good);
   await writeFile(join(models, "bad.safetensors"), "no");
   await writeFile(join(models, "worse.onnx"), "no");
-  await writeFile(join(models, "other.gguf"), "GGUF");
+  await writeFile(join(models, "other.msgpack"), "x");
   await writeFile(join(models, "README.md"), "# Models");
   await cp(join(ROOT, "package.json"), join(models, "config.json"));
 });
@@ -52,8 +52,8 @@ describe("what failed", () => {
       ["bad.safetensors", "worse.onnx"].map((name) => join(models, name)),
     );
     const other = {
-      path: join(models, "other.gguf"),
-      reason: expect.stringMatching(/^found GGUF/) as string,
+      path: join(models, "other.msgpack"),
+      reason: expect.stringMatching(/^found Flax/) as string,
     };
     expect(events.filter(({ event }) => event === "not-taken")).toMatchObject([other]);
     const record = JSON.parse(await readFile(join(folder, "json", "run.json"), "utf8")) as RunRecord;
@@ -64,7 +64,7 @@ describe("what failed", () => {
   it("on a terminal and in a log stands beside the file that is not taken", async () => {
     const { code, stdout, stderr } = await run("log", models);
     expect(code).toBe(3);
-    expect(stderr).toMatch(/^1 file not taken: .*other\.gguf: found GGUF, .*AutoModelForCausalLM/m);
+    expect(stderr).toMatch(/^1 file not taken: .*other\.msgpack: found Flax, .*safetensors\.flax/m);
     expect(stderr).not.toMatch(/README|config\.json/);
     expect(stderr).toMatch(/^1 model done, 2 failed; 2 spectra computed/m);
     expect(stdout).toMatch(/^2 models failed: bad, worse; report\.md says why$/m);

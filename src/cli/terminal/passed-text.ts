@@ -10,7 +10,7 @@ const MOST_NAMED = 5;
  * Lines that name files which hold models and were not taken.
  *
  * @example
- * passedText([{ path: "a.gguf", reason: "found GGUF" }]); // ["1 file not taken: a.gguf: found GGUF"]
+ * passedText([{ path: "a.msgpack", reason: "found Flax" }]); // ["1 file not taken: a.msgpack: found Flax"]
  */
 export function passedText(files: readonly PassedFile[]): string[] {
   const lines = files.slice(0, MOST_NAMED).map(({ path, reason }) => printable(`${path}: ${reason}`));

@@ -21,7 +21,7 @@ export const MODEL_COLUMNS: readonly TableColumn[] = [
   column("format", "utf8", {
     description: "The format of its file",
     unit: "none",
-    range: "safetensors, pytorch, onnx, keras, numpy, sharded or synthetic",
+    range: "safetensors, pytorch, onnx, keras, numpy, gguf, sharded or synthetic",
     formula: "from the file's name and content",
   }),
   column("series", "utf8", {

@@ -173,9 +173,9 @@ function listOf(module: string): string {
 /** As many as any published network has (Switch-C). Each is a layer, and a sparse file may say any number of them. */
 const MOST_EXPERTS = 2048;
 
-/** Experts in one tensor: `[experts, …, …]` below a module of that name. */
+/** Experts in one tensor: `[experts, …, …]` below a module of that name; `ffn_up_exps` in GGUF. */
 function isStacked({ name, shape }: TensorInfo): boolean {
-  return shape.length === 3 && /(^|[._])experts\.(?!\d)/.test(name);
+  return shape.length === 3 && /(^|[._])experts\.(?!\d)|_exps\.weight$/.test(name);
 }
 
 /** Experts project the stream up, then down to it: its width shows which axis is which. @param width of the stream */

@@ -2,6 +2,7 @@
 
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { ggufFile } from "../../support/gguf-file.ts";
 import { kerasFile } from "../../support/h5-file.ts";
 import { npyOf } from "../../support/npy-file.ts";
 import { field, file, integer, integers, joined, node, TYPE, value } from "../../support/onnx-file.ts";
@@ -111,6 +112,7 @@ export async function models(): Promise<ReadonlyMap<string, ReadonlyMap<string, 
         }))),
       ),
     ],
+    ["GGUF", one("/gguf/net.gguf", ggufFile(LAYERS))],
     ["Keras's HDF5", one("/keras/cnn.h5", await kerasFile("cnn.h5.gz"))],
     ["Keras's archive", one("/keras/cnn.keras", await kerasFile("cnn.keras"))],
   ]);

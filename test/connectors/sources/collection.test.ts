@@ -77,7 +77,7 @@ describe("a collection", () => {
 
   it("says which files hold models and are not taken, and nothing of what is nobody's business", async () => {
     await file("beside/good.safetensors", "");
-    const unread = ["llm.gguf", "graph.pb", "net.tflite", "old.ckpt", "weights.bin"];
+    const unread = ["llm.msgpack", "graph.pb", "net.tflite", "old.ckpt", "weights.bin"];
     for (const name of unread) {
       await file(`beside/${name}`, name === "weights.bin" ? "version https://git-lfs" : "");
     }
@@ -98,7 +98,7 @@ describe("a collection", () => {
       });
       expect(models.map(({ name }) => name)).toEqual(["good.safetensors"]);
       expect(Object.keys(passed).sort()).toEqual([...unread, "tfjs/model.json"].sort());
-      expect(passed["llm.gguf"]).toMatch(/^found GGUF, which is not supported; convert it: /);
+      expect(passed["llm.msgpack"]).toMatch(/^found Flax, which is not supported; convert it: /);
       expect(passed["weights.bin"]).toMatch(/Git LFS.*git lfs pull/);
     }
   });
@@ -187,7 +187,7 @@ describe("a collection", () => {
       '{"format":"layers-model","modelTopology":{}}',
       /TensorFlow\.js, which is not supported; convert it: tensorflowjs_converter/,
     ],
-    ["gguf", "llama.gguf", "GGUF", /GGUF, which is not supported; convert it: /],
+    ["core", "net.mlmodel", "x", /Core ML, which is not supported; convert it: /],
     ["flax", "flax_model.msgpack", "x", /Flax, which is not supported/],
     ["lite", "net.tflite", "x", /TensorFlow Lite, which is not supported/],
   ])("of nothing but %s says how to convert it", async (name, model, content, says) => {
@@ -205,11 +205,14 @@ describe("the format of a file", () => {
     await file("content/a.bin", torchFile("legacy", [w]));
     await file("content/a.tar", torchFile("zip", [w]));
     await file("content/a.zip", zipOf([{ name: "w.npy", data: npyOf(w) }]));
-    await file("content/b.bin", "GGUF    ");
+    await file("content/b.bin", "    TFL3");
+    await file("content/d.bin", "GGUF    ");
     await file("content/c.bin", "nothing");
     const name = async (path: string) => (await formatOf(join(folder, "content", path))).name;
-    expect(await Promise.all(["a.bin", "a.tar", "a.zip"].map(name))).toEqual(["pytorch", "pytorch", "numpy"]);
-    await expect(name("b.bin")).rejects.toThrow(/GGUF/);
+    expect(await Promise.all(["a.bin", "a.tar", "a.zip", "d.bin"].map(name))).toEqual([
+      ...["pytorch", "pytorch", "numpy", "gguf"],
+    ]);
+    await expect(name("b.bin")).rejects.toThrow(/TensorFlow Lite/);
     await expect(name("c.bin")).rejects.toThrow(/neither PyTorch nor NumPy/);
     await expect(name("none.bin")).rejects.toThrow(/none\.bin: found no such file/);
     await expect(name("a.docx")).rejects.toThrow(/no such file/);

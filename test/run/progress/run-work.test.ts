@@ -175,7 +175,7 @@ it("people are told singular and plural, a warning of several models once, and f
   const lines: string[] = [];
   const { tell, end } = humanReporter({ write: (text: string) => (lines.push(text), true) });
   tell({ event: "run", run_id: "r", models: 2, out: "o" });
-  tell({ event: "not-taken", path: "a.gguf", reason: "found GGUF" });
+  tell({ event: "not-taken", path: "a.msgpack", reason: "found Flax" });
   for (const model of ["a", "b", "c"]) tell({ event: "warning", model, warning: "topology guessed" });
   tell({ event: "warning", model: "c", warning: "one of its own" });
   tell({ event: "model-done", model: "a", edges: 1, work: "computed", seconds: 1 });
@@ -186,7 +186,7 @@ it("people are told singular and plural, a warning of several models once, and f
     "b: 2 edges, 1.0 s\n",
     "warning: a (and 2 other models): topology guessed\n",
     "warning: c: one of its own\n",
-    "1 file not taken: a.gguf: found GGUF\n",
+    "1 file not taken: a.msgpack: found Flax\n",
   ]);
 });
 

@@ -230,6 +230,16 @@ describe("parameters with the axes of a weight", () => {
       expect(layer(`${list}.gate_up_proj.3`).weight.offset).toBe(3 * 2 * I * C);
       expect(layer(`${list}.down_proj.0`)).toMatchObject({ outChannels: C, inChannels: I });
     }
+    // llama.cpp's names.
+    const { layer, layers } = stacked(["blk.0.ffn_up_exps.weight", E, I, C], [
+      "blk.0.ffn_down_exps.weight",
+      E,
+      C,
+      I,
+    ]);
+    expect(layers).toHaveLength(2 + 2 * E);
+    expect(layer("blk.0.ffn_up_exps.3")).toMatchObject({ outChannels: I, inChannels: C, positions: 1 });
+    expect(layer("blk.0.ffn_down_exps.0")).toMatchObject({ outChannels: C, inChannels: I });
   });
 });
 
