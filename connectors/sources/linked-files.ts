@@ -12,7 +12,9 @@ export const LINKS_TO_FILES = {
   readdir(folder: string, options: { readonly withFileTypes: true }, done: Listed): void {
     readdir(folder, options, (failure, entries) => {
       if (failure !== null) return done(failure);
-      Promise.all(entries.map((entry) => entry.isSymbolicLink() ? followed(folder, entry) : entry))
+      Promise.all(
+        entries.map(async (entry) => entry.isSymbolicLink() ? await followed(folder, entry) : entry),
+      )
         .then((all) => done(null, all), done);
     });
   },

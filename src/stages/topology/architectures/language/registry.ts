@@ -7,6 +7,7 @@ import { bloom, falcon, gpt2, gptJ, gptNeo, gptNeox, llama, metaLlama, opt, phi 
 import { deberta } from "./deberta.ts";
 import { distilbert } from "./distilbert.ts";
 import { hookedTransformer } from "./hooked-transformer.ts";
+import { llamaCpp } from "./llama-cpp.ts";
 import { t5 } from "./t5.ts";
 import { wav2vec2 } from "./wav2vec2.ts";
 import { whisper } from "./whisper.ts";
@@ -23,6 +24,7 @@ export const LANGUAGE: readonly Architecture[] = [
   falcon,
   opt,
   metaLlama,
+  llamaCpp,
   bert,
   distilbert,
   deberta,
