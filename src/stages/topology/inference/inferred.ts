@@ -1,0 +1,125 @@
+/**
+ * The topology of a model of which only weights, names and shapes are known, from the weights themselves.
+ *
+ * Two layers that share a space of channels, because one feeds the other, both write to one stream or both read it, agree in how their channels
+ * resemble each other, far more than after a random relabelling of one side. Ports that agree form spaces; the order of layers says who writes and who
+ * reads later.
+ */
+
+import type { CallOptions, Kernel } from "../../../kernels/kernel.ts";
+import type { Connection, LayerGraph, Skipped } from "../../../model/layer.ts";
+import type { Model } from "../../../model/ports.ts";
+import { unfold } from "../../unfold.ts";
+import { type Guess, guess, type GuessedFrom, graphOfGuess } from "../guess.ts";
+import { isSorted } from "../weights.ts";
+import { mostChannels } from "./channel-weights.ts";
+import { type ChannelSpaces, channelSpaces } from "./channel-spaces.ts";
+import { type Feeding, feedings } from "./fed-layers.ts";
+import { layerVectors, vectorNames } from "./layer-vectors.ts";
+import { type PairTest, pairTests } from "./pair-tests.ts";
+import { type Port, portsOf, type ReadLayer, sidesOf } from "./ports.ts";
+
+/** The family-wise level of what the weights show: of a thousand models in which nothing is shared, one shows a space. */
+export const LOG_ALPHA = Math.log(1e-3);
+
+/** A supposed connection whose own p is at most this is supported by the weights. */
+const LOG_SUPPORT = Math.log(0.01);
+
+/** What was found out from the weights of a model. */
+export interface Inference {
+  readonly graph: LayerGraph;
+  readonly ports: readonly Port[];
+  readonly tests: readonly PairTest[];
+  readonly spaces: ChannelSpaces;
+}
+
+/** What is inferred from. */
+export type InferredFrom = GuessedFrom & Pick<Model, "read">;
+
+/**
+ * Infers who feeds whom. Reads every weight once, one at a time.
+ *
+ * @param kernel decomposes the ports' Gram matrices, of at most 192 channels
+ * @throws what reading throws
+ */
+export async function inferred(model: InferredFrom, kernel: Kernel, options: CallOptions = {}): Promise<Inference> {
+  const guessed = inFileOrder(guess(model), model);
+  const start = graphOfGuess(guessed, model.tensors);
+  const most = mostChannels(start.layers.flatMap(sidesOf).length);
+  const ports: Port[] = [];
+  for (const { index } of start.layers) {
+    const read = await readLayer(start, index, model, options);
+    ports.push(...await portsOf(read, most, kernel, options));
+  }
+  const tensorOf = ({ layer }: Port) => start.layers[layer]!.weight.tensor;
+  const tests = await pairTests(ports, (a, b) => tensorOf(a) !== tensorOf(b), kernel, options);
+  const spaces = channelSpaces(ports, tests, LOG_ALPHA);
+  const graph = connected(start, feedings(ports, tests, spaces), tests.length);
+  return { graph, ports, tests, spaces };
+}
+
+/** Reads a layer's weight and the vectors that belong to it. */
+async function readLayer(
+  { layers }: LayerGraph,
+  index: number,
+  model: InferredFrom,
+  { signal }: CallOptions,
+): Promise<ReadLayer> {
+  const layer = layers[index]!;
+  const read: Model["read"] = (tensor) => model.read(tensor, signal);
+  const inOrder = model.moduleOrder === true && !isSorted(model.tensors);
+  const vectors = await layerVectors(vectorNames(layer, model.tensors, inOrder), read);
+  return { layer, vectors, blocks: unfold(layer, await read(layer.weight.tensor), "svr") };
+}
+
+/** Drafts in the order of the file, where that is the order of the network's modules: chains may have moved them. */
+function inFileOrder(guessed: Guess, { tensors, moduleOrder }: GuessedFrom): Guess {
+  if (moduleOrder !== true || isSorted(tensors)) return guessed;
+  const places = new Map(tensors.map(({ name }, at) => [name, at]));
+  const order = [...guessed.drafts.keys()].sort((a, b) =>
+    places.get(guessed.drafts[a]!.tensor.name)! - places.get(guessed.drafts[b]!.tensor.name)!
+  );
+  const now = new Map(order.map((before, at) => [before, at]));
+  return {
+    ...guessed,
+    drafts: order.map((at) => guessed.drafts[at]!),
+    links: guessed.links.map((link) => ({
+      ...link,
+      source: now.get(link.source)!,
+      target: now.get(link.target)!,
+    })),
+  };
+}
+
+/** The graph of a guess with what the weights show, support and contradict. */
+function connected(start: LayerGraph, found: readonly Feeding[], looked: number): LayerGraph {
+  const { layers } = start;
+  const writers = Map.groupBy(found, ({ target }) => target);
+  const connections: Connection[] = found.map(({ source, target, shown, logP }): Connection => ({
+    source,
+    target,
+    part: 0,
+    via: writers.get(target)!.length > 1 ? "residual" : "direct",
+    channels: [{ source: 0, target: 0, length: layers[source]!.outChannels }],
+    ...shown
+      ? { evidence: "inferred", looked }
+      : { evidence: "guessed", ...logP !== null && logP <= LOG_SUPPORT ? { supported: true } : {} },
+  }));
+  const contradicted: Skipped[] = [];
+  for (const guessed of start.connections) {
+    const others = writers.get(guessed.target) ?? [];
+    if (others.some(({ source }) => source === guessed.source)) continue;
+    if (others.length === 0) connections.push(guessed);
+    else if (others.some(({ shown }) => shown)) {
+      const [from, to] = [layers[guessed.source]!.name, layers[guessed.target]!.name];
+      const by = others.filter(({ shown }) => shown).map(({ source }) => layers[source]!.name);
+      contradicted.push({
+        subject: "connection",
+        name: `${from} -> ${to}`,
+        reason: `guessed from names and shapes, contradicted by the weights: it shares channels with ${by.join(", ")}`,
+      });
+    }
+  }
+  connections.sort((a, b) => a.target - b.target || a.source - b.source || a.part - b.part);
+  return { ...start, connections, skipped: [...start.skipped, ...contradicted] };
+}
