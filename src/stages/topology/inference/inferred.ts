@@ -12,12 +12,13 @@ import type { Model } from "../../../model/ports.ts";
 import { unfold } from "../../unfold.ts";
 import { type Guess, guess, type GuessedFrom, graphOfGuess } from "../guess.ts";
 import { isSorted } from "../weights.ts";
+import { draftLayer } from "../../../model/layer-draft.ts";
 import { mostChannels } from "./channel-weights.ts";
 import { type ChannelSpaces, channelSpaces } from "./channel-spaces.ts";
 import { type Feeding, feedings } from "./fed-layers.ts";
 import { layerVectors, vectorNames } from "./layer-vectors.ts";
 import { type PairTest, pairTests } from "./pair-tests.ts";
-import { type Port, portsOf, type ReadLayer, sidesOf } from "./ports.ts";
+import { LEAST_WIDTH, type Port, portsOf, type ReadLayer, sidesOf } from "./ports.ts";
 
 /** The family-wise level of what the weights show: of a thousand models in which nothing is shared, one shows a space. */
 export const LOG_ALPHA = Math.log(1e-3);
@@ -43,7 +44,7 @@ export type InferredFrom = GuessedFrom & Pick<Model, "read">;
  * @throws what reading throws
  */
 export async function inferred(model: InferredFrom, kernel: Kernel, options: CallOptions = {}): Promise<Inference> {
-  const guessed = inFileOrder(guess(model), model);
+  const guessed = withDepthwise(inFileOrder(guess(model), model));
   const start = graphOfGuess(guessed, model.tensors);
   const most = mostChannels(start.layers.flatMap(sidesOf).length);
   const ports: Port[] = [];
@@ -54,7 +55,7 @@ export async function inferred(model: InferredFrom, kernel: Kernel, options: Cal
   const tensorOf = ({ layer }: Port) => start.layers[layer]!.weight.tensor;
   const tests = await pairTests(ports, (a, b) => tensorOf(a) !== tensorOf(b), kernel, options);
   const spaces = channelSpaces(ports, tests, LOG_ALPHA);
-  const graph = connected(start, feedings(ports, tests, spaces), tests.length);
+  const graph = connected(start, feedings(ports, tests, spaces, orderOf(start, model)), tests.length);
   return { graph, ports, tests, spaces };
 }
 
@@ -70,6 +71,30 @@ async function readLayer(
   const inOrder = model.moduleOrder === true && !isSorted(model.tensors);
   const vectors = await layerVectors(vectorNames(layer, model.tensors, inOrder), read);
   return { layer, vectors, blocks: unfold(layer, await read(layer.weight.tensor), "svr") };
+}
+
+/**
+ * Kernels of one in channel each behind a layer of as many channels may be a depthwise layer, wherever that stands: the weights will say whether it
+ * reads those channels.
+ */
+function withDepthwise(guessed: Guess): Guess {
+  const drafts = guessed.drafts.map((draft, at) => {
+    const { name, tensor, layout, groups, outChannels, leading } = draft;
+    const isOne = groups === 1 && layout === "out-in" && leading.length === 0 && tensor.shape.length > 2 && tensor.shape[1] === 1;
+    const isFed = guessed.drafts.slice(0, at).some((each) => each.outChannels === outChannels);
+    return isOne && isFed && outChannels >= LEAST_WIDTH ? draftLayer(name, tensor, { layout, groups: outChannels }) : draft;
+  });
+  return { ...guessed, drafts, links: guessed.links.filter(({ target }) => drafts[target] === guessed.drafts[target]) };
+}
+
+/** Whether a layer is known to come before another: by its place in the file, or by a number where their names part. */
+function orderOf({ layers }: LayerGraph, { tensors, moduleOrder }: GuessedFrom): (a: number, b: number) => boolean {
+  if (moduleOrder === true && !isSorted(tensors)) return () => true;
+  const parts = layers.map(({ name }) => name.match(/\d+|\D+/g) ?? []);
+  return (a, b) => {
+    const at = parts[a]!.findIndex((part, i) => part !== parts[b]![i]);
+    return at >= 0 && [parts[a]![at], parts[b]![at]].every((part) => part !== undefined && /^\d+$/.test(part));
+  };
 }
 
 /** Drafts in the order of the file, where that is the order of the network's modules: chains may have moved them. */
