@@ -72,7 +72,7 @@ export function feedings(
       if (isLater && isOnly(writer) && !isOrdered(port.layer, layer)) unordered.push(feeding(writer, true));
     }
   }
-  const all = [...found.filter(({ shown }) => shown), ...unordered];
+  const all = [...found, ...unordered];
   const isTurned = ({ source, target }: Feeding) => leads(all, target, source);
   // What would be fed against the supposed order and closes a cycle is nothing.
   const kept = unordered.filter((each) => each.source < each.target || !isTurned(each));
