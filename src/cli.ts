@@ -143,7 +143,7 @@ const SETTINGS: readonly (readonly [
   [
     "topology",
     "<file>",
-    "who feeds whom: a topology, or a model that lends its graph (default: <model>.topology.yaml beside the model, else the model's own graph, else a known architecture, else guessed)",
+    "who feeds whom: a topology, or a model that lends its graph (default: <model>.topology.yaml beside the model, else the model's own graph, else a known architecture, else inferred from the weights, else guessed)",
   ],
   ["kernel", "<name>", "auto, wasm, native (OpenBLAS) or reference (default: auto)"],
   ["precision", "<name>", "f64 or, with the native kernel, f32 (default: f64)"],
@@ -168,6 +168,15 @@ function oneMore(text: string, before?: unknown): unknown {
 function addGuessOption(command: Command): void {
   command.option("--no-guess", "refuse a model whose topology is not known, instead of guessing it");
   command.setOptionValue("guess", undefined);
+  command.option(
+    "--infer",
+    "infer who feeds whom from the weights, whatever else is known but a declared topology",
+  );
+  command.option(
+    "--no-infer",
+    "take names and shapes where nothing better is known, instead of asking the weights",
+  );
+  command.setOptionValue("infer", undefined);
 }
 
 function numberOf(text: string): number {
@@ -232,7 +241,9 @@ run.action(
 );
 
 const inspect = program.command("inspect")
-  .description("layers, topology with its evidence, what is skipped and why; nothing is computed")
+  .description(
+    "layers, topology with its evidence, what is skipped and why; weights are read only where the topology is inferred from them",
+  )
   .argument("<what...>", "as for run")
   .option("--topology <file>", "who feeds whom: a topology, or a model that lends its graph")
   .option("--batch-norm <mode>", "raw or folded, as for run")

@@ -4,6 +4,7 @@ import type { ReportTable } from "../analysis/report-tables.ts";
 import type { InspectedConnection, InspectedLayer, Inspection } from "../run/inspect.ts";
 import { plainTable } from "../report/plain-table.ts";
 import { printable } from "../report/text.ts";
+import { spaceText } from "./space-text.ts";
 
 /** How `svr inspect` answers. */
 export const INSPECT_FORMATS = ["table", "json", "mermaid", "dot", "topology"] as const;
@@ -38,8 +39,13 @@ function asTables(model: Inspection, width: number): string {
     ...model.series === null ? [] : [printable(`  series: ${model.series}, step ${model.step ?? "unknown"}`)],
     ...Object.entries(model.metadata).map(([key, value]) => `  ${printable(`${key}: ${value}`)}`),
   ];
+  const spaces = model.spaces === undefined || model.spaces.length === 0
+    ? ""
+    : `Channel spaces, from the weights: who writes, who reads, p after correction\n${
+      spaceText(model.spaces)
+    }\n`;
   const tables = inspectionTables(model).map((table) => `${table.title}\n${plainTable(table, { width })}\n`);
-  return `${head.join("\n")}\n\n${tables.join("\n")}`;
+  return `${head.join("\n")}\n\n${spaces}${tables.join("\n")}`;
 }
 
 /** The tables of an inspection. */
@@ -65,7 +71,7 @@ export function inspectionTables({ layers, connections, tensors, skipped }: Insp
       ["to", ({ to }) => to],
       ["part", ({ part }) => part],
       ["via", ({ via }) => via],
-      ["evidence", ({ evidence }) => evidence],
+      ["evidence", ({ evidence, supported }) => supported === true ? `${evidence}, supported` : evidence],
       ["channels", ({ channels }) => channels],
       ["z", ({ positions }) => positions],
       ["map (source to target)", mapText],

@@ -24,7 +24,8 @@ import type { InputFile, Model, ModelHeader, Sink, WrittenFile } from "../model/
 import { tensorsRead } from "../stages/fold.ts";
 import { connectionFlops, graphFlops, layerFlops } from "../stages/flops.ts";
 import { epsilonWarnings } from "./assumed-epsilon.ts";
-import { plannedLayers } from "./planned-layers.ts";
+import { inferredLayers, isInferable, preliminaryLayers } from "./inferred-layers.ts";
+import type { LayerSettings } from "../stages/layers.ts";
 import type { EdgeWeight } from "../stages/weight.ts";
 import { queryTargets } from "../query/query-targets.ts";
 import { layerSettings } from "./layer-settings.ts";
@@ -103,9 +104,12 @@ async function opened(planned: PlannedModel, mark: CompletedModel | null, run: M
   const model = await planned.open(signal);
   try {
     const { topology } = planned;
-    const graph = plannedLayers(model, { ...layerSettings(config), topology });
+    const settings = { ...layerSettings(config), topology };
+    const graph = preliminaryLayers(model, settings, config.infer);
     const digests = new FileDigests(mark?.digests);
-    const inputs = await model.inputs(signal, tensorsRead(graph), digests);
+    // Inference reads biases and normalizations too.
+    const wanted = isInferable(model, settings, config.infer) ? undefined : tensorsRead(graph);
+    const inputs = await model.inputs(signal, wanted, digests);
     const known: KnownModel = {
       header: headerOf(model, planned, inputs, config),
       inputs,
@@ -115,10 +119,13 @@ async function opened(planned: PlannedModel, mark: CompletedModel | null, run: M
       remembered: { digests: digests.record() },
       news: digests.changed,
     };
-    const done = await withoutWeights(known, graph, run);
+    const finished = await withoutComputing(known, run);
+    if (finished !== null) return finished;
+    const laid = await laidOut(model, graph, settings, run);
+    const done = await again(known, laid, run);
     if (done !== null) return done;
-    const warnings = [...graph.warnings, ...await epsilonWarnings(model, graph.layers, signal)];
-    return await compute(known, model, { ...graph, warnings }, run);
+    const warnings = [...laid.warnings, ...await epsilonWarnings(model, laid.layers, signal)];
+    return await compute(known, model, { ...laid, warnings }, run);
   } finally {
     await model.close();
   }
@@ -134,13 +141,16 @@ function headerOf(
   return { id, uri, format, key: keyOf(inputs, topology, config, place, plugin), ...place };
 }
 
-/** A model of which an earlier run has left all that is wanted, or what it can be made of; null where weights have to be read. */
-async function withoutWeights(
-  known: KnownModel,
-  graph: LayerGraph,
-  run: ModelRun,
-): Promise<DoneModel | null> {
-  return await withoutComputing(known, run) ?? await again(known, graph, run);
+/** The layers of a model, from its weights where these are asked; an engine is opened for that alone. */
+async function laidOut(
+  model: Model,
+  preliminary: LayerGraph,
+  settings: LayerSettings,
+  { config, engine, signal }: ModelRun,
+): Promise<LayerGraph> {
+  if (!isInferable(model, settings, config.infer)) return preliminary;
+  const kernel = async () => (await engine()).kernel;
+  return (await inferredLayers(model, settings, config.infer, kernel, signal)).graph;
 }
 
 /** What an earlier run has done, taken to the sinks that lack it; null where it has to be computed. */

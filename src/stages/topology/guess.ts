@@ -22,7 +22,9 @@ export interface Guess {
   /** By the drafts' numbers; `positions` of the target. */
   readonly links: readonly { readonly source: number; readonly target: number; readonly positions: number }[];
   readonly skipped: readonly Skipped[];
+  /** Of the chains, and of how weights were read. */
   readonly warnings: readonly string[];
+  readonly readings: readonly string[];
 }
 
 /** Guesses from names and shapes. */
@@ -52,13 +54,14 @@ export function guess({ tensors, moduleOrder, networks = [] }: GuessedFrom): Gue
         reason === null ? [] : [{ subject: "tensor", name, reason }]
       ),
     ],
-    warnings: [...chains.flatMap(({ warnings }) => warnings), ...read.warnings],
+    warnings: chains.flatMap(({ warnings }) => warnings),
+    readings: read.warnings,
   };
 }
 
 /** The layer graph of a guess. */
 export function graphOfGuess(
-  { drafts, links, skipped, warnings }: Guess,
+  { drafts, links, skipped, warnings, readings }: Guess,
   tensors: readonly TensorInfo[],
 ): LayerGraph {
   const positions = new Map(links.map((link) => [link.target, link.positions]));
@@ -74,7 +77,7 @@ export function graphOfGuess(
     evidence: "guessed",
     channels: [{ source: 0, target: 0, length: layers[source]!.outChannels }],
   }));
-  return { layers, connections, skipped, warnings, evidence: "guessed" };
+  return { layers, connections, skipped, warnings: [...warnings, ...readings], evidence: "guessed" };
 }
 
 /** Drafts by the network that they are part of. @param networks beginnings of names */

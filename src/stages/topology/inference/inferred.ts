@@ -6,11 +6,12 @@
  * reads later.
  */
 
+import { counted } from "../../../model/counted.ts";
 import type { CallOptions, Kernel } from "../../../kernels/kernel.ts";
 import type { Connection, LayerGraph, Skipped } from "../../../model/layer.ts";
 import type { Model } from "../../../model/ports.ts";
 import { unfold } from "../../unfold.ts";
-import { type Guess, guess, type GuessedFrom, graphOfGuess } from "../guess.ts";
+import { graphOfGuess, type Guess, guess, type GuessedFrom } from "../guess.ts";
 import { isSorted } from "../weights.ts";
 import { draftLayer } from "../../../model/layer-draft.ts";
 import { mostChannels } from "./channel-weights.ts";
@@ -43,7 +44,11 @@ export type InferredFrom = GuessedFrom & Pick<Model, "read">;
  * @param kernel decomposes the ports' Gram matrices, of at most 192 channels
  * @throws what reading throws
  */
-export async function inferred(model: InferredFrom, kernel: Kernel, options: CallOptions = {}): Promise<Inference> {
+export async function inferred(
+  model: InferredFrom,
+  kernel: Kernel,
+  options: CallOptions = {},
+): Promise<Inference> {
   const guessed = withDepthwise(inFileOrder(guess(model), model));
   const start = graphOfGuess(guessed, model.tensors);
   const most = mostChannels(start.layers.flatMap(sidesOf).length);
@@ -55,7 +60,11 @@ export async function inferred(model: InferredFrom, kernel: Kernel, options: Cal
   const tensorOf = ({ layer }: Port) => start.layers[layer]!.weight.tensor;
   const tests = await pairTests(ports, (a, b) => tensorOf(a) !== tensorOf(b), kernel, options);
   const spaces = channelSpaces(ports, tests, LOG_ALPHA);
-  const graph = connected(start, feedings(ports, tests, spaces, orderOf(start, model)), tests.length);
+  const found = feedings(ports, tests, spaces, orderOf(start, model));
+  // What shows nothing takes nothing from a guess.
+  const graph = found.some(({ shown }) => shown)
+    ? connected({ ...start, warnings: guessed.readings }, found, tests.length)
+    : graphOfGuess(guess(model), model.tensors);
   return { graph, ports, tests, spaces };
 }
 
@@ -80,20 +89,31 @@ async function readLayer(
 function withDepthwise(guessed: Guess): Guess {
   const drafts = guessed.drafts.map((draft, at) => {
     const { name, tensor, layout, groups, outChannels, leading } = draft;
-    const isOne = groups === 1 && layout === "out-in" && leading.length === 0 && tensor.shape.length > 2 && tensor.shape[1] === 1;
+    const isOne = groups === 1 && layout === "out-in" && leading.length === 0 && tensor.shape.length > 2 &&
+      tensor.shape[1] === 1;
     const isFed = guessed.drafts.slice(0, at).some((each) => each.outChannels === outChannels);
-    return isOne && isFed && outChannels >= LEAST_WIDTH ? draftLayer(name, tensor, { layout, groups: outChannels }) : draft;
+    return isOne && isFed && outChannels >= LEAST_WIDTH
+      ? draftLayer(name, tensor, { layout, groups: outChannels })
+      : draft;
   });
-  return { ...guessed, drafts, links: guessed.links.filter(({ target }) => drafts[target] === guessed.drafts[target]) };
+  return {
+    ...guessed,
+    drafts,
+    links: guessed.links.filter(({ target }) => drafts[target] === guessed.drafts[target]),
+  };
 }
 
 /** Whether a layer is known to come before another: by its place in the file, or by a number where their names part. */
-function orderOf({ layers }: LayerGraph, { tensors, moduleOrder }: GuessedFrom): (a: number, b: number) => boolean {
+function orderOf(
+  { layers }: LayerGraph,
+  { tensors, moduleOrder }: GuessedFrom,
+): (a: number, b: number) => boolean {
   if (moduleOrder === true && !isSorted(tensors)) return () => true;
   const parts = layers.map(({ name }) => name.match(/\d+|\D+/g) ?? []);
   return (a, b) => {
     const at = parts[a]!.findIndex((part, i) => part !== parts[b]![i]);
-    return at >= 0 && [parts[a]![at], parts[b]![at]].every((part) => part !== undefined && /^\d+$/.test(part));
+    return at >= 0 &&
+      [parts[a]![at], parts[b]![at]].every((part) => part !== undefined && /^\d+$/.test(part));
   };
 }
 
@@ -141,10 +161,45 @@ function connected(start: LayerGraph, found: readonly Feeding[], looked: number)
       contradicted.push({
         subject: "connection",
         name: `${from} -> ${to}`,
-        reason: `guessed from names and shapes, contradicted by the weights: it shares channels with ${by.join(", ")}`,
+        reason: `guessed from names and shapes, contradicted by the weights: it shares channels with ${
+          by.join(", ")
+        }`,
       });
     }
   }
   connections.sort((a, b) => a.target - b.target || a.source - b.source || a.part - b.part);
-  return { ...start, connections, skipped: [...start.skipped, ...contradicted] };
+  return {
+    ...start,
+    connections,
+    skipped: [...start.skipped, ...contradicted],
+    warnings: [...start.warnings, ...inferenceWarnings(connections, contradicted.length, looked)],
+  };
+}
+
+/** What a user has to know of an inferred topology. */
+function inferenceWarnings(
+  connections: readonly Connection[],
+  contradicted: number,
+  looked: number,
+): string[] {
+  const inferred = connections.filter(({ evidence }) => evidence === "inferred").length;
+  const guessed = connections.length - inferred;
+  const supported = connections.filter((each) => each.supported === true).length;
+  const against = contradicted === 0
+    ? ""
+    : `; ${counted(contradicted, "guess", "guesses")} that the weights contradict ${
+      contradicted === 1 ? "is" : "are"
+    } left out`;
+  return [
+    `topology inferred from the weights: ${inferred} of ${
+      counted(connections.length, "connection")
+    }, p at most 0.001 after correction for ${looked} pairs of ports; ` +
+    `the p of their edges is multiplied by ${looked}${against}`,
+    ...guessed === 0 ? [] : [
+      `topology guessed in part: ${guessed} of ${
+        counted(connections.length, "connection")
+      } rest on names, shapes and the order of layers, ` +
+      `${supported} of them supported by the weights; declare a topology to be sure`,
+    ],
+  ];
 }
