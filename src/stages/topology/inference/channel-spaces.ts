@@ -29,18 +29,19 @@ const MOST_EVIDENCE = 60;
 const CERTAIN = 1000;
 
 /**
- * @param logAlpha `ln` of the family-wise level of shown spaces
- * @param order the layers' places in the order of flow
+ * @param isShown whether a pair alone shows that its ports share channels
+ * @param joins pairs of ports whose spaces have been shown to be one
  */
 export function channelSpaces(
   ports: readonly Port[],
   tests: readonly PairTest[],
-  logAlpha: number,
+  isShown: (test: PairTest) => boolean,
+  joins: readonly { readonly first: number; readonly second: number }[] = [],
 ): ChannelSpaces {
   const shown = new Union(ports.length);
   for (const [a, b] of depthwisePairs(ports)) shown.join(a, b);
-  const correction = Math.log(Math.max(1, tests.length));
-  for (const { first, second, logP } of tests) if (logP + correction <= logAlpha) shown.join(first, second);
+  for (const test of tests) if (isShown(test)) shown.join(test.first, test.second);
+  for (const { first, second } of joins) shown.join(first, second);
   return { shown: shown.roots(), supposed: supposedSpaces(ports, tests, shown) };
 }
 

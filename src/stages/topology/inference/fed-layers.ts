@@ -4,10 +4,12 @@ import type { ChannelSpaces } from "./channel-spaces.ts";
 import type { PairTest } from "./pair-tests.ts";
 import type { Port } from "./ports.ts";
 
-/** One layer feeds another, all channels in order. */
+/** One layer feeds another, all its channels in order. */
 export interface Feeding {
   readonly source: number;
   readonly target: number;
+  /** The first in channel of the target that the source feeds. Default: 0 */
+  readonly offset?: number;
   /** Whether the weights alone show that both share a space; else the order of layers has a part in it. */
   readonly shown: boolean;
   /** `ln p` of the pair's own test, not corrected for the number of pairs; null where it was not tested. */

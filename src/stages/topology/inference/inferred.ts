@@ -8,7 +8,7 @@
 
 import { counted } from "../../../model/counted.ts";
 import type { CallOptions, Kernel } from "../../../kernels/kernel.ts";
-import type { Connection, LayerGraph, Skipped } from "../../../model/layer.ts";
+import type { Connection, LayerGraph, Skipped, Via } from "../../../model/layer.ts";
 import type { Model } from "../../../model/ports.ts";
 import { unfold } from "../../unfold.ts";
 import { graphOfGuess, type Guess, guess, type GuessedFrom } from "../guess.ts";
@@ -18,6 +18,8 @@ import { mostChannels } from "./channel-weights.ts";
 import { type ChannelSpaces, channelSpaces } from "./channel-spaces.ts";
 import { type Feeding, feedings } from "./fed-layers.ts";
 import { layerVectors, vectorNames } from "./layer-vectors.ts";
+import { type Space, spacePairs } from "./joined-spaces.ts";
+import { shownSlices, sliceFeedings, sliceTests } from "./slices.ts";
 import { type PairTest, pairTests } from "./pair-tests.ts";
 import { LEAST_WIDTH, type Port, portsOf, type ReadLayer, sidesOf } from "./ports.ts";
 
@@ -59,13 +61,49 @@ export async function inferred(
   }
   const tensorOf = ({ layer }: Port) => start.layers[layer]!.weight.tensor;
   const tests = await pairTests(ports, (a, b) => tensorOf(a) !== tensorOf(b), kernel, options);
-  const spaces = channelSpaces(ports, tests, LOG_ALPHA);
-  const found = feedings(ports, tests, spaces, orderOf(start, model));
+  const isSmall = (logP: number, looked: number) => logP + Math.log(looked) <= LOG_ALPHA - Math.LN2;
+  const isShown = ({ logP }: PairTest) => isSmall(logP, tests.length);
+  const tensorsOf = ({ members }: Space) => new Set(members.map((at) => tensorOf(ports[at]!)));
+  const isApart = (a: Space, b: Space) => tensorsOf(a).isDisjointFrom(tensorsOf(b));
+  const pairs = spacePairs(ports, spacesOf(ports, channelSpaces(ports, tests, isShown).shown), isApart);
+  const joins = pairs.filter(({ logP }) => isSmall(logP, pairs.length));
+  const spaces = channelSpaces(ports, tests, isShown, joins);
+  const isOrdered = orderOf(start, model);
+  const spacesNow = spacesOf(ports, spaces.shown);
+  const sliced = await sliceTests(
+    ports,
+    spacesNow,
+    (narrow, wide) => isApart(narrow, wide) && mayFeed(ports, narrow, wide),
+    (index) => readLayer(start, index, model, options),
+    kernel,
+    options,
+  );
+  const slices = shownSlices(sliced, ({ logP }) => isSmall(logP, sliced.looked));
+  const found = [
+    ...feedings(ports, tests, spaces, isOrdered),
+    ...sliceFeedings(ports, spaces.shown, slices, isOrdered),
+  ];
   // What shows nothing takes nothing from a guess.
   const graph = found.some(({ shown }) => shown)
     ? connected({ ...start, warnings: guessed.readings }, found, tests.length)
     : graphOfGuess(guess(model), model.tensors);
   return { graph, ports, tests, spaces };
+}
+
+/** Whether a writer of one space comes before a reader of another. */
+function mayFeed(ports: readonly Port[], from: Space, to: Space): boolean {
+  const layers = ({ members }: Space, isWriter: boolean) =>
+    members.filter((at) => (ports[at]!.side === "out") === isWriter).map((at) => ports[at]!.layer);
+  return Math.min(...layers(from, true)) < Math.max(...layers(to, false));
+}
+
+/** Spaces by the ports that stand for them. */
+function spacesOf(ports: readonly Port[], shown: readonly number[]): Space[] {
+  return [...Map.groupBy(ports.keys(), (at) => shown[at]!)].map(([id, members]) => ({
+    id,
+    width: ports[id]!.width,
+    members,
+  }));
 }
 
 /** Reads a layer's weight and the vectors that belong to it. */
@@ -140,12 +178,12 @@ function inFileOrder(guessed: Guess, { tensors, moduleOrder }: GuessedFrom): Gue
 function connected(start: LayerGraph, found: readonly Feeding[], looked: number): LayerGraph {
   const { layers } = start;
   const writers = Map.groupBy(found, ({ target }) => target);
-  const connections: Connection[] = found.map(({ source, target, shown, logP }): Connection => ({
+  const connections: Connection[] = found.map(({ source, target, offset = 0, shown, logP }): Connection => ({
     source,
     target,
     part: 0,
-    via: writers.get(target)!.length > 1 ? "residual" : "direct",
-    channels: [{ source: 0, target: 0, length: layers[source]!.outChannels }],
+    via: viaOf(layers, writers.get(target)!),
+    channels: [{ source: 0, target: offset, length: layers[source]!.outChannels }],
     ...shown
       ? { evidence: "inferred", looked }
       : { evidence: "guessed", ...logP !== null && logP <= LOG_SUPPORT ? { supported: true } : {} },
@@ -174,6 +212,13 @@ function connected(start: LayerGraph, found: readonly Feeding[], looked: number)
     skipped: [...start.skipped, ...contradicted],
     warnings: [...start.warnings, ...inferenceWarnings(connections, contradicted.length, looked)],
   };
+}
+
+/** A layer that several feed reads a stream; one that nobody of its width feeds, a concatenation. */
+function viaOf(layers: LayerGraph["layers"], feeding: readonly Feeding[]): Via {
+  const isWhole = ({ source, target }: Feeding) => layers[source]!.outChannels === layers[target]!.inChannels;
+  if (!feeding.some(isWhole)) return "concat";
+  return feeding.length > 1 ? "residual" : "direct";
 }
 
 /** What a user has to know of an inferred topology. */

@@ -125,7 +125,7 @@ async function innerProducts(group: readonly Port[], kernel: Kernel, options: Ca
 }
 
 /** Seeded relabellings of so many channels, made when first asked for. */
-function relabellingsOf(n: number): () => readonly Int32Array[] {
+export function relabellingsOf(n: number): () => readonly Int32Array[] {
   let made: readonly Int32Array[] | null = null;
   return () => made ??= seededRelabellings(n);
 }
