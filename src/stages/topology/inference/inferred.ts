@@ -18,8 +18,8 @@ import { mostChannels } from "./channel-weights.ts";
 import { type ChannelSpaces, channelSpaces } from "./channel-spaces.ts";
 import { type Feeding, feedings } from "./fed-layers.ts";
 import { layerVectors, vectorNames } from "./layer-vectors.ts";
-import { type Space, spacePairs } from "./joined-spaces.ts";
-import { shownSlices, sliceFeedings, sliceTests } from "./slices.ts";
+import type { Space } from "./joined-spaces.ts";
+import { samePart, shownSlices, sliceFeedings, sliceTests } from "./slices.ts";
 import { type PairTest, pairTests } from "./pair-tests.ts";
 import { LEAST_WIDTH, type Port, portsOf, type ReadLayer, sidesOf } from "./ports.ts";
 
@@ -65,23 +65,22 @@ export async function inferred(
   const isShown = ({ logP }: PairTest) => isSmall(logP, tests.length);
   const tensorsOf = ({ members }: Space) => new Set(members.map((at) => tensorOf(ports[at]!)));
   const isApart = (a: Space, b: Space) => tensorsOf(a).isDisjointFrom(tensorsOf(b));
-  const pairs = spacePairs(ports, spacesOf(ports, channelSpaces(ports, tests, isShown).shown), isApart);
-  const joins = pairs.filter(({ logP }) => isSmall(logP, pairs.length));
-  const spaces = channelSpaces(ports, tests, isShown, joins);
-  const isOrdered = orderOf(start, model);
-  const spacesNow = spacesOf(ports, spaces.shown);
+  const first = channelSpaces(ports, tests, isShown);
   const sliced = await sliceTests(
     ports,
-    spacesNow,
+    spacesOf(ports, first.shown),
     (narrow, wide) => isApart(narrow, wide) && mayFeed(ports, narrow, wide),
     (index) => readLayer(start, index, model, options),
     kernel,
     options,
   );
   const slices = shownSlices(sliced, ({ logP }) => isSmall(logP, sliced.looked));
+  // What is the same part of one space is one space.
+  const spaces = channelSpaces(ports, tests, isShown, samePart(ports, slices));
+  const isOrdered = orderOf(start, model);
   const found = [
     ...feedings(ports, tests, spaces, isOrdered),
-    ...sliceFeedings(ports, spaces.shown, slices, isOrdered),
+    ...sliceFeedings(ports, spaces, slices, isOrdered),
   ];
   // What shows nothing takes nothing from a guess.
   const graph = found.some(({ shown }) => shown)

@@ -9,7 +9,6 @@ import { kernelProducts, jointLogP, type PortKernel, portKernel, type PortView }
 import { dot } from "../../../stats/assignment-moments.ts";
 import { matrix } from "../../../model/tensor.ts";
 import { relabellingsOf } from "./pair-tests.ts";
-import type { Port } from "./ports.ts";
 
 /** A space of channels that the weights have shown, or a port that stands alone. */
 export interface Space {
@@ -51,34 +50,4 @@ export function joinedLogP(a: PortView, b: PortView): number | null {
   const logP = jointLogP(a, b, inner, [], SETS);
   if (logP === null || logP > CHECKED) return logP;
   return Math.max(logP, jointLogP(a, b, inner, [], SETS, { relabellings: relabellingsOf(a.size)() })!);
-}
-
-/** Two spaces of one width, by ports that stand for them. */
-export interface SpacePair {
-  readonly first: number;
-  readonly second: number;
-  /** `ln p`, not corrected for the number of pairs. */
-  readonly logP: number;
-}
-
-/**
- * Tests spaces of equal width against each other. Two that single ports stand for have been tested as a pair of ports.
- *
- * @param isPair whether two may be one: a layer that has a side in each tells them apart
- */
-export function spacePairs(
-  ports: readonly Port[],
-  spaces: readonly Space[],
-  isPair: (a: Space, b: Space) => boolean,
-): SpacePair[] {
-  const views = spaces.map(({ members }) => joinedView(members.slice(0, MOST_PORTS).map((at) => ports[at]!.view)));
-  const found: SpacePair[] = [];
-  for (const [j, b] of spaces.entries()) {
-    for (const [i, a] of spaces.slice(0, j).entries()) {
-      if (a.width !== b.width || a.members.length + b.members.length < 3 || !isPair(a, b)) continue;
-      const logP = joinedLogP(views[i]!, views[j]!);
-      if (logP !== null) found.push({ first: a.id, second: b.id, logP });
-    }
-  }
-  return found;
 }

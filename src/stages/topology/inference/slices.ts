@@ -5,6 +5,7 @@
 
 import type { CallOptions, Kernel } from "../../../kernels/kernel.ts";
 import type { PortView } from "../../../stats/joint-permutation-test.ts";
+import type { ChannelSpaces } from "./channel-spaces.ts";
 import type { Feeding } from "./fed-layers.ts";
 import { joinedLogP, joinedView, MOST_PORTS, type Space } from "./joined-spaces.ts";
 import { LEAST_WIDTH, type Port, portOf, type ReadLayer } from "./ports.ts";
@@ -137,24 +138,39 @@ export function shownSlices({ slices }: SliceTests, isShown: (slice: Slice) => b
   return [...best.values()];
 }
 
-/** Every writer of the narrower space feeds every later reader of the wider. */
+/** Pairs of ports whose spaces are the same channels of a third. */
+export function samePart(
+  ports: readonly Port[],
+  slices: readonly Slice[],
+): { readonly first: number; readonly second: number }[] {
+  const parts = Map.groupBy(slices, ({ narrow, wide, offset }) => `${wide}/${offset}/${ports[narrow]!.width}`);
+  return [...parts.values()].flatMap(([first, ...others]) =>
+    others.map(({ narrow }) => ({ first: first!.narrow, second: narrow }))
+  );
+}
+
+/**
+ * Every writer of the narrower space feeds every later reader of the wider. The weights show it of ports whose spaces they show, and it is supposed of
+ * those that are supposed to be in them.
+ */
 export function sliceFeedings(
   ports: readonly Port[],
-  shown: readonly number[],
+  spaces: ChannelSpaces,
   slices: readonly Slice[],
   isOrdered: (earlier: number, later: number) => boolean,
 ): Feeding[] {
-  const membersOf = (space: number) => ports.filter((_, at) => shown[at] === space);
-  return slices.flatMap(({ narrow, wide, offset }) => {
-    const writers = membersOf(narrow).filter(({ side }) => side === "out");
-    return membersOf(wide).filter(({ side }) => side === "in").flatMap(({ layer: target }) =>
-      writers.filter(({ layer }) => layer < target).map(({ layer: source }): Feeding => ({
-        source,
-        target,
-        offset,
-        shown: isOrdered(source, target),
-        logP: null,
-      }))
-    );
-  });
+  const found = new Map<string, Feeding>();
+  for (const { narrow, wide, offset } of slices) {
+    for (const [writer, { side, layer: source }] of ports.entries()) {
+      if (side !== "out" || spaces.supposed[writer] !== spaces.supposed[narrow]) continue;
+      for (const [reader, { side: to, layer: target }] of ports.entries()) {
+        if (to !== "in" || spaces.supposed[reader] !== spaces.supposed[wide] || source >= target) continue;
+        const isMember = spaces.shown[writer] === spaces.shown[narrow] && spaces.shown[reader] === spaces.shown[wide];
+        const shown = isMember && isOrdered(source, target);
+        const key = `${source}/${target}`;
+        if (found.get(key)?.shown !== true) found.set(key, { source, target, offset, shown, logP: null });
+      }
+    }
+  }
+  return [...found.values()];
 }
