@@ -66,21 +66,29 @@ export async function inferred(
   const tensorsOf = ({ members }: Space) => new Set(members.map((at) => tensorOf(ports[at]!)));
   const isApart = (a: Space, b: Space) => tensorsOf(a).isDisjointFrom(tensorsOf(b));
   const first = channelSpaces(ports, tests, isShown);
-  const sliced = await sliceTests(
-    ports,
-    spacesOf(ports, first.shown),
-    (narrow, wide) => isApart(narrow, wide) && mayFeed(ports, narrow, wide),
-    (index) => readLayer(start, index, model, options),
-    kernel,
-    options,
-  );
-  const slices = shownSlices(sliced, ({ logP }) => isSmall(logP, sliced.looked));
+  const slicesOf = (spaces: readonly Space[], isPair: (narrow: Space, wide: Space) => boolean) =>
+    sliceTests(
+      ports,
+      spaces,
+      (narrow, wide) => isApart(narrow, wide) && mayFeed(ports, narrow, wide) && isPair(narrow, wide),
+      (index) => readLayer(start, index, model, options),
+      kernel,
+      options,
+    );
+  const whole = spacesOf(ports, first.shown);
+  const sliced = await slicesOf(whole, () => true);
+  // Spaces that are supposed have more ports: what they are part of is supposed, too.
+  const isWhole = (space: Space) => whole.some(({ members }) => members.join() === space.members.join());
+  const more = await slicesOf(spacesOf(ports, first.supposed), (narrow, wide) => !isWhole(narrow) || !isWhole(wide));
+  const looked = sliced.looked + more.looked;
+  const slices = shownSlices(sliced.slices, ({ logP }) => isSmall(logP, looked));
+  const supposed = shownSlices(more.slices, ({ logP }) => isSmall(logP, looked));
   // What is the same part of one space is one space.
   const spaces = channelSpaces(ports, tests, isShown, samePart(ports, slices));
   const isOrdered = orderOf(start, model);
   const found = [
     ...feedings(ports, tests, spaces, isOrdered),
-    ...sliceFeedings(ports, spaces, slices, isOrdered),
+    ...sliceFeedings(ports, spaces, slices, supposed, isOrdered),
   ];
   // What shows nothing takes nothing from a guess.
   const graph = found.some(({ shown }) => shown)

@@ -117,7 +117,7 @@ async function partsOf(
  *
  * @param isShown whether a p alone shows a slice
  */
-export function shownSlices({ slices }: SliceTests, isShown: (slice: Slice) => boolean): Slice[] {
+export function shownSlices(slices: readonly Slice[], isShown: (slice: Slice) => boolean): Slice[] {
   const best = new Map<string, Slice>();
   for (const slice of slices) {
     const key = `${slice.narrow}/${slice.wide}`;
@@ -157,15 +157,16 @@ export function sliceFeedings(
   ports: readonly Port[],
   spaces: ChannelSpaces,
   slices: readonly Slice[],
+  supposed: readonly Slice[],
   isOrdered: (earlier: number, later: number) => boolean,
 ): Feeding[] {
   const found = new Map<string, Feeding>();
-  for (const { narrow, wide, offset } of slices) {
+  for (const [at, { narrow, wide, offset }] of [...slices, ...supposed].entries()) {
     for (const [writer, { side, layer: source }] of ports.entries()) {
       if (side !== "out" || spaces.supposed[writer] !== spaces.supposed[narrow]) continue;
       for (const [reader, { side: to, layer: target }] of ports.entries()) {
         if (to !== "in" || spaces.supposed[reader] !== spaces.supposed[wide] || source >= target) continue;
-        const isMember = spaces.shown[writer] === spaces.shown[narrow] && spaces.shown[reader] === spaces.shown[wide];
+        const isMember = at < slices.length && spaces.shown[writer] === spaces.shown[narrow] && spaces.shown[reader] === spaces.shown[wide];
         const shown = isMember && isOrdered(source, target);
         const key = `${source}/${target}`;
         if (found.get(key)?.shown !== true) found.set(key, { source, target, offset, shown, logP: null });
