@@ -19,7 +19,7 @@ import { type ChannelSpaces, channelSpaces } from "./channel-spaces.ts";
 import { type Feeding, feedings } from "./fed-layers.ts";
 import { layerVectors, vectorNames } from "./layer-vectors.ts";
 import type { Space } from "./joined-spaces.ts";
-import { samePart, shownSlices, sliceFeedings, sliceTests } from "./slices.ts";
+import { samePart, type Slice, shownSlices, sliceFeedings, sliceTests } from "./slices.ts";
 import { type PairTest, pairTests } from "./pair-tests.ts";
 import { LEAST_WIDTH, type Port, portsOf, type ReadLayer, sidesOf } from "./ports.ts";
 
@@ -82,7 +82,12 @@ export async function inferred(
   const more = await slicesOf(spacesOf(ports, first.supposed), (narrow, wide) => !isWhole(narrow) || !isWhole(wide));
   const looked = sliced.looked + more.looked;
   const slices = shownSlices(sliced.slices, ({ logP }) => isSmall(logP, looked));
-  const supposed = shownSlices(more.slices, ({ logP }) => isSmall(logP, looked));
+  const within = slices.map((slice): Slice => ({
+    ...slice,
+    narrow: first.supposed[slice.narrow]!,
+    wide: first.supposed[slice.wide]!,
+  }));
+  const supposed = shownSlices([...more.slices, ...within], ({ logP }) => isSmall(logP, looked));
   // What is the same part of one space is one space.
   const spaces = channelSpaces(ports, tests, isShown, samePart(ports, slices));
   const isOrdered = orderOf(start, model);

@@ -63,7 +63,8 @@ export async function sliceTests(
   const whole = (space: Space) => ports[space.members[0]!]!.view.size === space.width;
   const writers = ({ members }: Space) => members.filter((at) => ports[at]!.side === "out").length;
   const narrow = spaces.filter((space) => writers(space) > 0 && whole(space));
-  const views = new Map(narrow.map((space) => [space.id, joinedView(space.members.slice(0, MOST_PORTS).map((at) => ports[at]!.view))]));
+  // Those of its ports that lie nearest to the wider space, whose first ones are taken.
+  const views = new Map(narrow.map((space) => [space.id, joinedView(space.members.slice(-MOST_PORTS).map((at) => ports[at]!.view))]));
   const slices: Slice[] = [];
   let looked = 0;
   for (const wide of spaces) {
