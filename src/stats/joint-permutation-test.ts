@@ -45,6 +45,9 @@ export interface Assignment {
   readonly twoSided?: boolean;
 }
 
+/** Statistics this near to the observed one tie with it. */
+const TIE = 1e-12;
+
 /** A smaller variance of a statistic of unit lengths is rounding. */
 const LEAST_VARIANCE = 1e-18;
 
@@ -72,7 +75,13 @@ export function kernelProducts(kernels: readonly (PortKernel | null)[]): KernelP
  *
  * @param n channels, at least 6
  */
-export function kernelCovariance(n: number, a: KernelProducts, b: KernelProducts, k: number, l: number): number {
+export function kernelCovariance(
+  n: number,
+  a: KernelProducts,
+  b: KernelProducts,
+  k: number,
+  l: number,
+): number {
   const share = n / (n - 2);
   const [da, db] = [a.diagonal[k]![l]!, b.diagonal[k]![l]!];
   const rest = (whole: number, diagonal: number) => whole - share * diagonal;
@@ -87,6 +96,8 @@ export interface TailCheck {
    * that are nearly copies, the curve that has it takes its place: that p is larger. Default: none
    */
   readonly relabellings?: readonly Int32Array[];
+  /** Whether these are all relabellings that there are: then p is counted. Default: false */
+  readonly all?: boolean;
 }
 
 /** One statistic of a pair of ports. */
@@ -116,7 +127,9 @@ export function jointLogP(
 ): number | null {
   const n = a.size;
   if (n !== b.size) {
-    throw new TypeError(`permutation test: found ports of ${n} and of ${b.size} channels, required as many of both`);
+    throw new TypeError(
+      `permutation test: found ports of ${n} and of ${b.size} channels, required as many of both`,
+    );
   }
   const kernels = a.kernels.map((left, k) => kernelStatistic(left, b.kernels[k] ?? null, inner[k]!, tails));
   const vectors = assignments.map(assignmentStatistic);
@@ -128,10 +141,18 @@ export function jointLogP(
     // What counts either sign is not correlated with what counts one.
     if (statistics[second]!.twoSided === true || statistics[first]!.twoSided === true) return 0;
     if (second < kernels.length) return kernelCovariance(n, a.products, b.products, first, second) / scale;
-    if (first >= kernels.length) return assignmentCovariance(assignments[first - kernels.length]!, assignments[second - kernels.length]!) / scale;
-    return mixedCovariance(n, a.kernels[first]!, b.kernels[first]!, assignments[second - kernels.length]!) / scale;
+    if (first >= kernels.length) {
+      return assignmentCovariance(
+        assignments[first - kernels.length]!,
+        assignments[second - kernels.length]!,
+      ) / scale;
+    }
+    return mixedCovariance(n, a.kernels[first]!, b.kernels[first]!, assignments[second - kernels.length]!) /
+      scale;
   };
-  const scores = statistics.map((each) => each === null ? 0 : sigmaOfLogP(Math.min(-1e-12, Math.max(-690, each.logP))));
+  const scores = statistics.map((each) =>
+    each === null ? 0 : sigmaOfLogP(Math.min(-1e-12, Math.max(-690, each.logP)))
+  );
   let [best, count] = [0, 0];
   const seen = new Set<string>();
   for (const set of sets) {
@@ -140,7 +161,10 @@ export function jointLogP(
     if (members.length === 0 || seen.has(key)) continue;
     seen.add(key);
     count++;
-    best = Math.min(best, members.length === 1 ? statistics[members[0]!]!.logP : joined(members, scores, correlation));
+    best = Math.min(
+      best,
+      members.length === 1 ? statistics[members[0]!]!.logP : joined(members, scores, correlation),
+    );
   }
   return count === 0 ? null : Math.min(0, Math.log(count) + Math.max(best, -logGamma(n + 1)));
 }
@@ -162,19 +186,30 @@ function kernelStatistic(
   a: PortKernel | null,
   b: PortKernel | null,
   inner: number,
-  { relabellings }: TailCheck,
+  { relabellings, all = false }: TailCheck,
 ): Statistic | null {
   if (a === null || b === null) return null;
   const { variance, thirdMoment } = relabellingMoments(a.sums, b.sums);
   if (variance <= LEAST_VARIANCE) return null;
   const deviation = Math.sqrt(variance);
   const skew = thirdMoment / deviation ** 3;
+  if (relabellings !== undefined && all) {
+    const reached = relabellings.filter((each) =>
+      relabelledProduct(a.part, b.part, each) >= inner - TIE
+    ).length;
+    return { deviation, logP: Math.log(Math.max(1, reached) / relabellings.length) };
+  }
   const heavy = relabellings === undefined ? 0 : heavySkew(a, b, relabellings, variance);
   return { deviation, logP: pearsonLogTail(inner / deviation, Math.max(skew, heavy)) };
 }
 
 /** The skewness of the type III curve that has the statistic's kurtosis, estimated: `kurtosis = 3 + 1.5 skew^2`. */
-function heavySkew(a: PortKernel, b: PortKernel, relabellings: readonly Int32Array[], variance: number): number {
+function heavySkew(
+  a: PortKernel,
+  b: PortKernel,
+  relabellings: readonly Int32Array[],
+  variance: number,
+): number {
   let fourth = 0;
   for (const relabelling of relabellings) fourth += relabelledProduct(a.part, b.part, relabelling) ** 4;
   const kurtosis = fourth / relabellings.length / variance ** 2;
@@ -207,7 +242,11 @@ function assignmentStatistic(assignment: Assignment | null): Statistic | null {
   return { deviation, logP: Math.min(0, Math.LN2 + Math.min(above, below)), twoSided };
 }
 
-function assignmentTail(z: number, { variance, thirdMoment, fourthMoment }: AssignmentMoments, sign: 1 | -1): number {
+function assignmentTail(
+  z: number,
+  { variance, thirdMoment, fourthMoment }: AssignmentMoments,
+  sign: 1 | -1,
+): number {
   return pearsonLogTail(z, sign * thirdMoment / variance ** 1.5, fourthMoment / variance ** 2);
 }
 
@@ -223,6 +262,9 @@ function assignmentCovariance(first: Assignment, second: Assignment): number {
 
 /** `E <A, B[p, p]> T = n^2 / (n (n-1) (n-2)) a' M b`, with the diagonals `a` and `b`. */
 function mixedCovariance(n: number, a: PortKernel, b: PortKernel, { left, right }: Assignment): number {
-  const sum = left.reduce((total, each, k) => total + dot(a.sums.diagonal, each) * dot(right[k]!, b.sums.diagonal), 0);
+  const sum = left.reduce(
+    (total, each, k) => total + dot(a.sums.diagonal, each) * dot(right[k]!, b.sums.diagonal),
+    0,
+  );
   return n * n / fallingFactorial(n, 3) * sum;
 }

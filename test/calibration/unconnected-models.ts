@@ -2,7 +2,7 @@
 
 import { openModel } from "../../src/mod.ts";
 import type { Model } from "../../src/model/ports.ts";
-import { random, type Random } from "../../src/model/random.ts";
+import { type Random, random } from "../../src/model/random.ts";
 import { elementCount, type TensorInfo } from "../../src/model/tensor.ts";
 import type { InferredFrom } from "../../src/stages/topology/inference/inferred.ts";
 import { type Initialization, INITIALIZATIONS } from "../untrained/initializations.ts";
@@ -18,9 +18,13 @@ const CHAIN: readonly (readonly [out: number, into: number, kernel: readonly num
 ];
 
 /** Identity initializations have what they have. */
-export const UNALIGNED: readonly Initialization[] = INITIALIZATIONS.filter(({ holds }) => holds !== "neither");
+export const UNALIGNED: readonly Initialization[] = INITIALIZATIONS.filter(({ holds }) =>
+  holds !== "neither"
+);
 
-function modelOf(tensors: ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Float64Array }>): InferredFrom {
+function modelOf(
+  tensors: ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Float64Array }>,
+): InferredFrom {
   return {
     moduleOrder: true,
     tensors: [...tensors].map(([name, { shape }]): TensorInfo => ({
@@ -82,7 +86,9 @@ async function convolutions(model: Model): Promise<Trained[]> {
   for (const { name, shape } of model.tensors) {
     if (shape.length !== 4 || shape[1]! < 32) continue;
     const at = Number(/\d+/.exec(name)![0]);
-    const norm = ["weight", "bias", "running_mean", "running_var"].map((leaf) => `features.${at + 1}.${leaf}`);
+    const norm = ["weight", "bias", "running_mean", "running_var"].map((leaf) =>
+      `features.${at + 1}.${leaf}`
+    );
     const names = model.tensors.some((each) => each.name === norm[3]) ? norm : [`features.${at}.bias`];
     const vectors: Float64Array[] = [];
     for (const each of names) vectors.push(await model.read(each));

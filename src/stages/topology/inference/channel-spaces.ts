@@ -20,7 +20,15 @@ export interface ChannelSpaces {
 }
 
 /** How likely two ports share a space by their places, measured on 55 networks. */
-const PRIOR = { next: 0.8, both: 0.6, last: 0.35, first: 0.3, before: 0.06, after: 0.02, same: 0.06 } as const;
+const PRIOR = {
+  next: 0.8,
+  both: 0.6,
+  last: 0.35,
+  first: 0.3,
+  before: 0.06,
+  after: 0.02,
+  same: 0.06,
+} as const;
 
 /** Evidence of one pair that counts at most: 60 is certainty by any prior. */
 const MOST_EVIDENCE = 60;
@@ -47,7 +55,9 @@ export function channelSpaces(
 
 function depthwisePairs(ports: readonly Port[]): (readonly [number, number])[] {
   return ports.flatMap(({ layer, side }, at) => {
-    const out = side === "depthwise" ? ports.findIndex((each) => each.layer === layer && each.side === "out") : -1;
+    const out = side === "depthwise"
+      ? ports.findIndex((each) => each.layer === layer && each.side === "out")
+      : -1;
     return out < 0 ? [] : [[at, out] as const];
   });
 }
@@ -97,7 +107,9 @@ function supposedSpaces(ports: readonly Port[], tests: readonly PairTest[], show
   };
   const places = new Places(ports);
   for (const { first, second, logP } of tests) {
-    const evidence = shown.find(first) === shown.find(second) ? CERTAIN : Math.min(MOST_EVIDENCE, logRatio(logP, ports[first]!.view.size));
+    const evidence = shown.find(first) === shown.find(second)
+      ? CERTAIN
+      : Math.min(MOST_EVIDENCE, logRatio(logP, ports[first]!.view.size));
     linkOf(first, second, evidence, logOdds(PRIOR[places.kindOf(first, second)]));
   }
   for (const [a, b] of depthwisePairs(ports)) linkOf(a, b, CERTAIN, 0);
@@ -145,7 +157,8 @@ class Places {
 
   constructor(ports: readonly Port[]) {
     this.#ports = ports;
-    const before = (a: number, b: number) => ports[a]!.layer < ports[b]!.layer && ports[a]!.width === ports[b]!.width;
+    const before = (a: number, b: number) =>
+      ports[a]!.layer < ports[b]!.layer && ports[a]!.width === ports[b]!.width;
     for (const reader of ports.keys()) {
       if (ports[reader]!.side === "out") continue;
       for (const writer of ports.keys()) {
@@ -153,7 +166,9 @@ class Places {
         const last = this.#last.get(reader);
         if (last === undefined || ports[last]!.layer < ports[writer]!.layer) this.#last.set(reader, writer);
         const first = this.#first.get(writer);
-        if (first === undefined || ports[first]!.layer > ports[reader]!.layer) this.#first.set(writer, reader);
+        if (first === undefined || ports[first]!.layer > ports[reader]!.layer) {
+          this.#first.set(writer, reader);
+        }
       }
     }
   }

@@ -129,11 +129,14 @@ export function outVectors(
     found.set("norm", b.map((level, i) => g[i]! ** 2 + level ** 2));
     found.set("level", b);
     found.set("active", active);
-    found.set("spread", b.map((level, i) => {
-      const ratio = level / g[i]!;
-      const density = Math.exp(-ratio * ratio / 2) / Math.sqrt(2 * Math.PI);
-      return (level ** 2 + g[i]! ** 2) * cdf(ratio) + level * g[i]! * density - active[i]! ** 2;
-    }));
+    found.set(
+      "spread",
+      b.map((level, i) => {
+        const ratio = level / g[i]!;
+        const density = Math.exp(-ratio * ratio / 2) / Math.sqrt(2 * Math.PI);
+        return (level ** 2 + g[i]! ** 2) * cdf(ratio) + level * g[i]! * density - active[i]! ** 2;
+      }),
+    );
   } else if (vectors.bias !== undefined) {
     const bias = sampled(vectors.bias, at);
     const norm = found.get("norm")!;
@@ -211,7 +214,10 @@ export function depthwiseVectors(
     const level = inverse(0.03).map((value, i) => value * (mean[at[i]!]! - (bias?.[at[i]!] ?? 0)));
     found.set("active", level);
     found.set("level", level);
-    found.set("spread", sums.map((sum, i) => variance[at[i]!]! / (0.7 * squares[i]! + 0.3 * sum * sum + 1e-12)));
+    found.set(
+      "spread",
+      sums.map((sum, i) => variance[at[i]!]! / (0.7 * squares[i]! + 0.3 * sum * sum + 1e-12)),
+    );
   } else if (bias !== undefined) {
     found.set("drive", inverse(1).map((value, i) => -value * bias[at[i]!]!));
   }

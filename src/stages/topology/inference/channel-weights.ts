@@ -27,7 +27,9 @@ const MOST_NUMBERS = 4096;
 
 /** How many channels of a port are looked at at most, where so many ports have three kernels each. */
 export function mostChannels(ports: number): number {
-  const fitting = Math.floor(Math.sqrt(MOST_BYTES / (Math.max(1, ports) * 3 * Float64Array.BYTES_PER_ELEMENT)));
+  const fitting = Math.floor(
+    Math.sqrt(MOST_BYTES / (Math.max(1, ports) * 3 * Float64Array.BYTES_PER_ELEMENT)),
+  );
   return Math.max(LEAST_CHANNELS, Math.min(MOST_CHANNELS, fitting));
 }
 

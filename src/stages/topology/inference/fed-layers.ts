@@ -34,7 +34,9 @@ export function feedings(
 ): Feeding[] {
   const logPs = new Map(tests.map(({ first, second, logP }) => [`${first}/${second}`, logP]));
   const logPOf = (a: number, b: number) => logPs.get(`${Math.min(a, b)}/${Math.max(a, b)}`) ?? null;
-  const depthwise = new Map(ports.flatMap(({ side, layer, width }) => side === "depthwise" ? [[layer, width] as const] : []));
+  const depthwise = new Map(
+    ports.flatMap(({ side, layer, width }) => side === "depthwise" ? [[layer, width] as const] : []),
+  );
   const isAcross = (from: number, to: number, width: number) =>
     [...depthwise].some(([layer, of]) => of === width && layer > from && layer < to);
   const isOnly = (writer: number) => writersOf(ports, spaces.shown, writer) === 1;

@@ -19,7 +19,7 @@ import { type ChannelSpaces, channelSpaces } from "./channel-spaces.ts";
 import { type Feeding, feedings } from "./fed-layers.ts";
 import { layerVectors, vectorNames } from "./layer-vectors.ts";
 import type { Space } from "./joined-spaces.ts";
-import { samePart, type Slice, shownSlices, sliceFeedings, sliceTests } from "./slices.ts";
+import { samePart, shownSlices, type Slice, sliceFeedings, sliceTests } from "./slices.ts";
 import { type PairTest, pairTests } from "./pair-tests.ts";
 import { LEAST_WIDTH, type Port, portsOf, type ReadLayer, sidesOf } from "./ports.ts";
 
@@ -79,7 +79,10 @@ export async function inferred(
   const sliced = await slicesOf(whole, () => true);
   // Spaces that are supposed have more ports: what they are part of is supposed, too.
   const isWhole = (space: Space) => whole.some(({ members }) => members.join() === space.members.join());
-  const more = await slicesOf(spacesOf(ports, first.supposed), (narrow, wide) => !isWhole(narrow) || !isWhole(wide));
+  const more = await slicesOf(
+    spacesOf(ports, first.supposed),
+    (narrow, wide) => !isWhole(narrow) || !isWhole(wide),
+  );
   const looked = sliced.looked + more.looked;
   const slices = shownSlices(sliced.slices, ({ logP }) => isSmall(logP, looked));
   const within = slices.map((slice): Slice => ({

@@ -5,7 +5,13 @@
  * kernels is a kernel, and its test is exact whatever has put the ports of the space together.
  */
 
-import { kernelProducts, jointLogP, type PortKernel, portKernel, type PortView } from "../../../stats/joint-permutation-test.ts";
+import {
+  jointLogP,
+  kernelProducts,
+  type PortKernel,
+  portKernel,
+  type PortView,
+} from "../../../stats/joint-permutation-test.ts";
 import { dot } from "../../../stats/assignment-moments.ts";
 import { matrix } from "../../../model/tensor.ts";
 import { relabellingsOf } from "./pair-tests.ts";
@@ -49,5 +55,5 @@ export function joinedLogP(a: PortView, b: PortView): number | null {
   });
   const logP = jointLogP(a, b, inner, [], SETS);
   if (logP === null || logP > CHECKED) return logP;
-  return Math.max(logP, jointLogP(a, b, inner, [], SETS, { relabellings: relabellingsOf(a.size)() })!);
+  return Math.max(logP, jointLogP(a, b, inner, [], SETS, relabellingsOf(a.size)())!);
 }

@@ -86,7 +86,10 @@ export async function layerVectors(
   read: Model["read"],
   signal?: AbortSignal,
 ): Promise<LayerVectors> {
-  const kinds = (names.variance === undefined ? ["bias"] : ["bias", "gamma", "beta", "mean", "variance"]) as (keyof LayerVectors)[];
+  const kinds =
+    (names.variance === undefined
+      ? ["bias"]
+      : ["bias", "gamma", "beta", "mean", "variance"]) as (keyof LayerVectors)[];
   const found: { -readonly [K in keyof LayerVectors]: LayerVectors[K] } = {};
   for (const kind of kinds) {
     const name = names[kind];

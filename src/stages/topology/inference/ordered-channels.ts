@@ -26,8 +26,16 @@ export function orderLogP({ view, vectors }: Port): number {
   const logPs: number[] = [];
   const shown = Object.values(vectors).map((v) => portKernel(outer(v)));
   for (const width of [2, Math.max(4, n / 8)]) {
-    const near = portKernel(matrix(n, n, Float64Array.from({ length: n * n }, (_, at) =>
-      Math.exp(-Math.abs(Math.floor(at / n) - at % n) / width))));
+    const near = portKernel(
+      matrix(
+        n,
+        n,
+        Float64Array.from(
+          { length: n * n },
+          (_, at) => Math.exp(-Math.abs(Math.floor(at / n) - at % n) / width),
+        ),
+      ),
+    );
     if (near === null) continue;
     for (const each of [...view.kernels, ...shown]) {
       if (each === null) continue;
@@ -59,7 +67,12 @@ export function localLogP(a: Port, b: Port, vectors: Assignment | null): number 
   });
   if (vectors !== null) {
     const { left, right } = vectors;
-    statistics.push((p) => left.reduce((sum, each, k) => sum + each.reduce((part, value, i) => part + value * right[k]![p[i]!]!, 0), 0));
+    statistics.push((p) =>
+      left.reduce(
+        (sum, each, k) => sum + each.reduce((part, value, i) => part + value * right[k]![p[i]!]!, 0),
+        0,
+      )
+    );
   }
   return corrected(statistics.flatMap((statistic) => {
     const values = drawn.map(statistic);

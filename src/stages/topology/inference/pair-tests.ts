@@ -3,8 +3,8 @@
 import type { CallOptions, Kernel } from "../../../kernels/kernel.ts";
 import { random } from "../../../model/random.ts";
 import { matrix } from "../../../model/tensor.ts";
-import { dot } from "../../../stats/assignment-moments.ts";
-import { type Assignment, jointLogP } from "../../../stats/joint-permutation-test.ts";
+import { type Assignment, jointLogP, type TailCheck } from "../../../stats/joint-permutation-test.ts";
+import { forEachPermutation } from "../../../stats/permutation-test.ts";
 import type { Side } from "./channel-weights.ts";
 import type { VectorName } from "./channel-vectors.ts";
 import { localLogP, orderLogP } from "./ordered-channels.ts";
@@ -46,6 +46,9 @@ const CHECKED = Math.log(1e-3);
 /** Relabellings that a tail is checked with. */
 const CHECKS = 400;
 
+/** Up to here all relabellings are looked at: 40,320 at most. */
+const MOST_ENUMERATED = 8;
+
 /** Ports whose neighbouring channels are alike with less p than this have ordered channels. */
 const ORDERED = Math.log(0.01);
 
@@ -77,20 +80,11 @@ export async function pairTests(
   return tests;
 }
 
-/** `ln p` of one pair, whatever its inner products are not known. */
-export function onePairLogP(a: Port, b: Port): number | null {
-  const inner = a.view.kernels.map((each, k) => {
-    const other = b.view.kernels[k] ?? null;
-    return each === null || other === null ? 0 : dot(each.part.data, other.part.data);
-  });
-  return pairLogP(a, b, inner, relabellingsOf(a.view.size), new Map());
-}
-
 function pairLogP(
   a: Port,
   b: Port,
   inner: readonly number[],
-  relabellings: () => readonly Int32Array[],
+  relabellings: () => TailCheck,
   order: Map<Port, number>,
 ): number | null {
   // Copies of one weight show nothing but that.
@@ -98,7 +92,7 @@ function pairLogP(
   const assignments = [vectorsOf(a, b), driveOf(a, b)];
   const logP = jointLogP(a.view, b.view, inner, assignments, SETS);
   if (logP === null || logP > CHECKED) return logP;
-  const checked = Math.max(logP, jointLogP(a.view, b.view, inner, assignments, SETS, { relabellings: relabellings() })!);
+  const checked = Math.max(logP, jointLogP(a.view, b.view, inner, assignments, SETS, relabellings())!);
   if (checked > CHECKED) return checked;
   const isOrdered = (port: Port) => {
     const known = order.get(port) ?? orderLogP(port);
@@ -109,7 +103,11 @@ function pairLogP(
 }
 
 /** `<A_k, B_k>` of all pairs of a group: one product of matrices per kernel. */
-async function innerProducts(group: readonly Port[], kernel: Kernel, options: CallOptions): Promise<Float64Array[]> {
+async function innerProducts(
+  group: readonly Port[],
+  kernel: Kernel,
+  options: CallOptions,
+): Promise<Float64Array[]> {
   const kernels = group[0]!.view.kernels.length;
   const size = group[0]!.view.size;
   const tables: Float64Array[] = [];
@@ -124,10 +122,19 @@ async function innerProducts(group: readonly Port[], kernel: Kernel, options: Ca
   return tables;
 }
 
-/** Seeded relabellings of so many channels, made when first asked for. */
-export function relabellingsOf(n: number): () => readonly Int32Array[] {
-  let made: readonly Int32Array[] | null = null;
-  return () => made ??= seededRelabellings(n);
+/** Relabellings of so many channels, made when first asked for: all of them where they are few, else seeded ones. */
+export function relabellingsOf(n: number): () => TailCheck {
+  let made: TailCheck | null = null;
+  return () =>
+    made ??= n <= MOST_ENUMERATED
+      ? { relabellings: everyRelabelling(n), all: true }
+      : { relabellings: seededRelabellings(n) };
+}
+
+function everyRelabelling(n: number): Int32Array[] {
+  const all: Int32Array[] = [];
+  forEachPermutation(n, (each) => all.push(Int32Array.from(each)));
+  return all;
 }
 
 function seededRelabellings(n: number): Int32Array[] {

@@ -37,7 +37,11 @@ export async function portKernels(
   options: CallOptions = {},
 ): Promise<PortKernels> {
   const rows = unitRows(asRows(weights));
-  if (signs !== null) signs.forEach((sign, c) => rows.data.subarray(c * rows.cols, (c + 1) * rows.cols).forEach((_, k, row) => row[k]! *= sign));
+  if (signs !== null) {
+    signs.forEach((sign, c) =>
+      rows.data.subarray(c * rows.cols, (c + 1) * rows.cols).forEach((_, k, row) => row[k]! *= sign)
+    );
+  }
   const cosines = await gram(rows, kernel, options);
   const profiles = profilesOf(weights);
   const rooted = async (each: Matrix) => {
@@ -49,7 +53,9 @@ export async function portKernels(
     matrix(cosines.rows, cosines.cols, cosines.data.map((cosine) => cosine * cosine)),
     profiles === null ? null : await rooted(await gram(profiles, kernel, options)),
   ];
-  const kernels = made.map((each) => each === null || relevantPart(each) === null ? null : portKernel(boundedKernel(each)));
+  const kernels = made.map((each) =>
+    each === null || relevantPart(each) === null ? null : portKernel(boundedKernel(each))
+  );
   return { kernels, cosines };
 }
 
@@ -77,7 +83,7 @@ function profilesOf({ channels, others, positions, data }: ChannelWeights): Matr
       for (let k = 0; k < positions; k++) square += data[(c * others + o) * positions + k]! ** 2;
       sum += shares.data[c * others + o] = Math.sqrt(square);
     }
-    if (sum > 0) for (let o = 0; o < others; o++) shares.data[c * others + o]! /= sum;
+    if (sum > 0) { for (let o = 0; o < others; o++) shares.data[c * others + o]! /= sum; }
   }
   const largest = shares.data.reduce((most, share) => Math.max(most, share), 0);
   for (let o = 0; o < others; o++) {
@@ -106,6 +112,8 @@ async function root(symmetric: Matrix, kernel: Kernel, options: CallOptions): Pr
   }
   // Rows of `left` are singular vectors.
   const turned = matrix(n, left.rows);
-  for (let j = 0; j < left.rows; j++) for (let i = 0; i < n; i++) turned.data[i * left.rows + j] = left.data[j * n + i]!;
+  for (let j = 0; j < left.rows; j++) {
+    for (let i = 0; i < n; i++) turned.data[i * left.rows + j] = left.data[j * n + i]!;
+  }
   return await gram(turned, kernel, options);
 }

@@ -5,7 +5,14 @@ import type { Layer } from "../../../model/layer.ts";
 import type { Matrix } from "../../../model/tensor.ts";
 import { kernelProducts, type PortView } from "../../../stats/joint-permutation-test.ts";
 import { channelWeights, isDepthwise, lookedAt, type Side } from "./channel-weights.ts";
-import { type ChannelVectors, depthwiseVectors, inVectors, type LayerVectors, outVectors, signsOf } from "./channel-vectors.ts";
+import {
+  type ChannelVectors,
+  depthwiseVectors,
+  inVectors,
+  type LayerVectors,
+  outVectors,
+  signsOf,
+} from "./channel-vectors.ts";
 import { portKernels } from "./port-kernels.ts";
 
 /** A side of a layer, as the tests see it. */

@@ -9,7 +9,12 @@ const MOST_EQUATIONS = 256;
  * @param rows `A`, `y.length x unknowns`, row-major
  * @returns null where there is nothing to solve
  */
-export function ridge(rows: Float64Array, y: Float64Array, unknowns: number, penalty: number): Float64Array | null {
+export function ridge(
+  rows: Float64Array,
+  y: Float64Array,
+  unknowns: number,
+  penalty: number,
+): Float64Array | null {
   const step = Math.ceil(y.length / MOST_EQUATIONS);
   const used = Array.from({ length: Math.floor((y.length + step - 1) / step) }, (_, i) => i * step);
   const m = used.length;

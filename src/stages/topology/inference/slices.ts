@@ -64,7 +64,11 @@ export async function sliceTests(
   const writers = ({ members }: Space) => members.filter((at) => ports[at]!.side === "out").length;
   const narrow = spaces.filter((space) => writers(space) > 0 && whole(space));
   // Those of its ports that lie nearest to the wider space, whose first ones are taken.
-  const views = new Map(narrow.map((space) => [space.id, joinedView(space.members.slice(-MOST_PORTS).map((at) => ports[at]!.view))]));
+  const views = new Map(
+    narrow.map((
+      space,
+    ) => [space.id, joinedView(space.members.slice(-MOST_PORTS).map((at) => ports[at]!.view))]),
+  );
   const slices: Slice[] = [];
   let looked = 0;
   for (const wide of spaces) {
@@ -75,7 +79,14 @@ export async function sliceTests(
     const wanted = within.flatMap((space) =>
       offsetsOf(space.width, wide.width, own > 0).map((offset) => ({ space, offset }))
     );
-    const parts = await partsOf(ports, wide, wanted.map(({ space, offset }) => ({ offset, width: space.width })), read, kernel, options);
+    const parts = await partsOf(
+      ports,
+      wide,
+      wanted.map(({ space, offset }) => ({ offset, width: space.width })),
+      read,
+      kernel,
+      options,
+    );
     for (const { space, offset } of wanted) {
       const part = parts.get(`${offset}/${space.width}`);
       const logP = part === undefined ? null : joinedLogP(views.get(space.id)!, part);
@@ -144,7 +155,10 @@ export function samePart(
   ports: readonly Port[],
   slices: readonly Slice[],
 ): { readonly first: number; readonly second: number }[] {
-  const parts = Map.groupBy(slices, ({ narrow, wide, offset }) => `${wide}/${offset}/${ports[narrow]!.width}`);
+  const parts = Map.groupBy(
+    slices,
+    ({ narrow, wide, offset }) => `${wide}/${offset}/${ports[narrow]!.width}`,
+  );
   return [...parts.values()].flatMap(([first, ...others]) =>
     others.map(({ narrow }) => ({ first: first!.narrow, second: narrow }))
   );
@@ -167,7 +181,8 @@ export function sliceFeedings(
       if (side !== "out" || spaces.supposed[writer] !== spaces.supposed[narrow]) continue;
       for (const [reader, { side: to, layer: target }] of ports.entries()) {
         if (to !== "in" || spaces.supposed[reader] !== spaces.supposed[wide] || source >= target) continue;
-        const isMember = at < slices.length && spaces.shown[writer] === spaces.shown[narrow] && spaces.shown[reader] === spaces.shown[wide];
+        const isMember = at < slices.length && spaces.shown[writer] === spaces.shown[narrow] &&
+          spaces.shown[reader] === spaces.shown[wide];
         const shown = isMember && isOrdered(source, target);
         const key = `${source}/${target}`;
         if (found.get(key)?.shown !== true) found.set(key, { source, target, offset, shown, logP: null });
