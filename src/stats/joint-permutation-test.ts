@@ -199,21 +199,29 @@ function kernelStatistic(
     ).length;
     return { deviation, logP: Math.log(Math.max(1, reached) / relabellings.length) };
   }
-  const heavy = relabellings === undefined ? 0 : heavySkew(a, b, relabellings, variance);
+  const heavy = relabellings === undefined ? 0 : heavySkew(a, b, relabellings, skew);
   return { deviation, logP: pearsonLogTail(inner / deviation, Math.max(skew, heavy)) };
 }
 
-/** The skewness of the type III curve that has the statistic's kurtosis, estimated: `kurtosis = 3 + 1.5 skew^2`. */
+/** Standard errors by which a kurtosis has to stand out: of so few relabellings a smaller excess is chance. */
+const MOST_ERRORS = 4;
+
+/** The skewness of the type III curve that has the statistic's kurtosis (`3 + 1.5 skew^2`), where that is clearly more than its own skewness gives; else 0. */
 function heavySkew(
   a: PortKernel,
   b: PortKernel,
   relabellings: readonly Int32Array[],
-  variance: number,
+  skew: number,
 ): number {
-  let fourth = 0;
-  for (const relabelling of relabellings) fourth += relabelledProduct(a.part, b.part, relabelling) ** 4;
-  const kurtosis = fourth / relabellings.length / variance ** 2;
-  return Math.sqrt(Math.max(0, kurtosis - 3) / 1.5);
+  let [second, fourth] = [0, 0];
+  for (const relabelling of relabellings) {
+    const square = relabelledProduct(a.part, b.part, relabelling) ** 2;
+    second += square;
+    fourth += square * square;
+  }
+  const kurtosis = fourth * relabellings.length / second ** 2;
+  const error = Math.sqrt(24 / relabellings.length);
+  return kurtosis - 3 - 1.5 * skew * skew > MOST_ERRORS * error ? Math.sqrt((kurtosis - 3) / 1.5) : 0;
 }
 
 /** `<A, B[p, p]>` of two symmetric matrices. */

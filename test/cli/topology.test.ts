@@ -73,7 +73,7 @@ describe("--no-guess", () => {
   const refused =
     /net\.safetensors: found \d of \d connections guessed, required a topology that is known .*svr inspect <model> --format topology/;
 
-  it.each([["inspect"], ["run", "--graph", "none"], ["run", "--dry-run"]])(
+  it.each([["inspect"], ["run", "--graph", "none"], ["run", "--dry-run", "--no-infer"]])(
     "refuses a guess: svr %s",
     async (...command) => {
       const out = command[0] === "run" ? ["--out", join(folder, "out")] : [];

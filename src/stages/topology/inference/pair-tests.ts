@@ -43,8 +43,9 @@ const SETS: readonly (readonly number[])[] = [
 /** Below this the tails are checked by relabellings, and the order of channels by local ones. */
 const CHECKED = Math.log(1e-3);
 
-/** Relabellings that a tail is checked with. */
-const CHECKS = 400;
+/** Relabellings that a tail is checked with: as many as take so many products, within bounds. */
+const CHECKED_PRODUCTS = 4e6;
+const [LEAST_CHECKS, MOST_CHECKS] = [200, 4000];
 
 /** Up to here all relabellings are looked at: 40,320 at most. */
 const MOST_ENUMERATED = 8;
@@ -139,7 +140,8 @@ function everyRelabelling(n: number): Int32Array[] {
 
 function seededRelabellings(n: number): Int32Array[] {
   const source = random(n, "relabellings");
-  return Array.from({ length: CHECKS }, () => {
+  const count = Math.max(LEAST_CHECKS, Math.min(MOST_CHECKS, Math.floor(CHECKED_PRODUCTS / (n * n))));
+  return Array.from({ length: count }, () => {
     const order = Int32Array.from({ length: n }, (_, i) => i);
     for (let i = n - 1; i > 0; i--) {
       const j = Math.floor(source.uniform() * (i + 1));
