@@ -168,14 +168,8 @@ function oneMore(text: string, before?: unknown): unknown {
 function addGuessOption(command: Command): void {
   command.option("--no-guess", "refuse a model whose topology is not known, instead of guessing it");
   command.setOptionValue("guess", undefined);
-  command.option(
-    "--infer",
-    "infer who feeds whom from the weights, whatever else is known but a declared topology",
-  );
-  command.option(
-    "--no-infer",
-    "take names and shapes where nothing better is known, instead of asking the weights",
-  );
+  command.option("--infer", "ask the weights who feeds whom, of every model without a declared topology");
+  command.option("--no-infer", "never ask the weights who feeds whom");
   command.setOptionValue("infer", undefined);
 }
 

@@ -100,7 +100,7 @@ export async function inferred(
   ];
   // What shows nothing takes nothing from a guess.
   const graph = found.some(({ shown }) => shown)
-    ? connected({ ...start, warnings: guessed.readings }, found, tests.length)
+    ? connected({ ...start, warnings: guessed.readings }, found, tests.length + looked)
     : graphOfGuess(guess(model), model.tensors);
   return { graph, ports, tests, spaces };
 }
@@ -253,7 +253,7 @@ function inferenceWarnings(
   return [
     `topology inferred from the weights: ${inferred} of ${
       counted(connections.length, "connection")
-    }, p at most 0.001 after correction for ${looked} pairs of ports; ` +
+    }, p at most 0.001 after correction for ${looked} pairs of ports and of parts; ` +
     `the p of their edges is multiplied by ${looked}${against}`,
     ...guessed === 0 ? [] : [
       `topology guessed in part: ${guessed} of ${
