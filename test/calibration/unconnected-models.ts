@@ -22,6 +22,11 @@ export const UNALIGNED: readonly Initialization[] = INITIALIZATIONS.filter(({ ho
   holds !== "neither"
 );
 
+interface Values {
+  readonly shape: readonly number[];
+  readonly values: Float64Array;
+}
+
 function modelOf(
   tensors: ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Float64Array }>,
 ): InferredFrom {
@@ -41,13 +46,13 @@ function modelOf(
 export function untrainedChain({ weight }: Initialization, seed: number): InferredFrom {
   const source = random(seed, "untrained chain");
   return modelOf(
-    new Map(CHAIN.flatMap(([out, into, kernel], at) => {
+    new Map(CHAIN.flatMap(([out, into, kernel], at): (readonly [string, Values])[] => {
       const end = at === CHAIN.length - 1;
       const values = weight({ out, in: into, kernel, groups: 1, end, middle: at === 1 }, source);
       const bias = Float64Array.from({ length: out }, () => (2 * source.uniform() - 1) / Math.sqrt(into));
       return [
-        [`layers.${at}.weight`, { shape: [out, into, ...kernel], values }] as const,
-        [`layers.${at}.bias`, { shape: [out], values: bias }] as const,
+        [`layers.${at}.weight`, { shape: [out, into, ...kernel], values }],
+        [`layers.${at}.bias`, { shape: [out], values: bias }],
       ];
     })),
   );

@@ -63,8 +63,8 @@ export async function inferred(
   const tests = await pairTests(ports, (a, b) => tensorOf(a) !== tensorOf(b), kernel, options);
   const isSmall = (logP: number, looked: number) => logP + Math.log(looked) <= LOG_ALPHA - Math.LN2;
   const isShown = ({ logP }: PairTest) => isSmall(logP, tests.length);
-  const tensorsOf = ({ members }: Space) => new Set(members.map((at) => tensorOf(ports[at]!)));
-  const isApart = (a: Space, b: Space) => tensorsOf(a).isDisjointFrom(tensorsOf(b));
+  const tensorsOf = ({ members }: Space) => members.map((at) => tensorOf(ports[at]!));
+  const isApart = (a: Space, b: Space) => !tensorsOf(a).some((tensor) => tensorsOf(b).includes(tensor));
   const first = channelSpaces(ports, tests, isShown);
   const slicesOf = (spaces: readonly Space[], isPair: (narrow: Space, wide: Space) => boolean) =>
     sliceTests(
