@@ -55,3 +55,9 @@ export async function inferredLayers(
   const inference = await inferred(model, await kernel(), signal === undefined ? {} : { signal });
   return { graph: plannedLayers(model, { ...settings, inferred: inference.graph }), inference };
 }
+
+/** Whether two graphs read the same tensors, in any order. */
+export function haveSameWeights(a: LayerGraph, b: LayerGraph): boolean {
+  const tensors = ({ layers }: LayerGraph) => layers.map(({ weight }) => weight.tensor).sort().join("\n");
+  return tensors(a) === tensors(b);
+}

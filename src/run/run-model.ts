@@ -24,8 +24,7 @@ import type { InputFile, Model, ModelHeader, Sink, WrittenFile } from "../model/
 import { tensorsRead } from "../stages/fold.ts";
 import { connectionFlops, graphFlops, layerFlops } from "../stages/flops.ts";
 import { epsilonWarnings } from "./assumed-epsilon.ts";
-import { inferredLayers, isInferable, preliminaryLayers } from "./inferred-layers.ts";
-import type { LayerSettings } from "../stages/layers.ts";
+import { haveSameWeights, inferredLayers, isInferable, preliminaryLayers } from "./inferred-layers.ts";
 import type { EdgeWeight } from "../stages/weight.ts";
 import { queryTargets } from "../query/query-targets.ts";
 import { layerSettings } from "./layer-settings.ts";
@@ -119,11 +118,17 @@ async function opened(planned: PlannedModel, mark: CompletedModel | null, run: M
       remembered: { digests: digests.record() },
       news: digests.changed,
     };
+    const isInferred = isInferable(model, settings, config.infer);
+    const laidOut = async () =>
+      (await inferredLayers(model, settings, config.infer, async () => (await run.engine()).kernel, signal))
+        .graph;
+    // What an earlier run has guessed may be refused now.
+    if (isInferred && !config.guess) await laidOut();
     const finished = await withoutComputing(known, run);
     if (finished !== null) return finished;
-    const laid = await laidOut(model, graph, settings, run);
-    const done = await again(known, laid, run);
+    const done = await again(known, graph, isInferred, run);
     if (done !== null) return done;
+    const laid = isInferred ? await laidOut() : graph;
     const warnings = [...laid.warnings, ...await epsilonWarnings(model, laid.layers, signal)];
     return await compute(known, model, { ...laid, warnings }, run);
   } finally {
@@ -139,18 +144,6 @@ function headerOf(
 ): ModelHeader {
   const place = { ...series === undefined ? {} : { series }, ...step === undefined ? {} : { step } };
   return { id, uri, format, key: keyOf(inputs, topology, config, place, plugin), ...place };
-}
-
-/** The layers of a model, from its weights where these are asked; an engine is opened for that alone. */
-async function laidOut(
-  model: Model,
-  preliminary: LayerGraph,
-  settings: LayerSettings,
-  { config, engine, signal }: ModelRun,
-): Promise<LayerGraph> {
-  if (!isInferable(model, settings, config.infer)) return preliminary;
-  const kernel = async () => (await engine()).kernel;
-  return (await inferredLayers(model, settings, config.infer, kernel, signal)).graph;
 }
 
 /** What an earlier run has done, taken to the sinks that lack it; null where it has to be computed. */
@@ -202,10 +195,17 @@ async function withoutComputing(
 const kindOf = ({ path, sink }: WrittenFile) => sink ?? extname(path);
 
 /** Tests again what an earlier run has kept of a model's overlaps; null where that does not say enough. */
-async function again(known: KnownModel, graph: LayerGraph, run: ModelRun): Promise<DoneModel | null> {
+async function again(
+  known: KnownModel,
+  graph: LayerGraph,
+  isInferred: boolean,
+  run: ModelRun,
+): Promise<DoneModel | null> {
   const { header, inputs, topology, plugin } = known;
   const key = overlapKeyOf(inputs, topology, run.config, plugin);
-  const record = await run.overlaps?.find(key, (found) => isRecordOf(found, graph)) ?? null;
+  // What weights have shown is not asked of them again: the record's own graph is one of these layers.
+  const expected = (found: LayerGraph) => isInferred && haveSameWeights(found, graph) ? found : graph;
+  const record = await run.overlaps?.find(key, (found) => isRecordOf(found, expected(found.graph))) ?? null;
   const test = testOf(run);
   if (record === null || !covers(record, test)) return null;
   const settings = settingsOf(known, record.graph, run);

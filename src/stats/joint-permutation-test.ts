@@ -204,7 +204,7 @@ function kernelStatistic(
 }
 
 /** Standard errors by which a kurtosis has to stand out: of so few relabellings a smaller excess is chance. */
-const MOST_ERRORS = 4;
+const MOST_ERRORS = 2;
 
 /** The skewness of the type III curve that has the statistic's kurtosis (`3 + 1.5 skew^2`), where that is clearly more than its own skewness gives; else 0. */
 function heavySkew(
