@@ -20,6 +20,7 @@ export const DEFAULTS = {
   nullControl: false,
   nullControlSeed: 0,
   guess: true,
+  infer: "auto",
   strict: false,
   sinks: ["parquet", "arrow"],
   graph: "embedded",

@@ -220,6 +220,9 @@ export const runConfigSchema = z.strictObject({
   guess: z.boolean().default(DEFAULTS.guess).describe(
     "Whether a topology that is not known is guessed from names and shapes. false refuses the model.",
   ),
+  infer: z.union([z.literal("auto"), z.boolean()]).default(DEFAULTS.infer).describe(
+    "Whether who feeds whom is inferred from the weights: auto where nothing but names and shapes would tell it, true of every model without a declared topology, false of none.",
+  ),
   strict: z.boolean().default(DEFAULTS.strict).describe(
     "Whether a run ends with exit code 3 where a model has no layers, or more than a tenth of its numbers could not be read. Otherwise it warns.",
   ),

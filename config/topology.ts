@@ -82,8 +82,13 @@ const connectionSchema = z.strictObject({
   part: index.optional().describe("Tells several connections between the same two layers apart. Default: 0."),
   channels: z.array(channelRangeSchema).min(1).optional()
     .describe("The channel map. Default: all out channels of the source, in order."),
-  evidence: z.enum(["declared", "guessed"]).optional()
-    .describe("A guessed connection is warned about until this line is taken out. Default: declared."),
+  evidence: z.enum(["declared", "inferred", "guessed"]).optional()
+    .describe(
+      "A guessed connection is warned about until this line is taken out; the p of an inferred one's edges is corrected. Default: declared.",
+    ),
+  looked: count.optional().describe(
+    "Of an inferred connection: how many pairs of ports were looked at; the p of its edges is multiplied by it.",
+  ),
 });
 
 /** Who feeds whom. */

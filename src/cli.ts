@@ -143,7 +143,7 @@ const SETTINGS: readonly (readonly [
   [
     "topology",
     "<file>",
-    "who feeds whom: a topology, or a model that lends its graph (default: <model>.topology.yaml beside the model, else the model's own graph, else a known architecture, else guessed)",
+    "who feeds whom: a topology, or a model that lends its graph (default: <model>.topology.yaml beside the model, else the model's own graph, else a known architecture, else inferred from the weights, else guessed)",
   ],
   ["kernel", "<name>", "auto, wasm, native (OpenBLAS) or reference (default: auto)"],
   ["precision", "<name>", "f64 or, with the native kernel, f32 (default: f64)"],
@@ -166,8 +166,9 @@ function oneMore(text: string, before?: unknown): unknown {
 
 /** Without the default that commander gives a negated option, which would replace a config's. */
 function addGuessOption(command: Command): void {
-  command.option("--no-guess", "refuse a model whose topology is not known, instead of guessing it");
-  command.setOptionValue("guess", undefined);
+  command.option("--no-guess", "refuse a model whose topology is guessed").setOptionValue("guess", undefined);
+  command.option("--infer", "ask the weights of every model without a declared topology who feeds whom");
+  command.option("--no-infer", "never ask them").setOptionValue("infer", undefined);
 }
 
 function numberOf(text: string): number {
@@ -232,7 +233,7 @@ run.action(
 );
 
 const inspect = program.command("inspect")
-  .description("layers, topology with its evidence, what is skipped and why; nothing is computed")
+  .description("layers, who feeds whom and how that is known, what is skipped and why; no SVD")
   .argument("<what...>", "as for run")
   .option("--topology <file>", "who feeds whom: a topology, or a model that lends its graph")
   .option("--batch-norm <mode>", "raw or folded, as for run")

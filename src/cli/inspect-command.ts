@@ -5,7 +5,9 @@ import { ConfigError } from "../../config/document.ts";
 import type { LoadedConfig } from "../../config/load.ts";
 import type { PassedFile } from "../../connectors/sources/passed-files.ts";
 import { messageOf } from "../model/errors.ts";
-import { type Inspection, inspectModel, topologyOfModel } from "../run/inspect.ts";
+import { inferenceOf, type Inspection, inspectModel, topologyOfModel } from "../run/inspect.ts";
+import { inspectedSpaces } from "../run/inspected-spaces.ts";
+import { LazyEngine } from "../run/lazy-engine.ts";
 import { type InspectFormat, inspectionText } from "./inspect-text.ts";
 import { topologyText } from "./topology-text.ts";
 import { layerSettings } from "../run/layer-settings.ts";
@@ -50,25 +52,41 @@ export async function inspectCommand(
   if (format === "topology" && planned.length !== 1) {
     throw new ConfigError(`--format topology: found ${planned.length} models, required one`);
   }
+  const engine = new LazyEngine({
+    kernel: config.kernel,
+    signal,
+    ...config.threads === undefined ? {} : { threads: config.threads },
+  }, () => {
+    stderr.write(
+      "reading weights: they say who feeds whom where nothing better does (--no-infer: names and shapes only)\n",
+    );
+  });
+  const kernel = async () => (await engine.open()).kernel;
   let said = performance.now();
-  for (const [at, model] of planned.entries()) {
-    if (performance.now() - said > SILENCE_MS) {
-      stderr.write(`inspecting ${printable(model.id)}, ${at + 1} of ${planned.length}\n`);
-      said = performance.now();
-    }
-    try {
-      const inspected = await inspectModel(model, layerSettings(config), signal);
-      if (format === "topology") {
-        texts.push(topologyText(inspected, await topologyOfModel(model, layerSettings(config), signal)));
+  try {
+    for (const [at, model] of planned.entries()) {
+      if (performance.now() - said > SILENCE_MS) {
+        stderr.write(`inspecting ${printable(model.id)}, ${at + 1} of ${planned.length}\n`);
+        said = performance.now();
       }
-      found.push(inspected);
-    } catch (failure) {
-      signal.throwIfAborted();
-      failures.push(failure);
-      if (planned.length > 1) {
-        stderr.write(`${mark("red", "failed:")} ${printable(`${model.id}: ${messageOf(failure)}`)}\n`);
+      try {
+        const inference = await inferenceOf(model, config.infer, kernel, signal);
+        const settings = { ...layerSettings(config), inferred: inference?.graph };
+        const inspected = await inspectModel(model, settings, signal);
+        if (format === "topology") {
+          texts.push(topologyText(inspected, await topologyOfModel(model, settings, signal)));
+        }
+        found.push(inference === null ? inspected : { ...inspected, spaces: inspectedSpaces(inference) });
+      } catch (failure) {
+        signal.throwIfAborted();
+        failures.push(failure);
+        if (planned.length > 1) {
+          stderr.write(`${mark("red", "failed:")} ${printable(`${model.id}: ${messageOf(failure)}`)}\n`);
+        }
       }
     }
+  } finally {
+    await engine.dispose();
   }
   if (found.length === 0) throw failures[0];
   write(format === "topology" ? texts.join("") : inspectionText(found, format, width));

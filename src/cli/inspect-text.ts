@@ -2,6 +2,7 @@
 
 import type { ReportTable } from "../analysis/report-tables.ts";
 import type { InspectedConnection, InspectedLayer, Inspection } from "../run/inspect.ts";
+import type { InspectedSpace, SpaceMember } from "../run/inspected-spaces.ts";
 import { plainTable } from "../report/plain-table.ts";
 import { printable } from "../report/text.ts";
 
@@ -38,9 +39,38 @@ function asTables(model: Inspection, width: number): string {
     ...model.series === null ? [] : [printable(`  series: ${model.series}, step ${model.step ?? "unknown"}`)],
     ...Object.entries(model.metadata).map(([key, value]) => `  ${printable(`${key}: ${value}`)}`),
   ];
+  const spaces = model.spaces === undefined || model.spaces.length === 0
+    ? ""
+    : `Channel spaces, from the weights: who writes, who reads, p after correction\n${
+      spaceText(model.spaces)
+    }\n`;
   const tables = inspectionTables(model).map((table) => `${table.title}\n${plainTable(table, { width })}\n`);
-  return `${head.join("\n")}\n\n${tables.join("\n")}`;
+  return `${head.join("\n")}\n\n${spaces}${tables.join("\n")}`;
 }
+
+/** Spaces of channels as drawings, a blank line between them: who writes to them on the left, who reads them on the right. */
+function spaceText(spaces: readonly InspectedSpace[]): string {
+  return spaces.map(drawingOf).join("\n");
+}
+
+function drawingOf({ channels, writers, readers }: InspectedSpace): string {
+  const title = `${channels} channels`;
+  const left = writers.map(memberText);
+  const right = readers.map(memberText);
+  const width = Math.max(0, ...left.map((text) => text.length));
+  const lines = Array.from({ length: Math.max(left.length, right.length) }, (_, at) => {
+    const [from, to] = [left[at], right[at]];
+    const middle = at === 0 ? title : " ".repeat(title.length);
+    const head = `  ${(from ?? "").padEnd(width)} ${from === undefined ? "   " : "-->"} | ${middle} |`;
+    return to === undefined ? head : `${head} --> ${to}`;
+  });
+  return `${lines.join("\n")}\n`;
+}
+
+const memberText = ({ layer, log_p }: SpaceMember) => printable(`${layer} (p ${powerOfTen(log_p)})`);
+
+/** `1e-12`: the power of ten at or above a p. */
+const powerOfTen = (logP: number) => `1e${Math.ceil(logP / Math.LN10) || "-0"}`.replace("1e-0", "1");
 
 /** The tables of an inspection. */
 export function inspectionTables({ layers, connections, tensors, skipped }: Inspection): ReportTable[] {
@@ -65,7 +95,7 @@ export function inspectionTables({ layers, connections, tensors, skipped }: Insp
       ["to", ({ to }) => to],
       ["part", ({ part }) => part],
       ["via", ({ via }) => via],
-      ["evidence", ({ evidence }) => evidence],
+      ["evidence", ({ evidence, supported }) => supported === true ? `${evidence}, supported` : evidence],
       ["channels", ({ channels }) => channels],
       ["z", ({ positions }) => positions],
       ["map (source to target)", mapText],

@@ -10,6 +10,7 @@ const KNOWN_BY = {
   graph: "traced: the model's own graph says so",
   architecture: "of a known architecture",
   declared: "declared by a topology",
+  inferred: "inferred from the weights; take out `evidence: inferred` where you are sure",
   guessed: "guessed from names and shapes; take out `evidence: guessed` where you are sure",
 } as const;
 
@@ -27,9 +28,13 @@ export function topologyText({ id, uri, skipped }: Inspection, topology: Written
   const unconnected = skipped.filter(({ subject }) => subject === "connection");
   let said = "";
   const lines = connections.flatMap((connection: DeclaredConnection) => {
-    const by = KNOWN_BY[connection.evidence === "guessed" ? "guessed" : knownBy];
+    const by = KNOWN_BY[
+      connection.evidence === "guessed" || connection.evidence === "inferred" ? connection.evidence : knownBy
+    ];
     const line = item(connection);
-    if (by === said) return [line];
+    if (by === said) {
+      return [line];
+    }
     said = by;
     return [`  # ${by}`, line];
   });

@@ -28,7 +28,7 @@ export type Via =
   | "tied";
 
 /** Where the knowledge of a connection comes from, best first. */
-export type Evidence = "graph" | "declared" | "guessed";
+export type Evidence = "graph" | "declared" | "inferred" | "guessed";
 
 /** What happened to the batch normalization behind a layer: there is none, its scaling was ignored, or it was folded in. */
 export type BatchNorm = "none" | "raw" | "folded";
@@ -125,6 +125,10 @@ export interface Connection {
   readonly via: Via;
   readonly evidence: Evidence;
   readonly channels: readonly ChannelRange[];
+  /** Of an inferred connection: how many pairs of ports were looked at when it was chosen. */
+  readonly looked?: number;
+  /** Whether the weights support a guess, by a p of at most 0.01 of its own. */
+  readonly supported?: boolean;
 }
 
 /** Something of a model that does not take part, and why. */

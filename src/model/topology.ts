@@ -49,7 +49,9 @@ export interface DeclaredConnection {
   /** Default: all out channels of the source are the in channels of the target, in order. */
   readonly channels?: readonly ChannelRange[] | undefined;
   /** Default: `declared`. */
-  readonly evidence?: "declared" | "guessed" | undefined;
+  readonly evidence?: "declared" | "inferred" | "guessed" | undefined;
+  /** Of an inferred connection: how many pairs of ports were looked at when it was chosen. */
+  readonly looked?: number | undefined;
 }
 
 /** A declared topology: a chain, or connections, or both; layers only where the defaults do not fit. */

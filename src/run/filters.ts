@@ -17,7 +17,7 @@ import {
   type NeuronRange,
 } from "../stages/effective-filters.ts";
 import { neuronsOf } from "../stages/flops.ts";
-import { plannedLayers } from "./planned-layers.ts";
+import { inferredLayers } from "./inferred-layers.ts";
 import { BLOCK_BYTES, type LayerNeed, layerNeed } from "../stages/memory-needs.ts";
 import { spectrum } from "../stages/svd.ts";
 import { layerSettings } from "./layer-settings.ts";
@@ -62,8 +62,6 @@ export async function writeFilters(
   }
   const model = await only.open(signal);
   try {
-    const graph = plannedLayers(model, { ...layerSettings(config), topology: only.topology });
-    const connection = connectionOf(graph, request);
     const engine = await openEngine({
       kernel: config.kernel,
       precision: config.precision,
@@ -72,6 +70,15 @@ export async function writeFilters(
       ...signal === undefined ? {} : { signal },
     });
     try {
+      const settings = { ...layerSettings(config), topology: only.topology };
+      const { graph } = await inferredLayers(
+        model,
+        settings,
+        config.infer,
+        () => Promise.resolve(engine.kernel),
+        signal,
+      );
+      const connection = connectionOf(graph, request);
       checkMemory(graph, connection, config, engine.kernel);
       const decomposed = (index: number) => spectrumOf(model, graph, index, config, engine.kernel, signal);
       const source = await decomposed(connection.source);

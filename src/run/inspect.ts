@@ -1,5 +1,7 @@
 /** What a model consists of, before anything is computed. */
 
+import type { RunConfig } from "../../config/schema.ts";
+import type { Kernel } from "../kernels/kernel.ts";
 import type { ChannelRange, LayerGraph } from "../model/layer.ts";
 import { sharedChannels, unfoldedShape } from "../model/layer.ts";
 import type { Model } from "../model/ports.ts";
@@ -7,6 +9,9 @@ import { foldedTensors } from "../stages/fold.ts";
 import { knownGraph, type LayerSettings } from "../stages/layers.ts";
 import { declarationOf, type FullDeclaration } from "../stages/topology/declaration.ts";
 import { epsilonWarnings } from "./assumed-epsilon.ts";
+import { type Inference, inferred } from "../stages/topology/inference/inferred.ts";
+import { isInferable } from "./inferred-layers.ts";
+import type { InspectedSpace } from "./inspected-spaces.ts";
 import { plannedLayers } from "./planned-layers.ts";
 import type { PlannedModel } from "./collection/models.ts";
 
@@ -41,6 +46,8 @@ export interface InspectedConnection {
   /** Of the target. */
   readonly positions: number;
   readonly map: readonly ChannelRange[];
+  /** Whether the weights support a guess; absent where it is none, or they do not. */
+  readonly supported?: boolean;
 }
 
 /** What becomes of a tensor: a weight of layers, taken into layers by folding, or skipped. */
@@ -71,6 +78,30 @@ export interface Inspection {
   /** Every tensor of the file, once. */
   readonly tensors: readonly InspectedTensor[];
   readonly skipped: readonly { readonly subject: string; readonly name: string; readonly reason: string }[];
+  /** What the weights show, where they were asked who feeds whom. */
+  readonly spaces?: readonly InspectedSpace[];
+}
+
+/**
+ * Asks the weights of a model who feeds whom, where nothing better is known.
+ *
+ * @param kernel called where weights are asked
+ * @returns null where they are not
+ * @throws when the model cannot be opened or read
+ */
+export async function inferenceOf(
+  planned: PlannedModel,
+  infer: RunConfig["infer"],
+  kernel: () => Promise<Kernel>,
+  signal?: AbortSignal,
+): Promise<Inference | null> {
+  const model = await planned.open(signal);
+  try {
+    if (!isInferable(model, { topology: planned.topology }, infer)) return null;
+    return await inferred(model, await kernel(), signal === undefined ? {} : { signal });
+  } finally {
+    await model.close();
+  }
 }
 
 /**
@@ -123,6 +154,7 @@ export async function inspectModel(
         channels: sharedChannels(connection),
         positions: layers[connection.target]?.positions ?? 1,
         map: connection.channels,
+        ...connection.supported === true ? { supported: true } : {},
       })),
       tensors: accounted(model, graph),
       skipped,

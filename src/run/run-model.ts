@@ -24,7 +24,7 @@ import type { InputFile, Model, ModelHeader, Sink, WrittenFile } from "../model/
 import { tensorsRead } from "../stages/fold.ts";
 import { connectionFlops, graphFlops, layerFlops } from "../stages/flops.ts";
 import { epsilonWarnings } from "./assumed-epsilon.ts";
-import { plannedLayers } from "./planned-layers.ts";
+import { haveSameWeights, inferredLayers, isInferable, preliminaryLayers } from "./inferred-layers.ts";
 import type { EdgeWeight } from "../stages/weight.ts";
 import { queryTargets } from "../query/query-targets.ts";
 import { layerSettings } from "./layer-settings.ts";
@@ -103,9 +103,12 @@ async function opened(planned: PlannedModel, mark: CompletedModel | null, run: M
   const model = await planned.open(signal);
   try {
     const { topology } = planned;
-    const graph = plannedLayers(model, { ...layerSettings(config), topology });
+    const settings = { ...layerSettings(config), topology };
+    const graph = preliminaryLayers(model, settings, config.infer);
     const digests = new FileDigests(mark?.digests);
-    const inputs = await model.inputs(signal, tensorsRead(graph), digests);
+    // Inference reads biases and normalizations too.
+    const wanted = isInferable(model, settings, config.infer) ? undefined : tensorsRead(graph);
+    const inputs = await model.inputs(signal, wanted, digests);
     const known: KnownModel = {
       header: headerOf(model, planned, inputs, config),
       inputs,
@@ -115,10 +118,19 @@ async function opened(planned: PlannedModel, mark: CompletedModel | null, run: M
       remembered: { digests: digests.record() },
       news: digests.changed,
     };
-    const done = await withoutWeights(known, graph, run);
+    const isInferred = isInferable(model, settings, config.infer);
+    const laidOut = async () =>
+      (await inferredLayers(model, settings, config.infer, async () => (await run.engine()).kernel, signal))
+        .graph;
+    // What an earlier run has guessed may be refused now.
+    if (isInferred && !config.guess) await laidOut();
+    const finished = await withoutComputing(known, run);
+    if (finished !== null) return finished;
+    const done = await again(known, graph, isInferred, run);
     if (done !== null) return done;
-    const warnings = [...graph.warnings, ...await epsilonWarnings(model, graph.layers, signal)];
-    return await compute(known, model, { ...graph, warnings }, run);
+    const laid = isInferred ? await laidOut() : graph;
+    const warnings = [...laid.warnings, ...await epsilonWarnings(model, laid.layers, signal)];
+    return await compute(known, model, { ...laid, warnings }, run);
   } finally {
     await model.close();
   }
@@ -132,15 +144,6 @@ function headerOf(
 ): ModelHeader {
   const place = { ...series === undefined ? {} : { series }, ...step === undefined ? {} : { step } };
   return { id, uri, format, key: keyOf(inputs, topology, config, place, plugin), ...place };
-}
-
-/** A model of which an earlier run has left all that is wanted, or what it can be made of; null where weights have to be read. */
-async function withoutWeights(
-  known: KnownModel,
-  graph: LayerGraph,
-  run: ModelRun,
-): Promise<DoneModel | null> {
-  return await withoutComputing(known, run) ?? await again(known, graph, run);
 }
 
 /** What an earlier run has done, taken to the sinks that lack it; null where it has to be computed. */
@@ -192,10 +195,17 @@ async function withoutComputing(
 const kindOf = ({ path, sink }: WrittenFile) => sink ?? extname(path);
 
 /** Tests again what an earlier run has kept of a model's overlaps; null where that does not say enough. */
-async function again(known: KnownModel, graph: LayerGraph, run: ModelRun): Promise<DoneModel | null> {
+async function again(
+  known: KnownModel,
+  graph: LayerGraph,
+  isInferred: boolean,
+  run: ModelRun,
+): Promise<DoneModel | null> {
   const { header, inputs, topology, plugin } = known;
   const key = overlapKeyOf(inputs, topology, run.config, plugin);
-  const record = await run.overlaps?.find(key, (found) => isRecordOf(found, graph)) ?? null;
+  // What weights have shown is not asked of them again: the record's own graph is one of these layers.
+  const expected = (found: LayerGraph) => isInferred && haveSameWeights(found, graph) ? found : graph;
+  const record = await run.overlaps?.find(key, (found) => isRecordOf(found, expected(found.graph))) ?? null;
   const test = testOf(run);
   if (record === null || !covers(record, test)) return null;
   const settings = settingsOf(known, record.graph, run);

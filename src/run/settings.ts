@@ -117,6 +117,7 @@ const SHAPING = [
   "precision",
   "rank",
   "residual",
+  "infer",
 ] as const satisfies readonly (keyof RunConfig)[];
 
 /** Those of them that come into play when the overlaps are known. */

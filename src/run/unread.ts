@@ -36,7 +36,9 @@ export function unreadWarnings(
   );
   if (layers.length === 0) {
     const most = largestOf(tensors);
-    const why = most === undefined ? "" : `, the largest ${show(most.name)}: ${reasons.get(most.name) ?? "no weight"}`;
+    const why = most === undefined
+      ? ""
+      : `, the largest ${show(most.name)}: ${reasons.get(most.name) ?? "no weight"}`;
     return [
       `${UNREAD}no layer was found in ${
         counted(tensors.length, "tensor")
@@ -53,7 +55,9 @@ export function unreadWarnings(
   return [
     `${UNREAD}${Math.round(100 * lost! / all!)}% of its numbers are in ${
       counted(unread.length, "tensor")
-    } for which there is no reader, such as ${show(largest.name)}: ${reasons.get(largest.name) ?? "no weight"}`,
+    } for which there is no reader, such as ${show(largest.name)}: ${
+      reasons.get(largest.name) ?? "no weight"
+    }`,
   ];
 }
 

@@ -50,8 +50,20 @@ export interface Candidates {
   readonly targetNeuron: Int32Array;
   readonly overlap: Float64Array;
   readonly cosine: Float64Array | null;
-  /** `ln P(X >= overlap)`; 0 where there is nothing to test. */
+  /** `ln P(X >= overlap)`; 0 where there is nothing to test. Of an inferred connection, with its correction for having been chosen. */
   readonly logP: Float64Array;
+  /** Of how many the connection was chosen by the weights that it is tested on. Default: 1. */
+  readonly looked?: number;
+}
+
+/**
+ * Multiplies the p of an inferred connection's candidates by the number of pairs of ports that were looked at: it was chosen by the data that they are
+ * tested on.
+ */
+export function correctedForChoice(candidates: Candidates, looked: number | undefined): Candidates {
+  if (looked === undefined || looked <= 1) return candidates;
+  const correction = Math.log(looked);
+  return { ...candidates, looked, logP: candidates.logP.map((logP) => Math.min(0, logP + correction)) };
 }
 
 /**

@@ -22,6 +22,8 @@ export interface LayerSettings extends FoldSettings {
   readonly residualSpan?: number | undefined;
   /** Whether connections may be guessed. Default: true. */
   readonly guess?: boolean;
+  /** The graph that the weights have shown, before normalizations are folded: it takes the place of all that is known but a declared topology. */
+  readonly inferred?: LayerGraph | undefined;
 }
 
 /**
@@ -86,9 +88,9 @@ function withinSpan(graph: LayerGraph, span: number): LayerGraph {
  */
 export function knownGraph(
   model: Pick<Model, "graph" | "operators" | "config"> & GuessedFrom,
-  { topology }: Pick<LayerSettings, "topology">,
+  { topology, inferred }: Pick<LayerSettings, "topology" | "inferred">,
 ): LayerGraph {
-  const graph = graphOf(model, topology);
+  const graph = topology === undefined && inferred !== undefined ? inferred : graphOf(model, topology);
   return {
     ...graph,
     warnings: [...model.warnings ?? [], ...graph.warnings, ...copiesBeside(graph, model.tensors)],

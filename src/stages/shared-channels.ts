@@ -12,16 +12,11 @@ import type { CallOptions, Handed, Kernel, KernelInfo } from "../kernels/kernel.
 import type { Connection } from "../model/layer.ts";
 import type { Spectrum } from "../model/spectrum.ts";
 import { type Matrix, matrix } from "../model/tensor.ts";
+import { boundedKernel } from "../stats/bounded-kernel.ts";
 import { permutationLogP, permutationTest, portSums, relevantPart } from "../stats/permutation-test.ts";
 import { channelNumbers, comparedChannels, FEW_CHANNELS } from "./compared-channels.ts";
 import { liveChannels } from "./directions.ts";
 import { comparisonFlops } from "./flops.ts";
-
-/**
- * Cosines count up to so many times their root mean square. A few pairs of channels that are nearly copies would else decide alone, by one
- * coincidence that three moments do not show: measured at p = 1e-5, chance then gives up to 40 times as many.
- */
-const MOST_DEVIATIONS = 3;
 
 /**
  * `ln p` of the permutation test of a connection.
@@ -100,7 +95,7 @@ export default async function answer(
   kernel: Kernel,
 ): Promise<Handed<number | null>> {
   const cosines = async (channels: Matrix) =>
-    bounded(await kernel.multiply(channels, channels, { transposeB: true }));
+    boundedKernel(await kernel.multiply(channels, channels, { transposeB: true }));
   const [a, b] = [await cosines(out), await cosines(into)];
   if (out.rows <= FEW_CHANNELS) return { value: permutationTest(a, b)?.logP ?? null, given: [] };
   const [left, right] = [relevantPart(a), relevantPart(b)];
@@ -114,20 +109,6 @@ function inner(a: Matrix, b: Matrix): number {
   let sum = 0;
   for (let at = 0; at < a.data.length; at++) sum += a.data[at]! * b.data[at]!;
   return sum;
-}
-
-/** Cosines between different channels, cut where they are out of all proportion; in place. */
-function bounded(cosines: Matrix): Matrix {
-  const { rows: n, data } = cosines;
-  let square = 0;
-  for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) square += data[i * n + j]! ** 2;
-  const most = MOST_DEVIATIONS * Math.sqrt(square / Math.max(1, n * (n - 1) / 2));
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j < n; j++) {
-      if (i !== j) data[i * n + j] = Math.max(-most, Math.min(most, data[i * n + j]!));
-    }
-  }
-  return cosines;
 }
 
 /**

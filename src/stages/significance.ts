@@ -61,8 +61,8 @@ export function decide(family: readonly Candidates[], settings: TestSettings): V
       nominal,
       threshold: level === null || each.tests === 0
         ? null
-        : commonThreshold(settings.null, each.geometry, level),
-      expectedByChance: tests === 0 ? 0 : expected * each.tests / tests,
+        : commonThreshold(settings.null, each.geometry, level - Math.log(each.looked ?? 1)),
+      expectedByChance: tests === 0 ? 0 : expected * each.tests / tests / (each.looked ?? 1),
     };
   });
 }

@@ -334,7 +334,7 @@ function relabelledProduct(a: Matrix, b: Matrix, permutation: Uint8Array): numbe
 }
 
 /** Calls `visit` with each permutation of `0 ... n-1`, in one array: Heap's algorithm (1963). */
-function forEachPermutation(n: number, visit: (permutation: Uint8Array) => void): void {
+export function forEachPermutation(n: number, visit: (permutation: Uint8Array) => void): void {
   const order = Uint8Array.from({ length: n }, (_, i) => i);
   const arrange = (length: number): void => {
     if (length === 1) return visit(order);

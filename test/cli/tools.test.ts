@@ -169,7 +169,9 @@ describe("svr completion", () => {
     const sub = program.command("draw").description("it's drawn; with `care`");
     sub.addOption(new Option("--scale <name>", "how $HOME is drawn").choices(["linear", "log"]));
     const fish = completionScript(program, "fish");
-    expect(fish).toContain("complete -c svr -c svrflow -n '__fish_use_subcommand' -a draw -d 'it'\\''s drawn'\n");
+    expect(fish).toContain(
+      "complete -c svr -c svrflow -n '__fish_use_subcommand' -a draw -d 'it'\\''s drawn'\n",
+    );
     expect(fish).toContain(
       "complete -c svr -c svrflow -n '__fish_seen_subcommand_from draw' -l scale -x -a 'linear log' -d 'how $HOME is drawn'\n",
     );

@@ -3,9 +3,11 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { noise, writeTensors } from "../support/safetensors-file.ts";
 import { svr } from "../integration/svr.ts";
+import { planted } from "../stages/topology/inference/planted.ts";
 
 let folder = "";
 let model = "";
@@ -69,11 +71,69 @@ describe("svr inspect --format topology", () => {
   });
 });
 
+describe("inference", () => {
+  let shared = "";
+  beforeAll(async () => {
+    const { tensors, read } = planted({ input: 3, a: 40, b: 40, end: 12 }, [
+      { name: "layer1", from: ["input"], to: "a" },
+      { name: "layer2", from: ["a"], to: "b" },
+      { name: "layer3", from: ["b"], to: "end" },
+    ]);
+    shared = join(folder, "shared.safetensors");
+    await writeTensors(
+      shared,
+      await Promise.all(tensors.map(async ({ name, shape }) => [name, shape, await read(name)] as const)),
+    );
+  });
+
+  it("draws the spaces that the weights show, and writes a topology that gives them again", async () => {
+    const drawn = await svr(["inspect", shared]);
+    expect(drawn.stderr).toContain("reading weights");
+    expect(drawn.stdout).toMatch(/layer1 \(p 1e-\d+\) --> \| 40 channels \| --> layer2 \(p 1e-\d+\)/);
+    const written = await svr(["inspect", shared, "--format", "topology"]);
+    const file = join(folder, "inferred.yaml");
+    await writeFile(file, written.stdout);
+    const told = JSON.parse((await svr(["inspect", shared, "--json", "--topology", file])).stdout) as Told[];
+    expect(told[0]!.connections.map(({ from, to, evidence }) => [from, to, evidence])).toEqual([
+      ["layer1", "layer2", "inferred"],
+      ["layer2", "layer3", "inferred"],
+    ]);
+    const unasked = await svr(["inspect", shared, "--json", "--no-infer"]);
+    expect((JSON.parse(unasked.stdout) as Told[])[0]!.connections.map(({ evidence }) => evidence)).toEqual([
+      "guessed",
+      "guessed",
+    ]);
+    expect(unasked.stderr).not.toContain("reading weights");
+  });
+
+  it("corrects the p of edges for the choice, until the topology is declared to be sure", async () => {
+    const file = join(folder, "sure.topology.yaml");
+    const { stdout } = await svr(["inspect", shared, "--format", "topology"]);
+    const looked = Number(/looked: (\d+)/.exec(stdout)![1]);
+    await writeFile(file, stdout.replaceAll(/, evidence: inferred, looked: \d+/g, ""));
+    const edges = async (name: string, ...args: readonly string[]) => {
+      const out = join(folder, name);
+      await svr(["run", shared, "--out", out, "--graph", "none", "--edges", "all", ...args]);
+      const duck = await (await DuckDBInstance.create()).connect();
+      const read = await duck.runAndReadAll(
+        "SELECT log_p FROM read_parquet($glob) ORDER BY source_layer, source_neuron, target_layer, target_neuron",
+        { glob: join(out, "edges", "*", "*.parquet") },
+      );
+      return read.getRowObjects() as unknown as { readonly log_p: number }[];
+    };
+    const [own, sure] = [await edges("own", "--no-guess"), await edges("sure", "--topology", file)];
+    expect(own.length).toBe(40 * 27 + 40 * 12);
+    own.forEach(({ log_p: logP }, at) =>
+      expect(logP).toBeCloseTo(Math.min(0, sure[at]!.log_p + Math.log(looked)), 9)
+    );
+  });
+});
+
 describe("--no-guess", () => {
   const refused =
     /net\.safetensors: found \d of \d connections guessed, required a topology that is known .*svr inspect <model> --format topology/;
 
-  it.each([["inspect"], ["run", "--graph", "none"], ["run", "--dry-run"]])(
+  it.each([["inspect"], ["run", "--graph", "none"], ["run", "--dry-run", "--no-infer"]])(
     "refuses a guess: svr %s",
     async (...command) => {
       const out = command[0] === "run" ? ["--out", join(folder, "out")] : [];

@@ -5,6 +5,7 @@ import { logSurvivalOfSigma } from "../../src/stats/normal.ts";
 import { adjust, type Correction } from "../../src/stats/multiple-testing.ts";
 import type { OverlapGeometry } from "../../src/stages/overlap-geometry.ts";
 import {
+  correctedForChoice,
   type EdgeChoice,
   joinedCandidates,
   retestedCandidates,
@@ -227,5 +228,22 @@ describe("candidates of parts", () => {
     const fresh = collect(geometry, overlaps(geometry, 1), strict);
     expect(retestedCandidates(kept, geometry, strict).logP).toEqual(fresh.logP);
     expect(retestedCandidates(kept, geometry, strict).sourceNeuron).toEqual(fresh.sourceNeuron);
+  });
+});
+
+describe("a connection that was inferred", () => {
+  it("has the p of its edges, its threshold and what chance gives corrected for the pairs that were looked at", () => {
+    const geometry = geometryOf();
+    const settings = settingsOf({ correction: "none", edges: "all" });
+    const seen = collect(geometry, overlaps(geometry, 3), settings);
+    const looked = 50;
+    const chosenOne = correctedForChoice(seen, looked);
+    expect(chosenOne.logP).toEqual(seen.logP.map((logP) => Math.min(0, logP + Math.log(looked))));
+    const [before, after] = [decide([seen], settings)[0]!, decide([chosenOne], settings)[0]!];
+    expect(after.expectedByChance).toBeCloseTo(before.expectedByChance / looked, 12);
+    const reached = seen.overlap.filter((overlap) => overlap >= after.threshold!).length;
+    expect(after.significantCount).toBe(reached);
+    expect(after.significantCount).toBeLessThan(before.significantCount);
+    expect(correctedForChoice(seen, undefined)).toBe(seen);
   });
 });

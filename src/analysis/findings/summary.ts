@@ -61,6 +61,7 @@ function sizes({ layers, names }: ModelFacts, format: string): string {
 const KNOWN_BY: Readonly<Record<string, string>> = {
   graph: "read from the file's own graph",
   declared: "known from the names of its tensors or declared",
+  inferred: "inferred from the weights (the p of their edges is corrected for that choice)",
   guessed: "guessed from names and shapes",
 };
 

@@ -2,7 +2,7 @@
 
 import { concatMap, defer, from, map, mergeMap, type Observable, type OperatorFunction } from "rxjs";
 import type { EdgeColumns } from "../../model/graph.ts";
-import type { Candidates, TestSettings } from "../../stages/candidates.ts";
+import { type Candidates, correctedForChoice, type TestSettings } from "../../stages/candidates.ts";
 import { nearKernelTests } from "../../stages/near-kernels.ts";
 import { gateSparse } from "../../stages/sparse-layers.ts";
 import { chosen, decide, linking, sigmas, type Verdicts } from "../../stages/significance.ts";
@@ -100,7 +100,8 @@ function testedByModel<T extends { readonly kind: "layer" | "skipped" }>(
 }
 
 async function gatedOverlaps(job: AnyConnection, settings: EdgeTestSettings): Promise<OverlapResult> {
-  return gateSparse(await job.overlaps(), settings, job.kind, job.graph.connections.length);
+  const seen = gateSparse(await job.overlaps(), settings, job.kind, job.graph.connections.length);
+  return { ...seen, candidates: correctedForChoice(seen.candidates, job.connection.looked) };
 }
 
 function concatenated<T>(first: Observable<T>, rest: () => T[]): Observable<T> {

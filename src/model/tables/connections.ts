@@ -42,7 +42,8 @@ export const CONNECTION_COLUMNS: readonly TableColumn[] = [
   column("evidence", "utf8", {
     description: "How the connection is known",
     unit: "none",
-    range: "graph (the model says it), declared (a config or a known architecture) or guessed",
+    range:
+      "graph (the model says it), declared (a config or a known architecture), inferred (from the weights) or guessed",
     formula: "from the topology",
   }),
   column("shared_channels", "int32", {

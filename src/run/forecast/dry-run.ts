@@ -16,7 +16,7 @@ import type { Layer, LayerGraph } from "../../model/layer.ts";
 import type { Model } from "../../model/ports.ts";
 import { tensorsRead } from "../../stages/fold.ts";
 import { graphFlops, neuronsOf } from "../../stages/flops.ts";
-import { plannedLayers } from "../planned-layers.ts";
+import { preliminaryLayers } from "../inferred-layers.ts";
 import { connectionWorkspace, layerNeed, turningBytes } from "../../stages/memory-needs.ts";
 import { expectedByChance } from "../../stats/multiple-testing.ts";
 import { calibrate, type Calibration } from "./calibration.ts";
@@ -147,7 +147,8 @@ async function forecastModel(
 ): Promise<ModelForecast> {
   const model = await planned.open(signal);
   try {
-    const graph = plannedLayers(model, { ...layerSettings(config), topology: planned.topology });
+    const settings = { ...layerSettings(config), topology: planned.topology };
+    const graph = preliminaryLayers(model, settings, config.infer);
     const { unfolding, rank = Infinity } = config;
     const { spectra, overlaps, comparisons } = graphFlops(graph, unfolding, rank);
     const neurons = graph.layers.map((layer) => neuronsOf(layer, unfolding, rank));

@@ -130,6 +130,7 @@ function connectionOf(connection: Connection, from: Layer, to: Layer): DeclaredC
     ...via === usual ? {} : { via },
     ...part === 0 ? {} : { part },
     ...whole ? {} : { channels },
-    ...evidence === "guessed" ? { evidence } : {},
+    ...evidence === "guessed" || evidence === "inferred" ? { evidence } : {},
+    ...connection.looked === undefined ? {} : { looked: connection.looked },
   };
 }

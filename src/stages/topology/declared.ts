@@ -225,8 +225,17 @@ function connect(
   const to = layers[target]!;
   const channels = wanted.channels ?? [{ source: 0, target: 0, length: from.outChannels }];
   const via = wanted.via ?? (to.kind === "linear" && to.positions > 1 ? "flatten" : "direct");
-  const { part = 0, evidence = "declared" } = wanted;
-  const connection = { source, target, part, via, evidence, channels };
+  const { part = 0, evidence = "declared", looked } = wanted;
+  const connection: Connection = {
+    source,
+    target,
+    part,
+    via,
+    evidence,
+    channels,
+    // Taken for sure, it is not corrected for having been chosen.
+    ...evidence === "inferred" && looked !== undefined ? { looked } : {},
+  };
   checkConnection(connection, from, to, wanted.channels === undefined);
   return connection;
 }

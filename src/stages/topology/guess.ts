@@ -3,6 +3,7 @@
 import type { Connection, LayerGraph, Skipped } from "../../model/layer.ts";
 import { finishLayer, type LayerDraft } from "../../model/layer-draft.ts";
 import type { Model } from "../../model/ports.ts";
+import type { TensorInfo } from "../../model/tensor.ts";
 import { guessChain } from "./chain.ts";
 import { readings, reasonByName } from "./readings.ts";
 import { isSorted, normalizationBehind, sorted } from "./weights.ts";
@@ -11,7 +12,23 @@ import { isSorted, normalizationBehind, sorted } from "./weights.ts";
 export type GuessedFrom = Pick<Model, "tensors" | "moduleOrder" | "networks" | "warnings">;
 
 /** Layers by the names and shapes of tensors, connected as chains: one for each network of the file. */
-export function guessedGraph({ tensors, moduleOrder, networks = [] }: GuessedFrom): LayerGraph {
+export function guessedGraph(model: GuessedFrom): LayerGraph {
+  return graphOfGuess(guess(model), model.tensors);
+}
+
+/** What is guessed of a model: its layers in the order in which they may be chained, and the chains. */
+export interface Guess {
+  readonly drafts: readonly LayerDraft[];
+  /** By the drafts' numbers; `positions` of the target. */
+  readonly links: readonly { readonly source: number; readonly target: number; readonly positions: number }[];
+  readonly skipped: readonly Skipped[];
+  /** Of the chains, and of how weights were read. */
+  readonly warnings: readonly string[];
+  readonly readings: readonly string[];
+}
+
+/** Guesses from names and shapes. */
+export function guess({ tensors, moduleOrder, networks = [] }: GuessedFrom): Guess {
   const { weights, skipped } = sorted(tensors);
   const named = weights.map((tensor) => ({ tensor, reason: reasonByName(tensor) }));
   const read = readings(
@@ -20,10 +37,6 @@ export function guessedGraph({ tensors, moduleOrder, networks = [] }: GuessedFro
     moduleOrder === true && !isSorted(tensors),
   );
   const chains = parted(read.drafts, networks).map((drafts) => guessChain(drafts));
-  const layers = [...chains.flatMap(({ order }) => order), ...read.experts].map((draft, index) => ({
-    draft,
-    index,
-  }));
   const links = chains.flatMap((chain, at) => {
     const before = chains.slice(0, at).reduce((sum, { order }) => sum + order.length, 0);
     return chain.links.map(({ source, target, positions }) => ({
@@ -32,8 +45,27 @@ export function guessedGraph({ tensors, moduleOrder, networks = [] }: GuessedFro
       positions,
     }));
   });
+  return {
+    drafts: [...chains.flatMap(({ order }) => order), ...read.experts],
+    links,
+    skipped: [
+      ...skipped,
+      ...named.flatMap(({ tensor: { name }, reason }): Skipped[] =>
+        reason === null ? [] : [{ subject: "tensor", name, reason }]
+      ),
+    ],
+    warnings: chains.flatMap(({ warnings }) => warnings),
+    readings: read.warnings,
+  };
+}
+
+/** The layer graph of a guess. */
+export function graphOfGuess(
+  { drafts, links, skipped, warnings, readings }: Guess,
+  tensors: readonly TensorInfo[],
+): LayerGraph {
   const positions = new Map(links.map((link) => [link.target, link.positions]));
-  const finished = layers.map(({ draft, index }) => ({
+  const layers = drafts.map((draft, index) => ({
     ...finishLayer(draft, { index, positions: positions.get(index) ?? null }),
     ...normalizationBehind(draft, tensors),
   }));
@@ -41,22 +73,11 @@ export function guessedGraph({ tensors, moduleOrder, networks = [] }: GuessedFro
     source,
     target,
     part: 0,
-    via: finished[target]!.kind === "linear" && finished[target]!.positions > 1 ? "flatten" : "direct",
+    via: layers[target]!.kind === "linear" && layers[target]!.positions > 1 ? "flatten" : "direct",
     evidence: "guessed",
-    channels: [{ source: 0, target: 0, length: finished[source]!.outChannels }],
+    channels: [{ source: 0, target: 0, length: layers[source]!.outChannels }],
   }));
-  return {
-    layers: finished,
-    connections,
-    skipped: [
-      ...skipped,
-      ...named.flatMap(({ tensor: { name }, reason }): Skipped[] =>
-        reason === null ? [] : [{ subject: "tensor", name, reason }]
-      ),
-    ],
-    warnings: [...chains.flatMap(({ warnings }) => warnings), ...read.warnings],
-    evidence: "guessed",
-  };
+  return { layers, connections, skipped, warnings: [...warnings, ...readings], evidence: "guessed" };
 }
 
 /** Drafts by the network that they are part of. @param networks beginnings of names */

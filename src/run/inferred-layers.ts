@@ -1,0 +1,63 @@
+/** The layer graph of a model, from its weights where nothing better is known. */
+
+import type { RunConfig } from "../../config/schema.ts";
+import type { Kernel } from "../kernels/kernel.ts";
+import type { LayerGraph } from "../model/layer.ts";
+import type { Model } from "../model/ports.ts";
+import { knownGraph, type LayerSettings } from "../stages/layers.ts";
+import { type Inference, inferred } from "../stages/topology/inference/inferred.ts";
+import { plannedLayers } from "./planned-layers.ts";
+
+/** A layer graph, and what the weights have shown where they were asked. */
+export interface InferredLayers {
+  readonly graph: LayerGraph;
+  readonly inference: Inference | null;
+}
+
+/** Whether the weights of a model are asked who feeds whom. */
+export function isInferable(
+  model: Model,
+  { topology }: Pick<LayerSettings, "topology">,
+  infer: RunConfig["infer"],
+): boolean {
+  if (infer === false || topology !== undefined || model.tensors.length === 0) return false;
+  return infer === true || knownGraph(model, {}).evidence === "guessed";
+}
+
+/**
+ * Lays out a model's layers before any weight is read: where the weights will be asked, by names and shapes for now, whether that may be or not.
+ *
+ * @throws {ConfigError} when a declared topology does not fit
+ */
+export function preliminaryLayers(
+  model: Model,
+  settings: LayerSettings,
+  infer: RunConfig["infer"],
+): LayerGraph {
+  return plannedLayers(model, isInferable(model, settings, infer) ? { ...settings, guess: true } : settings);
+}
+
+/**
+ * Lays out a model's layers, and asks its weights who feeds whom where nothing better is known.
+ *
+ * @param kernel called where weights are asked
+ * @throws {ConfigError} when a declared topology does not fit
+ * @throws {RangeError} when a connection is still guessed and may not be
+ */
+export async function inferredLayers(
+  model: Model,
+  settings: LayerSettings,
+  infer: RunConfig["infer"],
+  kernel: () => Promise<Kernel>,
+  signal?: AbortSignal,
+): Promise<InferredLayers> {
+  if (!isInferable(model, settings, infer)) return { graph: plannedLayers(model, settings), inference: null };
+  const inference = await inferred(model, await kernel(), signal === undefined ? {} : { signal });
+  return { graph: plannedLayers(model, { ...settings, inferred: inference.graph }), inference };
+}
+
+/** Whether two graphs read the same tensors, in any order. */
+export function haveSameWeights(a: LayerGraph, b: LayerGraph): boolean {
+  const tensors = ({ layers }: LayerGraph) => layers.map(({ weight }) => weight.tensor).sort().join("\n");
+  return tensors(a) === tensors(b);
+}

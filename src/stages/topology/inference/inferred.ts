@@ -1,0 +1,265 @@
+/**
+ * The topology of a model of which only weights, names and shapes are known, from the weights themselves.
+ *
+ * Two layers that share a space of channels, because one feeds the other, both write to one stream or both read it, agree in how their channels
+ * resemble each other, far more than after a random relabelling of one side. Ports that agree form spaces; the order of layers says who writes and who
+ * reads later.
+ */
+
+import { counted } from "../../../model/counted.ts";
+import type { CallOptions, Kernel } from "../../../kernels/kernel.ts";
+import type { Connection, LayerGraph, Skipped, Via } from "../../../model/layer.ts";
+import type { Model } from "../../../model/ports.ts";
+import { unfold } from "../../unfold.ts";
+import { graphOfGuess, type Guess, guess, type GuessedFrom } from "../guess.ts";
+import { isSorted } from "../weights.ts";
+import { draftLayer } from "../../../model/layer-draft.ts";
+import { mostChannels } from "./channel-weights.ts";
+import { type ChannelSpaces, channelSpaces } from "./channel-spaces.ts";
+import { type Feeding, feedings } from "./fed-layers.ts";
+import { layerVectors, vectorNames } from "./layer-vectors.ts";
+import type { Space } from "./joined-spaces.ts";
+import { samePart, shownSlices, type Slice, sliceFeedings, sliceTests } from "./slices.ts";
+import { type PairTest, pairTests } from "./pair-tests.ts";
+import { LEAST_WIDTH, type Port, portsOf, type ReadLayer, sidesOf } from "./ports.ts";
+
+/** The family-wise level of what the weights show: of a thousand models in which nothing is shared, one shows a space. */
+export const LOG_ALPHA = Math.log(1e-3);
+
+/** A supposed connection whose own p is at most this is supported by the weights. */
+const LOG_SUPPORT = Math.log(0.01);
+
+/** What was found out from the weights of a model. */
+export interface Inference {
+  readonly graph: LayerGraph;
+  readonly ports: readonly Port[];
+  readonly tests: readonly PairTest[];
+  readonly spaces: ChannelSpaces;
+}
+
+/** What is inferred from. */
+export type InferredFrom = GuessedFrom & Pick<Model, "read">;
+
+/**
+ * Infers who feeds whom. Reads every weight once, one at a time.
+ *
+ * @param kernel decomposes the ports' Gram matrices, of at most 192 channels
+ * @throws what reading throws
+ */
+export async function inferred(
+  model: InferredFrom,
+  kernel: Kernel,
+  options: CallOptions = {},
+): Promise<Inference> {
+  const guessed = withDepthwise(inFileOrder(guess(model), model));
+  const start = graphOfGuess(guessed, model.tensors);
+  const most = mostChannels(start.layers.flatMap(sidesOf).length);
+  const ports: Port[] = [];
+  for (const { index } of start.layers) {
+    const read = await readLayer(start, index, model, options);
+    ports.push(...await portsOf(read, most, kernel, options));
+  }
+  const tensorOf = ({ layer }: Port) => start.layers[layer]!.weight.tensor;
+  const tests = await pairTests(ports, (a, b) => tensorOf(a) !== tensorOf(b), kernel, options);
+  const isSmall = (logP: number, looked: number) => logP + Math.log(looked) <= LOG_ALPHA - Math.LN2;
+  const isShown = ({ logP }: PairTest) => isSmall(logP, tests.length);
+  const tensorsOf = ({ members }: Space) => members.map((at) => tensorOf(ports[at]!));
+  const isApart = (a: Space, b: Space) => !tensorsOf(a).some((tensor) => tensorsOf(b).includes(tensor));
+  const first = channelSpaces(ports, tests, isShown);
+  const slicesOf = (spaces: readonly Space[], isPair: (narrow: Space, wide: Space) => boolean) =>
+    sliceTests(
+      ports,
+      spaces,
+      (narrow, wide) => isApart(narrow, wide) && mayFeed(ports, narrow, wide) && isPair(narrow, wide),
+      (index) => readLayer(start, index, model, options),
+      kernel,
+      options,
+    );
+  const whole = spacesOf(ports, first.shown);
+  const sliced = await slicesOf(whole, () => true);
+  // Spaces that are supposed have more ports: what they are part of is supposed, too.
+  const isWhole = (space: Space) => whole.some(({ members }) => members.join() === space.members.join());
+  const more = await slicesOf(
+    spacesOf(ports, first.supposed),
+    (narrow, wide) => !isWhole(narrow) || !isWhole(wide),
+  );
+  const looked = sliced.looked + more.looked;
+  const slices = shownSlices(sliced.slices, ({ logP }) => isSmall(logP, looked));
+  const within = slices.map((slice): Slice => ({
+    ...slice,
+    narrow: first.supposed[slice.narrow]!,
+    wide: first.supposed[slice.wide]!,
+  }));
+  const supposed = shownSlices([...more.slices, ...within], ({ logP }) => isSmall(logP, looked));
+  // What is the same part of one space is one space.
+  const spaces = channelSpaces(ports, tests, isShown, samePart(ports, slices));
+  const isOrdered = orderOf(start, model);
+  const found = [
+    ...feedings(ports, tests, spaces, isOrdered),
+    ...sliceFeedings(ports, spaces, slices, supposed, isOrdered),
+  ];
+  // What shows nothing takes nothing from a guess.
+  const graph = found.some(({ shown }) => shown)
+    ? connected({ ...start, warnings: guessed.readings }, found, tests.length + looked)
+    : graphOfGuess(guess(model), model.tensors);
+  return { graph, ports, tests, spaces };
+}
+
+/** Whether a writer of one space comes before a reader of another. */
+function mayFeed(ports: readonly Port[], from: Space, to: Space): boolean {
+  const layers = ({ members }: Space, isWriter: boolean) =>
+    members.filter((at) => (ports[at]!.side === "out") === isWriter).map((at) => ports[at]!.layer);
+  return Math.min(...layers(from, true)) < Math.max(...layers(to, false));
+}
+
+/** Spaces by the ports that stand for them. */
+function spacesOf(ports: readonly Port[], shown: readonly number[]): Space[] {
+  return [...Map.groupBy(ports.keys(), (at) => shown[at]!)].map(([id, members]) => ({
+    id,
+    width: ports[id]!.width,
+    members,
+  }));
+}
+
+/** Reads a layer's weight and the vectors that belong to it. */
+async function readLayer(
+  { layers }: LayerGraph,
+  index: number,
+  model: InferredFrom,
+  { signal }: CallOptions,
+): Promise<ReadLayer> {
+  const layer = layers[index]!;
+  const read: Model["read"] = (tensor) => model.read(tensor, signal);
+  const inOrder = model.moduleOrder === true && !isSorted(model.tensors);
+  const vectors = await layerVectors(vectorNames(layer, model.tensors, inOrder), read);
+  return { layer, vectors, blocks: unfold(layer, await read(layer.weight.tensor), "svr") };
+}
+
+/**
+ * Kernels of one in channel each behind a layer of as many channels may be a depthwise layer, wherever that stands: the weights will say whether it
+ * reads those channels.
+ */
+function withDepthwise(guessed: Guess): Guess {
+  const drafts = guessed.drafts.map((draft, at) => {
+    const { name, tensor, layout, groups, outChannels, leading } = draft;
+    const isOne = groups === 1 && layout === "out-in" && leading.length === 0 && tensor.shape.length > 2 &&
+      tensor.shape[1] === 1;
+    const isFed = guessed.drafts.slice(0, at).some((each) => each.outChannels === outChannels);
+    return isOne && isFed && outChannels >= LEAST_WIDTH
+      ? draftLayer(name, tensor, { layout, groups: outChannels })
+      : draft;
+  });
+  return {
+    ...guessed,
+    drafts,
+    links: guessed.links.filter(({ target }) => drafts[target] === guessed.drafts[target]),
+  };
+}
+
+/** Whether a layer is known to come before another: by its place in the file, or by a number where their names part. */
+function orderOf(
+  { layers }: LayerGraph,
+  { tensors, moduleOrder }: GuessedFrom,
+): (a: number, b: number) => boolean {
+  if (moduleOrder === true && !isSorted(tensors)) return () => true;
+  const parts = layers.map(({ name }) => name.match(/\d+|\D+/g) ?? []);
+  return (a, b) => {
+    const at = parts[a]!.findIndex((part, i) => part !== parts[b]![i]);
+    return at >= 0 &&
+      [parts[a]![at], parts[b]![at]].every((part) => part !== undefined && /^\d+$/.test(part));
+  };
+}
+
+/** Drafts in the order of the file, where that is the order of the network's modules: chains may have moved them. */
+function inFileOrder(guessed: Guess, { tensors, moduleOrder }: GuessedFrom): Guess {
+  if (moduleOrder !== true || isSorted(tensors)) return guessed;
+  const places = new Map(tensors.map(({ name }, at) => [name, at]));
+  const order = [...guessed.drafts.keys()].sort((a, b) =>
+    places.get(guessed.drafts[a]!.tensor.name)! - places.get(guessed.drafts[b]!.tensor.name)!
+  );
+  const now = new Map(order.map((before, at) => [before, at]));
+  return {
+    ...guessed,
+    drafts: order.map((at) => guessed.drafts[at]!),
+    links: guessed.links.map((link) => ({
+      ...link,
+      source: now.get(link.source)!,
+      target: now.get(link.target)!,
+    })),
+  };
+}
+
+/** The graph of a guess with what the weights show, support and contradict. */
+function connected(start: LayerGraph, found: readonly Feeding[], looked: number): LayerGraph {
+  const { layers } = start;
+  const writers = Map.groupBy(found, ({ target }) => target);
+  const connections: Connection[] = found.map(({ source, target, offset = 0, shown, logP }): Connection => ({
+    source,
+    target,
+    part: 0,
+    via: viaOf(layers, writers.get(target)!),
+    channels: [{ source: 0, target: offset, length: layers[source]!.outChannels }],
+    ...shown
+      ? { evidence: "inferred", looked }
+      : { evidence: "guessed", ...logP !== null && logP <= LOG_SUPPORT ? { supported: true } : {} },
+  }));
+  const contradicted: Skipped[] = [];
+  for (const guessed of start.connections) {
+    const others = writers.get(guessed.target) ?? [];
+    if (others.some(({ source }) => source === guessed.source)) continue;
+    if (others.length === 0) connections.push(guessed);
+    else if (others.some(({ shown }) => shown)) {
+      const [from, to] = [layers[guessed.source]!.name, layers[guessed.target]!.name];
+      const by = others.filter(({ shown }) => shown).map(({ source }) => layers[source]!.name);
+      contradicted.push({
+        subject: "connection",
+        name: `${from} -> ${to}`,
+        reason: `guessed from names and shapes, contradicted by the weights: it shares channels with ${
+          by.join(", ")
+        }`,
+      });
+    }
+  }
+  connections.sort((a, b) => a.target - b.target || a.source - b.source || a.part - b.part);
+  return {
+    ...start,
+    connections,
+    skipped: [...start.skipped, ...contradicted],
+    warnings: [...start.warnings, ...inferenceWarnings(connections, contradicted.length, looked)],
+  };
+}
+
+/** A layer that several feed reads a stream; one that nobody of its width feeds, a concatenation. */
+function viaOf(layers: LayerGraph["layers"], feeding: readonly Feeding[]): Via {
+  const isWhole = ({ source, target }: Feeding) => layers[source]!.outChannels === layers[target]!.inChannels;
+  if (!feeding.some(isWhole)) return "concat";
+  return feeding.length > 1 ? "residual" : "direct";
+}
+
+/** What a user has to know of an inferred topology. */
+function inferenceWarnings(
+  connections: readonly Connection[],
+  contradicted: number,
+  looked: number,
+): string[] {
+  const inferred = connections.filter(({ evidence }) => evidence === "inferred").length;
+  const guessed = connections.length - inferred;
+  const supported = connections.filter((each) => each.supported === true).length;
+  const against = contradicted === 0
+    ? ""
+    : `; ${counted(contradicted, "guess", "guesses")} that the weights contradict ${
+      contradicted === 1 ? "is" : "are"
+    } left out`;
+  return [
+    `topology inferred from the weights: ${inferred} of ${
+      counted(connections.length, "connection")
+    }, p at most 0.001 after correction for ${looked} pairs of ports and of parts; ` +
+    `the p of their edges is multiplied by ${looked}${against}`,
+    ...guessed === 0 ? [] : [
+      `topology guessed in part: ${guessed} of ${
+        counted(connections.length, "connection")
+      } rest on names, shapes and the order of layers, ` +
+      `${supported} of them supported by the weights; declare a topology to be sure`,
+    ],
+  ];
+}

@@ -1,0 +1,134 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Kernel } from "../../../../src/kernels/kernel.ts";
+import type { LayerGraph } from "../../../../src/model/layer.ts";
+import { layerGraph } from "../../../../src/stages/layers.ts";
+import { inferred, type InferredFrom } from "../../../../src/stages/topology/inference/inferred.ts";
+import { KERNELS } from "../../../support/kernels.ts";
+import { planted, type PlantedLayer } from "./planted.ts";
+
+let kernel: Kernel;
+beforeAll(async () => {
+  kernel = await KERNELS.get("wasm")!();
+});
+afterAll(() => kernel.dispose());
+
+/** Connections by their layers' weights, those of one evidence or all. */
+const said = ({ layers, connections }: LayerGraph, evidence?: string) =>
+  connections.filter((each) => evidence === undefined || each.evidence === evidence)
+    .map(({ source, target }) => `${layers[source]!.weight.tensor} -> ${layers[target]!.weight.tensor}`);
+
+const graphOf = async (model: InferredFrom) => (await inferred(model, kernel)).graph;
+
+const layer = (name: string, from: string, to: string, more: Partial<PlantedLayer> = {}): PlantedLayer => ({
+  name,
+  from: [from],
+  to,
+  ...more,
+});
+
+describe("inferred", () => {
+  it("closes a stream: every writer feeds every later reader, and no layer within a block does", async () => {
+    const graph = await graphOf(planted({ input: 3, stream: 40, a: 40, b: 40, end: 10 }, [
+      layer("stem", "input", "stream"),
+      layer("block1.up", "stream", "a"),
+      layer("block1.down", "a", "stream"),
+      layer("block2.up", "stream", "b"),
+      layer("block2.down", "b", "stream"),
+      layer("head", "stream", "end", { kernel: [1, 1] }),
+    ]));
+    expect(said(graph).sort()).toEqual([
+      "block1.down.weight -> block2.up.weight",
+      "block1.down.weight -> head.weight",
+      "block1.up.weight -> block1.down.weight",
+      "block2.down.weight -> head.weight",
+      "block2.up.weight -> block2.down.weight",
+      "stem.weight -> block1.up.weight",
+      "stem.weight -> block2.up.weight",
+      "stem.weight -> head.weight",
+    ]);
+    expect(graph.connections.every(({ evidence, looked }) => evidence === "inferred" && looked! > 10)).toBe(
+      true,
+    );
+    expect(graph.warnings.join()).toMatch(
+      /^topology inferred from the weights: 8 of 8 connections, .* pairs of ports/,
+    );
+  });
+
+  it("leaves out a guess that the weights contradict, and says why", async () => {
+    const graph = await graphOf(planted({ input: 3, a: 32, b: 32, end: 32 }, [
+      layer("one", "input", "a"),
+      layer("side", "input", "b"),
+      layer("two", "a", "end"),
+    ]));
+    expect(said(graph)).toContain("one.weight -> two.weight");
+    expect(said(graph)).not.toContain("side.weight -> two.weight");
+    expect(graph.skipped).toContainEqual({
+      subject: "connection",
+      name: "side -> two",
+      reason: "guessed from names and shapes, contradicted by the weights: it shares channels with one",
+    });
+  });
+
+  it("knows a depthwise layer wherever it stands, and feeds nothing across it", async () => {
+    const graph = await graphOf(planted({ input: 3, a: 48, b: 24, c: 16 }, [
+      layer("expand", "input", "a", { kernel: [1, 1] }),
+      layer("spatial", "a", "a", { depthwise: true, kernel: [5, 5] }),
+      layer("project", "a", "b", { kernel: [1, 1] }),
+      layer("next", "b", "c"),
+    ]));
+    expect(graph.layers.map(({ groups }) => groups)).toEqual([1, 48, 1, 1]);
+    expect(said(graph)).toEqual([
+      "expand.weight -> spatial.weight",
+      "spatial.weight -> project.weight",
+      "project.weight -> next.weight",
+    ]);
+  });
+
+  it("finds where a concatenation has its parts, and a padded shortcut its channels", async () => {
+    const concat = await graphOf(planted({ input: 3, a: 32, b: 24, c: 40, end: 16 }, [
+      layer("left", "input", "a"),
+      layer("right", "a", "b"),
+      { name: "both", from: ["b", "a"], to: "c" },
+      layer("last", "c", "end"),
+    ]));
+    expect(
+      concat.connections.filter(({ target }) => concat.layers[target]!.name === "both").map((
+        { via, channels },
+      ) => [via, channels]),
+    ).toEqual([
+      ["concat", [{ source: 0, target: 24, length: 32 }]],
+      ["concat", [{ source: 0, target: 0, length: 24 }]],
+    ]);
+    const padded = await graphOf(planted(
+      { input: 3, narrow: 32, wide: 64, a: 64, b: 64, end: 16 },
+      [
+        layer("stem", "input", "narrow"),
+        layer("down.up", "narrow", "a"),
+        layer("down.down", "a", "wide"),
+        layer("block.up", "wide", "b"),
+        layer("block.down", "b", "wide"),
+        layer("head", "wide", "end"),
+      ],
+      3,
+      { wide: "narrow" },
+    ));
+    expect(
+      padded.connections.filter(({ source }) => padded.layers[source]!.name === "stem").map((
+        { target, evidence, channels },
+      ) => [padded.layers[target]!.name, evidence, channels]),
+    ).toEqual([
+      ["down.up", "inferred", [{ source: 0, target: 0, length: 32 }]],
+      ["block.up", "inferred", [{ source: 0, target: 16, length: 32 }]],
+      ["head", "inferred", [{ source: 0, target: 16, length: 32 }]],
+    ]);
+  });
+
+  it("is the guess, where the weights show nothing", async () => {
+    const random = planted({ input: 3, a: 32, b: 32, c: 32, d: 32, end: 10 }, [
+      layer("one", "input", "a"),
+      layer("two", "b", "c"),
+      layer("three", "d", "end"),
+    ]);
+    expect(await graphOf(random)).toEqual(layerGraph({ ...random, metadata: new Map() } as never));
+  });
+});

@@ -1,0 +1,81 @@
+/** Networks whose layers share channels as it is said: each space of channels has traits, and weights follow the traits on both sides. */
+
+import { type Random, random } from "../../../../src/model/random.ts";
+import { elementCount, type TensorInfo } from "../../../../src/model/tensor.ts";
+import type { InferredFrom } from "../../../../src/stages/topology/inference/inferred.ts";
+
+/** A layer from one space to another, of channels by their traits. */
+export interface PlantedLayer {
+  readonly name: string;
+  /** Spaces that are read, side by side. */
+  readonly from: readonly string[];
+  /** The space that is written to. */
+  readonly to: string;
+  /** Channels of the space that is written to begin at this place of the written ones; the others are the layer's own. */
+  readonly kernel?: readonly number[];
+  readonly depthwise?: boolean;
+}
+
+const TRAITS = 6;
+const NOISE = 0.7;
+
+function normals(count: number, source: Random): Float64Array {
+  const values = new Float64Array(count);
+  source.normals(values);
+  return values;
+}
+
+/**
+ * A network.
+ *
+ * @param spaces how many channels each has; `a+4` within a name is no rule
+ * @param padded spaces whose middle channels are those of a narrower one
+ */
+export function planted(
+  spaces: Readonly<Record<string, number>>,
+  layers: readonly PlantedLayer[],
+  seed = 1,
+  padded: Readonly<Record<string, string>> = {},
+): InferredFrom {
+  const source = random(seed, "planted");
+  const traits = new Map<string, Float64Array>();
+  for (const [name, channels] of Object.entries(spaces)) traits.set(name, normals(channels * TRAITS, source));
+  for (const [wide, narrow] of Object.entries(padded)) {
+    traits.get(wide)!.set(traits.get(narrow)!, (spaces[wide]! - spaces[narrow]!) / 2 * TRAITS);
+  }
+  const tensors = new Map<string, { readonly shape: readonly number[]; readonly values: Float64Array }>();
+  for (const { name, from, to, kernel = [3, 3], depthwise = false } of layers) {
+    const z = kernel.reduce((product, extent) => product * extent, 1);
+    const out = spaces[to]!;
+    const read = Float64Array.from(from.flatMap((each) => [...traits.get(each)!]));
+    const into = depthwise ? 1 : read.length / TRAITS;
+    const values = normals(out * into * z, source).map((value) => NOISE * value);
+    const mix = normals(TRAITS * TRAITS * z, source);
+    for (let o = 0; o < out; o++) {
+      for (let c = 0; c < into; c++) {
+        for (let k = 0; k < z; k++) {
+          let sum = 0;
+          for (let t = 0; t < TRAITS; t++) {
+            const written = traits.get(to)![o * TRAITS + t]!;
+            if (depthwise) sum += written * mix[t * z + k]!;
+            else {for (let u = 0; u < TRAITS; u++) {
+                sum += written * read[c * TRAITS + u]! * mix[(t * TRAITS + u) * z + k]!;
+              }}
+          }
+          values[(o * into + c) * z + k]! += sum / (depthwise ? Math.sqrt(TRAITS) : TRAITS);
+        }
+      }
+    }
+    tensors.set(`${name}.weight`, { shape: [out, into, ...kernel], values });
+  }
+  return {
+    moduleOrder: true,
+    tensors: [...tensors].map(([name, { shape }]): TensorInfo => ({
+      name,
+      shape,
+      dtype: "F64",
+      byteLength: 8 * elementCount(shape),
+    })),
+    read: (name) => Promise.resolve(tensors.get(name)!.values.slice()),
+  };
+}
