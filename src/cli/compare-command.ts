@@ -70,8 +70,8 @@ export function addCompareCommand(
         const { comparisonOf } = await import("../run/compare.ts");
         const { out } = overrides;
         const loaded = await configOfArguments([base, ...others], {
-          ...out === undefined ? { cache: "off" } : {},
           ...overrides,
+          ...out === undefined ? { cache: "off" } : {},
         });
         const mark = markOn(stderr);
         let said = performance.now();
@@ -89,13 +89,13 @@ export function addCompareCommand(
           },
           signal,
         );
+        const { comparisonJson, writeComparison } = await import("../report/comparison-files.ts");
         if (out !== undefined) {
-          const { writeComparison } = await import("../report/comparison-files.ts");
           const folder = join(out, "comparison");
           const files = await writeComparison(found, folder);
           stderr.write(`${printable(folder)}: ${files.join(", ")}\n`);
         }
-        if (json) return write(`${JSON.stringify(found, null, 2)}\n`);
+        if (json) return write(comparisonJson(found));
         const { comparisonText } = await import("../report/comparison-text.ts");
         write(comparisonText(found, screenOn(stdout, SCREEN)));
       },

@@ -23,9 +23,9 @@ export interface CorrespondenceRow {
   readonly subspaces: LayerChange["subspaces"];
   readonly leading: number;
   readonly intruders: LayerChange["intruders"];
-  readonly kept: number;
-  readonly lost: number;
-  readonly gained: number;
+  readonly kept: number | null;
+  readonly lost: number | null;
+  readonly gained: number | null;
   /** `ln p` that the layer's hidden channels agree by chance; null where it does not stand for a space of them. */
   readonly shared_log_p: number | null;
 }
@@ -53,8 +53,8 @@ export interface Kinship {
   readonly spaces: number;
   /** `sqrt(sum |W' - W|^2 / sum (|W|^2 + |W'|^2)/2)` over the layers that correspond, alike in both directions; null where there is none. */
   readonly distance: number | null;
-  /** How the topology that says which channels are hidden is known, the weaker of both models. */
-  readonly topology: Evidence;
+  /** How the topology that says which channels are hidden is known, the weaker of both models; null without connections. */
+  readonly topology: Evidence | null;
 }
 
 /** A layer that was left out, and why. */

@@ -3,8 +3,8 @@
  *
  * Two networks that were initialized and trained apart have the same hidden channels at most up to their order: any relabelling was equally
  * likely. So the Gram matrices of corresponding hidden channels agree no better than after a random relabelling, and the permutation test of
- * each space of channels has a uniform p. Spaces are relabelled independently, so that Fisher's sum over spaces is exact. What both trainings
- * share is left out: channels of the input and of the output, heads, gates, groups.
+ * each space of channels has a uniform p. Spaces are relabelled independently, so that Fisher's sum over known spaces is exact. What both
+ * trainings share is left out: channels of the input and of the output, heads, gates, groups.
  */
 
 import type { Connection, Layer, LayerGraph } from "../model/layer.ts";
@@ -84,7 +84,7 @@ export function sameChannels(channels: number): Pick<Connection, "channels"> {
 /**
  * `ln p` that all spaces agree no better than chance, by Fisher's method: `-sum ln p_i` of `k` spaces is a Gamma of shape `k`.
  *
- * @param logPs one per space, each at most 0
+ * @param logPs one per space, each at most 0; of different spaces
  * @returns null where there is none
  */
 export function kinshipLogP(logPs: readonly number[]): number | null {

@@ -57,7 +57,7 @@ export interface LayerChange {
   readonly relativeChange: number | null;
   /** `|W' - W|_F^2 / s_1(W' - W)^2`, at least 1; null where nothing changed. */
   readonly changeStableRank: number | null;
-  /** Singular values of `W' - W` above the rounding of the weights' type; null where there are more than were computed. */
+  /** Singular values of `W' - W` above the rounding of the weights' types; null where there are more than were computed, and of quantized weights. */
   readonly changeRank: number | null;
   /** Wasserstein-1 distance of the spectra, each in units of its largest singular value, in [0, 1]. */
   readonly spectrumDistance: number;
@@ -65,10 +65,13 @@ export interface LayerChange {
   readonly intruders: readonly Intruder[];
   /** Of how many neurons intruders were looked for. */
   readonly leading: number;
-  /** Neurons with a match that is more than chance; those of the earlier and of the later model without one. */
-  readonly kept: number;
-  readonly lost: number;
-  readonly gained: number;
+  /**
+   * Neurons with a match that is more than chance; those of the earlier and of the later model without one. Null where no match has a p,
+   * as of depthwise layers.
+   */
+  readonly kept: number | null;
+  readonly lost: number | null;
+  readonly gained: number | null;
   readonly matches: readonly NeuronMatch[];
 }
 
@@ -94,16 +97,19 @@ export async function layerChange(
 ): Promise<LayerChange> {
   const cosines = await neuronCosines(base, other, kernel);
   const matches = neuronMatches(base, other, cosines);
-  const kept = matches.filter(({ logPCorrected }) => (logPCorrected ?? 0) <= settings.logAlpha).length;
+  const { left, right } = sideNulls(base);
+  const kept = left === null && right === null
+    ? null
+    : matches.filter(({ logPCorrected }) => (logPCorrected ?? 0) <= settings.logAlpha).length;
   const found = intruders(base, other, cosines.left, settings);
   return {
-    ...await weightChange(weights, base, kernel),
+    ...await weightChange(weights, base, other.layer.dtype, kernel),
     spectrumDistance: spectrumDistance(base.singularValues, other.singularValues),
     subspaces: subspaces(base, other, cosines),
     ...found,
     kept,
-    lost: directions(base) - kept,
-    gained: directions(other) - kept,
+    lost: kept === null ? null : directions(base) - kept,
+    gained: kept === null ? null : directions(other) - kept,
     matches,
   };
 }
@@ -111,33 +117,37 @@ export async function layerChange(
 const directions = (spectrum: Spectrum) =>
   spectrum.singularValues.reduce((sum, _, neuron) => sum + (hasDirection(spectrum, neuron) ? 1 : 0), 0);
 
-/** Relative precision of numbers by the name of their type. */
-function typeEpsilon(dtype: string): number {
-  if (/bf16|bfloat16/i.test(dtype)) return 2 ** -7;
-  if (/f16|float16|half/i.test(dtype)) return 2 ** -10;
-  return /f64|float64|double/i.test(dtype) ? 2 ** -52 : 2 ** -23;
+/** Relative precision of numbers by the name of their type; null of quantized ones, whose rounding depends on their block. */
+function typeEpsilon(dtype: string): number | null {
+  if (/^(bf16|bfloat16)$/i.test(dtype)) return 2 ** -7;
+  if (/^(f16|float16|half|float_half)$/i.test(dtype)) return 2 ** -10;
+  if (/^(f64|float64|double)$/i.test(dtype)) return 2 ** -52;
+  return /^(f32|float32|float|[<>=|]?f4)$/i.test(dtype) ? 2 ** -23 : null;
 }
 
 async function weightChange(
   { base, other }: { readonly base: readonly Matrix[]; readonly other: readonly Matrix[] },
   { layer, norm }: Spectrum,
+  otherType: string,
   kernel: Kernel,
 ): Promise<Pick<LayerChange, "relativeChange" | "changeStableRank" | "changeRank">> {
-  const epsilon = typeEpsilon(layer.dtype);
+  const [own, others] = [typeEpsilon(layer.dtype), typeEpsilon(otherType)];
+  const epsilon = own === null || others === null ? null : Math.max(own, others);
   let [square, largest, changeRank] = [0, 0, 0 as number | null];
-  for (const [group, own] of base.entries()) {
-    const { rows, cols } = own;
-    const data = Float64Array.from(other[group]!.data, (value, at) => value - own.data[at]!);
-    const own2 = data.reduce((sum, value) => sum + value * value, 0);
-    if (own2 === 0) continue;
-    square += own2;
+  for (const [group, weight] of base.entries()) {
+    const { rows, cols } = weight;
+    const data = Float64Array.from(other[group]!.data, (value, at) => value - weight.data[at]!);
+    const length = data.reduce((sum, value) => sum + value * value, 0);
+    if (length === 0) continue;
+    square += length;
     // What rounding of the weights leaves is a random matrix: its largest singular value is that of noise of this deviation.
-    const rounding = epsilon * norm / Math.sqrt(layer.groups) * (1 / Math.sqrt(rows) + 1 / Math.sqrt(cols));
+    const rounding = (epsilon ?? 0) * norm / Math.sqrt(layer.groups) *
+      (1 / Math.sqrt(rows) + 1 / Math.sqrt(cols));
     const { singularValues } = await kernel.svd(matrix(rows, cols, data), { rank: MOST_CHANGE_RANK });
     largest = Math.max(largest, singularValues[0]!);
     const above = singularValues.filter((value) => value > rounding).length;
     const known = above < singularValues.length || singularValues.length === Math.min(rows, cols);
-    changeRank = known && changeRank !== null ? changeRank + above : null;
+    changeRank = known && epsilon !== null && changeRank !== null ? changeRank + above : null;
   }
   return {
     relativeChange: norm === 0 ? null : Math.sqrt(square) / norm,

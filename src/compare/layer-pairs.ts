@@ -96,7 +96,8 @@ function byName(
   return found;
 }
 
-/** A nearest spectrum counts where the next one is so many times as far. */
+/** A nearest spectrum counts within this share of its length, and where the next one is so many times as far. */
+const NEAR = 0.1;
 const CLEARLY = 2;
 
 /** A layer that no name pairs, with its singular values. */
@@ -106,8 +107,8 @@ export interface UnnamedLayer extends Shaped {
 }
 
 /**
- * Pairs layers of one shape whose singular values are each other's nearest, relative to their length, and clearly so: any other spectrum is
- * twice as far. Whatever permutes, turns or negates channels leaves singular values as they are.
+ * Pairs layers of one shape whose singular values are each other's nearest, within a tenth of their length, and clearly so: any other
+ * spectrum is twice as far. Whatever permutes, turns or negates channels leaves singular values as they are.
  */
 export function pairsBySpectrum(base: readonly UnnamedLayer[], other: readonly UnnamedLayer[]): LayerPair[] {
   const nearest = (one: UnnamedLayer, of: readonly UnnamedLayer[]): UnnamedLayer | null => {
@@ -115,7 +116,7 @@ export function pairsBySpectrum(base: readonly UnnamedLayer[], other: readonly U
       .map((each) => ({ each, apart: distance(one.singularValues, each.singularValues) }))
       .sort((a, b) => a.apart - b.apart);
     const [first, second] = near;
-    if (first === undefined) return null;
+    if (first === undefined || first.apart > NEAR) return null;
     return second === undefined || second.apart > CLEARLY * first.apart ? first.each : null;
   };
   const pairs: LayerPair[] = [];

@@ -68,7 +68,8 @@ export async function compareModels(
     ? pairsBySpectrum(await unnamed("base", named.unpairedBase), await unnamed("other", named.unpairedOther))
     : [];
   const pairs = [...named.pairs, ...bySpectrum].sort((a, b) => a.base - b.base);
-  const representatives = writersOf(base.graph, pairs);
+  const known = [base, other].every(({ graph }) => isKnown(graph));
+  const representatives = writersOf(base.graph, pairs, known);
   const layers: ComparedLayer[] = [];
   for (const [at, pair] of pairs.entries()) {
     const found = await comparedLayer(base, other, pair, representatives.get(pair.base), engine, settings);
@@ -83,6 +84,10 @@ export async function compareModels(
     kinship: { logP: kinshipLogP(spaces), spaces: spaces.length },
   };
 }
+
+/** Whether a graph, a family or the user says who feeds whom. */
+const isKnown = ({ connections }: LayerGraph) =>
+  connections.every(({ evidence }) => evidence === "graph" || evidence === "declared");
 
 function withoutPair(
   side: "base" | "other",
@@ -103,15 +108,17 @@ function withoutPair(
   }));
 }
 
-/** The layer that stands for each space of hidden channels, and how many channels it has: the first writer that has a partner. */
-function writersOf(graph: LayerGraph, pairs: readonly LayerPair[]): Map<number, number> {
+/**
+ * The layer that stands for each space of hidden channels, and how many channels it has: the first writer that has a partner. Where the
+ * topology is not known, one stream may have been taken for several spaces, whose p-values would depend on each other: only the widest one.
+ */
+function writersOf(graph: LayerGraph, pairs: readonly LayerPair[], known: boolean): Map<number, number> {
   const paired = new Set(pairs.map(({ base }) => base));
-  const chosen = new Map<number, number>();
-  for (const { channels, writers } of hiddenSpaces(graph)) {
+  const chosen = hiddenSpaces(graph).flatMap(({ channels, writers }) => {
     const writer = writers.find((at) => paired.has(at));
-    if (writer !== undefined) chosen.set(writer, channels);
-  }
-  return chosen;
+    return writer === undefined ? [] : [[writer, channels] as const];
+  });
+  return new Map(known ? chosen : chosen.sort((a, b) => b[1] - a[1]).slice(0, 1));
 }
 
 async function unnamedLayers(

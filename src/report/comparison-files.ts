@@ -26,10 +26,19 @@ export async function writeComparison(report: ComparisonReport, folder: string):
     ["intruders.parquet", await parquet(intruderTable(report))],
     ["matches.parquet", await parquet(matchTable(report))],
     ["comparison.md", comparisonMarkdown(report)],
-    ["comparison.json", `${JSON.stringify(report, null, 2)}\n`],
+    ["comparison.json", comparisonJson(report)],
   ];
   await writeWhole(...files.map(([name, content]) => [join(folder, name), content] as const));
   return files.map(([name]) => name);
+}
+
+/** A comparison as JSON, but for matches: of large models they are millions, and stand in their table. */
+export function comparisonJson(report: ComparisonReport): string {
+  const comparisons = report.comparisons.map(({ matches, ...others }) => ({
+    ...others,
+    matches: matches.length,
+  }));
+  return `${JSON.stringify({ ...report, comparisons }, null, 2)}\n`;
 }
 
 /** A row of each pair of models, with both ids in front. */

@@ -99,7 +99,9 @@ function lineage({ comparisons }: ComparisonReport, { base, other, kinship }: Pa
     return `Whether ${names} are of one lineage is not known: no space of hidden channels could be compared.`;
   }
   const over = comparisons.length > 1 ? `, corrected for ${comparisons.length} comparisons` : "";
-  const guessed = topology === "guessed" ? "; which channels are hidden is guessed" : "";
+  const guessed = topology === "guessed" || topology === "inferred"
+    ? `; which channels are hidden is ${topology}`
+    : "";
   const where = `p = ${pText(logP)} over ${counted(spaces, "space")} of hidden channels${over}${guessed}`;
   return areKin(kinship) === true
     ? `${names} are of one lineage: had they been trained apart, hidden channels would not agree so (${where}).`
@@ -176,9 +178,9 @@ function changeTable({ correspondences }: PairReport): ReportTable {
     ["stable rank", (row) => decimal(row.change_stable_rank)],
     ["spectra apart", (row) => decimal(row.spectrum_distance)],
     ["leading subspace alike", subspace],
-    ["neurons kept", (row) => String(row.kept)],
-    ["lost", (row) => String(row.lost)],
-    ["gained", (row) => String(row.gained)],
+    ["neurons kept", (row) => decimal(row.kept)],
+    ["lost", (row) => decimal(row.lost)],
+    ["gained", (row) => decimal(row.gained)],
     ["intruders", (row) => String(row.intruders.length)],
   ];
   return {

@@ -66,22 +66,33 @@ export async function comparisonOf(
     precision: config.precision,
     memory: memoryOf(config),
     ...config.threads === undefined ? {} : { threads: config.threads },
-    ...cache === null ? {} : { cache: { ...cache.spectra, alone: cache.alone } },
+    // A run may be going on in that folder.
+    ...cache === null ? {} : { cache: { ...cache.spectra, alone: false } },
     ...signal === undefined ? {} : { signal },
   });
+  const warned = new Set<string>();
+  /** @param root what an adapter is an adapter of; null for the base itself */
   const opened = async <T>(
     planned: PlannedModel,
-    under: ComparedSide | null,
+    root: ComparedSide | null,
     work: (side: ComparedSide) => Promise<T>,
   ): Promise<T> => {
     const file = await planned.open(signal);
     try {
-      const model = under !== null && isAdapter(file) ? adaptedModel(under.model, file) : file;
+      if (root === null && isAdapter(file)) {
+        throw new ConfigError(
+          `svr compare: found an adapter, ${file.uri}, as the base, required its base model`,
+        );
+      }
+      const model = root !== null && isAdapter(file) ? adaptedModel(root.model, file) : file;
       const graph = plannedLayers(model, {
         ...layerSettings({ ...config, unfolding: "svr" }),
         topology: planned.topology,
       });
-      for (const warning of graph.warnings) events.warning?.(model.id, warning);
+      if (!warned.has(model.id)) {
+        for (const warning of graph.warnings) events.warning?.(model.id, warning);
+      }
+      warned.add(model.id);
       return await work({ model, graph });
     } finally {
       await file.close();
@@ -91,28 +102,22 @@ export async function comparisonOf(
   const pairs = models.flatMap((_, from) =>
     models.flatMap((_, to) => from < to && (all || from === 0) ? [[from, to] as const] : [])
   );
+  const compared = async (root: ComparedSide, [from, to]: readonly [number, number]): Promise<PairReport> => {
+    const withOther = (side: ComparedSide) =>
+      opened(models[to]!, root, (other) => pairReport(side, other, pairs.length, engine, settings, events));
+    return from === 0 ? await withOther(root) : await opened(models[from]!, root, withOther);
+  };
   try {
-    const comparisons: PairReport[] = [];
-    for (const [from, to] of pairs) {
-      comparisons.push(
-        await opened(
-          models[from]!,
-          null,
-          async (side) =>
-            await opened(
-              models[to]!,
-              side,
-              (later) => pairReport(side, later, pairs.length, engine, settings, events),
-            ),
-        ),
-      );
-    }
-    return {
-      leading: settings.leading,
-      intruder_cosine: settings.intruderCosine,
-      comparisons,
-      forest: all ? forestLinks(models, pairs, comparisons) : [],
-    };
+    return await opened(base, null, async (root) => {
+      const comparisons: PairReport[] = [];
+      for (const pair of pairs) comparisons.push(await compared(root, pair));
+      return {
+        leading: settings.leading,
+        intruder_cosine: settings.intruderCosine,
+        comparisons,
+        forest: all ? forestLinks(models, pairs, comparisons) : [],
+      };
+    });
   } finally {
     await engine.dispose();
   }
@@ -197,8 +202,8 @@ function kinshipOf(
   };
 }
 
-const ORDER: readonly Evidence[] = ["guessed", "declared", "graph"];
+const ORDER: readonly Evidence[] = ["guessed", "inferred", "declared", "graph"];
 
-function weakest(evidence: readonly Evidence[]): Evidence {
-  return ORDER.find((each) => evidence.includes(each)) ?? "graph";
+function weakest(evidence: readonly Evidence[]): Evidence | null {
+  return ORDER.find((each) => evidence.includes(each)) ?? null;
 }

@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CHANGE_SETTINGS } from "../../src/compare/layer-change.ts";
-import { hiddenSpaces } from "../../src/compare/kinship.ts";
+import { hiddenSpaces, kinshipLogP } from "../../src/compare/kinship.ts";
 import { compareModels, type ModelComparison } from "../../src/flow/compare-models.ts";
+import type { TopologyDeclaration } from "../../src/model/topology.ts";
 import { openModel } from "../../src/run/collection/models.ts";
 import { type OpenEngine, openEngine } from "../../src/run/open-engine.ts";
 import { layerGraph } from "../../src/stages/layers.ts";
@@ -27,18 +28,25 @@ afterAll(async () => {
 type Weights = Readonly<Record<string, { readonly shape: readonly number[]; readonly data: Float64Array }>>;
 
 let written = 0;
-async function side(weights: Weights) {
+/** The topology of `mlp`, as a user declares it. */
+const CHAIN: TopologyDeclaration = { chain: ["fc1", "fc2", "fc3"] };
+
+async function side(weights: Weights, topology?: TopologyDeclaration) {
   const path = join(folder, `${written++}.safetensors`);
   await writeTensors(
     path,
     Object.entries(weights).map(([name, { shape, data }]) => [`${name}.weight`, shape, data] as const),
   );
   const model = await openModel(path);
-  return { model, graph: layerGraph(model) };
+  return { model, graph: layerGraph(model, topology === undefined ? {} : { topology }) };
 }
 
-async function compared(base: Weights, other: Weights): Promise<ModelComparison> {
-  const [a, b] = [await side(base), await side(other)];
+async function compared(
+  base: Weights,
+  other: Weights,
+  topology?: TopologyDeclaration,
+): Promise<ModelComparison> {
+  const [a, b] = [await side(base, topology), await side(other, topology)];
   try {
     return await compareModels(a, b, engine, CHANGE_SETTINGS);
   } finally {
@@ -64,15 +72,17 @@ function kolmogorovSmirnov(values: readonly number[]): number {
 
 describe("kinship", () => {
   it("has a uniform p over independent trainings on the same data", { timeout: 60_000 }, async () => {
-    const logPs: number[] = [];
+    const logPs = { declared: [] as number[], guessed: [] as number[] };
     for (let pair = 0; pair < 20; pair++) {
-      const { kinship } = await compared(mlp(trainedMlp(2 * pair + 1)), mlp(trainedMlp(2 * pair + 2)));
-      expect(kinship.spaces).toBe(2);
-      logPs.push(kinship.logP!);
+      const [one, other] = [mlp(trainedMlp(2 * pair + 1)), mlp(trainedMlp(2 * pair + 2))];
+      logPs.declared.push((await compared(one, other, CHAIN)).kinship.logP!);
+      logPs.guessed.push((await compared(one, other)).kinship.logP!);
     }
-    // The 1 % point for 20 values.
-    expect(kolmogorovSmirnov(logPs.map(Math.exp))).toBeLessThan(0.352);
-    expect(Math.min(...logPs)).toBeGreaterThan(Math.log(1e-4));
+    for (const all of Object.values(logPs)) {
+      // The 1 % point for 20 values.
+      expect(kolmogorovSmirnov(all.map(Math.exp))).toBeLessThan(0.352);
+      expect(Math.min(...all)).toBeGreaterThan(Math.log(1e-4));
+    }
   });
 
   it("is found after more training, quantization and pruning", async () => {
@@ -87,6 +97,17 @@ describe("kinship", () => {
       const { kinship } = await compared(mlp(weights), mlp(others));
       expect(kinship.logP, name).toBeLessThan(Math.log(1e-8));
     }
+  });
+
+  it("is joined by Fisher over known spaces; of guessed ones the widest is tested", async () => {
+    const logPs = [Math.log(0.01), Math.log(0.02), Math.log(0.5)];
+    // P(Gamma(3) >= x), x = -sum ln p: e^-x (1 + x + x^2/2).
+    const x = -logPs.reduce((sum, logP) => sum + logP, 0);
+    expect(kinshipLogP(logPs)).toBeCloseTo(-x + Math.log(1 + x + x * x / 2), 12);
+    expect(kinshipLogP([])).toBeNull();
+    const weights = mlp(trainedMlp(1));
+    expect((await compared(weights, weights, CHAIN)).kinship.spaces).toBe(2);
+    expect((await compared(weights, weights)).kinship.spaces).toBe(1);
   });
 
   it("leaves out channels of input and output, groups, heads and gates", () => {

@@ -229,7 +229,7 @@ describe("the ends of svr run", () => {
 
 describe("svr inspect", () => {
   it("tells layers, topology with its evidence, and what is skipped, without reading a weight", async () => {
-    const { code, stdout, stderr } = await svr(["inspect", EPOCH]);
+    const { code, stdout, stderr } = await svr(["inspect", EPOCH, "--no-infer"]);
     expect(code).toBe(0);
     expect(stdout).toMatch(/fc1\s+linear\s+guessed\s+F32\s+256 x 784/);
     expect(stdout).toMatch(/fc1\s+fc2\s+0\s+direct\s+guessed\s+256\s+1\s+0-255, in order/);
@@ -249,10 +249,10 @@ describe("svr inspect", () => {
       ["fc3.weight", "weight"],
       ["fc3.bias", "skipped"],
     ]);
-    expect((await svr(["inspect", EPOCH, "--format", "mermaid"])).stdout).toMatch(
+    expect((await svr(["inspect", EPOCH, "--no-infer", "--format", "mermaid"])).stdout).toMatch(
       /^flowchart TD\n[^]*L0\["fc1: linear 784 to 256"\][^]*L0 -\. "direct" \.-> L1/,
     );
-    expect((await svr(["inspect", EPOCH, "--format", "dot"])).stdout).toMatch(
+    expect((await svr(["inspect", EPOCH, "--no-infer", "--format", "dot"])).stdout).toMatch(
       /^digraph[^]*L1 -> L2 \[label="direct", style=dashed\];\n\}/,
     );
   });
