@@ -4,6 +4,7 @@ import type { RunConfig } from "../../config/schema.ts";
 import type { Kernel } from "../kernels/kernel.ts";
 import type { LayerGraph } from "../model/layer.ts";
 import type { Model } from "../model/ports.ts";
+import { tensorsRead } from "../stages/fold.ts";
 import { knownGraph, type LayerSettings } from "../stages/layers.ts";
 import { type Inference, inferred } from "../stages/topology/inference/inferred.ts";
 import { plannedLayers } from "./planned-layers.ts";
@@ -54,6 +55,21 @@ export async function inferredLayers(
   if (!isInferable(model, settings, infer)) return { graph: plannedLayers(model, settings), inference: null };
   const inference = await inferred(model, await kernel(), signal === undefined ? {} : { signal });
   return { graph: plannedLayers(model, { ...settings, inferred: inference.graph }), inference };
+}
+
+/**
+ * The tensors that a model's tables depend on: those of layers, and where weights are asked every vector that may be one of a layer's out
+ * channels.
+ */
+export function tensorsWanted(
+  { tensors }: Pick<Model, "tensors">,
+  graph: LayerGraph,
+  areAsked: boolean,
+): ReadonlySet<string> {
+  if (!areAsked) return tensorsRead(graph);
+  const widths = new Set(graph.layers.map(({ outChannels }) => outChannels));
+  const vectors = tensors.filter(({ shape }) => shape.length === 1 && widths.has(shape[0]!));
+  return new Set([...tensorsRead(graph), ...vectors.map(({ name }) => name)]);
 }
 
 /** Whether two graphs read the same tensors, in any order. */

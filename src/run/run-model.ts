@@ -21,10 +21,15 @@ import type { SpectrumEvent } from "../flow/engine.ts";
 import type { KernelInfo } from "../kernels/kernel.ts";
 import type { LayerGraph } from "../model/layer.ts";
 import type { InputFile, Model, ModelHeader, Sink, WrittenFile } from "../model/ports.ts";
-import { tensorsRead } from "../stages/fold.ts";
 import { connectionFlops, graphFlops, layerFlops } from "../stages/flops.ts";
 import { epsilonWarnings } from "./assumed-epsilon.ts";
-import { haveSameWeights, inferredLayers, isInferable, preliminaryLayers } from "./inferred-layers.ts";
+import {
+  haveSameWeights,
+  inferredLayers,
+  isInferable,
+  preliminaryLayers,
+  tensorsWanted,
+} from "./inferred-layers.ts";
 import type { EdgeWeight } from "../stages/weight.ts";
 import { queryTargets } from "../query/query-targets.ts";
 import { layerSettings } from "./layer-settings.ts";
@@ -106,9 +111,8 @@ async function opened(planned: PlannedModel, mark: CompletedModel | null, run: M
     const settings = { ...layerSettings(config), topology };
     const graph = preliminaryLayers(model, settings, config.infer);
     const digests = new FileDigests(mark?.digests);
-    // Inference reads biases and normalizations too.
-    const wanted = isInferable(model, settings, config.infer) ? undefined : tensorsRead(graph);
-    const inputs = await model.inputs(signal, wanted, digests);
+    const isInferred = isInferable(model, settings, config.infer);
+    const inputs = await model.inputs(signal, tensorsWanted(model, graph, isInferred), digests);
     const known: KnownModel = {
       header: headerOf(model, planned, inputs, config),
       inputs,
@@ -118,7 +122,6 @@ async function opened(planned: PlannedModel, mark: CompletedModel | null, run: M
       remembered: { digests: digests.record() },
       news: digests.changed,
     };
-    const isInferred = isInferable(model, settings, config.infer);
     const laidOut = async () =>
       (await inferredLayers(model, settings, config.infer, async () => (await run.engine()).kernel, signal))
         .graph;

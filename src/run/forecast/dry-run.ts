@@ -14,9 +14,8 @@ import type { PassedFile } from "../../../connectors/sources/passed-files.ts";
 import { messageOf } from "../../model/errors.ts";
 import type { Layer, LayerGraph } from "../../model/layer.ts";
 import type { Model } from "../../model/ports.ts";
-import { tensorsRead } from "../../stages/fold.ts";
 import { graphFlops, neuronsOf } from "../../stages/flops.ts";
-import { preliminaryLayers } from "../inferred-layers.ts";
+import { isInferable, preliminaryLayers, tensorsWanted } from "../inferred-layers.ts";
 import { connectionWorkspace, layerNeed, turningBytes } from "../../stages/memory-needs.ts";
 import { expectedByChance } from "../../stats/multiple-testing.ts";
 import { calibrate, type Calibration } from "./calibration.ts";
@@ -149,6 +148,7 @@ async function forecastModel(
   try {
     const settings = { ...layerSettings(config), topology: planned.topology };
     const graph = preliminaryLayers(model, settings, config.infer);
+    const wanted = tensorsWanted(model, graph, isInferable(model, settings, config.infer));
     const { unfolding, rank = Infinity } = config;
     const { spectra, overlaps, comparisons } = graphFlops(graph, unfolding, rank);
     const neurons = graph.layers.map((layer) => neuronsOf(layer, unfolding, rank));
@@ -158,7 +158,7 @@ async function forecastModel(
       id: planned.id,
       uri: planned.uri,
       format: model.format,
-      ...readingOf(model, graph, file, isRemote(planned.uri)),
+      ...readingOf(model, wanted, file, isRemote(planned.uri)),
       layers: graph.layers.length,
       neurons: sum(neurons),
       connections: graph.connections.length,
@@ -175,8 +175,7 @@ async function forecastModel(
 }
 
 /** A run digests a file, whole or what matters of it, and reads the weights after that: of one from afar out of what was fetched for the digest. */
-function readingOf({ tensors }: Model, graph: LayerGraph, file: number, fetched: boolean) {
-  const wanted = tensorsRead(graph);
+function readingOf({ tensors }: Model, wanted: ReadonlySet<string>, file: number, fetched: boolean) {
   const weights = sum(tensors.filter(({ name }) => wanted.has(name)).map(({ byteLength }) => byteLength));
   // A model in several files is named by its index, which is small.
   const all = Math.max(file, sum(tensors.map(({ byteLength }) => byteLength)));
