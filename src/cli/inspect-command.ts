@@ -4,6 +4,7 @@ import type { WriteStream } from "node:tty";
 import { ConfigError } from "../../config/document.ts";
 import type { LoadedConfig } from "../../config/load.ts";
 import type { PassedFile } from "../../connectors/sources/passed-files.ts";
+import { counted } from "../model/counted.ts";
 import { messageOf } from "../model/errors.ts";
 import { inferenceOf, type Inspection, inspectModel, topologyOfModel } from "../run/inspect.ts";
 import { inspectedSpaces } from "../run/inspected-spaces.ts";
@@ -62,6 +63,7 @@ export async function inspectCommand(
     );
   });
   const kernel = async () => (await engine.open()).kernel;
+  const unasked: string[] = [];
   let said = performance.now();
   try {
     for (const [at, model] of planned.entries()) {
@@ -70,7 +72,7 @@ export async function inspectCommand(
         said = performance.now();
       }
       try {
-        const inference = await inferenceOf(model, config.infer, kernel, signal);
+        const inference = await inferenceOf(model, config.infer, kernel, (id) => unasked.push(id), signal);
         const settings = { ...layerSettings(config), inferred: inference?.graph };
         const inspected = await inspectModel(model, settings, signal);
         if (format === "topology") {
@@ -96,6 +98,13 @@ export async function inspectCommand(
   }
   for (const text of groupedWarnings(warnings)) {
     stderr.write(`${mark("yellow", "warning:")} ${printable(text)}\n`);
+  }
+  const [first] = unasked;
+  if (first !== undefined) {
+    const more = unasked.length > 1 ? ` (and ${counted(unasked.length - 1, "other model")})` : "";
+    stderr.write(
+      `${printable(first)}${more}: a run would ask the weights who feeds whom; here --infer does\n`,
+    );
   }
   for (const text of passedText(notTaken)) stderr.write(`${text}\n`);
   return failures.length > 0 ? 3 : 0;

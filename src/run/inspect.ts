@@ -4,6 +4,7 @@ import type { RunConfig } from "../../config/schema.ts";
 import type { Kernel } from "../kernels/kernel.ts";
 import type { ChannelRange, LayerGraph } from "../model/layer.ts";
 import { sharedChannels, unfoldedShape } from "../model/layer.ts";
+import { isRemote } from "../../connectors/places/place.ts";
 import type { Model } from "../model/ports.ts";
 import { foldedTensors } from "../stages/fold.ts";
 import { knownGraph, type LayerSettings } from "../stages/layers.ts";
@@ -82,10 +83,15 @@ export interface Inspection {
   readonly spaces?: readonly InspectedSpace[];
 }
 
+/** Up to so many bytes of weights are asked without being told to: more would take longer than a look should. */
+const MOST_ASKED = 256 * 2 ** 20;
+
 /**
- * Asks the weights of a model who feeds whom, where nothing better is known.
+ * Asks the weights of a model who feeds whom, where nothing better is known. Unless `infer` is true, not those of a model from afar, nor
+ * more than 256 MiB.
  *
  * @param kernel called where weights are asked
+ * @param unasked told of a model whose weights might be asked
  * @returns null where they are not
  * @throws when the model cannot be opened or read
  */
@@ -93,11 +99,17 @@ export async function inferenceOf(
   planned: PlannedModel,
   infer: RunConfig["infer"],
   kernel: () => Promise<Kernel>,
+  unasked: (model: string) => void,
   signal?: AbortSignal,
 ): Promise<Inference | null> {
   const model = await planned.open(signal);
   try {
     if (!isInferable(model, { topology: planned.topology }, infer)) return null;
+    const bytes = model.tensors.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    if (infer !== true && (isRemote(planned.uri) || bytes > MOST_ASKED)) {
+      unasked(model.id);
+      return null;
+    }
     return await inferred(model, await kernel(), signal === undefined ? {} : { signal });
   } finally {
     await model.close();

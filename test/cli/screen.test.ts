@@ -46,8 +46,10 @@ describe("a run", () => {
     const args = ["run", EPOCHS, "--out", join(folder, "epochs"), "--graph", "none"];
     const brief = await svr(args, { env: { COLUMNS: "80" } });
     expect(brief.code).toBe(0);
-    expect(brief.stderr.match(/warning: /g)).toHaveLength(1);
-    expect(brief.stderr).toMatch(/^warning: mnist-mlp\/epoch-\d+ \(and 3 other models\): topology guessed/m);
+    // The untrained one is guessed, the others' weights tell.
+    expect(brief.stderr.match(/warning: /g)).toHaveLength(2);
+    expect(brief.stderr).toMatch(/^warning: mnist-mlp\/epoch-000: topology guessed/m);
+    expect(brief.stderr).toMatch(/^warning: mnist-mlp\/epoch-\d+ \(and 2 other models\): topology inferred/m);
     expect(brief.stdout).not.toContain("Strongest edges");
     const long = brief.stdout.split("\n").filter((line) => line.length > 80 && !line.includes("svr "));
     expect(long).toEqual([]);
