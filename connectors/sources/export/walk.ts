@@ -84,12 +84,7 @@ class Walk {
     for (const [key, each] of node.inputs) {
       if (each.kind !== "graph") named.set(key, this.#value(each, `${node.target} ${show(called)}`));
     }
-    const call = { ...targetOf(node.target), name: called, positional: [], named };
-    const result = this.#network.run(call);
-    // What works in place changes what it is given: whoever reads that afterwards reads the result.
-    const [first] = node.inputs.values();
-    if (first?.kind === "name" && /[a-z0-9]_$/.test(call.op)) this.#scope.set(first.name, result);
-    return result;
+    return this.#network.run({ ...targetOf(node.target), name: called, positional: [], named });
   }
 
   /** A block that runs once, under other settings: its operators are the network's. */

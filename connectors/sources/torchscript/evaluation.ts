@@ -281,13 +281,7 @@ export class Evaluation {
     if (typeof whose !== "object" || whose?.kind !== "name") {
       throw this.#error("found a call of what is no function");
     }
-    const result = this.#operator(whose, given, others);
-    const [first] = positional;
-    // What works in place changes what it is given: whoever reads that afterwards reads the result.
-    if (first?.kind === "name" && /[a-z0-9]_$/.test(whose.name) && scope.has(first.name)) {
-      scope.set(first.name, result);
-    }
-    return result;
+    return this.#operator(whose, given, others);
   }
 
   #range(given: readonly ScriptValue[]): ScriptValue {

@@ -56,6 +56,8 @@ const between = (width: number, ...nodes: readonly unknown[]) =>
 const unary = (target: string, more: Record<string, unknown> = {}) =>
   node(target, { self: value("a"), ...more }, ["z"]);
 
+const pair = (self: string, other: string) => ({ self: value(self), other: value(other) });
+
 const DIRECT = "a -> b direct 0+4>0";
 
 describe("between two convolutions", () => {
@@ -150,6 +152,26 @@ describe("between two convolutions", () => {
     const added = node("relu_.default", { self: value("a") }, ["r"]);
     const pass = node("cat.default", { tensors: values("a", "s"), dim: int(1) }, ["z"]);
     expect(said(await between(6, changed, added, pass))).toEqual(["a -> b concat 0+4>0 0+2>4"]);
+  });
+
+  it("a write to a part of a tensor is said, and functions in place stay followed", async () => {
+    const part = node("slice.Tensor", { self: value("a"), dim: int(1), start: int(0), end: int(2) }, ["s"]);
+    const other = node("slice.Tensor", { self: value("a"), dim: int(1), start: int(2), end: int(4) }, ["o"]);
+    const whole = node("alias.default", { self: value("a") }, ["z"]);
+    const written = await between(4, part, other, node("add_.Tensor", pair("s", "o"), ["w"]), whole);
+    expect(said(written)).toEqual([expect.stringContaining("a part of it is written to")]);
+    const copied = await between(4, part, other, node("copy_.default", pair("s", "o"), ["w"]), whole);
+    expect(said(copied)).toEqual([expect.stringContaining("a part of it is written to")]);
+    const relu = node("relu_.default", { self: value("s") }, ["w"]);
+    expect(said(await between(4, part, relu, whole))).toEqual([DIRECT]);
+    const copy = node("clone.default", { self: value("a") }, ["c"]);
+    const apart = node("copy_.default", pair("c", "a"), ["w"]);
+    expect(said(await between(4, copy, apart, whole))).toEqual([DIRECT]);
+    const alias = node("detach.default", { self: value("a") }, ["d"]);
+    const summed = node("copy_.default", pair("d", "x"), ["w"]);
+    expect(said(await between(4, alias, summed, whole))).toEqual([
+      expect.stringContaining("an operator that is not known"),
+    ]);
   });
 
   it("a block under other settings is walked, its inputs by place", async () => {

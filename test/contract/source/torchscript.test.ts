@@ -263,6 +263,20 @@ describe("code that is not followed", () => {
     },
   );
 
+  it("a write to a part of a tensor ends the way, also where a function writes", async () => {
+    const part = "torch.slice(h, 1, 0, 2)";
+    for (const write of [`torch.copy_(${part}, torch.slice(h, 1, 2, 4))`, "__torch__.write(h, )"]) {
+      const graph = await graphOf(
+        net(
+          [`_0 = ${write}`, "return torch.linear(h, b)"],
+          "def write(x: Tensor) -> Tensor:\n  return torch.copy_(torch.slice(x, 1, 0, 2), torch.slice(x, 1, 2, 4))\n",
+        ),
+      );
+      expect(said(graph)).toEqual([]);
+      expect(graph.skipped.map(({ reason }) => reason).join("\n")).toMatch(/a part of it is written to/);
+    }
+  });
+
   it("an operator that is not known ends the way, by its name", async () => {
     const graph = await graphOf(net(["y = torch.fft_fft(h)", "return torch.linear(y, b)"]));
     expect(graph.skipped.map(({ reason }) => reason).join("\n")).toMatch(
