@@ -157,6 +157,17 @@ const FOLLOWED: readonly (readonly [what: string, body: readonly string[], funct
       "return torch.linear(unchecked_cast(Tensor, y), b)",
     ],
   ],
+  ["lists that are changed", [
+    "n = [x, x, h]",
+    "_0 = torch._set_item(n, 0, h)",
+    "_1 = torch.insert(n, 1, c)",
+    "_2 = torch.extend(n, [x])",
+    "_3 = torch.pop(n, -1)",
+    "_4 = torch.reverse(n)",
+    "m = torch.list(n)",
+    "_5 = torch.clear(n)",
+    "return torch.linear(torch.pop(m), b)",
+  ]],
 ];
 
 describe("code that is followed", () => {
@@ -227,6 +238,18 @@ const NOT_FOLLOWED:
       ...Array.from({ length: 60 }, () => "n = torch.add(n, n)"),
       "return h",
     ], /list of \d+ values/],
+    ["a list that is sorted", ["n = [2, 1]", "_0 = torch.sort(n)", "return h"], /"sort" of a list/],
+    ["an item that is deleted", ["n = [x, h]", "_0 = torch.Delete(n, 0)", "return h"], /"Delete" of a list/],
+    [
+      "an item that is not there",
+      ["n = [h]", "_0 = torch._set_item(n, 3, x)", "return h"],
+      /"_set_item" of a/,
+    ],
+    ["lists by the thousand", [
+      "n = annotate(List[List[int]], [])",
+      ...Array.from({ length: 1500 }, () => "_0 = torch.append(n, range(4000))"),
+      "return h",
+    ], /over \d+ items of lists/],
     ["an attribute that is not there", ["return self.nothing"], /no attribute "nothing"/],
     ["a method that is not there", ["return (self).nothing(h, )"], /no method "nothing"/],
     [
