@@ -77,7 +77,8 @@ class Walk {
   #results(node: ProgramNode): AtenValue {
     const body = [...node.inputs.values()].find((each) => each.kind === "graph");
     if (body !== undefined && /higher_order\.(wrap_\w+|invoke_subgraph)$/.test(node.target)) {
-      return this.#block(node, body.graph);
+      const results = this.#block(node, body.graph);
+      if (results !== null) return results;
     }
     const named = new Map<string, AtenValue>();
     const called = node.outputs.flat().find((each) => each !== null && each !== "") ?? "";
@@ -87,12 +88,15 @@ class Walk {
     return this.#network.run({ ...targetOf(node.target), name: called, positional: [], named });
   }
 
-  /** A block that runs once, under other settings: its operators are the network's. */
+  /** A block that runs once, under other settings: its operators are the network's. Null where it is given other inputs than it has. */
   #block(node: ProgramNode, graph: ProgramGraph): AtenValue {
     const all = [...node.inputs.values()];
-    const given = all.slice(all.findIndex((each) => each.kind === "graph") + 1).flatMap((each) =>
+    // A graph that is invoked has an identifier in front of what it is given.
+    const before = /invoke_subgraph$/.test(node.target) ? 2 : 1;
+    const given = all.slice(all.findIndex((each) => each.kind === "graph") + before).flatMap((each) =>
       each.kind === "list" ? each.items : [each]
     );
+    if (given.length !== graph.inputs.length) return null;
     const scope = new Map<string, AtenValue>();
     graph.inputs.forEach((input, at) => {
       const value = given[at];

@@ -187,6 +187,20 @@ describe("between two convolutions", () => {
       ["z"],
     );
     expect(said(await between(4, block))).toEqual([DIRECT]);
+    const invoked = (...operands: unknown[]) =>
+      node(
+        "torch.ops.higher_order.invoke_subgraph",
+        {
+          subgraph: { as_graph: { name: "sub", graph: body } },
+          identifier: { as_string: "sub_0" },
+          ...Object.fromEntries(operands.map((each, at) => [`arg${at}`, each])),
+        },
+        ["z"],
+      );
+    expect(said(await between(4, invoked(value("a"))))).toEqual([DIRECT]);
+    expect(said(await between(4, invoked(value("a"), value("x"))))).toEqual([
+      expect.stringContaining("? -> b: higher_order.invoke_subgraph"),
+    ]);
   });
 
   it.each([
