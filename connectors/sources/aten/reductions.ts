@@ -3,7 +3,7 @@
 import { isActivation } from "../onnx/movement.ts";
 import { type Axis, holdsChannels, positions, UNKNOWN_CONSTANT } from "../onnx/values.ts";
 import type { AtenHandler, AtenHandlers } from "./network.ts";
-import { type AtenValue, isTensor, listOf, rankOf } from "./values.ts";
+import { type AtenValue, isTensor, knownOf, listOf, rankOf } from "./values.ts";
 
 const words = (text: string) => text.split(" ");
 
@@ -67,6 +67,16 @@ const reduce = (op: string, several = 1): AtenHandler => (network, given) => {
     : result;
 };
 
+/** Two tensors, place by place; with one tensor a reduction. */
+const extremum = (op: string): AtenHandler => {
+  const reduction = reduce(`Reduce${op}`, 2);
+  return (network, given) => {
+    const other = given.get(1, "other");
+    const two = isTensor(other) && (given.call.overload === "other" || knownOf(other) !== null);
+    return two ? network.onnx(op, [given.tensor(0, "self"), other]) : reduction(network, given);
+  };
+};
+
 /** Indices of places: nothing of the channels. */
 const places = (several: boolean): AtenHandler => (network) => {
   const index = network.input(null);
@@ -79,8 +89,9 @@ const batchNorm = (several: boolean, epsilonAt: number): AtenHandler => (network
       name,
       at,
     ) => given.tensor(at, name));
+  if (input == null) return network.stop(given, "reads no tensor");
   const epsilon = given.number(epsilonAt, "eps", 1e-5) ?? 1e-5;
-  const normalized = [input ?? null, weight ?? null, bias ?? null, mean ?? null, variance ?? null];
+  const normalized = [input, weight ?? null, bias ?? null, mean ?? null, variance ?? null];
   const result = network.onnx("BatchNormalization", normalized, { epsilon });
   return several ? listOf([result, null, null, null, null]) : result;
 };
@@ -88,7 +99,9 @@ const batchNorm = (several: boolean, epsilonAt: number): AtenHandler => (network
 /** Layer, group, instance and RMS normalizations: the place of the gain differs. */
 const norm = (op: string, gain: number, several = false): AtenHandler => (network, given) => {
   given.tensor(gain + 1, "bias");
-  const result = network.onnx(op, [given.tensor(0, "input"), given.tensor(gain, "weight")]);
+  const input = given.tensor(0, "input");
+  if (input === null) return network.stop(given, "reads no tensor");
+  const result = network.onnx(op, [input, given.tensor(gain, "weight")]);
   return several ? listOf([result, null, null]) : result;
 };
 
@@ -133,8 +146,8 @@ export const REDUCTIONS: AtenHandlers = new Map<string, AtenHandler>([
   ["prod", reduce("ReduceProd")],
   ["amax", reduce("ReduceMax")],
   ["amin", reduce("ReduceMin")],
-  ["max", reduce("ReduceMax", 2)],
-  ["min", reduce("ReduceMin", 2)],
+  ["max", extremum("Max")],
+  ["min", extremum("Min")],
   ["median", reduce("ReduceMax", 2)],
   ["logsumexp", reduce("ReduceLogSumExp")],
   ["var", reduce("ReduceMean")],

@@ -113,7 +113,7 @@ export class Evaluation {
     if (path !== null) this.#modules.pop();
     this.#depth--;
     this.#place = before;
-    return result === null ? null : result.value;
+    return result?.value ?? null;
   }
 
   /** An input of the network, by the type that the code declares for it. */
@@ -173,8 +173,7 @@ export class Evaluation {
   #branch({ condition, then, other }: Statement & { kind: "if" }, scope: Scope) {
     if (raises(then) || raises(other)) {
       const known = this.#known(condition, scope);
-      const taken = raises(then) ? other : then;
-      if (known === undefined) return this.#block(taken, scope);
+      if (known === undefined) return this.#block(raises(then) ? other : then, scope);
     }
     return this.#block(
       this.#condition(condition, scope, "a branch that depends on the input") ? then : other,
@@ -314,8 +313,8 @@ export class Evaluation {
     const namespace = space === "prim" ? "aten" : space;
     const positional = given.map(atenOf);
     const list = listFunction(op, positional);
-    // Where a list is changed, what is added counts.
     if (list !== undefined) {
+      // Where a list is changed, what is added counts.
       this.#counted(list === positional[0] ? positional[1] ?? null : list);
       return list;
     }

@@ -145,6 +145,36 @@ describe("between two convolutions", () => {
     expect(said(await between(4, ...gate))).toEqual([DIRECT]);
   });
 
+  it.each(["max.other", "min.other", "maximum.default"])(
+    "%s of two tensors is one or the other",
+    async (op) => {
+      const mapped = conv("a", "c.weight", "c");
+      const graph = await graphOf({
+        "a.weight": [4, 3, 1, 1],
+        "c.weight": [4, 4, 1, 1],
+        "b.weight": [5, 4, 1, 1],
+      }, {
+        inputs: { x: [2, 3, 8, 8] },
+        nodes: [
+          conv("x", "a.weight", "a"),
+          mapped,
+          node(op, pair("a", "c"), ["z"]),
+          conv("z", "b.weight", "b"),
+        ],
+      });
+      expect(said(graph)).toEqual(["a -> c direct 0+4>0", "a -> b direct 0+4>0", "c -> b direct 0+4>0"]);
+    },
+  );
+
+  it("a layer that reads nothing is said", async () => {
+    const nothing = node("conv2d.default", { input: { as_none: true }, weight: value("c.weight") }, ["z"]);
+    const graph = await graphOf({ "c.weight": [4, 3, 1, 1], "b.weight": [5, 4, 1, 1] }, {
+      inputs: { x: [2, 3, 8, 8] },
+      nodes: [nothing, conv("z", "b.weight", "b")],
+    });
+    expect(said(graph)).toEqual([expect.stringContaining("reads no tensors")]);
+  });
+
   it("in place, what is changed is read afterwards", async () => {
     const changed = node("slice.Tensor", { self: value("a"), dim: int(1), start: int(0), end: int(2) }, [
       "s",
