@@ -78,9 +78,16 @@ const extremum = (op: string): AtenHandler => {
 };
 
 /** Indices of places: nothing of the channels. */
-const places = (several: boolean): AtenHandler => (network) => {
-  const index = network.input(null);
-  return several ? listOf([index, index]) : index;
+const places: AtenHandler = (network) => network.input(null);
+
+/** Values with their indices. */
+const ordered: AtenHandler = (network, given) => {
+  const value = given.tensor(0, "self");
+  const follows = isActivation(value) && value.nature !== "input";
+  const values = follows
+    ? network.stop(given, "values in an order that depends on the input")
+    : network.input(null);
+  return listOf([values, network.input(null)]);
 };
 
 const batchNorm = (several: boolean, epsilonAt: number): AtenHandler => (network, given) => {
@@ -156,13 +163,13 @@ export const REDUCTIONS: AtenHandlers = new Map<string, AtenHandler>([
   ["std_mean", reduce("ReduceMean")],
   ["norm", reduce("ReduceL2")],
   ["linalg_vector_norm", reduce("ReduceL2")],
-  ["argmax", places(false)],
-  ["argmin", places(false)],
-  ["nonzero", places(false)],
-  ["any", places(false)],
-  ["all", places(false)],
-  ["topk", places(true)],
-  ["sort", places(true)],
+  ["argmax", places],
+  ["argmin", places],
+  ["nonzero", places],
+  ["any", places],
+  ["all", places],
+  ["topk", ordered],
+  ["sort", ordered],
   ["batch_norm", batchNorm(false, 7)],
   ["cudnn_batch_norm", batchNorm(true, 7)],
   ["native_batch_norm", batchNorm(true, 7)],

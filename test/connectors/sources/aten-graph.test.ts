@@ -175,6 +175,25 @@ describe("between two convolutions", () => {
     expect(said(graph)).toEqual([expect.stringContaining("reads no tensors")]);
   });
 
+  it.each(["topk", "sort"])("values of %s are in no order that is known", async (op) => {
+    const call = node(`${op}.default`, { self: value("a"), k: int(4), dim: int(1) }, ["z", "i"]);
+    expect(said(await between(4, call))).toEqual([
+      expect.stringContaining("values in an order that depends on the input"),
+    ]);
+  });
+
+  it("a channel whose index is not known is no channel, a position is one of many", async () => {
+    const index = node("item.default", { self: value("x") }, ["i"]);
+    const select = (dim: number) =>
+      [
+        index,
+        node("select.int", { self: value("a"), dim: int(dim), index: value("i") }, ["s"]),
+        node("unsqueeze.default", { self: value("s"), dim: int(dim) }, ["z"]),
+      ] as const;
+    expect(said(await between(1, ...select(1)))).toEqual([expect.stringContaining("some of the channels")]);
+    expect(said(await between(4, ...select(2)))).toEqual([DIRECT]);
+  });
+
   it("in place, what is changed is read afterwards", async () => {
     const changed = node("slice.Tensor", { self: value("a"), dim: int(1), start: int(0), end: int(2) }, [
       "s",
