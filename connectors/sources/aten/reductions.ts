@@ -54,11 +54,11 @@ const adaptive = (several: boolean): AtenHandler => (network, given) => {
 const reduce = (op: string, several = 1): AtenHandler => (network, given) => {
   const value = given.tensor(0, "self");
   const name = given.call.named.has("normalized_shape") ? "normalized_shape" : "dim";
-  const place = given.call.op === "norm" ? 2 : 1;
-  const dims = given.numbers(place, name) ?? [];
+  const place = /norm$/.test(given.call.op) ? 2 : 1;
+  // `var(x, unbiased)` is one over all axes.
+  const dims = typeof given.get(place, name) === "boolean" ? [] : given.numbers(place, name) ?? [];
   if (dims.some((each) => typeof each !== "number")) return network.stop(given, "axes that are not known");
-  const keep = given.get(place + 1, "keepdim") ??
-    (isTensor(given.get(place + 2, "keepdim")) ? false : undefined);
+  const keep = given.get(/^(var|std)/.test(given.call.op) ? place + 2 : place + 1, "keepdim");
   const attributes = { axes: dims as readonly number[], keepdims: keep === true || keep === 1 ? 1 : 0 };
   const result = network.onnx(op, [value], attributes);
   const along = several > 1 && given.get(place, name) !== undefined;

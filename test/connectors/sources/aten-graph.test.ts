@@ -194,6 +194,31 @@ describe("between two convolutions", () => {
     expect(said(await between(4, ...select(2)))).toEqual([DIRECT]);
   });
 
+  it("a roll without axes goes over channels", async () => {
+    const roll = unary("roll.default", { shifts: ints(1), dims: ints() });
+    expect(said(await between(4, roll))).toEqual([expect.stringContaining("all axes are rolled as one")]);
+  });
+
+  it("numpy_T turns all axes", async () => {
+    const back = node("permute.default", { self: value("t"), dims: ints(3, 2, 1, 0) }, ["z"]);
+    const turned = node("numpy_T.default", { self: value("a") }, ["t"]);
+    expect(said(await between(4, turned, back))).toEqual([DIRECT]);
+  });
+
+  it("a quotient is rounded as it says", async () => {
+    const half = node("div.Tensor_mode", {
+      self: int(5),
+      other: int(2),
+      rounding_mode: { as_string: "floor" },
+    }, [
+      "n",
+    ]);
+    const cut = node("slice.Tensor", { self: value("a"), dim: int(1), start: value("n"), end: int(4) }, [
+      "z",
+    ]);
+    expect(said(await between(2, half, cut))).toEqual(["a -> b split 2+2>0"]);
+  });
+
   it("in place, what is changed is read afterwards", async () => {
     const changed = node("slice.Tensor", { self: value("a"), dim: int(1), start: int(0), end: int(2) }, [
       "s",

@@ -157,6 +157,14 @@ const FOLLOWED: readonly (readonly [what: string, body: readonly string[], funct
       "return torch.linear(unchecked_cast(Tensor, y), b)",
     ],
   ],
+  ["a norm along axes, by place", [
+    "y = torch.unsqueeze(torch.unsqueeze(h, 2), 3)",
+    "return torch.linear(torch.linalg_vector_norm(y, 2, [2, 3]), b)",
+  ]],
+  ["a variance along axes, by place", [
+    "y = torch.unsqueeze(torch.unsqueeze(h, 2), 3)",
+    "return torch.linear(torch.var(y, [2, 3], True, False), b)",
+  ]],
   ["lists that are changed", [
     "n = [x, x, h]",
     "_0 = torch._set_item(n, 0, h)",
