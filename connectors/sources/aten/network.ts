@@ -37,6 +37,9 @@ const ROLES: ReadonlyMap<string, string> = new Map([
 /** The opset whose operators take axes as inputs or as attributes, as it comes. */
 const OPSET = 17;
 
+/** Of a dataflow: networks of a thousand layers have some ten thousand. */
+const MOST_OPERATORS = 2 ** 20;
+
 /** A network while it is put together. */
 export class AtenNetwork {
   readonly context: Context = new Context(OPSET, () => []);
@@ -73,7 +76,11 @@ export class AtenNetwork {
     return made;
   }
 
-  /** What an operator makes of its arguments; several results are a list. */
+  /**
+   * What an operator makes of its arguments; several results are a list.
+   *
+   * @throws {RangeError} when the dataflow grows too large; names the operator
+   */
   run(said: AtenCall): AtenValue {
     const now = (value: AtenValue) => this.#aliases.now(value);
     const named = new Map(Array.from(said.named, ([name, each]) => [name, now(each)]));
@@ -82,6 +89,11 @@ export class AtenNetwork {
     const { operators, roles } = this.context.network;
     const first = operators.length;
     const node = this.node(call.op, {});
+    if (first > MOST_OPERATORS) {
+      throw new RangeError(
+        `${label(node)}: found over ${MOST_OPERATORS} operators before it, required at most so many`,
+      );
+    }
     const given = new Arguments(call, (value, role) => {
       if (value.kind !== "constant") return;
       for (const { tensor } of value.views) {

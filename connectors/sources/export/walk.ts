@@ -15,6 +15,7 @@ import type { Program, ProgramArgument, ProgramGraph, ProgramNode } from "./prog
  * @param tensors by their full names
  * @returns the dataflow, with evidence `graph`
  * @throws {SyntaxError} when a node reads what no node before it makes
+ * @throws {RangeError} when the dataflow grows too large
  */
 export function walkProgram(
   what: string,
@@ -85,7 +86,13 @@ class Walk {
     for (const [key, each] of node.inputs) {
       if (each.kind !== "graph") named.set(key, this.#value(each, `${node.target} ${show(called)}`));
     }
-    return this.#network.run({ ...targetOf(node.target), name: called, positional: [], named });
+    try {
+      return this.#network.run({ ...targetOf(node.target), name: called, positional: [], named });
+    } catch (cause) {
+      throw cause instanceof RangeError
+        ? new RangeError(`${this.#what}: graph, ${cause.message}`, { cause })
+        : cause;
+    }
   }
 
   /** A block that runs once, under other settings: its operators are the network's. Null where it is given other inputs than it has. */

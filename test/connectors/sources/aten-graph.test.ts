@@ -4,6 +4,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { AtenNetwork } from "../../../connectors/sources/aten/network.ts";
+import { OPERATORS } from "../../../connectors/sources/aten/operators.ts";
 import { pt2 } from "../../../connectors/sources/export/pt2.ts";
 import type { LayerGraph } from "../../../src/model/layer.ts";
 import { layerGraph } from "../../../src/stages/layers.ts";
@@ -288,6 +290,13 @@ describe("between two convolutions", () => {
     expect(reason).toContain(`? -> b: ${name}`);
     expect(reason).toContain("an operator that is not known to keep channels");
   });
+});
+
+it("a dataflow that grows without end is refused, by the operator", () => {
+  const network = new AtenNetwork(OPERATORS);
+  const call = { namespace: "aten", op: "relu", overload: "", name: "y", positional: [], named: new Map() };
+  for (let i = 0; i <= 2 ** 20; i++) network.input(null);
+  expect(() => network.run(call)).toThrow(/^aten\.relu "y": found over 1048576 operators before it/);
 });
 
 describe("layers", () => {
