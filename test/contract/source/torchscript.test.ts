@@ -210,6 +210,15 @@ describe("code that is followed", () => {
   });
 });
 
+it("a constant that no double holds is not known, and the rest is read", async () => {
+  const large = { ...weight("0", []), dtype: "I64", values: [2n ** 53n + 1n as unknown as number] };
+  const graph = await graphOf(
+    net(["y = torch.mul(h, CONSTANTS.c0)", "return torch.linear(torch.relu(h), b)"]),
+    [large],
+  );
+  expect(said(graph)).toEqual(["a -> b graph"]);
+});
+
 const NOT_FOLLOWED:
   readonly (readonly [what: string, body: readonly string[], says: RegExp, functions?: string])[] = [
     [
