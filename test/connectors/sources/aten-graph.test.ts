@@ -201,6 +201,11 @@ describe("between two convolutions", () => {
     expect(said(await between(4, roll))).toEqual([expect.stringContaining("all axes are rolled as one")]);
   });
 
+  it("numbers are read where what they are not is said too", async () => {
+    const sizes = [2, 4, 8, 8].map((each) => ({ as_name: null, as_int: each }));
+    expect(said(await between(4, unary("view.default", { size: { as_sym_ints: sizes } })))).toEqual([DIRECT]);
+  });
+
   it("numpy_T turns all axes", async () => {
     const back = node("permute.default", { self: value("t"), dims: ints(3, 2, 1, 0) }, ["z"]);
     const turned = node("numpy_T.default", { self: value("a") }, ["t"]);
