@@ -8,9 +8,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { pytorch } from "../../../connectors/sources/pytorch/pytorch.ts";
 import type { LayerGraph } from "../../../src/model/layer.ts";
 import { layerGraph } from "../../../src/stages/layers.ts";
-import { pickle, stateDict } from "../../support/torch-file.ts";
-import { encoded, type WrittenTensor } from "../../support/written-tensor.ts";
-import { zipOf } from "../../support/zip-file.ts";
+import { torchScript } from "../../support/torch-file.ts";
+import type { WrittenTensor } from "../../support/written-tensor.ts";
 import { damaged, mutationContract } from "./mutations.ts";
 
 let folder = "";
@@ -29,34 +28,8 @@ const weight = (name: string, shape: readonly number[]): WrittenTensor => ({
 
 const A = weight("a", [4, 3]), B = weight("b", [5, 4]), C = weight("c", [4, 4]);
 
-/** An archive of a module with three matrices, a flag and this code. */
-function archive(code: string | Uint8Array, constants: readonly WrittenTensor[] = []): Buffer {
-  const tensors = [A, B, C];
-  const state = pickle.dict([
-    [pickle.text("flag"), Buffer.from([0x88])],
-    [pickle.text("count"), pickle.int(3)],
-  ]);
-  const weights = stateDict(tensors);
-  // Two dicts' entries as one: that of the tensors goes on where the other ends.
-  const entries = Buffer.concat([state.subarray(0, -1), weights.subarray(2)]);
-  const root = Buffer.concat([pickle.call(pickle.global("__torch__", "Net")), entries, Buffer.from("b")]);
-  const stored = constants.map(({ dtype, shape, values }, at) => {
-    const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
-    const storage = pickle.storage(
-      dtype === "I64" ? "LongStorage" : "FloatStorage",
-      String(at),
-      values.length,
-    );
-    return pickle.tensor(storage, 0, shape, strides);
-  });
-  return zipOf([
-    { name: "m/data.pkl", data: pickle.whole(root) },
-    { name: "m/code/__torch__.py", data: code },
-    { name: "m/constants.pkl", data: pickle.whole(pickle.tuple(...stored)) },
-    ...tensors.map((tensor, at) => ({ name: `m/data/${at}`, data: encoded(tensor) })),
-    ...constants.map((tensor, at) => ({ name: `m/constants/${at}`, data: encoded(tensor) })),
-  ]);
-}
+const archive = (code: string | Uint8Array, constants: readonly WrittenTensor[] = []) =>
+  torchScript(code, [A, B, C], constants);
 
 /** A class with this body of `forward`, and functions beside it. */
 const net = (body: readonly string[], functions = "") =>
