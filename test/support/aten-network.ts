@@ -46,8 +46,7 @@ export const conv = (
   weight: string,
   output: string,
   more: Record<string, unknown> = {},
-): unknown =>
-  node("conv2d.default", { input: value(input), weight: value(weight), ...more }, [output]);
+): unknown => node("conv2d.default", { input: value(input), weight: value(weight), ...more }, [output]);
 
 /** Two convolutions, of 4 and of some channels, and what stands between them. */
 export const between = (width: number, ...nodes: readonly unknown[]): Promise<LayerGraph> =>
@@ -62,7 +61,10 @@ export const unary = (target: string, more: Record<string, unknown> = {}): unkno
   node(target, { self: value("a"), ...more }, ["z"]);
 
 /** Two tensors, as arguments. */
-export const pair = (self: string, other: string): Record<string, unknown> => ({ self: value(self), other: value(other) });
+export const pair = (self: string, other: string): Record<string, unknown> => ({
+  self: value(self),
+  other: value(other),
+});
 
 /** What is said where channels are kept. */
 export const DIRECT = "a -> b direct 0+4>0";

@@ -55,6 +55,7 @@ export function listFunction(op: string, given: readonly AtenValue[]): AtenValue
     case "len":
       return a.items.length;
     case "list":
+    case "copy":
       return listOf([...a.items]);
     case "add":
       return isList(b) ? bounded([...a.items, ...b.items]) : undefined;

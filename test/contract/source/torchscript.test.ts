@@ -145,7 +145,7 @@ const FOLLOWED: readonly (readonly [what: string, body: readonly string[], funct
     "_2 = torch.extend(n, [x])",
     "_3 = torch.pop(n, -1)",
     "_4 = torch.reverse(n)",
-    "m = torch.list(n)",
+    "m = torch.copy(torch.list(n))",
     "_5 = torch.clear(n)",
     "return torch.linear(torch.pop(m), b)",
   ]],
