@@ -10,7 +10,8 @@ import type { TensorInfo } from "../../src/model/tensor.ts";
 /** What the config says of the factors. */
 interface AdapterConfig {
   readonly alpha: number;
-  readonly alphaPattern: Readonly<Record<string, number>>;
+  /** By modules, or ends of their names. */
+  readonly alphaPattern: ReadonlyMap<string, number>;
   readonly rootOfRank: boolean;
   /** Whether the base's weights are `[in, out]`. */
   readonly inFirst: boolean;
@@ -33,6 +34,9 @@ const SAVED = /^(?:base_model\.model\.)?(.+?)(?:\.modules_to_save(?:\.[^.]+)?)?\
 
 /** Kinds of adapters that are not `W + s B A`, by the key that says so. */
 const OTHER_KINDS = ["use_dora", "lora_bias", "use_qalora"] as const;
+
+/** Ways to begin a training that take something from the base's weights. */
+const CHANGES_BASE = /^(pissa|olora|corda|loftq)/;
 
 /** Whether a model's config says that it is an adapter. */
 export function isAdapter({ config }: Pick<Model, "config">): boolean {
@@ -74,7 +78,11 @@ export function adaptedModel(base: Model, adapter: Model): Model {
     }
     const [, module, embedding, side] = factor as unknown as [string, string, string | undefined, "A" | "B"];
     const pair = pairs.get(module) ?? { embedding: embedding !== undefined };
-    pairs.set(module, { ...pair, [side.toLowerCase()]: tensor });
+    const key = side === "A" ? "a" : "b";
+    if (pair[key] !== undefined) {
+      return refuse(`two factors lora_${side} of ${show(module)}`, "one adapter in one file");
+    }
+    pairs.set(module, { ...pair, [key]: tensor });
   }
   for (const [module, { a, b, embedding }] of pairs) {
     const name = `${module}.weight`;
@@ -97,7 +105,7 @@ export function adaptedModel(base: Model, adapter: Model): Model {
           : `a product of ${of.shape.join(" x ")}, as the base has`,
       );
     }
-    const alpha = config.alphaPattern[module] ?? patternOf(config.alphaPattern, module) ?? config.alpha;
+    const alpha = patternOf(config.alphaPattern, module) ?? config.alpha;
     const scale = alpha / (config.rootOfRank ? Math.sqrt(rank!) : rank!);
     changes.set(name, { a, b, scale, transposed });
   }
@@ -130,10 +138,9 @@ export function adaptedModel(base: Model, adapter: Model): Model {
 
 const sameShape = (of: TensorInfo | undefined, { shape }: TensorInfo) => of?.shape.join() === shape.join();
 
-/** A pattern of PEFT stands for all modules whose names end with it. */
-function patternOf(patterns: Readonly<Record<string, number>>, module: string): number | undefined {
-  const key = Object.keys(patterns).find((end) => module.endsWith(`.${end}`));
-  return key === undefined ? undefined : patterns[key];
+/** A pattern of PEFT stands for all modules whose names end with it; the first that does. */
+function patternOf(patterns: ReadonlyMap<string, number>, module: string): number | undefined {
+  return [...patterns].find(([end]) => `.${module}`.endsWith(`.${end}`))?.[1];
 }
 
 function adapterConfig(config: unknown, refuse: (found: string, required: string) => never): AdapterConfig {
@@ -141,15 +148,27 @@ function adapterConfig(config: unknown, refuse: (found: string, required: string
   if (said["peft_type"] !== "LORA") refuse(`peft_type ${show(said["peft_type"])}`, "LORA");
   const other = OTHER_KINDS.find((key) => said[key] === true);
   if (other !== undefined) refuse(`${other}: true`, "W + s B A: merge the adapter, and compare that");
+  const start = said["init_lora_weights"];
+  if (typeof start === "string" && CHANGES_BASE.test(start)) {
+    refuse(
+      `init_lora_weights ${show(start)}, which changes the base`,
+      "a change of the base as it is: merge the adapter, and compare that",
+    );
+  }
   const alpha = said["lora_alpha"];
   if (typeof alpha !== "number" || !Number.isFinite(alpha)) refuse(`lora_alpha ${show(alpha)}`, "a number");
   const patterns = said["alpha_pattern"] ?? {};
   if (typeof patterns !== "object" || !Object.values(patterns).every((value) => typeof value === "number")) {
     refuse("alpha_pattern", "numbers by module");
   }
+  const named = new Map(Object.entries(patterns as Record<string, number>));
+  const regex = [...named.keys()].find((key) => !/^[\w.-]+$/.test(key));
+  if (regex !== undefined) {
+    refuse(`alpha_pattern ${show(regex)}`, "names of modules, or ends of them, not regular expressions");
+  }
   return {
     alpha: alpha,
-    alphaPattern: patterns as Record<string, number>,
+    alphaPattern: named,
     rootOfRank: said["use_rslora"] === true,
     inFirst: said["fan_in_fan_out"] === true,
   };

@@ -2,7 +2,7 @@
 
 import { type Dirent, readdir } from "node:fs";
 import { realpath, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { FileSystemAdapter } from "tinyglobby";
 
 type Listed = (failure: Error | null, entries?: Dirent[]) => void;
@@ -32,7 +32,15 @@ async function followed(folder: string, link: Dirent): Promise<Dirent> {
 
 /** The files without links to others of them: `last.pt` that leads to `epoch-9.pt` is no model of its own. */
 export async function withoutLinksWithin(files: readonly string[]): Promise<string[]> {
-  const listed = new Set(files);
-  const real = await Promise.all(files.map((file) => realpath(file).catch(() => file)));
-  return files.filter((file, at) => real[at] === file || !listed.has(real[at]!));
+  // Folders may be reached through links themselves.
+  const folders = new Map<string, Promise<string>>();
+  const own = await Promise.all(files.map(async (file) => {
+    const folder = dirname(file);
+    const known = folders.get(folder) ?? realpath(folder).catch(() => folder);
+    folders.set(folder, known);
+    return join(await known, basename(file));
+  }));
+  const real = await Promise.all(own.map((file) => realpath(file).catch(() => file)));
+  const listed = new Set(own);
+  return files.filter((_, at) => real[at] === own[at] || !listed.has(real[at]!));
 }

@@ -128,3 +128,35 @@ export const doubled = (levels: number, bottom: Piece): Piece =>
         Buffer.from([at + 1]),
       ])),
   ]);
+
+/** A TorchScript archive of a module with these tensors, a flag, a count and this code. */
+export function torchScript(
+  code: string | Uint8Array,
+  tensors: readonly WrittenTensor[],
+  constants: readonly WrittenTensor[] = [],
+): Buffer {
+  const state = pickle.dict([
+    [pickle.text("flag"), Buffer.from([0x88])],
+    [pickle.text("count"), pickle.int(3)],
+  ]);
+  const weights = stateDict(tensors);
+  // Two dicts' entries as one: that of the tensors goes on where the other ends.
+  const entries = Buffer.concat([state.subarray(0, -1), weights.subarray(2)]);
+  const root = Buffer.concat([pickle.call(pickle.global("__torch__", "Net")), entries, Buffer.from("b")]);
+  const stored = constants.map(({ dtype, shape, values }, at) => {
+    const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
+    const storage = pickle.storage(
+      dtype === "I64" ? "LongStorage" : "FloatStorage",
+      String(at),
+      values.length,
+    );
+    return pickle.tensor(storage, 0, shape, strides);
+  });
+  return zipOf([
+    { name: "m/data.pkl", data: pickle.whole(root) },
+    { name: "m/code/__torch__.py", data: code },
+    { name: "m/constants.pkl", data: pickle.whole(pickle.tuple(...stored)) },
+    ...tensors.map((tensor, at) => ({ name: `m/data/${at}`, data: encoded(tensor) })),
+    ...constants.map((tensor, at) => ({ name: `m/constants/${at}`, data: encoded(tensor) })),
+  ]);
+}

@@ -14,10 +14,11 @@ interface Places {
 }
 
 const convolution = (places: Places, transposed?: boolean): AtenHandler => (network, given) => {
-  const weight = given.tensor(1, "weight");
+  const [input, weight] = [given.tensor(0, "input"), given.tensor(1, "weight")];
+  if (input === null || weight === null) return network.stop(given, "reads no tensors");
   const rank = rankOf(weight) ?? 4;
   const really = transposed ?? given.get(6, "transposed") === true;
-  const kernel = weight?.kind === "constant" ? weight.shape?.slice(2) ?? [] : [];
+  const kernel = weight.kind === "constant" ? weight.shape?.slice(2) ?? [] : [];
   const stride = given.extents(3, "stride", rank - 2, 1);
   const dilation = given.extents(places.dilation, "dilation", rank - 2, 1);
   const padding = given.get(4, "padding");
@@ -29,7 +30,7 @@ const convolution = (places: Places, transposed?: boolean): AtenHandler => (netw
     return network.stop(given, "settings of a convolution that are not known");
   }
   given.tensor(2, "bias");
-  return network.onnx(really ? "ConvTranspose" : "Conv", [given.tensor(0, "input"), weight], {
+  return network.onnx(really ? "ConvTranspose" : "Conv", [input, weight], {
     group,
     strides: stride,
     dilations: dilation,
@@ -65,7 +66,9 @@ const biasedMatrix = (a: string, b: string): AtenHandler => (network, given) =>
   biased(network, product(network, given, given.tensor(1, a), given.tensor(2, b)), given.tensor(0, "self"));
 
 const embedding: AtenHandler = (network, given) => {
-  const rows = network.onnx("Gather", [given.tensor(0, "weight"), given.tensor(1, "indices")], { axis: 0 });
+  const [weight, indices] = [given.tensor(0, "weight"), given.tensor(1, "indices")];
+  if (weight === null || indices === null) return network.stop(given, "reads no tensors");
+  const rows = network.onnx("Gather", [weight, indices], { axis: 0 });
   return given.call.op === "embedding" ? rows : listOf([rows, null, null, null]);
 };
 

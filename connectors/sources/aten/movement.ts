@@ -122,6 +122,10 @@ const turned: AtenHandler = (network, given) =>
       Array.from({ length: rank }, (_, axis) => axis < rank - 2 || rank < 2 ? axis : 2 * rank - 3 - axis),
   );
 
+/** All axes the other way round. */
+const reversed: AtenHandler = (network, given) =>
+  permuted(network, given, (rank) => Array.from({ length: rank }, (_, axis) => rank - 1 - axis));
+
 const moved: AtenHandler = (network, given) => {
   const [from, to] = [given.numbers(1, "source"), given.numbers(2, "destination")];
   return permuted(network, given, (rank) => {
@@ -179,6 +183,10 @@ const shuffled = (dims: string, repeats: boolean): AtenHandler => (network, give
   if (!isActivation(value) || value.axes === null || chosen === undefined) {
     return network.stop(given, "axes that are not known");
   }
+  // Without axes the tensor is rolled as one row of numbers.
+  if (chosen.length === 0 && given.call.op === "roll") {
+    return network.stop(given, "all axes are rolled as one");
+  }
   const { axes } = value;
   const touched = chosen.map((each) => typeof each === "number" ? axisOf(each, axes.length) : null);
   if (touched.some((axis) => axis === null || holdsChannels(axes[axis]!))) {
@@ -231,7 +239,7 @@ export const MOVEMENTS: AtenHandlers = new Map<string, AtenHandler>([
   ["swapdims", transpose],
   ["t", turned],
   ["mT", turned],
-  ["numpy_T", turned],
+  ["numpy_T", reversed],
   ["movedim", moved],
   ["moveaxis", moved],
   ["squeeze", squeeze],

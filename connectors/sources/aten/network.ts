@@ -10,8 +10,9 @@ import { HANDLERS } from "../onnx/handlers.ts";
 import { isActivation } from "../onnx/movement.ts";
 import type { Extent, OnnxAttribute, OnnxNode } from "../onnx/proto.ts";
 import { axesOfInput, shaped } from "../onnx/shapes.ts";
-import { type Activation, type Axis, type Constant, type Value } from "../onnx/values.ts";
+import { type Activation, type Axis, type Constant, UNKNOWN_CONSTANT, type Value } from "../onnx/values.ts";
 import type { TensorInfo } from "../../../src/model/tensor.ts";
+import { Aliases, isInPlace, isView } from "./aliases.ts";
 import { Arguments, type AtenCall } from "./call.ts";
 import { computed } from "./scalars.ts";
 import { type AtenValue, isTensor } from "./values.ts";
@@ -36,10 +37,15 @@ const ROLES: ReadonlyMap<string, string> = new Map([
 /** The opset whose operators take axes as inputs or as attributes, as it comes. */
 const OPSET = 17;
 
+/** Of a dataflow: networks of a thousand layers have some ten thousand. */
+const MOST_OPERATORS = 2 ** 20;
+
 /** A network while it is put together. */
 export class AtenNetwork {
   readonly context: Context = new Context(OPSET, () => []);
   readonly #handlers: AtenHandlers;
+  readonly #aliases = new Aliases();
+  readonly #stored = new Map<string, Constant>();
   #call: AtenCall = {
     namespace: "aten",
     op: "",
@@ -60,18 +66,34 @@ export class AtenNetwork {
 
   /** A stored tensor. @param data its numbers, where they may be a shape or an index */
   stored(info: TensorInfo, data?: readonly number[]): Constant {
+    const known = this.#stored.get(info.name);
+    if (known !== undefined) return known;
     const { shape } = info;
     const axes = shape.map((_, axis) => axis);
     const integers = data === undefined ? null : { shape, data };
-    return { kind: "constant", shape, views: [{ tensor: info, axes }], integers };
+    const made: Constant = { kind: "constant", shape, views: [{ tensor: info, axes }], integers };
+    this.#stored.set(info.name, made);
+    return made;
   }
 
-  /** What an operator makes of its arguments; several results are a list. */
-  run(call: AtenCall): AtenValue {
+  /**
+   * What an operator makes of its arguments; several results are a list.
+   *
+   * @throws {RangeError} when the dataflow grows too large; names the operator
+   */
+  run(said: AtenCall): AtenValue {
+    const now = (value: AtenValue) => this.#aliases.now(value);
+    const named = new Map(Array.from(said.named, ([name, each]) => [name, now(each)]));
+    const call = { ...said, positional: said.positional.map(now), named };
     this.#call = call;
     const { operators, roles } = this.context.network;
     const first = operators.length;
     const node = this.node(call.op, {});
+    if (first > MOST_OPERATORS) {
+      throw new RangeError(
+        `${label(node)}: found over ${MOST_OPERATORS} operators before it, required at most so many`,
+      );
+    }
     const given = new Arguments(call, (value, role) => {
       if (value.kind !== "constant") return;
       for (const { tensor } of value.views) {
@@ -79,19 +101,52 @@ export class AtenNetwork {
         if (!roles.has(tensor.name) || ROLES.has(role)) roles.set(tensor.name, `${what} of ${label(node)}`);
       }
     });
-    const result = computed(call) ?? this.#result(given);
+    const result = this.#kept(said, given, computed(call) ?? this.#result(given));
     for (let at = first; at < operators.length; at++) {
       operators[at] = { node: label(node), ...operators[at]! };
     }
     return result;
   }
 
-  #result(given: Arguments): AtenValue {
-    const { namespace, op } = given.call;
+  /** A result as a value of its own; where the call writes to a tensor, whoever reads that afterwards reads the result. */
+  #kept(said: AtenCall, given: Arguments, result: AtenValue): AtenValue {
+    const { op, positional, named } = said;
+    const [first] = [...positional, ...named.values()];
+    const target = named.get("out") ?? (isInPlace(op) ? first : undefined);
+    if (!isTensor(target) || !isTensor(result)) return this.#aliases.results(op, result, first);
+    const before = this.#aliases.now(target);
+    if (result === before) return target;
+    return this.#aliases.written(
+      target,
+      result,
+      (value) => isView(op) ? value : this.#beside(given, before, value),
+    );
+  }
+
+  /** What becomes of a tensor that shares numbers with one that the present call writes to. */
+  #beside(given: Arguments, target: AtenValue, value: Value): Value {
+    const others = given.all().filter(isActivation).filter(({ nature }) => nature !== "input");
+    if (this.#handler(given.call) !== undefined && others.every((each) => each === target)) {
+      return isActivation(value) ? this.context.keep(value) : { ...value, integers: null };
+    }
+    const active = isActivation(value) ? [value, ...others] : others;
+    if (active.some(({ nature }) => nature !== "input")) {
+      return this.context.stop(this.node("", {}), active, "a part of it is written to");
+    }
+    return isActivation(value) || given.all().some(isActivation)
+      ? this.context.input(null)
+      : { ...UNKNOWN_CONSTANT, shape: value.shape };
+  }
+
+  #handler({ namespace, op }: AtenCall): AtenHandler | undefined {
     const known = namespace === "aten" || namespace === "prims";
-    const handler = known
+    return known
       ? this.#handlers.get(op) ?? this.#handlers.get(op.replace(/(?<=[a-z0-9])_$/, ""))
       : undefined;
+  }
+
+  #result(given: Arguments): AtenValue {
+    const handler = this.#handler(given.call);
     if (handler !== undefined) return handler(this, given);
     const active = given.all().filter(isActivation);
     if (active.every(({ nature }) => nature === "input") && active.length > 0) {
@@ -147,7 +202,10 @@ export class AtenNetwork {
 
   /** A value with what a file says of its shape. */
   shaped(value: AtenValue, shape: readonly Extent[]): AtenValue {
-    return isTensor(value) ? shaped(this.context, value, shape) : value;
+    if (!isTensor(value)) return value;
+    const made = shaped(this.context, value, shape);
+    if (made !== value) this.#aliases.share(made, value, true);
+    return made;
   }
 
   /** @returns the dataflow, with evidence `graph` */

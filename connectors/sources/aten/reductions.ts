@@ -3,7 +3,7 @@
 import { isActivation } from "../onnx/movement.ts";
 import { type Axis, holdsChannels, positions, UNKNOWN_CONSTANT } from "../onnx/values.ts";
 import type { AtenHandler, AtenHandlers } from "./network.ts";
-import { type AtenValue, isTensor, listOf, rankOf } from "./values.ts";
+import { type AtenValue, isTensor, knownOf, listOf, rankOf } from "./values.ts";
 
 const words = (text: string) => text.split(" ");
 
@@ -54,11 +54,11 @@ const adaptive = (several: boolean): AtenHandler => (network, given) => {
 const reduce = (op: string, several = 1): AtenHandler => (network, given) => {
   const value = given.tensor(0, "self");
   const name = given.call.named.has("normalized_shape") ? "normalized_shape" : "dim";
-  const place = given.call.op === "norm" ? 2 : 1;
-  const dims = given.numbers(place, name) ?? [];
+  const place = /norm$/.test(given.call.op) ? 2 : 1;
+  // `var(x, unbiased)` is one over all axes.
+  const dims = typeof given.get(place, name) === "boolean" ? [] : given.numbers(place, name) ?? [];
   if (dims.some((each) => typeof each !== "number")) return network.stop(given, "axes that are not known");
-  const keep = given.get(place + 1, "keepdim") ??
-    (isTensor(given.get(place + 2, "keepdim")) ? false : undefined);
+  const keep = given.get(/^(var|std)/.test(given.call.op) ? place + 2 : place + 1, "keepdim");
   const attributes = { axes: dims as readonly number[], keepdims: keep === true || keep === 1 ? 1 : 0 };
   const result = network.onnx(op, [value], attributes);
   const along = several > 1 && given.get(place, name) !== undefined;
@@ -67,10 +67,27 @@ const reduce = (op: string, several = 1): AtenHandler => (network, given) => {
     : result;
 };
 
+/** Two tensors, place by place; with one tensor a reduction. */
+const extremum = (op: string): AtenHandler => {
+  const reduction = reduce(`Reduce${op}`, 2);
+  return (network, given) => {
+    const other = given.get(1, "other");
+    const two = isTensor(other) && (given.call.overload === "other" || knownOf(other) !== null);
+    return two ? network.onnx(op, [given.tensor(0, "self"), other]) : reduction(network, given);
+  };
+};
+
 /** Indices of places: nothing of the channels. */
-const places = (several: boolean): AtenHandler => (network) => {
-  const index = network.input(null);
-  return several ? listOf([index, index]) : index;
+const places: AtenHandler = (network) => network.input(null);
+
+/** Values with their indices. */
+const ordered: AtenHandler = (network, given) => {
+  const value = given.tensor(0, "self");
+  const follows = isActivation(value) && value.nature !== "input";
+  const values = follows
+    ? network.stop(given, "values in an order that depends on the input")
+    : network.input(null);
+  return listOf([values, network.input(null)]);
 };
 
 const batchNorm = (several: boolean, epsilonAt: number): AtenHandler => (network, given) => {
@@ -79,8 +96,9 @@ const batchNorm = (several: boolean, epsilonAt: number): AtenHandler => (network
       name,
       at,
     ) => given.tensor(at, name));
+  if (input == null) return network.stop(given, "reads no tensor");
   const epsilon = given.number(epsilonAt, "eps", 1e-5) ?? 1e-5;
-  const normalized = [input ?? null, weight ?? null, bias ?? null, mean ?? null, variance ?? null];
+  const normalized = [input, weight ?? null, bias ?? null, mean ?? null, variance ?? null];
   const result = network.onnx("BatchNormalization", normalized, { epsilon });
   return several ? listOf([result, null, null, null, null]) : result;
 };
@@ -88,7 +106,9 @@ const batchNorm = (several: boolean, epsilonAt: number): AtenHandler => (network
 /** Layer, group, instance and RMS normalizations: the place of the gain differs. */
 const norm = (op: string, gain: number, several = false): AtenHandler => (network, given) => {
   given.tensor(gain + 1, "bias");
-  const result = network.onnx(op, [given.tensor(0, "input"), given.tensor(gain, "weight")]);
+  const input = given.tensor(0, "input");
+  if (input === null) return network.stop(given, "reads no tensor");
+  const result = network.onnx(op, [input, given.tensor(gain, "weight")]);
   return several ? listOf([result, null, null]) : result;
 };
 
@@ -133,8 +153,8 @@ export const REDUCTIONS: AtenHandlers = new Map<string, AtenHandler>([
   ["prod", reduce("ReduceProd")],
   ["amax", reduce("ReduceMax")],
   ["amin", reduce("ReduceMin")],
-  ["max", reduce("ReduceMax", 2)],
-  ["min", reduce("ReduceMin", 2)],
+  ["max", extremum("Max")],
+  ["min", extremum("Min")],
   ["median", reduce("ReduceMax", 2)],
   ["logsumexp", reduce("ReduceLogSumExp")],
   ["var", reduce("ReduceMean")],
@@ -143,13 +163,13 @@ export const REDUCTIONS: AtenHandlers = new Map<string, AtenHandler>([
   ["std_mean", reduce("ReduceMean")],
   ["norm", reduce("ReduceL2")],
   ["linalg_vector_norm", reduce("ReduceL2")],
-  ["argmax", places(false)],
-  ["argmin", places(false)],
-  ["nonzero", places(false)],
-  ["any", places(false)],
-  ["all", places(false)],
-  ["topk", places(true)],
-  ["sort", places(true)],
+  ["argmax", places],
+  ["argmin", places],
+  ["nonzero", places],
+  ["any", places],
+  ["all", places],
+  ["topk", ordered],
+  ["sort", ordered],
   ["batch_norm", batchNorm(false, 7)],
   ["cudnn_batch_norm", batchNorm(true, 7)],
   ["native_batch_norm", batchNorm(true, 7)],

@@ -76,6 +76,9 @@ export function computed({ op, positional, named }: AtenCall): AtenValue | undef
   if (SAME.has(op)) return scalar(a);
   const unary = UNARY.get(op);
   if (unary !== undefined) return typeof a === "number" ? unary(a) : scalar(null);
+  const rounding = op === "div" ? named.get("rounding_mode") ?? positional[2] : undefined;
+  const rounded = rounding === "floor" ? Math.floor : rounding === "trunc" ? Math.trunc : undefined;
+  if (rounded !== undefined && typeof a === "number" && typeof b === "number") return rounded(a / b);
   const binary = BINARY.get(op);
   if (binary === undefined || b === undefined) return undefined;
   if (typeof a === "number" && typeof b === "number") return binary(a, b);

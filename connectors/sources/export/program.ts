@@ -169,7 +169,8 @@ class Reader {
   #scalar(value: unknown): ProgramArgument {
     const name = field(value, "as_name");
     if (typeof name === "string") return { kind: "name", name };
-    const plain = isObject(value) ? Object.values(value)[0] : value;
+    // Some writers say what a value is not, as nothing.
+    const plain = isObject(value) ? Object.values(value).find((each) => each !== null) ?? null : value;
     return {
       kind: "plain",
       value: typeof plain === "number" || typeof plain === "boolean" || typeof plain === "string"

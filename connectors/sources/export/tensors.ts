@@ -85,15 +85,23 @@ export async function rawTensors(
   const config = field(await readText(place, archive, table, signal), "config");
   if (!isObject(config)) throw new SyntaxError(`${place}: found no config, required a table of tensors`);
   const out: ExportedTensor[] = [];
+  const pickled = new Map<ZipEntry, readonly ExportedTensor[]>();
   for (const [name, value] of Object.entries(config)) {
     const where = `${place}: tensor ${show(name)}`;
     const file = field(value, "path_name");
     const entry = typeof file === "string" ? archive.entries.get(folder + file) : undefined;
     if (field(value, "use_pickle") === true) {
       if (entry === undefined) throw new SyntaxError(`${where}: found no entry ${show(file)}, required one`);
-      for (const each of await checkpointTensors(what, archive, entry, signal)) {
-        out.push({ ...each, info: { ...each.info, name } });
+      const found = pickled.get(entry) ?? await checkpointTensors(what, archive, entry, signal);
+      pickled.set(entry, found);
+      const [only] = found;
+      // An object that is no tensor may hold none, or several.
+      const isTensor = field(value, "is_param") === true || isObject(field(value, "tensor_meta"));
+      if (found.length !== 1 && !isTensor) continue;
+      if (only === undefined || found.length > 1) {
+        throw new SyntaxError(`${where}: ${show(file)}: found ${found.length} tensors, required one`);
       }
+      out.push({ ...only, info: { ...only.info, name } });
       continue;
     }
     const meta = field(value, "tensor_meta");

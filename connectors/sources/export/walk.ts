@@ -15,6 +15,7 @@ import type { Program, ProgramArgument, ProgramGraph, ProgramNode } from "./prog
  * @param tensors by their full names
  * @returns the dataflow, with evidence `graph`
  * @throws {SyntaxError} when a node reads what no node before it makes
+ * @throws {RangeError} when the dataflow grows too large
  */
 export function walkProgram(
   what: string,
@@ -77,27 +78,32 @@ class Walk {
   #results(node: ProgramNode): AtenValue {
     const body = [...node.inputs.values()].find((each) => each.kind === "graph");
     if (body !== undefined && /higher_order\.(wrap_\w+|invoke_subgraph)$/.test(node.target)) {
-      return this.#block(node, body.graph);
+      const results = this.#block(node, body.graph);
+      if (results !== null) return results;
     }
     const named = new Map<string, AtenValue>();
     const called = node.outputs.flat().find((each) => each !== null && each !== "") ?? "";
     for (const [key, each] of node.inputs) {
       if (each.kind !== "graph") named.set(key, this.#value(each, `${node.target} ${show(called)}`));
     }
-    const call = { ...targetOf(node.target), name: called, positional: [], named };
-    const result = this.#network.run(call);
-    // What works in place changes what it is given: whoever reads that afterwards reads the result.
-    const [first] = node.inputs.values();
-    if (first?.kind === "name" && /[a-z0-9]_$/.test(call.op)) this.#scope.set(first.name, result);
-    return result;
+    try {
+      return this.#network.run({ ...targetOf(node.target), name: called, positional: [], named });
+    } catch (cause) {
+      throw cause instanceof RangeError
+        ? new RangeError(`${this.#what}: graph, ${cause.message}`, { cause })
+        : cause;
+    }
   }
 
-  /** A block that runs once, under other settings: its operators are the network's. */
+  /** A block that runs once, under other settings: its operators are the network's. Null where it is given other inputs than it has. */
   #block(node: ProgramNode, graph: ProgramGraph): AtenValue {
     const all = [...node.inputs.values()];
-    const given = all.slice(all.findIndex((each) => each.kind === "graph") + 1).flatMap((each) =>
+    // A graph that is invoked has an identifier in front of what it is given.
+    const before = /invoke_subgraph$/.test(node.target) ? 2 : 1;
+    const given = all.slice(all.findIndex((each) => each.kind === "graph") + before).flatMap((each) =>
       each.kind === "list" ? each.items : [each]
     );
+    if (given.length !== graph.inputs.length) return null;
     const scope = new Map<string, AtenValue>();
     graph.inputs.forEach((input, at) => {
       const value = given[at];

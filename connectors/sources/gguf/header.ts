@@ -114,10 +114,12 @@ class Cursor {
     return this.#view.getUint32(this.skip(4, what), true);
   }
 
-  /** A count of things that take at least `each` bytes of the file, or any number where that is 0. */
+  /** A count of things that take at least `each` bytes of the header, or any number where that is 0. */
   count(what: string, each: number): number {
     const found = this.#view.getBigUint64(this.skip(8, what), true);
-    const most = each === 0 ? Number.MAX_SAFE_INTEGER : Math.floor((this.size - this.at) / each);
+    const most = each === 0
+      ? Number.MAX_SAFE_INTEGER
+      : Math.floor(Math.min(this.size - this.at, LONGEST_HEADER) / each);
     if (found > BigInt(most)) throw this.error(what, String(found), `at most ${most}`);
     return Number(found);
   }

@@ -108,7 +108,9 @@ export const gather: Handler = (context, node, inputs) => {
   const places = chosen === null
     ? null
     : chosen.map((place) => place < 0 && typeof size === "number" ? place + size : Math.max(0, place));
-  const taken = part(context, node, value, axis, rank === 0 && places === null ? [0] : places);
+  // Which position of many it is matters to nobody, which channel does.
+  const single = rank === 0 && places === null && !holdsChannels(value.axes[axis]!);
+  const taken = part(context, node, value, axis, single ? [0] : places);
   if (rank > 0 || taken.axes === null) return [taken];
   return [{ ...taken, axes: taken.axes.filter((_, at) => at !== axis) }];
 };

@@ -75,11 +75,13 @@ export async function openScript(
   }
   const numbers = new Map<string, readonly number[]>();
   for (const [key, each] of numbered) {
-    if (container !== null && isIndex(each)) {
-      numbers.set(
-        key,
-        Array.from(await readTensor(`${what}: constant ${key}`, container, each.tensor, signal)),
-      );
+    if (container === null || !isIndex(each)) continue;
+    try {
+      const read = await readTensor(`${what}: constant ${key}`, container, each.tensor, signal);
+      numbers.set(key, Array.from(read));
+    } catch (failure) {
+      // An integer that no double holds is not known; it is nobody's axis or extent.
+      if (!(failure instanceof RangeError)) throw failure;
     }
   }
   try {

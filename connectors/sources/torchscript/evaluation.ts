@@ -12,7 +12,7 @@ import { UNKNOWN_CONSTANT } from "../onnx/values.ts";
 import { isKind, type PickleRecord, type PickleValue } from "../pytorch/pickle-values.ts";
 import { listFunction } from "./lists.ts";
 import type { Block, Expression, ScriptFile, ScriptFunction, Statement } from "./syntax.ts";
-import { isAten, type ScriptName, type ScriptObject, type ScriptValue } from "./values.ts";
+import { atenOf, isAten, partOf, type ScriptName, type ScriptObject, type ScriptValue } from "./values.ts";
 
 /** A stored tensor, with its numbers where they are few and integers. */
 export interface StoredValue {
@@ -36,6 +36,9 @@ export class ScriptError extends Error {}
 /** Statements of all calls together: a network of a thousand layers takes ten thousand. */
 const MOST_STEPS = 2 ** 18;
 
+/** Items of lists of all calls together. */
+const MOST_ITEMS = MOST_STEPS * 8;
+
 /** Modules within modules, and functions that call functions. */
 const DEEPEST = 64;
 
@@ -51,6 +54,7 @@ export class Evaluation {
   /** The modules whose methods are being followed. */
   readonly #modules: string[] = [];
   #steps = 0;
+  #items = 0;
   #depth = 0;
   #place = "";
   #line = 0;
@@ -109,7 +113,7 @@ export class Evaluation {
     if (path !== null) this.#modules.pop();
     this.#depth--;
     this.#place = before;
-    return result === null ? null : result.value;
+    return result?.value ?? null;
   }
 
   /** An input of the network, by the type that the code declares for it. */
@@ -169,8 +173,7 @@ export class Evaluation {
   #branch({ condition, then, other }: Statement & { kind: "if" }, scope: Scope) {
     if (raises(then) || raises(other)) {
       const known = this.#known(condition, scope);
-      const taken = raises(then) ? other : then;
-      if (known === undefined) return this.#block(taken, scope);
+      if (known === undefined) return this.#block(raises(then) ? other : then, scope);
     }
     return this.#block(
       this.#condition(condition, scope, "a branch that depends on the input") ? then : other,
@@ -281,13 +284,7 @@ export class Evaluation {
     if (typeof whose !== "object" || whose?.kind !== "name") {
       throw this.#error("found a call of what is no function");
     }
-    const result = this.#operator(whose, given, others);
-    const [first] = positional;
-    // What works in place changes what it is given: whoever reads that afterwards reads the result.
-    if (first?.kind === "name" && /[a-z0-9]_$/.test(whose.name) && scope.has(first.name)) {
-      scope.set(first.name, result);
-    }
-    return result;
+    return this.#operator(whose, given, others);
   }
 
   #range(given: readonly ScriptValue[]): ScriptValue {
@@ -297,7 +294,7 @@ export class Evaluation {
       throw this.#error("a loop whose length depends on the input");
     }
     if (end - start > MOST_STEPS) throw this.#error(`found over ${MOST_STEPS} steps`);
-    return listOf(Array.from({ length: Math.max(0, end - start) }, (_, i) => start + i));
+    return this.#counted(listOf(Array.from({ length: Math.max(0, end - start) }, (_, i) => start + i)));
   }
 
   #operator(
@@ -316,30 +313,33 @@ export class Evaluation {
     const namespace = space === "prim" ? "aten" : space;
     const positional = given.map(atenOf);
     const list = listFunction(op, positional);
-    if (list !== undefined) return list;
-    return this.#network.run({
+    if (list !== undefined) {
+      // Where a list is changed, what is added counts.
+      this.#counted(list === positional[0] ? positional[1] ?? null : list);
+      return list;
+    }
+    return this.#counted(this.#network.run({
       namespace,
       op,
       overload: "",
       name: this.#place,
       positional,
       named: new Map(Array.from(others, ([key, each]) => [key, atenOf(each)])),
-    });
+    }));
+  }
+
+  /** A value whose items are counted: lists that are kept are memory. */
+  #counted(value: AtenValue): AtenValue {
+    this.#items += isList(value) ? value.items.length : 0;
+    if (this.#items > MOST_ITEMS) throw this.#error(`found over ${MOST_ITEMS} items of lists`);
+    return value;
   }
 }
 
 const named = (name: string): ScriptName => ({ kind: "name", name });
 
-/** Objects and types are nothing that an operator takes. */
-const atenOf = (value: ScriptValue): AtenValue => isAten(value) ? value : null;
-
 const isModule = ({ callable }: PickleRecord) =>
   isKind(callable, "global") && callable.module.startsWith("__torch__");
-
-/** One of several values; of what is no list each is that. */
-function partOf(value: ScriptValue, at: number): ScriptValue {
-  return isAten(value) && isList(value) ? value.items[at] ?? null : value;
-}
 
 /** Whether a block refuses the input. */
 function raises(block: Block): boolean {

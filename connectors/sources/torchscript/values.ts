@@ -1,6 +1,6 @@
 /** Values of TorchScript code: tensors and numbers as operators know them, and objects, functions and types. */
 
-import type { AtenValue } from "../aten/values.ts";
+import { type AtenValue, isList } from "../aten/values.ts";
 import type { PickleRecord } from "../pytorch/pickle-values.ts";
 
 /** Any value. */
@@ -23,4 +23,14 @@ export interface ScriptName {
 /** Whether a value is one that operators take. */
 export function isAten(value: ScriptValue): value is AtenValue {
   return typeof value !== "object" || value === null || value.kind !== "object" && value.kind !== "name";
+}
+
+/** What operators take of a value: objects and types are nothing to them. */
+export function atenOf(value: ScriptValue): AtenValue {
+  return isAten(value) ? value : null;
+}
+
+/** One of several values; of what is no list each is that. */
+export function partOf(value: ScriptValue, at: number): ScriptValue {
+  return isAten(value) && isList(value) ? value.items[at] ?? null : value;
 }

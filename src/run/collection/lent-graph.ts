@@ -98,8 +98,8 @@ async function twinsByNumbers(
 ): Promise<Map<string, Twin>> {
   const twins = new Map<string, Twin>();
   if (own.length === 0 || needed.length > MOST_OF_A_SHAPE || own.length > MOST_OF_A_SHAPE) return twins;
-  const theirs = await Promise.all(needed.map((each) => samplesOf(lending, each, signal)));
-  const ours = await Promise.all(own.map((each) => samplesOf(model, each, signal)));
+  const theirs = await allSamples(lending, needed, signal);
+  const ours = await allSamples(model, own, signal);
   const pairs = theirs.flatMap((a, from) =>
     ours.flatMap((b, to) =>
       [false, true].flatMap((turned) => {
@@ -124,6 +124,13 @@ interface Samples {
   readonly straight: Float64Array;
   /** Of a matrix: at the same places of its transpose. */
   readonly turned: Float64Array;
+}
+
+/** One tensor after another: of whole tensors no more than one is in memory. */
+async function allSamples(model: Model, tensors: readonly TensorInfo[], signal?: AbortSignal) {
+  const samples: Samples[] = [];
+  for (const each of tensors) samples.push(await samplesOf(model, each, signal));
+  return samples;
 }
 
 /** Numbers at places that are the same for all tensors of a shape, whichever way round. */

@@ -61,6 +61,7 @@ export function twinsByName(lender: Lender, own: readonly TensorInfo[]): Map<str
     }
   }
   for (const each of needed) {
+    if (twins.has(each.name)) continue;
     const alike = own.filter(({ name }) => name.endsWith(`.${each.name}`) || each.name.endsWith(`.${name}`));
     if (alike.length === 1) claim(each, alike[0], false);
   }
@@ -95,7 +96,9 @@ export function openClasses(
   const key = ({ shape }: TensorInfo) =>
     String(shape.length === 2 ? [...shape].sort((a, b) => a - b) : shape);
   const weights = new Set(lender.graph.layers.map(({ weight }) => weight.tensor));
-  const needed = lender.tensors.filter(({ name }) => weights.has(name) && !twins.has(name));
+  const needed = lender.tensors.filter(({ name, unreadable }) =>
+    weights.has(name) && !twins.has(name) && unreadable === undefined
+  );
   const free = own.filter((each) => !taken.has(each.name) && each.unreadable === undefined);
   return [...Map.groupBy(needed, key)].map(([shape, each]) => ({
     needed: each,

@@ -73,6 +73,14 @@ describe("an adapter on its base", () => {
     expect(head).toEqual(whole(9, 4));
   });
 
+  it("has modules with names that objects have by nature", async () => {
+    const renamed = (tensors: Tensors) =>
+      tensors.map(([name, ...rest]) => [name.replace("block.fc", "constructor"), ...rest] as const);
+    const config = { ...CONFIG, init_lora_weights: "eva" };
+    const [fc] = await adapted(config, renamed(factors), renamed(base));
+    expect(fc).toEqual(sum(4));
+  });
+
   it("is turned where the base has its inputs first, and in an embedding", async () => {
     const turned: Tensors = [["block.fc.weight", [IN, OUT], W]];
     const [fc] = await adapted({ ...CONFIG, fan_in_fan_out: true }, factors, turned);
@@ -106,6 +114,24 @@ describe("an adapter on its base", () => {
       CONFIG,
       factors.map(([name, ...rest]) => [name.replace("fc", "gone"), ...rest] as const),
       /required a base that has "block\.gone\.weight"/,
+    ],
+    [
+      "PiSSA",
+      { ...CONFIG, init_lora_weights: "pissa_niter_4" },
+      factors,
+      /found init_lora_weights "pissa_niter_4", which changes the base/,
+    ],
+    [
+      "a regular expression",
+      { ...CONFIG, alpha_pattern: { "f.*": 2 } },
+      factors,
+      /found alpha_pattern "f\.\*"/,
+    ],
+    [
+      "two adapters in one",
+      CONFIG,
+      [...factors, [`${NAME}.lora_A.other.weight`, [RANK, IN], A]],
+      /found two factors lora_A of "block\.fc", required one adapter/,
     ],
     ["a stranger's tensor", CONFIG, [...factors, ["what.ever", [2], [1, 2]]], /found tensor "what\.ever"/],
   ])("is refused, by its file: %s", async (_, config, tensors, message) => {

@@ -1,62 +1,8 @@
 /** What PyTorch's operators do to channels, a small exported program for each. */
 
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { pt2 } from "../../../connectors/sources/export/pt2.ts";
-import type { LayerGraph } from "../../../src/model/layer.ts";
-import { layerGraph } from "../../../src/stages/layers.ts";
-import { int, ints, node, pt2File, value, values, type WrittenProgram } from "../../support/pt2-file.ts";
-
-let folder = "";
-let count = 0;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "aten-"));
-});
-afterAll(() => rm(folder, { recursive: true, force: true }));
-
-type Shapes = Readonly<Record<string, readonly number[]>>;
-
-async function graphOf(shapes: Shapes, program: WrittenProgram): Promise<LayerGraph> {
-  const tensors = Object.entries(shapes).map(([name, shape]) => ({
-    name,
-    dtype: "F32",
-    shape,
-    values: Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => i + 1),
-  }));
-  const path = join(folder, `${count++}.pt2`);
-  await writeFile(path, pt2File(tensors, program));
-  const model = await pt2.open(path, "id");
-  await model.close();
-  return layerGraph(model, { batchNorm: "folded", normGain: "folded" });
-}
-
-/** Connections as text: `a -> b via 0..4>0`, and what was lost. */
-const said = ({ layers, connections, skipped }: LayerGraph) => [
-  ...connections.map(({ source, target, via, channels }) =>
-    `${layers[source]!.name} -> ${layers[target]!.name} ${via} ${
-      channels.map((each) => `${each.source}+${each.length}>${each.target}`).join(" ")
-    }`
-  ),
-  ...skipped.flatMap(({ subject, name, reason }) => subject === "connection" ? [`${name}: ${reason}`] : []),
-];
-
-const conv = (input: string, weight: string, output: string, more: Record<string, unknown> = {}) =>
-  node("conv2d.default", { input: value(input), weight: value(weight), ...more }, [output]);
-
-/** Two convolutions, of 4 and of some channels, and what stands between them. */
-const between = (width: number, ...nodes: readonly unknown[]) =>
-  graphOf({ "a.weight": [4, 3, 3, 3], "b.weight": [5, width, 1, 1] }, {
-    inputs: { x: [2, 3, 8, 8] },
-    nodes: [conv("x", "a.weight", "a", { padding: ints(1, 1) }), ...nodes, conv("z", "b.weight", "b")],
-    outputs: [value("b")],
-  });
-
-const unary = (target: string, more: Record<string, unknown> = {}) =>
-  node(target, { self: value("a"), ...more }, ["z"]);
-
-const DIRECT = "a -> b direct 0+4>0";
+import { describe, expect, it } from "vitest";
+import { between, conv, DIRECT, graphOf, said, unary } from "../../support/aten-network.ts";
+import { int, ints, node, value, values } from "../../support/pt2-file.ts";
 
 describe("between two convolutions", () => {
   it.each(
@@ -165,6 +111,20 @@ describe("between two convolutions", () => {
       ["z"],
     );
     expect(said(await between(4, block))).toEqual([DIRECT]);
+    const invoked = (...operands: unknown[]) =>
+      node(
+        "torch.ops.higher_order.invoke_subgraph",
+        {
+          subgraph: { as_graph: { name: "sub", graph: body } },
+          identifier: { as_string: "sub_0" },
+          ...Object.fromEntries(operands.map((each, at) => [`arg${at}`, each])),
+        },
+        ["z"],
+      );
+    expect(said(await between(4, invoked(value("a"))))).toEqual([DIRECT]);
+    expect(said(await between(4, invoked(value("a"), value("x"))))).toEqual([
+      expect.stringContaining("? -> b: higher_order.invoke_subgraph"),
+    ]);
   });
 
   it.each([

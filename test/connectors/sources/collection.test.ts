@@ -66,6 +66,8 @@ describe("a collection", () => {
     await symlink("epoch-2.pt", join(folder, "twice/last.pt"));
     expect(await ids("twice")).toEqual(["twice/epoch-2"]);
     expect(await ids("twice/l*.pt")).toEqual(["twice/last"]);
+    await symlink("twice", join(folder, "reached"));
+    expect(await ids("reached/*.pt")).toEqual(["reached/epoch-2"]);
   });
 
   it("goes on where a file beside its models cannot be opened", async () => {

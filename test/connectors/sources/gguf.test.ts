@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { dequantized, typeOf } from "../../../connectors/sources/gguf/blocks.ts";
+import type { ByteSource } from "../../../connectors/bytes.ts";
 import { gguf } from "../../../connectors/sources/gguf/gguf.ts";
+import { readHeader } from "../../../connectors/sources/gguf/header.ts";
 import { safetensors } from "../../../connectors/sources/safetensors.ts";
 import { canonicalName } from "../../../src/compare/layer-pairs.ts";
 import { openModel, resolveModels } from "../../../src/mod.ts";
@@ -31,6 +33,28 @@ async function golden(name: string): Promise<unknown> {
   );
 }
 const { cases } = await golden("blocks.json") as Blocks;
+
+it("more tensors than a header has room for are refused at once, however long the file is", async () => {
+  const head = Buffer.alloc(24);
+  head.write("GGUF");
+  head.writeUInt32LE(3, 4);
+  head.writeBigUInt64LE(10n ** 9n, 8);
+  const asked: number[] = [];
+  const source: ByteSource = {
+    size: 10 ** 12,
+    slice(start, end) {
+      asked.push(end);
+      const bytes = new Uint8Array(end - start);
+      if (start === 0) bytes.set(head);
+      return Promise.resolve(bytes);
+    },
+    close: () => Promise.resolve(),
+  };
+  await expect(readHeader("large.gguf", source)).rejects.toThrow(
+    /large\.gguf: number of tensors before byte 16: found 1000000000, required at most 4166666/,
+  );
+  expect(asked).toHaveLength(1);
+});
 
 describe("the number types of GGUF", () => {
   it.each(Object.entries(cases))("%s gives what ggml gives, as float32", (name, each) => {

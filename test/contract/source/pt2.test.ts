@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { pt2 } from "../../../connectors/sources/export/pt2.ts";
 import { layerGraph } from "../../../src/stages/layers.ts";
 import { int, node, programText, pt2File, pt2Members, value } from "../../support/pt2-file.ts";
+import { torchFile } from "../../support/torch-file.ts";
 import { EXACT_FLOATS, EXACT_INTEGERS, type WrittenTensor } from "../../support/written-tensor.ts";
 import { zipOf } from "../../support/zip-file.ts";
 import { sourceContract } from "./contract.ts";
@@ -170,6 +171,23 @@ describe("hostile exported programs", () => {
     expect(layerGraph(model).layers.map(({ name }) => name)).toEqual(["__proto__"]);
     expect([...await model.read("__proto__")]).toEqual([1, 2, 3, 4, 5, 6]);
     await model.close();
+  });
+
+  it("takes one tensor of a pickled entry, also for several names", async () => {
+    const pickled = (tensors: readonly WrittenTensor[]) =>
+      zipOf(
+        pt2Members([W, { ...W, name: "b.weight" }], programText([W]), {
+          path_name: "pickled",
+          use_pickle: true,
+        }).concat({ name: "m/data/weights/pickled", data: torchFile("zip", tensors) }),
+      );
+    const model = await pt2.open(await written(pickled([V])), "id");
+    expect(model.tensors.map(({ name }) => name)).toEqual(["a.weight", "b.weight"]);
+    expect([...await model.read("b.weight")]).toEqual(V.values);
+    await model.close();
+    await expect(pt2.open(await written(pickled([W, V])), "id")).rejects.toThrow(
+      /tensor "a\.weight": "pickled": found 2 tensors, required one/,
+    );
   });
 
   it("gathers numbers by their strides", async () => {

@@ -8,9 +8,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { pytorch } from "../../../connectors/sources/pytorch/pytorch.ts";
 import type { LayerGraph } from "../../../src/model/layer.ts";
 import { layerGraph } from "../../../src/stages/layers.ts";
-import { pickle, stateDict } from "../../support/torch-file.ts";
-import { encoded, type WrittenTensor } from "../../support/written-tensor.ts";
-import { zipOf } from "../../support/zip-file.ts";
+import { torchScript } from "../../support/torch-file.ts";
+import type { WrittenTensor } from "../../support/written-tensor.ts";
 import { damaged, mutationContract } from "./mutations.ts";
 
 let folder = "";
@@ -29,34 +28,8 @@ const weight = (name: string, shape: readonly number[]): WrittenTensor => ({
 
 const A = weight("a", [4, 3]), B = weight("b", [5, 4]), C = weight("c", [4, 4]);
 
-/** An archive of a module with three matrices, a flag and this code. */
-function archive(code: string | Uint8Array, constants: readonly WrittenTensor[] = []): Buffer {
-  const tensors = [A, B, C];
-  const state = pickle.dict([
-    [pickle.text("flag"), Buffer.from([0x88])],
-    [pickle.text("count"), pickle.int(3)],
-  ]);
-  const weights = stateDict(tensors);
-  // Two dicts' entries as one: that of the tensors goes on where the other ends.
-  const entries = Buffer.concat([state.subarray(0, -1), weights.subarray(2)]);
-  const root = Buffer.concat([pickle.call(pickle.global("__torch__", "Net")), entries, Buffer.from("b")]);
-  const stored = constants.map(({ dtype, shape, values }, at) => {
-    const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
-    const storage = pickle.storage(
-      dtype === "I64" ? "LongStorage" : "FloatStorage",
-      String(at),
-      values.length,
-    );
-    return pickle.tensor(storage, 0, shape, strides);
-  });
-  return zipOf([
-    { name: "m/data.pkl", data: pickle.whole(root) },
-    { name: "m/code/__torch__.py", data: code },
-    { name: "m/constants.pkl", data: pickle.whole(pickle.tuple(...stored)) },
-    ...tensors.map((tensor, at) => ({ name: `m/data/${at}`, data: encoded(tensor) })),
-    ...constants.map((tensor, at) => ({ name: `m/constants/${at}`, data: encoded(tensor) })),
-  ]);
-}
+const archive = (code: string | Uint8Array, constants: readonly WrittenTensor[] = []) =>
+  torchScript(code, [A, B, C], constants);
 
 /** A class with this body of `forward`, and functions beside it. */
 const net = (body: readonly string[], functions = "") =>
@@ -157,6 +130,25 @@ const FOLLOWED: readonly (readonly [what: string, body: readonly string[], funct
       "return torch.linear(unchecked_cast(Tensor, y), b)",
     ],
   ],
+  ["a norm along axes, by place", [
+    "y = torch.unsqueeze(torch.unsqueeze(h, 2), 3)",
+    "return torch.linear(torch.linalg_vector_norm(y, 2, [2, 3]), b)",
+  ]],
+  ["a variance along axes, by place", [
+    "y = torch.unsqueeze(torch.unsqueeze(h, 2), 3)",
+    "return torch.linear(torch.var(y, [2, 3], True, False), b)",
+  ]],
+  ["lists that are changed", [
+    "n = [x, x, h]",
+    "_0 = torch._set_item(n, 0, h)",
+    "_1 = torch.insert(n, 1, c)",
+    "_2 = torch.extend(n, [x])",
+    "_3 = torch.pop(n, -1)",
+    "_4 = torch.reverse(n)",
+    "m = torch.copy(torch.list(n))",
+    "_5 = torch.clear(n)",
+    "return torch.linear(torch.pop(m), b)",
+  ]],
 ];
 
 describe("code that is followed", () => {
@@ -189,6 +181,15 @@ describe("code that is followed", () => {
       "c",
     ]);
   });
+});
+
+it("a constant that no double holds is not known, and the rest is read", async () => {
+  const large = { ...weight("0", []), dtype: "I64", values: [2n ** 53n + 1n as unknown as number] };
+  const graph = await graphOf(
+    net(["y = torch.mul(h, CONSTANTS.c0)", "return torch.linear(torch.relu(h), b)"]),
+    [large],
+  );
+  expect(said(graph)).toEqual(["a -> b graph"]);
 });
 
 const NOT_FOLLOWED:
@@ -227,6 +228,18 @@ const NOT_FOLLOWED:
       ...Array.from({ length: 60 }, () => "n = torch.add(n, n)"),
       "return h",
     ], /list of \d+ values/],
+    ["a list that is sorted", ["n = [2, 1]", "_0 = torch.sort(n)", "return h"], /"sort" of a list/],
+    ["an item that is deleted", ["n = [x, h]", "_0 = torch.Delete(n, 0)", "return h"], /"Delete" of a list/],
+    [
+      "an item that is not there",
+      ["n = [h]", "_0 = torch._set_item(n, 3, x)", "return h"],
+      /"_set_item" of a/,
+    ],
+    ["lists by the thousand", [
+      "n = annotate(List[List[int]], [])",
+      ...Array.from({ length: 1500 }, () => "_0 = torch.append(n, range(4000))"),
+      "return h",
+    ], /over \d+ items of lists/],
     ["an attribute that is not there", ["return self.nothing"], /no attribute "nothing"/],
     ["a method that is not there", ["return (self).nothing(h, )"], /no method "nothing"/],
     [
@@ -262,6 +275,20 @@ describe("code that is not followed", () => {
       expect((user + system) / 1e6).toBeLessThan(5);
     },
   );
+
+  it("a write to a part of a tensor ends the way, also where a function writes", async () => {
+    const part = "torch.slice(h, 1, 0, 2)";
+    for (const write of [`torch.copy_(${part}, torch.slice(h, 1, 2, 4))`, "__torch__.write(h, )"]) {
+      const graph = await graphOf(
+        net(
+          [`_0 = ${write}`, "return torch.linear(h, b)"],
+          "def write(x: Tensor) -> Tensor:\n  return torch.copy_(torch.slice(x, 1, 0, 2), torch.slice(x, 1, 2, 4))\n",
+        ),
+      );
+      expect(said(graph)).toEqual([]);
+      expect(graph.skipped.map(({ reason }) => reason).join("\n")).toMatch(/a part of it is written to/);
+    }
+  });
 
   it("an operator that is not known ends the way, by its name", async () => {
     const graph = await graphOf(net(["y = torch.fft_fft(h)", "return torch.linear(y, b)"]));

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runConfigOf } from "../../../config/load.ts";
-import { formatOf } from "../../../connectors/sources/registry.ts";
+import { formatOf, FORMATS } from "../../../connectors/sources/registry.ts";
+import { withLentGraph } from "../../../src/run/collection/lent-graph.ts";
 import { planModels } from "../../../src/run/collection/models.ts";
 import { type Inspection, inspectModel } from "../../../src/run/inspect.ts";
 import { layerSettings } from "../../../src/run/layer-settings.ts";
@@ -106,6 +107,24 @@ describe("a lent graph", () => {
     expect(own.warnings.join("\n")).toMatch(
       /of 6 layers of the graph that .* lends are found by their numbers/,
     );
+  });
+
+  it("reads one tensor after another", async () => {
+    const path = await rewritten("residual", "alone", ([_, shape, values], at) => [`q${at}`, shape, values]);
+    const model = await (await formatOf(path)).open(path, "alone");
+    let [reading, most] = [0, 0];
+    const read: typeof model.read = async (name, signal) => {
+      most = Math.max(most, ++reading);
+      try {
+        return await model.read(name, signal);
+      } finally {
+        reading--;
+      }
+    };
+    const lent = await withLentGraph({ ...model, read }, golden("residual/graph.onnx"), FORMATS);
+    expect(lent.graph?.warnings.join("\n")).toMatch(/found by their numbers/);
+    await lent.close();
+    expect(most).toBe(1);
   });
 
   it("leaves out what it does not find, with the reason", async () => {
