@@ -18,13 +18,11 @@ import { mostChannels } from "./channel-weights.ts";
 import { type ChannelSpaces, channelSpaces } from "./channel-spaces.ts";
 import { type Feeding, feedings } from "./fed-layers.ts";
 import { layerVectors, vectorNames } from "./layer-vectors.ts";
+import { isSmall } from "./level.ts";
 import type { Space } from "./joined-spaces.ts";
 import { samePart, shownSlices, type Slice, sliceFeedings, sliceTests } from "./slices.ts";
 import { type PairTest, pairTests } from "./pair-tests.ts";
 import { LEAST_WIDTH, type Port, portsOf, type ReadLayer, sidesOf } from "./ports.ts";
-
-/** The family-wise level of what the weights show: of a thousand models in which nothing is shared, one shows a space. */
-export const LOG_ALPHA = Math.log(1e-3);
 
 /** A supposed connection whose own p is at most this is supported by the weights. */
 const LOG_SUPPORT = Math.log(0.01);
@@ -61,11 +59,10 @@ export async function inferred(
   }
   const tensorOf = ({ layer }: Port) => start.layers[layer]!.weight.tensor;
   const tests = await pairTests(ports, (a, b) => tensorOf(a) !== tensorOf(b), kernel, options);
-  const isSmall = (logP: number, looked: number) => logP + Math.log(looked) <= LOG_ALPHA - Math.LN2;
   const isShown = ({ logP }: PairTest) => isSmall(logP, tests.length);
   const tensorsOf = ({ members }: Space) => members.map((at) => tensorOf(ports[at]!));
   const isApart = (a: Space, b: Space) => !tensorsOf(a).some((tensor) => tensorsOf(b).includes(tensor));
-  const first = channelSpaces(ports, tests, isShown);
+  const first = await channelSpaces(ports, tests, isShown, [], options.signal);
   const slicesOf = (spaces: readonly Space[], isPair: (narrow: Space, wide: Space) => boolean) =>
     sliceTests(
       ports,
@@ -92,7 +89,7 @@ export async function inferred(
   }));
   const supposed = shownSlices([...more.slices, ...within], ({ logP }) => isSmall(logP, looked));
   // What is the same part of one space is one space.
-  const spaces = channelSpaces(ports, tests, isShown, samePart(ports, slices));
+  const spaces = await channelSpaces(ports, tests, isShown, samePart(ports, slices), options.signal);
   const isOrdered = orderOf(start, model);
   const found = [
     ...feedings(ports, tests, spaces, isOrdered),

@@ -2,7 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Kernel } from "../../../../src/kernels/kernel.ts";
 import type { LayerGraph } from "../../../../src/model/layer.ts";
 import { layerGraph } from "../../../../src/stages/layers.ts";
+import { channelSpaces } from "../../../../src/stages/topology/inference/channel-spaces.ts";
 import { inferred, type InferredFrom } from "../../../../src/stages/topology/inference/inferred.ts";
+import { pairTests } from "../../../../src/stages/topology/inference/pair-tests.ts";
 import { KERNELS } from "../../../support/kernels.ts";
 import { planted, type PlantedLayer } from "./planted.ts";
 
@@ -130,5 +132,40 @@ describe("inferred", () => {
       layer("three", "d", "end"),
     ]);
     expect(await graphOf(random)).toEqual(layerGraph({ ...random, metadata: new Map() } as never));
+  });
+
+  it("ends between two pairs, and between two joins, when it is aborted", async () => {
+    const names = Array.from({ length: 40 }, (_, at) => `layer${at}`);
+    const { ports } = await inferred(
+      planted({ a: 32 }, names.map((name) => layer(name, "a", "a", { kernel: [1, 1] }))),
+      kernel,
+    );
+    const stopped = (work: (signal: AbortSignal, begin: () => void) => Promise<unknown>) => {
+      const controller = new AbortController();
+      const begin = () => setTimeout(() => controller.abort(new Error("stopped")), 0);
+      return expect(work(controller.signal, begin)).rejects.toThrow("stopped");
+    };
+    await stopped((signal, begin) => {
+      let products = 0;
+      // All pairs are tested behind the last product.
+      const told = Object.create(kernel, {
+        multiply: {
+          value: async (...args: Parameters<Kernel["multiply"]>) => {
+            const product = await kernel.multiply(...args);
+            if (++products === ports[0]!.view.kernels.length) begin();
+            return product;
+          },
+        },
+      }) as Kernel;
+      return pairTests(ports, () => true, told, { signal });
+    });
+    const many = [...ports, ...ports, ...ports, ...ports];
+    const tests = many.flatMap((_, second) =>
+      Array.from({ length: second }, (_, first) => ({ first, second, logP: -60 }))
+    );
+    await stopped((signal, begin) => {
+      begin();
+      return channelSpaces(many, tests, () => false, [], signal);
+    });
   });
 });
