@@ -190,16 +190,22 @@ function inFileOrder(guessed: Guess, { tensors, moduleOrder }: GuessedFrom): Gue
 function connected(start: LayerGraph, found: readonly Feeding[], looked: number): LayerGraph {
   const { layers } = start;
   const writers = Map.groupBy(found, ({ target }) => target);
-  const connections: Connection[] = found.map(({ source, target, offset = 0, shown, logP }): Connection => ({
-    source,
-    target,
-    part: 0,
-    via: viaOf(layers, writers.get(target)!),
-    channels: [{ source: 0, target: offset, length: layers[source]!.outChannels }],
-    ...shown
-      ? { evidence: "inferred", looked }
-      : { evidence: "guessed", ...logP !== null && logP <= LOG_SUPPORT ? { supported: true } : {} },
-  }));
+  const isGuessed = ({ source, target, offset = 0 }: Feeding) =>
+    offset === 0 && start.connections.some((each) => each.source === source && each.target === target);
+  const connections: Connection[] = found.map((feeding): Connection => {
+    const { source, target, offset = 0, shown, logP } = feeding;
+    const isSupported = logP !== null && logP <= LOG_SUPPORT;
+    return {
+      source,
+      target,
+      part: 0,
+      via: viaOf(layers, writers.get(target)!),
+      channels: [{ source: 0, target: offset, length: layers[source]!.outChannels }],
+      evidence: shown ? "inferred" : "guessed",
+      // What names and shapes say was not chosen by the weights: they can support it.
+      ...shown || !isGuessed(feeding) ? { looked } : isSupported ? { supported: true } : {},
+    };
+  });
   const contradicted: Skipped[] = [];
   for (const guessed of start.connections) {
     const others = writers.get(guessed.target) ?? [];
@@ -239,24 +245,26 @@ function inferenceWarnings(
   contradicted: number,
   looked: number,
 ): string[] {
-  const inferred = connections.filter(({ evidence }) => evidence === "inferred").length;
+  const count = (isCounted: (each: Connection) => boolean) => connections.filter(isCounted).length;
+  const inferred = count(({ evidence }) => evidence === "inferred");
   const guessed = connections.length - inferred;
-  const supported = connections.filter((each) => each.supported === true).length;
+  const chosen = count((each) => each.evidence === "guessed" && each.looked !== undefined);
+  const supported = count((each) => each.supported === true);
   const against = contradicted === 0
     ? ""
     : `; ${counted(contradicted, "guess", "guesses")} that the weights contradict ${
       contradicted === 1 ? "is" : "are"
     } left out`;
+  const all = counted(connections.length, "connection");
   return [
-    `topology inferred from the weights: ${inferred} of ${
-      counted(connections.length, "connection")
-    }, p at most 0.001 after correction for ${looked} pairs of ports and of parts; ` +
+    `topology inferred from the weights: ${inferred} of ${all}, p at most 0.001 after correction for ${looked} pairs of ports and of parts; ` +
     `the p of their edges is multiplied by ${looked}${against}`,
     ...guessed === 0 ? [] : [
-      `topology guessed in part: ${guessed} of ${
-        counted(connections.length, "connection")
+      `topology guessed in part: ${guessed} of ${all}: ${
+        guessed - chosen
       } rest on names, shapes and the order of layers, ` +
-      `${supported} of them supported by the weights; declare a topology to be sure`,
+      `${supported} of them supported by the weights; ${chosen} were chosen by the weights below that level, ` +
+      `the p of their edges is multiplied by ${looked}, too; declare a topology to be sure`,
     ],
   ];
 }

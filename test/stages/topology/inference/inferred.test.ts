@@ -2,6 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Kernel } from "../../../../src/kernels/kernel.ts";
 import type { LayerGraph } from "../../../../src/model/layer.ts";
 import { layerGraph } from "../../../../src/stages/layers.ts";
+import { declarationOf } from "../../../../src/stages/topology/declaration.ts";
+import { declaredGraph } from "../../../../src/stages/topology/declared.ts";
+import { guessedGraph } from "../../../../src/stages/topology/guess.ts";
 import { channelSpaces } from "../../../../src/stages/topology/inference/channel-spaces.ts";
 import { inferred, type InferredFrom } from "../../../../src/stages/topology/inference/inferred.ts";
 import { pairTests } from "../../../../src/stages/topology/inference/pair-tests.ts";
@@ -84,6 +87,26 @@ describe("inferred", () => {
       "spatial.weight -> project.weight",
       "project.weight -> next.weight",
     ]);
+  });
+
+  it("corrects what the weights chose below the level, and calls only what names said supported", async () => {
+    const model = planted({ input: 3, a: 48, b: 24, c: 16 }, [
+      layer("expand", "input", "a", { kernel: [1, 1] }),
+      layer("spatial", "a", "a", { depthwise: true, kernel: [5, 5] }),
+      layer("project", "a", "b", { kernel: [1, 1] }),
+      layer("side", "a", "c", { kernel: [1, 1] }),
+    ]);
+    const graph = await graphOf(model);
+    expect(said(guessedGraph(model))).not.toContain("spatial.weight -> side.weight");
+    const side = graph.connections.find(({ target }) => graph.layers[target]!.name === "side")!;
+    expect(side).toMatchObject({ source: 1, evidence: "guessed" });
+    expect(side.looked).toBeGreaterThan(5);
+    expect(side).not.toHaveProperty("supported");
+    expect(graph.warnings.join("\n")).toMatch(
+      /^topology guessed in part: 1 of 3 connections: 0 rest on names.*; 1 were chosen by the weights/m,
+    );
+    const { connections } = declaredGraph(model.tensors, declarationOf(graph, model.tensors));
+    expect(connections.map(({ looked }) => looked)).toEqual(graph.connections.map(({ looked }) => looked));
   });
 
   it("finds where a concatenation has its parts, and a padded shortcut its channels", async () => {
