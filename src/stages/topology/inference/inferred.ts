@@ -16,6 +16,7 @@ import { isSorted } from "../weights.ts";
 import { draftLayer } from "../../../model/layer-draft.ts";
 import { mostChannels } from "./channel-weights.ts";
 import { type ChannelSpaces, channelSpaces } from "./channel-spaces.ts";
+import { type Copies, copiesAmong, toldFromCopies } from "./copies.ts";
 import { type Feeding, feedings } from "./fed-layers.ts";
 import { layerVectors, vectorNames } from "./layer-vectors.ts";
 import { isSmall } from "./level.ts";
@@ -58,7 +59,7 @@ export async function inferred(
     ports.push(...await portsOf(read, most, kernel, options));
   }
   const tensorOf = ({ layer }: Port) => start.layers[layer]!.weight.tensor;
-  const tests = await pairTests(ports, (a, b) => tensorOf(a) !== tensorOf(b), kernel, options);
+  const { tests, alike } = await pairTests(ports, (a, b) => tensorOf(a) !== tensorOf(b), kernel, options);
   const isShown = ({ logP }: PairTest) => isSmall(logP, tests.length);
   const tensorsOf = ({ members }: Space) => members.map((at) => tensorOf(ports[at]!));
   const isApart = (a: Space, b: Space) => !tensorsOf(a).some((tensor) => tensorsOf(b).includes(tensor));
@@ -91,13 +92,22 @@ export async function inferred(
   // What is the same part of one space is one space.
   const spaces = await channelSpaces(ports, tests, isShown, samePart(ports, slices), options.signal);
   const isOrdered = orderOf(start, model);
-  const found = [
-    ...feedings(ports, tests, spaces, isOrdered),
-    ...sliceFeedings(ports, spaces, slices, supposed, isOrdered),
-  ];
+  const copies = copiesAmong(ports, start.layers, alike);
+  const found = toldFromCopies(
+    [
+      ...feedings(ports, tests, spaces, isOrdered),
+      ...sliceFeedings(ports, spaces, slices, supposed, isOrdered),
+    ],
+    start.layers,
+    copies,
+  );
   // What shows nothing takes nothing from a guess.
   const graph = found.some(({ shown }) => shown)
-    ? connected({ ...start, warnings: guessed.readings }, found, tests.length + looked)
+    ? connected(
+      { ...start, warnings: [...guessed.readings, ...copyWarnings(start.layers, copies)] },
+      found,
+      tests.length + looked,
+    )
     : graphOfGuess(guess(model), model.tensors);
   return { graph, ports, tests, spaces };
 }
@@ -237,6 +247,18 @@ function viaOf(layers: LayerGraph["layers"], feeding: readonly Feeding[]): Via {
   const isWhole = ({ source, target }: Feeding) => layers[source]!.outChannels === layers[target]!.inChannels;
   if (!feeding.some(isWhole)) return "concat";
   return feeding.length > 1 ? "residual" : "direct";
+}
+
+/** That some layers are nearly copies, with an example. */
+function copyWarnings(layers: LayerGraph["layers"], copies: Copies): string[] {
+  const [first] = copies;
+  if (first === undefined) return [];
+  const [copy] = first[1];
+  return [
+    `${copies.size} layers are nearly copies of others, as ${layers[copy!]!.name} is of ${
+      layers[first[0]]!.name
+    }: nothing is inferred from one of their branches to another`,
+  ];
 }
 
 /** What a user has to know of an inferred topology. */

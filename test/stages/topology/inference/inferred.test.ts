@@ -9,7 +9,7 @@ import { channelSpaces } from "../../../../src/stages/topology/inference/channel
 import { inferred, type InferredFrom } from "../../../../src/stages/topology/inference/inferred.ts";
 import { pairTests } from "../../../../src/stages/topology/inference/pair-tests.ts";
 import { KERNELS } from "../../../support/kernels.ts";
-import { planted, type PlantedLayer } from "./planted.ts";
+import { planted, type PlantedLayer, withCopy } from "./planted.ts";
 
 let kernel: Kernel;
 beforeAll(async () => {
@@ -145,6 +145,69 @@ describe("inferred", () => {
       ["down.up", "inferred", [{ source: 0, target: 0, length: 32 }]],
       ["block.up", "inferred", [{ source: 0, target: 16, length: 32 }]],
       ["head", "inferred", [{ source: 0, target: 16, length: 32 }]],
+    ]);
+  });
+
+  it.each([[0], [0.3], [1]])(
+    "infers nothing from a network to a copy of it with noise of %s of its weights",
+    async (noise) => {
+      const graph = await graphOf(withCopy(
+        planted({ input: 12, a: 32, b: 32, end: 10 }, [
+          layer("nets.0.fc.0", "input", "a", { kernel: [] }),
+          layer("nets.0.fc.2", "a", "b", { kernel: [] }),
+          layer("nets.0.fc.4", "b", "end", { kernel: [] }),
+        ]),
+        (name) => name.replace("nets.0", "nets.1"),
+        noise,
+      ));
+      const own = [0, 1].flatMap((net) =>
+        [[0, 2], [2, 4]].map(([a, b]) => `nets.${net}.fc.${a}.weight -> nets.${net}.fc.${b}.weight`)
+      );
+      expect(said(graph).sort()).toEqual(own);
+      expect(said(graph, "inferred").sort()).toEqual(own);
+      expect(graph.connections.every(({ via }) => via === "direct")).toBe(true);
+      expect(graph.warnings.join("\n")).toMatch(
+        /^6 layers are nearly copies of others, as nets.1.fc.0 is of nets.0.fc.0/m,
+      );
+    },
+  );
+
+  it("infers nothing from a copy in a stream to the next, whatever the list is called", async () => {
+    const graph = await graphOf(withCopy(
+      planted({ input: 12, stream: 40, a: 32 }, [
+        layer("stem", "input", "stream", { kernel: [] }),
+        layer("mix.0.up", "stream", "a", { kernel: [] }),
+        layer("mix.0.down", "a", "stream", { kernel: [] }),
+      ]),
+      (name) => name.startsWith("mix") ? name.replace("mix.0", "mix.1") : null,
+      0.2,
+    ));
+    expect(said(graph, "inferred").sort()).toEqual([
+      "mix.0.up.weight -> mix.0.down.weight",
+      "mix.1.up.weight -> mix.1.down.weight",
+      "stem.weight -> mix.0.up.weight",
+      "stem.weight -> mix.1.up.weight",
+    ]);
+  });
+
+  it("knows that experts stand side by side, though all of them write to one stream", async () => {
+    const graph = await graphOf(planted({ input: 12, stream: 40, a: 32, b: 32, end: 10 }, [
+      layer("stem", "input", "stream", { kernel: [] }),
+      layer("experts.0.w1", "stream", "a", { kernel: [] }),
+      layer("experts.0.w2", "a", "stream", { kernel: [] }),
+      layer("experts.1.w1", "stream", "b", { kernel: [] }),
+      layer("experts.1.w2", "b", "stream", { kernel: [] }),
+      layer("head", "stream", "end", { kernel: [] }),
+    ]));
+    expect(said(graph)).not.toContain("experts.0.w2.weight -> experts.1.w1.weight");
+    expect(said(graph, "inferred").sort()).toEqual([
+      "experts.0.w1.weight -> experts.0.w2.weight",
+      "experts.0.w2.weight -> head.weight",
+      "experts.1.w1.weight -> experts.1.w2.weight",
+      "experts.1.w2.weight -> head.weight",
+      "stem.weight -> experts.0.w1.weight",
+      "stem.weight -> experts.1.w1.weight",
+      "stem.weight -> head.weight",
     ]);
   });
 
