@@ -10,6 +10,7 @@ import { counted } from "../../../model/counted.ts";
 import type { CallOptions, Kernel } from "../../../kernels/kernel.ts";
 import type { Connection, LayerGraph, Skipped, Via } from "../../../model/layer.ts";
 import type { Model } from "../../../model/ports.ts";
+import { elementCount } from "../../../model/tensor.ts";
 import { unfold } from "../../unfold.ts";
 import { graphOfGuess, type Guess, guess, type GuessedFrom } from "../guess.ts";
 import { isSorted } from "../weights.ts";
@@ -21,7 +22,7 @@ import { type Feeding, feedings } from "./fed-layers.ts";
 import { layerVectors, vectorNames } from "./layer-vectors.ts";
 import { isSmall } from "./level.ts";
 import type { Space } from "./joined-spaces.ts";
-import { samePart, shownSlices, type Slice, sliceFeedings, sliceTests } from "./slices.ts";
+import { samePart, shownSlices, type Slice, sliceFeedings, sliceTests, type WithLayer } from "./slices.ts";
 import { type PairTest, pairTests } from "./pair-tests.ts";
 import { LEAST_WIDTH, type Port, portsOf, type ReadLayer, sidesOf } from "./ports.ts";
 
@@ -39,24 +40,50 @@ export interface Inference {
 /** What is inferred from. */
 export type InferredFrom = GuessedFrom & Pick<Model, "read">;
 
+/** Grants bytes before they are taken. */
+export interface Bytes {
+  /** @throws {RangeError} when there are never so many */
+  acquire(bytes: number, what: string, options: CallOptions): Promise<{ release(): void }>;
+}
+
+/** Of a call. */
+export interface InferenceOptions extends CallOptions {
+  /** Asked before a layer is read. Default: nothing is asked */
+  readonly budget?: Bytes | undefined;
+}
+
+/** What reading a layer takes: its tensor, and its weight as it is unfolded. */
+const bytesOf = ({ weight, groups, outChannels, inChannels, positions }: LayerGraph["layers"][number]) =>
+  Float64Array.BYTES_PER_ELEMENT *
+  (elementCount(weight.shape) + outChannels * inChannels * positions / groups);
+
 /**
- * Infers who feeds whom. Reads every weight once, one at a time.
+ * Infers who feeds whom. Reads every weight once, and those of layers that are looked at in parts again; never two at a time.
  *
  * @param kernel decomposes the ports' Gram matrices, of at most 192 channels
+ * @throws {RangeError} when a layer needs more than the whole budget
  * @throws what reading throws
  */
 export async function inferred(
   model: InferredFrom,
   kernel: Kernel,
-  options: CallOptions = {},
+  { budget, ...options }: InferenceOptions = {},
 ): Promise<Inference> {
   const guessed = withDepthwise(inFileOrder(guess(model), model));
   const start = graphOfGuess(guessed, model.tensors);
   const most = mostChannels(start.layers.flatMap(sidesOf).length);
   const ports: Port[] = [];
+  const withLayer: WithLayer = async (index, use) => {
+    const layer = start.layers[index]!;
+    const grant = await budget?.acquire(bytesOf(layer), `inference, layer ${layer.name}`, options);
+    try {
+      return await use(await readLayer(start, index, model, options));
+    } finally {
+      grant?.release();
+    }
+  };
   for (const { index } of start.layers) {
-    const read = await readLayer(start, index, model, options);
-    ports.push(...await portsOf(read, most, kernel, options));
+    ports.push(...await withLayer(index, (read) => portsOf(read, most, kernel, options)));
   }
   const tensorOf = ({ layer }: Port) => start.layers[layer]!.weight.tensor;
   const { tests, alike } = await pairTests(ports, (a, b) => tensorOf(a) !== tensorOf(b), kernel, options);
@@ -69,7 +96,7 @@ export async function inferred(
       ports,
       spaces,
       (narrow, wide) => isApart(narrow, wide) && mayFeed(ports, narrow, wide) && isPair(narrow, wide),
-      (index) => readLayer(start, index, model, options),
+      withLayer,
       kernel,
       options,
     );

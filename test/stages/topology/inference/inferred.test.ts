@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ByteBudget } from "../../../../src/flow/budget.ts";
 import type { Kernel } from "../../../../src/kernels/kernel.ts";
 import type { LayerGraph } from "../../../../src/model/layer.ts";
+import { elementCount } from "../../../../src/model/tensor.ts";
 import { layerGraph } from "../../../../src/stages/layers.ts";
 import { declarationOf } from "../../../../src/stages/topology/declaration.ts";
 import { declaredGraph } from "../../../../src/stages/topology/declared.ts";
@@ -218,6 +220,40 @@ describe("inferred", () => {
       layer("three", "d", "end"),
     ]);
     expect(await graphOf(random)).toEqual(layerGraph({ ...random, metadata: new Map() } as never));
+  });
+
+  it("reads no layer before its bytes are granted, and holds one at a time", async () => {
+    // The reader of a concatenation is read again.
+    const model = planted({ input: 3, a: 32, b: 24, c: 40, end: 16 }, [
+      layer("left", "input", "a"),
+      layer("right", "a", "b"),
+      { name: "both", from: ["b", "a"], to: "c" },
+      layer("last", "c", "end"),
+    ]);
+    const largest = 16 * 40 * 56 * 9;
+    const budget = new ByteBudget(largest);
+    const held: [number, number][] = [];
+    const { graph } = await inferred(
+      {
+        ...model,
+        read: (name, signal) => {
+          held.push([
+            budget.used,
+            16 * elementCount(model.tensors.find((each) => each.name === name)!.shape),
+          ]);
+          return model.read(name, signal);
+        },
+      },
+      kernel,
+      { budget },
+    );
+    expect(held.length).toBeGreaterThan(model.tensors.length);
+    expect(held.filter(([granted, needed]) => granted !== needed)).toEqual([]);
+    expect(budget.used).toBe(0);
+    expect(graph).toEqual(await graphOf(model));
+    await expect(inferred(model, kernel, { budget: new ByteBudget(largest - 1) })).rejects.toThrow(
+      `required at least ${largest} bytes for inference, layer both`,
+    );
   });
 
   it("ends between two pairs, and between two joins, when it is aborted", async () => {
