@@ -4,7 +4,6 @@
  */
 
 import type { CallOptions, Kernel } from "../../../kernels/kernel.ts";
-import type { PortView } from "../../../stats/joint-permutation-test.ts";
 import type { ChannelSpaces } from "./channel-spaces.ts";
 import type { Feeding } from "./fed-layers.ts";
 import { joinedLogP, JoinedView, joinedView, MOST_PORTS, type Space } from "./joined-spaces.ts";
