@@ -113,11 +113,10 @@ async function partsOf(
   for (const at of members.slice(0, MOST_PORTS)) {
     const { layer, side, width: all } = ports[at]!;
     await withLayer(layer, async (read) => {
-      const own = new Set<string>();
       for (const { offset, width } of wanted) {
         const key = `${offset}/${width}`;
-        if (width < LEAST_WIDTH || own.has(key)) continue;
-        own.add(key);
+        // The more spaces ask for a part, the fewer ports make it: the first ones tell most.
+        if (width < LEAST_WIDTH || (parts.get(key)?.count ?? 0) >= MOST_PORTS) continue;
         const channels = Array.from({ length: width }, (_, c) => offset + c);
         const { view } = await portOf(read, side, all, channels, kernel, options);
         const part = parts.get(key) ?? new JoinedView();
