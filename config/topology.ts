@@ -87,7 +87,7 @@ const connectionSchema = z.strictObject({
       "A guessed connection is warned about until this line is taken out; the p of an inferred one's edges is corrected. Default: declared.",
     ),
   looked: count.optional().describe(
-    "Of an inferred connection: how many pairs of ports were looked at; the p of its edges is multiplied by it.",
+    "Of a connection that the weights chose: how many pairs of ports were looked at; the p of its edges is multiplied by it.",
   ),
 });
 

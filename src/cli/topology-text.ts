@@ -10,7 +10,8 @@ const KNOWN_BY = {
   graph: "traced: the model's own graph says so",
   architecture: "of a known architecture",
   declared: "declared by a topology",
-  inferred: "inferred from the weights; take out `evidence: inferred` where you are sure",
+  inferred: "inferred from the weights; take out `evidence: inferred` and `looked` where you are sure",
+  chosen: "guessed, chosen by the weights; take out `evidence: guessed` and `looked` where you are sure",
   guessed: "guessed from names and shapes; take out `evidence: guessed` where you are sure",
 } as const;
 
@@ -22,15 +23,21 @@ function list(key: string, items: readonly string[]): string[] {
 const item = (value: object) => `  - ${stringify(value, { collectionStyle: "flow", lineWidth: 0 }).trim()}`;
 const comment = (text: string) => `# ${printable(text)}`;
 
+function knowledgeOf(
+  { evidence, looked }: DeclaredConnection,
+  knownBy: WrittenTopology["knownBy"],
+): keyof typeof KNOWN_BY {
+  if (evidence === "guessed" && looked !== undefined) return "chosen";
+  return evidence === "guessed" || evidence === "inferred" ? evidence : knownBy;
+}
+
 /** Writes the topology of a model; what is read back from it gives the same layers and connections. */
 export function topologyText({ id, uri, skipped }: Inspection, topology: WrittenTopology): string {
   const { layers, connections, knownBy } = topology;
   const unconnected = skipped.filter(({ subject }) => subject === "connection");
   let said = "";
   const lines = connections.flatMap((connection: DeclaredConnection) => {
-    const by = KNOWN_BY[
-      connection.evidence === "guessed" || connection.evidence === "inferred" ? connection.evidence : knownBy
-    ];
+    const by = KNOWN_BY[knowledgeOf(connection, knownBy)];
     const line = item(connection);
     if (by === said) {
       return [line];

@@ -125,9 +125,9 @@ export interface Connection {
   readonly via: Via;
   readonly evidence: Evidence;
   readonly channels: readonly ChannelRange[];
-  /** Of an inferred connection: how many pairs of ports were looked at when it was chosen. */
+  /** Of a connection that the weights chose: how many pairs of ports were looked at. */
   readonly looked?: number;
-  /** Whether the weights support a guess, by a p of at most 0.01 of its own. */
+  /** Whether the weights support a guess of names and shapes, by a p of at most 0.01 of its own. */
   readonly supported?: boolean;
 }
 

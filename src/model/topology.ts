@@ -50,7 +50,7 @@ export interface DeclaredConnection {
   readonly channels?: readonly ChannelRange[] | undefined;
   /** Default: `declared`. */
   readonly evidence?: "declared" | "inferred" | "guessed" | undefined;
-  /** Of an inferred connection: how many pairs of ports were looked at when it was chosen. */
+  /** Of a connection that the weights chose: how many pairs of ports were looked at. */
   readonly looked?: number | undefined;
 }
 

@@ -75,7 +75,7 @@ export async function writeFilters(
         model,
         settings,
         config.infer,
-        () => Promise.resolve(engine.kernel),
+        () => Promise.resolve(engine),
         signal,
       );
       const connection = connectionOf(graph, request);

@@ -1,7 +1,7 @@
 /** The layer graph of a model, from its weights where nothing better is known. */
 
 import type { RunConfig } from "../../config/schema.ts";
-import type { Kernel } from "../kernels/kernel.ts";
+import type { Engine } from "../flow/engine.ts";
 import type { LayerGraph } from "../model/layer.ts";
 import type { Model } from "../model/ports.ts";
 import { tensorsRead } from "../stages/fold.ts";
@@ -41,7 +41,7 @@ export function preliminaryLayers(
 /**
  * Lays out a model's layers, and asks its weights who feeds whom where nothing better is known.
  *
- * @param kernel called where weights are asked
+ * @param engine called where weights are asked; its budget grants what a layer takes
  * @throws {ConfigError} when a declared topology does not fit
  * @throws {RangeError} when a connection is still guessed and may not be
  */
@@ -49,11 +49,12 @@ export async function inferredLayers(
   model: Model,
   settings: LayerSettings,
   infer: RunConfig["infer"],
-  kernel: () => Promise<Kernel>,
+  engine: () => Promise<Pick<Engine, "kernel" | "budget">>,
   signal?: AbortSignal,
 ): Promise<InferredLayers> {
   if (!isInferable(model, settings, infer)) return { graph: plannedLayers(model, settings), inference: null };
-  const inference = await inferred(model, await kernel(), signal === undefined ? {} : { signal });
+  const { kernel, budget } = await engine();
+  const inference = await inferred(model, kernel, { budget, ...signal === undefined ? {} : { signal } });
   return { graph: plannedLayers(model, { ...settings, inferred: inference.graph }), inference };
 }
 

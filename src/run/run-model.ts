@@ -123,7 +123,7 @@ async function opened(planned: PlannedModel, mark: CompletedModel | null, run: M
       news: digests.changed,
     };
     const laidOut = async () =>
-      (await inferredLayers(model, settings, config.infer, async () => (await run.engine()).kernel, signal))
+      (await inferredLayers(model, settings, config.infer, () => run.engine(), signal))
         .graph;
     // What an earlier run has guessed may be refused now.
     if (isInferred && !config.guess) await laidOut();

@@ -57,8 +57,8 @@ export interface Candidates {
 }
 
 /**
- * Multiplies the p of an inferred connection's candidates by the number of pairs of ports that were looked at: it was chosen by the data that they are
- * tested on.
+ * Multiplies the p of the candidates of a connection that the weights chose by the number of pairs of ports that were looked at: they are tested on the
+ * data that chose it.
  */
 export function correctedForChoice(candidates: Candidates, looked: number | undefined): Candidates {
   if (looked === undefined || looked <= 1) return candidates;

@@ -66,16 +66,20 @@ const total = (flags: Uint8Array) => flags.reduce((sum, flag) => sum + flag, 0);
  *
  * @param kind of a null control one side is turned as the null says, sparse or not: its edges are tested
  * @param connections of the model
+ * @param looked how many pairs of ports the connection was chosen from by its weights. Default: 1, it was not
  */
 export function gateSparse(
   seen: OverlapScan,
   { logAlpha }: Pick<TestSettings, "logAlpha">,
   kind: "connection" | "control",
   connections: number,
+  looked = 1,
 ): OverlapScan {
   const { sparse, sharedLogP, candidates, near, measures } = seen;
   if (!sparse) return seen;
-  const open = kind === "control" || sharedLogP !== null && sharedLogP + Math.log(connections) <= logAlpha;
+  // Whoever chose the connection by its p has looked at as many.
+  const correction = Math.log(connections) + Math.log(looked);
+  const open = kind === "control" || sharedLogP !== null && sharedLogP + correction <= logAlpha;
   const none = (flags: Uint8Array) => new Uint8Array(flags.length);
   return {
     ...seen,

@@ -15,7 +15,8 @@ import type { Model } from "../../src/model/ports.ts";
 import type { TensorInfo } from "../../src/model/tensor.ts";
 import { layerGraph } from "../../src/stages/layers.ts";
 import { guessedGraph } from "../../src/stages/topology/guess.ts";
-import { inferred, type InferredFrom, LOG_ALPHA } from "../../src/stages/topology/inference/inferred.ts";
+import { inferred, type InferredFrom } from "../../src/stages/topology/inference/inferred.ts";
+import { LOG_ALPHA } from "../../src/stages/topology/inference/level.ts";
 import { trainedParts, UNALIGNED, untrainedChain } from "../calibration/unconnected-models.ts";
 
 /** Trained models with a graph or a family. */

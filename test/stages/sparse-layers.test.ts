@@ -120,6 +120,13 @@ describe("the gate before a connection", () => {
     expect(await tests(null, "control")).toBe(all);
   });
 
+  it("counts what the connection was chosen from, where its weights chose it", async () => {
+    const tests = async (logP: number) =>
+      gateSparse(await seen(true, logP), at, "connection", 10, 50).candidates.tests;
+    expect(await tests(Math.log(0.0000199))).toBe(64);
+    expect(await tests(Math.log(0.0000201))).toBe(0);
+  });
+
   it("leaves overlaps and pairs, with p = 1, where it is shut; and no block between near-kernels where a layer is sparse", async () => {
     const before = await seen(true, 0);
     expect(before.measures.nearKernel).not.toBeNull();

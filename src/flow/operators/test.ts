@@ -100,8 +100,9 @@ function testedByModel<T extends { readonly kind: "layer" | "skipped" }>(
 }
 
 async function gatedOverlaps(job: AnyConnection, settings: EdgeTestSettings): Promise<OverlapResult> {
-  const seen = gateSparse(await job.overlaps(), settings, job.kind, job.graph.connections.length);
-  return { ...seen, candidates: correctedForChoice(seen.candidates, job.connection.looked) };
+  const { looked } = job.connection;
+  const seen = gateSparse(await job.overlaps(), settings, job.kind, job.graph.connections.length, looked);
+  return { ...seen, candidates: correctedForChoice(seen.candidates, looked) };
 }
 
 function concatenated<T>(first: Observable<T>, rest: () => T[]): Observable<T> {

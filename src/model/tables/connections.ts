@@ -68,7 +68,7 @@ export const CONNECTION_COLUMNS: readonly TableColumn[] = [
     description: 'Natural logarithm of the p-value of "these two layers share no channels"',
     ...logarithm,
     formula:
-      "ln p of the RV coefficient of both channel Gram matrices, channels of one end relabelled at random",
+      "ln p of the RV coefficient of both channel Gram matrices, channels of one end relabelled at random; not corrected, neither for other connections nor where the connection was chosen by the weights",
     whenNull: "where the test cannot be made",
   }),
   column("sparse", "bool", {

@@ -233,8 +233,7 @@ function connect(
     via,
     evidence,
     channels,
-    // Taken for sure, it is not corrected for having been chosen.
-    ...evidence === "inferred" && looked !== undefined ? { looked } : {},
+    ...looked === undefined ? {} : { looked },
   };
   checkConnection(connection, from, to, wanted.channels === undefined);
   return connection;

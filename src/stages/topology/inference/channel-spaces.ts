@@ -9,7 +9,9 @@
  */
 
 import type { PairTest } from "./pair-tests.ts";
+import { Pace } from "./pace.ts";
 import type { Port } from "./ports.ts";
+import { Union } from "./union.ts";
 
 /** Spaces of a model, by numbers of ports. */
 export interface ChannelSpaces {
@@ -37,20 +39,24 @@ const MOST_EVIDENCE = 60;
 const CERTAIN = 1000;
 
 /**
+ * The spaces of a model. Others have the thread in between.
+ *
  * @param isShown whether a pair alone shows that its ports share channels
  * @param joins pairs of ports whose spaces have been shown to be one
+ * @throws the signal's reason once it is aborted
  */
-export function channelSpaces(
+export async function channelSpaces(
   ports: readonly Port[],
   tests: readonly PairTest[],
   isShown: (test: PairTest) => boolean,
   joins: readonly { readonly first: number; readonly second: number }[] = [],
-): ChannelSpaces {
+  signal?: AbortSignal,
+): Promise<ChannelSpaces> {
   const shown = new Union(ports.length);
   for (const [a, b] of depthwisePairs(ports)) shown.join(a, b);
   for (const test of tests) if (isShown(test)) shown.join(test.first, test.second);
   for (const { first, second } of joins) shown.join(first, second);
-  return { shown: shown.roots(), supposed: supposedSpaces(ports, tests, shown) };
+  return { shown: shown.roots(), supposed: await supposedSpaces(ports, tests, shown, new Pace(signal)) };
 }
 
 function depthwisePairs(ports: readonly Port[]): (readonly [number, number])[] {
@@ -62,36 +68,18 @@ function depthwisePairs(ports: readonly Port[]): (readonly [number, number])[] {
   });
 }
 
-/** Sets that are joined. */
-class Union {
-  readonly #parent: number[];
-
-  constructor(size: number) {
-    this.#parent = Array.from({ length: size }, (_, i) => i);
-  }
-
-  find(at: number): number {
-    while (this.#parent[at] !== at) at = this.#parent[at] = this.#parent[this.#parent[at]!]!;
-    return at;
-  }
-
-  /** Joins two sets; the second's root becomes the first's. */
-  join(a: number, b: number): void {
-    this.#parent[this.find(b)] = this.find(a);
-  }
-
-  roots(): number[] {
-    return this.#parent.map((_, at) => this.find(at));
-  }
-}
-
 /** What speaks for two sets of ports being one: evidence adds up, the prior counts once. */
 interface Link {
   evidence: number;
   prior: number;
 }
 
-function supposedSpaces(ports: readonly Port[], tests: readonly PairTest[], shown: Union): number[] {
+async function supposedSpaces(
+  ports: readonly Port[],
+  tests: readonly PairTest[],
+  shown: Union,
+  pace: Pace,
+): Promise<number[]> {
   const spaces = new Union(ports.length);
   const links = new Map<number, Map<number, Link>>();
   const linkOf = (a: number, b: number, evidence: number, prior: number) => {
@@ -114,6 +102,7 @@ function supposedSpaces(ports: readonly Port[], tests: readonly PairTest[], show
   }
   for (const [a, b] of depthwisePairs(ports)) linkOf(a, b, CERTAIN, 0);
   for (;;) {
+    await pace.step();
     const best = strongest(links);
     if (best === null) return spaces.roots();
     const [a, b] = best;

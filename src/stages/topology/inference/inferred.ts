@@ -10,21 +10,21 @@ import { counted } from "../../../model/counted.ts";
 import type { CallOptions, Kernel } from "../../../kernels/kernel.ts";
 import type { Connection, LayerGraph, Skipped, Via } from "../../../model/layer.ts";
 import type { Model } from "../../../model/ports.ts";
+import { elementCount } from "../../../model/tensor.ts";
 import { unfold } from "../../unfold.ts";
 import { graphOfGuess, type Guess, guess, type GuessedFrom } from "../guess.ts";
 import { isSorted } from "../weights.ts";
 import { draftLayer } from "../../../model/layer-draft.ts";
 import { mostChannels } from "./channel-weights.ts";
 import { type ChannelSpaces, channelSpaces } from "./channel-spaces.ts";
+import { type Copies, copiesAmong, toldFromCopies } from "./copies.ts";
 import { type Feeding, feedings } from "./fed-layers.ts";
 import { layerVectors, vectorNames } from "./layer-vectors.ts";
+import { isSmall } from "./level.ts";
 import type { Space } from "./joined-spaces.ts";
-import { samePart, shownSlices, type Slice, sliceFeedings, sliceTests } from "./slices.ts";
+import { samePart, shownSlices, type Slice, sliceFeedings, sliceTests, type WithLayer } from "./slices.ts";
 import { type PairTest, pairTests } from "./pair-tests.ts";
 import { LEAST_WIDTH, type Port, portsOf, type ReadLayer, sidesOf } from "./ports.ts";
-
-/** The family-wise level of what the weights show: of a thousand models in which nothing is shared, one shows a space. */
-export const LOG_ALPHA = Math.log(1e-3);
 
 /** A supposed connection whose own p is at most this is supported by the weights. */
 const LOG_SUPPORT = Math.log(0.01);
@@ -40,38 +40,63 @@ export interface Inference {
 /** What is inferred from. */
 export type InferredFrom = GuessedFrom & Pick<Model, "read">;
 
+/** Grants bytes before they are taken. */
+export interface Bytes {
+  /** @throws {RangeError} when there are never so many */
+  acquire(bytes: number, what: string, options: CallOptions): Promise<{ release(): void }>;
+}
+
+/** Of a call. */
+export interface InferenceOptions extends CallOptions {
+  /** Asked before a layer is read. Default: nothing is asked */
+  readonly budget?: Bytes | undefined;
+}
+
+/** What reading a layer takes: its tensor, and its weight as it is unfolded. */
+const bytesOf = ({ weight, groups, outChannels, inChannels, positions }: LayerGraph["layers"][number]) =>
+  Float64Array.BYTES_PER_ELEMENT *
+  (elementCount(weight.shape) + outChannels * inChannels * positions / groups);
+
 /**
- * Infers who feeds whom. Reads every weight once, one at a time.
+ * Infers who feeds whom. Reads every weight once, and those of layers that are looked at in parts again; never two at a time.
  *
  * @param kernel decomposes the ports' Gram matrices, of at most 192 channels
+ * @throws {RangeError} when a layer needs more than the whole budget
  * @throws what reading throws
  */
 export async function inferred(
   model: InferredFrom,
   kernel: Kernel,
-  options: CallOptions = {},
+  { budget, ...options }: InferenceOptions = {},
 ): Promise<Inference> {
   const guessed = withDepthwise(inFileOrder(guess(model), model));
   const start = graphOfGuess(guessed, model.tensors);
   const most = mostChannels(start.layers.flatMap(sidesOf).length);
   const ports: Port[] = [];
+  const withLayer: WithLayer = async (index, use) => {
+    const layer = start.layers[index]!;
+    const grant = await budget?.acquire(bytesOf(layer), `inference, layer ${layer.name}`, options);
+    try {
+      return await use(await readLayer(start, index, model, options));
+    } finally {
+      grant?.release();
+    }
+  };
   for (const { index } of start.layers) {
-    const read = await readLayer(start, index, model, options);
-    ports.push(...await portsOf(read, most, kernel, options));
+    ports.push(...await withLayer(index, (read) => portsOf(read, most, kernel, options)));
   }
   const tensorOf = ({ layer }: Port) => start.layers[layer]!.weight.tensor;
-  const tests = await pairTests(ports, (a, b) => tensorOf(a) !== tensorOf(b), kernel, options);
-  const isSmall = (logP: number, looked: number) => logP + Math.log(looked) <= LOG_ALPHA - Math.LN2;
+  const { tests, alike } = await pairTests(ports, (a, b) => tensorOf(a) !== tensorOf(b), kernel, options);
   const isShown = ({ logP }: PairTest) => isSmall(logP, tests.length);
   const tensorsOf = ({ members }: Space) => members.map((at) => tensorOf(ports[at]!));
   const isApart = (a: Space, b: Space) => !tensorsOf(a).some((tensor) => tensorsOf(b).includes(tensor));
-  const first = channelSpaces(ports, tests, isShown);
+  const first = await channelSpaces(ports, tests, isShown, [], options.signal);
   const slicesOf = (spaces: readonly Space[], isPair: (narrow: Space, wide: Space) => boolean) =>
     sliceTests(
       ports,
       spaces,
       (narrow, wide) => isApart(narrow, wide) && mayFeed(ports, narrow, wide) && isPair(narrow, wide),
-      (index) => readLayer(start, index, model, options),
+      withLayer,
       kernel,
       options,
     );
@@ -92,15 +117,24 @@ export async function inferred(
   }));
   const supposed = shownSlices([...more.slices, ...within], ({ logP }) => isSmall(logP, looked));
   // What is the same part of one space is one space.
-  const spaces = channelSpaces(ports, tests, isShown, samePart(ports, slices));
+  const spaces = await channelSpaces(ports, tests, isShown, samePart(ports, slices), options.signal);
   const isOrdered = orderOf(start, model);
-  const found = [
-    ...feedings(ports, tests, spaces, isOrdered),
-    ...sliceFeedings(ports, spaces, slices, supposed, isOrdered),
-  ];
+  const copies = copiesAmong(ports, start.layers, alike);
+  const found = toldFromCopies(
+    [
+      ...feedings(ports, tests, spaces, isOrdered),
+      ...sliceFeedings(ports, spaces, slices, supposed, isOrdered),
+    ],
+    start.layers,
+    copies,
+  );
   // What shows nothing takes nothing from a guess.
   const graph = found.some(({ shown }) => shown)
-    ? connected({ ...start, warnings: guessed.readings }, found, tests.length + looked)
+    ? connected(
+      { ...start, warnings: [...guessed.readings, ...copyWarnings(start.layers, copies)] },
+      found,
+      tests.length + looked,
+    )
     : graphOfGuess(guess(model), model.tensors);
   return { graph, ports, tests, spaces };
 }
@@ -193,16 +227,22 @@ function inFileOrder(guessed: Guess, { tensors, moduleOrder }: GuessedFrom): Gue
 function connected(start: LayerGraph, found: readonly Feeding[], looked: number): LayerGraph {
   const { layers } = start;
   const writers = Map.groupBy(found, ({ target }) => target);
-  const connections: Connection[] = found.map(({ source, target, offset = 0, shown, logP }): Connection => ({
-    source,
-    target,
-    part: 0,
-    via: viaOf(layers, writers.get(target)!),
-    channels: [{ source: 0, target: offset, length: layers[source]!.outChannels }],
-    ...shown
-      ? { evidence: "inferred", looked }
-      : { evidence: "guessed", ...logP !== null && logP <= LOG_SUPPORT ? { supported: true } : {} },
-  }));
+  const isGuessed = ({ source, target, offset = 0 }: Feeding) =>
+    offset === 0 && start.connections.some((each) => each.source === source && each.target === target);
+  const connections: Connection[] = found.map((feeding): Connection => {
+    const { source, target, offset = 0, shown, logP } = feeding;
+    const isSupported = logP !== null && logP <= LOG_SUPPORT;
+    return {
+      source,
+      target,
+      part: 0,
+      via: viaOf(layers, writers.get(target)!),
+      channels: [{ source: 0, target: offset, length: layers[source]!.outChannels }],
+      evidence: shown ? "inferred" : "guessed",
+      // What names and shapes say was not chosen by the weights: they can support it.
+      ...shown || !isGuessed(feeding) ? { looked } : isSupported ? { supported: true } : {},
+    };
+  });
   const contradicted: Skipped[] = [];
   for (const guessed of start.connections) {
     const others = writers.get(guessed.target) ?? [];
@@ -236,30 +276,44 @@ function viaOf(layers: LayerGraph["layers"], feeding: readonly Feeding[]): Via {
   return feeding.length > 1 ? "residual" : "direct";
 }
 
+/** That some layers are nearly copies, with an example. */
+function copyWarnings(layers: LayerGraph["layers"], copies: Copies): string[] {
+  const [first] = copies;
+  if (first === undefined) return [];
+  const [copy] = first[1];
+  return [
+    `${copies.size} layers are nearly copies of others, as ${layers[copy!]!.name} is of ${
+      layers[first[0]]!.name
+    }: nothing is inferred from one of their branches to another`,
+  ];
+}
+
 /** What a user has to know of an inferred topology. */
 function inferenceWarnings(
   connections: readonly Connection[],
   contradicted: number,
   looked: number,
 ): string[] {
-  const inferred = connections.filter(({ evidence }) => evidence === "inferred").length;
+  const count = (isCounted: (each: Connection) => boolean) => connections.filter(isCounted).length;
+  const inferred = count(({ evidence }) => evidence === "inferred");
   const guessed = connections.length - inferred;
-  const supported = connections.filter((each) => each.supported === true).length;
+  const chosen = count((each) => each.evidence === "guessed" && each.looked !== undefined);
+  const supported = count((each) => each.supported === true);
   const against = contradicted === 0
     ? ""
     : `; ${counted(contradicted, "guess", "guesses")} that the weights contradict ${
       contradicted === 1 ? "is" : "are"
     } left out`;
+  const all = counted(connections.length, "connection");
   return [
-    `topology inferred from the weights: ${inferred} of ${
-      counted(connections.length, "connection")
-    }, p at most 0.001 after correction for ${looked} pairs of ports and of parts; ` +
+    `topology inferred from the weights: ${inferred} of ${all}, p at most 0.001 after correction for ${looked} pairs of ports and of parts; ` +
     `the p of their edges is multiplied by ${looked}${against}`,
     ...guessed === 0 ? [] : [
-      `topology guessed in part: ${guessed} of ${
-        counted(connections.length, "connection")
+      `topology guessed in part: ${guessed} of ${all}: ${
+        guessed - chosen
       } rest on names, shapes and the order of layers, ` +
-      `${supported} of them supported by the weights; declare a topology to be sure`,
+      `${supported} of them supported by the weights; ${chosen} were chosen by the weights below that level, ` +
+      `the p of their edges is multiplied by ${looked}, too; declare a topology to be sure`,
     ],
   ];
 }

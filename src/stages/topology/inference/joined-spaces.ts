@@ -33,18 +33,43 @@ const CHECKED = Math.log(1e-3);
 /** Each kernel alone, and the sum of all. */
 const SETS: readonly (readonly number[])[] = [[0], [1], [2], [0, 1, 2]];
 
+/** The kernels of several views of one size, added up as they come: none of the views is held. */
+export class JoinedView {
+  #count = 0;
+  #size = 0;
+  #sums: (Float64Array | null)[] = [];
+
+  /** How many views have been added up. */
+  get count(): number {
+    return this.#count;
+  }
+
+  add({ size, kernels }: PortView): void {
+    this.#count++;
+    this.#size = size;
+    this.#sums = kernels.map((kernel, k) => {
+      const before = this.#sums[k] ?? null;
+      if (kernel === null) return before;
+      const sum = before ?? new Float64Array(size * size);
+      kernel.part.data.forEach((value, at) => sum[at]! += value);
+      return sum;
+    });
+  }
+
+  view(): PortView {
+    const n = this.#size;
+    const kernels = this.#sums.map((sum): PortKernel | null =>
+      sum === null ? null : portKernel(matrix(n, n, sum))
+    );
+    return { size: n, kernels, products: kernelProducts(kernels) };
+  }
+}
+
 /** The kernels of several views, added up; all views are of one size. */
 export function joinedView(views: readonly PortView[]): PortView {
-  const [first] = views as [PortView];
-  const n = first.size;
-  const kernels = first.kernels.map((_, k): PortKernel | null => {
-    const parts = views.flatMap(({ kernels }) => kernels[k]?.part.data ?? []);
-    if (parts.length === 0) return null;
-    const sum = new Float64Array(n * n);
-    for (const part of parts) for (let at = 0; at < sum.length; at++) sum[at]! += part[at]!;
-    return portKernel(matrix(n, n, sum));
-  });
-  return { size: n, kernels, products: kernelProducts(kernels) };
+  const joined = new JoinedView();
+  for (const view of views) joined.add(view);
+  return joined.view();
 }
 
 /** `ln p` of "the channels of these two spaces have nothing to do with each other", with the check of its tail; null where nothing can be tested. */

@@ -4,10 +4,9 @@
  */
 
 import type { CallOptions, Kernel } from "../../../kernels/kernel.ts";
-import type { PortView } from "../../../stats/joint-permutation-test.ts";
 import type { ChannelSpaces } from "./channel-spaces.ts";
 import type { Feeding } from "./fed-layers.ts";
-import { joinedLogP, joinedView, MOST_PORTS, type Space } from "./joined-spaces.ts";
+import { joinedLogP, JoinedView, joinedView, MOST_PORTS, type Space } from "./joined-spaces.ts";
 import { LEAST_WIDTH, type Port, portOf, type ReadLayer } from "./ports.ts";
 
 /** Channels `[offset, offset + width)` of the wider space are the narrower one's. */
@@ -25,6 +24,9 @@ export interface SliceTests {
   readonly slices: readonly Slice[];
   readonly looked: number;
 }
+
+/** Reads a layer and lets go of it when it has been used. */
+export type WithLayer = <T>(layer: number, use: (read: ReadLayer) => Promise<T>) => Promise<T>;
 
 /** Wider ports are not looked at in parts. */
 const MOST_WIDTH = 1024;
@@ -50,13 +52,13 @@ export function offsetsOf(narrow: number, wide: number, padded: boolean): number
  * nobody of that width writes to (a concatenation), and streams of several writers (a padded shortcut may begin them).
  *
  * @param isPair whether a narrower one may be part of a wider one
- * @param read reads a layer again
+ * @param withLayer reads a layer again, and holds it only as long as it is used
  */
 export async function sliceTests(
   ports: readonly Port[],
   spaces: readonly Space[],
   isPair: (narrow: Space, wide: Space) => boolean,
-  read: (layer: number) => Promise<ReadLayer>,
+  withLayer: WithLayer,
   kernel: Kernel,
   options: CallOptions = {},
 ): Promise<SliceTests> {
@@ -83,12 +85,12 @@ export async function sliceTests(
       ports,
       wide,
       wanted.map(({ space, offset }) => ({ offset, width: space.width })),
-      read,
+      withLayer,
       kernel,
       options,
     );
     for (const { space, offset } of wanted) {
-      const part = parts.get(`${offset}/${space.width}`);
+      const part = parts.get(`${offset}/${space.width}`)?.view();
       const logP = part === undefined ? null : joinedLogP(views.get(space.id)!, part);
       if (logP === null) continue;
       looked++;
@@ -103,25 +105,27 @@ async function partsOf(
   ports: readonly Port[],
   { members }: Space,
   wanted: readonly { readonly offset: number; readonly width: number }[],
-  read: (layer: number) => Promise<ReadLayer>,
+  withLayer: WithLayer,
   kernel: Kernel,
   options: CallOptions,
-): Promise<Map<string, PortView>> {
-  const views = new Map<string, PortView[]>();
+): Promise<Map<string, JoinedView>> {
+  const parts = new Map<string, JoinedView>();
   for (const at of members.slice(0, MOST_PORTS)) {
     const { layer, side, width: all } = ports[at]!;
-    const weights = await read(layer);
-    for (const { offset, width } of wanted) {
-      const key = `${offset}/${width}`;
-      if (width < LEAST_WIDTH) continue;
-      const channels = Array.from({ length: width }, (_, c) => offset + c);
-      const { view } = await portOf(weights, side, all, channels, kernel, options);
-      const of = views.get(key) ?? [];
-      views.set(key, of);
-      if (of.length < MOST_PORTS && !(of.length > 0 && of[0]!.size !== view.size)) of.push(view);
-    }
+    await withLayer(layer, async (read) => {
+      for (const { offset, width } of wanted) {
+        const key = `${offset}/${width}`;
+        // The more spaces ask for a part, the fewer ports make it: the first ones tell most.
+        if (width < LEAST_WIDTH || (parts.get(key)?.count ?? 0) >= MOST_PORTS) continue;
+        const channels = Array.from({ length: width }, (_, c) => offset + c);
+        const { view } = await portOf(read, side, all, channels, kernel, options);
+        const part = parts.get(key) ?? new JoinedView();
+        parts.set(key, part);
+        part.add(view);
+      }
+    });
   }
-  return new Map([...views].map(([key, of]) => [key, joinedView(of)]));
+  return parts;
 }
 
 /**

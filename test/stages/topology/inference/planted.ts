@@ -79,3 +79,40 @@ export function planted(
     read: (name) => Promise.resolve(tensors.get(name)!.values.slice()),
   };
 }
+
+/**
+ * A network with noisy copies of its layers behind it.
+ *
+ * @param renamed what the copy of a tensor is called; null for none
+ * @param noise its deviation, of that of the weights
+ */
+export function withCopy(
+  { tensors, read, ...model }: InferredFrom,
+  renamed: (name: string) => string | null,
+  noise: number,
+): InferredFrom {
+  const originals = new Map(
+    tensors.flatMap(({ name }) => {
+      const copy = renamed(name);
+      return copy === null ? [] : [[copy, name] as const];
+    }),
+  );
+  return {
+    ...model,
+    tensors: [
+      ...tensors,
+      ...[...originals].map(([name, original]) => ({
+        ...tensors.find((each) => each.name === original)!,
+        name,
+      })),
+    ],
+    read: async (name, signal) => {
+      const original = originals.get(name);
+      if (original === undefined) return await read(name, signal);
+      const values = await read(original, signal);
+      const size = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
+      const added = normals(values.length, random(1, name));
+      return values.map((value, at) => value + noise * size * added[at]!);
+    },
+  };
+}
