@@ -83,6 +83,7 @@ describe("a run config", () => {
       sinks: ["parquet", "arrow"],
       graph: "embedded",
       guess: true,
+      infer: "auto",
       strict: false,
       kernel: "auto",
       precision: "f64",
