@@ -6,7 +6,7 @@ import type { LayerGraph } from "../model/layer.ts";
 import type { Model } from "../model/ports.ts";
 import { tensorsRead } from "../stages/fold.ts";
 import { knownGraph, type LayerSettings } from "../stages/layers.ts";
-import { type Inference, inferred } from "../stages/topology/inference/inferred.ts";
+import type { Inference } from "../stages/topology/inference/inferred.ts";
 import { plannedLayers } from "./planned-layers.ts";
 
 /** A layer graph, and what the weights have shown where they were asked. */
@@ -54,6 +54,7 @@ export async function inferredLayers(
 ): Promise<InferredLayers> {
   if (!isInferable(model, settings, infer)) return { graph: plannedLayers(model, settings), inference: null };
   const { kernel, budget } = await engine();
+  const { inferred } = await import("../stages/topology/inference/inferred.ts");
   const inference = await inferred(model, kernel, { budget, ...signal === undefined ? {} : { signal } });
   return { graph: plannedLayers(model, { ...settings, inferred: inference.graph }), inference };
 }

@@ -10,7 +10,7 @@ import { foldedTensors } from "../stages/fold.ts";
 import { knownGraph, type LayerSettings } from "../stages/layers.ts";
 import { declarationOf, type FullDeclaration } from "../stages/topology/declaration.ts";
 import { epsilonWarnings } from "./assumed-epsilon.ts";
-import { type Inference, inferred } from "../stages/topology/inference/inferred.ts";
+import type { Inference } from "../stages/topology/inference/inferred.ts";
 import { isInferable } from "./inferred-layers.ts";
 import type { InspectedSpace } from "./inspected-spaces.ts";
 import { plannedLayers } from "./planned-layers.ts";
@@ -110,6 +110,7 @@ export async function inferenceOf(
       unasked(model.id);
       return null;
     }
+    const { inferred } = await import("../stages/topology/inference/inferred.ts");
     return await inferred(model, await kernel(), signal === undefined ? {} : { signal });
   } finally {
     await model.close();

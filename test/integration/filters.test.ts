@@ -104,9 +104,9 @@ describe("svr filters", () => {
       'svr: --neurons: neurons of "second": found 1:9, required first:end within 0:5\n',
     ],
     [
-      ["--connection", "first -> second", "--memory", "1KiB"],
+      ["--connection", "first -> second", "--memory", "4KiB"],
       1,
-      /^svr: memory: found a budget of 1024 bytes, required at least \d+ bytes for the filters of first -> second\n$/,
+      /^svr: memory: found a budget of 4096 bytes, required at least \d+ bytes for the filters of first -> second\n$/,
     ],
   ])("says what is wrong with %j", async (args, code, message) => {
     const ended = await filters(...args, "-o", join(folder, "none.npy"));
