@@ -40,6 +40,8 @@ export class SpectrumStore {
   #turn: Promise<unknown> = Promise.resolve();
   #spilling: Promise<unknown> = Promise.resolve();
   #count = 0;
+  /** Whether there is a folder to remove. */
+  #isMade = false;
   /** Connections whose two spectra are there and have not been worked with, by owner. */
   readonly #ready = new WeakMap<object, number>();
   /** Calls of `use` that have not ended, and who waits for the next to end. */
@@ -157,7 +159,8 @@ export class SpectrumStore {
   async dispose(): Promise<void> {
     for (const entry of this.#entries) this.#forget(entry);
     await this.#spilling.catch(() => undefined); // whoever waited for the bytes knows
-    await rm(this.#folder, { recursive: true, force: true });
+    // Who may not write on Deno may not remove what is not there.
+    if (this.#isMade) await rm(this.#folder, { recursive: true, force: true });
   }
 
   /** Waits for a connection's bytes and brings its spectra into memory. `end` is to be called when they are not needed any more. */
@@ -219,6 +222,7 @@ export class SpectrumStore {
       if (entry.pins > 0 || entry.spectrum === null) continue;
       if (!entry.onDisk) {
         const { left, right } = entry.spectrum;
+        this.#isMade = true;
         await mkdir(this.#folder, { recursive: true });
         await writeFile(entry.path, archiveParts({ left, right } satisfies Vectors));
         entry.onDisk = true;
