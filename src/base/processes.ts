@@ -16,7 +16,7 @@ export function isAlive(number: number): boolean {
     process.kill(number, 0);
     return true;
   } catch (failure) {
-    // EPERM: there, but another user's. Deno without --allow-run tells of none (and its error has no code): any may be there.
+    // EPERM: there, but another user's. Deno without --allow-run tells of none, and its error has no code: each may be there.
     return codeOf(failure) !== "ESRCH";
   }
 }

@@ -1,8 +1,8 @@
 /**
  * Whether two models are of one lineage, or trained apart.
  *
- * Two networks that were initialized and trained apart have the same hidden channels at most up to their order: any relabelling was equally
- * likely. So the Gram matrices of corresponding hidden channels agree no better than after a random relabelling, and the permutation test of
+ * Two networks that were initialized and trained apart have the same hidden channels at most up to their order: every relabelling was
+ * equally likely. So the Gram matrices of corresponding hidden channels agree no better than after a random relabelling, and the permutation test of
  * each space of channels has a uniform p. Spaces are relabelled independently, so that Fisher's sum over known spaces is exact. What both
  * trainings share is left out: channels of the input and of the output, heads, gates, groups.
  */

@@ -107,8 +107,8 @@ export interface UnnamedLayer extends Shaped {
 }
 
 /**
- * Pairs layers of one shape whose singular values are each other's nearest, within a tenth of their length, and clearly so: any other
- * spectrum is twice as far. Whatever permutes, turns or negates channels leaves singular values as they are.
+ * Pairs layers of one shape whose singular values are each other's nearest, within a tenth of their length, and clearly so: every
+ * other spectrum is twice as far. Whatever permutes, turns or negates channels leaves singular values as they are.
  */
 export function pairsBySpectrum(base: readonly UnnamedLayer[], other: readonly UnnamedLayer[]): LayerPair[] {
   const nearest = (one: UnnamedLayer, of: readonly UnnamedLayer[]): UnnamedLayer | null => {

@@ -3,8 +3,8 @@
 import { openModel } from "../../src/mod.ts";
 import type { Model } from "../../src/model/ports.ts";
 import { type Random, random } from "../../src/model/random.ts";
-import { elementCount, type TensorInfo } from "../../src/model/tensor.ts";
 import type { InferredFrom } from "../../src/stages/topology/inference/inferred.ts";
+import { modelInMemory, type Values } from "../support/model-in-memory.ts";
 import { type Initialization, INITIALIZATIONS } from "../untrained/initializations.ts";
 
 /** Out and in channels and kernel of each layer: an ordinary chain. */
@@ -22,30 +22,10 @@ export const UNALIGNED: readonly Initialization[] = INITIALIZATIONS.filter(({ ho
   holds !== "neither"
 );
 
-interface Values {
-  readonly shape: readonly number[];
-  readonly values: Float64Array;
-}
-
-function modelOf(
-  tensors: ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Float64Array }>,
-): InferredFrom {
-  return {
-    moduleOrder: true,
-    tensors: [...tensors].map(([name, { shape }]): TensorInfo => ({
-      name,
-      shape,
-      dtype: "F64",
-      byteLength: 8 * elementCount(shape),
-    })),
-    read: (name) => Promise.resolve(tensors.get(name)!.values.slice()),
-  };
-}
-
 /** An untrained network: the initialization's weights, and biases as PyTorch draws them. */
 export function untrainedChain({ weight }: Initialization, seed: number): InferredFrom {
   const source = random(seed, "untrained chain");
-  return modelOf(
+  return modelInMemory(
     new Map(CHAIN.flatMap(([out, into, kernel], at): (readonly [string, Values])[] => {
       const end = at === CHAIN.length - 1;
       const values = weight({ out, in: into, kernel, groups: 1, end, middle: at === 1 }, source);
@@ -126,5 +106,5 @@ function relabelledParts(trained: readonly Trained[], seed: number): InferredFro
       })
     );
   });
-  return modelOf(tensors);
+  return modelInMemory(tensors);
 }

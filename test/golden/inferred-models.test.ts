@@ -4,10 +4,10 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Kernel } from "../../src/kernels/kernel.ts";
 import { openModel } from "../../src/mod.ts";
-import type { LayerGraph } from "../../src/model/layer.ts";
 import { layerGraph } from "../../src/stages/layers.ts";
 import { inferred, type InferredFrom } from "../../src/stages/topology/inference/inferred.ts";
 import { KERNELS } from "../support/kernels.ts";
+import { weightPairs } from "../stages/topology/inference/planted.ts";
 import { describeWithShared, shared } from "../support/shared.ts";
 
 let kernel: Kernel;
@@ -15,11 +15,6 @@ beforeAll(async () => {
   kernel = await KERNELS.get("wasm")!();
 });
 afterAll(() => kernel.dispose());
-
-/** Connections by their layers' weights, those of one evidence or all. */
-const said = ({ layers, connections }: LayerGraph, evidence?: string) =>
-  connections.filter((each) => evidence === undefined || each.evidence === evidence)
-    .map(({ source, target }) => `${layers[source]!.weight.tensor} -> ${layers[target]!.weight.tensor}`);
 
 const graphOf = async (model: InferredFrom) => (await inferred(model, kernel)).graph;
 
@@ -49,11 +44,11 @@ describe.each(["vgg16s-bn-wd", "vgg16s-wd"])("a trained %s without its family", 
           tensors: ordered.map((tensor) => ({ ...tensor, name: called.get(tensor.name)! })),
           read: (tensor, signal) => model.read(back.get(tensor)!, signal),
         });
-        const renamed = said(truth).map((text) =>
+        const renamed = weightPairs(truth).map((text) =>
           text.split(" -> ").map((each) => called.get(each)!).join(" -> ")
         );
-        expect(said(graph).sort()).toEqual(renamed.sort());
-        expect(said(graph, "inferred").length).toBeGreaterThanOrEqual(12);
+        expect(weightPairs(graph).sort()).toEqual(renamed.sort());
+        expect(weightPairs(graph, "inferred").length).toBeGreaterThanOrEqual(12);
       } finally {
         await model.close();
       }
@@ -65,16 +60,16 @@ describeWithShared("real models without their family", ["models"], () => {
   it("finds every connection of ResNet-20, padded shortcuts and all, and no other", async () => {
     const model = await openModel(shared("models/resnet_cifar_akamaster/resnet20-12fca82f.th"));
     const graph = await graphOf(model);
-    expect(said(graph).sort()).toEqual(said(layerGraph(model)).sort());
-    expect(said(graph, "inferred").length).toBeGreaterThan(50);
+    expect(weightPairs(graph).sort()).toEqual(weightPairs(layerGraph(model)).sort());
+    expect(weightPairs(graph, "inferred").length).toBeGreaterThan(50);
     await model.close();
   });
 
   it("infers nothing of a detector of narrow depthwise layers that is not there", async () => {
     const model = await openModel(shared("models/ultraface/models/pretrained/version-RFB-320.pth"));
-    const found = said(await graphOf(model), "inferred");
+    const found = weightPairs(await graphOf(model), "inferred");
     expect(found.length).toBeGreaterThan(30);
-    expect(said(layerGraph(model))).toEqual(expect.arrayContaining(found));
+    expect(weightPairs(layerGraph(model))).toEqual(expect.arrayContaining(found));
     await model.close();
   });
 });

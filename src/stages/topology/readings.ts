@@ -170,7 +170,7 @@ function listOf(module: string): string {
   return module.slice(0, Math.max(module.lastIndexOf("."), module.lastIndexOf("/"), 0));
 }
 
-/** As many as any published network has (Switch-C). Each is a layer, and a sparse file may say any number of them. */
+/** As many as Switch-C has, more than other published networks. Each is a layer, and a sparse file may say whatever number of them. */
 const MOST_EXPERTS = 2048;
 
 /** Experts in one tensor: `[experts, …, …]` below a module of that name; `ffn_up_exps` in GGUF. */

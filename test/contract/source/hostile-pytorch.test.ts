@@ -14,6 +14,7 @@ import {
   zipOfPickle,
 } from "../../support/torch-file.ts";
 import { fields, zipOf } from "../../support/zip-file.ts";
+import { expectRefusal } from "./refusals.ts";
 
 let folder = "";
 let count = 0;
@@ -272,17 +273,7 @@ describe("hostile PyTorch files", () => {
     "%s: refused with file, place, found and required, on one line",
     async (_, bytes, says) => {
       const path = await file(bytes());
-      const failure = await pytorch.open(path, "id").then(
-        (model) => model.close().then(() => null),
-        (thrown: unknown) => thrown,
-      );
-      expect(failure).toBeInstanceOf(SyntaxError);
-      const { message } = failure as SyntaxError;
-      expect(message).toMatch(says);
-      expect(message.startsWith(`${path}: `)).toBe(true);
-      expect(message).toMatch(/required/);
-      expect(message).not.toContain("\n");
-      expect(message.length).toBeLessThan(path.length + 600);
+      await expectRefusal(pytorch, path, says, 600);
     },
   );
 

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ByteBudget } from "../../../../src/flow/budget.ts";
 import type { Kernel } from "../../../../src/kernels/kernel.ts";
-import type { LayerGraph } from "../../../../src/model/layer.ts";
 import { elementCount } from "../../../../src/model/tensor.ts";
 import { layerGraph } from "../../../../src/stages/layers.ts";
 import { declarationOf } from "../../../../src/stages/topology/declaration.ts";
@@ -11,18 +10,13 @@ import { channelSpaces } from "../../../../src/stages/topology/inference/channel
 import { inferred, type InferredFrom } from "../../../../src/stages/topology/inference/inferred.ts";
 import { pairTests } from "../../../../src/stages/topology/inference/pair-tests.ts";
 import { KERNELS } from "../../../support/kernels.ts";
-import { planted, type PlantedLayer, withCopy } from "./planted.ts";
+import { planted, type PlantedLayer, weightPairs, withCopy } from "./planted.ts";
 
 let kernel: Kernel;
 beforeAll(async () => {
   kernel = await KERNELS.get("wasm")!();
 });
 afterAll(() => kernel.dispose());
-
-/** Connections by their layers' weights, those of one evidence or all. */
-const said = ({ layers, connections }: LayerGraph, evidence?: string) =>
-  connections.filter((each) => evidence === undefined || each.evidence === evidence)
-    .map(({ source, target }) => `${layers[source]!.weight.tensor} -> ${layers[target]!.weight.tensor}`);
 
 const graphOf = async (model: InferredFrom) => (await inferred(model, kernel)).graph;
 
@@ -43,7 +37,7 @@ describe("inferred", () => {
       layer("block2.down", "b", "stream"),
       layer("head", "stream", "end", { kernel: [1, 1] }),
     ]));
-    expect(said(graph).sort()).toEqual([
+    expect(weightPairs(graph).sort()).toEqual([
       "block1.down.weight -> block2.up.weight",
       "block1.down.weight -> head.weight",
       "block1.up.weight -> block1.down.weight",
@@ -67,8 +61,8 @@ describe("inferred", () => {
       layer("side", "input", "b"),
       layer("two", "a", "end"),
     ]));
-    expect(said(graph)).toContain("one.weight -> two.weight");
-    expect(said(graph)).not.toContain("side.weight -> two.weight");
+    expect(weightPairs(graph)).toContain("one.weight -> two.weight");
+    expect(weightPairs(graph)).not.toContain("side.weight -> two.weight");
     expect(graph.skipped).toContainEqual({
       subject: "connection",
       name: "side -> two",
@@ -84,7 +78,7 @@ describe("inferred", () => {
       layer("next", "b", "c"),
     ]));
     expect(graph.layers.map(({ groups }) => groups)).toEqual([1, 48, 1, 1]);
-    expect(said(graph)).toEqual([
+    expect(weightPairs(graph)).toEqual([
       "expand.weight -> spatial.weight",
       "spatial.weight -> project.weight",
       "project.weight -> next.weight",
@@ -99,7 +93,7 @@ describe("inferred", () => {
       layer("side", "a", "c", { kernel: [1, 1] }),
     ]);
     const graph = await graphOf(model);
-    expect(said(guessedGraph(model))).not.toContain("spatial.weight -> side.weight");
+    expect(weightPairs(guessedGraph(model))).not.toContain("spatial.weight -> side.weight");
     const side = graph.connections.find(({ target }) => graph.layers[target]!.name === "side")!;
     expect(side).toMatchObject({ source: 1, evidence: "guessed" });
     expect(side.looked).toBeGreaterThan(5);
@@ -165,8 +159,8 @@ describe("inferred", () => {
       const own = [0, 1].flatMap((net) =>
         [[0, 2], [2, 4]].map(([a, b]) => `nets.${net}.fc.${a}.weight -> nets.${net}.fc.${b}.weight`)
       );
-      expect(said(graph).sort()).toEqual(own);
-      expect(said(graph, "inferred").sort()).toEqual(own);
+      expect(weightPairs(graph).sort()).toEqual(own);
+      expect(weightPairs(graph, "inferred").sort()).toEqual(own);
       expect(graph.connections.every(({ via }) => via === "direct")).toBe(true);
       expect(graph.warnings.join("\n")).toMatch(
         /^6 layers are nearly copies of others, as nets.1.fc.0 is of nets.0.fc.0/m,
@@ -184,7 +178,7 @@ describe("inferred", () => {
       (name) => name.startsWith("mix") ? name.replace("mix.0", "mix.1") : null,
       0.2,
     ));
-    expect(said(graph, "inferred").sort()).toEqual([
+    expect(weightPairs(graph, "inferred").sort()).toEqual([
       "mix.0.up.weight -> mix.0.down.weight",
       "mix.1.up.weight -> mix.1.down.weight",
       "stem.weight -> mix.0.up.weight",
@@ -201,8 +195,8 @@ describe("inferred", () => {
       layer("experts.1.w2", "b", "stream", { kernel: [] }),
       layer("head", "stream", "end", { kernel: [] }),
     ]));
-    expect(said(graph)).not.toContain("experts.0.w2.weight -> experts.1.w1.weight");
-    expect(said(graph, "inferred").sort()).toEqual([
+    expect(weightPairs(graph)).not.toContain("experts.0.w2.weight -> experts.1.w1.weight");
+    expect(weightPairs(graph, "inferred").sort()).toEqual([
       "experts.0.w1.weight -> experts.0.w2.weight",
       "experts.0.w2.weight -> head.weight",
       "experts.1.w1.weight -> experts.1.w2.weight",

@@ -1,8 +1,9 @@
 /** Networks whose layers share channels as it is said: each space of channels has traits, and weights follow the traits on both sides. */
 
+import type { LayerGraph } from "../../../../src/model/layer.ts";
 import { type Random, random } from "../../../../src/model/random.ts";
-import { elementCount, type TensorInfo } from "../../../../src/model/tensor.ts";
 import type { InferredFrom } from "../../../../src/stages/topology/inference/inferred.ts";
+import { modelInMemory, type Values } from "../../../support/model-in-memory.ts";
 
 /** A layer from one space to another, of channels by their traits. */
 export interface PlantedLayer {
@@ -11,7 +12,7 @@ export interface PlantedLayer {
   readonly from: readonly string[];
   /** The space that is written to. */
   readonly to: string;
-  /** Channels of the space that is written to begin at this place of the written ones; the others are the layer's own. */
+  /** Extents of the kernel; 3 x 3 where nothing is said. */
   readonly kernel?: readonly number[];
   readonly depthwise?: boolean;
 }
@@ -28,7 +29,7 @@ function normals(count: number, source: Random): Float64Array {
 /**
  * A network.
  *
- * @param spaces how many channels each has; `a+4` within a name is no rule
+ * @param spaces how many channels each has
  * @param padded spaces whose middle channels are those of a narrower one
  */
 export function planted(
@@ -43,7 +44,7 @@ export function planted(
   for (const [wide, narrow] of Object.entries(padded)) {
     traits.get(wide)!.set(traits.get(narrow)!, (spaces[wide]! - spaces[narrow]!) / 2 * TRAITS);
   }
-  const tensors = new Map<string, { readonly shape: readonly number[]; readonly values: Float64Array }>();
+  const tensors = new Map<string, Values>();
   for (const { name, from, to, kernel = [3, 3], depthwise = false } of layers) {
     const z = kernel.reduce((product, extent) => product * extent, 1);
     const out = spaces[to]!;
@@ -68,16 +69,7 @@ export function planted(
     }
     tensors.set(`${name}.weight`, { shape: [out, into, ...kernel], values });
   }
-  return {
-    moduleOrder: true,
-    tensors: [...tensors].map(([name, { shape }]): TensorInfo => ({
-      name,
-      shape,
-      dtype: "F64",
-      byteLength: 8 * elementCount(shape),
-    })),
-    read: (name) => Promise.resolve(tensors.get(name)!.values.slice()),
-  };
+  return modelInMemory(tensors);
 }
 
 /**
@@ -116,3 +108,8 @@ export function withCopy(
     },
   };
 }
+
+/** Connections by their layers' weights, those of one evidence or all. */
+export const weightPairs = ({ layers, connections }: LayerGraph, evidence?: string): string[] =>
+  connections.filter((each) => evidence === undefined || each.evidence === evidence)
+    .map(({ source, target }) => `${layers[source]!.weight.tensor} -> ${layers[target]!.weight.tensor}`);
