@@ -18,6 +18,7 @@ const PLACES = {
   contract: ["contract"],
   integration: [
     "base/file-lock.test.ts",
+    "base/lru-folder.test.ts",
     "cli",
     "connectors/lake",
     "connectors/places",

@@ -3,6 +3,7 @@
 import type { Kernel } from "../kernels/kernel.ts";
 import type { Spectrum } from "../model/spectrum.ts";
 import { type Matrix, matrix } from "../model/tensor.ts";
+import { logSurvivalOfSigma } from "../stats/normal.ts";
 import { subspaceNull } from "../stats/subspace-null.ts";
 import {
   hasDirection,
@@ -27,7 +28,7 @@ export interface ChangeSettings {
 export const CHANGE_SETTINGS: ChangeSettings = {
   leading: 10,
   intruderCosine: 0.5,
-  logAlpha: Math.log(0.0013498980316300933),
+  logAlpha: logSurvivalOfSigma(3),
 };
 
 /** How much two leading subspaces of `k` dimensions have in common: the mean squared cosine of their principal angles. */

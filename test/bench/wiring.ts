@@ -15,9 +15,10 @@ import type { Model } from "../../src/model/ports.ts";
 import type { TensorInfo } from "../../src/model/tensor.ts";
 import { layerGraph } from "../../src/stages/layers.ts";
 import { guessedGraph } from "../../src/stages/topology/guess.ts";
-import { inferred, type InferredFrom } from "../../src/stages/topology/inference/inferred.ts";
+import { inferred } from "../../src/stages/topology/inference/inferred.ts";
 import { LOG_ALPHA } from "../../src/stages/topology/inference/level.ts";
-import { trainedParts, UNALIGNED, untrainedChain } from "../calibration/unconnected-models.ts";
+import { leastLogP, unconnectedMakers } from "../calibration/unconnected-models.ts";
+import { type HiddenModel, hiddenModel, weightPairs } from "../support/hidden-topology.ts";
 
 /** Trained models with a graph or a family. */
 const MODELS = [
@@ -43,11 +44,7 @@ const MODELS = [
 const moduleOf = (name: string) => name.replace(/[./][^./]*$/, "");
 
 /** The model without graph and family: weights in the order of the known topology, each with the other tensors of its module behind it. */
-function hidden(
-  model: Model,
-  { layers }: LayerGraph,
-  shuffled: boolean,
-): { from: InferredFrom; nameOf: Map<string, string> } {
+function hidden(model: Model, { layers }: LayerGraph, shuffled: boolean): HiddenModel {
   const inFile = model.moduleOrder === true;
   const weights = [...new Set(layers.map(({ weight }) => weight.tensor))];
   const others = model.tensors.filter(({ name }) => !weights.includes(name));
@@ -56,23 +53,10 @@ function hidden(
     byName.get(name)!,
     ...others.filter((each) => moduleOf(each.name) === moduleOf(name)),
   ]);
-  const nameOf = new Map(ordered.map(({ name }, at) => [name, shuffled ? `t${(at * 7919) % 104729}` : name]));
-  const back = new Map([...nameOf].map(([before, now]) => [now, before]));
-  return {
-    nameOf,
-    from: {
-      moduleOrder: true,
-      tensors: ordered.map((tensor) => ({ ...tensor, name: nameOf.get(tensor.name)! })),
-      read: (name, signal) => model.read(back.get(name)!, signal),
-    },
-  };
+  return hiddenModel(model, ordered, shuffled);
 }
 
-const connectionsOf = ({ layers, connections }: LayerGraph, evidence?: string) =>
-  new Set(
-    connections.filter((each) => evidence === undefined || each.evidence === evidence)
-      .map(({ source, target }) => `${layers[source]!.weight.tensor} ${layers[target]!.weight.tensor}`),
-  );
+const connectionsOf = (graph: LayerGraph, evidence?: string) => new Set(weightPairs(graph, evidence));
 
 /** Right ones of those found, of so many that there are. */
 function score(found: ReadonlySet<string>, truth: ReadonlySet<string>): string {
@@ -92,7 +76,7 @@ async function table(folder: string, kernel: Kernel): Promise<void> {
       const { from, nameOf } = hidden(model, known, shuffled);
       const truth = new Set(
         [...connectionsOf(known)].map((each) =>
-          each.split(" ").map((name) => nameOf.get(name) ?? name).join(" ")
+          each.split(" -> ").map((name) => nameOf.get(name) ?? name).join(" -> ")
         ),
       );
       const before = performance.now();
@@ -115,21 +99,13 @@ async function table(folder: string, kernel: Kernel): Promise<void> {
 
 /** Counts networks that show a pair at some levels though nothing is there. */
 async function nulls(networks: number, kernel: Kernel): Promise<void> {
-  const parts = ["vgg16s-bn-wd", "vgg16s-wd"].map((name) =>
-    trainedParts(
-      fileURLToPath(new URL(`../../pipelines/models/${name}/epoch-012.f16.safetensors`, import.meta.url)),
-    )
-  );
-  const makers = [
-    ...await Promise.all(parts),
-    ...UNALIGNED.map((each) => (seed: number) => untrainedChain(each, seed)),
-  ];
+  const makers = await unconnectedMakers();
   const levels = [0.1, 0.01, 0.001];
   const hits = levels.map(() => 0);
   let connected = 0;
   for (let at = 0; at < networks; at++) {
     const { graph, tests } = await inferred(makers[at % makers.length]!(at), kernel);
-    const least = Math.min(0, ...tests.map(({ logP }) => logP + Math.log(tests.length)));
+    const least = leastLogP(tests);
     levels.forEach((level, i) => hits[i]! += Number(least <= Math.log(level)));
     connected += Number(graph.connections.some(({ evidence }) => evidence === "inferred"));
   }

@@ -3,15 +3,12 @@
  * one in a thousand may show anything, whatever it is that it shows. `test/bench/wiring.ts` counts three thousand.
  */
 
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Kernel } from "../../src/kernels/kernel.ts";
 import { inferred, type InferredFrom } from "../../src/stages/topology/inference/inferred.ts";
 import { logBinomialSurvival } from "../../src/stats/binomial.ts";
 import { KERNELS } from "../support/kernels.ts";
-import { trainedParts, UNALIGNED, untrainedChain } from "./unconnected-models.ts";
-
-const MODELS = fileURLToPath(new URL("../../pipelines/models/", import.meta.url));
+import { leastLogP, unconnectedMakers } from "./unconnected-models.ts";
 
 /** Of each count below. */
 const FALSE_ALARM = 1e-4;
@@ -20,13 +17,7 @@ let kernel: Kernel;
 let makers: readonly ((seed: number) => InferredFrom)[] = [];
 beforeAll(async () => {
   kernel = await KERNELS.get("wasm")!();
-  const trained = ["vgg16s-bn-wd", "vgg16s-wd"].map((name) =>
-    trainedParts(`${MODELS}${name}/epoch-012.f16.safetensors`)
-  );
-  makers = [
-    ...await Promise.all(trained),
-    ...UNALIGNED.map((initialization) => (seed: number) => untrainedChain(initialization, seed)),
-  ];
+  makers = await unconnectedMakers();
 });
 afterAll(() => kernel.dispose());
 
@@ -38,7 +29,7 @@ describe("networks that share nothing", () => {
         const { graph, tests } = await inferred(make(1000 * at + seed), kernel);
         expect(tests.length).toBeGreaterThan(3);
         expect(graph.connections.filter(({ evidence }) => evidence === "inferred")).toEqual([]);
-        least.push(Math.min(0, ...tests.map(({ logP }) => logP + Math.log(tests.length))));
+        least.push(leastLogP(tests));
       }
     }
     for (const level of [0.3, 0.1, 0.01]) {

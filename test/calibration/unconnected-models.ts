@@ -1,5 +1,6 @@
 /** Small networks, seeded, in which no two layers share channels: untrained ones, and parts of a trained one whose every port is relabelled. */
 
+import { fileURLToPath } from "node:url";
 import { openModel } from "../../src/mod.ts";
 import type { Model } from "../../src/model/ports.ts";
 import { type Random, random } from "../../src/model/random.ts";
@@ -18,12 +19,26 @@ const CHAIN: readonly (readonly [out: number, into: number, kernel: readonly num
 ];
 
 /** Identity initializations have what they have. */
-export const UNALIGNED: readonly Initialization[] = INITIALIZATIONS.filter(({ holds }) =>
-  holds !== "neither"
-);
+const UNALIGNED: readonly Initialization[] = INITIALIZATIONS.filter(({ holds }) => holds !== "neither");
+
+/** What makes a network of each kind from a seed: parts of both VGGs of the project, and each initialization. */
+export async function unconnectedMakers(): Promise<readonly ((seed: number) => InferredFrom)[]> {
+  const models = fileURLToPath(new URL("../../pipelines/models/", import.meta.url));
+  const trained = ["vgg16s-bn-wd", "vgg16s-wd"].map((name) =>
+    trainedParts(`${models}${name}/epoch-012.f16.safetensors`)
+  );
+  return [
+    ...await Promise.all(trained),
+    ...UNALIGNED.map((initialization) => (seed: number) => untrainedChain(initialization, seed)),
+  ];
+}
+
+/** `ln p` of the most surprising pair, corrected by Bonferroni over all pairs; 0 where there is none. */
+export const leastLogP = (tests: readonly { readonly logP: number }[]): number =>
+  Math.min(0, ...tests.map(({ logP }) => logP + Math.log(tests.length)));
 
 /** An untrained network: the initialization's weights, and biases as PyTorch draws them. */
-export function untrainedChain({ weight }: Initialization, seed: number): InferredFrom {
+function untrainedChain({ weight }: Initialization, seed: number): InferredFrom {
   const source = random(seed, "untrained chain");
   return modelInMemory(
     new Map(CHAIN.flatMap(([out, into, kernel], at): (readonly [string, Values])[] => {
@@ -49,7 +64,7 @@ function drawn(n: number, count: number, source: Random): number[] {
 }
 
 /** Convolutions of a trained VGG with their vectors, read once. */
-export async function trainedParts(path: string): Promise<(seed: number) => InferredFrom> {
+async function trainedParts(path: string): Promise<(seed: number) => InferredFrom> {
   const model = await openModel(path);
   try {
     const layers = await convolutions(model);

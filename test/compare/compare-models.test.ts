@@ -9,6 +9,7 @@ import type { TopologyDeclaration } from "../../src/model/topology.ts";
 import { openModel } from "../../src/run/collection/models.ts";
 import { type OpenEngine, openEngine } from "../../src/run/open-engine.ts";
 import { layerGraph } from "../../src/stages/layers.ts";
+import { distanceFromUniform } from "../calibration/sampling-error.ts";
 import { gaussian, layerOf } from "../support/layer-fixture.ts";
 import { normalMatrix, withSpectrum } from "../support/matrices.ts";
 import { writeTensors } from "../support/safetensors-file.ts";
@@ -60,16 +61,6 @@ const mlp = (weights: readonly Float64Array[]): Weights =>
     weights.map((data, at) => [`fc${at + 1}`, { shape: [WIDTHS[at + 1]!, WIDTHS[at]!], data }]),
   );
 
-/** Largest distance of a sample from the uniform distribution. */
-function kolmogorovSmirnov(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return Math.max(
-    ...sorted.map((value, at) =>
-      Math.max(Math.abs(value - at / sorted.length), Math.abs(value - (at + 1) / sorted.length))
-    ),
-  );
-}
-
 describe("kinship", () => {
   it("has a uniform p over independent trainings on the same data", { timeout: 60_000 }, async () => {
     const logPs = { declared: [] as number[], guessed: [] as number[] };
@@ -80,7 +71,7 @@ describe("kinship", () => {
     }
     for (const all of Object.values(logPs)) {
       // The 1 % point for 20 values.
-      expect(kolmogorovSmirnov(all.map(Math.exp))).toBeLessThan(0.352);
+      expect(distanceFromUniform(Float64Array.from(all, (logP) => Math.exp(logP)))).toBeLessThan(0.352);
       expect(Math.min(...all)).toBeGreaterThan(Math.log(1e-4));
     }
   });

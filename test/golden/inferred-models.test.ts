@@ -7,7 +7,7 @@ import { openModel } from "../../src/mod.ts";
 import { layerGraph } from "../../src/stages/layers.ts";
 import { inferred, type InferredFrom } from "../../src/stages/topology/inference/inferred.ts";
 import { KERNELS } from "../support/kernels.ts";
-import { weightPairs } from "../stages/topology/inference/planted.ts";
+import { hiddenModel, weightPairs } from "../support/hidden-topology.ts";
 import { describeWithShared, shared } from "../support/shared.ts";
 
 let kernel: Kernel;
@@ -35,17 +35,10 @@ describe.each(["vgg16s-bn-wd", "vgg16s-wd"])("a trained %s without its family", 
         };
         const ordered = model.tensors.filter(({ name: tensor }) => leaves.includes(tensor.split(".").at(-1)!))
           .toSorted((a, b) => place(a.name) - place(b.name));
-        const called = new Map(
-          ordered.map(({ name: tensor }, at) => [tensor, shuffled ? `t${(at * 7919) % 104729}` : tensor]),
-        );
-        const back = new Map([...called].map(([before, now]) => [now, before]));
-        const graph = await graphOf({
-          moduleOrder: true,
-          tensors: ordered.map((tensor) => ({ ...tensor, name: called.get(tensor.name)! })),
-          read: (tensor, signal) => model.read(back.get(tensor)!, signal),
-        });
+        const { from, nameOf } = hiddenModel(model, ordered, shuffled);
+        const graph = await graphOf(from);
         const renamed = weightPairs(truth).map((text) =>
-          text.split(" -> ").map((each) => called.get(each)!).join(" -> ")
+          text.split(" -> ").map((each) => nameOf.get(each)!).join(" -> ")
         );
         expect(weightPairs(graph).sort()).toEqual(renamed.sort());
         expect(weightPairs(graph, "inferred").length).toBeGreaterThanOrEqual(12);

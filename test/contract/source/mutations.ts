@@ -17,7 +17,7 @@ const MOST_READ = 4;
 const LIES = [0, 1, 0x7f, 0x80, 0xfe, 0xff];
 
 /** Seeded uniform integers below `n` (mulberry32). */
-function dice(seed: number): (n: number) => number {
+export function dice(seed: number): (n: number) => number {
   let state = seed >>> 0;
   return (n) => {
     state = (state + 0x6d2b79f5) >>> 0;

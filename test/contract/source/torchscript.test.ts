@@ -10,7 +10,7 @@ import type { LayerGraph } from "../../../src/model/layer.ts";
 import { layerGraph } from "../../../src/stages/layers.ts";
 import { torchScript } from "../../support/torch-file.ts";
 import type { WrittenTensor } from "../../support/written-tensor.ts";
-import { damaged, mutationContract } from "./mutations.ts";
+import { damaged, dice, mutationContract } from "./mutations.ts";
 
 let folder = "";
 let count = 0;
@@ -314,10 +314,7 @@ const CODE = net(
 );
 
 it("damaged code gives a graph or a reason, in little time", async () => {
-  const below = ((state) => (n: number) => {
-    state = Math.imul(state, 1664525) + 1013904223 >>> 0;
-    return Math.floor(state / 2 ** 32 * n);
-  })(20260601);
+  const below = dice(20_260_601);
   const outcomes = { followed: 0, refused: 0 };
   let longest = 0;
   for (let round = 0; round < 1000; round++) {

@@ -9,8 +9,9 @@ import { guessedGraph } from "../../../../src/stages/topology/guess.ts";
 import { channelSpaces } from "../../../../src/stages/topology/inference/channel-spaces.ts";
 import { inferred, type InferredFrom } from "../../../../src/stages/topology/inference/inferred.ts";
 import { pairTests } from "../../../../src/stages/topology/inference/pair-tests.ts";
+import { weightPairs } from "../../../support/hidden-topology.ts";
 import { KERNELS } from "../../../support/kernels.ts";
-import { planted, type PlantedLayer, weightPairs, withCopy } from "./planted.ts";
+import { planted, type PlantedLayer, withCopy } from "./planted.ts";
 
 let kernel: Kernel;
 beforeAll(async () => {

@@ -1,6 +1,5 @@
 /** Networks whose layers share channels as it is said: each space of channels has traits, and weights follow the traits on both sides. */
 
-import type { LayerGraph } from "../../../../src/model/layer.ts";
 import { type Random, random } from "../../../../src/model/random.ts";
 import type { InferredFrom } from "../../../../src/stages/topology/inference/inferred.ts";
 import { modelInMemory, type Values } from "../../../support/model-in-memory.ts";
@@ -29,8 +28,10 @@ function normals(count: number, source: Random): Float64Array {
 /**
  * A network.
  *
- * @param spaces how many channels each has
- * @param padded spaces whose middle channels are those of a narrower one
+ * @param spaces channels of each space, by its name
+ * @param layers in the order of the modules
+ * @param padded wider spaces by name, with the narrower one whose channels are their middle ones
+ * @returns tensors `<layer>.weight`, `[out, in, ...kernel]`, float64
  */
 export function planted(
   spaces: Readonly<Record<string, number>>,
@@ -108,8 +109,3 @@ export function withCopy(
     },
   };
 }
-
-/** Connections by their layers' weights, those of one evidence or all. */
-export const weightPairs = ({ layers, connections }: LayerGraph, evidence?: string): string[] =>
-  connections.filter((each) => evidence === undefined || each.evidence === evidence)
-    .map(({ source, target }) => `${layers[source]!.weight.tensor} -> ${layers[target]!.weight.tensor}`);
