@@ -36,8 +36,9 @@ export async function removeModels(
   );
   let removed: readonly LakeModel[] = [];
   await replaceModels(place, (before) => {
-    removed = before.filter(({ id }) => wanted(id));
-    return before.filter(({ id }) => !wanted(id));
+    // A model that came in between stays: nobody has listed its files.
+    removed = before.filter(({ id }) => ids.includes(id));
+    return before.filter(({ id }) => !ids.includes(id));
   });
   await finishRemoval(place);
   return removed;

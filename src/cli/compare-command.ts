@@ -43,7 +43,7 @@ export function addCompareCommand(
     )
     .option(
       "--all",
-      "every model with every other, and which are nearest of kin; with --out each is decomposed once",
+      "every model with every other, and a forest of least distances between kin; with --out each is decomposed once",
     )
     .option("--json", "the whole comparison as JSON on stdout")
     .addOption(

@@ -74,7 +74,7 @@ export interface PairReport {
   readonly matches: readonly MatchRow[];
 }
 
-/** Two models of one lineage that are each other's nearest in a forest; `distance` as in `Kinship`. */
+/** A link of the forest of least distances between kin; `distance` as in `Kinship`. */
 export interface ForestLink {
   readonly base: string;
   readonly other: string;

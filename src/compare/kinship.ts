@@ -7,7 +7,8 @@
  * trainings share is left out: channels of the input and of the output, heads, gates, groups.
  */
 
-import type { Connection, Layer, LayerGraph } from "../model/layer.ts";
+import { type Connection, isDepthwise, type LayerGraph } from "../model/layer.ts";
+import { Union } from "../model/union.ts";
 import { logGammaSurvival } from "../stats/special-functions.ts";
 
 /** A space of exchangeable hidden channels, and the layers that write to it, in order. */
@@ -19,9 +20,6 @@ export interface HiddenSpace {
 /** Ways on which a channel stays any channel. */
 const EXCHANGEABLE = new Set(["direct", "residual", "concat", "flatten", "pool"]);
 
-const isDepthwise = ({ groups, inChannels, outChannels }: Layer) =>
-  groups > 1 && groups === inChannels && groups === outChannels;
-
 /**
  * The hidden spaces of a model. Layers whose channels meet anywhere are in one space; a space with channels in groups, heads, gates or
  * splits is none.
@@ -31,49 +29,30 @@ const isDepthwise = ({ groups, inChannels, outChannels }: Layer) =>
 export function hiddenSpaces(
   { layers, connections }: Pick<LayerGraph, "layers" | "connections">,
 ): HiddenSpace[] {
-  const ports = new Ports(2 * layers.length);
+  const ports = new Union(2 * layers.length);
   const [out, into] = [(layer: number) => 2 * layer, (layer: number) => 2 * layer + 1];
   for (const { source, target } of connections) ports.join(out(source), into(target));
   for (const [at, layer] of layers.entries()) if (isDepthwise(layer)) ports.join(out(at), into(at));
   const barred = new Set<number>();
   for (const [at, layer] of layers.entries()) {
     if (layer.groups > 1 && !isDepthwise(layer)) {
-      [out(at), into(at)].forEach((port) => barred.add(ports.root(port)));
+      [out(at), into(at)].forEach((port) => barred.add(ports.find(port)));
     }
   }
   const read = new Set<number>();
   for (const { source, via } of connections) {
-    if (!EXCHANGEABLE.has(via)) barred.add(ports.root(out(source)));
+    if (!EXCHANGEABLE.has(via)) barred.add(ports.find(out(source)));
     read.add(source);
   }
   const spaces = new Map<number, { channels: number; writers: number[] }>();
   for (const [at, { outChannels }] of layers.entries()) {
-    const root = ports.root(out(at));
+    const root = ports.find(out(at));
     if (!read.has(at) || barred.has(root)) continue;
     const space = spaces.get(root);
     if (space === undefined) spaces.set(root, { channels: outChannels, writers: [at] });
     else if (space.channels === outChannels) space.writers.push(at);
   }
   return [...spaces.values()];
-}
-
-/** Which ports are of one space: union and find. */
-class Ports {
-  readonly #parents: Int32Array;
-
-  constructor(count: number) {
-    this.#parents = Int32Array.from({ length: count }, (_, at) => at);
-  }
-
-  root(port: number): number {
-    let at = port;
-    while (this.#parents[at] !== at) at = this.#parents[at] = this.#parents[this.#parents[at]!]!;
-    return at;
-  }
-
-  join(a: number, b: number): void {
-    this.#parents[this.root(a)] = this.root(b);
-  }
 }
 
 /** The connection of a space with itself in another model: each channel with the one of its number. */

@@ -58,7 +58,7 @@ export interface LayerChange {
   readonly relativeChange: number | null;
   /** `|W' - W|_F^2 / s_1(W' - W)^2`, at least 1; null where nothing changed. */
   readonly changeStableRank: number | null;
-  /** Singular values of `W' - W` above the rounding of the weights' types; null where there are more than were computed, and of quantized weights. */
+  /** Singular values of `W' - W` above the rounding of the weights' types; 0 where the change is no more than rounding; null where there are more than were computed, and of quantized weights. */
   readonly changeRank: number | null;
   /** Wasserstein-1 distance of the spectra, each in units of its largest singular value, in [0, 1]. */
   readonly spectrumDistance: number;

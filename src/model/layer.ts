@@ -168,3 +168,8 @@ export function unfoldedShape(layer: Layer, unfolding: Unfolding): { rows: numbe
     ? { rows: m, cols: n * layer.positions }
     : { rows: m * layer.positions, cols: n };
 }
+
+/** Whether every channel of a layer has a kernel of its own. */
+export function isDepthwise({ groups, inChannels, outChannels }: Layer): boolean {
+  return groups > 1 && groups === inChannels && groups === outChannels;
+}

@@ -58,8 +58,8 @@ export function comparisonMarkdown(report: ComparisonReport): string {
 function forestTable({ forest }: ComparisonReport): ReportTable | null {
   if (forest.length === 0) return null;
   return {
-    title: "Nearest of kin",
-    header: ["model", "nearest", "weights differ by"],
+    title: "Kin, joined by least distances",
+    header: ["model", "and model", "weights differ by"],
     numeric: [false, false, true],
     rows: forest.map(({ base, other, distance }) => [other, base, percent(distance)]),
   };
@@ -149,17 +149,16 @@ function intruderSentence(
 }
 
 function rankSentence({ correspondences }: PairReport): string[] {
-  const changed = correspondences.filter(({ change_rank: rank }) => rank !== 0);
+  const changed = correspondences.filter(({ change_stable_rank: rank }) => rank !== null);
   if (changed.length === 0) return correspondences.length === 0 ? [] : ["No weight has changed."];
-  const ranks = changed.map(({ change_rank: rank }) => rank ?? Infinity);
-  const most = Math.max(...ranks);
+  const most = Math.max(...changed.map(({ change_rank: rank }) => rank ?? Infinity));
   const unchanged = correspondences.length - changed.length;
-  const still = unchanged > 0 ? `; ${counted(unchanged, "layer")} did not change` : "";
-  return most < Infinity
-    ? [`The change of every layer has rank ${most} or less${still}.`]
-    : unchanged > 0
-    ? [`${counted(unchanged, "layer")} did not change.`]
-    : [];
+  const still = unchanged > 0 ? [`${counted(unchanged, "layer")} did not change.`] : [];
+  if (most === Infinity) return still;
+  const rank = most === 0
+    ? "No layer has changed by more than the rounding of its weights' types."
+    : `The change of every layer has rank ${most} or less.`;
+  return [[rank, ...still].join(" ")];
 }
 
 const sum = (rows: readonly CorrespondenceRow[], of: (row: CorrespondenceRow) => number) =>

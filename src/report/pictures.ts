@@ -18,14 +18,14 @@ const MOST_PICTURES = 20;
 
 /** How pictures are drawn. */
 export interface DrawingOptions {
-  /** Whether new pictures are kept in the folder for the next report. Default: false. */
+  /** Whether pictures are kept in the folder for the next report, and those that are kept are taken. Default: false. */
   readonly keep?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * Pictures of the first twenty models that are asked for and whose tables are at hand: those that the run's record names, in the run's folder
- * or in the folder that is its lake. A picture that an earlier report has kept is not drawn again. They throw only when the signal is
+ * or in the folder that is its lake. A picture that an earlier run has kept is not drawn again by the next. They throw only when the signal is
  * aborted: a report does not fail for want of a picture.
  *
  * @param run the record of the run that is reported; null where there is none
@@ -57,7 +57,8 @@ export function picturesOf(
       left--;
       const test = reportedTest(model);
       const shows = { id, test, files: filesOf.get(id)?.map(({ path, sha256 }) => [path, sha256]) };
-      const kept = await store.find(id, shows);
+      // A run's own: of a folder that somebody sent, a kept file may be anything.
+      const kept = keep ? await store.find(id, shows) : null;
       if (kept !== null) return { svg: kept };
       // Reading tables and drawing takes time to load: not for runs that end before.
       const { drawModel } = await import("../viewer/plot.ts");

@@ -11,6 +11,12 @@ const OTHER = 1e-3;
 /** Scales may be so much other, as a share of their length, before it is said. Most of a ResNet's are 1 % other. */
 const MOST = 0.1;
 
+/** How the warning begins; one that an earlier run has kept is found by it. */
+const UNSAID = "batch norm: the file does not say epsilon";
+
+/** Whether a warning is of an assumed epsilon: it is known only after weights have been read. */
+export const isEpsilonWarning = (warning: string): boolean => warning.startsWith(UNSAID);
+
 /**
  * What is to be said of layers that take a batch normalization in whose epsilon is assumed. Reads the tensors of those.
  *
@@ -30,7 +36,13 @@ export async function epsilonWarnings(
     if (scale?.assumed !== true || unreadable.has(scale.variance) || unreadable.has(scale.gamma ?? "")) {
       continue;
     }
-    const read = (tensor: string) => model.read(tensor, signal);
+    const kept = new Map<string, Promise<Float64Array>>();
+    // Both epsilons are of the same numbers.
+    const read = (tensor: string) => {
+      const numbers = kept.get(tensor) ?? model.read(tensor, signal);
+      kept.set(tensor, numbers);
+      return numbers;
+    };
     const [own, other] = await Promise.all(
       [scale.epsilon, OTHER].map(async (epsilon) =>
         (await channelFactors({ ...layer, folding: { batchNorm: { ...scale, epsilon } } }, read)).out!
@@ -43,7 +55,7 @@ export async function epsilonWarnings(
   if (large.length === 0) return [];
   const worst = large.reduce((a, b) => b.change > a.change ? b : a);
   return [
-    `batch norm: the file does not say epsilon, and 1e-5 is taken; with 1e-3 the scales of ${
+    `${UNSAID}, and 1e-5 is taken; with 1e-3 the scales of ${
       counted(large.length, "layer")
     } would be other, by up to ${Math.round(100 * worst.change)} % (${worst.name}); batchNormEpsilon says it`,
   ];

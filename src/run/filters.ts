@@ -17,7 +17,7 @@ import {
   type NeuronRange,
 } from "../stages/effective-filters.ts";
 import { neuronsOf } from "../stages/flops.ts";
-import { inferredLayers } from "./inferred-layers.ts";
+import { inferredLayers, preliminaryLayers } from "./inferred-layers.ts";
 import { BLOCK_BYTES, type LayerNeed, layerNeed } from "../stages/memory-needs.ts";
 import { spectrum } from "../stages/svd.ts";
 import { layerSettings } from "./layer-settings.ts";
@@ -71,13 +71,8 @@ export async function writeFilters(
     });
     try {
       const settings = { ...layerSettings(config), topology: only.topology };
-      const { graph } = await inferredLayers(
-        model,
-        settings,
-        config.infer,
-        () => Promise.resolve(engine),
-        signal,
-      );
+      const { graph: first, isInferred } = preliminaryLayers(model, settings, config.infer);
+      const graph = isInferred ? await inferredLayers(model, settings, engine, signal) : first;
       const connection = connectionOf(graph, request);
       checkMemory(graph, connection, config, engine.kernel);
       const decomposed = (index: number) => spectrumOf(model, graph, index, config, engine.kernel, signal);

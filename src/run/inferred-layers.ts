@@ -6,14 +6,7 @@ import type { LayerGraph } from "../model/layer.ts";
 import type { Model } from "../model/ports.ts";
 import { tensorsRead } from "../stages/fold.ts";
 import { knownGraph, type LayerSettings } from "../stages/layers.ts";
-import type { Inference } from "../stages/topology/inference/inferred.ts";
 import { plannedLayers } from "./planned-layers.ts";
-
-/** A layer graph, and what the weights have shown where they were asked. */
-export interface InferredLayers {
-  readonly graph: LayerGraph;
-  readonly inference: Inference | null;
-}
 
 /** Whether the weights of a model are asked who feeds whom. */
 export function isInferable(
@@ -21,8 +14,16 @@ export function isInferable(
   { topology }: Pick<LayerSettings, "topology">,
   infer: RunConfig["infer"],
 ): boolean {
-  if (infer === false || topology !== undefined || model.tensors.length === 0) return false;
+  // A lent graph is the user's word.
+  const isDeclared = topology !== undefined || model.graph?.evidence === "declared";
+  if (infer === false || isDeclared || model.tensors.length === 0) return false;
   return infer === true || knownGraph(model, {}).evidence === "guessed";
+}
+
+/** A layer graph before any weight is read, and whether the weights will be asked. */
+export interface PreliminaryLayers {
+  readonly graph: LayerGraph;
+  readonly isInferred: boolean;
 }
 
 /**
@@ -34,29 +35,27 @@ export function preliminaryLayers(
   model: Model,
   settings: LayerSettings,
   infer: RunConfig["infer"],
-): LayerGraph {
-  return plannedLayers(model, isInferable(model, settings, infer) ? { ...settings, guess: true } : settings);
+): PreliminaryLayers {
+  const isInferred = isInferable(model, settings, infer);
+  return { graph: plannedLayers(model, isInferred ? { ...settings, guess: true } : settings), isInferred };
 }
 
 /**
- * Lays out a model's layers, and asks its weights who feeds whom where nothing better is known.
+ * Asks a model's weights who feeds whom, and lays out its layers by that.
  *
- * @param engine called where weights are asked; its budget grants what a layer takes
+ * @param engine its budget grants what a layer takes
  * @throws {ConfigError} when a declared topology does not fit
  * @throws {RangeError} when a connection is still guessed and may not be
  */
 export async function inferredLayers(
   model: Model,
   settings: LayerSettings,
-  infer: RunConfig["infer"],
-  engine: () => Promise<Pick<Engine, "kernel" | "budget">>,
+  { kernel, budget }: Pick<Engine, "kernel" | "budget">,
   signal?: AbortSignal,
-): Promise<InferredLayers> {
-  if (!isInferable(model, settings, infer)) return { graph: plannedLayers(model, settings), inference: null };
-  const { kernel, budget } = await engine();
+): Promise<LayerGraph> {
   const { inferred } = await import("../stages/topology/inference/inferred.ts");
   const inference = await inferred(model, kernel, { budget, ...signal === undefined ? {} : { signal } });
-  return { graph: plannedLayers(model, { ...settings, inferred: inference.graph }), inference };
+  return plannedLayers(model, { ...settings, inferred: inference.graph });
 }
 
 /**

@@ -193,7 +193,7 @@ export async function topologyOfModel(
     const traced = model.graph !== undefined || model.operators !== undefined;
     return {
       ...declarationOf(graph, model.tensors, model.operators?.layers),
-      knownBy: planned.topology !== undefined || graph.evidence === "declared"
+      knownBy: planned.topology !== undefined || model.graph?.evidence === "declared"
         ? "declared"
         : traced
         ? "graph"

@@ -1,12 +1,12 @@
 /** Spaces of channels that the weights of a model show, as `svr inspect` says them. */
 
 import type { Inference } from "../stages/topology/inference/inferred.ts";
-import { isDepthwise } from "../stages/topology/inference/channel-weights.ts";
+import { isDepthwise } from "../model/layer.ts";
 
 /** A layer at a space of channels. */
 export interface SpaceMember {
   readonly layer: string;
-  /** `ln p` of its most telling pair within the space, after correction for all pairs that were looked at. */
+  /** `ln p` of its most telling pair within the space, after correction for all pairs of whole ports. */
   readonly log_p: number;
 }
 

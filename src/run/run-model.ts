@@ -22,14 +22,8 @@ import type { KernelInfo } from "../kernels/kernel.ts";
 import type { LayerGraph } from "../model/layer.ts";
 import type { InputFile, Model, ModelHeader, Sink, WrittenFile } from "../model/ports.ts";
 import { connectionFlops, graphFlops, layerFlops } from "../stages/flops.ts";
-import { epsilonWarnings } from "./assumed-epsilon.ts";
-import {
-  haveSameWeights,
-  inferredLayers,
-  isInferable,
-  preliminaryLayers,
-  tensorsWanted,
-} from "./inferred-layers.ts";
+import { epsilonWarnings, isEpsilonWarning } from "./assumed-epsilon.ts";
+import { haveSameWeights, inferredLayers, preliminaryLayers, tensorsWanted } from "./inferred-layers.ts";
 import type { EdgeWeight } from "../stages/weight.ts";
 import { queryTargets } from "../query/query-targets.ts";
 import { layerSettings } from "./layer-settings.ts";
@@ -109,9 +103,8 @@ async function opened(planned: PlannedModel, mark: CompletedModel | null, run: M
   try {
     const { topology } = planned;
     const settings = { ...layerSettings(config), topology };
-    const graph = preliminaryLayers(model, settings, config.infer);
+    const { graph, isInferred } = preliminaryLayers(model, settings, config.infer);
     const digests = new FileDigests(mark?.digests);
-    const isInferred = isInferable(model, settings, config.infer);
     const inputs = await model.inputs(signal, tensorsWanted(model, graph, isInferred), digests);
     const known: KnownModel = {
       header: headerOf(model, planned, inputs, config),
@@ -123,15 +116,14 @@ async function opened(planned: PlannedModel, mark: CompletedModel | null, run: M
       news: digests.changed,
     };
     const laidOut = async () =>
-      (await inferredLayers(model, settings, config.infer, () => run.engine(), signal))
-        .graph;
+      isInferred ? await inferredLayers(model, settings, await run.engine(), signal) : graph;
     // What an earlier run has guessed may be refused now.
-    if (isInferred && !config.guess) await laidOut();
+    const early = config.guess ? null : await laidOut();
     const finished = await withoutComputing(known, run);
     if (finished !== null) return finished;
     const done = await again(known, graph, isInferred, run);
     if (done !== null) return done;
-    const laid = isInferred ? await laidOut() : graph;
+    const laid = early ?? await laidOut();
     const warnings = [...laid.warnings, ...await epsilonWarnings(model, laid.layers, signal)];
     return await compute(known, model, { ...laid, warnings }, run);
   } finally {
@@ -207,7 +199,10 @@ async function again(
   const { header, inputs, topology, plugin } = known;
   const key = overlapKeyOf(inputs, topology, run.config, plugin);
   // What weights have shown is not asked of them again: the record's own graph is one of these layers.
-  const expected = (found: LayerGraph) => isInferred && haveSameWeights(found, graph) ? found : graph;
+  const expected = (found: LayerGraph) =>
+    isInferred && haveSameWeights(found, graph)
+      ? found
+      : { ...graph, warnings: [...graph.warnings, ...found.warnings.filter(isEpsilonWarning)] };
   const record = await run.overlaps?.find(key, (found) => isRecordOf(found, expected(found.graph))) ?? null;
   const test = testOf(run);
   if (record === null || !covers(record, test)) return null;

@@ -1,6 +1,6 @@
 /** Which channels of a connection the test for shared channels compares, and by how many numbers each. */
 
-import type { Connection, Layer, Unfolding } from "../model/layer.ts";
+import { type Connection, isDepthwise, type Layer, type Unfolding } from "../model/layer.ts";
 
 /** Numbers that tell a channel: of as many leading neurons as give so many. More cost more than they tell. */
 const MOST_NUMBERS = 256;
@@ -31,12 +31,13 @@ export function comparedChannels(
  * @returns null for a layer in groups of several channels
  */
 export function channelNumbers(
-  { positions, groups, inChannels, outChannels }: Layer,
+  layer: Layer,
   unfolding: Unfolding,
   port: "out" | "in",
   neurons: number,
 ): { readonly neurons: number; readonly positions: number } | null {
-  if (groups > 1) return groups === outChannels && groups === inChannels ? { neurons: 1, positions } : null;
+  const { positions, groups } = layer;
+  if (groups > 1) return isDepthwise(layer) ? { neurons: 1, positions } : null;
   const carried = (port === "in") === (unfolding === "svr") ? positions : 1;
   return { neurons: Math.min(neurons, Math.max(1, Math.floor(MOST_NUMBERS / carried))), positions: carried };
 }

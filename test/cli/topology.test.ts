@@ -1,6 +1,6 @@
 /** A topology, as a user writes one: printed, edited, put beside the model, and refused where it is guessed. */
 
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
@@ -55,6 +55,25 @@ describe("svr inspect --format topology", () => {
     } finally {
       await rm(beside);
     }
+  });
+
+  it("says of a known architecture that it is one", async () => {
+    const epoch = "pipelines/models/vgg16s-wd/epoch-012.f16";
+    // Its own topology lies beside the model.
+    const bare = join(folder, "vgg.safetensors");
+    await copyFile(`${epoch}.safetensors`, bare);
+    const { stdout } = await svr(["inspect", bare, "--format", "topology"]);
+    expect(stdout).toContain("# of a known architecture");
+    expect(stdout).not.toContain("declared by a topology");
+    const named = await svr([
+      "inspect",
+      bare,
+      "--topology",
+      `${epoch}.topology.yaml`,
+      "--format",
+      "topology",
+    ]);
+    expect(named.stdout).toContain("# declared by a topology");
   });
 
   it("prints one model's only", async () => {

@@ -53,8 +53,14 @@ describe("the pictures of a report", () => {
     await over();
     const svgOf = (text: string) => text.match(/<svg[^]*<\/svg>/)?.[0];
     expect(svgOf(await page())).toBe(svgOf(before));
-    expect(svgOf(await reportOf(out, { format: "html" }))).toBe(svgOf(before));
+    // Who asks for a report of a folder that somebody sent takes nothing that is kept there: it is drawn from the tables.
+    expect(await reportOf(out, { format: "html" })).toContain("no picture: ");
     await writeFile(join(neurons, table!), bytes);
+    const kept = join(out, ".state/model=m.svg");
+    const [head] = (await readFile(kept, "utf8")).split("\n");
+    await writeFile(kept, `${head}\n<form action="https://example.org">`);
+    expect(await reportOf(out, { format: "html" })).not.toContain("<form");
+    expect(svgOf(await reportOf(out, { format: "html" }))).toBe(svgOf(before));
     await over({ sigma: 1 });
     expect(svgOf(await page())).toContain("p at most 0.159");
     // Who only asks for a report leaves nothing in the folder.

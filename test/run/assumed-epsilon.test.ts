@@ -1,7 +1,12 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { epsilonWarnings } from "../../src/run/assumed-epsilon.ts";
+import { run } from "../../src/run/run-pipeline.ts";
 import { layerGraph, type LayerSettings } from "../../src/stages/layers.ts";
 import { tensorOf } from "../support/layer-fixture.ts";
+import { noise, writeTensors } from "../support/safetensors-file.ts";
 
 /** Two convolutions, the first with a batch norm of these variances behind it. */
 function warningsOf(variances: readonly number[], gamma: number[], settings: LayerSettings = {}) {
@@ -39,5 +44,36 @@ describe("an epsilon that no file says", () => {
     expect(await warningsOf([...ones, 1e-6], [...ones, 1e-8])).toEqual([]);
     expect(await warningsOf(small, ones, { batchNormEpsilon: 1e-3 })).toEqual([]);
     expect(await warningsOf(small, ones, { batchNorm: "raw" })).toEqual([]);
+  });
+
+  it("is warned of again where a model is tested again, from what the first run has kept", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "svr-epsilon-"));
+    const models = join(folder, "net.safetensors");
+    await writeTensors(models, [
+      ["features.0.0.weight", [16, 3, 3, 3], noise(432)],
+      ["features.0.1.weight", [16], ones],
+      ["features.0.1.bias", [16], ones],
+      ["features.0.1.running_mean", [16], ones],
+      ["features.0.1.running_var", [16], small],
+      ["features.1.0.weight", [8, 16, 3, 3], noise(1152, 2)],
+    ]);
+    const settings = {
+      models,
+      out: join(folder, "out"),
+      batchNorm: "folded",
+      graph: "none",
+      kernel: "reference",
+    } as const;
+    const kernels: string[] = [];
+    for (const sigma of [3, 2]) {
+      const { report } = await run({ ...settings, sigma, infer: false }, {
+        progress: (event) => void (event.event === "kernel" && kernels.push(`${sigma}: ${event.name}`)),
+      });
+      expect(report.models[0]!.warnings.join()).toContain("features.0.0");
+      expect(report.models[0]!.warnings.join()).toContain("1 layer would be other");
+    }
+    // Of the overlaps that the first run has recorded: the second needs no kernel.
+    expect(kernels).toEqual(["3: reference"]);
+    await rm(folder, { recursive: true });
   });
 });

@@ -21,6 +21,16 @@ const SAMPLES = 4096;
 /** Cosine between samples from which on two tensors are one at two times of a training; unrelated ones have some hundredths. */
 const ALIKE = 0.5;
 
+/** The cosine of two unrelated samples of `n` numbers has a deviation of `1 / sqrt(n)`; all pairs of a shape are looked at. */
+const MOST_DEVIATIONS = 6;
+
+/** So alike two samples are the same numbers, rounded. */
+const SAME = 1 - 1e-6;
+
+/** The least cosine of twins: of few numbers only the same ones count. */
+const leastAlike = (samples: number) =>
+  samples < 3 ? Infinity : Math.min(SAME, Math.max(ALIKE, MOST_DEVIATIONS / Math.sqrt(samples)));
+
 /** More tensors of one shape are compared with nothing: all pairs are. */
 const MOST_OF_A_SHAPE = 1024;
 
@@ -109,12 +119,13 @@ async function twinsByNumbers(
         return [{ from, to, turned, alike: cosine(a.straight, turned ? b.turned : b.straight) }];
       })
     )
-  ).filter(({ alike }) => alike >= ALIKE).sort((a, b) => b.alike - a.alike);
+  ).filter(({ alike }) => alike >= leastAlike(theirs[0]!.straight.length)).sort((a, b) => b.alike - a.alike);
   const [given, taken] = [new Set<number>(), new Set<number>()];
   for (const { from, to, turned } of pairs) {
-    if (given.has(from) || taken.has(to)) continue;
+    const isBest = !given.has(from) && !taken.has(to);
     given.add(from);
     taken.add(to);
+    if (!isBest) continue;
     twins.set(needed[from]!.name, { tensor: own[to]!.name, turned, by: "numbers" });
   }
   return twins;

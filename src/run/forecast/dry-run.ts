@@ -15,7 +15,7 @@ import { messageOf } from "../../model/errors.ts";
 import type { Layer, LayerGraph } from "../../model/layer.ts";
 import type { Model } from "../../model/ports.ts";
 import { graphFlops, neuronsOf } from "../../stages/flops.ts";
-import { isInferable, preliminaryLayers, tensorsWanted } from "../inferred-layers.ts";
+import { preliminaryLayers, tensorsWanted } from "../inferred-layers.ts";
 import { connectionWorkspace, layerNeed, turningBytes } from "../../stages/memory-needs.ts";
 import { expectedByChance } from "../../stats/multiple-testing.ts";
 import { calibrate, type Calibration } from "./calibration.ts";
@@ -147,8 +147,8 @@ async function forecastModel(
   const model = await planned.open(signal);
   try {
     const settings = { ...layerSettings(config), topology: planned.topology };
-    const graph = preliminaryLayers(model, settings, config.infer);
-    const wanted = tensorsWanted(model, graph, isInferable(model, settings, config.infer));
+    const { graph, isInferred } = preliminaryLayers(model, settings, config.infer);
+    const wanted = tensorsWanted(model, graph, isInferred);
     const { unfolding, rank = Infinity } = config;
     const { spectra, overlaps, comparisons } = graphFlops(graph, unfolding, rank);
     const neurons = graph.layers.map((layer) => neuronsOf(layer, unfolding, rank));

@@ -9,9 +9,11 @@ import { runConfigOf } from "../../../config/load.ts";
 import { formatOf, FORMATS } from "../../../connectors/sources/registry.ts";
 import { withLentGraph } from "../../../src/run/collection/lent-graph.ts";
 import { planModels } from "../../../src/run/collection/models.ts";
+import { isInferable } from "../../../src/run/inferred-layers.ts";
 import { type Inspection, inspectModel } from "../../../src/run/inspect.ts";
 import { layerSettings } from "../../../src/run/layer-settings.ts";
 import { svr } from "../../integration/svr.ts";
+import { node, value, weight, writeOnnx } from "../../support/onnx-file.ts";
 import { noise, writeTensors } from "../../support/safetensors-file.ts";
 
 const golden = (name: string) => fileURLToPath(new URL(`../../golden/files/export/${name}`, import.meta.url));
@@ -159,6 +161,27 @@ describe("a lent graph", () => {
     expect(own.warnings.join("\n")).toMatch(/found by their shape alone/);
   });
 
+  it("gives a few numbers no twin by chance, and the same numbers theirs", async () => {
+    const lender = join(folder, "few.onnx");
+    const own = (seed: number) => [1, 2, 3].map((at) => noise(16, 10 * seed + at));
+    await writeOnnx(
+      lender,
+      value(11, "x0", [1, 4]),
+      ...own(1).flatMap((values, at) => [
+        weight(`w${at}`, [4, 4], values),
+        node("MatMul", [`x${at}`, `w${at}`], [`x${at + 1}`]),
+      ]),
+      value(12, "x3", [1, 4]),
+    );
+    const found: number[] = [];
+    for (let seed = 1; seed <= 12; seed++) {
+      const path = join(folder, `few-${seed}.safetensors`);
+      await writeTensors(path, own(seed).map((values, at): Written => [`p${at}`, [4, 4], values]));
+      found.push((await inspected(path, lender)).layers.length);
+    }
+    expect(found).toEqual([3, ...Array.from({ length: 11 }, () => 0)]);
+  });
+
   it("is named in a config, or in a file beside the model, from the folder of that file", async () => {
     await copyFile(golden("mlp/state.pt"), join(folder, "epoch-1.pt"));
     await copyFile(golden("mlp/graph.onnx"), join(folder, "export.onnx"));
@@ -185,6 +208,16 @@ describe("a lent graph", () => {
     const refused = await svr(["inspect", state, "--topology", both]);
     expect(refused.code).toBe(2);
     expect(refused.stderr).toMatch(/from alone, or chain, layers and connections/);
+  });
+
+  it("is the user's word, whatever the weights would say", async () => {
+    const model = await formatOf(golden("mlp/state.pt")).then((format) =>
+      format.open(golden("mlp/state.pt"), "m")
+    );
+    const lent = await withLentGraph(model, golden("mlp/graph.onnx"), FORMATS);
+    expect(isInferable(model, {}, true)).toBe(true);
+    expect(isInferable(lent, {}, true)).toBe(false);
+    await lent.close();
   });
 
   it("is part of what a run reads: another export, other results", async () => {

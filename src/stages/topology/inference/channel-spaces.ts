@@ -11,7 +11,7 @@
 import type { PairTest } from "./pair-tests.ts";
 import { Pace } from "./pace.ts";
 import type { Port } from "./ports.ts";
-import { Union } from "./union.ts";
+import { Union } from "../../../model/union.ts";
 
 /** Spaces of a model, by numbers of ports. */
 export interface ChannelSpaces {

@@ -1,6 +1,6 @@
 /** The weights of one side of a layer, channel by channel. */
 
-import type { Layer } from "../../../model/layer.ts";
+import { isDepthwise, type Layer } from "../../../model/layer.ts";
 import { type Matrix, matrix } from "../../../model/tensor.ts";
 
 /** What a port is: a layer's out channels, its in channels, or the channels that a depthwise layer reads. */
@@ -38,10 +38,6 @@ export function lookedAt(width: number, most: number): number[] {
   const step = Math.ceil(width / most);
   return Array.from({ length: Math.ceil(width / step) }, (_, i) => i * step);
 }
-
-/** Whether every channel of a layer has a kernel of its own. */
-export const isDepthwise = ({ groups, inChannels, outChannels }: Layer): boolean =>
-  groups > 1 && groups === inChannels && groups === outChannels;
 
 /**
  * One side's weights of a layer in one group, or of a depthwise layer.

@@ -11,7 +11,7 @@ import type { VectorName } from "./channel-vectors.ts";
 import { localLogP, orderLogP } from "./ordered-channels.ts";
 import { Pace } from "./pace.ts";
 import type { Port } from "./ports.ts";
-import { Union } from "./union.ts";
+import { Union } from "../../../model/union.ts";
 
 /** A pair of ports that has been tested: indices of the list of ports, `first < second`. */
 export interface PairTest {

@@ -1,10 +1,10 @@
 /** Ports: the sides of layers, with what their weights show of their channels. */
 
 import type { CallOptions, Kernel } from "../../../kernels/kernel.ts";
-import type { Layer } from "../../../model/layer.ts";
+import { isDepthwise, type Layer } from "../../../model/layer.ts";
 import type { Matrix } from "../../../model/tensor.ts";
 import { kernelProducts, type PortView } from "../../../stats/joint-permutation-test.ts";
-import { channelWeights, isDepthwise, lookedAt, type Side } from "./channel-weights.ts";
+import { channelWeights, lookedAt, type Side } from "./channel-weights.ts";
 import {
   type ChannelVectors,
   depthwiseVectors,

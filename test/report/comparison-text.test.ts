@@ -1,0 +1,91 @@
+import { describe, expect, it } from "vitest";
+import type { ComparisonReport, CorrespondenceRow, PairReport } from "../../src/compare/comparison-report.ts";
+import { comparisonMarkdown, comparisonSentences } from "../../src/report/comparison-text.ts";
+
+const row = (name: string, change: Partial<CorrespondenceRow> = {}): CorrespondenceRow => ({
+  base_layer: name,
+  other_layer: name,
+  evidence: "name",
+  relative_change: 0,
+  change_rank: 0,
+  change_stable_rank: null,
+  spectrum_distance: 0,
+  subspaces: [],
+  leading: 10,
+  intruders: [],
+  kept: 8,
+  lost: 0,
+  gained: 0,
+  shared_log_p: null,
+  ...change,
+});
+
+function report(
+  rows: readonly CorrespondenceRow[],
+  kinship: Partial<PairReport["kinship"]> = {},
+): ComparisonReport {
+  const [base, other] = ["a", "<b>"].map((id) => ({ id, uri: `/${id}` })) as [
+    PairReport["base"],
+    PairReport["other"],
+  ];
+  const known = { log_p: -50, log_p_corrected: -50, spaces: 2, distance: 0.1, topology: "graph" as const };
+  return {
+    leading: 10,
+    intruder_cosine: 0.5,
+    comparisons: [
+      {
+        base,
+        other,
+        kinship: { ...known, ...kinship },
+        correspondences: rows,
+        not_compared: [],
+        matches: [],
+      },
+    ],
+    forest: [{ base: "a", other: "<b>", distance: 0.1 }],
+  };
+}
+
+const sentences = (...from: Parameters<typeof report>) => {
+  const whole = report(...from);
+  return comparisonSentences(whole, whole.comparisons[0]!).join("\n");
+};
+
+describe("a comparison in words", () => {
+  it("says that nothing has changed only where nothing has", () => {
+    expect(sentences([row("x"), row("y")])).toContain("No weight has changed.");
+    const rounded = row("y", { relative_change: 0.003, change_stable_rank: 40 });
+    const said = sentences([row("x"), rounded]);
+    expect(said).not.toContain("No weight has changed.");
+    expect(said).toContain(
+      "No layer has changed by more than the rounding of its weights' types. 1 layer did not change.",
+    );
+    const low = row("z", { relative_change: 0.5, change_stable_rank: 1.5, change_rank: 2 });
+    expect(sentences([rounded, low])).toContain("The change of every layer has rank 2 or less.");
+    const full = row("z", { relative_change: 0.5, change_stable_rank: 9, change_rank: null });
+    expect(sentences([full, low])).not.toMatch(/rank|did not change/);
+  });
+
+  it("says of lineage what is known, and where it is not", () => {
+    const rows = [row("x")];
+    expect(sentences(rows)).toContain("are of one lineage");
+    expect(sentences(rows, { topology: "guessed" })).toContain("which channels are hidden is guessed");
+    expect(sentences(rows, { topology: "inferred" })).toContain("which channels are hidden is inferred");
+    expect(sentences(rows, { log_p_corrected: -1 })).toContain("Nothing says that");
+    expect(sentences(rows, { log_p_corrected: null })).toContain("is not known");
+  });
+
+  it("counts intruders by the last part of their layers' names", () => {
+    const intruder = { neuron: 0, singularValue: 1, cosine: 0.1 };
+    const rows = [0, 1].map((at) => row(`layers.${at}.mlp.up_proj`, { intruders: [intruder, intruder] }));
+    expect(sentences([...rows, row("features.7", { intruders: [intruder] })])).toContain(
+      "5 of 30 leading neurons are intruders: 4 in up_proj, 1 in features.7 ",
+    );
+  });
+
+  it("escapes names in Markdown and in its drawing", () => {
+    const text = comparisonMarkdown(report([row("x")]));
+    expect(text).toContain('m0 ---|"10 %"| m1');
+    expect(text.replace(/```[^]*?```/g, "")).not.toContain("<b>");
+  });
+});
