@@ -28,6 +28,26 @@ describe("between two convolutions", () => {
     },
   );
 
+  it("lerp by a signal is a product of signals, by a number none", async () => {
+    const shapes = { "a.weight": [4, 3, 1, 1], "g.weight": [4, 3, 1, 1], "b.weight": [5, 4, 1, 1] };
+    const lerp = (weight: Record<string, unknown>) =>
+      graphOf(shapes, {
+        inputs: { x: [2, 3, 8, 8] },
+        nodes: [
+          conv("x", "a.weight", "a"),
+          conv("x", "g.weight", "g"),
+          node("relu.default", { self: value("a") }, ["r"]),
+          node("lerp.Tensor", { self: value("a"), end: value("r"), ...weight }, ["z"]),
+          conv("z", "b.weight", "b"),
+        ],
+      });
+    expect(said(await lerp({ weight: value("g") }))).toEqual([
+      "a -> b residual 0+4>0",
+      expect.stringContaining("a product of activations"),
+    ]);
+    expect(said(await lerp({ weight: { as_float: 0.5 } }))).toEqual([DIRECT]);
+  });
+
   it("a layer that reads nothing is said", async () => {
     const nothing = node("conv2d.default", { input: { as_none: true }, weight: value("c.weight") }, ["z"]);
     const graph = await graphOf({ "c.weight": [4, 3, 1, 1], "b.weight": [5, 4, 1, 1] }, {
