@@ -138,6 +138,16 @@ it("a constant that no double holds is not known, and the rest is read", async (
   expect(said(graph)).toEqual(["a -> b graph"]);
 });
 
+it("a traced network of ten thousand lines is followed", async () => {
+  const lines = Array.from(
+    { length: 12_000 },
+    () => "h = torch.mul(torch.add(h, torch.mul(h, 2), alpha=1), torch.add(1, torch.mul(2, 3)))",
+  );
+  const graph = await graphOf(net([...lines, "return torch.linear(h, b)"]));
+  expect(graph.warnings).toEqual([]);
+  expect(graph.connections.map(({ evidence }) => evidence)).toEqual(["graph"]);
+});
+
 const CODE = net(
   FOLLOWED.filter(([, , functions]) => functions === undefined).flatMap(([, body]) =>
     body.filter((line) => !/^return/.test(line))
