@@ -286,14 +286,15 @@ export class Evaluation {
     return this.#operator(whose, given, others);
   }
 
+  /** The numbers before one: of other ranges the code says itself how long they are. */
   #range(given: readonly ScriptValue[]): ScriptValue {
-    const numbers = given.map((each) => isAten(each) ? knownOf(each) : undefined);
-    const [start, end] = numbers.length > 1 ? numbers : [0, numbers[0]];
-    if (typeof start !== "number" || typeof end !== "number") {
+    const [value, ...others] = given;
+    const length = value !== undefined && isAten(value) ? knownOf(value) : undefined;
+    if (typeof length !== "number" || others.length > 0) {
       throw this.#error("a loop whose length depends on the input");
     }
-    if (end - start > MOST_STEPS) throw this.#error(`found over ${MOST_STEPS} steps`);
-    return this.#counted(listOf(Array.from({ length: Math.max(0, end - start) }, (_, i) => start + i)));
+    if (length > MOST_STEPS) throw this.#error(`found over ${MOST_STEPS} steps`);
+    return this.#counted(listOf(Array.from({ length: Math.max(0, length) }, (_, i) => i)));
   }
 
   #operator(

@@ -66,6 +66,20 @@ const NOT_FOLLOWED:
       ["for i in range(torch.size(x, 0)):", "  h = torch.relu(h)", "return torch.linear(h, b)"],
       /a loop whose length depends on the input/,
     ],
+    [
+      "a loop from a number to one that is not known",
+      [
+        "for i in range(torch.__range_length(0, torch.size(x, 0), 2)):",
+        "  h = torch.relu(h)",
+        "return torch.linear(h, b)",
+      ],
+      /a loop whose length depends on the input/,
+    ],
+    [
+      "a loop by steps of nothing",
+      ["for i in range(torch.__range_length(0, 4, 0)):", "  h = torch.relu(h)", "return torch.linear(h, b)"],
+      /a loop whose length depends on the input/,
+    ],
     ["a loop without an end", ["while True:", "  pass", "return torch.linear(h, b)"], /found over \d+ steps/],
     ["a very long loop", ["for i in range(1000000000000):", "  pass", "return h"], /found over \d+ steps/],
     [

@@ -42,6 +42,18 @@ const FOLLOWED: readonly (readonly [what: string, body: readonly string[], funct
     "  h = torch.relu(h)",
     "return torch.linear(h, b)",
   ]],
+  ["a loop from a number to another by steps", [
+    "n = annotate(List[int], [])",
+    "for j in range(torch.__range_length(7, 0, -3)):",
+    "  _0 = torch.append(n, torch.__derive_index(j, 7, -3))",
+    "if torch.eq(n, [7, 4, 1]):",
+    "  y = h",
+    "else:",
+    "  y = x",
+    "for j in range(torch.__range_length(4, 4, 1)):",
+    "  y = x",
+    "return torch.linear(y, b)",
+  ]],
   [
     "a loop that counts",
     [
