@@ -170,14 +170,11 @@ export class Evaluation {
 
   /** A condition that is not known is one that holds, where the other branch refuses the input. */
   #branch({ condition, then, other }: Statement & { kind: "if" }, scope: Scope) {
-    if (raises(then) || raises(other)) {
-      const known = this.#known(condition, scope);
-      if (known === undefined) return this.#block(raises(then) ? other : then, scope);
+    const known = this.#known(condition, scope);
+    if (known === undefined && !raises(then) && !raises(other)) {
+      throw this.#error("a branch that depends on the input");
     }
-    return this.#block(
-      this.#condition(condition, scope, "a branch that depends on the input") ? then : other,
-      scope,
-    );
+    return this.#block(known ?? !raises(then) ? then : other, scope);
   }
 
   #known(condition: Expression, scope: Scope): boolean | undefined {

@@ -37,6 +37,14 @@ const FOLLOWED: readonly (readonly [what: string, body: readonly string[], funct
       "return torch.linear(h, b)",
     ],
   ],
+  ["a condition that changes what it looks at, before a branch that refuses its input", [
+    "n = [4, 5]",
+    "if torch.eq(torch.pop(n), 4):",
+    '  ops.prim.RaiseException("no")',
+    "else:",
+    "  pass",
+    "return torch.linear(h, b)",
+  ]],
   ["a loop of a known length", [
     "for i in range(self.count):",
     "  h = torch.relu(h)",
