@@ -141,7 +141,7 @@ const recurrent: AtenHandler = (network, given) => {
 
 /** Operators by name. */
 export const LAYERS: AtenHandlers = new Map<string, AtenHandler>([
-  ...["conv1d", "conv2d", "conv3d"].map((op) =>
+  ...["conv1d", "conv2d", "conv3d", "_convolution_mode"].map((op) =>
     [op, convolution({ dilation: 5, groups: 6 }, false)] as const
   ),
   ...["conv_transpose1d", "conv_transpose2d", "conv_transpose3d"].map((op) =>
