@@ -1,7 +1,7 @@
 /** Arithmetic on numbers that are no tensors: extents, counts and conditions. */
 
 import type { AtenCall } from "./call.ts";
-import { type AtenValue, isTensor, knownOf, scalar } from "./values.ts";
+import { type AtenValue, knownOf, scalar } from "./values.ts";
 
 const remainder = (a: number, b: number) => a - b * Math.floor(a / b);
 
@@ -76,9 +76,7 @@ const IDENTITIES: ReadonlyMap<string, number> = new Map([
 export function computed({ op, positional, named }: AtenCall): AtenValue | undefined {
   const given = [...positional, ...named.values()];
   const [a, b, c] = given.map((each) => knownOf(each));
-  if (a === undefined || given.length > 0 && isTensor(given[0]) && given[0].kind === "activation") {
-    return undefined;
-  }
+  if (a === undefined) return undefined;
   if (SAME.has(op)) return scalar(a);
   const unary = UNARY.get(op);
   if (unary !== undefined) return typeof a === "number" ? unary(a) : scalar(null);

@@ -35,7 +35,7 @@ const INTERLEAVED = [
 ];
 
 /** The network's kind, as llama.cpp calls it; undefined where the file does not say. */
-export function architectureOf(values: Values): string | undefined {
+function architectureOf(values: Values): string | undefined {
   const found = values.get("general.architecture");
   return typeof found === "string" ? found : undefined;
 }

@@ -29,7 +29,7 @@ const PURE = new Set([
   ),
   ..."broadcast_tensors cartesian_prod atleast_1d atleast_2d atleast_3d tensor as_tensor zeros ones full"
     .split(" "),
-  ..."empty rand randn randint isinstance Size device_with_index numel is_scripting".split(" "),
+  ..."empty rand randn randint isinstance Size device_with_index numel".split(" "),
 ]);
 
 /**
