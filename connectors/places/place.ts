@@ -21,7 +21,7 @@ const queries = new LruCache<string, string>(MOST_QUERIES);
 
 /** Parameters that say who may read a file, and not which file it is: signatures, and secrets that take their place. */
 const SIGNATURE =
-  /^(x-(amz|goog|oss|cos)-.*|q-signature|sig|sign|signature|(.*[-_])?token|auth|authorization|.*api_?key|password|secret)$/i;
+  /^(x-(amz|goog|oss|cos)-.*|q-signature|sig|sign|signature|((access|auth|id|security|session|private|deploy|sas)[-_]?)?token|auth|authorization|.*api_?key|password|secret)$/i;
 
 /** What is signed along with a signature, among others by Azure; without one it may be anything. */
 const SIGNED =

@@ -61,8 +61,12 @@ const addcmul = (op: string): AtenHandler => (network, given) => {
   return network.onnx("Add", [given.tensor(0, "self"), inner]);
 };
 
-const lerp: AtenHandler = (network, given) =>
-  network.onnx("Add", [given.tensor(0, "self"), given.tensor(1, "end")]);
+/** `self + weight * (end - self)`. */
+const lerp: AtenHandler = (network, given) => {
+  const self = given.tensor(0, "self");
+  const way = network.onnx("Sub", [given.tensor(1, "end"), self]);
+  return network.onnx("Add", [self, network.onnx("Mul", [way, given.tensor(2, "weight")])]);
+};
 
 const where: AtenHandler = (network, given) => {
   if (given.get(1, "self") === undefined) return network.stop(given, "places that are not known");

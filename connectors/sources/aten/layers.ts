@@ -8,7 +8,6 @@ import { isList, listOf, rankOf } from "./values.ts";
 
 /** Where a convolution's settings stand, by place: those of `conv2d`, of `conv_transpose2d` and of `convolution` differ. */
 interface Places {
-  readonly outputPadding?: number;
   readonly dilation: number;
   readonly groups: number;
 }
@@ -141,15 +140,13 @@ const recurrent: AtenHandler = (network, given) => {
 
 /** Operators by name. */
 export const LAYERS: AtenHandlers = new Map<string, AtenHandler>([
-  ...["conv1d", "conv2d", "conv3d"].map((op) =>
+  ...["conv1d", "conv2d", "conv3d", "_convolution_mode"].map((op) =>
     [op, convolution({ dilation: 5, groups: 6 }, false)] as const
   ),
   ...["conv_transpose1d", "conv_transpose2d", "conv_transpose3d"].map((op) =>
-    [op, convolution({ outputPadding: 5, groups: 6, dilation: 7 }, true)] as const
+    [op, convolution({ groups: 6, dilation: 7 }, true)] as const
   ),
-  ...["convolution", "_convolution"].map((op) =>
-    [op, convolution({ dilation: 5, outputPadding: 7, groups: 8 })] as const
-  ),
+  ...["convolution", "_convolution"].map((op) => [op, convolution({ dilation: 5, groups: 8 })] as const),
   ["linear", linear],
   ["matmul", matrix("other")],
   ["mm", matrix("mat2")],

@@ -10,7 +10,7 @@ import { HANDLERS } from "../onnx/handlers.ts";
 import { isActivation } from "../onnx/movement.ts";
 import type { Extent, OnnxAttribute, OnnxNode } from "../onnx/proto.ts";
 import { axesOfInput, shaped } from "../onnx/shapes.ts";
-import { type Activation, type Axis, type Constant, UNKNOWN_CONSTANT, type Value } from "../onnx/values.ts";
+import { type Activation, type Constant, UNKNOWN_CONSTANT, type Value } from "../onnx/values.ts";
 import type { TensorInfo } from "../../../src/model/tensor.ts";
 import { Aliases, isInPlace, isView } from "./aliases.ts";
 import { Arguments, type AtenCall } from "./call.ts";
@@ -161,8 +161,8 @@ export class AtenNetwork {
   }
 
   /** Nothing more is known of what an operator makes, and why. */
-  stop(given: Arguments, why: string, axes: readonly Axis[] | null = null): Activation {
-    return this.context.stop(this.node("", {}), given.all(), why, axes);
+  stop(given: Arguments, why: string): Activation {
+    return this.context.stop(this.node("", {}), given.all(), why);
   }
 
   /** The results of an ONNX operator that stands for the present call, or for a part of it. */

@@ -1,7 +1,7 @@
 /** Arithmetic on numbers that are no tensors: extents, counts and conditions. */
 
 import type { AtenCall } from "./call.ts";
-import { type AtenValue, isTensor, knownOf, scalar } from "./values.ts";
+import { type AtenValue, knownOf, scalar } from "./values.ts";
 
 const remainder = (a: number, b: number) => a - b * Math.floor(a / b);
 
@@ -44,6 +44,12 @@ const UNARY: ReadonlyMap<string, (a: number) => number | boolean> = new Map<
   ["__not__", (a) => a === 0],
 ]);
 
+/** How many passes a loop has, and the number of one of them: TorchScript writes `range(start, end, step)` so. */
+const LOOPS: ReadonlyMap<string, (a: number, b: number, c: number) => number> = new Map([
+  ["__range_length", (start, end, step) => Math.max(0, Math.ceil((end - start) / step))],
+  ["__derive_index", (index, start, step) => start + index * step],
+]);
+
 /** Values pass as they are, symbols too. */
 const SAME = new Set([
   "int",
@@ -69,13 +75,17 @@ const IDENTITIES: ReadonlyMap<string, number> = new Map([
 /** The result of a call on numbers alone; undefined where it is none. */
 export function computed({ op, positional, named }: AtenCall): AtenValue | undefined {
   const given = [...positional, ...named.values()];
-  const [a, b] = given.map((each) => knownOf(each));
-  if (a === undefined || given.length > 0 && isTensor(given[0]) && given[0].kind === "activation") {
-    return undefined;
-  }
+  const [a, b, c] = given.map((each) => knownOf(each));
+  if (a === undefined) return undefined;
   if (SAME.has(op)) return scalar(a);
   const unary = UNARY.get(op);
   if (unary !== undefined) return typeof a === "number" ? unary(a) : scalar(null);
+  const loop = LOOPS.get(op);
+  if (loop !== undefined) {
+    if (typeof a !== "number" || typeof b !== "number" || typeof c !== "number") return scalar(null);
+    const result = loop(a, b, c);
+    return scalar(Number.isFinite(result) ? result : null);
+  }
   const rounding = op === "div" ? named.get("rounding_mode") ?? positional[2] : undefined;
   const rounded = rounding === "floor" ? Math.floor : rounding === "trunc" ? Math.trunc : undefined;
   if (rounded !== undefined && typeof a === "number" && typeof b === "number") return rounded(a / b);

@@ -22,11 +22,20 @@ const KEYS: readonly (readonly [gguf: string, config: string])[] = [
   ["expert_used_count", "num_experts_per_tok"],
 ];
 
-/** Architectures of which llama.cpp stores the two halves of a head's rotary channels in turn, which transformers has one after the other. */
-const INTERLEAVED = ["llama", "mistral", "mistral3"];
+/** Of those that are known: llama.cpp stores the two halves of a head's rotary channels in turn, which transformers has one after the other. */
+const INTERLEAVED = [
+  "llama",
+  "mistral",
+  "mistral3",
+  "granite",
+  "granitemoe",
+  "granitehybrid",
+  "smollm3",
+  "arcee",
+];
 
 /** The network's kind, as llama.cpp calls it; undefined where the file does not say. */
-export function architectureOf(values: Values): string | undefined {
+function architectureOf(values: Values): string | undefined {
   const found = values.get("general.architecture");
   return typeof found === "string" ? found : undefined;
 }

@@ -11,9 +11,10 @@ import { checked, infoOf, readTensor } from "../pytorch/contents.ts";
 import type { NamedTensor } from "../pytorch/names.ts";
 import { isKind, type PickleValue } from "../pytorch/pickle-values.ts";
 import type { ZipArchive } from "../zip/zip.ts";
-import { Evaluation, type StoredValue } from "./evaluation.ts";
+import { Evaluation } from "./evaluation.ts";
 import { parseScript } from "./parser.ts";
 import type { ScriptFile } from "./syntax.ts";
+import type { StoredValue } from "./values.ts";
 
 /** What an archive says beside the tensors of its modules. */
 export interface Script {

@@ -5,38 +5,31 @@
  */
 
 import { messageOf, show } from "../../../src/model/errors.ts";
-import type { TensorInfo } from "../../../src/model/tensor.ts";
 import type { AtenNetwork } from "../aten/network.ts";
 import { type AtenValue, isList, knownOf, listOf, scalar } from "../aten/values.ts";
 import { UNKNOWN_CONSTANT } from "../onnx/values.ts";
-import { isKind, type PickleRecord, type PickleValue } from "../pytorch/pickle-values.ts";
+import { isKind, type PickleValue } from "../pytorch/pickle-values.ts";
 import { listFunction } from "./lists.ts";
-import type { Block, Expression, ScriptFile, ScriptFunction, Statement } from "./syntax.ts";
-import { atenOf, isAten, partOf, type ScriptName, type ScriptObject, type ScriptValue } from "./values.ts";
-
-/** A stored tensor, with its numbers where they are few and integers. */
-export interface StoredValue {
-  readonly info: TensorInfo;
-  readonly data?: readonly number[];
-}
-
-/** What code may refer to. */
-export interface ScriptSurroundings {
-  /** The file of code of a qualified name's module, `__torch__.torch.nn.functional`; undefined where there is none. */
-  file(module: string): ScriptFile | undefined;
-  /** The tensor at a path of the root module. */
-  tensor(path: string): StoredValue | undefined;
-  /** What `CONSTANTS.c<n>` is. */
-  constant(index: number): AtenValue | undefined;
-}
+import { type Block, type Expression, raises, type ScriptFunction, type Statement } from "./syntax.ts";
+import {
+  atenOf,
+  isAten,
+  isModule,
+  named,
+  partOf,
+  type ScriptName,
+  type ScriptObject,
+  type ScriptSurroundings,
+  type ScriptValue,
+} from "./values.ts";
 
 /** The code cannot be followed, and why. */
 export class ScriptError extends Error {}
 
-/** Statements of all calls together: a network of a thousand layers takes ten thousand. */
+/** Statements, and passes of loops, of all calls together: a network of a thousand layers takes ten thousand. */
 const MOST_STEPS = 2 ** 18;
 
-/** Items of lists of all calls together. */
+/** Expressions, and items of lists, of all calls together. */
 const MOST_ITEMS = MOST_STEPS * 8;
 
 /** Modules within modules, and functions that call functions. */
@@ -54,6 +47,7 @@ export class Evaluation {
   /** The modules whose methods are being followed. */
   readonly #modules: string[] = [];
   #steps = 0;
+  #expressions = 0;
   #items = 0;
   #depth = 0;
   #place = "";
@@ -124,12 +118,16 @@ export class Evaluation {
   /** @returns what is returned; undefined where the block ends without */
   #block(block: Block, scope: Scope): { readonly value: ScriptValue } | undefined {
     for (const statement of block) {
-      if (++this.#steps > MOST_STEPS) throw this.#error(`found over ${MOST_STEPS} steps`);
       this.#line = statement.line;
+      this.#step();
       const returned = this.#statement(statement, scope);
       if (returned !== undefined) return returned;
     }
     return undefined;
+  }
+
+  #step(): void {
+    if (++this.#steps > MOST_STEPS) throw this.#error(`found over ${MOST_STEPS} steps`);
   }
 
   #statement(statement: Statement, scope: Scope): { readonly value: ScriptValue } | undefined {
@@ -156,6 +154,7 @@ export class Evaluation {
           scope.set(statement.target, each);
           const returned = this.#block(statement.body, scope);
           if (returned !== undefined) return returned;
+          this.#step();
         }
         return undefined;
       }
@@ -163,7 +162,7 @@ export class Evaluation {
         while (this.#condition(statement.condition, scope, "a loop that ends by the input")) {
           const returned = this.#block(statement.body, scope);
           if (returned !== undefined) return returned;
-          if (++this.#steps > MOST_STEPS) throw this.#error(`found over ${MOST_STEPS} steps`);
+          this.#step();
         }
         return undefined;
     }
@@ -171,14 +170,11 @@ export class Evaluation {
 
   /** A condition that is not known is one that holds, where the other branch refuses the input. */
   #branch({ condition, then, other }: Statement & { kind: "if" }, scope: Scope) {
-    if (raises(then) || raises(other)) {
-      const known = this.#known(condition, scope);
-      if (known === undefined) return this.#block(raises(then) ? other : then, scope);
+    const known = this.#known(condition, scope);
+    if (known === undefined && !raises(then) && !raises(other)) {
+      throw this.#error("a branch that depends on the input");
     }
-    return this.#block(
-      this.#condition(condition, scope, "a branch that depends on the input") ? then : other,
-      scope,
-    );
+    return this.#block(known ?? !raises(then) ? then : other, scope);
   }
 
   #known(condition: Expression, scope: Scope): boolean | undefined {
@@ -195,7 +191,7 @@ export class Evaluation {
   }
 
   #value(expression: Expression, scope: Scope): ScriptValue {
-    if (++this.#steps > MOST_STEPS * 8) throw this.#error(`found over ${MOST_STEPS * 8} steps`);
+    if (++this.#expressions > MOST_ITEMS) throw this.#error(`found over ${MOST_ITEMS} expressions`);
     switch (expression.kind) {
       case "literal":
         return expression.value;
@@ -287,14 +283,15 @@ export class Evaluation {
     return this.#operator(whose, given, others);
   }
 
+  /** The numbers before one: of other ranges the code says itself how long they are. */
   #range(given: readonly ScriptValue[]): ScriptValue {
-    const numbers = given.map((each) => isAten(each) ? knownOf(each) : undefined);
-    const [start, end] = numbers.length > 1 ? numbers : [0, numbers[0]];
-    if (typeof start !== "number" || typeof end !== "number") {
+    const [value, ...others] = given;
+    const length = value !== undefined && isAten(value) ? knownOf(value) : undefined;
+    if (typeof length !== "number" || others.length > 0) {
       throw this.#error("a loop whose length depends on the input");
     }
-    if (end - start > MOST_STEPS) throw this.#error(`found over ${MOST_STEPS} steps`);
-    return this.#counted(listOf(Array.from({ length: Math.max(0, end - start) }, (_, i) => start + i)));
+    if (length > MOST_STEPS) throw this.#error(`found over ${MOST_STEPS} steps`);
+    return this.#counted(listOf(Array.from({ length: Math.max(0, length) }, (_, i) => i)));
   }
 
   #operator(
@@ -334,17 +331,4 @@ export class Evaluation {
     if (this.#items > MOST_ITEMS) throw this.#error(`found over ${MOST_ITEMS} items of lists`);
     return value;
   }
-}
-
-const named = (name: string): ScriptName => ({ kind: "name", name });
-
-const isModule = ({ callable }: PickleRecord) =>
-  isKind(callable, "global") && callable.module.startsWith("__torch__");
-
-/** Whether a block refuses the input. */
-function raises(block: Block): boolean {
-  return block.some(({ kind, ...rest }) =>
-    kind === "expression" && "value" in rest && rest.value?.kind === "call" &&
-    rest.value.callee.kind === "attribute" && rest.value.callee.name === "RaiseException"
-  );
 }

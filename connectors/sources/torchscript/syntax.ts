@@ -60,3 +60,11 @@ export interface ScriptFile {
   readonly classes: ReadonlyMap<string, ReadonlyMap<string, ScriptFunction>>;
   readonly functions: ReadonlyMap<string, ScriptFunction>;
 }
+
+/** Whether a block refuses the input. */
+export function raises(block: Block): boolean {
+  return block.some(({ kind, ...rest }) =>
+    kind === "expression" && "value" in rest && rest.value?.kind === "call" &&
+    rest.value.callee.kind === "attribute" && rest.value.callee.name === "RaiseException"
+  );
+}

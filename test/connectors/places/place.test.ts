@@ -66,8 +66,16 @@ describe("places", () => {
     expect(placeOf(`https://host/net.pt?${first}`)).toBe(placeOf(`https://host/net.pt?${second}`));
   });
 
-  it("tell files apart by short parameters where nothing is signed", () => {
-    expect(placeOf("https://host/get?sr=1")).not.toBe(placeOf("https://host/get?sr=2"));
+  it.each(["sr", "file_token"])("tell files apart by parameters that sign nothing: %s", (name) => {
+    expect(placeOf(`https://host/get?${name}=1`)).not.toBe(placeOf(`https://host/get?${name}=2`));
+  });
+
+  it.each(
+    "token access auth id security session private deploy sas".split(" ").flatMap((kind) =>
+      kind === "token" ? [kind] : [`${kind}_token`, `${kind}-token`, `${kind}Token`]
+    ),
+  )("are the same whoever reads: %s", (name) => {
+    expect(placeOf(`https://host/get?${name}=1`)).toBe(placeOf(`https://host/get?${name}=2`));
   });
 
   it.each([

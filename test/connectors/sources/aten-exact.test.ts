@@ -28,6 +28,45 @@ describe("between two convolutions", () => {
     },
   );
 
+  it("lerp by a signal is a product of signals, by a number none", async () => {
+    const shapes = { "a.weight": [4, 3, 1, 1], "g.weight": [4, 3, 1, 1], "b.weight": [5, 4, 1, 1] };
+    const lerp = (weight: Record<string, unknown>) =>
+      graphOf(shapes, {
+        inputs: { x: [2, 3, 8, 8] },
+        nodes: [
+          conv("x", "a.weight", "a"),
+          conv("x", "g.weight", "g"),
+          node("relu.default", { self: value("a") }, ["r"]),
+          node("lerp.Tensor", { self: value("a"), end: value("r"), ...weight }, ["z"]),
+          conv("z", "b.weight", "b"),
+        ],
+      });
+    expect(said(await lerp({ weight: value("g") }))).toEqual([
+      "a -> b residual 0+4>0",
+      expect.stringContaining("a product of activations"),
+    ]);
+    expect(said(await lerp({ weight: { as_float: 0.5 } }))).toEqual([DIRECT]);
+  });
+
+  it.each(["same", "valid"])("a convolution whose padding is %s is a layer", async (padding) => {
+    const graph = await graphOf({ "a.weight": [4, 3, 1, 1], "b.weight": [5, 4, 1, 1] }, {
+      inputs: { x: [2, 3, 8, 8] },
+      nodes: [
+        conv("x", "a.weight", "a"),
+        node("torch.ops.aten._convolution_mode.default", {
+          input: value("a"),
+          weight: value("b.weight"),
+          bias: { as_none: true },
+          stride: ints(1, 1),
+          padding: { as_string: padding },
+          dilation: ints(1, 1),
+          groups: int(1),
+        }, ["b"]),
+      ],
+    });
+    expect(said(graph)).toEqual([DIRECT]);
+  });
+
   it("a layer that reads nothing is said", async () => {
     const nothing = node("conv2d.default", { input: { as_none: true }, weight: value("c.weight") }, ["z"]);
     const graph = await graphOf({ "c.weight": [4, 3, 1, 1], "b.weight": [5, 4, 1, 1] }, {

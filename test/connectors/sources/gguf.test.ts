@@ -133,6 +133,19 @@ describe("what GGUF says of its network", () => {
     await model.close();
   });
 
+  it.each("llama mistral mistral3 granite granitemoe granitehybrid smollm3 arcee".split(" "))(
+    "has rows in pairs where it is %s",
+    async (architecture) => {
+      const keys = [
+        ["general.architecture", value.text(architecture)],
+        [`${architecture}.attention.head_count`, value.uint32(2)],
+      ] as const;
+      const model = await opened(`${architecture}.gguf`, [rows("blk.0.attn_q.weight", 8, 1)], { keys });
+      expect([...await model.read("blk.0.attn_q.weight")]).toEqual([0, 2, 1, 3, 4, 6, 5, 7]);
+      await model.close();
+    },
+  );
+
   it("leaves rows that are no heads as they are, and says so; other networks have none in pairs", async () => {
     const model = await opened("odd.gguf", [rows("blk.0.attn_q.weight", 6)], { keys: LLAMA });
     expect((await model.read("blk.0.attn_q.weight"))[2]).toBe(1);
@@ -146,6 +159,7 @@ describe("what GGUF says of its network", () => {
     ]] as const;
     const other = await opened("qwen2.gguf", [rows("blk.0.attn_q.weight", 8)], { keys });
     expect((await other.read("blk.0.attn_q.weight"))[2]).toBe(1);
+    expect(other.metadata.has("rotary rows")).toBe(false);
     await other.close();
   });
 });
