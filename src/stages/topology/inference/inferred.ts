@@ -243,29 +243,34 @@ function connected(start: LayerGraph, found: readonly Feeding[], looked: number)
       ...shown || !isGuessed(feeding) ? { looked } : isSupported ? { supported: true } : {},
     };
   });
-  const contradicted: Skipped[] = [];
+  const leftOut: Skipped[] = [];
+  let contradicted = 0;
   for (const guessed of start.connections) {
     const others = writers.get(guessed.target) ?? [];
     if (others.some(({ source }) => source === guessed.source)) continue;
-    if (others.length === 0) connections.push(guessed);
-    else if (others.some(({ shown }) => shown)) {
-      const [from, to] = [layers[guessed.source]!.name, layers[guessed.target]!.name];
-      const by = others.filter(({ shown }) => shown).map(({ source }) => layers[source]!.name);
-      contradicted.push({
-        subject: "connection",
-        name: `${from} -> ${to}`,
-        reason: `guessed from names and shapes, contradicted by the weights: it shares channels with ${
-          by.join(", ")
-        }`,
-      });
+    if (others.length === 0) {
+      connections.push(guessed);
+      continue;
     }
+    const shown = others.filter((each) => each.shown);
+    if (shown.length > 0) contradicted++;
+    const by = (some: readonly Feeding[]) => some.map(({ source }) => layers[source]!.name).join(", ");
+    leftOut.push({
+      subject: "connection",
+      name: `${layers[guessed.source]!.name} -> ${layers[guessed.target]!.name}`,
+      reason: `guessed from names and shapes, ${
+        shown.length > 0
+          ? `contradicted by the weights: it shares channels with ${by(shown)}`
+          : `less likely by the weights than ${by(others)}, though they show neither`
+      }`,
+    });
   }
   connections.sort((a, b) => a.target - b.target || a.source - b.source || a.part - b.part);
   return {
     ...start,
     connections,
-    skipped: [...start.skipped, ...contradicted],
-    warnings: [...start.warnings, ...inferenceWarnings(connections, contradicted.length, looked)],
+    skipped: [...start.skipped, ...leftOut],
+    warnings: [...start.warnings, ...inferenceWarnings(connections, contradicted, looked)],
   };
 }
 

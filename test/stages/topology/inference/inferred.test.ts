@@ -71,6 +71,25 @@ describe("inferred", () => {
     });
   });
 
+  it("leaves out a guess where the weights make another layer likelier, and says so", async () => {
+    const model = planted({ input: 3, a: 48, b: 48, c: 16 }, [
+      layer("expand", "input", "a", { kernel: [1, 1] }),
+      layer("spatial", "a", "a", { depthwise: true, kernel: [5, 5] }),
+      layer("project", "a", "b", { kernel: [1, 1] }),
+      layer("side", "a", "c", { kernel: [1, 1] }),
+    ]);
+    const graph = await graphOf(model);
+    expect(weightPairs(guessedGraph(model))).toContain("project.weight -> side.weight");
+    expect(weightPairs(graph)).not.toContain("project.weight -> side.weight");
+    expect(weightPairs(graph, "inferred")).not.toContain("spatial.weight -> side.weight");
+    expect(graph.skipped).toContainEqual({
+      subject: "connection",
+      name: "project -> side",
+      reason:
+        "guessed from names and shapes, less likely by the weights than spatial, though they show neither",
+    });
+  });
+
   it("knows a depthwise layer wherever it stands, and feeds nothing across it", async () => {
     const graph = await graphOf(planted({ input: 3, a: 48, b: 24, c: 16 }, [
       layer("expand", "input", "a", { kernel: [1, 1] }),
