@@ -1,7 +1,7 @@
 /** What TorchScript code does to lists, texts and names of types: nothing of it is a tensor's operator. */
 
 import { show } from "../../../src/model/errors.ts";
-import { type AtenList, type AtenValue, isList, isTensor, listOf, scalar } from "../aten/values.ts";
+import { type AtenList, type AtenValue, isList, listOf, scalar } from "../aten/values.ts";
 
 /** Longer lists are nobody's shapes, paddings or parts. */
 const LONGEST = 4096;
@@ -45,9 +45,15 @@ export function listFunction(op: string, given: readonly AtenValue[]): AtenValue
   }
   if (PLAIN.has(op)) return op === "is_scripting" ? true : null;
   if (op === "__not__" && typeof a === "boolean") return !a;
-  if (op === "__contains__" && isList(a)) return plain(a.items) ? a.items.includes(b ?? null) : undefined;
+  if (op === "__contains__" && isList(a)) {
+    if (isPlain(b) && a.items.includes(b)) return true;
+    return isPlain(b) && a.items.every(isPlain) ? false : scalar(null);
+  }
   if (typeof a === "string" || typeof b === "string") {
-    return op === "eq" ? a === b : op === "ne" ? a !== b : op === "add" ? null : undefined;
+    if (op === "eq" || op === "ne") {
+      return isPlain(a) && isPlain(b) ? (a === b) === (op === "eq") : scalar(null);
+    }
+    return op === "add" ? null : undefined;
   }
   if (!isList(a)) return undefined;
   const items = a.items as AtenValue[];
@@ -89,7 +95,7 @@ export function listFunction(op: string, given: readonly AtenValue[]): AtenValue
     }
     case "eq":
     case "ne":
-      return isList(b) && plain(a.items) && plain(b.items)
+      return isList(b) && a.items.every(isPlain) && b.items.every(isPlain)
         ? (JSON.stringify(a.items) === JSON.stringify(b.items)) === (op === "eq")
         : scalar(null);
     case "__getitem__":
@@ -129,8 +135,9 @@ function unknown(op: string): never {
   );
 }
 
-function plain(items: readonly AtenValue[]): boolean {
-  return items.every((each) => !isList(each) && !isTensor(each));
+/** Whether a value is a number, a truth value or a text that is known: null also stands for texts and types that are not. */
+function isPlain(value: AtenValue | undefined): value is number | boolean | string {
+  return typeof value === "number" || typeof value === "boolean" || typeof value === "string";
 }
 
 function bounded(items: readonly AtenValue[]): AtenValue {

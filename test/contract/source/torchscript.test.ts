@@ -206,6 +206,50 @@ const NOT_FOLLOWED:
       /forward, line \d+: a branch that depends on the input/,
     ],
     [
+      "a branch by a text that is not known",
+      [
+        'if torch.eq(torch.format("{}", x), "a"):',
+        "  y = x",
+        "else:",
+        "  y = h",
+        "return torch.linear(y, b)",
+      ],
+      /a branch that depends on the input/,
+    ],
+    [
+      "a branch by a text that is not known to differ",
+      [
+        'if torch.ne("a", torch.format("{}", x)):',
+        "  y = h",
+        "else:",
+        "  y = x",
+        "return torch.linear(y, b)",
+      ],
+      /a branch that depends on the input/,
+    ],
+    [
+      "a branch by whether a list has a value that is not known",
+      [
+        "if torch.__contains__([1, 2], torch.size(x, 0)):",
+        "  y = x",
+        "else:",
+        "  y = h",
+        "return torch.linear(y, b)",
+      ],
+      /a branch that depends on the input/,
+    ],
+    [
+      "a branch by whether values that are not known are a text",
+      [
+        'if torch.__contains__([torch.size(x, 0)], "a"):',
+        "  y = x",
+        "else:",
+        "  y = h",
+        "return torch.linear(y, b)",
+      ],
+      /a branch that depends on the input/,
+    ],
+    [
       "a loop by the input",
       ["for i in range(torch.size(x, 0)):", "  h = torch.relu(h)", "return torch.linear(h, b)"],
       /a loop whose length depends on the input/,

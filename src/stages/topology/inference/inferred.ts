@@ -190,7 +190,7 @@ function withDepthwise(guessed: Guess): Guess {
   };
 }
 
-/** Whether a layer is known to come before another: by its place in the file, or by a number where their names part. */
+/** Whether a layer is known to come before another: by its place in the file, or by the smaller number where their names part. */
 function orderOf(
   { layers }: LayerGraph,
   { tensors, moduleOrder }: GuessedFrom,
@@ -199,8 +199,9 @@ function orderOf(
   const parts = layers.map(({ name }) => name.match(/\d+|\D+/g) ?? []);
   return (a, b) => {
     const at = parts[a]!.findIndex((part, i) => part !== parts[b]![i]);
-    return at >= 0 &&
-      [parts[a]![at], parts[b]![at]].every((part) => part !== undefined && /^\d+$/.test(part));
+    const [first, second] = [parts[a]![at], parts[b]![at]];
+    const areNumbers = [first, second].every((part) => part !== undefined && /^\d+$/.test(part));
+    return areNumbers && Number(first) < Number(second);
   };
 }
 

@@ -227,6 +227,21 @@ describe("inferred", () => {
     ]);
   });
 
+  it("shows no way to a layer of a smaller number: the names contradict the supposed order", async () => {
+    const model = planted({ input: 12, a: 40, b: 50, c: 60 }, [
+      layer("fc.1", "input", "a", { kernel: [] }),
+      layer("fc.2", "b", "c", { kernel: [] }),
+      layer("fc.3", "a", "b", { kernel: [] }),
+      layer("fc.4", "c", "b", { kernel: [] }),
+    ]);
+    const graph = await graphOf(model);
+    // Shapes alone put the third before the second.
+    expect(graph.layers.map(({ name }) => name)).toEqual(["fc.1", "fc.3", "fc.2", "fc.4"]);
+    expect(weightPairs(graph, "inferred")).toContain("fc.2.weight -> fc.4.weight");
+    expect(weightPairs(graph)).toContain("fc.3.weight -> fc.2.weight");
+    expect(weightPairs(graph, "inferred")).not.toContain("fc.3.weight -> fc.2.weight");
+  });
+
   it("is the guess, where the weights show nothing", async () => {
     const random = planted({ input: 3, a: 32, b: 32, c: 32, d: 32, end: 10 }, [
       layer("one", "input", "a"),
