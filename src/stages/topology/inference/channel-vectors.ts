@@ -155,12 +155,9 @@ const cdf = (x: number) => Math.exp(logSurvivalOfSigma(-x));
  */
 export function inVectors(weights: ChannelWeights, cosines: Matrix, vectors: LayerVectors): ChannelVectors {
   const found = described(weights, cosines);
-  const { channels: n, others, positions: z, data } = weights;
+  const { channels: n, others, step, positions: z, data } = weights;
   const { bias, mean, variance } = vectors;
-  const known = mean !== undefined && variance !== undefined ? mean : bias;
-  // The readers' channels that `weights` holds: every how many-th.
-  const step = known === undefined ? 1 : Math.ceil(known.length / others);
-  if (known === undefined) return scored(found);
+  if (bias === undefined && (mean === undefined || variance === undefined)) return scored(found);
   const sums = new Float64Array(others * n);
   const lengths = new Float64Array(others);
   for (let c = 0; c < n; c++) {
