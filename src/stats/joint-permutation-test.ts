@@ -13,7 +13,7 @@ import type { Matrix } from "../model/tensor.ts";
 import { type AssignmentMoments, assignmentMoments, dot, fallingFactorial } from "./assignment-moments.ts";
 import { logSurvivalOfSigma, sigmaOfLogP } from "./normal.ts";
 import { pearsonLogTail } from "./pearson-curve.ts";
-import { type PortSums, portSums, relabellingMoments, relevantPart } from "./permutation-test.ts";
+import { LEAST_CLOSED, type PortSums, portSums, relabellingMoments, relevantPart } from "./permutation-test.ts";
 import { logGamma } from "./special-functions.ts";
 
 /** One kernel of a port, ready to be tested. */
@@ -130,6 +130,9 @@ export function jointLogP(
     throw new TypeError(
       `permutation test: found ports of ${n} and of ${b.size} channels, required as many of both`,
     );
+  }
+  if (n < LEAST_CLOSED) {
+    throw new RangeError(`permutation test: found ports of ${n} channels, required at least ${LEAST_CLOSED}`);
   }
   const kernels = a.kernels.map((left, k) => kernelStatistic(left, b.kernels[k] ?? null, inner[k]!, tails));
   const vectors = assignments.map(assignmentStatistic);

@@ -26,9 +26,11 @@ const ROUNDING = 1e-5;
 /** The statistic of two kernels of length 1 is known to some 1e-15: a smaller variance than this is rounding. */
 const LEAST_VARIANCE = 1e-18;
 
-/** Up to here all relabellings are looked at: 720 at most. The third moment's closed form holds from 6 channels on. */
+/** Up to here all relabellings are looked at: 720 at most. */
 const MOST_ENUMERATED = 6;
-const LEAST_CLOSED = 6;
+
+/** The third moment's closed form holds from so many channels on. */
+export const LEAST_CLOSED = 6;
 
 /** Statistics this near to the observed one, of kernels of length 1, tie with it. */
 const TIE = 1e-12;
