@@ -35,9 +35,6 @@ const PRIOR = {
 /** Evidence of one pair that counts at most: 60 is certainty by any prior. */
 const MOST_EVIDENCE = 60;
 
-/** What a depthwise layer reads and writes is one space. */
-const CERTAIN = 1000;
-
 /**
  * The spaces of a model. Others have the thread in between.
  *
@@ -81,6 +78,10 @@ async function supposedSpaces(
   pace: Pace,
 ): Promise<number[]> {
   const spaces = new Union(ports.length);
+  // Its first port stands for a space.
+  for (const members of Map.groupBy(ports.keys(), (at) => shown.find(at)).values()) {
+    for (const at of members) spaces.join(members[0]!, at);
+  }
   const links = new Map<number, Map<number, Link>>();
   const linkOf = (a: number, b: number, evidence: number, prior: number) => {
     for (const [x, y] of [[a, b], [b, a]] as const) {
@@ -95,12 +96,11 @@ async function supposedSpaces(
   };
   const places = new Places(ports);
   for (const { first, second, logP } of tests) {
-    const evidence = shown.find(first) === shown.find(second)
-      ? CERTAIN
-      : Math.min(MOST_EVIDENCE, logRatio(logP, ports[first]!.view.size));
-    linkOf(first, second, evidence, logOdds(PRIOR[places.kindOf(first, second)]));
+    const [a, b] = [spaces.find(first), spaces.find(second)];
+    if (a === b) continue;
+    const evidence = Math.min(MOST_EVIDENCE, logRatio(logP, ports[first]!.view.size));
+    linkOf(a, b, evidence, logOdds(PRIOR[places.kindOf(first, second)]));
   }
-  for (const [a, b] of depthwisePairs(ports)) linkOf(a, b, CERTAIN, 0);
   for (;;) {
     await pace.step();
     const best = strongest(links);
