@@ -21,7 +21,10 @@ export interface ChannelSpaces {
   readonly supposed: readonly number[];
 }
 
-/** How likely two ports share a space by their places, measured on 55 networks. */
+/**
+ * How likely two ports share a space by their places: chosen, as decision 160 says. It decides which connections are supposed, never
+ * which are shown.
+ */
 const PRIOR = {
   next: 0.8,
   both: 0.6,
@@ -130,11 +133,23 @@ function strongest(links: ReadonlyMap<number, ReadonlyMap<number, Link>>): reado
 
 const logOdds = (p: number) => Math.log(p / (1 - p));
 
-/** `ln` of how much likelier p is where ports share a space: of `n` channels few true pairs show nothing. */
+/** Of a pair that shares a space and shows it, p has the density `power p^(power - 1)`: this over the number of channels, at most so much. */
+const MOST_POWER = 0.3;
+const POWER_CHANNELS = 1.5;
+
+/** The share of such pairs that show nothing, whose p are uniform: of many channels, and what is added for few, up to a bound. */
+const NOTHING = 0.03;
+const NOTHING_CHANNELS = 4;
+const MOST_NOTHING = 0.3;
+
+/** `ln` of the least p that counts: 1e-40. */
+const LEAST_LOG_P = -92;
+
+/** `ln` of how much likelier p is where ports share a space: of `n` channels few true pairs show nothing. All its numbers are chosen, not measured. */
 export function logRatio(logP: number, n: number): number {
-  const power = Math.min(0.3, 1.5 / n);
-  const nothing = Math.min(0.3, 4 / n) + 0.03;
-  return Math.log(nothing + (1 - nothing) * power * Math.exp((power - 1) * Math.max(logP, -92)));
+  const power = Math.min(MOST_POWER, POWER_CHANNELS / n);
+  const nothing = Math.min(MOST_NOTHING, NOTHING_CHANNELS / n) + NOTHING;
+  return Math.log(nothing + (1 - nothing) * power * Math.exp((power - 1) * Math.max(logP, LEAST_LOG_P)));
 }
 
 /** What the order of layers says of two ports. */
