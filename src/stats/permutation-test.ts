@@ -326,11 +326,15 @@ function enumerated(a: Matrix, b: Matrix): PermutationTest | null {
   return standard === null ? null : { logP: Math.log(reached / count), ...standard };
 }
 
-function relabelledProduct(a: Matrix, b: Matrix, permutation: Uint8Array): number {
+/** `<A, B[p, p]>` of two symmetric matrices. */
+export function relabelledProduct(a: Matrix, b: Matrix, relabelling: ArrayLike<number>): number {
   const n = a.rows;
   let sum = 0;
   for (let i = 0; i < n; i++) {
-    for (let j = 0; j < n; j++) sum += a.data[i * n + j]! * b.data[permutation[i]! * n + permutation[j]!]!;
+    const from = relabelling[i]! * n;
+    let row = 0;
+    for (let j = 0; j < i; j++) row += a.data[i * n + j]! * b.data[from + relabelling[j]!]!;
+    sum += 2 * row + a.data[i * n + i]! * b.data[from + relabelling[i]!]!;
   }
   return sum;
 }

@@ -9,9 +9,8 @@ import {
   type PortKernel,
   portKernel,
   type PortView,
-  relabelledProduct,
 } from "../../src/stats/joint-permutation-test.ts";
-import { forEachPermutation } from "../../src/stats/permutation-test.ts";
+import { forEachPermutation, relabelledProduct } from "../../src/stats/permutation-test.ts";
 
 function gram(n: number, source: Random): Matrix {
   const w = new Float64Array(n * 5);
@@ -141,6 +140,8 @@ describe("jointLogP", () => {
     // Vectors alone have moments of fewer channels; kernels have not.
     const few = viewOf([null], 5);
     const vectors = { left: [centred(5, source)], right: [centred(5, source)] };
-    expect(() => jointLogP(few, few, [0], [vectors], [[1]])).toThrow(/ports of 5 channels, required at least 6/);
+    expect(() => jointLogP(few, few, [0], [vectors], [[1]])).toThrow(
+      /ports of 5 channels, required at least 6/,
+    );
   });
 });

@@ -8,8 +8,8 @@
  * places. What adds up to more than even odds joins shown spaces to *supposed* ones.
  */
 
+import { Pace } from "../../../base/pace.ts";
 import type { PairTest } from "./pair-tests.ts";
-import { Pace } from "./pace.ts";
 import type { Port } from "./ports.ts";
 import { Union } from "./union.ts";
 
