@@ -163,7 +163,7 @@ async function readLayer(
   { signal }: CallOptions,
 ): Promise<ReadLayer> {
   const layer = layers[index]!;
-  const read: Model["read"] = (tensor) => model.read(tensor, signal);
+  const read = (tensor: string) => model.read(tensor, signal);
   const inOrder = model.moduleOrder === true && !isSorted(model.tensors);
   const vectors = await layerVectors(vectorNames(layer, model.tensors, inOrder), read);
   return { layer, vectors, blocks: unfold(layer, await read(layer.weight.tensor), "svr") };
