@@ -2,7 +2,7 @@
 
 import type { Signal } from "../../../../model/operators.ts";
 import type { Architecture, ModelFacts } from "../architecture.ts";
-import { attend } from "../attention.ts";
+import { attend, fusedValues } from "../attention.ts";
 import { Network } from "../network.ts";
 import { layerNormalized } from "./units.ts";
 
@@ -171,18 +171,9 @@ function attention(
   const parts = fused
     ? ["q", "k", "v"].map((part) => `${module}.${part}`)
     : values.map((each) => `${block}.${each}`);
-  const [out] = fused ? net.shape(`${block}.${values}`) : [];
-  if (out !== undefined && out !== 3 * width) {
-    net.fail(`${block}.${values}`, `${out} out channels`, `${3 * width}`);
-  }
-  const [, , v] = parts.map((name, i) =>
-    fused
-      ? net.layer(`${block}.${values}`, x, {
-        name: net.prefix + name,
-        out: { from: i * width, length: width },
-      })
-      : net.linear(name, x)
-  ) as [Signal, Signal, Signal];
+  const v = fused
+    ? fusedValues(net, `${block}.${values}`, parts, x)
+    : parts.map((name) => net.linear(name, x)).at(-1)!;
   const ends = { queries: parts.slice(0, 2), output: `${block}.${output}` };
   const heads = attend(net, v, width, ends, { config, key: "num_attention_heads" });
   return net.linear(ends.output, heads);
