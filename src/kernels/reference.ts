@@ -1,6 +1,6 @@
 /** The `reference` kernel: plain TypeScript, for tests and for wherever nothing faster runs. */
 
-import { setImmediate as macrotask } from "node:timers/promises";
+import { Pace } from "../base/pace.ts";
 import type { Svd } from "../model/spectrum.ts";
 import { type Matrix, matrix } from "../model/tensor.ts";
 import { addScaled, applyQ, dot, factorLq } from "./householder.ts";
@@ -38,13 +38,13 @@ export function openReferenceKernel(): Kernel {
 }
 
 async function svd(input: Matrix, { signal }: SvdOptions = {}): Promise<Svd> {
-  const pause = pauseFor(signal);
+  const pace = new Pace(signal);
   signal?.throwIfAborted();
   const scale = powerOfTwoScale(input);
   const tall = input.rows > input.cols;
   // Rows are the shorter side from here on; a tall matrix swaps the roles of left and right.
   const a = scaled(tall ? transpose(input) : input, scale);
-  const { u, s, v } = await wideSvd(a, pause);
+  const { u, s, v } = await wideSvd(a, () => pace.step());
   const singularValues = s.map((value) => value / scale);
   const result = tall ? { left: v, singularValues, right: u } : { left: u, singularValues, right: v };
   fixSigns(result.left, result.right);
@@ -129,11 +129,11 @@ async function multiply(
 ): Promise<Matrix> {
   checkProduct(a, b, transposeB);
   const right = transposeB ? b : transpose(b);
-  const pause = pauseFor(signal);
+  const pace = new Pace(signal);
   const out = matrix(a.rows, right.rows);
   for (let row = 0; row < a.rows; row += 4) {
     multiplyRows(a, right, out, row, Math.min(row + 4, a.rows));
-    if (row % 64 === 60) await pause();
+    if (row % 64 === 60) await pace.step();
   }
   return out;
 }
@@ -158,7 +158,7 @@ async function overlap(
 /** Gram and Schmidt's method, each row cleared of the earlier ones twice. */
 async function orthonormalize(input: Matrix, { signal }: CallOptions = {}): Promise<Matrix> {
   checkRows(input);
-  const pause = pauseFor(signal);
+  const pace = new Pace(signal);
   const { rows, cols } = input;
   const data = input.data.slice();
   for (let row = 0; row < rows; row++) {
@@ -176,7 +176,7 @@ async function orthonormalize(input: Matrix, { signal }: CallOptions = {}): Prom
     }
     const norm = Math.sqrt(dot(data, row * cols, data, row * cols, cols));
     for (let at = row * cols; at < (row + 1) * cols; at++) data[at]! /= norm;
-    await pause();
+    await pace.step();
   }
   return matrix(rows, cols, data);
 }
@@ -209,15 +209,4 @@ function multiplyRows(a: Matrix, b: Matrix, out: Matrix, from: number, to: numbe
     out.data[at + 2 * b.rows] = s2;
     out.data[at + 3 * b.rows] = s3;
   }
-}
-
-/** Lets timers and signals in after every 30 ms of work, and stops where the signal says so. */
-function pauseFor(signal: AbortSignal | undefined): () => Promise<void> {
-  let last = performance.now();
-  return async () => {
-    if (performance.now() - last < 30) return;
-    await macrotask();
-    signal?.throwIfAborted();
-    last = performance.now();
-  };
 }

@@ -44,6 +44,25 @@ export function random(seed: number, name: string): Random {
   };
 }
 
+/**
+ * Brings the numbers of an array from `from` up to, not including, `to` into an order at random, in place (Fisher and Yates): every order is
+ * equally likely.
+ *
+ * @example
+ * shuffle(order, 0, order.length, random(1, "order"));
+ */
+export function shuffle(
+  order: Uint16Array | Int32Array,
+  from: number,
+  to: number,
+  { uniform }: Pick<Random, "uniform">,
+): void {
+  for (let i = to - 1; i > from; i--) {
+    const j = from + Math.floor(uniform() * (i - from + 1));
+    [order[i], order[j]] = [order[j]!, order[i]!];
+  }
+}
+
 /** The next numbers; the state in local variables meanwhile, which engines keep in registers. */
 function uniforms(state: Int32Array, values: Float64Array): void {
   let [a, b, c, counter] = state as unknown as [number, number, number, number];

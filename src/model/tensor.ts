@@ -27,6 +27,9 @@ export interface TensorInfo {
   readonly layout?: WeightLayout;
 }
 
+/** How `unreadable` begins of a tensor that is a copy of what is read: the name of that follows. */
+export const COPY_OF = "of a copy of ";
+
 /** What a file tells of its tensors together. */
 export interface FileFacts {
   /** Whether tensors stand in the order in which the network makes its modules, which is mostly that of its dataflow. Default: false. */

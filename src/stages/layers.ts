@@ -4,7 +4,7 @@ import { counted } from "../model/counted.ts";
 import type { Connection, LayerGraph, Skipped, Unfolding } from "../model/layer.ts";
 import type { OperatorGraph } from "../model/operators.ts";
 import type { Model } from "../model/ports.ts";
-import { elementCount, type TensorInfo } from "../model/tensor.ts";
+import { COPY_OF, elementCount, type TensorInfo } from "../model/tensor.ts";
 import type { TopologyDeclaration } from "../model/topology.ts";
 import { recognized } from "./topology/architectures/registry.ts";
 import { declaredGraph } from "./topology/declared.ts";
@@ -120,7 +120,7 @@ function copiesBeside({ skipped }: LayerGraph, tensors: readonly TensorInfo[]): 
 
 /** Whether a tensor was skipped as a copy of what is read. */
 export function isCopy(reason: string): boolean {
-  return reason.startsWith("of a copy of ");
+  return reason.startsWith(COPY_OF);
 }
 
 function graphOf(

@@ -13,7 +13,14 @@ import type { Matrix } from "../model/tensor.ts";
 import { type AssignmentMoments, assignmentMoments, dot, fallingFactorial } from "./assignment-moments.ts";
 import { logSurvivalOfSigma, sigmaOfLogP } from "./normal.ts";
 import { pearsonLogTail } from "./pearson-curve.ts";
-import { type PortSums, portSums, relabellingMoments, relevantPart } from "./permutation-test.ts";
+import {
+  LEAST_CLOSED,
+  type PortSums,
+  portSums,
+  relabellingMoments,
+  relevantPart,
+} from "./permutation-test.ts";
+import { relabelledProduct } from "./relabellings.ts";
 import { logGamma } from "./special-functions.ts";
 
 /** One kernel of a port, ready to be tested. */
@@ -131,6 +138,9 @@ export function jointLogP(
       `permutation test: found ports of ${n} and of ${b.size} channels, required as many of both`,
     );
   }
+  if (n < LEAST_CLOSED) {
+    throw new RangeError(`permutation test: found ports of ${n} channels, required at least ${LEAST_CLOSED}`);
+  }
   const kernels = a.kernels.map((left, k) => kernelStatistic(left, b.kernels[k] ?? null, inner[k]!, tails));
   const vectors = assignments.map(assignmentStatistic);
   const statistics = [...kernels, ...vectors];
@@ -222,19 +232,6 @@ function heavySkew(
   const kurtosis = fourth * relabellings.length / second ** 2;
   const error = Math.sqrt(24 / relabellings.length);
   return kurtosis - 3 - 1.5 * skew * skew > MOST_ERRORS * error ? Math.sqrt((kurtosis - 3) / 1.5) : 0;
-}
-
-/** `<A, B[p, p]>` of two symmetric matrices. */
-export function relabelledProduct(a: Matrix, b: Matrix, relabelling: Int32Array): number {
-  const n = a.rows;
-  let sum = 0;
-  for (let i = 0; i < n; i++) {
-    const from = relabelling[i]! * n;
-    let row = 0;
-    for (let j = 0; j < i; j++) row += a.data[i * n + j]! * b.data[from + relabelling[j]!]!;
-    sum += 2 * row + a.data[i * n + i]! * b.data[from + relabelling[i]!]!;
-  }
-  return sum;
 }
 
 function assignmentStatistic(assignment: Assignment | null): Statistic | null {

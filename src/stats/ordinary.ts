@@ -2,7 +2,8 @@
 
 // @ts-types="./jstat.d.ts"
 import jstat from "jstat";
-import { random } from "../model/random.ts";
+import { random, shuffle } from "../model/random.ts";
+import { forEachPermutation } from "./relabellings.ts";
 
 const { jStat } = jstat;
 
@@ -134,29 +135,24 @@ const ORDERS = new Map<number, Uint16Array>();
 function ordersOf(n: number): Uint16Array {
   const kept = ORDERS.get(n);
   if (kept !== undefined) return kept;
-  const things = Array.from({ length: n }, (_, at) => at);
-  const orders = n <= MOST_COUNTED ? Uint16Array.from(allOrders(things).flat()) : drawnOrders(n);
+  const orders = n <= MOST_COUNTED ? allOrders(n) : drawnOrders(n);
   ORDERS.clear();
   ORDERS.set(n, orders);
   return orders;
 }
 
-function allOrders(things: readonly number[]): number[][] {
-  if (things.length < 2) return [[...things]];
-  return things.flatMap((first, at) => allOrders(things.toSpliced(at, 1)).map((rest) => [first, ...rest]));
+function allOrders(n: number): Uint16Array {
+  const orders: number[] = [];
+  forEachPermutation(n, (order) => orders.push(...order));
+  return Uint16Array.from(orders);
 }
 
-/** By Fisher and Yates. */
 function drawnOrders(n: number): Uint16Array {
-  const { uniform } = random(0, `orders of ${n}`);
+  const source = random(0, `orders of ${n}`);
   const orders = new Uint16Array(n * Math.min(DRAWS, Math.floor(MOST_DRAWN / n)));
   for (let row = 0; row < orders.length; row += n) {
-    const order = orders.subarray(row, row + n);
-    for (let at = 0; at < n; at++) {
-      const other = Math.floor(uniform() * (at + 1));
-      order[at] = order[other]!;
-      order[other] = at;
-    }
+    for (let at = 0; at < n; at++) orders[row + at] = at;
+    shuffle(orders, row, row + n, source);
   }
   return orders;
 }

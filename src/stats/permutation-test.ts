@@ -18,6 +18,7 @@
 
 import type { Matrix } from "../model/tensor.ts";
 import { pearsonLogTail } from "./pearson-curve.ts";
+import { forEachPermutation, relabelledProduct } from "./relabellings.ts";
 import { logGamma } from "./special-functions.ts";
 
 /** The share of a kernel's length that is rounding: what rounding leaves of constant or orthogonal weights is alike everywhere. */
@@ -26,9 +27,11 @@ const ROUNDING = 1e-5;
 /** The statistic of two kernels of length 1 is known to some 1e-15: a smaller variance than this is rounding. */
 const LEAST_VARIANCE = 1e-18;
 
-/** Up to here all relabellings are looked at: 720 at most. The third moment's closed form holds from 6 channels on. */
+/** Up to here all relabellings are looked at: 720 at most. */
 const MOST_ENUMERATED = 6;
-const LEAST_CLOSED = 6;
+
+/** The third moment's closed form holds from so many channels on. */
+export const LEAST_CLOSED = 6;
 
 /** Statistics this near to the observed one, of kernels of length 1, tie with it. */
 const TIE = 1e-12;
@@ -322,27 +325,4 @@ function enumerated(a: Matrix, b: Matrix): PermutationTest | null {
   });
   const standard = standardized(observed, { variance: squares / count, thirdMoment: cubes / count });
   return standard === null ? null : { logP: Math.log(reached / count), ...standard };
-}
-
-function relabelledProduct(a: Matrix, b: Matrix, permutation: Uint8Array): number {
-  const n = a.rows;
-  let sum = 0;
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j < n; j++) sum += a.data[i * n + j]! * b.data[permutation[i]! * n + permutation[j]!]!;
-  }
-  return sum;
-}
-
-/** Calls `visit` with each permutation of `0 ... n-1`, in one array: Heap's algorithm (1963). */
-export function forEachPermutation(n: number, visit: (permutation: Uint8Array) => void): void {
-  const order = Uint8Array.from({ length: n }, (_, i) => i);
-  const arrange = (length: number): void => {
-    if (length === 1) return visit(order);
-    for (let i = 0; i < length; i++) {
-      arrange(length - 1);
-      const other = length % 2 === 0 ? i : 0;
-      [order[other], order[length - 1]] = [order[length - 1]!, order[other]!];
-    }
-  };
-  arrange(n);
 }

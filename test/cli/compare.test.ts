@@ -5,7 +5,7 @@ import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ComparisonReport } from "../../src/compare/comparison-report.ts";
 import { svr } from "../integration/svr.ts";
-import { writeTensors } from "../support/safetensors-file.ts";
+import { writeTensors } from "../support/files/safetensors-file.ts";
 
 const [EARLY, LATE] = ["epoch-001", "epoch-010"].map((name) =>
   `pipelines/models/mnist-mlp/${name}.safetensors`

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { RunRecord } from "../../src/run.ts";
-import { noise, writeTensors } from "../support/safetensors-file.ts";
+import { noise, writeTensors } from "../support/files/safetensors-file.ts";
 import { ROOT, svr } from "../integration/svr.ts";
 
 let folder = "";

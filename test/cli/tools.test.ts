@@ -9,7 +9,7 @@ import { loadRunConfig, runConfigOf } from "../../config/load.ts";
 import { runConfigSchema } from "../../config/schema.ts";
 import { completionScript } from "../../src/cli/completion-command.ts";
 import { configText } from "../../src/cli/init-command.ts";
-import { noise, writeTensors } from "../support/safetensors-file.ts";
+import { noise, writeTensors } from "../support/files/safetensors-file.ts";
 import { execute, svr } from "../integration/svr.ts";
 
 let folder = "";

@@ -12,7 +12,7 @@ import { layerGraph } from "../../src/stages/layers.ts";
 import { distanceFromUniform } from "../calibration/sampling-error.ts";
 import { gaussian, layerOf } from "../support/layer-fixture.ts";
 import { normalMatrix, withSpectrum } from "../support/matrices.ts";
-import { writeTensors } from "../support/safetensors-file.ts";
+import { writeTensors } from "../support/files/safetensors-file.ts";
 import { trainedMlp, WIDTHS } from "./trained-mlp.ts";
 
 let folder = "";

@@ -12,7 +12,7 @@ import type { Model } from "../../src/model/ports.ts";
 import { layerGraph } from "../../src/stages/layers.ts";
 import { spectrum } from "../../src/stages/svd.ts";
 import { unfold } from "../../src/stages/unfold.ts";
-import { kerasFile } from "../support/h5-file.ts";
+import { kerasFile } from "../support/files/h5-file.ts";
 import { describeWithShared, shared } from "../support/shared.ts";
 
 /** Files of Keras 3 number weights and tell the class of a layer within TimeDistributed nowhere. */

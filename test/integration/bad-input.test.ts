@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { noise, writeRaw, writeTensors } from "../support/safetensors-file.ts";
+import { noise, writeRaw, writeTensors } from "../support/files/safetensors-file.ts";
 import { svr } from "./svr.ts";
 
 let folder = "";

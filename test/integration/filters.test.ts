@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { RunRecord } from "../../src/run.ts";
-import { noise, writeTensors } from "../support/safetensors-file.ts";
+import { noise, writeTensors } from "../support/files/safetensors-file.ts";
 import { svr } from "./svr.ts";
 
 let folder = "";

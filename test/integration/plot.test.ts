@@ -5,7 +5,7 @@ import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { plotRun, plotSeries, run, type RunRecord } from "../../src/run.ts";
 import { DENO } from "../../.config/checks.ts";
-import { noise, writeTensors } from "../support/safetensors-file.ts";
+import { noise, writeTensors } from "../support/files/safetensors-file.ts";
 import { parsed } from "../viewer/parsed-svg.ts";
 import { wellFormed } from "../viewer/well-formed.ts";
 import { execute, ROOT, svr } from "./svr.ts";

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openLadybugReader } from "../../src/mod.ts";
 import { run, type RunReport } from "../../src/run.ts";
 import { expectations, expectRows } from "../queries/report-queries.ts";
-import { noise, writeTensors } from "../support/safetensors-file.ts";
+import { noise, writeTensors } from "../support/files/safetensors-file.ts";
 import { ROOT, svr } from "./svr.ts";
 
 /** An id that means something to Cypher, SQL, Markdown, a shell and a terminal, and names that do. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { random } from "../../src/model/random.ts";
+import { random, shuffle } from "../../src/model/random.ts";
 
 /** sfc32 in whole numbers of any size, and Box and Muller number by number. */
 function reference(seed: number, name: string) {
@@ -58,5 +58,22 @@ describe("seeded random numbers", () => {
   it("differ between names and seeds", () => {
     const first = (seed: number, name: string) => random(seed, name).uniform();
     expect(new Set([first(1, "a"), first(2, "a"), first(1, "b"), first(2, "b")]).size).toBe(4);
+  });
+
+  it("shuffle a part of an array into each of its orders equally often, and leave the rest", () => {
+    const source = random(1, "orders");
+    const draws = 24_000;
+    const counts = new Map<string, number>();
+    for (let draw = 0; draw < draws; draw++) {
+      const order = Int32Array.of(9, 0, 1, 2, 3, 8);
+      shuffle(order, 1, 5, source);
+      counts.set(order.join(), (counts.get(order.join()) ?? 0) + 1);
+    }
+    expect(counts.size).toBe(24);
+    expect([...counts.keys()].every((each) => /^9,[0-3,]{7},8$/.test(each))).toBe(true);
+    // chi-squared with 23 degrees of freedom: more than 55 once in 5,000.
+    const expected = draws / 24;
+    const distance = [...counts.values()].reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
+    expect(distance).toBeLessThan(55);
   });
 });

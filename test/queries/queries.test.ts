@@ -20,7 +20,7 @@ import { TABLE_NAMES } from "../../src/model/tables.ts";
 import { ROOT } from "../integration/svr.ts";
 import type { Access } from "../neo4j/provided.ts";
 import { asUser, choicesFor, describeWithServer, SHARED_SERVER } from "../neo4j/suite.ts";
-import { noise, writeTensors } from "../support/safetensors-file.ts";
+import { noise, writeTensors } from "../support/files/safetensors-file.ts";
 import { openTables, type Parameters, SQL } from "./tables.ts";
 
 /** Numbers may differ by this much, relative to numbers beyond 1. */

@@ -6,7 +6,7 @@ import { epsilonWarnings } from "../../src/run/assumed-epsilon.ts";
 import { run } from "../../src/run/run-pipeline.ts";
 import { layerGraph, type LayerSettings } from "../../src/stages/layers.ts";
 import { tensorOf } from "../support/layer-fixture.ts";
-import { noise, writeTensors } from "../support/safetensors-file.ts";
+import { noise, writeTensors } from "../support/files/safetensors-file.ts";
 
 /** Two convolutions, the first with a batch norm of these variances behind it. */
 function warningsOf(variances: readonly number[], gamma: number[], settings: LayerSettings = {}) {

@@ -9,9 +9,8 @@ import {
   type PortKernel,
   portKernel,
   type PortView,
-  relabelledProduct,
 } from "../../src/stats/joint-permutation-test.ts";
-import { forEachPermutation } from "../../src/stats/permutation-test.ts";
+import { forEachPermutation, relabelledProduct } from "../../src/stats/relabellings.ts";
 
 function gram(n: number, source: Random): Matrix {
   const w = new Float64Array(n * 5);
@@ -135,8 +134,14 @@ describe("jointLogP", () => {
       .toBeNull();
   });
 
-  it("refuses ports of different widths", () => {
+  it("refuses ports of different widths, and of too few channels", () => {
     const views = [n, n - 1].map((size) => viewOf([portKernel(gram(size, source))], size));
     expect(() => jointLogP(views[0]!, views[1]!, [0], [], [[0]])).toThrow(/ports of 24 and of 23 channels/);
+    // Vectors alone have moments of fewer channels; kernels have not.
+    const few = viewOf([null], 5);
+    const vectors = { left: [centred(5, source)], right: [centred(5, source)] };
+    expect(() => jointLogP(few, few, [0], [vectors], [[1]])).toThrow(
+      /ports of 5 channels, required at least 6/,
+    );
   });
 });

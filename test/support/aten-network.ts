@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { pt2 } from "../../connectors/sources/export/pt2.ts";
 import type { LayerGraph } from "../../src/model/layer.ts";
 import { layerGraph } from "../../src/stages/layers.ts";
-import { ints, node, pt2File, value, type WrittenProgram } from "./pt2-file.ts";
+import { ints, node, pt2File, value, type WrittenProgram } from "./files/pt2-file.ts";
 
 type Shapes = Readonly<Record<string, readonly number[]>>;
 

@@ -10,7 +10,7 @@ import { random } from "../../src/model/random.ts";
 import { elementCount, type TensorInfo } from "../../src/model/tensor.ts";
 import type { TopologyDeclaration } from "../../src/model/topology.ts";
 import { layerGraph } from "../../src/stages/layers.ts";
-import { writeRaw } from "../support/safetensors-file.ts";
+import { writeRaw } from "../support/files/safetensors-file.ts";
 import { ARCHITECTURES, type Size } from "./architectures.ts";
 import type { Initialization } from "./initializations.ts";
 import type { Parameter } from "./parameters.ts";

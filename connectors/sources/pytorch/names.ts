@@ -1,6 +1,7 @@
 /** All tensors of a PyTorch file, with the names that its state dict gives them. */
 
 import { show } from "../../../src/model/errors.ts";
+import { COPY_OF } from "../../../src/model/tensor.ts";
 import { isKind, isRecordOf, type PickleRecord, type PickleValue } from "./pickle-values.ts";
 import { type TorchTensor, torchTensor } from "./tensor.ts";
 
@@ -75,7 +76,7 @@ export function namedTensors(root: PickleValue, what: string): NamedTensors {
     const unreadable = optimizer
       ? "the state of an optimizer, not a weight"
       : isCopy(each)
-      ? `of a copy of ${show(copies.get(path[0]!.key))}, such as a moving average: save it alone to read it`
+      ? `${COPY_OF}${show(copies.get(path[0]!.key))}, such as a moving average: save it alone to read it`
       : undefined;
     const read = unreadable === undefined ? tensor : { ...tensor, unreadable };
     tensors.set(name, { name, whole, tensor: read });

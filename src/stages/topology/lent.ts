@@ -39,7 +39,10 @@ export function neededTensors({ graph, tensors }: Lender): readonly TensorInfo[]
   return tensors.filter(({ name }) => names.has(name));
 }
 
-/** Twins by names, whole or but for what stands before them; where an exporter made names up, by those of layers. */
+/**
+ * Twins by names: the same name; where an exporter made names up, that of the layer; else a name that has something before it, where it
+ * fits one tensor of either side.
+ */
 export function twinsByName(lender: Lender, own: readonly TensorInfo[]): Map<string, Twin> {
   const twins = new Map<string, Twin>();
   const taken = new Set<string>();
@@ -60,12 +63,19 @@ export function twinsByName(lender: Lender, own: readonly TensorInfo[]): Map<str
       claim(each, byName.get(`${modulePath(layer)}.weight`), true);
     }
   }
-  for (const each of needed) {
-    if (twins.has(each.name)) continue;
-    const alike = own.filter(({ name }) => name.endsWith(`.${each.name}`) || each.name.endsWith(`.${name}`));
-    if (alike.length === 1) claim(each, alike[0], false);
+  const open = needed.filter(({ name }) => !twins.has(name));
+  for (const each of open) {
+    const [found, ...others] = own.filter(({ name }) => endsAs(name, each.name));
+    if (found === undefined || others.length > 0) continue;
+    // A name that is the end of two of the lender's says of neither that it is meant.
+    if (open.filter(({ name }) => endsAs(name, found.name)).length === 1) claim(each, found, false);
   }
   return twins;
+}
+
+/** Whether one name is the other with something before it. */
+function endsAs(a: string, b: string): boolean {
+  return a.endsWith(`.${b}`) || b.endsWith(`.${a}`);
 }
 
 /** `/encoder/fc/MatMul` is the module `encoder.fc`; PyTorch's exporter names nodes so. */

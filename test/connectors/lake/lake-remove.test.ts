@@ -8,7 +8,7 @@ import { finishRemoval, removeModels } from "../../../connectors/lake/remove.ts"
 import { run } from "../../../src/run/run-pipeline.ts";
 import { svr } from "../../integration/svr.ts";
 import { BUCKET, inS3Environment, keysIn, type S3Server, startS3 } from "../../support/s3-server.ts";
-import { noise, writeTensors } from "../../support/safetensors-file.ts";
+import { noise, writeTensors } from "../../support/files/safetensors-file.ts";
 
 let server: S3Server;
 let undo = () => {};

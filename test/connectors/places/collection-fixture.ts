@@ -2,14 +2,14 @@
 
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { ggufFile } from "../../support/gguf-file.ts";
-import { kerasFile } from "../../support/h5-file.ts";
-import { npyOf } from "../../support/npy-file.ts";
-import { field, file, integer, integers, joined, node, TYPE, value } from "../../support/onnx-file.ts";
-import { noise } from "../../support/safetensors-file.ts";
-import { torchFile } from "../../support/torch-file.ts";
-import type { WrittenTensor } from "../../support/written-tensor.ts";
-import { zipOf } from "../../support/zip-file.ts";
+import { ggufFile } from "../../support/files/gguf-file.ts";
+import { kerasFile } from "../../support/files/h5-file.ts";
+import { npyOf } from "../../support/files/npy-file.ts";
+import { field, file, integer, integers, joined, node, TYPE, value } from "../../support/files/onnx-file.ts";
+import { noise } from "../../support/files/safetensors-file.ts";
+import { torchFile } from "../../support/files/torch-file.ts";
+import type { WrittenTensor } from "../../support/files/written-tensor.ts";
+import { zipOf } from "../../support/files/zip-file.ts";
 
 const ROOT = new URL("../../../", import.meta.url);
 

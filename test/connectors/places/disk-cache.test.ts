@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openStore } from "../../../connectors/places/disk-cache.ts";
 import { openPlace } from "../../../connectors/places/open.ts";
-import { noise } from "../../support/safetensors-file.ts";
+import { noise } from "../../support/files/safetensors-file.ts";
 import { Environment } from "./environment.ts";
 import { FileServer } from "./server.ts";
 

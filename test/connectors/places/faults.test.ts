@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { ByteSource } from "../../../connectors/bytes.ts";
 import { openIfThere, openPlace } from "../../../connectors/places/open.ts";
 import { RemoteError } from "../../../connectors/places/remote-error.ts";
-import { noise } from "../../support/safetensors-file.ts";
+import { noise } from "../../support/files/safetensors-file.ts";
 import { Environment } from "./environment.ts";
 import { FileServer, type Misbehave } from "./server.ts";
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { openPlace } from "../../../connectors/places/open.ts";
 import { RemoteError } from "../../../connectors/places/remote-error.ts";
-import { noise } from "../../support/safetensors-file.ts";
+import { noise } from "../../support/files/safetensors-file.ts";
 import { Environment } from "./environment.ts";
 import { FileServer, type Misbehave } from "./server.ts";
 

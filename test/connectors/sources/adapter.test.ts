@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { adaptedModel, isAdapter } from "../../../connectors/sources/adapter.ts";
 import { openModel } from "../../../src/run/collection/models.ts";
-import { writeTensors } from "../../support/safetensors-file.ts";
+import { writeTensors } from "../../support/files/safetensors-file.ts";
 
 let folder = "";
 beforeAll(async () => {

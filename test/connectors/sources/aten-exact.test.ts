@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { AtenNetwork } from "../../../connectors/sources/aten/network.ts";
 import { OPERATORS } from "../../../connectors/sources/aten/operators.ts";
 import { between, conv, DIRECT, graphOf, pair, said, unary } from "../../support/aten-network.ts";
-import { int, ints, node, value } from "../../support/pt2-file.ts";
+import { int, ints, node, value } from "../../support/files/pt2-file.ts";
 
 describe("between two convolutions", () => {
   it.each(["max.other", "min.other", "maximum.default"])(

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { between, conv, DIRECT, graphOf, said, unary } from "../../support/aten-network.ts";
-import { int, ints, node, value, values } from "../../support/pt2-file.ts";
+import { int, ints, node, value, values } from "../../support/files/pt2-file.ts";
 
 describe("between two convolutions", () => {
   it.each(

@@ -4,9 +4,9 @@ import { basename, dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { resolveModels } from "../../../connectors/sources/collection.ts";
 import { formatOf } from "../../../connectors/sources/registry.ts";
-import { npyOf } from "../../support/npy-file.ts";
-import { pickle, torchFile, torchZip } from "../../support/torch-file.ts";
-import { zipOf } from "../../support/zip-file.ts";
+import { npyOf } from "../../support/files/npy-file.ts";
+import { pickle, torchFile, torchZip } from "../../support/files/torch-file.ts";
+import { zipOf } from "../../support/files/zip-file.ts";
 
 let folder = "";
 beforeAll(async () => {

@@ -12,7 +12,7 @@ import { safetensors } from "../../../connectors/sources/safetensors.ts";
 import { canonicalName } from "../../../src/compare/layer-pairs.ts";
 import { openModel, resolveModels } from "../../../src/mod.ts";
 import type { Model } from "../../../src/model/ports.ts";
-import { ggufFile, type GgufStyle, type RawTensor, value } from "../../support/gguf-file.ts";
+import { ggufFile, type GgufStyle, type RawTensor, value } from "../../support/files/gguf-file.ts";
 import { describeWithShared, shared } from "../../support/shared.ts";
 
 /** Random blocks of each type, and what ggml's own Python package makes of them, as float32. */

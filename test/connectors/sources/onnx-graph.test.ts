@@ -17,7 +17,7 @@ import {
   value,
   weight,
   writeOnnx,
-} from "../../support/onnx-file.ts";
+} from "../../support/files/onnx-file.ts";
 
 let folder = "";
 let count = 0;

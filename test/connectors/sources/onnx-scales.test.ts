@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { graphOf, said } from "../../support/onnx-said.ts";
-import { type Bytes, joined, node, value, weight, writeOnnx } from "../../support/onnx-file.ts";
+import { type Bytes, joined, node, value, weight, writeOnnx } from "../../support/files/onnx-file.ts";
 
 let folder = "";
 let count = 0;

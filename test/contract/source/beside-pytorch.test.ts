@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { pytorch } from "../../../connectors/sources/pytorch/pytorch.ts";
 import { unreadWarnings } from "../../../src/run/unread.ts";
 import { layerGraph } from "../../../src/stages/layers.ts";
-import { doubled, pickle, type Piece, torchZip } from "../../support/torch-file.ts";
+import { doubled, pickle, type Piece, torchZip } from "../../support/files/torch-file.ts";
 
 let folder = "";
 beforeAll(async () => {

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Model, SourceFormat } from "../../../src/model/ports.ts";
-import type { WrittenTensor } from "../../support/written-tensor.ts";
+import type { WrittenTensor } from "../../support/files/written-tensor.ts";
 
 export type { WrittenTensor };
 

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { pytorch } from "../../../connectors/sources/pytorch/pytorch.ts";
-import { pickle, stateDict, zipOfPickle } from "../../support/torch-file.ts";
-import { encoded } from "../../support/written-tensor.ts";
+import { pickle, stateDict, zipOfPickle } from "../../support/files/torch-file.ts";
+import { encoded } from "../../support/files/written-tensor.ts";
 import { mutationContract } from "./mutations.ts";
 
 const file = (name: string) => readFile(new URL(`../../golden/files/${name}`, import.meta.url));

@@ -1,8 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { describe } from "vitest";
 import { gguf } from "../../../connectors/sources/gguf/gguf.ts";
-import { ggufFile, type GgufStyle, value } from "../../support/gguf-file.ts";
-import { EXACT_FLOATS, EXACT_INTEGERS } from "../../support/written-tensor.ts";
+import { ggufFile, type GgufStyle, value } from "../../support/files/gguf-file.ts";
+import { EXACT_FLOATS, EXACT_INTEGERS } from "../../support/files/written-tensor.ts";
 import { sourceContract } from "./contract.ts";
 
 const { I64, I32, I16, I8 } = EXACT_INTEGERS;

@@ -4,7 +4,15 @@ import { join } from "node:path";
 import process from "node:process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { gguf } from "../../../connectors/sources/gguf/gguf.ts";
-import { ggufFile, type GgufStyle, type RawTensor, text, u32, u64, value } from "../../support/gguf-file.ts";
+import {
+  ggufFile,
+  type GgufStyle,
+  type RawTensor,
+  text,
+  u32,
+  u64,
+  value,
+} from "../../support/files/gguf-file.ts";
 import { mutationContract } from "./mutations.ts";
 import { expectRefusal } from "./refusals.ts";
 

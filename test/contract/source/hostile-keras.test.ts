@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { keras } from "../../../connectors/sources/keras/keras.ts";
-import { kerasFile } from "../../support/h5-file.ts";
-import { zipOf } from "../../support/zip-file.ts";
+import { kerasFile } from "../../support/files/h5-file.ts";
+import { zipOf } from "../../support/files/zip-file.ts";
 
 let folder = "";
 let count = 0;

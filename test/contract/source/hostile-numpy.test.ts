@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { numpy } from "../../../connectors/sources/numpy/numpy.ts";
-import { npyOf } from "../../support/npy-file.ts";
+import { npyOf } from "../../support/files/npy-file.ts";
 import { mutationContract } from "./mutations.ts";
 
 const FILES = fileURLToPath(new URL("../../golden/files/numpy/", import.meta.url));

@@ -21,7 +21,7 @@ import {
   value,
   varint,
   weight,
-} from "../../support/onnx-file.ts";
+} from "../../support/files/onnx-file.ts";
 import { expectRefusal } from "./refusals.ts";
 
 let folder = "";

@@ -12,8 +12,8 @@ import {
   torchLegacy,
   torchZip,
   zipOfPickle,
-} from "../../support/torch-file.ts";
-import { fields, zipOf } from "../../support/zip-file.ts";
+} from "../../support/files/torch-file.ts";
+import { fields, zipOf } from "../../support/files/zip-file.ts";
 import { expectRefusal } from "./refusals.ts";
 
 let folder = "";

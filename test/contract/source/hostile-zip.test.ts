@@ -8,9 +8,9 @@ import { bytesInMemory } from "../../../connectors/sources/zip/byte-window.ts";
 import { openFile } from "../../../connectors/sources/file.ts";
 import { numpy } from "../../../connectors/sources/numpy/numpy.ts";
 import { openZip } from "../../../connectors/sources/zip/zip.ts";
-import { npyHeaderText, npyOf, npyRaw } from "../../support/npy-file.ts";
+import { npyHeaderText, npyOf, npyRaw } from "../../support/files/npy-file.ts";
 import { mutationContract } from "./mutations.ts";
-import { type ZipMember, zipOf } from "../../support/zip-file.ts";
+import { type ZipMember, zipOf } from "../../support/files/zip-file.ts";
 
 const opened = (bytes: Uint8Array) => openZip("a.zip", bytesInMemory(bytes, "a.zip"));
 const data = Buffer.from("some data, some data, some data");

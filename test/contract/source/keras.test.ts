@@ -1,8 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { keras } from "../../../connectors/sources/keras/keras.ts";
-import { h5Of, kerasFile, writeH5 } from "../../support/h5-file.ts";
-import { EXACT_FLOATS, EXACT_INTEGERS } from "../../support/written-tensor.ts";
-import { zipOf } from "../../support/zip-file.ts";
+import { h5Of, kerasFile, writeH5 } from "../../support/files/h5-file.ts";
+import { EXACT_FLOATS, EXACT_INTEGERS } from "../../support/files/written-tensor.ts";
+import { zipOf } from "../../support/files/zip-file.ts";
 import { sourceContract } from "./contract.ts";
 import { mutationContract } from "./mutations.ts";
 

@@ -1,9 +1,9 @@
 import { writeFile } from "node:fs/promises";
 import { describe } from "vitest";
 import { numpy } from "../../../connectors/sources/numpy/numpy.ts";
-import { npyOf, type NpyStyle } from "../../support/npy-file.ts";
-import { EXACT_FLOATS, EXACT_INTEGERS } from "../../support/written-tensor.ts";
-import { zipOf } from "../../support/zip-file.ts";
+import { npyOf, type NpyStyle } from "../../support/files/npy-file.ts";
+import { EXACT_FLOATS, EXACT_INTEGERS } from "../../support/files/written-tensor.ts";
+import { zipOf } from "../../support/files/zip-file.ts";
 import { sourceContract } from "./contract.ts";
 
 const { F32, F64, F16 } = EXACT_FLOATS;

@@ -14,7 +14,7 @@ import {
   TYPE,
   weight,
   writeOnnx,
-} from "../../support/onnx-file.ts";
+} from "../../support/files/onnx-file.ts";
 import { sourceContract, type WrittenTensor } from "./contract.ts";
 
 function bytes(count: number, size: number, set: (view: DataView, i: number) => void): Bytes {

@@ -2,7 +2,12 @@ import { writeFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { toFloat64 } from "../../../connectors/sources/floats.ts";
 import { safetensors } from "../../../connectors/sources/safetensors.ts";
-import { encoded, EXACT_FLOATS, EXACT_INTEGERS, type WrittenTensor } from "../../support/written-tensor.ts";
+import {
+  encoded,
+  EXACT_FLOATS,
+  EXACT_INTEGERS,
+  type WrittenTensor,
+} from "../../support/files/written-tensor.ts";
 import { sourceContract } from "./contract.ts";
 
 async function write(path: string, tensors: readonly WrittenTensor[]): Promise<void> {

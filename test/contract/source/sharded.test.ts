@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { sharded } from "../../../connectors/sources/sharded.ts";
 import { openModel, resolveModels } from "../../../src/mod.ts";
 import { layerGraph } from "../../../src/stages/layers.ts";
-import { torchFile } from "../../support/torch-file.ts";
-import { encoded, EXACT_FLOATS, type WrittenTensor } from "../../support/written-tensor.ts";
+import { torchFile } from "../../support/files/torch-file.ts";
+import { encoded, EXACT_FLOATS, type WrittenTensor } from "../../support/files/written-tensor.ts";
 import { sourceContract } from "./contract.ts";
 
 function safetensorsOf(tensors: readonly WrittenTensor[]): Buffer {

@@ -6,7 +6,7 @@ import { archiveParts, readArchive } from "../../../src/flow/spectra/archive.ts"
 import type { OverlapRecord } from "../../../src/flow/spectra/overlap-record.ts";
 import { run } from "../../../src/run.ts";
 import { rowsIn } from "../../integration/left-behind.ts";
-import { noise, writeTensors } from "../../support/safetensors-file.ts";
+import { noise, writeTensors } from "../../support/files/safetensors-file.ts";
 
 let folder = "";
 beforeAll(async () => {

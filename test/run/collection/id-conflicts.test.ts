@@ -12,7 +12,7 @@ import { show } from "../../../src/model/errors.ts";
 import { planModels } from "../../../src/run/collection/models.ts";
 import { forecast } from "../../../src/run/forecast/dry-run.ts";
 import { run } from "../../../src/run/run-pipeline.ts";
-import { noise, writeTensors } from "../../support/safetensors-file.ts";
+import { noise, writeTensors } from "../../support/files/safetensors-file.ts";
 import { BUCKET, inS3Environment, type S3Server, startS3 } from "../../support/s3-server.ts";
 
 let server: S3Server;

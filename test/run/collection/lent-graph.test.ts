@@ -13,8 +13,8 @@ import { isInferable } from "../../../src/run/inferred-layers.ts";
 import { type Inspection, inspectModel } from "../../../src/run/inspect.ts";
 import { layerSettings } from "../../../src/run/layer-settings.ts";
 import { svr } from "../../integration/svr.ts";
-import { node, value, weight, writeOnnx } from "../../support/onnx-file.ts";
-import { noise, writeTensors } from "../../support/safetensors-file.ts";
+import { node, value, weight, writeOnnx } from "../../support/files/onnx-file.ts";
+import { noise, writeTensors } from "../../support/files/safetensors-file.ts";
 
 const golden = (name: string) => fileURLToPath(new URL(`../../golden/files/export/${name}`, import.meta.url));
 

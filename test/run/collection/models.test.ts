@@ -7,7 +7,7 @@ import { ConfigError } from "../../../config/document.ts";
 import { runConfigOf } from "../../../config/load.ts";
 import { uniqueIds } from "../../../src/run/collection/collection-ids.ts";
 import { planModels } from "../../../src/run/collection/models.ts";
-import { noise, writeTensors } from "../../support/safetensors-file.ts";
+import { noise, writeTensors } from "../../support/files/safetensors-file.ts";
 
 let folder = "";
 const FILES = ["a/vgg/epoch-1", "a/vgg/epoch-2", "b/vgg/epoch-1", "b/vgg/final-x", "b/odd"];

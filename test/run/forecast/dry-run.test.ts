@@ -9,7 +9,7 @@ import { dryRunCommand } from "../../../src/cli/dry-run-command.ts";
 import { run } from "../../../src/run.ts";
 import { Environment } from "../../connectors/places/environment.ts";
 import { FileServer } from "../../connectors/places/server.ts";
-import { noise, writeTensors } from "../../support/safetensors-file.ts";
+import { noise, writeTensors } from "../../support/files/safetensors-file.ts";
 
 let folder = "";
 beforeEach(async () => {

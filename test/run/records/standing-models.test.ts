@@ -9,7 +9,7 @@ import { reportOf } from "../../../src/report/report-rendering.ts";
 import { run } from "../../../src/run/run-pipeline.ts";
 import type { RunRecord } from "../../../src/run/records/records.ts";
 import { plotRun } from "../../../src/viewer/plot.ts";
-import { noise, writeTensors } from "../../support/safetensors-file.ts";
+import { noise, writeTensors } from "../../support/files/safetensors-file.ts";
 import { BUCKET, inS3Environment, startS3 } from "../../support/s3-server.ts";
 
 let folder = "";

@@ -64,6 +64,22 @@ export function attend(
   return net.stop(found, width, v);
 }
 
+/**
+ * Values out of a weight that holds all queries, then all keys, then all values, each as wide as what they read.
+ *
+ * @param parts what the three layers are called
+ * @throws {RangeError} when the weight has another width
+ */
+export function fusedValues(net: Network, tensor: string, parts: readonly string[], x: Signal): Signal {
+  const width = net.channels(x)!;
+  const [out] = net.shape(tensor);
+  if (out !== 3 * width) net.fail(tensor, `${out ?? "none"} out channels`, `${3 * width}`);
+  const layers = parts.map((name, i) =>
+    net.layer(tensor, x, { name: net.prefix + name, out: { from: i * width, length: width } })
+  );
+  return layers[2]!;
+}
+
 /** Why a gate feeds nothing. */
 export const GATE =
   "a gate scales what goes through: of a product of activations only the scaled one is followed";

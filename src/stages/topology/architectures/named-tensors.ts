@@ -105,15 +105,18 @@ export class NamedTensors {
   /**
    * The numbers of the blocks of a residual network, whose tensors must then all be known.
    *
-   * @param gaps whether numbers may be missing
-   * @throws {RangeError} when they do not run from 0 on, or there are too many
+   * @param options `gaps`: whether numbers may be missing, by default not; `first`: the first of them, by default 0
+   * @throws {RangeError} when they do not run from the first on, or there are too many
    */
-  blocks(list: string, gaps = false): readonly number[] {
+  blocks(
+    list: string,
+    { gaps = false, first = 0 }: { readonly gaps?: boolean; readonly first?: number } = {},
+  ): readonly number[] {
     const found = this.numbers(list);
     if (found.length > MOST_BLOCKS) this.fail(list, `${found.length} blocks`, `at most ${MOST_BLOCKS}`);
     if (gaps) return found;
-    const gap = found.findIndex((number, i) => number !== i);
-    if (gap >= 0) this.fail(list, `block ${found[gap]}`, `block ${gap} before it`);
+    const gap = found.findIndex((number, i) => number !== first + i);
+    if (gap >= 0) this.fail(list, `block ${found[gap]}`, `block ${first + gap} before it`);
     this.#lists.add(this.#place.prefix + list);
     return found;
   }

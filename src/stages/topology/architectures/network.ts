@@ -237,7 +237,7 @@ export class Network extends NamedTensors {
   ): Signal {
     let next = 0;
     let y = x;
-    for (const i of this.blocks(list, this.inPart)) {
+    for (const i of this.blocks(list, { gaps: this.inPart })) {
       this.#blocks += 1;
       if (i !== next) y = this.#misfit(`${list}${next} is missing`, y, width(y));
       y = this.inPart ? this.#tried(`${list}${i}`, y, block, width(y)) : block(`${list}${i}`, y);

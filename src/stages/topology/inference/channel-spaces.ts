@@ -8,8 +8,8 @@
  * places. What adds up to more than even odds joins shown spaces to *supposed* ones.
  */
 
+import { Pace } from "../../../base/pace.ts";
 import type { PairTest } from "./pair-tests.ts";
-import { Pace } from "./pace.ts";
 import type { Port } from "./ports.ts";
 import { Union } from "../../../model/union.ts";
 
@@ -21,7 +21,10 @@ export interface ChannelSpaces {
   readonly supposed: readonly number[];
 }
 
-/** How likely two ports share a space by their places, measured on 55 networks. */
+/**
+ * How likely two ports share a space by their places: chosen, as decision 160 says. It decides which connections are supposed, never
+ * which are shown.
+ */
 const PRIOR = {
   next: 0.8,
   both: 0.6,
@@ -34,9 +37,6 @@ const PRIOR = {
 
 /** Evidence of one pair that counts at most: 60 is certainty by any prior. */
 const MOST_EVIDENCE = 60;
-
-/** What a depthwise layer reads and writes is one space. */
-const CERTAIN = 1000;
 
 /**
  * The spaces of a model. Others have the thread in between.
@@ -81,6 +81,10 @@ async function supposedSpaces(
   pace: Pace,
 ): Promise<number[]> {
   const spaces = new Union(ports.length);
+  // Its first port stands for a space.
+  for (const members of Map.groupBy(ports.keys(), (at) => shown.find(at)).values()) {
+    for (const at of members) spaces.join(members[0]!, at);
+  }
   const links = new Map<number, Map<number, Link>>();
   const linkOf = (a: number, b: number, evidence: number, prior: number) => {
     for (const [x, y] of [[a, b], [b, a]] as const) {
@@ -95,12 +99,11 @@ async function supposedSpaces(
   };
   const places = new Places(ports);
   for (const { first, second, logP } of tests) {
-    const evidence = shown.find(first) === shown.find(second)
-      ? CERTAIN
-      : Math.min(MOST_EVIDENCE, logRatio(logP, ports[first]!.view.size));
-    linkOf(first, second, evidence, logOdds(PRIOR[places.kindOf(first, second)]));
+    const [a, b] = [spaces.find(first), spaces.find(second)];
+    if (a === b) continue;
+    const evidence = Math.min(MOST_EVIDENCE, logRatio(logP, ports[first]!.view.size));
+    linkOf(a, b, evidence, logOdds(PRIOR[places.kindOf(first, second)]));
   }
-  for (const [a, b] of depthwisePairs(ports)) linkOf(a, b, CERTAIN, 0);
   for (;;) {
     await pace.step();
     const best = strongest(links);
@@ -130,11 +133,23 @@ function strongest(links: ReadonlyMap<number, ReadonlyMap<number, Link>>): reado
 
 const logOdds = (p: number) => Math.log(p / (1 - p));
 
-/** `ln` of how much likelier p is where ports share a space: of `n` channels few true pairs show nothing. */
+/** Of a pair that shares a space and shows it, p has the density `power p^(power - 1)`: this over the number of channels, at most so much. */
+const MOST_POWER = 0.3;
+const POWER_CHANNELS = 1.5;
+
+/** The share of such pairs that show nothing, whose p are uniform: of many channels, and what is added for few, up to a bound. */
+const NOTHING = 0.03;
+const NOTHING_CHANNELS = 4;
+const MOST_NOTHING = 0.3;
+
+/** `ln` of the least p that counts: 1e-40. */
+const LEAST_LOG_P = -92;
+
+/** `ln` of how much likelier p is where ports share a space: of `n` channels few true pairs show nothing. All its numbers are chosen, not measured. */
 export function logRatio(logP: number, n: number): number {
-  const power = Math.min(0.3, 1.5 / n);
-  const nothing = Math.min(0.3, 4 / n) + 0.03;
-  return Math.log(nothing + (1 - nothing) * power * Math.exp((power - 1) * Math.max(logP, -92)));
+  const power = Math.min(MOST_POWER, POWER_CHANNELS / n);
+  const nothing = Math.min(MOST_NOTHING, NOTHING_CHANNELS / n) + NOTHING;
+  return Math.log(nothing + (1 - nothing) * power * Math.exp((power - 1) * Math.max(logP, LEAST_LOG_P)));
 }
 
 /** What the order of layers says of two ports. */

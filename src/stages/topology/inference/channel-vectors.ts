@@ -5,6 +5,7 @@
 
 import type { Matrix } from "../../../model/tensor.ts";
 import { logSurvivalOfSigma, sigmaOfLogP } from "../../../stats/normal.ts";
+import { EPSILON } from "../weights.ts";
 import type { ChannelWeights } from "./channel-weights.ts";
 import { ridge } from "./ridge.ts";
 
@@ -27,8 +28,8 @@ export type ChannelVectors = Partial<Record<VectorName, Float64Array>>;
 /** Values whose spread is less than this share of the largest are all alike. */
 const ALIKE = 1e-4;
 
-/** PyTorch's default. */
-const EPSILON = 1e-5;
+/** Cosines of channels that are orthogonal but for rounding. */
+const ROUNDING = 1e-5;
 
 /** Normal scores, centred, of length 1; null where all values are equal but for rounding, or one is not finite. */
 export function normalScores(values: ArrayLike<number>): Float64Array | null {
@@ -81,14 +82,14 @@ function described(weights: ChannelWeights, cosines: Matrix): Map<VectorName, Ar
   ]);
   const [byMost, byEnergy] = [normalScores(most), normalScores(energy)];
   const largest = most.reduce((a, b) => Math.max(a, b), 0);
-  if (largest > EPSILON && byMost !== null && byEnergy !== null) {
+  if (largest > ROUNDING && byMost !== null && byEnergy !== null) {
     found.set("structure", byMost.map((score, c) => score + byEnergy[c]!));
   }
   if (z > 1) found.set("smooth", smooth.map((square, c) => square / Math.max(norm[c]!, 1e-300)));
   return found;
 }
 
-/** Every `step`-th number from `from` on. */
+/** The numbers of the channels that are looked at. */
 const sampled = (values: Float64Array, at: readonly number[]) => Float64Array.from(at, (c) => values[c]!);
 
 function scored(found: ReadonlyMap<VectorName, ArrayLike<number>>): ChannelVectors {
@@ -155,12 +156,9 @@ const cdf = (x: number) => Math.exp(logSurvivalOfSigma(-x));
  */
 export function inVectors(weights: ChannelWeights, cosines: Matrix, vectors: LayerVectors): ChannelVectors {
   const found = described(weights, cosines);
-  const { channels: n, others, positions: z, data } = weights;
+  const { channels: n, others, step, positions: z, data } = weights;
   const { bias, mean, variance } = vectors;
-  const known = mean !== undefined && variance !== undefined ? mean : bias;
-  // The readers' channels that `weights` holds: every how many-th.
-  const step = known === undefined ? 1 : Math.ceil(known.length / others);
-  if (known === undefined) return scored(found);
+  if (bias === undefined && (mean === undefined || variance === undefined)) return scored(found);
   const sums = new Float64Array(others * n);
   const lengths = new Float64Array(others);
   for (let c = 0; c < n; c++) {

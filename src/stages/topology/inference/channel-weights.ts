@@ -10,6 +10,8 @@ export type Side = "out" | "in" | "depthwise";
 export interface ChannelWeights {
   readonly channels: number;
   readonly others: number;
+  /** Of the other side's channels every so many-th is there, from the first on. */
+  readonly step: number;
   readonly positions: number;
   /** `[channel, other, position]`, row-major. */
   readonly data: Float64Array;
@@ -56,7 +58,7 @@ export function channelWeights(
   if (isDepthwise(layer)) {
     const data = new Float64Array(channels * z);
     at.forEach((channel, c) => data.set(blocks[channel]!.data, c * z));
-    return { channels, others: 1, positions: z, data };
+    return { channels, others: 1, step: 1, positions: z, data };
   }
   const [whole] = blocks as [Matrix];
   const all = side === "in" ? layer.outChannels : layer.inChannels;
@@ -71,7 +73,7 @@ export function channelWeights(
       for (let k = 0; k < z; k++) data[to + k] = whole.data[first + k]!;
     }
   });
-  return { channels, others, positions: z, data };
+  return { channels, others, step, positions: z, data };
 }
 
 /** Each channel's numbers as a row. */

@@ -163,7 +163,7 @@ async function readLayer(
   { signal }: CallOptions,
 ): Promise<ReadLayer> {
   const layer = layers[index]!;
-  const read: Model["read"] = (tensor) => model.read(tensor, signal);
+  const read = (tensor: string) => model.read(tensor, signal);
   const inOrder = model.moduleOrder === true && !isSorted(model.tensors);
   const vectors = await layerVectors(vectorNames(layer, model.tensors, inOrder), read);
   return { layer, vectors, blocks: unfold(layer, await read(layer.weight.tensor), "svr") };
@@ -190,7 +190,7 @@ function withDepthwise(guessed: Guess): Guess {
   };
 }
 
-/** Whether a layer is known to come before another: by its place in the file, or by a number where their names part. */
+/** Whether a layer is known to come before another: by its place in the file, or by the smaller number where their names part. */
 function orderOf(
   { layers }: LayerGraph,
   { tensors, moduleOrder }: GuessedFrom,
@@ -199,8 +199,9 @@ function orderOf(
   const parts = layers.map(({ name }) => name.match(/\d+|\D+/g) ?? []);
   return (a, b) => {
     const at = parts[a]!.findIndex((part, i) => part !== parts[b]![i]);
-    return at >= 0 &&
-      [parts[a]![at], parts[b]![at]].every((part) => part !== undefined && /^\d+$/.test(part));
+    const [first, second] = [parts[a]![at], parts[b]![at]];
+    const areNumbers = [first, second].every((part) => part !== undefined && /^\d+$/.test(part));
+    return areNumbers && Number(first) < Number(second);
   };
 }
 
@@ -243,29 +244,34 @@ function connected(start: LayerGraph, found: readonly Feeding[], looked: number)
       ...shown || !isGuessed(feeding) ? { looked } : isSupported ? { supported: true } : {},
     };
   });
-  const contradicted: Skipped[] = [];
+  const leftOut: Skipped[] = [];
+  let contradicted = 0;
   for (const guessed of start.connections) {
     const others = writers.get(guessed.target) ?? [];
     if (others.some(({ source }) => source === guessed.source)) continue;
-    if (others.length === 0) connections.push(guessed);
-    else if (others.some(({ shown }) => shown)) {
-      const [from, to] = [layers[guessed.source]!.name, layers[guessed.target]!.name];
-      const by = others.filter(({ shown }) => shown).map(({ source }) => layers[source]!.name);
-      contradicted.push({
-        subject: "connection",
-        name: `${from} -> ${to}`,
-        reason: `guessed from names and shapes, contradicted by the weights: it shares channels with ${
-          by.join(", ")
-        }`,
-      });
+    if (others.length === 0) {
+      connections.push(guessed);
+      continue;
     }
+    const shown = others.filter((each) => each.shown);
+    if (shown.length > 0) contradicted++;
+    const by = (some: readonly Feeding[]) => some.map(({ source }) => layers[source]!.name).join(", ");
+    leftOut.push({
+      subject: "connection",
+      name: `${layers[guessed.source]!.name} -> ${layers[guessed.target]!.name}`,
+      reason: `guessed from names and shapes, ${
+        shown.length > 0
+          ? `contradicted by the weights: it shares channels with ${by(shown)}`
+          : `less likely by the weights than ${by(others)}, though they show neither`
+      }`,
+    });
   }
   connections.sort((a, b) => a.target - b.target || a.source - b.source || a.part - b.part);
   return {
     ...start,
     connections,
-    skipped: [...start.skipped, ...contradicted],
-    warnings: [...start.warnings, ...inferenceWarnings(connections, contradicted.length, looked)],
+    skipped: [...start.skipped, ...leftOut],
+    warnings: [...start.warnings, ...inferenceWarnings(connections, contradicted, looked)],
   };
 }
 

@@ -83,8 +83,7 @@ function byCount(behind: readonly TensorInfo[]): Partial<Record<keyof LayerVecto
 /** Reads a layer's vectors; a gain without running statistics is another normalization's and is left out. */
 export async function layerVectors(
   names: Partial<Record<keyof LayerVectors, string>>,
-  read: Model["read"],
-  signal?: AbortSignal,
+  read: (tensor: string) => ReturnType<Model["read"]>,
 ): Promise<LayerVectors> {
   const kinds =
     (names.variance === undefined
@@ -93,7 +92,7 @@ export async function layerVectors(
   const found: { -readonly [K in keyof LayerVectors]: LayerVectors[K] } = {};
   for (const kind of kinds) {
     const name = names[kind];
-    if (name !== undefined) found[kind] = await read(name, signal);
+    if (name !== undefined) found[kind] = await read(name);
   }
   if (found.variance?.some((value) => !(value >= 0)) === true) return {};
   return found;

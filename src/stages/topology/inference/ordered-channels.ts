@@ -3,12 +3,13 @@
  * equally likely, and two such ports agree although they share nothing. Between two of them only relabellings of near neighbours are compared.
  */
 
-import { random } from "../../../model/random.ts";
+import { type Random, random, shuffle } from "../../../model/random.ts";
 import { type Matrix, matrix } from "../../../model/tensor.ts";
 import { dot } from "../../../stats/assignment-moments.ts";
-import { type Assignment, portKernel, relabelledProduct } from "../../../stats/joint-permutation-test.ts";
+import { type Assignment, portKernel } from "../../../stats/joint-permutation-test.ts";
 import { pearsonLogTail } from "../../../stats/pearson-curve.ts";
 import { permutationLogP } from "../../../stats/permutation-test.ts";
+import { relabelledProduct } from "../../../stats/relabellings.ts";
 import type { Port } from "./ports.ts";
 
 /** Channels within so many places may take each other's. */
@@ -58,7 +59,7 @@ const outer = (v: Float64Array): Matrix => {
 export function localLogP(a: Port, b: Port, vectors: Assignment | null): number {
   const n = a.view.size;
   const source = random(n, "local relabellings");
-  const drawn = Array.from({ length: DRAWN }, () => localRelabelling(n, () => source.uniform()));
+  const drawn = Array.from({ length: DRAWN }, () => localRelabelling(n, source));
   const identity = Int32Array.from({ length: n }, (_, i) => i);
   const statistics: ((relabelling: Int32Array) => number)[] = [];
   a.view.kernels.forEach((each, k) => {
@@ -86,13 +87,8 @@ export function localLogP(a: Port, b: Port, vectors: Assignment | null): number 
   }));
 }
 
-function localRelabelling(n: number, uniform: () => number): Int32Array {
+function localRelabelling(n: number, source: Random): Int32Array {
   const order = Int32Array.from({ length: n }, (_, i) => i);
-  for (let from = 0; from < n; from += BLOCK) {
-    for (let i = Math.min(n, from + BLOCK) - 1; i > from; i--) {
-      const j = from + Math.floor(uniform() * (i - from + 1));
-      [order[i], order[j]] = [order[j]!, order[i]!];
-    }
-  }
+  for (let from = 0; from < n; from += BLOCK) shuffle(order, from, Math.min(n, from + BLOCK), source);
   return order;
 }

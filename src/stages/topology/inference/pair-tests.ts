@@ -1,15 +1,15 @@
 /** Tests of pairs of ports of equal width: whether they index the same channels. */
 
+import { Pace } from "../../../base/pace.ts";
 import type { CallOptions, Kernel } from "../../../kernels/kernel.ts";
-import { random } from "../../../model/random.ts";
+import { random, shuffle } from "../../../model/random.ts";
 import { matrix } from "../../../model/tensor.ts";
 import { type Assignment, jointLogP, type TailCheck } from "../../../stats/joint-permutation-test.ts";
-import { forEachPermutation } from "../../../stats/permutation-test.ts";
+import { forEachPermutation } from "../../../stats/relabellings.ts";
 import type { Side } from "./channel-weights.ts";
 import { isSmall, LOG_ALPHA } from "./level.ts";
 import type { VectorName } from "./channel-vectors.ts";
 import { localLogP, orderLogP } from "./ordered-channels.ts";
-import { Pace } from "./pace.ts";
 import type { Port } from "./ports.ts";
 import { Union } from "../../../model/union.ts";
 
@@ -200,10 +200,7 @@ function seededRelabellings(n: number): Int32Array[] {
   const count = Math.max(LEAST_CHECKS, Math.min(MOST_CHECKS, Math.floor(CHECKED_PRODUCTS / (n * n))));
   return Array.from({ length: count }, () => {
     const order = Int32Array.from({ length: n }, (_, i) => i);
-    for (let i = n - 1; i > 0; i--) {
-      const j = Math.floor(source.uniform() * (i + 1));
-      [order[i], order[j]] = [order[j]!, order[i]!];
-    }
+    shuffle(order, 0, n, source);
     return order;
   });
 }

@@ -26,9 +26,6 @@ export interface PortKernels {
   readonly cosines: Matrix;
 }
 
-/** How many kernels a port has. */
-export const KERNELS = 3;
-
 /** @param signs of the channels, where a normalization behind them turns some round; null for none */
 export async function portKernels(
   weights: ChannelWeights,

@@ -242,4 +242,18 @@ describe("vit", () => {
     });
     accounted(graph, tensors);
   });
+
+  it.each([[197, true], [196, false]])(
+    "of %i positions and 196 patches the class's token has one: %s",
+    (positions, has) => {
+      const tensors = vitB16("timm", 2).map((each) =>
+        each.name === "pos_embed" ? tensorOf("pos_embed", [1, positions, 768]) : each
+      );
+      const graph = layerGraph({ tensors, config: { num_attention_heads: 12 } });
+      expect(graph.warnings).toEqual([]);
+      expect(readersOf(graph, "pos_embed").includes("head#0 residual")).toBe(has);
+      expect(readersOf(graph, "pos_embed")).toContain("blocks.1.mlp.fc1#0 residual");
+      expect(readBy(graph, "head")).toHaveLength(has ? 5 : 4);
+    },
+  );
 });

@@ -66,6 +66,17 @@ describe.each(FILES)("%s", (file) => {
   });
 });
 
+it.each([
+  ["torchvision-densenet.safetensors", "features.denseblock1.denselayer1"],
+  ["torchvision-regnet-y.safetensors", "trunk_output.block1.block1-0"],
+  ["timm-regnet-y.safetensors", "s1.b1"],
+])("%s is not claimed with a normalization more in a block", async (file, block) => {
+  const tensors = await tensorsOf(file);
+  expect(tensors.some(({ name }) => name.startsWith(`${block}.`))).toBe(true);
+  expect(isClaimed([...tensors, tensorOf("other.norm.weight", [4])])).toBe(true);
+  expect(isClaimed([...tensors, tensorOf(`${block}.other.weight`, [4])])).toBe(false);
+});
+
 describe("Hugging Face's DINOv2", () => {
   const C = 8;
   const block = (at: string) => [

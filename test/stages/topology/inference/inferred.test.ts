@@ -71,6 +71,25 @@ describe("inferred", () => {
     });
   });
 
+  it("leaves out a guess where the weights make another layer likelier, and says so", async () => {
+    const model = planted({ input: 3, a: 48, b: 48, c: 16 }, [
+      layer("expand", "input", "a", { kernel: [1, 1] }),
+      layer("spatial", "a", "a", { depthwise: true, kernel: [5, 5] }),
+      layer("project", "a", "b", { kernel: [1, 1] }),
+      layer("side", "a", "c", { kernel: [1, 1] }),
+    ]);
+    const graph = await graphOf(model);
+    expect(weightPairs(guessedGraph(model))).toContain("project.weight -> side.weight");
+    expect(weightPairs(graph)).not.toContain("project.weight -> side.weight");
+    expect(weightPairs(graph, "inferred")).not.toContain("spatial.weight -> side.weight");
+    expect(graph.skipped).toContainEqual({
+      subject: "connection",
+      name: "project -> side",
+      reason:
+        "guessed from names and shapes, less likely by the weights than spatial, though they show neither",
+    });
+  });
+
   it("knows a depthwise layer wherever it stands, and feeds nothing across it", async () => {
     const graph = await graphOf(planted({ input: 3, a: 48, b: 24, c: 16 }, [
       layer("expand", "input", "a", { kernel: [1, 1] }),
@@ -206,6 +225,21 @@ describe("inferred", () => {
       "stem.weight -> experts.1.w1.weight",
       "stem.weight -> head.weight",
     ]);
+  });
+
+  it("shows no way to a layer of a smaller number: the names contradict the supposed order", async () => {
+    const model = planted({ input: 12, a: 40, b: 50, c: 60 }, [
+      layer("fc.1", "input", "a", { kernel: [] }),
+      layer("fc.2", "b", "c", { kernel: [] }),
+      layer("fc.3", "a", "b", { kernel: [] }),
+      layer("fc.4", "c", "b", { kernel: [] }),
+    ]);
+    const graph = await graphOf(model);
+    // Shapes alone put the third before the second.
+    expect(graph.layers.map(({ name }) => name)).toEqual(["fc.1", "fc.3", "fc.2", "fc.4"]);
+    expect(weightPairs(graph, "inferred")).toContain("fc.2.weight -> fc.4.weight");
+    expect(weightPairs(graph)).toContain("fc.3.weight -> fc.2.weight");
+    expect(weightPairs(graph, "inferred")).not.toContain("fc.3.weight -> fc.2.weight");
   });
 
   it("is the guess, where the weights show nothing", async () => {

@@ -6,8 +6,6 @@ import type { Network } from "../network.ts";
 import { keyOf } from "./config.ts";
 import { insOf, layerOf, outsOf, type WeightOrder } from "./weight-order.ts";
 
-export type { WeightOrder } from "./weight-order.ts";
-
 /**
  * How a weight holds queries, keys and values: `blocks`, all queries, then all keys, then all values; `groups`, group by group the
  * queries that share a key, that key and its values.

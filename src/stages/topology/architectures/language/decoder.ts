@@ -4,10 +4,11 @@ import type { Signal } from "../../../../model/operators.ts";
 import type { Architecture } from "../architecture.ts";
 import { unembed } from "../attention.ts";
 import { Network } from "../network.ts";
-import { type AttentionNames, selfAttention, type WeightOrder } from "./attention-block.ts";
+import { type AttentionNames, selfAttention } from "./attention-block.ts";
 import { said, textConfig, unembeds } from "./config.ts";
 import { expertsOf } from "./experts.ts";
 import { feedForward, type FeedForwardNames, hasFeedForward } from "./feed-forward.ts";
+import type { WeightOrder } from "./weight-order.ts";
 
 /** What a family of decoders calls its parts. Names within a block are relative to it; the first alternative that is there is taken. */
 export interface Decoder {

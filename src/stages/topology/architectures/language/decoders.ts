@@ -5,10 +5,32 @@ import { modelType, said } from "./config.ts";
 import { decoder } from "./decoder.ts";
 
 const MASK = "a causal mask";
-const ROTARY = "rotary frequencies";
-const HEAD_NORM = "the gain of a normalization of heads";
+/** The role of a buffer of rotary embeddings. */
+export const ROTARY = "rotary frequencies";
+/** The role of a gain that is applied to each head. */
+export const HEAD_NORM = "the gain of a normalization of heads";
 const HEAD_SHIFT = "the shift of a normalization of heads";
 const PARALLEL = () => "parallel" as const;
+
+/** Queries, keys and values, as most classes of transformers name them. */
+const SELF_ATTENTION = {
+  queries: "self_attn.q_proj",
+  keys: "self_attn.k_proj",
+  values: "self_attn.v_proj",
+  heads: ["num_attention_heads"],
+} as const;
+
+/** Feed-forward layers, as Falcon, BLOOM and GPT-NeoX name them. */
+const FOUR_TIMES_WIDE = [{ up: "mlp.dense_h_to_4h", down: "mlp.dense_4h_to_h" }] as const;
+
+/** What GPT-2 and GPT-Neo name alike. */
+const GPT_2 = {
+  feedForward: [{ up: "mlp.c_fc", down: "mlp.c_proj" }],
+  norms: () => ({ attention: "ln_1", feedForward: "ln_2" }),
+  last: "ln_f",
+  head: "lm_head",
+  tied: () => true,
+} as const;
 
 /** Numbers of channels of a head, by a file's rotary frequencies or a gain that heads share. */
 function channelsOfHead(net: Network, block: string): number | null {
@@ -46,13 +68,10 @@ export const llama = decoder({
   tables: ["embed_tokens.weight"],
   blocks: "layers.",
   attention: {
-    queries: "self_attn.q_proj",
-    keys: "self_attn.k_proj",
-    values: "self_attn.v_proj",
+    ...SELF_ATTENTION,
     fused: "self_attn.qkv_proj",
     shares: true,
     output: "self_attn.o_proj",
-    heads: ["num_attention_heads"],
     roles: {
       ...headNorms("self_attn.q_norm", "self_attn.k_norm", ...STABLELM_NORMS),
       "self_attn.rotary_emb.inv_freq": ROTARY,
@@ -98,12 +117,9 @@ export const phi = decoder({
   tables: ["embed_tokens.weight"],
   blocks: "layers.",
   attention: {
-    queries: "self_attn.q_proj",
-    keys: "self_attn.k_proj",
-    values: "self_attn.v_proj",
+    ...SELF_ATTENTION,
     shares: true,
     output: "self_attn.dense",
-    heads: ["num_attention_heads"],
     roles: {
       ...headNorms("self_attn.q_layernorm", "self_attn.k_layernorm"),
       "self_attn.rotary_emb.inv_freq": ROTARY,
@@ -140,7 +156,7 @@ export const falcon = decoder({
     heads: ["num_attention_heads", "n_head"],
     roles: { "self_attention.rotary_emb.inv_freq": ROTARY, "self_attention.maybe_rotary.inv_freq": ROTARY },
   },
-  feedForward: [{ up: "mlp.dense_h_to_4h", down: "mlp.dense_4h_to_h" }],
+  feedForward: FOUR_TIMES_WIDE,
   norms: (net, block) =>
     net.hasLayer(`${block}.ln_attn`)
       ? { attention: "ln_attn", feedForward: "ln_mlp" }
@@ -168,7 +184,7 @@ export const bloom = decoder({
     output: "self_attention.dense",
     heads: ["n_head", "num_attention_heads"],
   },
-  feedForward: [{ up: "mlp.dense_h_to_4h", down: "mlp.dense_4h_to_h" }],
+  feedForward: FOUR_TIMES_WIDE,
   norms: () => ({ attention: "input_layernorm", feedForward: "post_attention_layernorm" }),
   normedStream: (config) => said(config, "apply_residual_connection_post_layernorm") === true,
   last: "ln_f",
@@ -189,7 +205,7 @@ export const gptNeox = decoder({
     heads: ["num_attention_heads"],
     roles: { "attention.bias": MASK, "attention.masked_bias": MASK, "attention.rotary_emb.inv_freq": ROTARY },
   },
-  feedForward: [{ up: "mlp.dense_h_to_4h", down: "mlp.dense_4h_to_h" }],
+  feedForward: FOUR_TIMES_WIDE,
   norms: () => ({ attention: "input_layernorm", feedForward: "post_attention_layernorm" }),
   halves: (config) => said(config, "use_parallel_residual") === false ? "sequential" : "parallel",
   last: "final_layer_norm",
@@ -210,11 +226,7 @@ export const gpt2 = decoder({
     return rows !== undefined && rows === 3 * columns! ? "out-in" : "in-out";
   },
   attention: { fused: "attn.c_attn", output: "attn.c_proj", heads: ["n_head"], roles: gptMasks("attn") },
-  feedForward: [{ up: "mlp.c_fc", down: "mlp.c_proj" }],
-  norms: () => ({ attention: "ln_1", feedForward: "ln_2" }),
-  last: "ln_f",
-  head: "lm_head",
-  tied: () => true,
+  ...GPT_2,
 });
 
 /** GPT-Neo. */
@@ -231,11 +243,7 @@ export const gptNeo = decoder({
     heads: ["num_heads"],
     roles: gptMasks("attn.attention"),
   },
-  feedForward: [{ up: "mlp.c_fc", down: "mlp.c_proj" }],
-  norms: () => ({ attention: "ln_1", feedForward: "ln_2" }),
-  last: "ln_f",
-  head: "lm_head",
-  tied: () => true,
+  ...GPT_2,
 });
 
 /** GPT-J: both halves read one normalization. */
@@ -273,11 +281,8 @@ export const opt = decoder({
   projections: { in: "decoder.project_in", out: "decoder.project_out" },
   blocks: "decoder.layers.",
   attention: {
-    queries: "self_attn.q_proj",
-    keys: "self_attn.k_proj",
-    values: "self_attn.v_proj",
+    ...SELF_ATTENTION,
     output: "self_attn.out_proj",
-    heads: ["num_attention_heads"],
   },
   feedForward: [{ up: "fc1", down: "fc2" }],
   norms: () => ({ attention: "self_attn_layer_norm", feedForward: "final_layer_norm" }),

@@ -2,11 +2,10 @@
 
 import { modelType } from "./config.ts";
 import { decoder } from "./decoder.ts";
+import { HEAD_NORM, ROTARY } from "./decoders.ts";
 
 /** Kinds of models whose blocks llama.cpp computes as llama's. */
 const AS_LLAMA = /^(llama|mistral3?|qwen2|qwen3)$/;
-
-const HEAD_NORM = "the gain of a normalization of heads";
 
 /** Without a head of its own a file shares the embedding's table. */
 export const llamaCpp = decoder({
@@ -40,5 +39,5 @@ export const llamaCpp = decoder({
   last: "output_norm",
   head: "output",
   tied: () => true,
-  roles: { "rope_freqs.weight": "rotary frequencies" },
+  roles: { "rope_freqs.weight": ROTARY },
 });

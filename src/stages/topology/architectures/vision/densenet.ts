@@ -20,9 +20,9 @@ export const densenet: Architecture = {
     for (let i = 0; net.hasLayer(`features.conv${i}`); i++) {
       x = unit(net, [`features.conv${i}`, `features.norm${i}`], x);
     }
-    for (const block of counted(net, "features.denseblock")) {
+    for (const block of net.blocks("features.denseblock", { first: 1 })) {
       const list = `features.denseblock${block}.denselayer`;
-      for (const layer of counted(net, list)) {
+      for (const layer of net.blocks(list, { first: 1 })) {
         const name = `${list}${layer}`;
         const inner = read(net, `${name}.conv1`, normalized(net, `${name}.norm1`, x));
         x = net.concat(x, read(net, `${name}.conv2`, normalized(net, `${name}.norm2`, inner)));
@@ -36,10 +36,3 @@ export const densenet: Architecture = {
     return net.finish();
   },
 };
-
-/** Numbers from 1 on, without a gap. */
-function counted(net: Network, list: string): readonly number[] {
-  const found = net.numbers(list);
-  const gap = found.findIndex((number, i) => number !== i + 1);
-  return gap < 0 ? found : net.fail(list, `number ${found[gap]}`, `number ${gap + 1} before it`);
-}

@@ -62,11 +62,9 @@ function build(net: Network, names: Names) {
   let x = unit(net, names.stem, net.input());
   for (const stage of STAGES) {
     const list = names.stage(stage);
-    net.numbers(list).forEach((i, at) => {
-      if (i !== at + names.first) net.fail(list, `block ${i}`, `block ${at + names.first} before it`);
-      x = block(net, `${list}${i}`, names, x);
-    });
-    const widths = net.numbers(list).map((i) => net.shape(`${list}${i}.${names.units[1][0]}.weight`)[1]);
+    const blocks = net.blocks(list, { first: names.first });
+    for (const i of blocks) x = block(net, `${list}${i}`, names, x);
+    const widths = blocks.map((i) => net.shape(`${list}${i}.${names.units[1][0]}.weight`)[1]);
     if (new Set(widths).size > 1) net.fail(list, `groups of ${widths.join(", ")}`, "groups of one width");
   }
   head(net, [names.head], net.flatten(net.globalPool(x)));

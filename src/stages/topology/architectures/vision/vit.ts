@@ -2,7 +2,7 @@
 
 import type { Signal } from "../../../../model/operators.ts";
 import type { Architecture, ModelFacts } from "../architecture.ts";
-import { attend } from "../attention.ts";
+import { attend, fusedValues } from "../attention.ts";
 import { Network } from "../network.ts";
 import { layerNormalized } from "./units.ts";
 
@@ -123,7 +123,7 @@ function build(net: Network, names: Names, { config }: ModelFacts) {
   });
   const ended = (x: Signal) => layerNormalized(net, "fc_norm", layerNormalized(net, names.last, x));
   const all = ended(stream);
-  const token = readsToken(net, names) ? ended(tokenOf(net, positions, stream, added)) : all;
+  const token = readsToken(net, names) ? ended(tokenOf(net, names, { positions, stream, added })) : all;
   for (const head of names.heads) {
     if (!net.hasLayer(head)) continue;
     const both = names === DINO && net.shape(net.weight(head))[1] === 2 * net.channels(all)!;
@@ -138,11 +138,24 @@ function readsToken(net: Network, { constants: [token] }: Names): boolean {
   return net.has(token!) && !net.has("fc_norm.weight");
 }
 
+/** What a token is summed from. */
+interface Sum {
+  readonly positions: Signal;
+  readonly stream: Signal;
+  readonly added: readonly Signal[];
+}
+
 /** What stands at the position of the class's token, where no patch does: patches reach it through attention alone. */
-function tokenOf(net: Network, positions: Signal, stream: Signal, added: readonly Signal[]): Signal {
-  return net.inPart
-    ? net.stop("a block before is not known", net.channels(stream), stream)
-    : net.sum(layerNormalized(net, "norm_pre", positions), ...added);
+function tokenOf(net: Network, names: Names, { positions, stream, added }: Sum): Signal {
+  if (net.inPart) return net.stop("a block before is not known", net.channels(stream), stream);
+  return hasPosition(net, names)
+    ? net.sum(layerNormalized(net, "norm_pre", positions), ...added)
+    : net.sum(...added);
+}
+
+/** Whether the class's token has a position: positions of patches alone are a square, as of DeiT III. */
+function hasPosition(net: Network, { positions }: Names): boolean {
+  return !Number.isInteger(Math.sqrt(net.shape(positions).at(-2)!));
 }
 
 function attention(
@@ -158,18 +171,9 @@ function attention(
   const parts = fused
     ? ["q", "k", "v"].map((part) => `${module}.${part}`)
     : values.map((each) => `${block}.${each}`);
-  const [out] = fused ? net.shape(`${block}.${values}`) : [];
-  if (out !== undefined && out !== 3 * width) {
-    net.fail(`${block}.${values}`, `${out} out channels`, `${3 * width}`);
-  }
-  const [, , v] = parts.map((name, i) =>
-    fused
-      ? net.layer(`${block}.${values}`, x, {
-        name: net.prefix + name,
-        out: { from: i * width, length: width },
-      })
-      : net.linear(name, x)
-  ) as [Signal, Signal, Signal];
+  const v = fused
+    ? fusedValues(net, `${block}.${values}`, parts, x)
+    : parts.map((name) => net.linear(name, x)).at(-1)!;
   const ends = { queries: parts.slice(0, 2), output: `${block}.${output}` };
   const heads = attend(net, v, width, ends, { config, key: "num_attention_heads" });
   return net.linear(ends.output, heads);

@@ -3,11 +3,11 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pytorch } from "../../../connectors/sources/pytorch/pytorch.ts";
-import type { LayerGraph } from "../../../src/model/layer.ts";
-import { layerGraph } from "../../../src/stages/layers.ts";
-import { torchScript } from "../../support/torch-file.ts";
-import type { WrittenTensor } from "../../support/written-tensor.ts";
+import { pytorch } from "../../../../connectors/sources/pytorch/pytorch.ts";
+import type { LayerGraph } from "../../../../src/model/layer.ts";
+import { layerGraph } from "../../../../src/stages/layers.ts";
+import { torchScript } from "../../../support/files/torch-file.ts";
+import type { WrittenTensor } from "../../../support/files/written-tensor.ts";
 
 /** A tensor of small integers. */
 export const weight = (name: string, shape: readonly number[]): WrittenTensor => ({

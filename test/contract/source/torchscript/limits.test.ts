@@ -2,7 +2,7 @@
 
 import { cpuUsage } from "node:process";
 import { describe, expect, it } from "vitest";
-import { graphOf, net, said } from "./torchscript-network.ts";
+import { graphOf, net, said } from "./network.ts";
 
 const NOT_FOLLOWED:
   readonly (readonly [what: string, body: readonly string[], says: RegExp, functions?: string])[] = [

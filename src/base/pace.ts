@@ -3,7 +3,7 @@
 import { setImmediate as macrotask } from "node:timers/promises";
 
 /** Nobody waits longer for a turn, in ms. */
-const MOST_WAIT = 50;
+const MOST_WAIT = 30;
 
 /** Work in small steps, between which others may have the thread. */
 export class Pace {

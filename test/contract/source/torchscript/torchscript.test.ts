@@ -3,9 +3,9 @@
 import { readFile } from "node:fs/promises";
 import { cpuUsage } from "node:process";
 import { describe, expect, it } from "vitest";
-import { pytorch } from "../../../connectors/sources/pytorch/pytorch.ts";
-import { damaged, dice, mutationContract } from "./mutations.ts";
-import { archive, graphOf, net, said, weight } from "./torchscript-network.ts";
+import { pytorch } from "../../../../connectors/sources/pytorch/pytorch.ts";
+import { damaged, dice, mutationContract } from "../mutations.ts";
+import { archive, graphOf, net, said, weight } from "./network.ts";
 
 const FOLLOWED: readonly (readonly [what: string, body: readonly string[], functions?: string])[] = [
   ["a straight line", ["return torch.linear(torch.relu(h), b)"]],
@@ -190,7 +190,7 @@ it("damaged code gives a graph or a reason, in little time", async () => {
   expect(longest).toBeLessThan(5);
 });
 
-const golden = (name: string) => readFile(new URL(`../../golden/files/export/${name}`, import.meta.url));
+const golden = (name: string) => readFile(new URL(`../../../golden/files/export/${name}`, import.meta.url));
 
 mutationContract(
   pytorch,
