@@ -6,9 +6,10 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import process, { argv, exit, stderr, stdout } from "node:process";
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import { ConfigError } from "../config/document.ts";
 import { flagOf, type Overrides } from "../config/load.ts";
+import { cacheOf, numberOf } from "./cli/argument-values.ts";
 import { addCheckCommand } from "./cli/check-command.ts";
 import { addCompareCommand } from "./cli/compare-command.ts";
 import { addCompletionCommand } from "./cli/completion-command.ts";
@@ -169,16 +170,6 @@ function addGuessOption(command: Command): void {
   command.option("--no-guess", "refuse a model whose topology is guessed").setOptionValue("guess", undefined);
   command.option("--infer", "ask the weights of every model without a declared topology who feeds whom");
   command.option("--no-infer", "never ask them").setOptionValue("infer", undefined);
-}
-
-function numberOf(text: string): number {
-  const value = Number(text);
-  if (text.trim() === "" || Number.isNaN(value)) throw new InvalidArgumentError("Not a number.");
-  return value;
-}
-
-function cacheOf(text: string): unknown {
-  return text === "off" ? text : { limit: text };
 }
 
 function edgesOf(text: string): unknown {

@@ -1,11 +1,12 @@
 /** `svr compare`: what became of a model in others. */
 
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import { join } from "node:path";
 import { stderr, stdout } from "node:process";
 import type { Overrides } from "../../config/load.ts";
 import { CHANGE_SETTINGS } from "../compare/layer-change.ts";
 import { printable } from "../report/text.ts";
+import { cacheOf, countFrom, shareOf } from "./argument-values.ts";
 import { configOfArguments } from "./run-arguments.ts";
 import { markOn, screenOn } from "./terminal/screen.ts";
 
@@ -47,7 +48,9 @@ export function addCompareCommand(
     )
     .option("--json", "the whole comparison as JSON on stdout")
     .addOption(
-      new Option("--leading <n>", "how many leading neurons of a layer may be intruders").argParser(countOf)
+      new Option("--leading <n>", "how many leading neurons of a layer may be intruders").argParser(
+        countFrom(1),
+      )
         .default(leading),
     )
     .addOption(
@@ -58,7 +61,7 @@ export function addCompareCommand(
     .option("--batch-norm <mode>", "raw or folded, as for run")
     .option("--norm-gain <mode>", "raw or folded, as for run")
     .option("--kernel <name>", "as for run")
-    .option("--threads <n>", "as for run", countOf)
+    .option("--threads <n>", "as for run", countFrom(1))
     .option("--memory <size>", "as for run")
     .option("--cache <size|off>", "as for run; without --out nothing is kept", cacheOf)
     .action(
@@ -100,21 +103,4 @@ export function addCompareCommand(
         write(comparisonText(found, screenOn(stdout, SCREEN)));
       },
     );
-}
-
-function countOf(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError("Not a number of 1 or more.");
-  return Number(text);
-}
-
-function shareOf(text: string): number {
-  const value = Number(text);
-  if (text.trim() === "" || !(value >= 0 && value <= 1)) {
-    throw new InvalidArgumentError("Not a number from 0 to 1.");
-  }
-  return value;
-}
-
-function cacheOf(text: string): unknown {
-  return text === "off" ? text : { limit: text };
 }

@@ -3,6 +3,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Overrides } from "../../config/load.ts";
 import type { NeuronRange } from "../stages/effective-filters.ts";
+import { countFrom, shareOf } from "./argument-values.ts";
 import { configOfArguments } from "./run-arguments.ts";
 
 interface Ranges {
@@ -20,7 +21,7 @@ export function addFiltersCommand(
     .description("write what the neurons of one layer hand to those of the next, position by position (.npy)")
     .argument("<model>", "as for run")
     .requiredOption("--connection <layers>", '"<source> -> <target>", as svr inspect names them')
-    .option("--part <n>", "which of several connections between the two (default: 0)", countOf)
+    .option("--part <n>", "which of several connections between the two (default: 0)", countFrom(0))
     .option(
       "--neurons <ranges>",
       "of the source and of the target, first:end each, such as 0:8,0:8",
@@ -38,7 +39,7 @@ export function addFiltersCommand(
     )
     .addOption(new Option("--unfolding <name>", "as for run").choices(["svr", "cosvr"]))
     .option("--batch-norm <mode>", "raw or folded, as for run")
-    .option("--batch-norm-epsilon <number>", "as for run", Number)
+    .option("--batch-norm-epsilon <number>", "as for run", shareOf)
     .option("--norm-gain <mode>", "raw or folded, as for run")
     .option("--kernel <name>", "as for run")
     .option("--memory <size>", "as for run")
@@ -58,11 +59,6 @@ export function addFiltersCommand(
         write(`${output}: ${shape.join(" x ")}\n`);
       },
     );
-}
-
-function countOf(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("Not a number of 0 or more.");
-  return Number(text);
 }
 
 function rangesOf(text: string): Ranges {

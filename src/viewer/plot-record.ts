@@ -22,19 +22,12 @@ const runSchema = z.object({
   config: z.object({ lake: name.optional() }).optional(),
   models: z.array(z.object({
     id: z.string(),
-    files: z.array(z.object({ path: name, sha256: name.optional() })),
-  })),
+    files: z.array(z.object({ path: name, sha256: name.optional() })).readonly(),
+  })).readonly(),
 });
 
 /** Which tables a run has left, and where: what `run.json` says of them. */
-export interface RecordedRun {
-  readonly run_id: string;
-  readonly config?: { readonly lake?: string | undefined } | undefined;
-  readonly models: readonly {
-    readonly id: string;
-    readonly files: readonly { readonly path: string; readonly sha256?: string | undefined }[];
-  }[];
-}
+export type RecordedRun = z.infer<typeof runSchema>;
 
 const edgeSchema = z.object({
   sourceLayer: index,

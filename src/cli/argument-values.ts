@@ -1,0 +1,32 @@
+/** Values of arguments that several commands take. */
+
+import { InvalidArgumentError } from "commander";
+
+/** Any number. @throws {InvalidArgumentError} when the text is none */
+export function numberOf(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || Number.isNaN(value)) throw new InvalidArgumentError("Not a number.");
+  return value;
+}
+
+/** A number from 0 to 1. @throws {InvalidArgumentError} when the text is none */
+export function shareOf(text: string): number {
+  const value = numberOf(text);
+  if (!(value >= 0 && value <= 1)) throw new InvalidArgumentError("Not a number from 0 to 1.");
+  return value;
+}
+
+/** A whole number of `least` or more. @throws {InvalidArgumentError} when the text is none */
+export function countFrom(least: 0 | 1): (text: string) => number {
+  return (text) => {
+    if (!/^\d{1,9}$/.test(text) || Number(text) < least) {
+      throw new InvalidArgumentError(`Not a number of ${least} or more.`);
+    }
+    return Number(text);
+  };
+}
+
+/** The cache's setting: `off`, or its largest size. */
+export function cacheOf(text: string): unknown {
+  return text === "off" ? text : { limit: text };
+}
