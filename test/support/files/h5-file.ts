@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { encoded, type WrittenTensor } from "./written-tensor.ts";
 
-const FOLDER = new URL("../golden/files/keras/", import.meta.url);
+const FOLDER = new URL("../../golden/files/keras/", import.meta.url);
 
 /** A committed file, uncompressed. */
 export async function kerasFile(name: string): Promise<Uint8Array> {
