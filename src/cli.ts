@@ -207,7 +207,7 @@ run.action(
   ) => {
     const overrides = withServer(options);
     const loaded = await configOfArguments(what, overrides);
-    const { startReports } = await import("./cli/heartbeat.ts");
+    const { startReports } = await import("./cli/terminal/heartbeat.ts");
     const { progress, stop } = startReports(stderr, { json, quiet, verbose });
     const screen = screenOn(stdout, SCREEN);
     if (dryRun) {

@@ -9,7 +9,7 @@ const BLOCKED = (json: boolean) => `
 import { once } from "node:events";
 import { readSync } from "node:fs";
 import process, { stderr } from "node:process";
-import { startHeartbeat } from "${new URL("../../src/cli/heartbeat.ts", import.meta.url).href}";
+import { startHeartbeat } from "${new URL("../../src/cli/terminal/heartbeat.ts", import.meta.url).href}";
 import { BEGINNING } from "${new URL("../../src/run/progress/progress-line.ts", import.meta.url).href}";
 const heartbeat = startHeartbeat(stderr, ${json});
 await once(process, "message");

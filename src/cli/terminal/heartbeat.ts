@@ -2,12 +2,12 @@
 
 import type { WriteStream } from "node:tty";
 import { Worker } from "node:worker_threads";
-import { BEGINNING, type RunStatus } from "../run/progress/progress-line.ts";
-import type { Progress } from "../run/progress/progress.ts";
-import { humanReporter, jsonReporter, quietReporter, type Volume } from "./terminal/reporters.ts";
-import { markOn } from "./terminal/screen.ts";
-import { moduleUrl } from "../base/module-url.ts";
-import { eventsOf } from "../base/thread-events.ts";
+import { BEGINNING, type RunStatus } from "../../run/progress/progress-line.ts";
+import type { Progress } from "../../run/progress/progress.ts";
+import { humanReporter, jsonReporter, quietReporter, type Volume } from "./reporters.ts";
+import { markOn } from "./screen.ts";
+import { moduleUrl } from "../../base/module-url.ts";
+import { eventsOf } from "../../base/thread-events.ts";
 
 /** What the heartbeat's thread is told. */
 export interface HeartbeatPlan {

@@ -4,8 +4,8 @@ import { writeSync } from "node:fs";
 import { memoryUsage } from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
 import type { HeartbeatPlan } from "./heartbeat.ts";
-import { jsonLine } from "../run/progress/progress.ts";
-import { BEGINNING, later, type RunStatus, statusText } from "../run/progress/progress-line.ts";
+import { jsonLine } from "../../run/progress/progress.ts";
+import { BEGINNING, later, type RunStatus, statusText } from "../../run/progress/progress-line.ts";
 
 const { fd, kind, silence, columns, said } = workerData as HeartbeatPlan;
 let status: RunStatus = BEGINNING;
