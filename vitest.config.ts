@@ -19,6 +19,7 @@ const PLACES = {
   integration: [
     "base/file-lock.test.ts",
     "base/lru-folder.test.ts",
+    "browser",
     "cli",
     "connectors/lake",
     "connectors/places",

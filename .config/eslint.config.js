@@ -8,7 +8,10 @@ export default tseslint.config({
   plugins: { "@typescript-eslint": tseslint.plugin },
   languageOptions: {
     parser: tseslint.parser,
-    parserOptions: { project: "./tsconfig.json", tsconfigRootDir: new URL("..", import.meta.url).pathname },
+    parserOptions: {
+      project: ["./tsconfig.json", ".config/tsconfig.app.json"],
+      tsconfigRootDir: new URL("..", import.meta.url).pathname,
+    },
   },
   linterOptions: { reportUnusedDisableDirectives: "error" },
   rules: {

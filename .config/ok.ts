@@ -16,6 +16,7 @@ const CHECKS: readonly (readonly [name: string, program: string, args: readonly 
     ...SOURCES,
   ]],
   ["types on Node", NODE, ["node_modules/typescript/bin/tsc", "-p", "."]],
+  ["types in the browser", NODE, ["node_modules/typescript/bin/tsc", "-p", ".config/tsconfig.app.json"]],
   ["types on Deno", DENO, ["task", "--quiet", "check"]],
   ["imports, docs and other rules of the house", NODE, [
     "node_modules/vitest/vitest.mjs",

@@ -143,6 +143,24 @@ async function* rowsOf(file: AsyncBuffer, path: string, table: TableName): Async
   }
 }
 
+/**
+ * Paths in the lake of the files of one table of a model, in the order of their rows.
+ *
+ * @throws {Error} when there is none, or several of which no manifest tells which count
+ * @example
+ * import { openLake, storedModels, tablePaths } from "svrflow";
+ *
+ * const lake = await openLake("my-run");
+ * for (const model of await storedModels(lake)) console.log(await tablePaths(lake, model, "edges"));
+ */
+export function tablePaths(
+  place: LakePlace,
+  { partition, files }: StoredModel,
+  table: TableName,
+): Promise<readonly string[]> {
+  return pathsOf(place, table, partition, files);
+}
+
 /** In the order of their rows. */
 async function pathsOf(
   place: LakePlace,

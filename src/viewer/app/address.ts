@@ -1,0 +1,100 @@
+/** What the page shows, as it stands in the address: behind `#`, so that any file server can serve the page. */
+
+/** The pages of the instrument. */
+export const VIEWS = ["models", "model", "report", "ask"] as const;
+
+/** How singular values are put on the vertical axis. */
+export const SCALES = ["relative", "linear", "log"] as const;
+
+/** What the colour of an edge says. */
+export const COLOURS = ["overlap", "p", "span"] as const;
+
+/** The state of the page. Whoever opens the same address sees the same. */
+export interface Address {
+  readonly view: typeof VIEWS[number];
+  /** Id of the model; null for the first. */
+  readonly model: string | null;
+  /** Index of the selected layer. */
+  readonly layer: number | null;
+  /** The selected neuron of that layer. */
+  readonly neuron: number | null;
+  /** Source layer, target layer and part of the selected connection. */
+  readonly connection: readonly [source: number, target: number, part: number] | null;
+  /** The least overlap that is shown. */
+  readonly overlap: number;
+  /** The largest p that is shown, as the negative of its decimal logarithm; 0 shows all. */
+  readonly certainty: number;
+  /** The most layers that an edge may reach over; null for any. */
+  readonly span: number | null;
+  /** The most edges that are drawn. */
+  readonly edges: number;
+  readonly scale: typeof SCALES[number];
+  readonly colour: typeof COLOURS[number];
+  /** The statement in the console, or `@name` of a query of the library. */
+  readonly query: string;
+}
+
+/** What an address without anything behind `#` shows. */
+export const START: Address = {
+  view: "model",
+  model: null,
+  layer: null,
+  neuron: null,
+  connection: null,
+  overlap: 0,
+  certainty: 0,
+  span: null,
+  edges: 10_000,
+  scale: "relative",
+  colour: "overlap",
+  query: "@strongest-edges",
+};
+
+/** As many edges as the page ever draws. */
+export const MOST_EDGES = 1_000_000;
+
+/**
+ * The state that an address tells; what it does not tell, or tells wrongly, is as at the start.
+ *
+ * @param hash what stands behind `#`, with it or without
+ */
+export function parseAddress(hash: string): Address {
+  const said = new URLSearchParams(hash.replace(/^#/, ""));
+  const whole = (name: string) => {
+    const text = said.get(name);
+    return text !== null && /^\d{1,9}$/.test(text) ? Number(text) : null;
+  };
+  const number = (name: string, most: number) => {
+    const value = Number(said.get(name) ?? NaN);
+    return value >= 0 && value <= most ? value : null;
+  };
+  const oneOf = <T extends string>(name: string, all: readonly T[], otherwise: T) =>
+    all.find((each) => each === said.get(name)) ?? otherwise;
+  const connection = /^(\d{1,9})-(\d{1,9})-(\d{1,9})$/.exec(said.get("connection") ?? "");
+  return {
+    view: oneOf("view", VIEWS, START.view),
+    model: said.get("model"),
+    layer: whole("layer"),
+    neuron: whole("neuron"),
+    connection: connection === null
+      ? null
+      : [Number(connection[1]), Number(connection[2]), Number(connection[3])],
+    overlap: number("overlap", 1) ?? START.overlap,
+    certainty: number("certainty", 1e6) ?? START.certainty,
+    span: whole("span"),
+    edges: Math.min(MOST_EDGES, whole("edges") ?? START.edges),
+    scale: oneOf("scale", SCALES, START.scale),
+    colour: oneOf("colour", COLOURS, START.colour),
+    query: said.get("query") ?? START.query,
+  };
+}
+
+/** What stands behind `#` for a state, with `#`: only what differs from the start. */
+export function formatAddress(address: Address): string {
+  const said = new URLSearchParams();
+  for (const [name, value] of Object.entries(address) as [keyof Address, Address[keyof Address]][]) {
+    if (value === null || value === START[name]) continue;
+    said.set(name, typeof value === "object" ? value.join("-") : String(value));
+  }
+  return `#${said.toString()}`;
+}

@@ -1,0 +1,218 @@
+/** The picture of a model on a canvas. */
+
+import type { Address } from "./address.ts";
+import type { EdgeColumns } from "./edges.ts";
+import type { NeuronAt, Projection, Scene } from "./scene.ts";
+import type { ViewedLayer } from "./protocol.ts";
+
+/** What is drawn. */
+export interface Picture {
+  readonly layers: readonly ViewedLayer[];
+  readonly scene: Scene;
+  /** The weakest first. */
+  readonly edges: EdgeColumns | null;
+  /** Edges of the selected neuron or connection. */
+  readonly selectedEdges: EdgeColumns | null;
+  /** Neurons of the dominant connection, in order. */
+  readonly chain: readonly NeuronAt[];
+  readonly selected: NeuronAt | null;
+  readonly hovered: NeuronAt | null;
+  readonly colour: Address["colour"];
+}
+
+/** Colours of the page's theme, by their names in the style sheet. */
+export type Theme = (
+  name: "paper" | "ink" | "quiet" | "grid" | "band" | "chain" | "mark" | "weak" | "strong",
+) => string;
+
+/** Classes of strength: as many as an eye tells apart. */
+const CLASSES = 8;
+
+/** Draws the picture; everything before is gone. @param width, height in pixels of the page */
+export function draw(
+  context: CanvasRenderingContext2D,
+  picture: Picture,
+  projection: Projection,
+  width: number,
+  height: number,
+  theme: Theme,
+): void {
+  context.fillStyle = theme("paper");
+  context.fillRect(0, 0, width, height);
+  drawAxes(context, picture, projection, height, theme);
+  if (picture.edges !== null) drawEdges(context, picture, picture.edges, projection, theme);
+  drawNeurons(context, picture, projection, theme);
+  drawChain(context, picture, projection, theme);
+  if (picture.selectedEdges !== null) {
+    drawLines(context, picture.scene, picture.selectedEdges, projection, theme("mark"), () => true, 1.5);
+  }
+  for (const [neuron, radius] of [[picture.selected, 7], [picture.hovered, 5]] as const) {
+    if (neuron !== null) ring(context, picture.scene, neuron, projection, radius, theme("mark"));
+  }
+}
+
+function drawAxes(
+  context: CanvasRenderingContext2D,
+  { layers, scene }: Picture,
+  projection: Projection,
+  height: number,
+  theme: Theme,
+): void {
+  context.strokeStyle = theme("grid");
+  context.fillStyle = theme("quiet");
+  context.lineWidth = 1;
+  context.font = "11px system-ui, sans-serif";
+  let free = -Infinity;
+  for (const [at, { name, nearKernel }] of layers.entries()) {
+    const share = layers.length === 1 ? 0.5 : at / (layers.length - 1);
+    const x = projection.x(share);
+    line(context, x, projection.y(0), x, projection.y(1));
+    const [firstNear, lastNear] = [nearKernel.indexOf(1), nearKernel.lastIndexOf(1)];
+    if (firstNear >= 0) {
+      const [top, bottom] = [firstNear, lastNear].map((each) =>
+        projection.y(scene.y[scene.first[at]! + each]!)
+      );
+      context.fillStyle = theme("band");
+      context.fillRect(x - 4, top!, 8, Math.max(1, bottom! - top!));
+      context.fillStyle = theme("quiet");
+    }
+    if (x < free) continue;
+    // Names of layers are texts from a stranger's file: a canvas draws them and reads nothing out of them.
+    context.save();
+    context.translate(x, height - 52);
+    context.rotate(Math.PI / 5);
+    context.fillText(shortened(name), 0, 0, 90);
+    context.restore();
+    free = x + 18;
+  }
+}
+
+function shortened(name: string): string {
+  const characters = [...name];
+  return characters.length <= 22 ? name : `…${characters.slice(-21).join("")}`;
+}
+
+function drawEdges(
+  context: CanvasRenderingContext2D,
+  { scene, colour }: Picture,
+  edges: EdgeColumns,
+  projection: Projection,
+  theme: Theme,
+): void {
+  const share = shares(edges, colour);
+  for (let each = 0; each < CLASSES; each++) {
+    const strength = each / (CLASSES - 1);
+    context.globalAlpha = 0.25 + 0.65 * strength;
+    const style = `color-mix(in oklab, ${theme("weak")}, ${theme("strong")} ${Math.round(100 * strength)}%)`;
+    drawLines(
+      context,
+      scene,
+      edges,
+      projection,
+      style,
+      (row) => Math.min(CLASSES - 1, Math.floor(share[row]! * CLASSES)) === each,
+      0.5 + strength,
+    );
+  }
+  context.globalAlpha = 1;
+}
+
+/** What the colour says of each edge, from 0 to 1. */
+export function shares(
+  { overlap, logP, sourceLayer, targetLayer }: EdgeColumns,
+  colour: Address["colour"],
+): Float64Array {
+  const value = (row: number) =>
+    colour === "overlap"
+      ? overlap[row]!
+      : colour === "p"
+      ? Math.log1p(-logP[row]!)
+      : Math.abs(targetLayer[row]! - sourceLayer[row]!);
+  const values = Float64Array.from(overlap, (_, row) => value(row));
+  const [least, most] = values.reduce(([low, high], each) => [Math.min(low, each), Math.max(high, each)], [
+    Infinity,
+    -Infinity,
+  ]);
+  return values.map((each) => most > least! ? (each - least!) / (most - least!) : 1);
+}
+
+function drawLines(
+  context: CanvasRenderingContext2D,
+  { x, y, first }: Scene,
+  edges: EdgeColumns,
+  projection: Projection,
+  style: string,
+  wanted: (row: number) => boolean,
+  width: number,
+): void {
+  context.strokeStyle = style;
+  context.lineWidth = width;
+  context.beginPath();
+  for (let row = 0; row < edges.overlap.length; row++) {
+    if (!wanted(row)) continue;
+    const source = first[edges.sourceLayer[row]!]! + edges.sourceNeuron[row]!;
+    const target = first[edges.targetLayer[row]!]! + edges.targetNeuron[row]!;
+    context.moveTo(projection.x(x[source]!), projection.y(y[source]!));
+    context.lineTo(projection.x(x[target]!), projection.y(y[target]!));
+  }
+  context.stroke();
+}
+
+function drawNeurons(
+  context: CanvasRenderingContext2D,
+  { layers, scene: { x, y, first } }: Picture,
+  projection: Projection,
+  theme: Theme,
+): void {
+  for (const [at, { nearKernel, nullNeuron }] of layers.entries()) {
+    for (let neuron = 0; neuron < nearKernel.length; neuron++) {
+      const place = first[at]! + neuron;
+      context.fillStyle = nullNeuron[neuron] === 1
+        ? theme("grid")
+        : nearKernel[neuron] === 1
+        ? theme("quiet")
+        : theme("ink");
+      context.fillRect(projection.x(x[place]!) - 1.5, projection.y(y[place]!) - 1.5, 3, 3);
+    }
+  }
+}
+
+function drawChain(
+  context: CanvasRenderingContext2D,
+  { scene: { x, y, first }, chain }: Picture,
+  projection: Projection,
+  theme: Theme,
+): void {
+  context.strokeStyle = theme("chain");
+  context.lineWidth = 2.5;
+  context.beginPath();
+  for (const [at, { layer, neuron }] of chain.entries()) {
+    const place = first[layer]! + neuron;
+    if (at === 0) context.moveTo(projection.x(x[place]!), projection.y(y[place]!));
+    else context.lineTo(projection.x(x[place]!), projection.y(y[place]!));
+  }
+  context.stroke();
+}
+
+function ring(
+  context: CanvasRenderingContext2D,
+  { x, y, first }: Scene,
+  { layer, neuron }: NeuronAt,
+  projection: Projection,
+  radius: number,
+  style: string,
+): void {
+  const place = first[layer]! + neuron;
+  context.strokeStyle = style;
+  context.lineWidth = 2;
+  context.beginPath();
+  context.arc(projection.x(x[place]!), projection.y(y[place]!), radius, 0, 2 * Math.PI);
+  context.stroke();
+}
+
+function line(context: CanvasRenderingContext2D, x: number, y: number, toX: number, toY: number): void {
+  context.beginPath();
+  context.moveTo(x, y);
+  context.lineTo(toX, toY);
+  context.stroke();
+}

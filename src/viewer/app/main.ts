@@ -1,0 +1,147 @@
+/** The page: its head, and the view that the address names. */
+
+import { h, render } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import type { Address } from "./address.ts";
+import { AskView } from "./ask-view.ts";
+import { TableClient } from "./client.ts";
+import { ModelView } from "./model-view.ts";
+import { ModelsView } from "./models-view.ts";
+import { type Change, useAddress } from "./navigation.ts";
+import type { Index } from "./protocol.ts";
+import { readReport, type Report } from "./report.ts";
+import { ReportView } from "./report-view.ts";
+
+const client = new TableClient(new Worker("worker.js", { type: "module" }));
+
+/** Given with the page by a server that answers questions; a page in a folder has none. */
+const token = new URLSearchParams(location.search).get("token") ?? "";
+
+function App({ index, report }: { readonly index: Index; readonly report: Report | null }) {
+  const [address, change] = useAddress();
+  const model = index.models.find(({ id }) => id === address.model) ?? index.models[0];
+  useEffect(() => {
+    document.title = `${model?.id ?? index.name} · svrflow`;
+  }, [model]);
+  return h(
+    "div",
+    { class: "shell" },
+    h(Head, { index, address, change, id: model?.id ?? null }),
+    h("main", { id: "main" }, view()),
+  );
+
+  function view() {
+    if (address.model !== null && model?.id !== address.model) {
+      return h(
+        "div",
+        { class: "page" },
+        h("p", { role: "alert", class: "failure" }, `There is no model ${address.model} in ${index.name}.`),
+        h(ModelsView, { models: index.models, change }),
+      );
+    }
+    if (address.view === "report" && report !== null) return h(ReportView, { report, index, change });
+    if (address.view === "ask" && index.queries !== null) {
+      return h(AskView, { address, change, library: index.queries, model: model?.id ?? null, token });
+    }
+    if (address.view === "models" || model === undefined) {
+      return h(ModelsView, { models: index.models, change });
+    }
+    const chain = report?.models.find(({ id }) => id === model.id)?.measures.chains[0]?.edges ?? null;
+    return h(ModelView, { key: model.id, indexed: model, client, address, change, chain });
+  }
+}
+
+const TABS: readonly (readonly [view: Address["view"], label: string])[] = [
+  ["model", "Model"],
+  ["models", "Models"],
+  ["report", "Report"],
+  ["ask", "Ask"],
+];
+
+function Head({ index, address, change, id }: {
+  readonly index: Index;
+  readonly address: Address;
+  readonly change: Change;
+  readonly id: string | null;
+}) {
+  const there = (view: Address["view"]) =>
+    view === "report" ? index.report : view === "ask" ? index.queries !== null : true;
+  return h(
+    "header",
+    null,
+    h("a", {
+      class: "skip",
+      href: "#main",
+      onClick: (event: Event) => {
+        event.preventDefault();
+        const main = document.getElementById("main");
+        main?.setAttribute("tabindex", "-1");
+        main?.focus();
+      },
+    }, "to the content"),
+    h("h1", null, "svrflow"),
+    h("span", { class: "quiet" }, index.name),
+    h(
+      "nav",
+      { "aria-label": "Views" },
+      TABS.filter(([view]) => there(view)).map(([view, label]) =>
+        h(
+          "button",
+          {
+            key: view,
+            type: "button",
+            "aria-current": address.view === view ? "page" : undefined,
+            onClick: () => change({ view }),
+          },
+          label,
+        )
+      ),
+    ),
+    index.models.length < 2 ? h("strong", null, id ?? "") : h(
+      "label",
+      null,
+      "model ",
+      h(
+        "select",
+        {
+          value: id ?? "",
+          onChange: (event: Event) =>
+            change({
+              model: (event.currentTarget as HTMLSelectElement).value,
+              layer: null,
+              neuron: null,
+              connection: null,
+            }),
+        },
+        index.models.map((model) => h("option", { key: model.id, value: model.id }, model.id)),
+      ),
+    ),
+  );
+}
+
+function Start() {
+  const [state, setState] = useState<
+    { readonly index: Index; readonly report: Report | null } | { readonly failure: string } | null
+  >(null);
+  useEffect(() => {
+    open().then(
+      setState,
+      (failure: unknown) =>
+        setState({ failure: failure instanceof Error ? failure.message : String(failure) }),
+    );
+  }, []);
+  if (state === null) return h("p", { role: "status" }, "Opening …");
+  if ("failure" in state) {
+    return h("p", { role: "alert", class: "failure" }, `${state.failure}. Is svr view still running?`);
+  }
+  return h(App, state);
+}
+
+async function open(): Promise<{ readonly index: Index; readonly report: Report | null }> {
+  const answer = await fetch("data/index.json");
+  if (!answer.ok) throw new Error(`data/index.json: found status ${answer.status}`);
+  const index = await answer.json() as Index;
+  return { index, report: index.report ? await readReport() : null };
+}
+
+render(h(Start, null), document.getElementById("app")!);

@@ -1,0 +1,161 @@
+/** The picture of a model that one can move through. */
+
+import { h } from "preact";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { Address } from "./address.ts";
+import { draw, type Picture, type Theme } from "./drawing.ts";
+import { pValue } from "./numbers.ts";
+import { type Camera, type NeuronAt, neuronAt, Projection, sceneOf, WHOLE } from "./scene.ts";
+
+/** Pixels within which a neuron is at the pointer. */
+const REACH = 9;
+
+/** What is drawn, and who hears of clicks. */
+export interface ModelCanvasProps {
+  readonly picture: Omit<Picture, "scene" | "hovered">;
+  readonly scale: Address["scale"];
+  readonly select: (neuron: NeuronAt | null) => void;
+}
+
+/** Layers across, singular values up, the strongest edges on top; wheel and drag zoom and move, arrow keys go from neuron to neuron. */
+export function ModelCanvas({ picture, scale, select }: ModelCanvasProps) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const [size, setSize] = useState({ width: 800, height: 500, ratio: 1 });
+  const [camera, setCamera] = useState<Camera>(WHOLE);
+  const [hovered, setHovered] = useState<NeuronAt | null>(null);
+  const [dark, setDark] = useState(false);
+  const dragged = useRef<{ x: number; y: number; moved: boolean } | null>(null);
+  const { layers, selected } = picture;
+  const scene = useMemo(() => sceneOf(layers, scale), [layers, scale]);
+  const projection = new Projection(size.width, size.height, camera);
+
+  useEffect(() => {
+    const element = canvas.current;
+    if (element === null) return;
+    const observer = new ResizeObserver(([entry]) => {
+      const { width = 800, height = 500 } = entry?.contentRect ?? {};
+      setSize({ width, height, ratio: devicePixelRatio });
+    });
+    observer.observe(element.parentElement ?? element);
+    const theme = matchMedia("(prefers-color-scheme: dark)");
+    const follow = () => setDark(theme.matches);
+    follow();
+    theme.addEventListener("change", follow);
+    return () => {
+      observer.disconnect();
+      theme.removeEventListener("change", follow);
+    };
+  }, []);
+
+  useEffect(() => {
+    const element = canvas.current;
+    const context = element?.getContext("2d") ?? null;
+    if (element === null || context === null) return;
+    const frame = requestAnimationFrame(() => {
+      const styles = getComputedStyle(element);
+      const theme: Theme = (name) => styles.getPropertyValue(`--${name}`);
+      context.setTransform(size.ratio, 0, 0, size.ratio, 0, 0);
+      draw(context, { ...picture, scene, hovered }, projection, size.width, size.height, theme);
+    });
+    return () => cancelAnimationFrame(frame);
+  }, [picture, scene, hovered, size, camera, dark]);
+
+  const placeOf = (event: MouseEvent) => [event.offsetX, event.offsetY] as const;
+  const at = (event: MouseEvent) => neuronAt(scene, projection, ...placeOf(event), REACH);
+  const zoom = (factor: number) => setCamera(projection.zoomed(factor, size.width / 2, size.height / 2));
+
+  return h(
+    "div",
+    { class: "stage" },
+    h("canvas", {
+      ref: canvas,
+      tabIndex: 0,
+      role: "application",
+      "aria-label": `${layers.length} layers across, singular values up. ` +
+        "Arrow keys go from neuron to neuron, plus and minus zoom, Escape lets go.",
+      width: Math.round(size.width * size.ratio),
+      height: Math.round(size.height * size.ratio),
+      style: { width: `${size.width}px`, height: `${size.height}px` },
+      onPointerDown: (event: PointerEvent) => {
+        dragged.current = { x: event.clientX, y: event.clientY, moved: false };
+        canvas.current?.setPointerCapture(event.pointerId);
+      },
+      onPointerMove: (event: PointerEvent) => {
+        const from = dragged.current;
+        if (from === null) return setHovered(at(event));
+        const [dx, dy] = [event.clientX - from.x, event.clientY - from.y];
+        if (!from.moved && Math.hypot(dx, dy) < 4) return;
+        dragged.current = { x: event.clientX, y: event.clientY, moved: true };
+        setCamera(projection.moved(dx, dy));
+      },
+      onPointerUp: (event: PointerEvent) => {
+        if (dragged.current?.moved === false) select(at(event));
+        dragged.current = null;
+      },
+      onPointerLeave: () => setHovered(null),
+      onWheel: (event: WheelEvent) => {
+        event.preventDefault();
+        setCamera(projection.zoomed(Math.exp(-event.deltaY / 400), ...placeOf(event)));
+      },
+      onKeyDown: (event: KeyboardEvent) => {
+        const next = neighbour(
+          layers.map(({ singularValues }) => singularValues.length),
+          selected,
+          event.key,
+        );
+        if (next !== undefined) select(next);
+        else if (event.key === "+" || event.key === "=") zoom(1.5);
+        else if (event.key === "-") zoom(1 / 1.5);
+        else if (event.key === "0") setCamera(WHOLE);
+        else return;
+        event.preventDefault();
+      },
+    }),
+    h(
+      "div",
+      { class: "zoom", role: "group", "aria-label": "Zoom" },
+      h("button", { type: "button", onClick: () => zoom(1.5), "aria-label": "Zoom in" }, "+"),
+      h("button", { type: "button", onClick: () => zoom(1 / 1.5), "aria-label": "Zoom out" }, "−"),
+      h("button", { type: "button", onClick: () => setCamera(WHOLE) }, "all"),
+    ),
+    hovered === null ? null : h("output", { class: "hover" }, words(picture, hovered)),
+  );
+}
+
+/** The next neuron by an arrow key; null lets go; undefined where the key means nothing. */
+function neighbour(
+  ranks: readonly number[],
+  selected: NeuronAt | null,
+  key: string,
+): NeuronAt | null | undefined {
+  if (key === "Escape") return null;
+  const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[key];
+  if (step === undefined) return undefined;
+  const inhabited = ranks.flatMap((rank, at) => rank > 0 ? [at] : []);
+  if (inhabited.length === 0) return undefined;
+  if (selected === null) return { layer: inhabited[0]!, neuron: 0 };
+  const [across = 0, down = 0] = step;
+  const place = Math.max(0, inhabited.indexOf(selected.layer));
+  const layer = inhabited[Math.min(inhabited.length - 1, Math.max(0, place + across))]!;
+  return { layer, neuron: Math.min(ranks[layer]! - 1, Math.max(0, selected.neuron + down)) };
+}
+
+function words({ layers, edges }: ModelCanvasProps["picture"], { layer, neuron }: NeuronAt): string {
+  const { name, singularValues } = layers[layer]!;
+  const parts = [
+    `${name}, neuron ${neuron}`,
+    `singular value ${Number(singularValues[neuron]!.toPrecision(4))}`,
+  ];
+  let best = -1;
+  for (let row = (edges?.overlap.length ?? 0) - 1; row >= 0 && edges !== null && best < 0; row--) {
+    const ends = edges.sourceLayer[row] === layer && edges.sourceNeuron[row] === neuron ||
+      edges.targetLayer[row] === layer && edges.targetNeuron[row] === neuron;
+    if (ends) best = row;
+  }
+  if (best >= 0) {
+    parts.push(
+      `strongest edge drawn: overlap ${edges!.overlap[best]!.toFixed(3)}, p ${pValue(edges!.logP[best]!)}`,
+    );
+  }
+  return parts.join(" · ");
+}

@@ -1,0 +1,180 @@
+/** One model: the picture, what is selected in it, and the same as tables. */
+
+import { h } from "preact";
+import { useEffect, useMemo, useState } from "preact/hooks";
+import type { Address } from "./address.ts";
+import type { TableClient } from "./client.ts";
+import { Controls } from "./controls.ts";
+import type { EdgeColumns } from "./edges.ts";
+import { EdgeTable } from "./edge-table.ts";
+import { ExportButtons } from "./export-buttons.ts";
+import { ModelCanvas } from "./model-canvas.ts";
+import type { Change } from "./navigation.ts";
+import { count } from "./numbers.ts";
+import type { IndexedModel, ViewedModel } from "./protocol.ts";
+import type { ReportedEdge } from "./report.ts";
+import type { NeuronAt } from "./scene.ts";
+import { ConnectionList, ConnectionPanel, LayerPanel, NeuronPanel } from "./selection-panels.ts";
+
+/** A model and where the page stands in it. */
+export interface ModelViewProps {
+  readonly indexed: IndexedModel;
+  readonly client: TableClient;
+  readonly address: Address;
+  readonly change: Change;
+  /** Edges of the dominant connection, in order; null where the report has none. */
+  readonly chain: readonly ReportedEdge[] | null;
+}
+
+type Loaded = { readonly model: ViewedModel; readonly edges: number } | { readonly failure: string } | {
+  readonly progress: string;
+};
+
+/** Opens the model in the worker, then shows it. */
+export function ModelView({ indexed, client, address, change, chain }: ModelViewProps) {
+  const [loaded, setLoaded] = useState<Loaded>({ progress: "Reading the tables …" });
+  useEffect(() => {
+    let gone = false;
+    setLoaded({ progress: "Reading the tables …" });
+    const progress = (done: number, total: number) => {
+      if (!gone) setLoaded({ progress: `Reading edges: ${count(done)} of ${count(total)} …` });
+    };
+    client.model(indexed.tables, progress).then(
+      ({ layers, connections, edges }) => gone || setLoaded({ model: { layers, connections }, edges }),
+      (failure: unknown) =>
+        gone || setLoaded({ failure: failure instanceof Error ? failure.message : String(failure) }),
+    );
+    return () => {
+      gone = true;
+    };
+  }, [indexed, client]);
+  if ("failure" in loaded) return h("p", { role: "alert", class: "failure" }, loaded.failure);
+  if ("progress" in loaded) return h("p", { role: "status" }, loaded.progress);
+  return h(OpenModel, {
+    id: indexed.id,
+    model: loaded.model,
+    total: loaded.edges,
+    client,
+    address,
+    change,
+    chain,
+  });
+}
+
+type Selection =
+  | { readonly neuron: NeuronAt }
+  | { readonly connection: readonly [number, number, number] }
+  | null;
+
+function OpenModel({ id, model, total, client, address, change, chain }: {
+  readonly id: string;
+  readonly model: ViewedModel;
+  readonly total: number;
+} & Omit<ModelViewProps, "indexed">) {
+  const { layer, neuron, connection, overlap, certainty, span, edges: most, scale, colour } = address;
+  const [shown, setShown] = useState<{ readonly passed: number; readonly edges: EdgeColumns } | null>(null);
+  useEffect(() => {
+    let gone = false;
+    const filter = {
+      overlap,
+      logP: certainty === 0 ? Infinity : -certainty * Math.LN10,
+      span: span ?? Infinity,
+    };
+    client.strongest(filter, most).then((found) => gone || setShown(found), () => undefined);
+    return () => {
+      gone = true;
+    };
+  }, [model, overlap, certainty, span, most]);
+
+  const selection: Selection = connection !== null
+    ? { connection }
+    : layer !== null && neuron !== null
+    ? { neuron: { layer, neuron } }
+    : null;
+  const key = JSON.stringify(selection);
+  const [selected, setSelected] = useState<{ readonly key: string; readonly edges: EdgeColumns } | null>(
+    null,
+  );
+  useEffect(() => {
+    if (selection === null) return;
+    let gone = false;
+    const asked = "neuron" in selection
+      ? client.neuron(selection.neuron.layer, selection.neuron.neuron)
+      : client.connection(selection.connection);
+    asked.then((edges) => gone || setSelected({ key, edges }), () => undefined);
+    return () => {
+      gone = true;
+    };
+  }, [model, key]);
+  const selectedEdges = selection !== null && selected?.key === key ? selected.edges : null;
+
+  const select = (at: NeuronAt | null) =>
+    change({ layer: at?.layer ?? null, neuron: at?.neuron ?? null, connection: null });
+  const chosen = selection !== null && "neuron" in selection && exists(model, selection.neuron)
+    ? selection.neuron
+    : null;
+  const picture = useMemo(() => ({
+    layers: model.layers,
+    edges: shown?.edges ?? null,
+    selectedEdges,
+    chain: chainOf(model, chain),
+    selected: chosen,
+    colour,
+  }), [model, shown, selectedEdges, chain, chosen?.layer, chosen?.neuron, colour]);
+
+  return h(
+    "div",
+    { class: "model" },
+    h(
+      "div",
+      { class: "picture" },
+      h(Controls, { address, model, change }),
+      h(ModelCanvas, { picture, scale, select }),
+      h(
+        "p",
+        { class: "said", role: "status", "aria-live": "polite" },
+        shown === null
+          ? "Choosing edges …"
+          : `${count(shown.edges.overlap.length)} of ${count(shown.passed)} edges that pass are drawn, ` +
+            `of ${count(total)} in the table.`,
+        chosen === null ? "" : ` Selected: ${model.layers[chosen.layer]!.name}, neuron ${chosen.neuron}.`,
+        picture.chain.length === 0 ? "" : " The dominant connection is the thick line.",
+      ),
+      h(ExportButtons, { id, layers: model.layers, edges: shown?.edges ?? null }),
+    ),
+    h(
+      "div",
+      { class: "side", tabIndex: 0, role: "region", "aria-label": "Selection" },
+      layer === null && connection === null
+        ? h(ConnectionList, { model, change, of: model.connections })
+        : h("button", { type: "button", onClick: () => select(null) }, "Let go of the selection"),
+      connection === null ? null : h(ConnectionPanel, { model, select, connection, edges: selectedEdges }),
+      chosen === null ? null : h(NeuronPanel, { model, select, neuron: chosen, edges: selectedEdges }),
+      layer === null || connection !== null ? null : h(LayerPanel, { model, change, select, layer, neuron }),
+      shown === null || layer !== null || connection !== null
+        ? null
+        : shown.edges.overlap.length === 0
+        ? h("p", null, "No edge passes: none is in the table, or the sliders leave none.")
+        : h(EdgeTable, {
+          title: "Strongest edges drawn",
+          layers: model.layers,
+          edges: shown.edges,
+          order: "last",
+          select,
+        }),
+    ),
+  );
+}
+
+function exists({ layers }: ViewedModel, { layer, neuron }: NeuronAt): boolean {
+  return neuron < (layers[layer]?.singularValues.length ?? 0);
+}
+
+/** The neurons of a chain, in order. */
+function chainOf(model: ViewedModel, chain: ModelViewProps["chain"]): readonly NeuronAt[] {
+  const neurons = (chain ?? []).flatMap((edge, at) => [
+    ...at === 0 ? [{ layer: edge.sourceLayer, neuron: edge.sourceNeuron }] : [],
+    { layer: edge.targetLayer, neuron: edge.targetNeuron },
+  ]);
+  return neurons.every((each) => exists(model, each)) ? neurons : [];
+}

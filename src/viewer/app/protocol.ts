@@ -1,0 +1,78 @@
+/** What the page and its worker say to each other. */
+
+import type { EdgeColumns, EdgeFilter } from "./edges.ts";
+
+/** A model as the index of the page names it. */
+export interface IndexedModel {
+  readonly id: string;
+  readonly uri: string;
+  readonly format: string;
+  readonly series: string | null;
+  readonly step: number | null;
+  /** Addresses of Parquet files by table, relative to the page. */
+  readonly tables: Readonly<Record<"layers" | "neurons" | "connections" | "edges", readonly string[]>>;
+}
+
+/** `data/index.json`. */
+export interface Index {
+  /** The run's folder or the lake, as the user wrote it. */
+  readonly name: string;
+  readonly models: readonly IndexedModel[];
+  /** Whether `data/report.json` and `data/report.html` are there. */
+  readonly report: boolean;
+  /** Whether a graph can be asked, at `api/query`. */
+  readonly queries: readonly LibraryEntry[] | null;
+}
+
+/** A query of the library. */
+export interface LibraryEntry {
+  readonly name: string;
+  readonly answers: string;
+  readonly parameters: readonly {
+    readonly name: string;
+    readonly type: string;
+    readonly default: string | null;
+  }[];
+}
+
+/** A row of a table by column; integers beyond 2^53 do not occur. */
+export type Row = Readonly<Record<string, string | number | boolean | null>>;
+
+/** A layer with its spectrum. */
+export interface ViewedLayer {
+  readonly row: Row;
+  readonly name: string;
+  readonly kind: string;
+  /** Descending, as long as the layer has neurons. */
+  readonly singularValues: Float64Array;
+  readonly intensity: Float64Array;
+  readonly nearKernel: Uint8Array;
+  readonly nullNeuron: Uint8Array;
+}
+
+/** A model as the page draws it. */
+export interface ViewedModel {
+  readonly layers: readonly ViewedLayer[];
+  readonly connections: readonly Row[];
+}
+
+/** What the page asks. */
+export type Question =
+  | { readonly ask: "model"; readonly tables: IndexedModel["tables"] }
+  | { readonly ask: "strongest"; readonly filter: EdgeFilter; readonly most: number }
+  | { readonly ask: "neuron"; readonly layer: number; readonly neuron: number }
+  | { readonly ask: "connection"; readonly connection: readonly [number, number, number] };
+
+/** What the worker answers; each belongs to the question of the same number. */
+export type Answer =
+  | { readonly of: "model"; readonly model: ViewedModel; readonly edges: number }
+  | { readonly of: "strongest"; readonly passed: number; readonly edges: EdgeColumns }
+  | { readonly of: "edges"; readonly edges: EdgeColumns }
+  | { readonly of: "progress"; readonly done: number; readonly total: number }
+  | { readonly of: "failure"; readonly message: string };
+
+/** A question or an answer on its way. */
+export interface Envelope<T> {
+  readonly number: number;
+  readonly content: T;
+}

@@ -1,0 +1,180 @@
+/** What is known of the selected neuron, layer or connection. */
+
+import { h } from "preact";
+import type { Change } from "./navigation.ts";
+import type { EdgeColumns } from "./edges.ts";
+import { EdgeTable } from "./edge-table.ts";
+import { figure } from "./numbers.ts";
+import { OverlapMatrix } from "./overlap-matrix.ts";
+import type { Row, ViewedModel } from "./protocol.ts";
+import type { NeuronAt } from "./scene.ts";
+import { SpectrumChart } from "./spectrum-chart.ts";
+
+/** What all panels need. */
+interface PanelProps {
+  readonly model: ViewedModel;
+  readonly change: Change;
+  readonly select: (neuron: NeuronAt | null) => void;
+}
+
+/** Columns of a row as a list of names and values. */
+function Facts({ row, without = [] }: { readonly row: Row; readonly without?: readonly string[] }) {
+  return h(
+    "dl",
+    { class: "facts" },
+    Object.entries(row).filter(([name]) => !without.includes(name)).flatMap(([name, value]) => [
+      h("dt", { key: name }, name),
+      h("dd", { key: `${name}=` }, figure(value)),
+    ]),
+  );
+}
+
+/** A connection by its layers' names. */
+export function connectionName({ layers }: ViewedModel, row: Row): string {
+  const name = (index: unknown) => layers[Number(index)]?.name ?? String(index);
+  const part = Number(row["part"]) === 0 ? "" : `, part ${String(row["part"])}`;
+  return `${name(row["source_layer"])} → ${name(row["target_layer"])}${part}`;
+}
+
+/** Source, target and part of a row of `connections`. */
+export const keyOf = (
+  row: Row,
+): readonly [number, number, number] => [
+  Number(row["source_layer"]),
+  Number(row["target_layer"]),
+  Number(row["part"]),
+];
+
+/** Connections of a model, or of one of its layers: each opens its overlap matrix. */
+export function ConnectionList(
+  { model, change, of }: Omit<PanelProps, "select"> & { readonly of: readonly Row[] },
+) {
+  return h(
+    "div",
+    { class: "rows" },
+    h(
+      "table",
+      null,
+      h("caption", null, "Connections"),
+      h(
+        "thead",
+        null,
+        h(
+          "tr",
+          null,
+          ...["connection", "evidence", "edges", "by chance"].map((name) => h("th", { scope: "col" }, name)),
+        ),
+      ),
+      h(
+        "tbody",
+        null,
+        of.map((row) =>
+          h(
+            "tr",
+            { key: keyOf(row).join("-") },
+            h(
+              "td",
+              null,
+              h(
+                "button",
+                {
+                  type: "button",
+                  class: "link",
+                  onClick: () => change({ connection: keyOf(row), layer: null, neuron: null }),
+                },
+                connectionName(model, row),
+              ),
+            ),
+            h("td", null, figure(row["evidence"])),
+            h("td", { class: "number" }, figure(row["significant"])),
+            h("td", { class: "number" }, figure(row["expected_by_chance"])),
+          )
+        ),
+      ),
+    ),
+  );
+}
+
+/** A layer: its spectrum, its columns, its connections. */
+export function LayerPanel({ model, change, select, layer, neuron }: PanelProps & {
+  readonly layer: number;
+  readonly neuron: number | null;
+}) {
+  const found = model.layers[layer];
+  if (found === undefined) return null;
+  const of = model.connections.filter((row) =>
+    row["source_layer"] === layer || row["target_layer"] === layer
+  );
+  return h(
+    "section",
+    { "aria-label": "Layer" },
+    h("h2", null, found.name),
+    h(SpectrumChart, { layer: found, neuron, select: (each: number) => select({ layer, neuron: each }) }),
+    h(Facts, { row: found.row, without: ["layer_index", "name", "model"] }),
+    of.length === 0
+      ? h("p", null, "This layer has no connection.")
+      : h(ConnectionList, { model, change, of }),
+  );
+}
+
+/** A neuron: its numbers and all of its edges. */
+export function NeuronPanel(
+  { model, select, neuron: { layer, neuron }, edges }: Omit<PanelProps, "change"> & {
+    readonly neuron: NeuronAt;
+    readonly edges: EdgeColumns | null;
+  },
+) {
+  const found = model.layers[layer];
+  if (found === undefined || !(neuron in found.singularValues)) return null;
+  const value = found.singularValues[neuron]!;
+  const [largest = 0] = found.singularValues;
+  return h(
+    "section",
+    { "aria-label": "Neuron" },
+    h("h2", null, `${found.name}, neuron ${neuron}`),
+    h(Facts, {
+      row: {
+        singular_value: value,
+        relative: largest > 0 ? value / largest : null,
+        intensity: found.intensity[neuron]!,
+        near_kernel: found.nearKernel[neuron] === 1,
+        null: found.nullNeuron[neuron] === 1,
+      },
+    }),
+    edges === null
+      ? h("p", null, "Reading its edges …")
+      : edges.overlap.length === 0
+      ? h("p", null, "It has no edge in the table: none of its overlaps is significant.")
+      : h(EdgeTable, { title: "Edges of this neuron", layers: model.layers, edges, order: "first", select }),
+  );
+}
+
+/** A connection: its overlap matrix, its columns, its edges. */
+export function ConnectionPanel({ model, select, connection, edges }: Omit<PanelProps, "change"> & {
+  readonly connection: readonly [number, number, number];
+  readonly edges: EdgeColumns | null;
+}) {
+  const row = model.connections.find((each) => keyOf(each).join() === connection.join());
+  const [source, target] = [model.layers[connection[0]], model.layers[connection[1]]];
+  if (row === undefined || source === undefined || target === undefined) return null;
+  return h(
+    "section",
+    { "aria-label": "Connection" },
+    h("h2", null, connectionName(model, row)),
+    edges === null ? h("p", null, "Reading its edges …") : h(OverlapMatrix, {
+      source,
+      target,
+      at: { source: connection[0], target: connection[1] },
+      edges,
+      select,
+    }),
+    h(Facts, { row, without: ["source_layer", "target_layer", "part", "model"] }),
+    edges === null ? null : h(EdgeTable, {
+      title: "Edges of this connection",
+      layers: model.layers,
+      edges,
+      order: "first",
+      select,
+    }),
+  );
+}

@@ -1,0 +1,56 @@
+/** What a page may read of a run: the index of its models, its tables, its report. */
+
+import type { LakePlace } from "../../../connectors/lake/place.ts";
+import { storedModels, tablePaths } from "../../../connectors/readers/run-tables.ts";
+import type { Index, IndexedModel, LibraryEntry } from "../app/protocol.ts";
+
+/** The index of the page, and which files of the lake it names. */
+export interface ViewIndex {
+  readonly index: Index;
+  /** Paths in the lake by their addresses in the page, which begin with `tables/`. */
+  readonly paths: ReadonlyMap<string, string>;
+}
+
+/**
+ * The models of a run or a lake, and where their tables are.
+ *
+ * @param report whether a report stands beside them
+ * @param queries the query library, where a graph can be asked
+ * @throws {Error} when there are no tables
+ */
+export async function viewIndex(
+  lake: LakePlace,
+  report: boolean,
+  queries: readonly LibraryEntry[] | null,
+): Promise<ViewIndex> {
+  const paths = new Map<string, string>();
+  const models: IndexedModel[] = [];
+  for (const model of await storedModels(lake)) {
+    const { id, uri, format, series, step } = model.header;
+    const filesOf = async (table: keyof IndexedModel["tables"]) => {
+      const found = await tablePaths(lake, model, table);
+      for (const path of found) paths.set(addressOf(path), path);
+      return found.map((path) => encoded(addressOf(path)));
+    };
+    models.push({
+      id,
+      uri,
+      format,
+      series: series ?? null,
+      step: step ?? null,
+      tables: {
+        layers: await filesOf("layers"),
+        neurons: await filesOf("neurons"),
+        connections: await filesOf("connections"),
+        edges: await filesOf("edges"),
+      },
+    });
+  }
+  return { index: { name: lake.name, models, report, queries }, paths };
+}
+
+/** The address of a lake's file in the page, before it is encoded. */
+const addressOf = (path: string) => `tables/${path}`;
+
+/** Names of folders hold `%2F` themselves: in an address the `%` is encoded once more. */
+const encoded = (address: string) => address.split("/").map(encodeURIComponent).join("/");
