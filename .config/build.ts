@@ -7,6 +7,7 @@ import { execFileSync } from "node:child_process";
 import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { argv, execPath } from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { bundled } from "../src/viewer/server/page-files.ts";
 
 const root = new URL("../", import.meta.url);
 const dist = argv[2] === undefined ? new URL("dist/", root) : pathToFileURL(`${argv[2]}/`);
@@ -18,6 +19,14 @@ const compiler = path("node_modules/typescript/bin/tsc");
 execFileSync(execPath, [compiler, "-p", path(".config/tsconfig.build.json"), "--outDir", path("", dist)], {
   stdio: "inherit",
 });
+
+// The page runs in a browser: each script is one file, with what it imports.
+const app = "src/viewer/app";
+await mkdir(path(app, dist), { recursive: true });
+for (const name of ["index.html", "app.css"]) await cp(path(`${app}/${name}`), path(`${app}/${name}`, dist));
+for (const name of ["main", "worker"] as const) {
+  await writeFile(path(`${app}/${name}.js`, dist), await bundled(name));
+}
 
 // What the code reads beside itself, and what a reader of the package expects.
 const COPIED = [

@@ -20,6 +20,7 @@ const SERVICES: readonly Service[] = [
     found: canStartServer,
     packages: ["openjdk-17-jre-headless", "maven"],
   },
+  { name: "Chromium for pages (SVRFLOW_CHROMIUM)", found: canStartBrowser, packages: ["chromium"] },
 ];
 
 /** Finds or installs every service; says what it does. */
@@ -45,6 +46,14 @@ async function canStartServer(): Promise<boolean> {
     execute(program, [flag]).then(({ code }) => code === 0, () => false)
   );
   return (await Promise.all(answers)).every((found) => found);
+}
+
+async function canStartBrowser(): Promise<boolean> {
+  if (env["SVRFLOW_CHROMIUM"] !== undefined) return true;
+  const answers = ["chromium", "chromium-browser", "google-chrome"].map((program) =>
+    execute(program, ["--version"]).then(({ code }) => code === 0, () => false)
+  );
+  return (await Promise.all(answers)).some((found) => found);
 }
 
 /** Installs Debian packages. */

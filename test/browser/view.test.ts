@@ -1,11 +1,10 @@
 /** `svr view` in a real browser, on a run of this project's own models. */
 
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer, request as ask, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { execPath } from "node:process";
 import { gzipSync } from "node:zlib";
 import { DuckDBInstance } from "@duckdb/node-api";
 import type { Browser, BrowserContext, Page } from "playwright-core";
@@ -15,6 +14,7 @@ import { pageFiles } from "../../src/viewer/server/page-files.ts";
 import { ROOT, svr } from "../integration/svr.ts";
 import { describeInBrowser, openBrowser } from "../support/browser.ts";
 import { uniform } from "../support/random-flow.ts";
+import { served } from "./served.ts";
 
 const HOSTILE = `<img src=x onerror="document.title='hacked'"> \u202e🧠 ${"x".repeat(10_000)}`;
 const AXE = await readFile(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
@@ -322,22 +322,6 @@ describeInBrowser("the instrument in the browser", () => {
     expect((await svr(["view", out, "--port", "99999"])).code).toBe(2);
   });
 });
-
-/** Starts `svr view` and reads its address. */
-function served(args: readonly string[]): Promise<[ChildProcess, string]> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(execPath, [`${ROOT}src/cli.ts`, "view", ...args, "--no-open"], {
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    let said = "";
-    child.stderr.setEncoding("utf8").on("data", (text: string) => said += text);
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      const found = /http:\S+/.exec(text);
-      if (found !== null) resolve([child, found[0]]);
-    });
-    child.on("close", () => reject(new Error(`svr view ended: ${said}`)));
-  });
-}
 
 /** Files of a folder as they are, without ranges, as the simplest servers send them. */
 async function plainServer(root: string): Promise<Server> {
