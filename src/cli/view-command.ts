@@ -1,6 +1,6 @@
 /** `svr view`: a run or a lake in the browser. */
 
-import { spawn } from "node:child_process";
+import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { platform, stderr } from "node:process";
@@ -93,7 +93,5 @@ function openBrowser(url: string): void {
     : platform === "win32"
     ? ["cmd", "/c", "start", "", url]
     : ["xdg-open", url];
-  const child = spawn(program!, args, { stdio: "ignore", detached: true });
-  child.on("error", () => undefined);
-  child.unref();
+  execFile(program, args, () => undefined).unref();
 }

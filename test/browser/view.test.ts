@@ -72,6 +72,9 @@ describeInBrowser("the instrument in the browser", () => {
     return page;
   }
 
+  /** Changes what stands behind `#`, as a link does. */
+  const goTo = (hash: string) => page.evaluate(`location.hash = ${JSON.stringify(hash)}`);
+
   const of = (model: string, more = "") => `#${new URLSearchParams({ model }).toString()}${more}`;
   const idOf = async (part: string) => {
     const { models } = JSON.parse(await readFile(join(out, "report.json"), "utf8")) as {
@@ -141,10 +144,7 @@ describeInBrowser("the instrument in the browser", () => {
     };
     for (let each = 0; each < 25; each++) {
       const row = neurons[Math.floor(draw() * neurons.length)]!;
-      await page.evaluate(
-        (hash) => location.hash = hash,
-        of(model, `&layer=${String(row["layer_index"])}&neuron=${String(row["neuron"])}`),
-      );
+      await goTo(of(model, `&layer=${String(row["layer_index"])}&neuron=${String(row["neuron"])}`));
       await page.getByRole("region", { name: "Selection" }).getByRole("heading", {
         name: `neuron ${String(row["neuron"])}`,
         exact: false,
@@ -157,7 +157,7 @@ describeInBrowser("the instrument in the browser", () => {
     for (let each = 0; each < 25; each++) {
       const row = connections[Math.floor(draw() * connections.length)]!;
       const key = [row["source_layer"], row["target_layer"], row["part"]].join("-");
-      await page.evaluate((hash) => location.hash = hash, of(model, `&connection=${key}`));
+      await goTo(of(model, `&connection=${key}`));
       await page.locator(`section[aria-label=Connection]`).waitFor();
       await expect.poll(async () => shown((await facts()).get("significant") ?? "")).toBe(
         Number(row["significant"]),
@@ -248,7 +248,7 @@ describeInBrowser("the instrument in the browser", () => {
     expect(await page.locator("img").count()).toBe(0);
     expect(await page.locator("section h2").first().textContent()).toContain("<img src=x");
     for (const view of ["report", "models"]) {
-      await page.evaluate((hash) => location.hash = hash, `#view=${view}`);
+      await goTo(`#view=${view}`);
       await page.locator("main").getByText("onerror", { exact: false }).first().waitFor();
       expect(await page.locator("img").count()).toBe(0);
     }

@@ -133,7 +133,7 @@ export function shares(
     Infinity,
     -Infinity,
   ]);
-  return values.map((each) => most > least! ? (each - least!) / (most - least!) : 1);
+  return values.map((each) => most > least ? (each - least) / (most - least) : 1);
 }
 
 function drawLines(

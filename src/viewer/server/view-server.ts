@@ -1,5 +1,6 @@
 /** The local server of the page. */
 
+import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { LakePlace } from "../../../connectors/lake/place.ts";
@@ -158,7 +159,7 @@ function questionOf(
   if (typeof query !== "string" || given.some(([, value]) => typeof value !== "string")) {
     throw new TypeError("found a question without a text, required query and parameters, all texts");
   }
-  return { query, parameters: Object.fromEntries(given) as Record<string, string> };
+  return { query, parameters: Object.fromEntries(given) };
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string> {
@@ -169,7 +170,7 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
     if (bytes > LONGEST_QUESTION) throw new RangeError(`found a question of over ${LONGEST_QUESTION} bytes`);
     pieces.push(piece);
   }
-  return await new Blob(pieces as Uint8Array<ArrayBuffer>[]).text();
+  return Buffer.concat(pieces).toString("utf8");
 }
 
 async function sendTable(
