@@ -21,6 +21,7 @@ export const DEFAULTS = {
   nullControlSeed: 0,
   guess: true,
   infer: "auto",
+  audit: false,
   strict: false,
   sinks: ["parquet", "arrow"],
   graph: "embedded",

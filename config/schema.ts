@@ -223,6 +223,9 @@ export const runConfigSchema = z.strictObject({
   infer: z.union([z.literal("auto"), z.boolean()]).default(DEFAULTS.infer).describe(
     "Whether who feeds whom is inferred from the weights: auto where nothing but names and shapes would tell it, true of every model without a declared topology, false of none.",
   ),
+  audit: z.boolean().default(DEFAULTS.audit).describe(
+    "Whether weights are asked what they say to the topology: connections that they contradict, spaces of channels that nobody declared. Reads every weight once more.",
+  ),
   strict: z.boolean().default(DEFAULTS.strict).describe(
     "Whether a run ends with exit code 3 where a model has no layers, or more than a tenth of its numbers could not be read. Otherwise it warns.",
   ),

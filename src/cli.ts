@@ -171,6 +171,7 @@ function addGuessOption(command: Command): void {
   command.option("--no-guess", "refuse a model whose topology is guessed").setOptionValue("guess", undefined);
   command.option("--infer", "ask the weights of every model without a declared topology who feeds whom");
   command.option("--no-infer", "never ask them").setOptionValue("infer", undefined);
+  command.option("--audit", "ask the weights what is wrong with who feeds whom, or missing");
 }
 
 function edgesOf(text: string): unknown {
@@ -248,9 +249,8 @@ inspect.action(
     const loaded = await configOfArguments(what, overrides);
     const { inspectCommand } = await import("./cli/inspect-command.ts");
     const output = { write, stderr, width: screenOn(stdout, Infinity).width, mark: markOn(stderr) };
-    await leave(
-      await inspectCommand(loaded, json === true ? "json" : format, output, interrupt.signal),
-    );
+    const written = json === true ? "json" : format;
+    await leave(await inspectCommand(loaded, written, output, interrupt.signal));
   },
 );
 

@@ -6,7 +6,7 @@ import type { LoadedConfig } from "../../config/load.ts";
 import type { PassedFile } from "../../connectors/sources/passed-files.ts";
 import { counted } from "../model/counted.ts";
 import { messageOf } from "../model/errors.ts";
-import { inferenceOf, type Inspection, inspectModel, topologyOfModel } from "../run/inspect.ts";
+import { auditModel, inferenceOf, type Inspection, inspectModel, topologyOfModel } from "../run/inspect.ts";
 import { inspectedSpaces } from "../run/inspected-spaces.ts";
 import { LazyEngine } from "../run/lazy-engine.ts";
 import { type InspectFormat, inspectionText } from "./inspect-text.ts";
@@ -59,7 +59,9 @@ export async function inspectCommand(
     ...config.threads === undefined ? {} : { threads: config.threads },
   }, () => {
     stderr.write(
-      "reading weights: they say who feeds whom where nothing better does (--no-infer: names and shapes only)\n",
+      config.audit
+        ? "reading weights: they are asked what they say to each topology\n"
+        : "reading weights: they say who feeds whom where nothing better does (--no-infer: names and shapes only)\n",
     );
   });
   const kernel = async () => (await engine.open()).kernel;
@@ -78,7 +80,11 @@ export async function inspectCommand(
         if (format === "topology") {
           texts.push(topologyText(inspected, await topologyOfModel(model, settings, signal)));
         }
-        found.push(inference === null ? inspected : { ...inspected, spaces: inspectedSpaces(inference) });
+        found.push({
+          ...inspected,
+          ...inference === null ? {} : { spaces: inspectedSpaces(inference) },
+          ...config.audit ? { audit: await auditModel(model, settings, await kernel(), signal) } : {},
+        });
       } catch (failure) {
         signal.throwIfAborted();
         failures.push(failure);

@@ -3,6 +3,8 @@
 import type { ReportTable } from "../analysis/report-tables.ts";
 import type { InspectedConnection, InspectedLayer, Inspection } from "../run/inspect.ts";
 import type { InspectedSpace, SpaceMember } from "../run/inspected-spaces.ts";
+import type { AuditReport } from "../model/audit-report.ts";
+import { counted } from "../model/counted.ts";
 import { plainTable } from "../report/plain-table.ts";
 import { printable } from "../report/text.ts";
 
@@ -45,7 +47,25 @@ function asTables(model: Inspection, width: number): string {
       spaceText(model.spaces)
     }\n`;
   const tables = inspectionTables(model).map((table) => `${table.title}\n${plainTable(table, { width })}\n`);
-  return `${head.join("\n")}\n\n${spaces}${tables.join("\n")}`;
+  const audit = model.audit === undefined ? "" : `${auditText(model.audit)}\n`;
+  return `${head.join("\n")}\n\n${audit}${spaces}${tables.join("\n")}`;
+}
+
+/** What the weights say to a topology: counts, and a line for each thing that is amiss. */
+function auditText({ looked, connections, contradicted, exchanged, undeclared }: AuditReport): string {
+  const { shown, supported, untold, untested } = connections;
+  const all = Object.values(connections).reduce((sum, count) => sum + count, 0);
+  const line = (what: string, text: string) => `  ${what}: ${printable(text)}\n`;
+  return [
+    `Audit: what the weights say to the topology, by ${counted(looked, "pair")} of sides of layers\n`,
+    `  of ${
+      counted(all, "connection")
+    } they show ${shown}, support ${supported} and contradict ${connections.contradicted}; `,
+    `they do not tell of ${untold}, and ${untested} cannot be tested\n`,
+    ...contradicted.map(({ said }) => line("contradicted", said)),
+    ...exchanged.map(({ said }) => line("exchanged", said)),
+    ...undeclared.map(({ said }) => line("not declared", said)),
+  ].join("");
 }
 
 /** Spaces of channels as drawings, a blank line between them: who writes to them on the left, who reads them on the right. */

@@ -5,11 +5,13 @@ import type { Kernel } from "../kernels/kernel.ts";
 import type { ChannelRange, LayerGraph } from "../model/layer.ts";
 import { sharedChannels, unfoldedShape } from "../model/layer.ts";
 import { isRemote } from "../../connectors/places/place.ts";
+import type { AuditReport } from "../model/audit-report.ts";
 import type { Model } from "../model/ports.ts";
 import { foldedTensors } from "../stages/fold.ts";
 import { knownGraph, type LayerSettings } from "../stages/layers.ts";
 import { declarationOf, type FullDeclaration } from "../stages/topology/declaration.ts";
 import { epsilonWarnings } from "./assumed-epsilon.ts";
+import { audited } from "./audit-report.ts";
 import type { Inference } from "../stages/topology/inference/inferred.ts";
 import { isInferable } from "./inferred-layers.ts";
 import type { InspectedSpace } from "./inspected-spaces.ts";
@@ -81,6 +83,8 @@ export interface Inspection {
   readonly skipped: readonly { readonly subject: string; readonly name: string; readonly reason: string }[];
   /** What the weights show, where they were asked who feeds whom. */
   readonly spaces?: readonly InspectedSpace[];
+  /** What the weights say to the topology, where that was asked for. */
+  readonly audit?: AuditReport;
 }
 
 /** Up to so many bytes of weights are asked without being told to: more would take longer than a look should. */
@@ -172,6 +176,26 @@ export async function inspectModel(
       tensors: accounted(model, graph),
       skipped,
     };
+  } finally {
+    await model.close();
+  }
+}
+
+/**
+ * Asks the weights of a model what they say to its topology. Reads every weight of its layers.
+ *
+ * @throws when the model cannot be opened or read, or its topology does not fit it
+ */
+export async function auditModel(
+  planned: PlannedModel,
+  settings: Omit<LayerSettings, "topology">,
+  kernel: Kernel,
+  signal?: AbortSignal,
+): Promise<AuditReport> {
+  const model = await planned.open(signal);
+  try {
+    const graph = plannedLayers(model, { ...settings, topology: planned.topology });
+    return await audited(model, graph, kernel, signal === undefined ? {} : { signal });
   } finally {
     await model.close();
   }

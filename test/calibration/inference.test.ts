@@ -5,7 +5,8 @@
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Kernel } from "../../src/kernels/kernel.ts";
-import { inferred, type InferredFrom } from "../../src/stages/topology/inference/inferred.ts";
+import { inferred } from "../../src/stages/topology/inference/inferred.ts";
+import type { InferredFrom } from "../../src/stages/topology/inference/layer-reader.ts";
 import { logBinomialSurvival } from "../../src/stats/binomial.ts";
 import { KERNELS } from "../support/kernels.ts";
 import { leastLogP, unconnectedMakers } from "./unconnected-models.ts";

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { openModel } from "../../src/mod.ts";
 import type { Model } from "../../src/model/ports.ts";
 import { type Random, random } from "../../src/model/random.ts";
-import type { InferredFrom } from "../../src/stages/topology/inference/inferred.ts";
+import type { InferredFrom } from "../../src/stages/topology/inference/layer-reader.ts";
 import { modelInMemory, type Values } from "../support/model-in-memory.ts";
 import { type Initialization, INITIALIZATIONS } from "../untrained/initializations.ts";
 

@@ -84,6 +84,7 @@ describe("a run config", () => {
       graph: "embedded",
       guess: true,
       infer: "auto",
+      audit: false,
       strict: false,
       kernel: "auto",
       precision: "f64",

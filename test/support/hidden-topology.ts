@@ -3,7 +3,7 @@
 import type { LayerGraph } from "../../src/model/layer.ts";
 import type { Model } from "../../src/model/ports.ts";
 import type { TensorInfo } from "../../src/model/tensor.ts";
-import type { InferredFrom } from "../../src/stages/topology/inference/inferred.ts";
+import type { InferredFrom } from "../../src/stages/topology/inference/layer-reader.ts";
 
 /** Connections by their layers' weights, `a -> b`: those of one evidence, or all. */
 export const weightPairs = ({ layers, connections }: LayerGraph, evidence?: string): string[] =>

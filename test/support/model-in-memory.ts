@@ -1,7 +1,7 @@
 /** Models whose tensors are in memory, in the order of their modules. */
 
 import { elementCount, type TensorInfo } from "../../src/model/tensor.ts";
-import type { InferredFrom } from "../../src/stages/topology/inference/inferred.ts";
+import type { InferredFrom } from "../../src/stages/topology/inference/layer-reader.ts";
 
 /** A tensor and its numbers, row-major. */
 export interface Values {

@@ -7,11 +7,8 @@
  */
 
 import { counted } from "../../../model/counted.ts";
-import type { CallOptions, Kernel } from "../../../kernels/kernel.ts";
+import type { Kernel } from "../../../kernels/kernel.ts";
 import type { Connection, LayerGraph, Skipped, Via } from "../../../model/layer.ts";
-import type { Model } from "../../../model/ports.ts";
-import { elementCount } from "../../../model/tensor.ts";
-import { unfold } from "../../unfold.ts";
 import { graphOfGuess, type Guess, guess, type GuessedFrom } from "../guess.ts";
 import { isSorted } from "../weights.ts";
 import { draftLayer } from "../../../model/layer-draft.ts";
@@ -19,15 +16,12 @@ import { mostChannels } from "./channel-weights.ts";
 import { type ChannelSpaces, channelSpaces } from "./channel-spaces.ts";
 import { type Copies, copiesAmong, toldFromCopies } from "./copies.ts";
 import { type Feeding, feedings } from "./fed-layers.ts";
-import { layerVectors, vectorNames } from "./layer-vectors.ts";
-import { isSmall } from "./level.ts";
+import { type InferenceOptions, type InferredFrom, layerReader } from "./layer-reader.ts";
+import { isSmall, LOG_SUPPORT } from "./level.ts";
 import type { Space } from "./joined-spaces.ts";
-import { samePart, shownSlices, type Slice, sliceFeedings, sliceTests, type WithLayer } from "./slices.ts";
+import { samePart, shownSlices, type Slice, sliceFeedings, sliceTests } from "./slices.ts";
 import { type PairTest, pairTests } from "./pair-tests.ts";
-import { LEAST_WIDTH, type Port, portsOf, type ReadLayer, sidesOf } from "./ports.ts";
-
-/** A supposed connection whose own p is at most this is supported by the weights. */
-const LOG_SUPPORT = Math.log(0.01);
+import { LEAST_WIDTH, type Port, portsOf, sidesOf } from "./ports.ts";
 
 /** What was found out from the weights of a model. */
 export interface Inference {
@@ -36,26 +30,6 @@ export interface Inference {
   readonly tests: readonly PairTest[];
   readonly spaces: ChannelSpaces;
 }
-
-/** What is inferred from. */
-export type InferredFrom = GuessedFrom & Pick<Model, "read">;
-
-/** Grants bytes before they are taken. */
-export interface Bytes {
-  /** @throws {RangeError} when there are never so many */
-  acquire(bytes: number, what: string, options: CallOptions): Promise<{ release(): void }>;
-}
-
-/** Of a call. */
-export interface InferenceOptions extends CallOptions {
-  /** Asked before a layer is read. Default: nothing is asked */
-  readonly budget?: Bytes | undefined;
-}
-
-/** What reading a layer takes: its tensor, and its weight as it is unfolded. */
-const bytesOf = ({ weight, groups, outChannels, inChannels, positions }: LayerGraph["layers"][number]) =>
-  Float64Array.BYTES_PER_ELEMENT *
-  (elementCount(weight.shape) + outChannels * inChannels * positions / groups);
 
 /**
  * Infers who feeds whom. Reads every weight once, and those of layers that are looked at in parts again; never two at a time.
@@ -73,15 +47,7 @@ export async function inferred(
   const start = graphOfGuess(guessed, model.tensors);
   const most = mostChannels(start.layers.flatMap(sidesOf).length);
   const ports: Port[] = [];
-  const withLayer: WithLayer = async (index, use) => {
-    const layer = start.layers[index]!;
-    const grant = await budget?.acquire(bytesOf(layer), `inference, layer ${layer.name}`, options);
-    try {
-      return await use(await readLayer(start, index, model, options));
-    } finally {
-      grant?.release();
-    }
-  };
+  const withLayer = layerReader(start, model, "inference", { budget, ...options });
   for (const { index } of start.layers) {
     ports.push(...await withLayer(index, (read) => portsOf(read, most, kernel, options)));
   }
@@ -153,20 +119,6 @@ function spacesOf(ports: readonly Port[], shown: readonly number[]): Space[] {
     width: ports[id]!.width,
     members,
   }));
-}
-
-/** Reads a layer's weight and the vectors that belong to it. */
-async function readLayer(
-  { layers }: LayerGraph,
-  index: number,
-  model: InferredFrom,
-  { signal }: CallOptions,
-): Promise<ReadLayer> {
-  const layer = layers[index]!;
-  const read = (tensor: string) => model.read(tensor, signal);
-  const inOrder = model.moduleOrder === true && !isSorted(model.tensors);
-  const vectors = await layerVectors(vectorNames(layer, model.tensors, inOrder), read);
-  return { layer, vectors, blocks: unfold(layer, await read(layer.weight.tensor), "svr") };
 }
 
 /**

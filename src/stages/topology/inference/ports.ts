@@ -66,7 +66,8 @@ export async function portsOf(
   return ports;
 }
 
-function isUsable(blocks: readonly Matrix[]): boolean {
+/** Whether numbers are finite, and some are not 0. */
+export function isUsable(blocks: readonly Matrix[]): boolean {
   return blocks.every(({ data }) => data.every(Number.isFinite)) &&
     blocks.some(({ data }) => data.some((value) => value !== 0));
 }

@@ -7,7 +7,8 @@ import type { CallOptions, Kernel } from "../../../kernels/kernel.ts";
 import type { ChannelSpaces } from "./channel-spaces.ts";
 import type { Feeding } from "./fed-layers.ts";
 import { joinedLogP, JoinedView, joinedView, MOST_PORTS, type Space } from "./joined-spaces.ts";
-import { LEAST_WIDTH, type Port, portOf, type ReadLayer } from "./ports.ts";
+import type { WithLayer } from "./layer-reader.ts";
+import { LEAST_WIDTH, type Port, portOf } from "./ports.ts";
 
 /** Channels `[offset, offset + width)` of the wider space are the narrower one's. */
 export interface Slice {
@@ -24,9 +25,6 @@ export interface SliceTests {
   readonly slices: readonly Slice[];
   readonly looked: number;
 }
-
-/** Reads a layer and lets go of it when it has been used. */
-export type WithLayer = <T>(layer: number, use: (read: ReadLayer) => Promise<T>) => Promise<T>;
 
 /** Wider ports are not looked at in parts. */
 const MOST_WIDTH = 1024;

@@ -1,7 +1,7 @@
 /** Networks whose layers share channels as it is said: each space of channels has traits, and weights follow the traits on both sides. */
 
 import { type Random, random } from "../../../../src/model/random.ts";
-import type { InferredFrom } from "../../../../src/stages/topology/inference/inferred.ts";
+import type { InferredFrom } from "../../../../src/stages/topology/inference/layer-reader.ts";
 import { modelInMemory, type Values } from "../../../support/model-in-memory.ts";
 
 /** A layer from one space to another, of channels by their traits. */
