@@ -2,9 +2,11 @@
 
 import type { Architecture } from "../architecture.ts";
 import { convnext } from "./convnext.ts";
+import { dcgan } from "./dcgan.ts";
 import { densenet } from "./densenet.ts";
 import { googlenet, inception, squeezenet } from "./inception.ts";
 import { efficientnet, mobilenet } from "./mobilenet.ts";
+import { mtcnn } from "./mtcnn.ts";
 import { regnet } from "./regnet.ts";
 import { resnet } from "./resnet.ts";
 import { swin } from "./swin.ts";
@@ -28,6 +30,8 @@ export const VISION: readonly Architecture[] = [
   inception,
   googlenet,
   squeezenet,
+  dcgan,
+  mtcnn,
   ultraface,
   upResNet,
   vgg,
