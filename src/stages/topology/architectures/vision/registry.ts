@@ -1,6 +1,7 @@
 /** The families of networks that see images. A new one is a file and a line here. */
 
 import type { Architecture } from "../architecture.ts";
+import { autoencoderKl } from "./autoencoder-kl.ts";
 import { convnext } from "./convnext.ts";
 import { dcgan } from "./dcgan.ts";
 import { densenet } from "./densenet.ts";
@@ -12,9 +13,11 @@ import { resnet } from "./resnet.ts";
 import { swin } from "./swin.ts";
 import { timmMobile } from "./timm-mobile.ts";
 import { ultraface } from "./ultraface.ts";
+import { unet2dCondition } from "./unet-2d-condition.ts";
 import { vgg } from "./vgg.ts";
 import { vit } from "./vit.ts";
 import { upResNet } from "./waifu2x-resnet.ts";
+import { yolo } from "./yolo.ts";
 
 /** Most particular first. */
 export const VISION: readonly Architecture[] = [
@@ -30,6 +33,9 @@ export const VISION: readonly Architecture[] = [
   inception,
   googlenet,
   squeezenet,
+  unet2dCondition,
+  autoencoderKl,
+  yolo,
   dcgan,
   mtcnn,
   ultraface,
