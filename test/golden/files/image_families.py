@@ -1,7 +1,7 @@
 """Finds who feeds whom in small image networks by perturbing them while they run, as families.py does; writes image-families.json.
 
-Run by hand with torch, diffusers, facenet-pytorch, ultralytics and yolov5: python3 image_families.py. It shares nothing with svrflow. DCGAN is
-written down here, after PyTorch's example.
+Run by hand with torch, diffusers, facenet-pytorch, ultralytics and yolov5: python3 image_families.py. It shares nothing with svrflow.
+DCGAN is written down here, after PyTorch's example.
 
 Beside what families.py keeps as it was, a group normalization keeps its means and variances: a channel then moves only itself. `channels`
 has, of the pairs that are named here, which in channels of the reader differ when one out channel alone is moved.
