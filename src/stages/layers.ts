@@ -90,7 +90,9 @@ export function knownGraph(
   model: Pick<Model, "graph" | "operators" | "config"> & GuessedFrom,
   { topology, inferred }: Pick<LayerSettings, "topology" | "inferred">,
 ): LayerGraph {
-  const graph = topology === undefined && inferred !== undefined ? inferred : graphOf(model, topology);
+  const graph = topology === undefined && inferred !== undefined
+    ? withMisfits(inferred, recognized(model).misfits)
+    : graphOf(model, topology);
   return {
     ...graph,
     warnings: [...model.warnings ?? [], ...graph.warnings, ...copiesBeside(graph, model.tensors)],
@@ -133,6 +135,11 @@ function graphOf(
   if (model.operators !== undefined) return tracedGraph(tensors, model.operators);
   const { operators, misfits } = recognized(model);
   const graph = operators === null ? guessedGraph(model) : tracedGraph(tensors, operators);
+  return withMisfits(graph, misfits);
+}
+
+/** Warns of the families that a model looks like and does not fit. */
+function withMisfits(graph: LayerGraph, misfits: readonly string[]): LayerGraph {
   const warnings = misfits.map((misfit) => `looks like a known architecture, but does not fit it: ${misfit}`);
   return { ...graph, warnings: [...warnings, ...graph.warnings] };
 }

@@ -46,6 +46,35 @@ const FILES: readonly (readonly [
     "features.1.conv.0.0 -> features.1.conv.1",
     "features.4.0 -> classifier.1",
   ]],
+  ["dcgan.pth", {}, { "main.0": 0.821271, "main.9": 1.388164, "main.12": 1.33192 }, [
+    "main.0 -> main.3",
+    "main.3 -> main.6",
+    "main.6 -> main.9",
+    "main.9 -> main.12",
+  ]],
+  [
+    "flax-mlp.safetensors",
+    {},
+    {
+      "params.Dense_0.kernel": 1.624658,
+      "params.Dense_1.kernel": 2.334729,
+      "params.Dense_2.kernel": 2.07202,
+    },
+    ["params.Dense_0.kernel -> params.Dense_1.kernel", "params.Dense_1.kernel -> params.Dense_2.kernel"],
+  ],
+  ["flax-block.safetensors", {}, { "params.up.kernel": 1.364186, "params.zdown.kernel": 2.84461 }, [
+    "params.up.kernel -> params.zdown.kernel",
+  ]],
+  ["mlp-names.pt", {}, {}, ["input_layer -> hidden", "hidden -> output"]],
+  [
+    "moe/model.safetensors",
+    {},
+    {
+      "model.layers.0.mlp.experts.gate_up_proj.0": 0.302489,
+      "model.layers.0.mlp.experts.down_proj.1": 0.380274,
+    },
+    ["model.layers.0.mlp.experts.gate_up_proj.0 -> model.layers.0.mlp.experts.down_proj.0"],
+  ],
   ["dynamic.onnx", {}, { w0: 6.427393, w1: 6.989213, w2: 3.981148 }, ["w0 -> w1", "w1 -> w2"]],
   ["q4.onnx", {}, { fc1: 6.394036, fc2: 2.636565, fc3: 3.639531 }, ["fc1 -> fc2", "fc2 -> fc3"]],
 ];
@@ -86,6 +115,47 @@ describe("a small file", () => {
       subject: "tensor",
       name: "state_dict_ema.fc3.weight",
       reason: expect.stringContaining('a copy of "state_dict"') as string,
+    });
+  });
+
+  it.each([
+    ["gptq", /dtype I32: indices, a mask or quantized numbers/],
+    ["fp8", /F8_E4M3 means something only with scales/],
+  ])("holds numbers that mean something only with scales, which are no layers: %s", async (folder, says) => {
+    const model = await opened(`${folder}/model.safetensors`);
+    const { layers, connections, skipped } = layerGraph(model);
+    await model.close();
+    expect(layers.map(({ name }) => name).sort()).toEqual(["lm_head", "model.embed_tokens"]);
+    expect(connections).toEqual([]);
+    const reasons = skipped.filter(({ subject }) => subject === "tensor");
+    const quantized = reasons.filter(({ reason }) => says.test(reason)).map(({ name }) => name);
+    const suffix = folder === "gptq" ? "q(weight|zeros)" : "weight";
+    expect(quantized.every((name) => RegExp(`_proj\\.${suffix}$`).test(name))).toBe(true);
+    expect(quantized).toHaveLength(folder === "gptq" ? 14 : 7);
+    const scales = reasons.filter(({ name }) => /scale/.test(name));
+    expect(scales.map(({ reason }) => reason)).toEqual(
+      Array<string>(7).fill("scales or zero points of quantized numbers, by its name"),
+    );
+  });
+
+  it("holds tables, scales and indices, which are no layers", async () => {
+    const model = await opened("swin.pth");
+    const { layers, skipped } = layerGraph(model);
+    await model.close();
+    const block = "layers.0.blocks.0";
+    expect(layers.map(({ name }) => name)).toEqual([
+      "patch_embed.proj",
+      ...["attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2"].map((name) => `${block}.${name}`),
+      "head",
+    ]);
+    expect(Object.fromEntries(
+      skipped.filter(({ subject }) => subject === "tensor").map(({ name, reason }) => [name, reason]),
+    )).toEqual({
+      absolute_pos_embed: "a table of positions, by its name",
+      [`${block}.attn.relative_position_bias_table`]: "a table of relative positions, by its name",
+      [`${block}.attn.relative_position_index`]:
+        "dtype I64: indices, a mask or quantized numbers, not weights",
+      [`${block}.attn.logit_scale`]: "a scale, by its name",
     });
   });
 

@@ -8,7 +8,7 @@
 import { counted } from "../../../model/counted.ts";
 import { messageOf, show } from "../../../model/errors.ts";
 import type { ChannelRange } from "../../../model/layer.ts";
-import { draftLayer, type DraftOptions } from "../../../model/layer-draft.ts";
+import { draftLayer, type DraftOptions, type FlattenOrder } from "../../../model/layer-draft.ts";
 import { NetworkBuilder, type Operator, type OperatorGraph, type Signal } from "../../../model/operators.ts";
 import type { TensorInfo } from "../../../model/tensor.ts";
 import { EPSILON, skipReason } from "../weights.ts";
@@ -139,10 +139,10 @@ export class Network extends NamedTensors {
     return this.#add({ op: "global-pool", input: x }, this.channels(x));
   }
 
-  /** A map as a vector, channel by channel. */
-  flatten(x: Signal): Signal {
+  /** A map as a vector, by default channel by channel. */
+  flatten(x: Signal, order: FlattenOrder = "channels-first"): Signal {
     this.#signals.push({ channels: this.channels(x), flat: true });
-    return this.#builder.add({ op: "flatten", input: x, order: "channels-first" });
+    return this.#builder.add({ op: "flatten", input: x, order });
   }
 
   /** @throws {RangeError} when signals of different widths are added */

@@ -167,6 +167,38 @@ describe("a family", () => {
     }
   });
 
+  it("does not claim a network that begins as it does and goes on otherwise (HRNet)", () => {
+    const weights: readonly (readonly [name: string, ...shape: number[]])[] = [
+      ["conv1", 16, 3, 3, 3],
+      ["conv2", 16, 16, 3, 3],
+      ["layer1.0.conv1", 16, 16, 1, 1],
+      ["layer1.0.conv2", 16, 16, 3, 3],
+      ["layer1.0.conv3", 64, 16, 1, 1],
+      ["layer1.0.downsample.0", 64, 16, 1, 1],
+      ["transition1.0.0", 8, 64, 3, 3],
+      ["transition1.1.0.0", 16, 64, 3, 3],
+      ["stage2.0.branches.0.0.conv1", 8, 8, 3, 3],
+      ["stage2.0.branches.0.0.conv2", 8, 8, 3, 3],
+      ["stage2.0.branches.1.0.conv1", 16, 16, 3, 3],
+      ["stage2.0.branches.1.0.conv2", 16, 16, 3, 3],
+      ["stage2.0.fuse_layers.0.1.0", 8, 16, 1, 1],
+      ["classifier", 10, 24],
+    ];
+    const tensors = weights.flatMap(([name, ...shape]) => [
+      tensorOf(`${name}.weight`, shape),
+      ...(name === "classifier" ? [] : ["weight", "running_mean", "running_var"]).map((part) =>
+        tensorOf(`${name.replace(/conv(\d)$/, "bn$1").replace(/\.0$/, ".1")}.${part}`, [shape[0]!])
+      ),
+    ]);
+    const graph = layerGraph({ tensors });
+    expect(graph.layers).toHaveLength(weights.length);
+    expect(guessed(graph)).toBe(true);
+    expect(graph.warnings[0]).toMatch(/ResNet: .* required only what the family has a place for/);
+    // It is said whether or not the weights are asked who feeds whom.
+    const inferred = { ...graph, warnings: [] };
+    expect(layerGraph({ tensors }, { inferred }).warnings).toEqual(graph.warnings.slice(0, 1));
+  });
+
   it("follows an exchanged head: a sequence that fits what comes before it", () => {
     const tensors = [
       ...trunk,
