@@ -1,6 +1,6 @@
 /** The topology of last resort: a chain guessed from names and shapes. */
 
-import { type LayerDraft, positionsFrom } from "../../model/layer-draft.ts";
+import { type LayerDraft, positionsFrom as positionsOf } from "../../model/layer-draft.ts";
 
 /** A guessed chain: the layers in order, and which of them feed the next. */
 export interface GuessedChain {
@@ -66,4 +66,9 @@ function joinPieces(pieces: LayerDraft[][]): LayerDraft[][] {
     // The joined piece stands where its beginning stood, so that the order of the rest does not change.
     pieces = pieces.flatMap((piece, k) => k === i ? [joined] : k === j ? [] : [piece]);
   }
+}
+
+/** As in `layer-draft.ts`; but nobody feeds an embedding, which reads symbols. */
+function positionsFrom(source: LayerDraft, target: LayerDraft): number | null {
+  return target.kind === "embedding" ? null : positionsOf(source, target);
 }

@@ -30,7 +30,8 @@ export interface Guess {
 /** Guesses from names and shapes. */
 export function guess({ tensors, moduleOrder, networks = [] }: GuessedFrom): Guess {
   const { weights, skipped } = sorted(tensors);
-  const named = weights.map((tensor) => ({ tensor, reason: reasonByName(tensor) }));
+  const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+  const named = weights.map((tensor) => ({ tensor, reason: reasonByName(tensor, byName) }));
   const read = readings(
     named.flatMap(({ tensor, reason }) => reason === null ? [tensor] : []),
     tensors,

@@ -1,5 +1,6 @@
 /** How weights read, of which only names and shapes are known: which axis is which, how many groups, what is no weight at all. */
 
+import { show } from "../../model/errors.ts";
 import { naturalOrder } from "../../model/natural-order.ts";
 import { draftLayer, type LayerDraft, type WeightLayout } from "../../model/layer-draft.ts";
 import type { TensorInfo } from "../../model/tensor.ts";
@@ -8,11 +9,13 @@ import { layerName, normalizedWidths } from "./weights.ts";
 /** Names of parameters that have the axes of a weight, and are none. */
 const NO_WEIGHTS: readonly (readonly [name: RegExp, reason: string])[] = [
   [/relative_position_bias_table|relative_attention_bias|rel_pos(_[hw])?$/, "a table of relative positions"],
-  [/(^|[._])(abs(olute)?_)?pos(ition(al)?)?_?(embed(ding)?s?|enc(oding)?|emb)$/, "a table of positions"],
-  [/(^|[._])(cls|class|mask|dist|reg(ister)?|query)_?tokens?$/, "constant tokens"],
-  [/(^|[._])(layer|logit|res)_?scale(\.\w+)?$|(^|[._])(gamma|beta)(_?\d+)?$/, "a scale"],
+  [/(^|[._/])(abs(olute)?_)?pos(ition(al)?)?_?(embed(ding)?s?|enc(oding)?|emb)$/, "a table of positions"],
+  [/(^|[._/])(cls|class|mask|dist|reg(ister)?|query)_?tokens?$/, "constant tokens"],
+  [/(^|[._/])(layer|logit|res)_?scale(\.\w+)?$|(^|[._/])(gamma|beta)(_?\d+)?$|(^|[./])scale$/, "a scale"],
+  [/(^|[._/])(mean|std|stddev|variance)$/, "a mean or a deviation"],
+  [/(^|[._/])(task|class|loss|sample)_weights?$/, "weights of a loss"],
   [/(^|[./])bias$/, "a bias"],
-  [/[._](A_log|rotary_emb\.\w+|inv_freq)$/, "a table of decays or frequencies"],
+  [/[._/](A_log|rotary_emb\.\w+|inv_freq)$/, "a table of decays or frequencies"],
   [
     /[._](w(eight|q)?_)?(scales?|scale_inv|zeros|zero_points?|qzeros|absmax|quant_map)$/,
     "scales or zero points of quantized numbers",
@@ -23,11 +26,14 @@ const NO_WEIGHTS: readonly (readonly [name: RegExp, reason: string])[] = [
   ],
 ];
 
-/** Why a tensor with the axes of a weight is none, by its name; null where nothing tells that. */
-export function reasonByName(tensor: TensorInfo): string | null {
+/** Why a tensor with the axes of a weight is none, by its name or those around it; null where nothing tells that. */
+export function reasonByName(tensor: TensorInfo, byName: ReadonlyMap<string, TensorInfo>): string | null {
   const { name, shape } = tensor;
   const found = NO_WEIGHTS.find(([pattern]) => pattern.test(name));
   if (found !== undefined) return `${found[1]}, by its name`;
+  if (show(biasOf(name, byName)?.shape) === show(shape)) {
+    return "the gain of a normalization over several axes: its shift has the same shape";
+  }
   if (isStacked(tensor) && shape[0]! > MOST_EXPERTS) {
     return `a stack of ${shape[0]} experts, required at most ${MOST_EXPERTS}`;
   }
@@ -36,6 +42,12 @@ export function reasonByName(tensor: TensorInfo): string | null {
   return shape.length > 2 && !isNamed && shape.filter((extent) => extent > 1).length < 2
     ? `${shape.length} dimensions, of which at most one has more than one entry: a scale, a shift or a token`
     : null;
+}
+
+/** The bias of the same module. */
+function biasOf(weight: string, byName: ReadonlyMap<string, TensorInfo>): TensorInfo | undefined {
+  const name = weight.replace(/(^|[./])(weight|w)$/, "$1bias");
+  return name === weight ? undefined : byName.get(name);
 }
 
 /** Weights as layers. */
@@ -95,6 +107,9 @@ function draftOf(
   if (tensor.layout !== undefined) return draftLayer(name, tensor);
   const joined = joinedHeads(tensor, byName);
   if (joined !== null) return draftLayer(name, joined, { layout: "in-out" });
+  if (isTable(tensor, ordered, byName)) {
+    return draftLayer(name, tensor, { layout: "in-out", kind: "embedding" });
+  }
   const layout = layoutOf(tensor, before, all, byName);
   if (layout === "in-out" && tensor.shape.length > 2) {
     return draftLayer(name, tensor, { layout, kind: "conv-transpose" });
@@ -105,6 +120,24 @@ function draftOf(
     ? [tensor.shape.at(-1)!, tensor.shape.at(-2)!]
     : tensor.shape as [number, number];
   return draftLayer(name, read, { groups: groupsOf(tensor, out, inputs, before, ordered) });
+}
+
+/**
+ * An embedding has a row of the stream for each symbol, and no bias. A matrix may be called one too: other weights have the stream's width more often
+ * than the number of symbols.
+ */
+function isTable(
+  { name, shape }: TensorInfo,
+  ordered: readonly TensorInfo[],
+  byName: ReadonlyMap<string, TensorInfo>,
+): boolean {
+  const [symbols, width] = shape as [number, number];
+  const word = /(^|[._/])(\w*embed(ding)?s?|\w*_emb|emb|wte|wpe)(\.weight|\/kernel)?$/i;
+  if (shape.length !== 2 || !word.test(name) || biasOf(name, byName) !== undefined) return false;
+  const count = (extent: number) =>
+    ordered.filter((each) => each.name !== name && each.shape.slice(0, 2).includes(extent)).length;
+  const [few, many] = [count(symbols), count(width)];
+  return many > few || many === few && symbols > width;
 }
 
 /** Flax's attention (big_vision's too) has heads on an axis of their own: `[in, heads, depth]`, and `[heads, depth, out]` behind them. */
@@ -129,8 +162,8 @@ function layoutOf(
   const { name, shape } = tensor;
   const [first, second] = shape as [number, number];
   if (/(^|[./])kernel$/.test(name)) return shape.length === 2 ? "in-out" : "kernel-in-out";
-  const bias = byName.get(name.replace(/(^|[./])(weight|w)$/, "$1bias"));
-  const width = bias?.shape.length === 1 && bias.name !== name ? bias.shape : [];
+  const bias = biasOf(name, byName);
+  const width = bias?.shape.length === 1 ? bias.shape : [];
   const widths = [...width, ...shape.length > 2 ? normalizedWidths(name, all) : []];
   if (first === second || widths.includes(first)) return "out-in";
   if (widths.includes(second)) return "in-out";
@@ -154,6 +187,7 @@ function groupsOf(
   if (tensor.shape.length < 3 || out === 1) return 1;
   const list = listOf(layerName(tensor.name));
   if (inputs === 1) {
+    if (isPointwise(tensor)) return 1;
     const expands = ordered.some(({ name, shape }) =>
       name !== tensor.name && listOf(layerName(name)) === list && shape.length === tensor.shape.length &&
       shape[0] === out && shape[1] !== out && shape[1] !== 1
@@ -163,6 +197,11 @@ function groupsOf(
   const groups = out / inputs;
   const follows = before?.outChannels === out && listOf(before.name) === list;
   return follows && Number.isInteger(groups) && groups >= FEWEST_GROUPS ? groups : 1;
+}
+
+/** Whether a kernel has one position: of one in channel each it would scale channels, and no network has that for a layer. */
+export function isPointwise({ shape }: TensorInfo): boolean {
+  return shape.slice(2).every((extent) => extent === 1);
 }
 
 /** The module that a module is in. */

@@ -86,6 +86,27 @@ describe("what lies beside a state dict", () => {
     expect(layerGraph(nested).connections).toHaveLength(1);
   });
 
+  it("is no weight among hyper-parameters, and names are those of the state dict all the same", async () => {
+    const settings = dict([[text("output_transform"), net("mean")]]);
+    for (const key of ["hyper_parameters", "hparams"]) {
+      const model = await opened(
+        zip(dict([[text(key), settings], [text("state_dict"), net("fc1.weight", "fc2.weight")]])),
+      );
+      expect(model.networks).toBeUndefined();
+      expect(model.tensors.map(({ name, unreadable }) => [name, unreadable])).toEqual([
+        [`${key}.output_transform.mean`, expect.stringMatching(/^among the hyper-parameters/)],
+        ["fc1.weight", undefined],
+        ["fc2.weight", undefined],
+      ]);
+      expect(unreadWarnings(model.tensors, layerGraph(model))).toEqual([]);
+    }
+    const alone = await opened(zip(dict([[text("config"), net("fc1.weight")]])));
+    expect(alone.tensors.map(({ name, unreadable }) => [name, unreadable])).toEqual([[
+      "fc1.weight",
+      undefined,
+    ]]);
+  });
+
   it("is all there is in a file of an optimizer, and a warning says so", async () => {
     const state = dict([[text("state"), dict([[int(0), net("exp_avg")]])], [text("param_groups"), raw("]")]]);
     const model = await opened(zip(state));
