@@ -5,6 +5,7 @@ import { finishLayer, type LayerDraft } from "../../model/layer-draft.ts";
 import type { Model } from "../../model/ports.ts";
 import type { TensorInfo } from "../../model/tensor.ts";
 import { guessChain } from "./chain.ts";
+import { copiedNetworks } from "./networks.ts";
 import { readings, reasonByName } from "./readings.ts";
 import { isSorted, normalizationBehind, sorted } from "./weights.ts";
 
@@ -37,7 +38,8 @@ export function guess({ tensors, moduleOrder, networks = [] }: GuessedFrom): Gue
     tensors,
     moduleOrder === true && !isSorted(tensors),
   );
-  const chains = parted(read.drafts, networks).map((drafts) => guessChain(drafts));
+  const copied = networks.length > 0 ? { beginnings: [], warnings: [] } : copiedNetworks(tensors);
+  const chains = parted(read.drafts, [...networks, ...copied.beginnings]).map((drafts) => guessChain(drafts));
   const links = chains.flatMap((chain, at) => {
     const before = chains.slice(0, at).reduce((sum, { order }) => sum + order.length, 0);
     return chain.links.map(({ source, target, positions }) => ({
@@ -56,7 +58,7 @@ export function guess({ tensors, moduleOrder, networks = [] }: GuessedFrom): Gue
       ),
     ],
     warnings: chains.flatMap(({ warnings }) => warnings),
-    readings: read.warnings,
+    readings: [...read.warnings, ...copied.warnings],
   };
 }
 

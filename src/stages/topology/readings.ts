@@ -8,21 +8,28 @@ import { layerName, normalizedWidths } from "./weights.ts";
 
 /** Names of parameters that have the axes of a weight, and are none. */
 const NO_WEIGHTS: readonly (readonly [name: RegExp, reason: string])[] = [
-  [/relative_position_bias_table|relative_attention_bias|rel_pos(_[hw])?$/, "a table of relative positions"],
+  [
+    /relative_position_bias_table|relative_attention_bias|rel_pos(_[hw])?$|(^|[._/])rpe(_table|_bias)?$/,
+    "a table of relative positions",
+  ],
   [/(^|[._/])(abs(olute)?_)?pos(ition(al)?)?_?(embed(ding)?s?|enc(oding)?|emb)$/, "a table of positions"],
-  [/(^|[._/])(cls|class|mask|dist|reg(ister)?|query)_?tokens?$/, "constant tokens"],
+  [/(^|[._/])(cls|class|mask|dist|reg(ister)?|query|prompt)_?tokens?$/, "constant tokens"],
   [/(^|[._/])(layer|logit|res)_?scale(\.\w+)?$|(^|[._/])(gamma|beta)(_?\d+)?$|(^|[./])scale$/, "a scale"],
   [/(^|[._/])(mean|std|stddev|variance)$/, "a mean or a deviation"],
   [/(^|[._/])(task|class|loss|sample)_weights?$/, "weights of a loss"],
   [/(^|[./])bias$/, "a bias"],
   [/[._/](A_log|rotary_emb\.\w+|inv_freq)$/, "a table of decays or frequencies"],
   [
-    /[._](w(eight|q)?_)?(scales?|scale_inv|zeros|zero_points?|qzeros|absmax|quant_map)$/,
+    /[._](w(eight|q)?_)?(scales?|scale_inv|zeros?|zero_points?|qzeros|absmax|quant_map)$/,
     "scales or zero points of quantized numbers",
   ],
   [
-    /[._]lora_(A|B|embedding_A|embedding_B|down|up)(\.|$)/,
+    /[._]lora[_.](A|B|embedding_A|embedding_B|down|mid|up)(\.|$)/,
     "of an adapter (LoRA): with its partner a change of another weight, and no layer",
+  ],
+  [
+    /[._](hada_[wt]\d(_[ab])?|lokr_[wt]\d(_[ab])?|ia3_l|b?oft_\w+|vera_lambda_\w+)(\.|$)/,
+    "of an adapter (LoHa, LoKr, IA3 or OFT): a change of another weight, and no layer",
   ],
 ];
 
@@ -44,10 +51,22 @@ export function reasonByName(tensor: TensorInfo, byName: ReadonlyMap<string, Ten
     : null;
 }
 
+/** What weights are called, and the bias of the same module: in PyTorch, Chainer, Haiku, scikit-learn and by hand. */
+const BIASES: readonly (readonly [weight: RegExp, bias: string])[] = [
+  [/(^|[./])(weight|w|kernel)$/, "$1bias"],
+  [/(^|[./_])w(_?\d+)?$/, "$1b$2"],
+  [/(^|[./_])W(_?\d+)?$/, "$1b$2"],
+  [/(^|[./_])weights(_?\d+)?$/, "$1biases$2"],
+  [/(^|[./_])coefs(_?\d+)?$/, "$1intercepts$2"],
+];
+
 /** The bias of the same module. */
 function biasOf(weight: string, byName: ReadonlyMap<string, TensorInfo>): TensorInfo | undefined {
-  const name = weight.replace(/(^|[./])(weight|w)$/, "$1bias");
-  return name === weight ? undefined : byName.get(name);
+  for (const [pattern, bias] of BIASES) {
+    const found = pattern.test(weight) ? byName.get(weight.replace(pattern, bias)) : undefined;
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** Weights as layers. */
@@ -110,7 +129,7 @@ function draftOf(
   if (isTable(tensor, ordered, byName)) {
     return draftLayer(name, tensor, { layout: "in-out", kind: "embedding" });
   }
-  const layout = layoutOf(tensor, before, all, byName);
+  const layout = layoutOf(tensor, before, ordered, all, byName);
   if (layout === "in-out" && tensor.shape.length > 2) {
     return draftLayer(name, tensor, { layout, kind: "conv-transpose" });
   }
@@ -156,6 +175,7 @@ function joinedHeads(tensor: TensorInfo, byName: ReadonlyMap<string, TensorInfo>
 function layoutOf(
   tensor: TensorInfo,
   before: LayerDraft | undefined,
+  ordered: readonly TensorInfo[],
   all: readonly TensorInfo[],
   byName: ReadonlyMap<string, TensorInfo>,
 ): WeightLayout {
@@ -165,8 +185,19 @@ function layoutOf(
   const bias = biasOf(name, byName);
   const width = bias?.shape.length === 1 ? bias.shape : [];
   const widths = [...width, ...shape.length > 2 ? normalizedWidths(name, all) : []];
+  // What is not PyTorch's may have the kernel's positions first.
+  if (shape.length > 2 && width[0] === shape.at(-1) && width[0] !== first && width[0] !== second) {
+    return "kernel-in-out";
+  }
   if (first === second || widths.includes(first)) return "out-in";
-  if (widths.includes(second)) return "in-out";
+  if (width.includes(second)) return "in-out";
+  if (widths.includes(second)) {
+    // Sorted by name, a normalization before its convolution stands behind it: it is as wide as what that reads.
+    const next = ordered[ordered.indexOf(tensor) + 1];
+    const fits = before?.outChannels === second ||
+      next !== undefined && next.shape.length > 2 && next.shape[1] === first;
+    return fits ? "out-in" : "in-out";
+  }
   // The last of several transposed convolutions has no normalization behind it.
   const continues = shape.length > 2 && before?.kind === "conv-transpose" &&
     listOf(before.name) === listOf(layerName(name)) && before.outChannels === first &&
@@ -192,6 +223,13 @@ function groupsOf(
       name !== tensor.name && listOf(layerName(name)) === list && shape.length === tensor.shape.length &&
       shape[0] === out && shape[1] !== out && shape[1] !== 1
     );
+    // Several out channels for each in channel.
+    const each = out / (before?.outChannels ?? out);
+    if (
+      each > 1 && Number.isInteger(each) && isNextOf(before!, tensor) && before!.outChannels >= FEWEST_GROUPS
+    ) {
+      return before!.outChannels;
+    }
     return before?.outChannels === out || /dw|depth_?wise/i.test(tensor.name) || expands ? out : 1;
   }
   const groups = out / inputs;
@@ -204,6 +242,13 @@ export function isPointwise({ shape }: TensorInfo): boolean {
   return shape.slice(2).every((extent) => extent === 1);
 }
 
+/** Whether two modules are numbers of one list, such as `nn.Sequential` makes. */
+function isNextOf(before: LayerDraft, { name }: TensorInfo): boolean {
+  const modules = [before.name, layerName(name)] as const;
+  return listOf(modules[0]) === listOf(modules[1]) &&
+    modules.every((module) => /(^|[./])\d{1,6}$/.test(module));
+}
+
 /** The module that a module is in. */
 function listOf(module: string): string {
   return module.slice(0, Math.max(module.lastIndexOf("."), module.lastIndexOf("/"), 0));
@@ -214,7 +259,8 @@ const MOST_EXPERTS = 2048;
 
 /** Experts in one tensor: `[experts, …, …]` below a module of that name; `ffn_up_exps` in GGUF. */
 function isStacked({ name, shape }: TensorInfo): boolean {
-  return shape.length === 3 && /(^|[._])experts\.(?!\d)|_exps\.weight$/.test(name);
+  return shape.length === 3 &&
+    /(^|[._])experts\.(?!\d)|_exps\.weight$|(^|[._])moe\.(w\d|\w+_proj)$/.test(name);
 }
 
 /** Experts project the stream up, then down to it: its width shows which axis is which. @param width of the stream */

@@ -116,4 +116,24 @@ describe("what lies beside a state dict", () => {
       expect.stringMatching(/no layer was found in 1 tensor, .*the state of an optimizer/),
     ]);
   });
+
+  it.each([
+    ["consolidated.00.pth", "consolidated.01.pth"],
+    ["mp_rank_00_model_states.pt", "mp_rank_01_model_states.pt"],
+  ])("are slices of the same matrices, which both files say: %s", async (...names) => {
+    const slices = await mkdtemp(join(folder, "slices-"));
+    const open = async (name: string) => {
+      const model = await pytorch.open(join(slices, name), "id");
+      await model.close();
+      return model.warnings ?? [];
+    };
+    await writeFile(join(slices, names[0]), zip(net("fc1.weight")));
+    expect(await open(names[0])).toEqual([]);
+    await writeFile(join(slices, names[1]), zip(net("fc1.weight")));
+    for (const [at, name] of names.entries()) {
+      expect(await open(name)).toEqual([
+        expect.stringMatching(`^one of several files that share each matrix, as "${names[1 - at]!}"`),
+      ]);
+    }
+  });
 });
