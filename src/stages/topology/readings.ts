@@ -4,6 +4,7 @@ import { show } from "../../model/errors.ts";
 import { naturalOrder } from "../../model/natural-order.ts";
 import { draftLayer, type LayerDraft, type WeightLayout } from "../../model/layer-draft.ts";
 import type { TensorInfo } from "../../model/tensor.ts";
+import { stateOf } from "./recurrent-state.ts";
 import { layerName, normalizedWidths } from "./weights.ts";
 
 /** Names of parameters that have the axes of a weight, and are none. */
@@ -123,7 +124,8 @@ function draftOf(
   byName: ReadonlyMap<string, TensorInfo>,
 ): LayerDraft {
   const name = layerName(tensor.name);
-  if (tensor.layout !== undefined) return draftLayer(name, tensor);
+  const recurrent = stateOf(tensor, byName) === null ? {} : { kind: "recurrent" } as const;
+  if (tensor.layout !== undefined) return draftLayer(name, tensor, recurrent);
   const joined = joinedHeads(tensor, byName);
   if (joined !== null) return draftLayer(name, joined, { layout: "in-out" });
   if (isTable(tensor, ordered, byName)) {
@@ -138,7 +140,7 @@ function draftOf(
   const [out, inputs] = kernel
     ? [tensor.shape.at(-1)!, tensor.shape.at(-2)!]
     : tensor.shape as [number, number];
-  return draftLayer(name, read, { groups: groupsOf(tensor, out, inputs, before, ordered) });
+  return draftLayer(name, read, { ...recurrent, groups: groupsOf(tensor, out, inputs, before, ordered) });
 }
 
 /**
@@ -181,7 +183,7 @@ function layoutOf(
 ): WeightLayout {
   const { name, shape } = tensor;
   const [first, second] = shape as [number, number];
-  if (/(^|[./])kernel$/.test(name)) return shape.length === 2 ? "in-out" : "kernel-in-out";
+  if (/(^|[./]|recurrent_)kernel$/.test(name)) return shape.length === 2 ? "in-out" : "kernel-in-out";
   const bias = biasOf(name, byName);
   const width = bias?.shape.length === 1 ? bias.shape : [];
   const widths = [...width, ...shape.length > 2 ? normalizedWidths(name, all) : []];
@@ -230,7 +232,11 @@ function groupsOf(
     ) {
       return before!.outChannels;
     }
-    return before?.outChannels === out || /dw|depth_?wise/i.test(tensor.name) || expands ? out : 1;
+    // A gated linear unit halves what comes before.
+    const isHalved = before?.outChannels === 2 * out && isNextOf(before, tensor);
+    return isHalved || before?.outChannels === out || /dw|depth_?wise/i.test(tensor.name) || expands
+      ? out
+      : 1;
   }
   const groups = out / inputs;
   const follows = before?.outChannels === out && listOf(before.name) === list;
