@@ -66,11 +66,11 @@ export function plainWeights(model: Model): Model {
 }
 
 const HALF_KNOWN =
-  "the original of a parametrization of which the file does not say what it computes: not the weight that is used";
+  "of a parametrization of which the file does not say what it computes: not the weight that is used";
 
-/** Whatever is left of `parametrizations` was put together by nobody. */
+/** Whatever is left of `parametrizations` was put together by nobody: originals, and what the modules beside them hold. */
 function isHalfKnown({ name, shape }: TensorInfo): boolean {
-  return shape.length > 1 && /(^|\.)parametrizations\.\w+\.original\d*$/.test(name);
+  return shape.length > 1 && /(^|\.)parametrizations\.\w+\.(original\d*$|\d+\.)/.test(name);
 }
 
 function unwrapped(tensors: readonly TensorInfo[]): readonly string[] {
@@ -101,7 +101,7 @@ function computedFrom(tensor: TensorInfo, all: ReadonlyMap<string, TensorInfo>):
   const [u, v] = old === null
     ? ["0._u", "0._v"].map((part) => name.replace(/original$/, part))
     : ["_u", "_v"].map((part) => weight + part);
-  if ((old?.part === "orig" || now?.[3] === "") && there(u!, v!)) {
+  if ((old?.part === "orig" || old?.part === "bar" || now?.[3] === "") && there(u!, v!)) {
     const rows = count(u!);
     // A transposed convolution is normalized along its second axis.
     const axes = [0, 1].filter((axis) => rows === shape[axis]);
@@ -111,9 +111,9 @@ function computedFrom(tensor: TensorInfo, all: ReadonlyMap<string, TensorInfo>):
   return null;
 }
 
-/** The weight of a name that the first edition of weight norm, spectral norm or pruning gives its parts. */
-function oldOf(name: string): { readonly weight: string; readonly part: "v" | "orig" } | null {
-  for (const part of ["v", "orig"] as const) {
+/** The weight of a name that the first edition of weight norm, spectral norm or pruning gives its parts; `bar` is SNGAN's word for `orig`. */
+function oldOf(name: string): { readonly weight: string; readonly part: "v" | "orig" | "bar" } | null {
+  for (const part of ["v", "orig", "bar"] as const) {
     if (!name.endsWith(`_${part}`)) continue;
     const weight = name.slice(0, -part.length - 1);
     return /^\w*$/.test(weight.slice(weight.lastIndexOf("weight"))) && weight.includes("weight")

@@ -22,3 +22,13 @@ export function shardsOf(name: string): readonly string[] {
     return `${name.slice(0, found.index)}-${own}-of-${count}${name.slice(found.index + whole.length)}`;
   });
 }
+
+/** Meta's and Megatron's files, one for each device: `consolidated.00.pth`, `mp_rank_00_model_states.pt`. */
+const SLICE = /^(consolidated\.|mp_rank_)(\d\d)(?=\.pth$|_\w*\.pt$)/;
+
+/** Another file of a model each of whose matrices is cut into slices, a file each; null where the name is of no such file. */
+export function otherSlice(name: string): string | null {
+  const found = SLICE.exec(name);
+  if (found === null) return null;
+  return `${found[1]!}${found[2] === "00" ? "01" : "00"}${name.slice(found[0].length)}`;
+}

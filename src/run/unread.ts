@@ -18,6 +18,9 @@ const NO_READER = /\bis not (followed|walked|read)\b/;
 /** Stored integers of which the file's own graph says what they mean: the real numbers are another tensor of the model. */
 const READ_ELSEWHERE = /^the quantized .*weight of /;
 
+/** What lies beside a network, such as an optimizer's state: nothing of the network is lost with it. */
+const BESIDE = /, not a weight( of the network)?$/;
+
 /** No layer of any kind has a weight of more axes. */
 const MOST_AXES = 5;
 
@@ -45,7 +48,9 @@ export function unreadWarnings(
       }${why}; svr inspect says why of each`,
     ];
   }
-  const own = tensors.filter(({ name }) => !READ_ELSEWHERE.test(reasons.get(name) ?? ""));
+  const own = tensors.filter(({ name }) =>
+    ![READ_ELSEWHERE, BESIDE].some((each) => each.test(reasons.get(name) ?? ""))
+  );
   const unread = own.filter((tensor) => isUnread(tensor, reasons.get(tensor.name)));
   const [all, lost] = [own, unread].map((each) =>
     each.reduce((sum, { shape }) => sum + elementCount(shape), 0)

@@ -34,6 +34,21 @@ describe("what is said of models of which little was read", () => {
     expect(warnings(weight, complex)).toEqual([expect.stringMatching(/22% .* "z": dtype C64 is not real/)]);
   });
 
+  it("nothing of what lies beside a network", () => {
+    for (
+      const reason of [
+        "the state of an optimizer, not a weight",
+        "the optimizer's state, not a weight of the network",
+      ]
+    ) {
+      const state = { ...tensor("adam.m", "F32", 40, 80), unreadable: reason };
+      expect(warnings(tensor("a.weight", "F32", 4, 8), state)).toEqual([]);
+      // Nor does it hide what is not read of the network.
+      const complex = { ...tensor("z", "C64", 2, 4), unreadable: "dtype C64 is not real" };
+      expect(warnings(tensor("a.weight", "F32", 4, 8), complex, state)).toHaveLength(1);
+    }
+  });
+
   it("nothing of copies of what is read", () => {
     const copy = { ...tensor("ema.a", "F32", 4, 8), unreadable: 'of a copy of "model", such as an average' };
     expect(warnings(tensor("a.weight", "F32", 4, 8), copy)).toEqual([]);

@@ -2,7 +2,7 @@
 
 import type { TensorInfo } from "../../../src/model/tensor.ts";
 import type { Hdf5Dataset, Hdf5File } from "../hdf5/hdf5.ts";
-import { kerasLayout } from "./layouts.ts";
+import { kerasLayout, layoutByBias } from "./layouts.ts";
 
 /** A tensor with its place in the file. */
 export interface KerasTensor {
@@ -92,6 +92,18 @@ function unique(tensors: readonly KerasTensor[]): KerasTensor[] {
   });
 }
 
+/** The same, their kernels' axes by the biases beside them. */
+function byBiases(tensors: readonly KerasTensor[]): KerasTensor[] {
+  const byName = new Map(tensors.map(({ info }) => [info.name, info]));
+  return tensors.map((tensor) => {
+    const { info } = tensor;
+    const name = info.name.replace(/kernel$/, "bias").replace(/(^|[/_])W(_\d+)?$/, "$1b$2");
+    const bias = name === info.name ? undefined : byName.get(name);
+    if (info.layout === undefined || bias?.shape.length !== 1) return tensor;
+    return { ...tensor, info: { ...info, layout: layoutByBias(info.layout, info.shape, bias.shape[0]!) } };
+  });
+}
+
 /** TensorFlow's `:0`: the first output of the operator that made the variable. */
 const OUTPUT = /:0$/;
 
@@ -101,13 +113,13 @@ const OUTPUT = /:0$/;
  */
 function olderWeights(file: Hdf5File): KerasWeights {
   const inModel = file.groups.has("model_weights");
-  const tensors = unique(file.datasets.map((dataset) => {
+  const tensors = byBiases(unique(file.datasets.map((dataset) => {
     const path = dataset.path.split("/");
     if (path[0] === "optimizer_weights") return tensorOf(dataset, path.map(plainName), true);
     const [layer = "", ...rest] = inModel && path[0] === "model_weights" ? path.slice(1) : path;
     const again = rest.length > 1 && isNamed(rest[0]!, layer);
     return tensorOf(dataset, [layer, ...(again ? rest.slice(1) : rest).map(plainName)], false);
-  }));
+  })));
   const byLayer = Map.groupBy(tensors, ({ parts }) => parts[0] ?? "");
   const within = ({ names }: KerasPlace) => {
     const [layer = "", ...inner] = names;
@@ -176,7 +188,7 @@ function newerWeights(file: Hdf5File): KerasWeights {
     const group = path.slice(0, path.lastIndexOf("/"));
     counts.set(group, (counts.get(group) ?? 0) + 1);
   }
-  const tensors = unique(file.datasets.map((dataset) => {
+  const tensors = byBiases(unique(file.datasets.map((dataset) => {
     const path = dataset.path.split("/");
     const optimizer = path[0] === "optimizer";
     const parts: string[] = [];
@@ -188,7 +200,7 @@ function newerWeights(file: Hdf5File): KerasWeights {
     const group = path.slice(0, -1).join("/");
     const kinds = [path.at(-3) ?? "", nameOf(path.slice(0, -2).join("/")) ?? ""];
     return tensorOf(dataset, [...parts, numbered(path, kinds, counts.get(group) ?? 0)], optimizer, kinds);
-  }));
+  })));
   const byGroup = Map.groupBy(tensors, ({ dataset: { path } }) => path.slice(0, path.lastIndexOf("/")));
   return {
     tensors,

@@ -57,7 +57,8 @@ interface Found {
  */
 export function namedTensors(root: PickleValue, what: string): NamedTensors {
   const found = new Walk(what).from(root);
-  const own = found.filter(({ optimizer }) => !optimizer);
+  const isAside = settingsAmong(found);
+  const own = found.filter((each) => !each.optimizer && !isAside(each));
   const { copies, networks } = networksOf(own.filter(({ tensor }) => tensor.shape.length > 1));
   const isCopy = ({ path }: Found) => copies.has(path[0]?.key ?? "");
   const matrices = own.filter((each) => each.tensor.shape.length > 1 && !isCopy(each));
@@ -66,7 +67,8 @@ export function namedTensors(root: PickleValue, what: string): NamedTensors {
   for (const each of found) {
     const { path, tensor, optimizer } = each;
     const whole = nameOf(path);
-    const short = !optimizer && !isCopy(each) && whole.startsWith(prefix) && whole.length > prefix.length
+    const short = !optimizer && !isAside(each) && !isCopy(each) && whole.startsWith(prefix) &&
+        whole.length > prefix.length
       ? whole.slice(prefix.length)
       : whole;
     const name = tensors.has(short) ? whole : short;
@@ -75,6 +77,8 @@ export function namedTensors(root: PickleValue, what: string): NamedTensors {
     }
     const unreadable = optimizer
       ? "the state of an optimizer, not a weight"
+      : isAside(each)
+      ? "among the hyper-parameters beside a state dict, not a weight"
       : isCopy(each)
       ? `${COPY_OF}${show(copies.get(path[0]!.key))}, such as a moving average: save it alone to read it`
       : undefined;
@@ -82,6 +86,16 @@ export function namedTensors(root: PickleValue, what: string): NamedTensors {
     tensors.set(name, { name, whole, tensor: read });
   }
   return { tensors: [...tensors.values()], networks };
+}
+
+/** What Lightning and others call settings; modules among them may hold numbers. */
+const SETTINGS = /^(hyper_parameters|hparams|args|config|cfg)$/;
+
+/** Whether a tensor is in settings that lie beside weights. */
+function settingsAmong(found: readonly Found[]): (each: Found) => boolean {
+  const isSetting = ({ path }: Found) => path.length > 1 && path[0]!.around && SETTINGS.test(path[0]!.key);
+  const beside = found.some((each) => !each.optimizer && !isSetting(each) && each.tensor.shape.length > 1);
+  return (each) => beside && isSetting(each);
 }
 
 /** What the key of a copy says, and that of the network which is trained does not. */

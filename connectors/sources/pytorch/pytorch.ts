@@ -6,8 +6,10 @@
 import { show } from "../../../src/model/errors.ts";
 import type { Model, SourceFormat } from "../../../src/model/ports.ts";
 import type { ByteSource } from "../../bytes.ts";
-import { openPlace } from "../../places/open.ts";
+import { openIfThere, openPlace } from "../../places/open.ts";
+import { beside, nameOf } from "../../places/place.ts";
 import { digestFile } from "../digest.ts";
+import { otherSlice } from "../shard-names.ts";
 import { isKind } from "./pickle-values.ts";
 import {
   isLegacyTorch,
@@ -42,13 +44,27 @@ export const pytorch: SourceFormat = {
     const source = await openPlace(path, signal);
     try {
       const head = await source.slice(0, Math.min(HEAD, source.size), signal);
-      return modelOf(path, id, source, await contentsOf(path, source, head, signal));
+      const model = modelOf(path, id, source, await contentsOf(path, source, head, signal));
+      const sliced = await slicesBeside(path, signal);
+      return sliced === null ? model : { ...model, warnings: [...model.warnings ?? [], sliced] };
     } catch (failure) {
       await source.close();
       throw failure;
     }
   },
 };
+
+/** A warning where a file holds slices of matrices, and the other slices lie beside it. */
+async function slicesBeside(path: string, signal?: AbortSignal): Promise<string | null> {
+  const other = otherSlice(nameOf(path));
+  const found = other === null ? null : await openIfThere(beside(path, other), signal);
+  await found?.close();
+  return found === null
+    ? null
+    : `one of several files that share each matrix, as ${
+      show(other)
+    } beside it does: its layers are slices of the network's (join the files first)`;
+}
 
 async function contentsOf(
   what: string,

@@ -1,6 +1,9 @@
 /** The topology of last resort: a chain guessed from names and shapes. */
 
-import { type LayerDraft, positionsFrom } from "../../model/layer-draft.ts";
+import { type LayerDraft, positionsFrom as positionsOf } from "../../model/layer-draft.ts";
+
+/** `z` of a layer that reads another; null where they do not fit. */
+export type Fits = (source: LayerDraft, target: LayerDraft) => number | null;
 
 /** A guessed chain: the layers in order, and which of them feed the next. */
 export interface GuessedChain {
@@ -13,10 +16,14 @@ export interface GuessedChain {
  * Guesses a chain: the drafts in their order, cut where shapes do not fit, and the pieces joined
  * where the end of one fits only one other's beginning (`features.27` before `classifier.0`, whatever the alphabet says).
  *
+ * @param positionsFrom whether one layer may feed another; where nothing else is said, as widths fit
  * @returns every draft once; at least one warning when there is more than one layer
  */
-export function guessChain(drafts: readonly LayerDraft[]): GuessedChain {
-  const pieces = joinPieces(cutWhereMisfit(drafts));
+export function guessChain(
+  drafts: readonly LayerDraft[],
+  positionsFrom: Fits = positionsOf,
+): GuessedChain {
+  const pieces = joinPieces(cutWhereMisfit(drafts, positionsFrom), positionsFrom);
   const order = pieces.flat();
   const warnings: string[] = [];
   const links: { source: number; target: number; positions: number }[] = [];
@@ -39,7 +46,7 @@ export function guessChain(drafts: readonly LayerDraft[]): GuessedChain {
   return { order, links, warnings };
 }
 
-function cutWhereMisfit(ordered: readonly LayerDraft[]): LayerDraft[][] {
+function cutWhereMisfit(ordered: readonly LayerDraft[], positionsFrom: Fits): LayerDraft[][] {
   const pieces: LayerDraft[][] = [];
   for (const each of ordered) {
     const piece = pieces.at(-1);
@@ -49,7 +56,7 @@ function cutWhereMisfit(ordered: readonly LayerDraft[]): LayerDraft[][] {
   return pieces;
 }
 
-function joinPieces(pieces: LayerDraft[][]): LayerDraft[][] {
+function joinPieces(pieces: LayerDraft[][], positionsFrom: Fits): LayerDraft[][] {
   for (;;) {
     const join = pieces.flatMap((end, i) => {
       const fitting = pieces.flatMap((start, j) =>

@@ -5,7 +5,9 @@ import { finishLayer, type LayerDraft } from "../../model/layer-draft.ts";
 import type { Model } from "../../model/ports.ts";
 import type { TensorInfo } from "../../model/tensor.ts";
 import { guessChain } from "./chain.ts";
+import { copiedNetworks } from "./networks.ts";
 import { readings, reasonByName } from "./readings.ts";
+import { fitting, stateOf } from "./recurrent-state.ts";
 import { isSorted, normalizationBehind, sorted } from "./weights.ts";
 
 /** What is guessed from. */
@@ -30,13 +32,18 @@ export interface Guess {
 /** Guesses from names and shapes. */
 export function guess({ tensors, moduleOrder, networks = [] }: GuessedFrom): Guess {
   const { weights, skipped } = sorted(tensors);
-  const named = weights.map((tensor) => ({ tensor, reason: reasonByName(tensor) }));
+  const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+  const named = weights.map((tensor) => ({ tensor, reason: reasonByName(tensor, byName) }));
   const read = readings(
     named.flatMap(({ tensor, reason }) => reason === null ? [tensor] : []),
     tensors,
     moduleOrder === true && !isSorted(tensors),
   );
-  const chains = parted(read.drafts, networks).map((drafts) => guessChain(drafts));
+  const copied = networks.length > 0 ? { beginnings: [], warnings: [] } : copiedNetworks(tensors);
+  const fits = fitting(byName);
+  const chains = parted(read.drafts, [...networks, ...copied.beginnings]).map((drafts) =>
+    guessChain(drafts, fits)
+  );
   const links = chains.flatMap((chain, at) => {
     const before = chains.slice(0, at).reduce((sum, { order }) => sum + order.length, 0);
     return chain.links.map(({ source, target, positions }) => ({
@@ -55,7 +62,7 @@ export function guess({ tensors, moduleOrder, networks = [] }: GuessedFrom): Gue
       ),
     ],
     warnings: chains.flatMap(({ warnings }) => warnings),
-    readings: read.warnings,
+    readings: [...read.warnings, ...copied.warnings],
   };
 }
 
@@ -69,14 +76,23 @@ export function graphOfGuess(
     ...finishLayer(draft, { index, positions: positions.get(index) ?? null }),
     ...normalizationBehind(draft, tensors),
   }));
-  const connections = links.map(({ source, target }): Connection => ({
-    source,
-    target,
-    part: 0,
-    via: layers[target]!.kind === "linear" && layers[target]!.positions > 1 ? "flatten" : "direct",
-    evidence: "guessed",
-    channels: [{ source: 0, target: 0, length: layers[source]!.outChannels }],
-  }));
+  const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+  const connections = links.map(({ source, target }): Connection => {
+    const state = stateOf(drafts[source]!.tensor, byName);
+    const isFlat = layers[target]!.kind === "linear" && layers[target]!.positions > 1;
+    return {
+      source,
+      target,
+      part: 0,
+      via: state !== null ? "recurrent" : isFlat ? "flatten" : "direct",
+      evidence: "guessed",
+      channels: [{
+        source: state?.from ?? 0,
+        target: 0,
+        length: state?.length ?? layers[source]!.outChannels,
+      }],
+    };
+  });
   return { layers, connections, skipped, warnings: [...warnings, ...readings], evidence: "guessed" };
 }
 

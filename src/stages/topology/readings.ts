@@ -1,33 +1,47 @@
 /** How weights read, of which only names and shapes are known: which axis is which, how many groups, what is no weight at all. */
 
+import { show } from "../../model/errors.ts";
 import { naturalOrder } from "../../model/natural-order.ts";
 import { draftLayer, type LayerDraft, type WeightLayout } from "../../model/layer-draft.ts";
 import type { TensorInfo } from "../../model/tensor.ts";
+import { stateOf } from "./recurrent-state.ts";
 import { layerName, normalizedWidths } from "./weights.ts";
 
 /** Names of parameters that have the axes of a weight, and are none. */
 const NO_WEIGHTS: readonly (readonly [name: RegExp, reason: string])[] = [
-  [/relative_position_bias_table|relative_attention_bias|rel_pos(_[hw])?$/, "a table of relative positions"],
-  [/(^|[._])(abs(olute)?_)?pos(ition(al)?)?_?(embed(ding)?s?|enc(oding)?|emb)$/, "a table of positions"],
-  [/(^|[._])(cls|class|mask|dist|reg(ister)?|query)_?tokens?$/, "constant tokens"],
-  [/(^|[._])(layer|logit|res)_?scale(\.\w+)?$|(^|[._])(gamma|beta)(_?\d+)?$/, "a scale"],
-  [/(^|[./])bias$/, "a bias"],
-  [/[._](A_log|rotary_emb\.\w+|inv_freq)$/, "a table of decays or frequencies"],
   [
-    /[._](w(eight|q)?_)?(scales?|scale_inv|zeros|zero_points?|qzeros|absmax|quant_map)$/,
+    /relative_position_bias_table|relative_attention_bias|rel_pos(_[hw])?$|(^|[._/])rpe(_table|_bias)?$/,
+    "a table of relative positions",
+  ],
+  [/(^|[._/])(abs(olute)?_)?pos(ition(al)?)?_?(embed(ding)?s?|enc(oding)?|emb)$/, "a table of positions"],
+  [/(^|[._/])(cls|class|mask|dist|reg(ister)?|query|prompt)_?tokens?$/, "constant tokens"],
+  [/(^|[._/])(layer|logit|res)_?scale(\.\w+)?$|(^|[._/])(gamma|beta)(_?\d+)?$|(^|[./])scale$/, "a scale"],
+  [/(^|[._/])(mean|std|stddev|variance)$/, "a mean or a deviation"],
+  [/(^|[._/])(task|class|loss|sample)_weights?$/, "weights of a loss"],
+  [/(^|[./])bias$/, "a bias"],
+  [/[._/](A_log|rotary_emb\.\w+|inv_freq)$/, "a table of decays or frequencies"],
+  [
+    /[._](w(eight|q)?_)?(scales?|scale_inv|zeros?|zero_points?|qzeros|absmax|quant_map)$/,
     "scales or zero points of quantized numbers",
   ],
   [
-    /[._]lora_(A|B|embedding_A|embedding_B|down|up)(\.|$)/,
+    /[._]lora[_.](A|B|embedding_A|embedding_B|down|mid|up)(\.|$)/,
     "of an adapter (LoRA): with its partner a change of another weight, and no layer",
+  ],
+  [
+    /[._](hada_[wt]\d(_[ab])?|lokr_[wt]\d(_[ab])?|ia3_l|b?oft_\w+|vera_lambda_\w+)(\.|$)/,
+    "of an adapter (LoHa, LoKr, IA3 or OFT): a change of another weight, and no layer",
   ],
 ];
 
-/** Why a tensor with the axes of a weight is none, by its name; null where nothing tells that. */
-export function reasonByName(tensor: TensorInfo): string | null {
+/** Why a tensor with the axes of a weight is none, by its name or those around it; null where nothing tells that. */
+export function reasonByName(tensor: TensorInfo, byName: ReadonlyMap<string, TensorInfo>): string | null {
   const { name, shape } = tensor;
   const found = NO_WEIGHTS.find(([pattern]) => pattern.test(name));
   if (found !== undefined) return `${found[1]}, by its name`;
+  if (show(biasOf(name, byName)?.shape) === show(shape)) {
+    return "the gain of a normalization over several axes: its shift has the same shape";
+  }
   if (isStacked(tensor) && shape[0]! > MOST_EXPERTS) {
     return `a stack of ${shape[0]} experts, required at most ${MOST_EXPERTS}`;
   }
@@ -36,6 +50,24 @@ export function reasonByName(tensor: TensorInfo): string | null {
   return shape.length > 2 && !isNamed && shape.filter((extent) => extent > 1).length < 2
     ? `${shape.length} dimensions, of which at most one has more than one entry: a scale, a shift or a token`
     : null;
+}
+
+/** What weights are called, and the bias of the same module: in PyTorch, Chainer, Haiku, scikit-learn and by hand. */
+const BIASES: readonly (readonly [weight: RegExp, bias: string])[] = [
+  [/(^|[./])(weight|w|kernel)$/, "$1bias"],
+  [/(^|[./_])w(_?\d+)?$/, "$1b$2"],
+  [/(^|[./_])W(_?\d+)?$/, "$1b$2"],
+  [/(^|[./_])weights(_?\d+)?$/, "$1biases$2"],
+  [/(^|[./_])coefs(_?\d+)?$/, "$1intercepts$2"],
+];
+
+/** The bias of the same module. */
+function biasOf(weight: string, byName: ReadonlyMap<string, TensorInfo>): TensorInfo | undefined {
+  for (const [pattern, bias] of BIASES) {
+    const found = pattern.test(weight) ? byName.get(weight.replace(pattern, bias)) : undefined;
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** Weights as layers. */
@@ -92,10 +124,14 @@ function draftOf(
   byName: ReadonlyMap<string, TensorInfo>,
 ): LayerDraft {
   const name = layerName(tensor.name);
-  if (tensor.layout !== undefined) return draftLayer(name, tensor);
+  const recurrent = stateOf(tensor, byName) === null ? {} : { kind: "recurrent" } as const;
+  if (tensor.layout !== undefined) return draftLayer(name, tensor, recurrent);
   const joined = joinedHeads(tensor, byName);
   if (joined !== null) return draftLayer(name, joined, { layout: "in-out" });
-  const layout = layoutOf(tensor, before, all, byName);
+  if (isTable(tensor, ordered, byName)) {
+    return draftLayer(name, tensor, { layout: "in-out", kind: "embedding" });
+  }
+  const layout = layoutOf(tensor, before, ordered, all, byName);
   if (layout === "in-out" && tensor.shape.length > 2) {
     return draftLayer(name, tensor, { layout, kind: "conv-transpose" });
   }
@@ -104,7 +140,25 @@ function draftOf(
   const [out, inputs] = kernel
     ? [tensor.shape.at(-1)!, tensor.shape.at(-2)!]
     : tensor.shape as [number, number];
-  return draftLayer(name, read, { groups: groupsOf(tensor, out, inputs, before, ordered) });
+  return draftLayer(name, read, { ...recurrent, groups: groupsOf(tensor, out, inputs, before, ordered) });
+}
+
+/**
+ * An embedding has a row of the stream for each symbol, and no bias. A matrix may be called one too: other weights have the stream's width more often
+ * than the number of symbols.
+ */
+function isTable(
+  { name, shape }: TensorInfo,
+  ordered: readonly TensorInfo[],
+  byName: ReadonlyMap<string, TensorInfo>,
+): boolean {
+  const [symbols, width] = shape as [number, number];
+  const word = /(^|[._/])(\w*embed(ding)?s?|\w*_emb|emb|wte|wpe)(\.weight|\/kernel)?$/i;
+  if (shape.length !== 2 || !word.test(name) || biasOf(name, byName) !== undefined) return false;
+  const count = (extent: number) =>
+    ordered.filter((each) => each.name !== name && each.shape.slice(0, 2).includes(extent)).length;
+  const [few, many] = [count(symbols), count(width)];
+  return many > few || many === few && symbols > width;
 }
 
 /** Flax's attention (big_vision's too) has heads on an axis of their own: `[in, heads, depth]`, and `[heads, depth, out]` behind them. */
@@ -123,17 +177,29 @@ function joinedHeads(tensor: TensorInfo, byName: ReadonlyMap<string, TensorInfo>
 function layoutOf(
   tensor: TensorInfo,
   before: LayerDraft | undefined,
+  ordered: readonly TensorInfo[],
   all: readonly TensorInfo[],
   byName: ReadonlyMap<string, TensorInfo>,
 ): WeightLayout {
   const { name, shape } = tensor;
   const [first, second] = shape as [number, number];
-  if (/(^|[./])kernel$/.test(name)) return shape.length === 2 ? "in-out" : "kernel-in-out";
-  const bias = byName.get(name.replace(/(^|[./])(weight|w)$/, "$1bias"));
-  const width = bias?.shape.length === 1 && bias.name !== name ? bias.shape : [];
+  if (/(^|[./]|recurrent_)kernel$/.test(name)) return shape.length === 2 ? "in-out" : "kernel-in-out";
+  const bias = biasOf(name, byName);
+  const width = bias?.shape.length === 1 ? bias.shape : [];
   const widths = [...width, ...shape.length > 2 ? normalizedWidths(name, all) : []];
+  // What is not PyTorch's may have the kernel's positions first.
+  if (shape.length > 2 && width[0] === shape.at(-1) && width[0] !== first && width[0] !== second) {
+    return "kernel-in-out";
+  }
   if (first === second || widths.includes(first)) return "out-in";
-  if (widths.includes(second)) return "in-out";
+  if (width.includes(second)) return "in-out";
+  if (widths.includes(second)) {
+    // Sorted by name, a normalization before its convolution stands behind it: it is as wide as what that reads.
+    const next = ordered[ordered.indexOf(tensor) + 1];
+    const fits = before?.outChannels === second ||
+      next !== undefined && next.shape.length > 2 && next.shape[1] === first;
+    return fits ? "out-in" : "in-out";
+  }
   // The last of several transposed convolutions has no normalization behind it.
   const continues = shape.length > 2 && before?.kind === "conv-transpose" &&
     listOf(before.name) === listOf(layerName(name)) && before.outChannels === first &&
@@ -154,15 +220,39 @@ function groupsOf(
   if (tensor.shape.length < 3 || out === 1) return 1;
   const list = listOf(layerName(tensor.name));
   if (inputs === 1) {
+    if (isPointwise(tensor)) return 1;
     const expands = ordered.some(({ name, shape }) =>
       name !== tensor.name && listOf(layerName(name)) === list && shape.length === tensor.shape.length &&
       shape[0] === out && shape[1] !== out && shape[1] !== 1
     );
-    return before?.outChannels === out || /dw|depth_?wise/i.test(tensor.name) || expands ? out : 1;
+    // Several out channels for each in channel.
+    const each = out / (before?.outChannels ?? out);
+    if (
+      each > 1 && Number.isInteger(each) && isNextOf(before!, tensor) && before!.outChannels >= FEWEST_GROUPS
+    ) {
+      return before!.outChannels;
+    }
+    // A gated linear unit halves what comes before.
+    const isHalved = before?.outChannels === 2 * out && isNextOf(before, tensor);
+    return isHalved || before?.outChannels === out || /dw|depth_?wise/i.test(tensor.name) || expands
+      ? out
+      : 1;
   }
   const groups = out / inputs;
   const follows = before?.outChannels === out && listOf(before.name) === list;
   return follows && Number.isInteger(groups) && groups >= FEWEST_GROUPS ? groups : 1;
+}
+
+/** Whether a kernel has one position: of one in channel each it would scale channels, and no network has that for a layer. */
+export function isPointwise({ shape }: TensorInfo): boolean {
+  return shape.slice(2).every((extent) => extent === 1);
+}
+
+/** Whether two modules are numbers of one list, such as `nn.Sequential` makes. */
+function isNextOf(before: LayerDraft, { name }: TensorInfo): boolean {
+  const modules = [before.name, layerName(name)] as const;
+  return listOf(modules[0]) === listOf(modules[1]) &&
+    modules.every((module) => /(^|[./])\d{1,6}$/.test(module));
 }
 
 /** The module that a module is in. */
@@ -175,7 +265,8 @@ const MOST_EXPERTS = 2048;
 
 /** Experts in one tensor: `[experts, …, …]` below a module of that name; `ffn_up_exps` in GGUF. */
 function isStacked({ name, shape }: TensorInfo): boolean {
-  return shape.length === 3 && /(^|[._])experts\.(?!\d)|_exps\.weight$/.test(name);
+  return shape.length === 3 &&
+    /(^|[._])experts\.(?!\d)|_exps\.weight$|(^|[._])moe\.(w\d|\w+_proj)$/.test(name);
 }
 
 /** Experts project the stream up, then down to it: its width shows which axis is which. @param width of the stream */

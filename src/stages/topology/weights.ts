@@ -48,7 +48,11 @@ export function normalizationBehind(
   draft: LayerDraft,
   all: readonly TensorInfo[],
 ): { readonly batchNorm: BatchNorm; readonly folding?: Folding } {
-  const variance = statistics(draft.tensor.name, all, (width) => width === draft.outChannels)[0];
+  const { name } = draft.tensor;
+  if (draft.kind !== "conv-transpose" && isSorted(all) && preceded(all).has(kindOf(name))) {
+    return { batchNorm: "none" };
+  }
+  const variance = statistics(name, all, (width) => width === draft.outChannels)[0];
   if (variance === undefined) return { batchNorm: "none" };
   const gamma = `${variance.name.slice(0, -VARIANCE.length)}weight`;
   const known = all.some(({ name, shape }) =>
@@ -93,6 +97,31 @@ function statistics(
     return fitting.includes(each) && isNear(module, normalization) && !isForeign();
   });
   return neighbour === undefined ? [] : [neighbour];
+}
+
+/** Names without their numbers: of the same weight in each block. */
+const kindOf = (name: string) => name.replace(/\d+/g, "#");
+
+const PRECEDED = new WeakMap<readonly TensorInfo[], ReadonlySet<string>>();
+
+/**
+ * Kinds of convolutions that stand behind their namesakes, as the widths of some show: as wide as what these read, and not as what they write. In a file
+ * that is sorted by name nothing else tells that.
+ */
+function preceded(all: readonly TensorInfo[]): ReadonlySet<string> {
+  const known = PRECEDED.get(all);
+  if (known !== undefined) return known;
+  const widths = new Map(all.map(({ name, shape }) => [name, shape[0]]));
+  const found = new Set(all.flatMap(({ name, shape }) => {
+    const width = shape.length < 3
+      ? undefined
+      : partnersOf(layerName(name)).map((each) => widths.get(`${each}.${VARIANCE}`)).find((each) =>
+        each !== undefined
+      );
+    return width !== undefined && width === shape[1] && width !== shape[0] ? [kindOf(name)] : [];
+  }));
+  PRECEDED.set(all, found);
+  return found;
 }
 
 /** Whether names stand in the order of the alphabet, which says nothing of their modules. */

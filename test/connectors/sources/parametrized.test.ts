@@ -120,6 +120,16 @@ describe("a weight that a file holds in parts", () => {
     plain.forEach((value, i) => expect(read[i]).toBeCloseTo(value, 12));
   });
 
+  it("is divided so where a wrapper calls it `weight_bar`", async () => {
+    const model = plainWeights(modelOf(
+      ["l.module.weight_bar", [2, 3], [0, 6, 0, 0, 0, 3]],
+      ["l.module.weight_u", [2], [1, 0]],
+      ["l.module.weight_v", [3], [0, 1, 0]],
+    ));
+    expect(model.tensors.map(({ name }) => name)).toEqual(["l.module.weight"]);
+    expect([...await model.read("l.module.weight")]).toEqual([0, 1, 0, 0, 0, 0.5]);
+  });
+
   it("is masked where it was pruned", async () => {
     const model = plainWeights(
       modelOf(["fc.weight_orig", [1, 3], [1, 2, 3]], ["fc.weight_mask", [1, 3], [1, 0, 1]]),
@@ -129,13 +139,16 @@ describe("a weight that a file holds in parts", () => {
 
   it("is no weight where nobody knows what the parametrization computes", () => {
     const name = "fc.parametrizations.weight.original";
-    const { layers, skipped } = layerGraph(plainWeights(modelOf([name, [2, 2], [1, 2, 3, 4]])));
+    const base = "fc.parametrizations.weight.0.base";
+    const { layers, skipped } = layerGraph(
+      plainWeights(modelOf([name, [2, 2], [1, 2, 3, 4]], [base, [2, 2], [1, 0, 0, 1]])),
+    );
     expect(layers).toEqual([]);
-    expect(skipped).toEqual([{
+    expect(skipped).toEqual([name, base].map((each) => ({
       subject: "tensor",
-      name,
-      reason: expect.stringMatching(/^the original of a parametrization/) as string,
-    }]);
+      name: each,
+      reason: expect.stringMatching(/^of a parametrization/) as string,
+    })));
   });
 
   it("stays as it is where parts do not fit, or the weight is there already", () => {

@@ -86,6 +86,27 @@ describe("what lies beside a state dict", () => {
     expect(layerGraph(nested).connections).toHaveLength(1);
   });
 
+  it("is no weight among hyper-parameters, and names are those of the state dict all the same", async () => {
+    const settings = dict([[text("output_transform"), net("mean")]]);
+    for (const key of ["hyper_parameters", "hparams"]) {
+      const model = await opened(
+        zip(dict([[text(key), settings], [text("state_dict"), net("fc1.weight", "fc2.weight")]])),
+      );
+      expect(model.networks).toBeUndefined();
+      expect(model.tensors.map(({ name, unreadable }) => [name, unreadable])).toEqual([
+        [`${key}.output_transform.mean`, expect.stringMatching(/^among the hyper-parameters/)],
+        ["fc1.weight", undefined],
+        ["fc2.weight", undefined],
+      ]);
+      expect(unreadWarnings(model.tensors, layerGraph(model))).toEqual([]);
+    }
+    const alone = await opened(zip(dict([[text("config"), net("fc1.weight")]])));
+    expect(alone.tensors.map(({ name, unreadable }) => [name, unreadable])).toEqual([[
+      "fc1.weight",
+      undefined,
+    ]]);
+  });
+
   it("is all there is in a file of an optimizer, and a warning says so", async () => {
     const state = dict([[text("state"), dict([[int(0), net("exp_avg")]])], [text("param_groups"), raw("]")]]);
     const model = await opened(zip(state));
@@ -94,5 +115,25 @@ describe("what lies beside a state dict", () => {
     expect(unreadWarnings(model.tensors, graph)).toEqual([
       expect.stringMatching(/no layer was found in 1 tensor, .*the state of an optimizer/),
     ]);
+  });
+
+  it.each([
+    ["consolidated.00.pth", "consolidated.01.pth"],
+    ["mp_rank_00_model_states.pt", "mp_rank_01_model_states.pt"],
+  ])("are slices of the same matrices, which both files say: %s", async (...names) => {
+    const slices = await mkdtemp(join(folder, "slices-"));
+    const open = async (name: string) => {
+      const model = await pytorch.open(join(slices, name), "id");
+      await model.close();
+      return model.warnings ?? [];
+    };
+    await writeFile(join(slices, names[0]), zip(net("fc1.weight")));
+    expect(await open(names[0])).toEqual([]);
+    await writeFile(join(slices, names[1]), zip(net("fc1.weight")));
+    for (const [at, name] of names.entries()) {
+      expect(await open(name)).toEqual([
+        expect.stringMatching(`^one of several files that share each matrix, as "${names[1 - at]!}"`),
+      ]);
+    }
   });
 });

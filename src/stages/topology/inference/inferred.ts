@@ -10,8 +10,10 @@ import { counted } from "../../../model/counted.ts";
 import type { Kernel } from "../../../kernels/kernel.ts";
 import type { Connection, LayerGraph, Skipped, Via } from "../../../model/layer.ts";
 import { graphOfGuess, type Guess, guess, type GuessedFrom } from "../guess.ts";
+import { isPointwise } from "../readings.ts";
 import { isSorted } from "../weights.ts";
 import { draftLayer } from "../../../model/layer-draft.ts";
+import { orderOf } from "./layer-order.ts";
 import { mostChannels } from "./channel-weights.ts";
 import { type ChannelSpaces, channelSpaces } from "./channel-spaces.ts";
 import { type Copies, copiesAmong, toldFromCopies } from "./copies.ts";
@@ -84,7 +86,7 @@ export async function inferred(
   const supposed = shownSlices([...more.slices, ...within], ({ logP }) => isSmall(logP, looked));
   // What is the same part of one space is one space.
   const spaces = await channelSpaces(ports, tests, isShown, samePart(ports, slices), options.signal);
-  const isOrdered = orderOf(start, model);
+  const isOrdered = orderOf(start.layers, model);
   const copies = copiesAmong(ports, start.layers, alike);
   const found = toldFromCopies(
     [
@@ -129,7 +131,7 @@ function withDepthwise(guessed: Guess): Guess {
   const drafts = guessed.drafts.map((draft, at) => {
     const { name, tensor, layout, groups, outChannels, leading } = draft;
     const isOne = groups === 1 && layout === "out-in" && leading.length === 0 && tensor.shape.length > 2 &&
-      tensor.shape[1] === 1;
+      tensor.shape[1] === 1 && !isPointwise(tensor);
     const isFed = guessed.drafts.slice(0, at).some((each) => each.outChannels === outChannels);
     return isOne && isFed && outChannels >= LEAST_WIDTH
       ? draftLayer(name, tensor, { layout, groups: outChannels })
@@ -139,21 +141,6 @@ function withDepthwise(guessed: Guess): Guess {
     ...guessed,
     drafts,
     links: guessed.links.filter(({ target }) => drafts[target] === guessed.drafts[target]),
-  };
-}
-
-/** Whether a layer is known to come before another: by its place in the file, or by the smaller number where their names part. */
-function orderOf(
-  { layers }: LayerGraph,
-  { tensors, moduleOrder }: GuessedFrom,
-): (a: number, b: number) => boolean {
-  if (moduleOrder === true && !isSorted(tensors)) return () => true;
-  const parts = layers.map(({ name }) => name.match(/\d+|\D+/g) ?? []);
-  return (a, b) => {
-    const at = parts[a]!.findIndex((part, i) => part !== parts[b]![i]);
-    const [first, second] = [parts[a]![at], parts[b]![at]];
-    const areNumbers = [first, second].every((part) => part !== undefined && /^\d+$/.test(part));
-    return areNumbers && Number(first) < Number(second);
   };
 }
 

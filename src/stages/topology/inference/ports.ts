@@ -42,7 +42,8 @@ export function sidesOf(layer: Layer): readonly { readonly side: Side; readonly 
   const sides: { side: Side; width: number }[] = [{ side: "out", width: layer.outChannels }];
   if (isDepthwise(layer)) sides.push({ side: "depthwise", width: layer.outChannels });
   else if (layer.groups > 1) return [];
-  else sides.push({ side: "in", width: layer.inChannels });
+  // An embedding reads symbols, which nobody writes.
+  else if (layer.kind !== "embedding") sides.push({ side: "in", width: layer.inChannels });
   return sides.filter(({ width }) => width >= LEAST_WIDTH);
 }
 
