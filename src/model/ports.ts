@@ -7,6 +7,7 @@ import type { EdgeColumns, OverlapMeasures } from "./graph.ts";
 import type { Connection, LayerGraph, Unfolding } from "./layer.ts";
 import type { ModelMeasures } from "./measures.ts";
 import type { OperatorGraph } from "./operators.ts";
+import type { AnyTableName } from "./comparison-tables.ts";
 import type { TableBatch, TableName } from "./tables.ts";
 import type { FileFacts, TensorInfo } from "./tensor.ts";
 
@@ -130,7 +131,7 @@ export interface WrittenFile {
   readonly path: string;
   /** The plugin's sink that wrote it; absent where one of ours did. */
   readonly sink?: string;
-  readonly table: TableName;
+  readonly table: AnyTableName;
   readonly rows: number;
   readonly bytes: number;
   /** Hex. */
