@@ -9,7 +9,7 @@ import { KINSHIP_COLUMNS } from "./tables/comparisons/kinship.ts";
 import { MATCH_COLUMNS } from "./tables/comparisons/matches.ts";
 import { SUBSPACE_COLUMNS } from "./tables/comparisons/subspaces.ts";
 import type { TableColumn } from "./tables/column.ts";
-import type { TableName } from "./tables.ts";
+import { type TableName, TABLES } from "./tables.ts";
 
 /** The tables of a comparison. */
 export type ComparisonTableName = "kinship" | "correspondences" | "subspaces" | "intruders" | "matches";
@@ -31,6 +31,12 @@ export const COMPARISON_TABLES: Readonly<Record<ComparisonTableName, readonly Ta
   subspaces: SUBSPACE_COLUMNS,
   intruders: INTRUDER_COLUMNS,
   matches: MATCH_COLUMNS,
+};
+
+/** The columns of every table of a lake. */
+export const ALL_TABLES: Readonly<Record<AnyTableName, readonly TableColumn[]>> = {
+  ...TABLES,
+  ...COMPARISON_TABLES,
 };
 
 /** What a row of each is. */

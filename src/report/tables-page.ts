@@ -1,12 +1,12 @@
 /** What the columns of all tables mean, as Markdown: the page `docs/tables.md`, and a part of each output folder's README. */
 
 import {
+  ALL_TABLES,
   type AnyTableName,
   COMPARISON_TABLE_NAMES,
   COMPARISON_TABLE_ROWS,
-  COMPARISON_TABLES,
 } from "../model/comparison-tables.ts";
-import { TABLE_NAMES, TABLE_ROWS, type TableColumn, TABLES } from "../model/tables.ts";
+import { TABLE_NAMES, TABLE_ROWS, type TableColumn } from "../model/tables.ts";
 
 /** All tables: of a model, then of a comparison. */
 export const ALL_TABLE_NAMES: readonly AnyTableName[] = [...TABLE_NAMES, ...COMPARISON_TABLE_NAMES];
@@ -16,8 +16,6 @@ export const ALL_TABLE_ROWS: Readonly<Record<AnyTableName, string>> = {
   ...TABLE_ROWS,
   ...COMPARISON_TABLE_ROWS,
 };
-
-const COLUMNS: Readonly<Record<AnyTableName, readonly TableColumn[]>> = { ...TABLES, ...COMPARISON_TABLES };
 
 const INTRODUCTION = `# Tables
 
@@ -87,7 +85,7 @@ function section(
     "",
     line(header),
     line(header.map(() => "---")),
-    ...COLUMNS[table].map((column) => line(cells(column))),
+    ...ALL_TABLES[table].map((column) => line(cells(column))),
     "",
   ].join("\n");
 }

@@ -16,7 +16,7 @@ export function comparisonFixture(base: string, other: string, seed: number): Co
       other_id: other,
       base_uri: `file:///models/${base}`,
       other_uri: `file:///models/${other}`,
-      key: String(seed).padStart(64, "0"),
+      key: String(seed).padEnd(64, "0"),
       log_p: half(0, -1e300),
       log_p_corrected: half(0, -1e-300),
       comparisons: 1 + seed,
