@@ -84,6 +84,7 @@ export type {
   SourceFormat,
   WrittenFile,
 } from "./model/ports.ts";
+export { type AnyTableName, COMPARISON_TABLES, type ComparisonTableName } from "./model/comparison-tables.ts";
 export type { Plugin, PluginFormat, PluginSink } from "./model/plugin.ts";
 export type { Spectrum, Svd } from "./model/spectrum.ts";
 export {

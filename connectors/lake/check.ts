@@ -3,9 +3,10 @@
 import { parquetMetadataAsync } from "hyparquet";
 import { messageOf } from "../../src/model/errors.ts";
 import type { WrittenFile } from "../../src/model/ports.ts";
+import { type AnyTableName, COMPARISON_TABLE_NAMES } from "../../src/model/comparison-tables.ts";
 import { TABLE_NAMES } from "../../src/model/tables.ts";
 import { isGone } from "../places/identity.ts";
-import { digestOf, MANIFEST, readManifest } from "./manifest.ts";
+import { digestOf, type LakeModel, MANIFEST, readManifest } from "./manifest.ts";
 import type { LakeFile, LakePlace } from "./place.ts";
 
 /** What can be wrong with a lake. */
@@ -24,6 +25,7 @@ export interface Defect {
 /** What a check found. */
 export interface LakeCheck {
   readonly models: number;
+  readonly comparisons: number;
   readonly files: number;
   readonly rows: number;
   readonly bytes: number;
@@ -48,7 +50,8 @@ export interface CheckOptions {
 export async function checkLake(place: LakePlace, options: CheckOptions = {}): Promise<LakeCheck> {
   const manifest = await readManifest(place);
   const models = manifest?.models ?? [];
-  const files = models.flatMap((model) => model.files);
+  const comparisons = manifest?.comparisons ?? [];
+  const files = [...models, ...comparisons].flatMap((entry) => entry.files);
   const defects: Defect[] = [];
   if (manifest === null) {
     defects.push({ kind: "no-manifest", path: MANIFEST, found: "none", required: "one, written by svr run" });
@@ -58,15 +61,17 @@ export async function checkLake(place: LakePlace, options: CheckOptions = {}): P
     options.progress?.(at, files.length);
     defects.push(...await checkFile(place, file, options.quick === true));
   }
-  for (const model of models) {
-    for (const table of TABLE_NAMES) {
-      if (model.files.some((file) => file.table === table)) continue;
-      const path = `${table}/${model.partition}`;
+  const requireFiles = (entry: Pick<LakeModel, "files" | "partition">, tables: readonly AnyTableName[]) => {
+    for (const table of tables) {
+      if (entry.files.some((file) => file.table === table)) continue;
+      const path = `${table}/${entry.partition}`;
       defects.push({ kind: "missing", path, found: "no file in the manifest", required: "at least one" });
     }
-  }
+  };
+  for (const model of models) requireFiles(model, TABLE_NAMES);
+  for (const comparison of comparisons) requireFiles(comparison, COMPARISON_TABLE_NAMES);
   const named = new Set(files.map(({ path }) => path));
-  for (const table of TABLE_NAMES) {
+  for (const table of [...TABLE_NAMES, ...COMPARISON_TABLE_NAMES]) {
     for (const path of await place.list(`${table}/`)) {
       if (!named.has(path)) {
         defects.push({ kind: "unknown", path, found: "a file", required: "to be named in the manifest" });
@@ -80,6 +85,7 @@ export async function checkLake(place: LakePlace, options: CheckOptions = {}): P
   }
   return {
     models: models.length,
+    comparisons: comparisons.length,
     files: files.length,
     rows: sum("rows"),
     bytes: sum("bytes"),

@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { messageOf, show } from "../../src/model/errors.ts";
 import { naturalOrder } from "../../src/model/natural-order.ts";
 import type { ModelHeader, RunHeader, WrittenFile } from "../../src/model/ports.ts";
+import { type AnyTableName, COMPARISON_TABLE_NAMES } from "../../src/model/comparison-tables.ts";
 import { SCHEMA_VERSION, TABLE_NAMES } from "../../src/model/tables.ts";
 import { otherSource, samePlace } from "../places/identity.ts";
 import { encodeModelId } from "../sinks/staging.ts";
@@ -35,10 +36,30 @@ export interface LakeModel {
   readonly files: readonly WrittenFile[];
 }
 
+/** A comparison in the lake: of a base with another model. Neither need be in the lake. */
+export interface LakeComparison {
+  readonly base: string;
+  readonly other: string;
+  readonly base_uri: string;
+  readonly other_uri: string;
+  /** Digests of what was compared. */
+  readonly base_content: string;
+  readonly other_content: string;
+  /** Of both and of the comparison's settings. */
+  readonly key: string;
+  readonly run_id: string;
+  readonly version: string;
+  readonly schema_version: number;
+  /** `model=<the other, encoded>/base=<the base, encoded>`: the folder within each table's. */
+  readonly partition: string;
+  readonly files: readonly WrittenFile[];
+}
+
 /** `_manifest.json`. */
 export interface Manifest {
   readonly manifest_version: typeof MANIFEST_VERSION;
   readonly models: readonly LakeModel[];
+  readonly comparisons: readonly LakeComparison[];
 }
 
 /**
@@ -61,43 +82,79 @@ export function parseManifest(text: string, name: string): Manifest {
     return refuse(", manifest_version", value["manifest_version"], String(MANIFEST_VERSION));
   }
   const seen = new Set<string>();
-  const models = value["models"].map((model: unknown, at): LakeModel => {
-    const where = `, model ${at}`;
-    if (!isRecord(model)) return refuse(where, model, "an object");
+  /** What models and comparisons have alike. @param partitionOf of the texts that name it */
+  const entry = (
+    value: unknown,
+    where: string,
+    tables: readonly AnyTableName[],
+    partitionOf: (text: (key: string) => string) => string,
+  ) => {
+    if (!isRecord(value)) return refuse(where, value, "an object");
     const text = (key: string) => {
-      const found = model[key];
+      const found = value[key];
       return typeof found === "string" ? found : refuse(`${where}, ${key}`, found, "text");
     };
-    const id = text("id");
-    const schema = model["schema_version"];
+    const schema = value["schema_version"];
     if (typeof schema !== "number") return refuse(`${where}, schema_version`, schema, "a number");
-    const partition = `model=${encodeModelId(id)}`;
-    if (model["partition"] !== partition) refuse(`${where}, partition`, model["partition"], show(partition));
-    if (seen.has(id)) refuse(where, id, "each model once");
-    seen.add(id);
-    const files = model["files"];
+    const partition = partitionOf(text);
+    if (value["partition"] !== partition) refuse(`${where}, partition`, value["partition"], show(partition));
+    if (seen.has(partition)) refuse(where, partition, "each model once, and each pair of models once");
+    seen.add(partition);
+    const files = value["files"];
     if (!Array.isArray(files)) return refuse(`${where}, files`, files, "a list");
     return {
-      id,
+      text,
       partition,
-      uri: text("uri"),
-      format: text("format"),
       key: text("key"),
       run_id: text("run_id"),
       version: text("version"),
       schema_version: schema,
       files: files.map((file: unknown, index) =>
-        fileOf(file, partition) ?? refuse(`${where}, file ${index}`, file, `a Parquet file of ${partition}`)
+        fileOf(file, partition, tables) ??
+          refuse(`${where}, file ${index}`, file, `a Parquet file of ${partition}`)
       ),
     };
+  };
+  const models = value["models"].map((model: unknown, at): LakeModel => {
+    const { text, ...found } = entry(
+      model,
+      `, model ${at}`,
+      TABLE_NAMES,
+      (text) => `model=${encodeModelId(text("id"))}`,
+    );
+    return { id: text("id"), uri: text("uri"), format: text("format"), ...found };
   });
-  return { manifest_version: MANIFEST_VERSION, models };
+  const compared = value["comparisons"] ?? [];
+  if (!Array.isArray(compared)) return refuse(", comparisons", compared, "a list");
+  const comparisons = compared.map((comparison: unknown, at): LakeComparison => {
+    const { text, ...found } = entry(
+      comparison,
+      `, comparison ${at}`,
+      COMPARISON_TABLE_NAMES,
+      (text) => comparisonPartition(text("base"), text("other")),
+    );
+    return {
+      base: text("base"),
+      other: text("other"),
+      base_uri: text("base_uri"),
+      other_uri: text("other_uri"),
+      base_content: text("base_content"),
+      other_content: text("other_content"),
+      ...found,
+    };
+  });
+  return { manifest_version: MANIFEST_VERSION, models, comparisons };
 }
 
-function fileOf(file: unknown, partition: string): WrittenFile | null {
+/** The folder of a comparison within each table's. */
+export function comparisonPartition(base: string, other: string): string {
+  return `model=${encodeModelId(other)}/base=${encodeModelId(base)}`;
+}
+
+function fileOf(file: unknown, partition: string, tables: readonly AnyTableName[]): WrittenFile | null {
   if (!isRecord(file)) return null;
   const { path, rows, bytes, sha256 } = file;
-  const table = TABLE_NAMES.find((name) => name === file["table"]);
+  const table = tables.find((name) => name === file["table"]);
   const counts = [rows, bytes].every((count) => Number.isSafeInteger(count) && Number(count) >= 0);
   if (table === undefined || typeof path !== "string" || typeof sha256 !== "string" || !counts) return null;
   const prefix = `${table}/${partition}/`;
@@ -172,24 +229,39 @@ export async function recordModel(
   });
 }
 
-/** Replaces the models of a manifest, at once; they are written in the natural order of their ids. */
+/** Replaces the models of a manifest, at once. */
 export async function replaceModels(
   place: LakePlace,
   change: (before: readonly LakeModel[]) => readonly LakeModel[],
 ): Promise<void> {
+  await replaceEntries(place, ({ models, comparisons }) => ({ models: change(models), comparisons }));
+}
+
+/** Replaces what a manifest names, at once; it is written in the natural order of ids. */
+export async function replaceEntries(
+  place: LakePlace,
+  change: (before: Pick<Manifest, "models" | "comparisons">) => Pick<Manifest, "models" | "comparisons">,
+): Promise<void> {
   await place.replaceText(MANIFEST, (before) => {
-    const models = [...change(before === null ? [] : manifestOf(before, place).models)]
-      .sort((a, b) => naturalOrder(a.id, b.id));
-    const text = manifestText(models);
-    known = { text, name: place.name, manifest: { manifest_version: MANIFEST_VERSION, models } };
+    const changed = change(before === null ? { models: [], comparisons: [] } : manifestOf(before, place));
+    const manifest: Manifest = {
+      manifest_version: MANIFEST_VERSION,
+      models: [...changed.models].sort((a, b) => naturalOrder(a.id, b.id)),
+      comparisons: [...changed.comparisons].sort((a, b) =>
+        naturalOrder(a.other, b.other) || naturalOrder(a.base, b.base)
+      ),
+    };
+    const text = manifestText(manifest);
+    known = { text, name: place.name, manifest };
     return text;
   });
 }
 
-/** One line per model: a manifest of thousands is still read by people and compared by their tools. */
-function manifestText(models: readonly LakeModel[]): string {
-  const lines = models.map((model) => JSON.stringify(model)).join(",\n");
-  return `{"manifest_version":${MANIFEST_VERSION},"models":[\n${lines}\n]}\n`;
+/** One line per model, and per comparison where there is one: a manifest of thousands is still read by people and compared by their tools. */
+function manifestText({ models, comparisons }: Manifest): string {
+  const lines = (entries: readonly object[]) => entries.map((each) => JSON.stringify(each)).join(",\n");
+  const compared = comparisons.length === 0 ? "" : `,"comparisons":[\n${lines(comparisons)}\n]`;
+  return `{"manifest_version":${MANIFEST_VERSION},"models":[\n${lines(models)}\n]${compared}}\n`;
 }
 
 /** Hex digest of a stream of bytes. */

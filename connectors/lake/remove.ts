@@ -1,51 +1,94 @@
-/** Takes models out of a lake. */
+/** Takes models and comparisons out of a lake. */
 
+import { COMPARISON_TABLE_NAMES } from "../../src/model/comparison-tables.ts";
 import { TABLE_NAMES } from "../../src/model/tables.ts";
 import { encodeModelId } from "../sinks/staging.ts";
-import { FILE_NAME, type LakeModel, readManifest, replaceModels } from "./manifest.ts";
+import {
+  comparisonPartition,
+  FILE_NAME,
+  type LakeComparison,
+  type LakeModel,
+  readManifest,
+  replaceEntries,
+} from "./manifest.ts";
 import type { LakePlace } from "./place.ts";
 
-/** Names the files of models that are being removed: what an interrupted call leaves, the next removes. */
+/** Names the files of what is being removed: what an interrupted call leaves, the next removes. */
 const REMOVAL = "_removal.json";
 
-/** A model that is being removed, and its files. */
+/** A model that is being removed, or a comparison of one with a base, and its files. */
 interface Removal {
   readonly id: string;
+  readonly base?: string;
   readonly files: readonly string[];
 }
 
+/** What a lake has lost. */
+export interface Removed {
+  readonly models: readonly LakeModel[];
+  readonly comparisons: readonly LakeComparison[];
+}
+
 /**
- * Removes models: first their entries in the manifest, then their files, Arrow files beside them too. Who reads by the manifest never sees half a
- * model. Only files are removed that were there before the entries went.
+ * Removes models with their comparisons: first their entries in the manifest, then their files, Arrow files beside them too. Who reads by the
+ * manifest never sees half a model. Only files are removed that were there before the entries went.
  *
  * @param wanted tells by its id whether a model is to go
- * @returns the models that were removed; none where no id was wanted, and then nothing has changed
+ * @returns what was removed; nothing where no id was wanted, and then nothing has changed
  * @throws {SyntaxError} when the manifest is not valid; Error when the lake cannot be written to
  */
-export async function removeModels(
+export async function removeModels(place: LakePlace, wanted: (id: string) => boolean): Promise<Removed> {
+  return await removeEntries(
+    place,
+    ({ id }) => wanted(id),
+    ({ base, other }) => wanted(base) || wanted(other),
+  );
+}
+
+/** Removes comparisons in the same way. */
+export async function removeComparisons(
   place: LakePlace,
-  wanted: (id: string) => boolean,
-): Promise<readonly LakeModel[]> {
-  const ids = ((await readManifest(place))?.models ?? []).map(({ id }) => id).filter(wanted);
-  if (ids.length === 0) return [];
+  wanted: (comparison: LakeComparison) => boolean,
+): Promise<readonly LakeComparison[]> {
+  return (await removeEntries(place, () => false, wanted)).comparisons;
+}
+
+async function removeEntries(
+  place: LakePlace,
+  isWanted: (model: LakeModel) => boolean,
+  isComparisonWanted: (comparison: LakeComparison) => boolean,
+): Promise<Removed> {
+  const manifest = await readManifest(place);
   const removals: Removal[] = [];
-  for (const id of ids) removals.push({ id, files: await filesOf(place, id) });
+  for (const { id } of manifest?.models.filter(isWanted) ?? []) {
+    removals.push({ id, files: await filesIn(place, foldersOf({ id })) });
+  }
+  for (const { base, other: id } of manifest?.comparisons.filter(isComparisonWanted) ?? []) {
+    removals.push({ id, base, files: await filesIn(place, foldersOf({ id, base })) });
+  }
+  if (removals.length === 0) return { models: [], comparisons: [] };
+  const going = new Set(removals.map(partitionOf));
   await place.replaceText(
     REMOVAL,
-    (before) => JSON.stringify([...parsed(before).filter(({ id }) => !ids.includes(id)), ...removals]),
+    (before) =>
+      JSON.stringify([...parsed(before).filter((each) => !going.has(partitionOf(each))), ...removals]),
   );
-  let removed: readonly LakeModel[] = [];
-  await replaceModels(place, (before) => {
-    // A model that came in between stays: nobody has listed its files.
-    removed = before.filter(({ id }) => ids.includes(id));
-    return before.filter(({ id }) => !ids.includes(id));
+  let removed: Removed = { models: [], comparisons: [] };
+  await replaceEntries(place, ({ models, comparisons }) => {
+    // What came in between stays: nobody has listed its files.
+    const goes = ({ partition }: { readonly partition: string }) => going.has(partition);
+    removed = { models: models.filter(goes), comparisons: comparisons.filter(goes) };
+    return {
+      models: models.filter((each) => !goes(each)),
+      comparisons: comparisons.filter((each) => !goes(each)),
+    };
   });
   await finishRemoval(place);
   return removed;
 }
 
 /**
- * Removes the files of models that an interrupted call took out of the manifest. Files that the manifest names stay.
+ * Removes the files of what an interrupted call took out of the manifest. Files that the manifest names stay.
  *
  * @returns the ids of those models
  * @throws {SyntaxError} when the manifest is not valid; Error when the lake cannot be written to
@@ -53,23 +96,29 @@ export async function removeModels(
 export async function finishRemoval(place: LakePlace): Promise<readonly string[]> {
   const text = await place.readText(REMOVAL);
   if (text === null) return [];
-  const standing = (await readManifest(place))?.models ?? [];
+  const { models = [], comparisons = [] } = await readManifest(place) ?? {};
+  const standing = new Set([...models, ...comparisons].map(({ partition }) => partition));
   // One whose entry stands was not removed, or is there again: its files are its own.
-  const gone = parsed(text).filter(({ id }) => !standing.some((model) => model.id === id));
+  const gone = parsed(text).filter((each) => !standing.has(partitionOf(each)));
   for (const { files } of gone) for (const path of files) await place.remove(path);
   await place.remove(REMOVAL);
-  return gone.map(({ id }) => id);
+  return gone.flatMap(({ id, base }) => base === undefined ? [id] : []);
 }
 
-/** Where the files of a model lie. Where the lake is a run's own folder, the same rows lie there as Arrow files. */
-function foldersOf(id: string): readonly string[] {
-  const tables = TABLE_NAMES.flatMap((name) => [name, `arrow/${name}`]);
-  return tables.map((table) => `${table}/model=${encodeModelId(id)}/`);
+/** The folder of its files within each table's. */
+function partitionOf({ id, base }: Pick<Removal, "id" | "base">): string {
+  return base === undefined ? `model=${encodeModelId(id)}` : comparisonPartition(base, id);
 }
 
-async function filesOf(place: LakePlace, id: string): Promise<readonly string[]> {
+/** Where its files lie. Where the lake is a run's own folder, the same rows lie there as Arrow files. */
+function foldersOf(of: Pick<Removal, "id" | "base">): readonly string[] {
+  const names = of.base === undefined ? TABLE_NAMES : COMPARISON_TABLE_NAMES;
+  return names.flatMap((name) => [name, `arrow/${name}`]).map((table) => `${table}/${partitionOf(of)}/`);
+}
+
+async function filesIn(place: LakePlace, folders: readonly string[]): Promise<readonly string[]> {
   const files: string[] = [];
-  for (const folder of foldersOf(id)) {
+  for (const folder of folders) {
     files.push(...(await place.list(folder)).filter((path) => FILE_NAME.test(path.slice(folder.length))));
   }
   return files;
@@ -84,12 +133,14 @@ function parsed(text: string | null): readonly Removal[] {
     return [];
   }
   return (Array.isArray(found) ? found as unknown[] : []).flatMap((removal): Removal[] => {
-    const { id, files } = (removal ?? {}) as Partial<Record<string, unknown>>;
-    if (typeof id !== "string" || id === "" || !Array.isArray(files)) return [];
-    const folders = foldersOf(id);
+    const { id, base, files } = (removal ?? {}) as Partial<Record<string, unknown>>;
+    const isId = (value: unknown): value is string => typeof value === "string" && value !== "";
+    if (!isId(id) || base !== undefined && !isId(base) || !Array.isArray(files)) return [];
+    const of = base === undefined ? { id } : { id, base };
+    const folders = foldersOf(of);
     const isOwn = (path: unknown): path is string =>
       typeof path === "string" &&
       folders.some((folder) => path.startsWith(folder) && FILE_NAME.test(path.slice(folder.length)));
-    return [{ id, files: files.filter(isOwn) }];
+    return [{ ...of, files: files.filter(isOwn) }];
   });
 }

@@ -1,6 +1,7 @@
 /** The views of a lake as SQL for DuckDB. */
 
-import { SCHEMA_VERSION, TABLE_NAMES, type TableName } from "../../src/model/tables.ts";
+import { type AnyTableName, COMPARISON_TABLE_NAMES } from "../../src/model/comparison-tables.ts";
+import { SCHEMA_VERSION, TABLE_NAMES } from "../../src/model/tables.ts";
 import type { Manifest } from "./manifest.ts";
 
 /** What the text depends on beside the manifest. */
@@ -15,26 +16,43 @@ export interface ViewSettings {
 }
 
 /**
- * Statements that make one view per table; they may be given to `duckdb` as they are. Paths start from DuckDB's variable `lake`
+ * Statements that make one view per table, those of comparisons where there are some; they may be given to `duckdb` as they are. Paths start from DuckDB's variable `lake`
  * where a session has set it, else from the place that the lake has now: so a lake may move, and a database of views be asked again.
  */
 export function viewStatements(manifest: Manifest, settings: ViewSettings): string {
   const { root } = settings;
-  const cut = manifest.models.filter(({ partition }) => partition.includes("~"));
+  const { models, comparisons } = manifest;
+  const ids = [
+    ...models.map(({ id, partition }) => [partition, id] as const),
+    ...comparisons.flatMap(({ base, other, partition }) => {
+      const [model = "", from = ""] = partition.split("/");
+      return [[model, other], [from, base]] as const;
+    }),
+  ];
+  const cut = new Map(
+    ids.filter(([partition]) => partition.includes("~")).map(([folder, id]) => [nameOf(folder), id]),
+  );
+  const entries = [...models, ...comparisons];
   // Columns differ only between schemas; to unite them by name, every file's footer must be read first.
-  const schemas = new Set(manifest.models.map(({ schema_version }) => schema_version));
+  const schemas = new Set(entries.map(({ schema_version }) => schema_version));
   const unite = schemas.size > 1 ? ", union_by_name = true" : "";
   const place = `coalesce(getvariable('lake'), ${text(pattern(root))})`;
-  const views = TABLE_NAMES.map((table) => {
+  const view = (table: AnyTableName, keys: readonly string[]) => {
     const files = settings.pinned
       ? `[${place} || file FOR file IN [\n    ${
-        manifest.models.flatMap(({ files }) => paths(table, files)).join(",\n    ")
+        entries.flatMap(({ files }) => paths(table, files)).join(",\n    ")
       }\n  ]]`
-      : `${place} || ${text(`/${table}/*/*.parquet`)}`;
+      : `${place} || ${text(`/${table}/${"*/".repeat(keys.length)}*.parquet`)}`;
+    const types = keys.map((key) => `'${key}': VARCHAR`).join(", ");
     return `CREATE OR REPLACE VIEW ${table} AS\n` +
-      `  SELECT ${modelColumn(cut)}, * EXCLUDE (model)\n` +
-      `  FROM read_parquet(${files}, hive_partitioning = true, hive_types = {'model': VARCHAR}${unite});`;
-  });
+      `  SELECT ${keys.map((key) => idColumn(key, cut)).join(", ")}, * EXCLUDE (${keys.join(", ")})\n` +
+      `  FROM read_parquet(${files}, hive_partitioning = true, hive_types = {${types}}${unite});`;
+  };
+  const views = [
+    ...TABLE_NAMES.map((table) => view(table, ["model"])),
+    // A pattern without a file is an error to DuckDB.
+    ...comparisons.length === 0 ? [] : COMPARISON_TABLE_NAMES.map((table) => view(table, ["model", "base"])),
+  ];
   return `${[...bucketSettings(settings), MOVED, ...views, EXAMPLE].join("\n\n")}\n`;
 }
 
@@ -46,16 +64,21 @@ const EXAMPLE =
 -- source_layer and source_neuron read only the files and row groups that they need. For instance:
 --   SELECT model, source_layer, source_neuron, count(*) FROM edges GROUP BY ALL ORDER BY 4 DESC LIMIT 10;`;
 
-/** The model's id: that of the folder, but where the folder's name is a cut one. DuckDB decodes names of folders, and prunes through this. */
-function modelColumn(cut: Manifest["models"]): string {
-  if (cut.length === 0) return "model";
-  const cases = cut.map(({ id, partition }) =>
-    `\n    WHEN ${text(decodeURIComponent(partition.slice("model=".length)))} THEN ${text(id)}`
-  );
-  return `CASE model${cases.join("")}\n    ELSE model END AS model`;
+/**
+ * A model's id: that of the folder, but where the folder's name is a cut one. DuckDB decodes names of folders, and prunes through this.
+ *
+ * @param cut whole ids by the folders' names
+ */
+function idColumn(key: string, cut: ReadonlyMap<string, string>): string {
+  if (cut.size === 0) return key;
+  const cases = [...cut].map(([folder, id]) => `\n    WHEN ${text(folder)} THEN ${text(id)}`);
+  return `CASE ${key}${cases.join("")}\n    ELSE ${key} END AS ${key}`;
 }
 
-function paths(table: TableName, files: Manifest["models"][number]["files"]): string[] {
+/** The value of a partition's folder as DuckDB decodes it. */
+const nameOf = (folder: string) => decodeURIComponent(folder.slice(folder.indexOf("=") + 1));
+
+function paths(table: AnyTableName, files: Manifest["models"][number]["files"]): string[] {
   return files.filter((file) => file.table === table).map(({ path }) => text(`/${path}`));
 }
 

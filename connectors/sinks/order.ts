@@ -4,8 +4,9 @@
  */
 
 import { messageOf, show } from "../../src/model/errors.ts";
+import { ALL_TABLES, type AnyTableName, COMPARISON_TABLE_NAMES } from "../../src/model/comparison-tables.ts";
 import type { ModelHeader, ModelSink, Sink, WrittenFile } from "../../src/model/ports.ts";
-import { type TableBatch, type TableName, TABLES } from "../../src/model/tables.ts";
+import type { TableBatch, TableName } from "../../src/model/tables.ts";
 
 /**
  * Guards a sink: refuses calls out of order and batches that do not fit their table.
@@ -28,6 +29,14 @@ export function inOrder(sink: Sink): Sink {
     },
     holds: async (model) => await sink.holds?.(model) ?? false,
     sources: async (ids) => await sink.sources?.(ids) ?? new Map(),
+    ...sink.compare === undefined ? {} : {
+      async compare(comparison, tables) {
+        if (state !== "open") throw new Error(`taking a comparison: the ${sink.name} sink is ${state}`);
+        for (const table of COMPARISON_TABLE_NAMES) checkBatch(table, tables[table]);
+        return await sink.compare!(comparison, tables);
+      },
+      holdsComparison: async (comparison, files) => await sink.holdsComparison?.(comparison, files) ?? false,
+    },
     async finish(signal) {
       if (state !== "open") throw new Error(`finishing the ${sink.name} sink: it is ${state}`);
       const [pending] = open;
@@ -105,8 +114,8 @@ class ModelInOrder implements ModelSink {
  *
  * @throws {TypeError} when columns, types or lengths differ from the table's, or a column that allows no null holds one
  */
-export function checkBatch(table: TableName, batch: TableBatch): void {
-  const expected = TABLES[table];
+export function checkBatch(table: AnyTableName, batch: TableBatch): void {
+  const expected = ALL_TABLES[table];
   if (batch.columns.length !== expected.length) {
     throw new TypeError(
       `writing ${table}: found ${batch.columns.length} columns, required ${expected.length}`,

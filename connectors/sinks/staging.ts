@@ -4,7 +4,8 @@ import { createHash } from "node:crypto";
 import { rm, rmdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { show } from "../../src/model/errors.ts";
-import type { ModelHeader, RunHeader, WrittenFile } from "../../src/model/ports.ts";
+import type { ComparisonTableName } from "../../src/model/comparison-tables.ts";
+import type { ComparisonHeader, ModelHeader, RunHeader, WrittenFile } from "../../src/model/ports.ts";
 import { SCHEMA_VERSION, TABLE_NAMES, type TableName } from "../../src/model/tables.ts";
 
 /** File systems allow 255 bytes in a name; `model=` and temporary suffixes need some. */
@@ -67,6 +68,23 @@ export function tableMetadata(run: RunHeader, model: ModelHeader, table: TableNa
     "svrflow.format": model.format,
     ...model.series === undefined ? {} : { "svrflow.series": model.series },
     ...model.step === undefined ? {} : { "svrflow.step": String(model.step) },
+    "svrflow.table": table,
+  };
+}
+
+/** The same of a comparison's files: `svrflow.model` is the other model. */
+export function comparisonMetadata(
+  run: RunHeader,
+  { base, other, key }: ComparisonHeader,
+  table: ComparisonTableName,
+): Record<string, string> {
+  return {
+    "svrflow.schema_version": String(SCHEMA_VERSION),
+    "svrflow.version": run.version,
+    "svrflow.run_id": run.runId,
+    "svrflow.base": base.id,
+    "svrflow.model": other.id,
+    "svrflow.key": key,
     "svrflow.table": table,
   };
 }

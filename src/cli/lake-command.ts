@@ -52,10 +52,11 @@ export function addLakeCommand(
         for (const { id, uri } of found.gone) {
           write(`${printable(`gone: model ${show(id)}: ${uri} is no longer there; its tables stand`)}\n`);
         }
-        const { models, files, rows, bytes, defects } = found;
+        const { models, comparisons, files, rows, bytes, defects } = found;
+        const compared = comparisons === 0 ? "" : `${counted(comparisons, "comparison")}, `;
         const how = quick === true ? "sizes and footers" : "sizes, digests and footers";
         write(
-          `${counted(models, "model")}, ${counted(files, "file")}, ${counted(rows, "row")}, ${
+          `${counted(models, "model")}, ${compared}${counted(files, "file")}, ${counted(rows, "row")}, ${
             counted(bytes, "byte")
           } (${how}): ${counted(defects.length, "defect")}\n`,
         );
@@ -64,7 +65,7 @@ export function addLakeCommand(
     });
   lake.command("rm")
     .description(
-      "remove models: their entries in the manifest and their files; the graph of a run's folder keeps them",
+      "remove models: their entries in the manifest, their files and their comparisons; the graph of a run's folder keeps them",
     )
     .argument("<place>", "as for check")
     .argument("<models...>", 'ids, or globs of ids such as "nightly/**"')

@@ -12,7 +12,7 @@ import { printable } from "../report/text.ts";
 const MOST_NAMED = 10;
 
 /**
- * Removes models from a lake and says which. What an earlier call was interrupted in is finished first.
+ * Removes models and their comparisons from a lake and says which. What an earlier call was interrupted in is finished first.
  *
  * @param wanted ids, or globs of ids; an id that stands is never taken for a glob
  * @throws {ConfigError} when one of them is no model of the lake; then nothing is removed
@@ -25,7 +25,9 @@ export async function removeCommand(
   // What an earlier call was interrupted in.
   const finished = await finishRemoval(place);
   for (const id of finished) write(`${printable(`removed ${id}, which an earlier call had begun`)}\n`);
-  const ids = (await readManifest(place))?.models.map(({ id }) => id) ?? [];
+  const { models = [], comparisons = [] } = await readManifest(place) ?? {};
+  const compared = comparisons.flatMap(({ base, other }) => [base, other]);
+  const ids = [...new Set([...models.map(({ id }) => id), ...compared])];
   const chosen = new Set<string>();
   for (const each of wanted) {
     const found = ids.filter(idFilter(each, ids));
@@ -42,7 +44,10 @@ export async function removeCommand(
     for (const id of found) chosen.add(id);
   }
   const removed = await removeModels(place, (id) => chosen.has(id));
-  for (const { id, files } of removed) write(`${printable(`removed ${id}: ${files.length} files`)}\n`);
+  for (const { id, files } of removed.models) write(`${printable(`removed ${id}: ${files.length} files`)}\n`);
+  for (const { base, other, files } of removed.comparisons) {
+    write(`${printable(`removed the comparison of ${other} with ${base}: ${files.length} files`)}\n`);
+  }
 }
 
 function idFilter(wanted: string, ids: readonly string[]): (id: string) => boolean {

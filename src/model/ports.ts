@@ -7,6 +7,7 @@ import type { EdgeColumns, OverlapMeasures } from "./graph.ts";
 import type { Connection, LayerGraph, Unfolding } from "./layer.ts";
 import type { ModelMeasures } from "./measures.ts";
 import type { OperatorGraph } from "./operators.ts";
+import type { AnyTableName, ComparisonTableName } from "./comparison-tables.ts";
 import type { TableBatch, TableName } from "./tables.ts";
 import type { FileFacts, TensorInfo } from "./tensor.ts";
 
@@ -124,13 +125,31 @@ export interface ModelHeader {
   readonly step?: number;
 }
 
+/** A model as a comparison names it. */
+export interface ComparedHeader extends Pick<ModelHeader, "id" | "uri"> {
+  /** Hex digest of its files and of every setting that shapes its layers. */
+  readonly content: string;
+}
+
+/** What a sink is told of a comparison. */
+export interface ComparisonHeader {
+  /** The earlier model, and the one that was compared with it. */
+  readonly base: ComparedHeader;
+  readonly other: ComparedHeader;
+  /** Hex digest of both models' content and of every setting that shapes the comparison. */
+  readonly key: string;
+}
+
+/** The rows of a comparison, by table. */
+export type ComparisonBatches = Readonly<Record<ComparisonTableName, TableBatch>>;
+
 /** A file that stands under its final name. */
 export interface WrittenFile {
   /** Relative to the output folder, or to the lake where there is one, with `/`. Of a plugin's sink: `<name of the sink>/…` in the output folder. */
   readonly path: string;
   /** The plugin's sink that wrote it; absent where one of ours did. */
   readonly sink?: string;
-  readonly table: TableName;
+  readonly table: AnyTableName;
   readonly rows: number;
   readonly bytes: number;
   /** Hex. */
@@ -168,6 +187,19 @@ export interface Sink {
    * @param before files of all sinks that an earlier run has recorded of the model: what stands as it is to be need not be written again
    */
   begin(model: ModelHeader, before?: readonly WrittenFile[]): Promise<ModelSink>;
+  /**
+   * Takes a comparison of two models, whole, in place of the one that it has of the two; it touches no other. Between models and `finish`.
+   * Absent: it takes none.
+   *
+   * @returns its files; none where they are not files, or where it has no place for it
+   */
+  compare?(comparison: ComparisonHeader, tables: ComparisonBatches): Promise<readonly WrittenFile[]>;
+  /**
+   * Whether the sink will hold a comparison at its end, so that it need not be given again. Absent where `compare` is.
+   *
+   * @param files that `compare` of all sinks has given
+   */
+  holdsComparison?(comparison: ComparisonHeader, files: readonly WrittenFile[]): Promise<boolean>;
   /** Whether the sink holds a model as it was recorded, so that it need not be given again. Absent: it cannot tell. */
   holds?(model: RecordedModel): Promise<boolean>;
   /**

@@ -1,7 +1,7 @@
 /** The `README.md` of an output folder and of a lake: what lies there, how to open it, what its columns mean. */
 
-import { SCHEMA_VERSION, TABLE_NAMES, TABLE_ROWS } from "../model/tables.ts";
-import { briefTable } from "./tables-page.ts";
+import { SCHEMA_VERSION, TABLE_NAMES } from "../model/tables.ts";
+import { ALL_TABLE_NAMES, ALL_TABLE_ROWS, briefTable } from "./tables-page.ts";
 import { markdownText } from "./text.ts";
 
 /** How a README of ours begins: one that begins otherwise is somebody's own. */
@@ -78,9 +78,9 @@ export function lakeReadme(root: string): string {
 
 # A lake of spectral graphs of neural networks
 
-The Parquet tables of many runs of svrflow (schema ${SCHEMA_VERSION}), in a folder \`model=<id>\` for each model.
-\`_manifest.json\` names every file of every model, with rows, bytes, SHA-256 and the run that wrote it. Each file names
-its run in its metadata too (\`svrflow.run_id\`).
+The Parquet tables of many runs of svrflow (schema ${SCHEMA_VERSION}), in a folder \`model=<id>\` for each model;
+those of comparisons in a folder \`model=<id>/base=<id>\` for each pair. \`_manifest.json\` names every file, with rows,
+bytes, SHA-256 and the run that wrote it. Each file names its run in its metadata too (\`svrflow.run_id\`).
 
 ${
     opening(parquetBlocks(root), false)
@@ -125,7 +125,7 @@ const ARROW = [
 ];
 
 function columns(): string {
-  const rows = TABLE_NAMES.map((table) => `| [${table}](#${table}) | ${TABLE_ROWS[table]} |`);
+  const rows = ALL_TABLE_NAMES.map((table) => `| [${table}](#${table}) | ${ALL_TABLE_ROWS[table]} |`);
   return `## What the tables say
 
 Files say the same of their columns, with range, formula, and when they are null: in \`svrflow.columns\` of a Parquet file,
@@ -135,5 +135,5 @@ and in the metadata of Arrow's fields. Logarithms are natural. Indices count fro
 |---|---|
 ${rows.join("\n")}
 
-${TABLE_NAMES.map(briefTable).join("\n")}`;
+${ALL_TABLE_NAMES.map(briefTable).join("\n")}`;
 }

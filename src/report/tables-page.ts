@@ -1,6 +1,21 @@
 /** What the columns of all tables mean, as Markdown: the page `docs/tables.md`, and a part of each output folder's README. */
 
-import { TABLE_NAMES, TABLE_ROWS, type TableColumn, type TableName, TABLES } from "../model/tables.ts";
+import {
+  ALL_TABLES,
+  type AnyTableName,
+  COMPARISON_TABLE_NAMES,
+  COMPARISON_TABLE_ROWS,
+} from "../model/comparison-tables.ts";
+import { TABLE_NAMES, TABLE_ROWS, type TableColumn } from "../model/tables.ts";
+
+/** All tables: of a model, then of a comparison. */
+export const ALL_TABLE_NAMES: readonly AnyTableName[] = [...TABLE_NAMES, ...COMPARISON_TABLE_NAMES];
+
+/** What a row of each is. */
+export const ALL_TABLE_ROWS: Readonly<Record<AnyTableName, string>> = {
+  ...TABLE_ROWS,
+  ...COMPARISON_TABLE_ROWS,
+};
 
 const INTRODUCTION = `# Tables
 
@@ -23,15 +38,16 @@ for field in pq.ParquetDataset("my-run/edges").fragments[0].physical_schema:
 \`\`\`
 
 Logarithms are natural. Indices count from 0. The model's id is the partition \`model=\` of the path, and a column of
-\`models\`.
+\`models\`. Tables of a [comparison](comparing.md) have two partitions: \`model=\` is the other model, \`base=\` the
+base.
 `;
 
 /** The page \`docs/tables.md\`. */
 export function tablesPage(): string {
-  return [INTRODUCTION, ...TABLE_NAMES.map(wholeTable)].join("\n");
+  return [INTRODUCTION, ...ALL_TABLE_NAMES.map(wholeTable)].join("\n");
 }
 
-function wholeTable(table: TableName): string {
+function wholeTable(table: AnyTableName): string {
   return section(
     table,
     ["column", "type", "unit", "meaning", "range", "formula", "null"],
@@ -48,7 +64,7 @@ function wholeTable(table: TableName): string {
 }
 
 /** A table's columns with their units and meanings. */
-export function briefTable(table: TableName): string {
+export function briefTable(table: AnyTableName): string {
   return section(
     table,
     ["column", "unit", "meaning"],
@@ -57,7 +73,7 @@ export function briefTable(table: TableName): string {
 }
 
 function section(
-  table: TableName,
+  table: AnyTableName,
   header: readonly string[],
   cells: (column: TableColumn) => readonly string[],
 ): string {
@@ -65,11 +81,11 @@ function section(
   return [
     `## ${table}`,
     "",
-    `A row is ${TABLE_ROWS[table]}.`,
+    `A row is ${ALL_TABLE_ROWS[table]}.`,
     "",
     line(header),
     line(header.map(() => "---")),
-    ...TABLES[table].map((column) => line(cells(column))),
+    ...ALL_TABLES[table].map((column) => line(cells(column))),
     "",
   ].join("\n");
 }

@@ -14,6 +14,7 @@ import { waitForAll } from "../../../src/base/wait-for-all.ts";
 import { FILE_NAME, readManifest, recordModel, sourcesOf } from "../../lake/manifest.ts";
 import type { LakePlace } from "../../lake/place.ts";
 import { cannotWrite, type FileDigest } from "../new-file.ts";
+import { holdsComparisonFiles, writeComparisonFiles } from "./comparison-files.ts";
 import { SortedRows } from "./sorted-rows.ts";
 import { newTableFile, prepareTableFiles, type TableFile, type TableFilePlan } from "./table-file.ts";
 import { encodeModelId, removeStaging, stagingFolder, tableMetadata } from "../staging.ts";
@@ -53,6 +54,7 @@ export async function openTableSink(format: TableFormat, run: RunHeader, place: 
     throw failure;
   }
   let models = 0;
+  let comparisons = 0;
   return {
     name: format.name,
     begin: (model, before = []) =>
@@ -61,6 +63,13 @@ export async function openTableSink(format: TableFormat, run: RunHeader, place: 
         // Names of its own: the same model may be begun again before the first is done.
         resolve(new TableModel(format, run, place, model, join(staging, `${models++}-`), before));
       }),
+    compare: (comparison, tables) =>
+      writeComparisonFiles(
+        { format, run, place, stem: join(staging, `comparison-${comparisons++}-`) },
+        comparison,
+        tables,
+      ),
+    holdsComparison: (comparison, files) => holdsComparisonFiles({ format, place }, comparison, files),
     holds: ({ id, files }) => holds(format, place, id, files),
     // Files without a manifest do not tell.
     ...format.lake ? { sources: (ids) => sourcesOf(place, ids) } : {},

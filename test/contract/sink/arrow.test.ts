@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { tableFromIPC } from "apache-arrow";
 import { SINKS } from "../../../connectors/sinks/registry.ts";
 import { type Row, TABLE_NAMES, type TableName } from "../../../src/model/tables.ts";
+import { COMPARISON_TABLE_NAMES, type ComparisonTableName } from "../../../src/model/comparison-tables.ts";
+import { comparisonContract, type ReadComparison } from "./comparison-contract.ts";
 import { type ReadBack, sinkContract } from "./contract.ts";
 
 const readBack: ReadBack = async (out, model) => {
@@ -33,3 +35,21 @@ sinkContract("arrow", await SINKS.arrow(), readBack, {
   sources: false,
   many: 300_000,
 });
+
+const readComparison: ReadComparison = async (out, base, other) => {
+  const found: Partial<Record<ComparisonTableName, readonly Row[]>> = {};
+  for (const table of COMPARISON_TABLE_NAMES) {
+    const root = join(out, "arrow", table);
+    for (const path of await readdir(root, { recursive: true })) {
+      if (!path.endsWith(".arrow")) continue;
+      const content = tableFromIPC(await readFile(join(root, path)));
+      const said = content.schema.metadata;
+      if (said.get("svrflow.model") !== other || said.get("svrflow.base") !== base) continue;
+      if (found[table] !== undefined) throw new Error(`${table}: found two files of ${base} and ${other}`);
+      found[table] = content.toArray().map((row: { toJSON(): Row }) => row.toJSON());
+    }
+  }
+  return found;
+};
+
+comparisonContract("arrow", await SINKS.arrow(), readComparison, { goesWithModels: false, without: [] });

@@ -4,7 +4,13 @@ import { DuckDBInstance } from "@duckdb/node-api";
 import { parquetReadObjects } from "hyparquet";
 import { expect } from "vitest";
 import { encodeModelId } from "../../../connectors/sinks/staging.ts";
+import {
+  COMPARISON_TABLE_NAMES,
+  COMPARISON_TABLES,
+  type ComparisonTableName,
+} from "../../../src/model/comparison-tables.ts";
 import { type Row, TABLE_NAMES, type TableName, TABLES } from "../../../src/model/tables.ts";
+import type { ReadComparison } from "./comparison-contract.ts";
 import type { ReadBack } from "./contract.ts";
 
 const database = await DuckDBInstance.create();
@@ -28,6 +34,21 @@ export const readParquet: ReadBack = async (out, model) => {
     const files = new Set(rows.map(({ file }) => file));
     expect(files.size).toBeLessThanOrEqual(1);
     for (const file of files) expect(await byHyparquet(file)).toEqual(found[table]);
+  }
+  return found;
+};
+
+/** Reads a comparison of a lake in a folder, by DuckDB through the Hive glob. */
+export const readParquetComparison: ReadComparison = async (out, base, other) => {
+  const found: Partial<Record<ComparisonTableName, readonly Row[]>> = {};
+  for (const table of COMPARISON_TABLE_NAMES) {
+    const names = COMPARISON_TABLES[table].map((column) => `"${column.name}"`).join(", ");
+    const answer = await duckdb.runAndReadAll(
+      `SELECT ${names} FROM read_parquet($glob, hive_partitioning = true, ` +
+        "hive_types = {'model': VARCHAR, 'base': VARCHAR}) WHERE model = $other AND base = $base",
+      { glob: join(out, table, "*", "*", "*.parquet"), base, other },
+    );
+    found[table] = answer.getRowObjects() as readonly Row[];
   }
   return found;
 };

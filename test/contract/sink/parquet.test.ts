@@ -4,15 +4,21 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { SINKS } from "../../../connectors/sinks/registry.ts";
 import { batchOfRows, TABLE_NAMES, TABLES } from "../../../src/model/tables.ts";
+import { comparisonContract } from "./comparison-contract.ts";
 import { sinkContract } from "./contract.ts";
 import { fixture } from "./fixture.ts";
-import { readParquet } from "./parquet-read-back.ts";
+import { readParquet, readParquetComparison } from "./parquet-read-back.ts";
 
 sinkContract("parquet", await SINKS.parquet(), readParquet, {
   tables: TABLE_NAMES,
   files: "one per model and table",
   nan: "kept",
   many: 300_000,
+});
+
+comparisonContract("parquet", await SINKS.parquet(), readParquetComparison, {
+  goesWithModels: false,
+  without: [],
 });
 
 it("parquet keeps the ends of the range of int64", async () => {

@@ -7,7 +7,9 @@ import { type Schema, tableFromIPC } from "apache-arrow";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createArrow } from "../../../../connectors/sinks/tables/arrow-writer.ts";
 import { createParquet } from "../../../../connectors/sinks/tables/parquet-writer.ts";
-import { batchOfRows, type ColumnSchema, TABLE_NAMES, TABLES } from "../../../../src/model/tables.ts";
+import { batchOfRows, type ColumnSchema, TABLES } from "../../../../src/model/tables.ts";
+import { ALL_TABLES } from "../../../../src/model/comparison-tables.ts";
+import { comparisonFixture } from "../../../contract/sink/comparison-fixture.ts";
 import { fixture } from "../../../contract/sink/fixture.ts";
 
 let folder = "";
@@ -37,9 +39,10 @@ async function keyValues(path: string): Promise<ReadonlyMap<string, string>> {
   return new Map(answer.getRows().map(([key, value]) => [String(key), String(value)]));
 }
 
-describe.each(TABLE_NAMES)("files of %s say what their columns mean", (table) => {
-  const columns = TABLES[table];
-  const batch = batchOfRows(columns, fixture(1)[table]);
+const ROWS = new Map(Object.entries({ ...fixture(1), ...comparisonFixture("a", "b", 1) }));
+
+describe.each(Object.entries(ALL_TABLES))("files of %s say what their columns mean", (table, columns) => {
+  const batch = batchOfRows(columns, ROWS.get(table)!);
 
   it("as Parquet: in plain metadata, which DuckDB shows, and in the schema that Arrow's readers take", async () => {
     const path = join(folder, `${table}.parquet`);
