@@ -3,6 +3,7 @@
 import type { Evidence, Layer } from "../model/layer.ts";
 import type { LayerChange } from "./layer-change.ts";
 import type { PairEvidence } from "./layer-pairs.ts";
+import type { SeriesReport } from "./series-report.ts";
 
 /** A model that was compared. */
 export interface ComparedModelPlace {
@@ -81,13 +82,15 @@ export interface ForestLink {
   readonly distance: number;
 }
 
-/** All models against the base, or all against all. */
+/** All models against the base, all against all, or each of a series against the next. */
 export interface ComparisonReport {
   readonly leading: number;
   readonly intruder_cosine: number;
   readonly comparisons: readonly PairReport[];
   /** Where all were compared with all: links of least distance among kin. Empty where only with the base. */
   readonly forest: readonly ForestLink[];
+  /** Of a series: the tracks of its neurons, where each model was compared with the next. Null otherwise. */
+  readonly series: SeriesReport | null;
 }
 
 /** Up to this corrected p two models are said to be of one lineage. */

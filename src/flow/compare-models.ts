@@ -4,8 +4,11 @@ import { firstValueFrom, of } from "rxjs";
 import { type ChangeSettings, type LayerChange, layerChange } from "../compare/layer-change.ts";
 import { type LayerPair, pairsByName, pairsBySpectrum, type UnnamedLayer } from "../compare/layer-pairs.ts";
 import { hiddenSpaces, kinshipLogP, sameChannels } from "../compare/kinship.ts";
+import { directed, neuronCosines, type NeuronMatch, neuronMatches } from "../compare/neuron-matches.ts";
+import type { StepNeurons } from "../compare/tracks.ts";
 import type { LayerGraph } from "../model/layer.ts";
 import type { Model } from "../model/ports.ts";
+import type { Spectrum } from "../model/spectrum.ts";
 import { portsAgree } from "../stages/shared-channels.ts";
 import type { Engine } from "./engine.ts";
 import type { MatrixJob } from "./jobs.ts";
@@ -19,11 +22,18 @@ export interface ComparedSide {
   readonly graph: LayerGraph;
 }
 
+/** The neurons of a layer, without their vectors. */
+export interface ComparedNeurons extends StepNeurons {
+  /** Whether some share a singular value, so that their vectors are a choice. */
+  readonly clusters: boolean;
+}
+
 /** Two layers that correspond, and what changed between them. */
 export interface ComparedLayer extends LayerPair {
   readonly change: LayerChange;
   /** `|W|` (Frobenius) of each. */
   readonly norms: { readonly base: number; readonly other: number };
+  readonly neurons: { readonly base: ComparedNeurons; readonly other: ComparedNeurons };
   /** `ln p` that the hidden channels of this layer's output agree by chance; null where it does not stand for a space of hidden channels. */
   readonly sharedLogP: number | null;
 }
@@ -170,24 +180,16 @@ async function comparedLayer(
   hidden: number | undefined,
   engine: Engine,
   settings: ChangeSettings,
-): Promise<ComparedLayer | { readonly side: "base" | "other"; readonly reason: string }> {
-  const own = await decomposed(base, pair.base, 1, engine);
-  if ("skipped" in own) return { side: "base", reason: own.skipped };
-  const others = await decomposed(other, pair.other, 1, engine);
-  if ("skipped" in others) {
-    engine.store.skipUse(own);
-    return { side: "other", reason: others.skipped };
-  }
-  const { kernel, store, signal } = engine;
+): Promise<ComparedLayer | SkippedSide> {
+  const { kernel, signal } = engine;
   const weights = async (side: ComparedSide, index: number) => {
     const job: MatrixJob = await firstValueFrom(matrixJob(side, index, 0));
     return await job.read();
   };
   const layer = base.graph.layers[pair.base]!;
-  // Two weights, their difference, and the cosines of both sides.
-  const workspace = 8 * (3 * layer.outChannels * layer.inChannels / layer.groups * layer.positions +
-    2 * own.singularValues.length * others.singularValues.length);
-  return await store.use(own, others, workspace, async (spectrum, later) => {
+  // Two weights and their difference.
+  const matrices = 8 * 3 * layer.outChannels * layer.inChannels / layer.groups * layer.positions;
+  return await withSpectra(base, other, pair, matrices, engine, async (spectrum, later) => {
     const both = {
       base: await weights(base, pair.base),
       other: await weights(other, pair.other),
@@ -200,6 +202,71 @@ async function comparedLayer(
       kernel,
       signal === undefined ? {} : { signal },
     );
-    return { ...pair, change, norms: { base: spectrum.norm, other: later.norm }, sharedLogP };
-  }, signal);
+    return {
+      ...pair,
+      change,
+      norms: { base: spectrum.norm, other: later.norm },
+      neurons: { base: neuronsOf(spectrum), other: neuronsOf(later) },
+      sharedLogP,
+    };
+  });
+}
+
+/** A side whose layer could not be decomposed, and why. */
+interface SkippedSide {
+  readonly side: "base" | "other";
+  readonly reason: string;
+}
+
+/** Works with the spectra of two layers that correspond. @param workspace bytes that the work takes beside the spectra and their cosines */
+async function withSpectra<T>(
+  base: ComparedSide,
+  other: ComparedSide,
+  pair: Pick<LayerPair, "base" | "other">,
+  workspace: number,
+  engine: Engine,
+  work: (base: Spectrum, other: Spectrum) => Promise<T>,
+): Promise<T | SkippedSide> {
+  const { store, signal } = engine;
+  const own = await decomposed(base, pair.base, 1, engine);
+  if ("skipped" in own) return { side: "base", reason: own.skipped };
+  const others = await decomposed(other, pair.other, 1, engine);
+  if ("skipped" in others) {
+    store.skipUse(own);
+    return { side: "other", reason: others.skipped };
+  }
+  const cosines = 8 * 2 * own.singularValues.length * others.singularValues.length;
+  return await store.use(own, others, workspace + cosines, work, signal);
+}
+
+/**
+ * Matches of two layers that correspond, and nothing else of them.
+ *
+ * @returns none where one of them cannot be decomposed
+ */
+export async function layerMatches(
+  base: ComparedSide,
+  other: ComparedSide,
+  pair: Pick<LayerPair, "base" | "other">,
+  engine: Engine,
+): Promise<readonly NeuronMatch[]> {
+  const found = await withSpectra(
+    base,
+    other,
+    pair,
+    0,
+    engine,
+    async (spectrum, later) =>
+      neuronMatches(spectrum, later, await neuronCosines(spectrum, later, engine.kernel)),
+  );
+  return "reason" in found ? [] : found;
+}
+
+function neuronsOf(spectrum: Spectrum): ComparedNeurons {
+  const { singularValues, clustered, nullNeurons } = spectrum;
+  return {
+    singularValues: singularValues.slice(),
+    directed: directed(spectrum),
+    clusters: clustered.some((shared, neuron) => shared === 1 && nullNeurons[neuron] === 0),
+  };
 }

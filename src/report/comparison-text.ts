@@ -10,6 +10,7 @@ import {
 } from "../compare/comparison-report.ts";
 import { counted } from "../model/counted.ts";
 import { plainTable } from "./plain-table.ts";
+import { seriesSentences, seriesTables } from "./series-text.ts";
 import { PLAIN, type Screen, wrapped } from "./screen.ts";
 import { fencedBlock, markdownTable, markdownText, printable } from "./text.ts";
 
@@ -21,6 +22,19 @@ const MOST_KINDS = 4;
 
 /** All comparisons as text. */
 export function comparisonText(report: ComparisonReport, { width, bold }: Screen = PLAIN): string {
+  const { series } = report;
+  if (series !== null) {
+    const said = seriesSentences(series).map((each) => wrapped(each, width));
+    const tables = seriesTables(report).map(({ title, rows, ...frame }) => {
+      const more = rows.length - MOST_LAYERS;
+      return [
+        bold(title),
+        plainTable({ ...frame, rows: rows.slice(0, MOST_LAYERS) }, { width }),
+        ...more > 0 ? [`${more} more: see --out <dir> or --json`] : [],
+      ].join("\n");
+    });
+    return `${[said.join("\n"), ...tables].join("\n\n")}\n`;
+  }
   const shown = report.comparisons.map((pair) => {
     const title = printable(`${pair.other.id}, compared with ${pair.base.id}`);
     const said = comparisonSentences(report, pair).map((each) => wrapped(printable(each), width));
@@ -51,7 +65,11 @@ export function comparisonMarkdown(report: ComparisonReport): string {
   const tree = forest === null
     ? []
     : [`## ${forest.title}`, markdownTable(forest), fencedBlock(forestDrawing(report), "mermaid")];
-  return `${["# Models compared", MEANING, ...tree, ...sections].join("\n\n")}\n`;
+  const series = report.series === null ? [] : [
+    ...seriesSentences(report.series).map(markdownText),
+    ...seriesTables(report).flatMap((table) => [`## ${table.title}`, markdownTable(table)]),
+  ];
+  return `${["# Models compared", MEANING, ...series, ...tree, ...sections].join("\n\n")}\n`;
 }
 
 /** Null where all were compared with the base only. */
