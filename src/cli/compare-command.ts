@@ -20,6 +20,7 @@ const SCREEN = 120;
 interface CompareOptions {
   readonly all?: boolean;
   readonly series?: boolean;
+  readonly fileOrder?: boolean;
   readonly json?: boolean;
   readonly leading: number;
   readonly cosine: number;
@@ -38,7 +39,10 @@ export function addCompareCommand(
       "what became of a model in others: lineage, layers by their change, matched neurons, intruders",
     )
     .argument("<base>", "the earlier model, as for run")
-    .argument("[other...]", "the models that it is compared with; none where the first is a folder, or a glob, of several")
+    .argument(
+      "[other...]",
+      "the models that it is compared with; none where the first is a folder, or a glob, of several",
+    )
     .option(
       "--out <dir>",
       "folder, of a run or new, for comparison/ with comparison.json, comparison.md and tables (.parquet); its kept spectra are used and added to",
@@ -64,6 +68,10 @@ export function addCompareCommand(
       new Option("--cosine <number>", "an intruder has no left cosine of so much with any neuron of the base")
         .argParser(shareOf).default(intruderCosine),
     )
+    .option(
+      "--file-order",
+      "compare channels as they stand in the files: hidden channels in another order are not put in the base's first",
+    )
     .option("--topology <file>", "who feeds whom")
     .option("--batch-norm <mode>", "raw or folded, as for run")
     .option("--norm-gain <mode>", "raw or folded, as for run")
@@ -75,7 +83,7 @@ export function addCompareCommand(
       async (
         base: string,
         others: string[],
-        { all = false, series = false, json = false, leading, cosine, ...overrides }:
+        { all = false, series = false, fileOrder = false, json = false, leading, cosine, ...overrides }:
           & Overrides
           & CompareOptions,
       ) => {
@@ -89,7 +97,7 @@ export function addCompareCommand(
         let said = performance.now();
         const found = await comparisonOf(
           loaded,
-          { ...CHANGE_SETTINGS, leading, intruderCosine: cosine, all, series },
+          { ...CHANGE_SETTINGS, leading, intruderCosine: cosine, all, series, fileOrder },
           {
             layer(model, done, of) {
               if (performance.now() - said < SILENCE_MS) return;

@@ -64,6 +64,7 @@ const kinshipTable = (report: ComparisonReport) =>
     ["log_p", "number", (row) => row.log_p],
     ["log_p_corrected", "number", (row) => row.log_p_corrected],
     ["spaces", "integer", (row) => row.spaces],
+    ["reordered", "integer", (row) => row.reordered],
     ["distance", "number", (row) => row.distance],
     ["topology", "text", (row) => row.topology],
   ]);
@@ -73,6 +74,7 @@ const correspondenceTable = (report: ComparisonReport) =>
     ["base_layer", "text", (row) => row.base_layer],
     ["other_layer", "text", (row) => row.other_layer],
     ["evidence", "text", (row) => row.evidence],
+    ["reordered", "text", (row) => row.reordered],
     ["relative_change", "number", (row) => row.relative_change],
     ["change_rank", "integer", (row) => row.change_rank],
     ["change_stable_rank", "number", (row) => row.change_stable_rank],

@@ -14,8 +14,12 @@ import {
   type PairReport,
 } from "../compare/comparison-report.ts";
 import { forestOf } from "../compare/forest.ts";
-import type { ChangeSettings } from "../compare/layer-change.ts";
-import { type ComparedSide, compareModels, type ModelComparison } from "../flow/compare-models.ts";
+import {
+  type ComparedSide,
+  compareModels,
+  type ComparisonSettings,
+  type ModelComparison,
+} from "../flow/compare-models.ts";
 import { counted } from "../model/counted.ts";
 import type { Evidence } from "../model/layer.ts";
 import { planModels, type PlannedModel } from "./collection/models.ts";
@@ -27,7 +31,7 @@ import { type ComparedStep, comparedStep, inSteps, seriesOf } from "./compared-s
 import { cacheOf, memoryOf } from "./settings.ts";
 
 /** What is compared, and what counts as new and as kept. */
-export interface CompareSettings extends ChangeSettings {
+export interface CompareSettings extends ComparisonSettings {
   /** Every model with every other, not with the first alone. Default: no. */
   readonly all?: boolean;
   /** Each model with the next, in the order of their steps, and the tracks of neurons through all of them. Default: no. */
@@ -184,8 +188,7 @@ function pairReport(
         nameOf("base", pair.base),
         nameOf("other", pair.other),
         pair.evidence,
-        pair.change,
-        pair.sharedLogP,
+        pair,
       )
     ),
     not_compared: found.left.map(({ side, layer, reason }) => ({
@@ -215,6 +218,7 @@ function kinshipOf(
     log_p: logP,
     log_p_corrected: logP === null ? null : Math.min(0, logP + Math.log(compared)),
     spaces,
+    reordered: layers.filter(({ reordered }) => reordered.out).length,
     distance: whole === 0 ? null : Math.sqrt(change / whole),
     topology: weakest(
       [...base.graph.connections, ...other.graph.connections].map(({ evidence }) => evidence),

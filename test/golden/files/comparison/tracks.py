@@ -1,6 +1,6 @@
 """Tracks of spectral neurons through the epochs of vgg16s, by NumPy: tracks.json.
 
-    python test/golden/files/tracks/make.py ../shared/our-models/vgg16s
+    python test/golden/files/comparison/tracks.py ../shared/our-models/vgg16s
 
 Of each layer: how many tracks there are, how many go through all steps, begin later, end earlier, how often two cross;
 and the tracks that hold the eight leading neurons of the last step: by step the neuron (null where the track is not),
