@@ -19,6 +19,8 @@ const SCREEN = 120;
 /** What the command takes beside a run's settings. */
 interface CompareOptions {
   readonly all?: boolean;
+  readonly series?: boolean;
+  readonly fileOrder?: boolean;
   readonly json?: boolean;
   readonly leading: number;
   readonly cosine: number;
@@ -37,7 +39,10 @@ export function addCompareCommand(
       "what became of a model in others: lineage, layers by their change, matched neurons, intruders",
     )
     .argument("<base>", "the earlier model, as for run")
-    .argument("<other...>", "the models that it is compared with")
+    .argument(
+      "[other...]",
+      "the models that it is compared with; none where the first is a folder, or a glob, of several",
+    )
     .option(
       "--out <dir>",
       "folder, of a run or new, for comparison/ with comparison.json, comparison.md and tables (.parquet); its kept spectra are used and added to",
@@ -45,6 +50,12 @@ export function addCompareCommand(
     .option(
       "--all",
       "every model with every other, and a forest of least distances between kin; with --out each is decomposed once",
+    )
+    .addOption(
+      new Option(
+        "--series",
+        "each checkpoint with the next, in the order of their steps (else of their names), and the tracks of neurons through all of them",
+      ).conflicts("all"),
     )
     .option("--json", "the whole comparison as JSON on stdout")
     .addOption(
@@ -57,6 +68,10 @@ export function addCompareCommand(
       new Option("--cosine <number>", "an intruder has no left cosine of so much with any neuron of the base")
         .argParser(shareOf).default(intruderCosine),
     )
+    .option(
+      "--file-order",
+      "compare channels as they stand in the files: hidden channels in another order are not put in the base's first",
+    )
     .option("--topology <file>", "who feeds whom")
     .option("--batch-norm <mode>", "raw or folded, as for run")
     .option("--norm-gain <mode>", "raw or folded, as for run")
@@ -68,7 +83,9 @@ export function addCompareCommand(
       async (
         base: string,
         others: string[],
-        { all = false, json = false, leading, cosine, ...overrides }: Overrides & CompareOptions,
+        { all = false, series = false, fileOrder = false, json = false, leading, cosine, ...overrides }:
+          & Overrides
+          & CompareOptions,
       ) => {
         const { comparisonOf } = await import("../run/compare.ts");
         const { out } = overrides;
@@ -80,7 +97,7 @@ export function addCompareCommand(
         let said = performance.now();
         const found = await comparisonOf(
           loaded,
-          { ...CHANGE_SETTINGS, leading, intruderCosine: cosine, all },
+          { ...CHANGE_SETTINGS, leading, intruderCosine: cosine, all, series, fileOrder },
           {
             layer(model, done, of) {
               if (performance.now() - said < SILENCE_MS) return;

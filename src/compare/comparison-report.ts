@@ -3,6 +3,7 @@
 import type { Evidence, Layer } from "../model/layer.ts";
 import type { LayerChange } from "./layer-change.ts";
 import type { PairEvidence } from "./layer-pairs.ts";
+import type { SeriesReport } from "./series-report.ts";
 
 /** A model that was compared. */
 export interface ComparedModelPlace {
@@ -16,6 +17,8 @@ export interface CorrespondenceRow {
   readonly other_layer: string;
   /** How they are known to correspond: `name`, `alias` (the same network's name in another format) or `spectrum`. */
   readonly evidence: PairEvidence;
+  /** Which channels stand in another order in the other model, and were put in the base's first; null for none. */
+  readonly reordered: "out" | "in" | "both" | null;
   readonly relative_change: number | null;
   readonly change_rank: number | null;
   readonly change_stable_rank: number | null;
@@ -51,6 +54,8 @@ export interface Kinship {
   /** After Bonferroni's correction over all models that were compared. */
   readonly log_p_corrected: number | null;
   readonly spaces: number;
+  /** Layers whose out channels are the base's in another order, each one's weights like those of its like. The p knows nothing of them. */
+  readonly reordered: number;
   /** `sqrt(sum |W' - W|^2 / sum (|W|^2 + |W'|^2)/2)` over the layers that correspond, alike in both directions; null where there is none. */
   readonly distance: number | null;
   /** How the topology that says which channels are hidden is known, the weaker of both models; null without connections. */
@@ -81,20 +86,25 @@ export interface ForestLink {
   readonly distance: number;
 }
 
-/** All models against the base, or all against all. */
+/** All models against the base, all against all, or each of a series against the next. */
 export interface ComparisonReport {
   readonly leading: number;
   readonly intruder_cosine: number;
   readonly comparisons: readonly PairReport[];
   /** Where all were compared with all: links of least distance among kin. Empty where only with the base. */
   readonly forest: readonly ForestLink[];
+  /** Of a series: the tracks of its neurons, where each model was compared with the next. Null otherwise. */
+  readonly series: SeriesReport | null;
 }
 
 /** Up to this corrected p two models are said to be of one lineage. */
 const KIN_LOG_P = Math.log(1e-3);
 
 /** Whether two models are said to be of one lineage; null where that cannot be told. */
-export function areKin({ log_p_corrected: logP }: Pick<Kinship, "log_p_corrected">): boolean | null {
+export function areKin(
+  { log_p_corrected: logP, reordered }: Pick<Kinship, "log_p_corrected" | "reordered">,
+): boolean | null {
+  if (reordered > 0) return true;
   return logP === null ? null : logP <= KIN_LOG_P;
 }
 
@@ -103,13 +113,17 @@ export function correspondenceRow(
   base: Pick<Layer, "name">,
   other: Pick<Layer, "name">,
   evidence: PairEvidence,
-  change: LayerChange,
-  sharedLogP: number | null,
+  { change, sharedLogP, reordered: { out, into } }: {
+    readonly change: LayerChange;
+    readonly sharedLogP: number | null;
+    readonly reordered: { readonly out: boolean; readonly into: boolean };
+  },
 ): CorrespondenceRow {
   return {
     base_layer: base.name,
     other_layer: other.name,
     evidence,
+    reordered: out && into ? "both" : out ? "out" : into ? "in" : null,
     relative_change: change.relativeChange,
     change_rank: change.changeRank,
     change_stable_rank: change.changeStableRank,

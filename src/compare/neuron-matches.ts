@@ -93,7 +93,8 @@ export function neuronMatches(base: Spectrum, other: Spectrum, cosines: NeuronCo
   return matches;
 }
 
-function directed(spectrum: Spectrum): Uint8Array {
+/** By neuron, 1 where it has a direction of its own. */
+export function directed(spectrum: Spectrum): Uint8Array {
   return Uint8Array.from(spectrum.singularValues, (_, neuron) => hasDirection(spectrum, neuron) ? 1 : 0);
 }
 

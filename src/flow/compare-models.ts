@@ -1,11 +1,16 @@
 /** Two models compared, layer by layer: no more than two layers are in memory at a time. */
 
 import { firstValueFrom, of } from "rxjs";
+import { type ChannelOrder, layerOrder, spectrumInOrder } from "../compare/channel-order.ts";
 import { type ChangeSettings, type LayerChange, layerChange } from "../compare/layer-change.ts";
 import { type LayerPair, pairsByName, pairsBySpectrum, type UnnamedLayer } from "../compare/layer-pairs.ts";
 import { hiddenSpaces, kinshipLogP, sameChannels } from "../compare/kinship.ts";
+import { directed, neuronCosines, type NeuronMatch, neuronMatches } from "../compare/neuron-matches.ts";
+import type { StepNeurons } from "../compare/tracks.ts";
 import type { LayerGraph } from "../model/layer.ts";
 import type { Model } from "../model/ports.ts";
+import { flowOrder } from "../model/flow-order.ts";
+import type { Spectrum } from "../model/spectrum.ts";
 import { portsAgree } from "../stages/shared-channels.ts";
 import type { Engine } from "./engine.ts";
 import type { MatrixJob } from "./jobs.ts";
@@ -19,13 +24,22 @@ export interface ComparedSide {
   readonly graph: LayerGraph;
 }
 
+/** The neurons of a layer, without their vectors. */
+export interface ComparedNeurons extends StepNeurons {
+  /** Whether some share a singular value, so that their vectors are a choice. */
+  readonly clusters: boolean;
+}
+
 /** Two layers that correspond, and what changed between them. */
 export interface ComparedLayer extends LayerPair {
   readonly change: LayerChange;
   /** `|W|` (Frobenius) of each. */
   readonly norms: { readonly base: number; readonly other: number };
+  readonly neurons: { readonly base: ComparedNeurons; readonly other: ComparedNeurons };
   /** `ln p` that the hidden channels of this layer's output agree by chance; null where it does not stand for a space of hidden channels. */
   readonly sharedLogP: number | null;
+  /** Which of its channels stand in another order in the other model, and were put in the base's first. */
+  readonly reordered: { readonly out: boolean; readonly into: boolean };
 }
 
 /** What two models have to do with each other. */
@@ -41,8 +55,14 @@ export interface ModelComparison {
   readonly kinship: { readonly logP: number | null; readonly spaces: number };
 }
 
+/** How two models are compared. */
+export interface ComparisonSettings extends ChangeSettings {
+  /** Whether channels are compared as they stand in the files, also where their order in the other model is known. Default: no. */
+  readonly fileOrder?: boolean;
+}
+
 /**
- * Compares two models.
+ * Compares two models. Hidden channels that stand in another order in the other model are put in the base's, but for the test of lineage.
  *
  * @param settings what counts as new and as kept
  * @param done told of each layer pair
@@ -52,7 +72,7 @@ export async function compareModels(
   base: ComparedSide,
   other: ComparedSide,
   engine: Engine,
-  settings: ChangeSettings,
+  settings: ComparisonSettings,
   done: (pairs: number, of: number) => void = () => undefined,
 ): Promise<ModelComparison> {
   const named = pairsByName(base.graph.layers, other.graph.layers);
@@ -71,12 +91,23 @@ export async function compareModels(
   const known = [base, other].every(({ graph }) => isKnown(graph));
   const representatives = writersOf(base.graph, pairs, known);
   const layers: ComparedLayer[] = [];
-  for (const [at, pair] of pairs.entries()) {
-    const found = await comparedLayer(base, other, pair, representatives.get(pair.base), engine, settings);
+  const orders = new Map<number, ChannelOrder>();
+  const { place } = flowOrder(base.graph);
+  for (const [at, pair] of pairs.toSorted((a, b) => place[a.base]! - place[b.base]!).entries()) {
+    const found = await comparedLayer(
+      base,
+      other,
+      pair,
+      representatives.get(pair.base),
+      engine,
+      settings,
+      orders,
+    );
     if ("reason" in found) left.push({ side: found.side, layer: pair[found.side], reason: found.reason });
     else layers.push(found);
     done(at + 1, pairs.length);
   }
+  layers.sort((a, b) => a.base - b.base);
   const spaces = layers.flatMap(({ sharedLogP }) => sharedLogP === null ? [] : [sharedLogP]);
   return {
     layers,
@@ -169,30 +200,28 @@ async function comparedLayer(
   pair: LayerPair,
   hidden: number | undefined,
   engine: Engine,
-  settings: ChangeSettings,
-): Promise<ComparedLayer | { readonly side: "base" | "other"; readonly reason: string }> {
-  const own = await decomposed(base, pair.base, 1, engine);
-  if ("skipped" in own) return { side: "base", reason: own.skipped };
-  const others = await decomposed(other, pair.other, 1, engine);
-  if ("skipped" in others) {
-    engine.store.skipUse(own);
-    return { side: "other", reason: others.skipped };
-  }
-  const { kernel, store, signal } = engine;
+  settings: ComparisonSettings,
+  orders: Map<number, ChannelOrder>,
+): Promise<ComparedLayer | SkippedSide> {
+  const { kernel, signal } = engine;
   const weights = async (side: ComparedSide, index: number) => {
     const job: MatrixJob = await firstValueFrom(matrixJob(side, index, 0));
     return await job.read();
   };
   const layer = base.graph.layers[pair.base]!;
-  // Two weights, their difference, and the cosines of both sides.
-  const workspace = 8 * (3 * layer.outChannels * layer.inChannels / layer.groups * layer.positions +
-    2 * own.singularValues.length * others.singularValues.length);
-  return await store.use(own, others, workspace, async (spectrum, later) => {
+  // Two weights and their difference; the other's weight and vectors in another order.
+  const matrices = 8 * 6 * layer.outChannels * layer.inChannels / layer.groups * layer.positions;
+  return await withSpectra(base, other, pair, matrices, engine, async (spectrum, later) => {
     const both = {
       base: await weights(base, pair.base),
       other: await weights(other, pair.other),
     };
-    const change = await layerChange(spectrum, later, both, kernel, settings);
+    const order = settings.fileOrder === true
+      ? { out: null, into: null, other: both.other }
+      : await layerOrder(layer, base.graph.connections, both, orders, kernel);
+    if (order.out !== null) orders.set(pair.base, order.out);
+    const ordered = spectrumInOrder(later, order);
+    const change = await layerChange(spectrum, ordered, { ...both, other: order.other }, kernel, settings);
     const sharedLogP = hidden === undefined ? null : await portsAgree(
       sameChannels(hidden).channels,
       { spectrum, port: "out" },
@@ -200,6 +229,72 @@ async function comparedLayer(
       kernel,
       signal === undefined ? {} : { signal },
     );
-    return { ...pair, change, norms: { base: spectrum.norm, other: later.norm }, sharedLogP };
-  }, signal);
+    return {
+      ...pair,
+      change,
+      norms: { base: spectrum.norm, other: later.norm },
+      neurons: { base: neuronsOf(spectrum), other: neuronsOf(later) },
+      sharedLogP,
+      reordered: { out: order.out !== null, into: order.into !== null },
+    };
+  });
+}
+
+/** A side whose layer could not be decomposed, and why. */
+interface SkippedSide {
+  readonly side: "base" | "other";
+  readonly reason: string;
+}
+
+/** Works with the spectra of two layers that correspond. @param workspace bytes that the work takes beside the spectra and their cosines */
+async function withSpectra<T>(
+  base: ComparedSide,
+  other: ComparedSide,
+  pair: Pick<LayerPair, "base" | "other">,
+  workspace: number,
+  engine: Engine,
+  work: (base: Spectrum, other: Spectrum) => Promise<T>,
+): Promise<T | SkippedSide> {
+  const { store, signal } = engine;
+  const own = await decomposed(base, pair.base, 1, engine);
+  if ("skipped" in own) return { side: "base", reason: own.skipped };
+  const others = await decomposed(other, pair.other, 1, engine);
+  if ("skipped" in others) {
+    store.skipUse(own);
+    return { side: "other", reason: others.skipped };
+  }
+  const cosines = 8 * 2 * own.singularValues.length * others.singularValues.length;
+  return await store.use(own, others, workspace + cosines, work, signal);
+}
+
+/**
+ * Matches of two layers that correspond, and nothing else of them.
+ *
+ * @returns none where one of them cannot be decomposed
+ */
+export async function layerMatches(
+  base: ComparedSide,
+  other: ComparedSide,
+  pair: Pick<LayerPair, "base" | "other">,
+  engine: Engine,
+): Promise<readonly NeuronMatch[]> {
+  const found = await withSpectra(
+    base,
+    other,
+    pair,
+    0,
+    engine,
+    async (spectrum, later) =>
+      neuronMatches(spectrum, later, await neuronCosines(spectrum, later, engine.kernel)),
+  );
+  return "reason" in found ? [] : found;
+}
+
+function neuronsOf(spectrum: Spectrum): ComparedNeurons {
+  const { singularValues, clustered, nullNeurons } = spectrum;
+  return {
+    singularValues: singularValues.slice(),
+    directed: directed(spectrum),
+    clusters: clustered.some((shared, neuron) => shared === 1 && nullNeurons[neuron] === 0),
+  };
 }

@@ -4,7 +4,8 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type FileContent, writeWhole } from "../../connectors/whole-files.ts";
 import type { ComparisonReport, PairReport } from "../compare/comparison-report.ts";
-import type { QueryAnswer } from "../model/ports.ts";
+import type { SeriesReport, TrackRow } from "../compare/series-report.ts";
+import type { AnswerType, QueryAnswer } from "../model/ports.ts";
 import { formatAnswer } from "../query/answer.ts";
 import { comparisonMarkdown } from "./comparison-text.ts";
 
@@ -25,6 +26,7 @@ export async function writeComparison(report: ComparisonReport, folder: string):
     ["subspaces.parquet", await parquet(subspaceTable(report))],
     ["intruders.parquet", await parquet(intruderTable(report))],
     ["matches.parquet", await parquet(matchTable(report))],
+    ...report.series === null ? [] : [["tracks.parquet", await parquet(trackTable(report.series))] as const],
     ["comparison.md", comparisonMarkdown(report)],
     ["comparison.json", comparisonJson(report)],
   ];
@@ -32,13 +34,14 @@ export async function writeComparison(report: ComparisonReport, folder: string):
   return files.map(([name]) => name);
 }
 
-/** A comparison as JSON, but for matches: of large models they are millions, and stand in their table. */
+/** A comparison as JSON, but for matches and tracks: of large models they are millions, and stand in their tables. */
 export function comparisonJson(report: ComparisonReport): string {
   const comparisons = report.comparisons.map(({ matches, ...others }) => ({
     ...others,
     matches: matches.length,
   }));
-  return `${JSON.stringify({ ...report, comparisons }, null, 2)}\n`;
+  const series = report.series === null ? null : { ...report.series, tracks: undefined };
+  return `${JSON.stringify({ ...report, comparisons, series }, null, 2)}\n`;
 }
 
 /** A row of each pair of models, with both ids in front. */
@@ -61,6 +64,7 @@ const kinshipTable = (report: ComparisonReport) =>
     ["log_p", "number", (row) => row.log_p],
     ["log_p_corrected", "number", (row) => row.log_p_corrected],
     ["spaces", "integer", (row) => row.spaces],
+    ["reordered", "integer", (row) => row.reordered],
     ["distance", "number", (row) => row.distance],
     ["topology", "text", (row) => row.topology],
   ]);
@@ -70,6 +74,7 @@ const correspondenceTable = (report: ComparisonReport) =>
     ["base_layer", "text", (row) => row.base_layer],
     ["other_layer", "text", (row) => row.other_layer],
     ["evidence", "text", (row) => row.evidence],
+    ["reordered", "text", (row) => row.reordered],
     ["relative_change", "number", (row) => row.relative_change],
     ["change_rank", "integer", (row) => row.change_rank],
     ["change_stable_rank", "number", (row) => row.change_stable_rank],
@@ -129,3 +134,22 @@ const matchTable = (report: ComparisonReport) =>
     ["log_p", "number", (row) => row.log_p],
     ["log_p_corrected", "number", (row) => row.log_p_corrected],
   ]);
+
+function trackTable({ tracks }: SeriesReport): QueryAnswer {
+  const columns: readonly (readonly [keyof TrackRow, AnswerType])[] = [
+    ["track", "integer"],
+    ["layer", "text"],
+    ["model", "text"],
+    ["step", "integer"],
+    ["neuron", "integer"],
+    ["singular_value", "number"],
+    ["similarity", "number"],
+    ["birth", "boolean"],
+    ["death", "boolean"],
+  ];
+  return {
+    columns: columns.map(([name]) => name),
+    types: columns.map(([, type]) => type),
+    rows: tracks.map((row) => columns.map(([name]) => row[name])),
+  };
+}

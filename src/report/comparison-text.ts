@@ -10,6 +10,7 @@ import {
 } from "../compare/comparison-report.ts";
 import { counted } from "../model/counted.ts";
 import { plainTable } from "./plain-table.ts";
+import { seriesSentences, seriesTables } from "./series-text.ts";
 import { PLAIN, type Screen, wrapped } from "./screen.ts";
 import { fencedBlock, markdownTable, markdownText, printable } from "./text.ts";
 
@@ -21,6 +22,19 @@ const MOST_KINDS = 4;
 
 /** All comparisons as text. */
 export function comparisonText(report: ComparisonReport, { width, bold }: Screen = PLAIN): string {
+  const { series } = report;
+  if (series !== null) {
+    const said = seriesSentences(series).map((each) => wrapped(each, width));
+    const tables = seriesTables(report).map(({ title, rows, ...frame }) => {
+      const more = rows.length - MOST_LAYERS;
+      return [
+        bold(title),
+        plainTable({ ...frame, rows: rows.slice(0, MOST_LAYERS) }, { width }),
+        ...more > 0 ? [`${more} more: see --out <dir> or --json`] : [],
+      ].join("\n");
+    });
+    return `${[said.join("\n"), ...tables].join("\n\n")}\n`;
+  }
   const shown = report.comparisons.map((pair) => {
     const title = printable(`${pair.other.id}, compared with ${pair.base.id}`);
     const said = comparisonSentences(report, pair).map((each) => wrapped(printable(each), width));
@@ -51,7 +65,11 @@ export function comparisonMarkdown(report: ComparisonReport): string {
   const tree = forest === null
     ? []
     : [`## ${forest.title}`, markdownTable(forest), fencedBlock(forestDrawing(report), "mermaid")];
-  return `${["# Models compared", MEANING, ...tree, ...sections].join("\n\n")}\n`;
+  const series = report.series === null ? [] : [
+    ...seriesSentences(report.series).map(markdownText),
+    ...seriesTables(report).flatMap((table) => [`## ${table.title}`, markdownTable(table)]),
+  ];
+  return `${["# Models compared", MEANING, ...series, ...tree, ...sections].join("\n\n")}\n`;
 }
 
 /** Null where all were compared with the base only. */
@@ -87,25 +105,45 @@ export function comparisonSentences(report: ComparisonReport, pair: PairReport):
   return [
     lineage(report, pair),
     correspondence(pair),
+    ...orderSentence(pair),
     ...intruderSentence(report, pair),
     ...rankSentence(pair),
   ];
 }
 
 function lineage({ comparisons }: ComparisonReport, { base, other, kinship }: PairReport): string {
-  const { log_p_corrected: logP, spaces, topology } = kinship;
+  const { log_p_corrected: logP, spaces, topology, reordered } = kinship;
   const names = `${shortened(other.id)} and ${shortened(base.id)}`;
-  if (logP === null) {
+  if (logP === null && reordered === 0) {
     return `Whether ${names} are of one lineage is not known: no space of hidden channels could be compared.`;
   }
   const over = comparisons.length > 1 ? `, corrected for ${comparisons.length} comparisons` : "";
   const guessed = topology === "guessed" || topology === "inferred"
     ? `; which channels are hidden is ${topology}`
     : "";
-  const where = `p = ${pText(logP)} over ${counted(spaces, "space")} of hidden channels${over}${guessed}`;
+  const where = logP === null
+    ? "no space could be compared"
+    : `p = ${pText(logP)} over ${counted(spaces, "space")} of hidden channels${over}${guessed}`;
+  if (reordered > 0 && areKin({ log_p_corrected: logP, reordered: 0 }) !== true) {
+    return `${names} are of one lineage: hidden channels of one are those of the other, in another order. ` +
+      `A p is not known for that; as they stand in the files they show nothing (${where}).`;
+  }
   return areKin(kinship) === true
     ? `${names} are of one lineage: had they been trained apart, hidden channels would not agree so (${where}).`
     : `Nothing says that ${names} are of one lineage (${where}).`;
+}
+
+function orderSentence({ correspondences, kinship: { reordered } }: PairReport): string[] {
+  if (reordered === 0) return [];
+  const out = correspondences.filter((row) => row.reordered === "out" || row.reordered === "both").map((
+    { base_layer: name },
+  ) => name);
+  const named = out.slice(0, MOST_KINDS).map(shortened).join(", ");
+  return [
+    `Hidden channels of ${counted(reordered, "layer")} (${named}${
+      out.length > MOST_KINDS ? ", and others" : ""
+    }) stand in another order; they were put in the base's before anything but the lineage was looked at.`,
+  ];
 }
 
 function correspondence({ correspondences, not_compared: left, kinship }: PairReport): string {

@@ -14,21 +14,28 @@ import {
   type PairReport,
 } from "../compare/comparison-report.ts";
 import { forestOf } from "../compare/forest.ts";
-import type { ChangeSettings } from "../compare/layer-change.ts";
-import { type ComparedSide, compareModels, type ModelComparison } from "../flow/compare-models.ts";
+import {
+  type ComparedSide,
+  compareModels,
+  type ComparisonSettings,
+  type ModelComparison,
+} from "../flow/compare-models.ts";
 import { counted } from "../model/counted.ts";
 import type { Evidence } from "../model/layer.ts";
 import { planModels, type PlannedModel } from "./collection/models.ts";
 import { layerSettings } from "./layer-settings.ts";
-import { type OpenEngine, openEngine } from "./open-engine.ts";
+import { openEngine } from "./open-engine.ts";
 import { plannedLayers } from "./planned-layers.ts";
 import { loadPlugins } from "./plugins.ts";
+import { type ComparedStep, comparedStep, inSteps, seriesOf } from "./compared-series.ts";
 import { cacheOf, memoryOf } from "./settings.ts";
 
 /** What is compared, and what counts as new and as kept. */
-export interface CompareSettings extends ChangeSettings {
+export interface CompareSettings extends ComparisonSettings {
   /** Every model with every other, not with the first alone. Default: no. */
   readonly all?: boolean;
+  /** Each model with the next, in the order of their steps, and the tracks of neurons through all of them. Default: no. */
+  readonly series?: boolean;
 }
 
 /** What is heard of a comparison while it goes on. */
@@ -39,20 +46,21 @@ export interface CompareEvents {
 }
 
 /**
- * Compares the first model of a config with each of the others, or all with all.
+ * Compares the first model of a config with each of the others, or all with all, or each checkpoint of a series with the next.
  *
- * @param loaded its `models` are the base and the others, in this order
+ * @param loaded its `models` are the base and the others, in this order; of a series in any
  * @throws {ConfigError} when there are fewer than two models
  * @throws whatever is wrong with a model
  */
 export async function comparisonOf(
   { config, baseDir }: LoadedConfig,
-  { all = false, ...settings }: CompareSettings,
+  { all = false, series = false, ...settings }: CompareSettings,
   events: CompareEvents = {},
   signal?: AbortSignal,
 ): Promise<ComparisonReport> {
   const { formats } = await loadPlugins({ config, baseDir });
-  const [base, ...others] = await planModels(config, baseDir, signal, undefined, formats);
+  const planned = await planModels(config, baseDir, signal, undefined, formats);
+  const [base, ...others] = series ? inSteps(planned) : planned;
   if (base === undefined || others.length === 0) {
     throw new ConfigError(
       `svr compare: found ${
@@ -99,28 +107,53 @@ export async function comparisonOf(
     }
   };
   const models = [base, ...others];
-  const pairs = models.flatMap((_, from) =>
-    models.flatMap((_, to) => from < to && (all || from === 0) ? [[from, to] as const] : [])
-  );
-  const compared = async (root: ComparedSide, [from, to]: readonly [number, number]): Promise<PairReport> => {
-    const withOther = (side: ComparedSide) =>
-      opened(models[to]!, root, (other) => pairReport(side, other, pairs.length, engine, settings, events));
+  const pairs = pairsOf(models.length, { all, series });
+  const both = async <T>(
+    root: ComparedSide,
+    [from, to]: readonly [number, number],
+    work: (base: ComparedSide, other: ComparedSide) => Promise<T>,
+  ): Promise<T> => {
+    const withOther = (side: ComparedSide) => opened(models[to]!, root, (other) => work(side, other));
     return from === 0 ? await withOther(root) : await opened(models[from]!, root, withOther);
   };
   try {
     return await opened(base, null, async (root) => {
       const comparisons: PairReport[] = [];
-      for (const pair of pairs) comparisons.push(await compared(root, pair));
+      const steps: ComparedStep[] = [];
+      for (const pair of pairs) {
+        const report = await both(root, pair, async (side, other) => {
+          const told = (done: number, of: number) => events.layer?.(other.model.id, done, of);
+          const found = await compareModels(side, other, engine, settings, told);
+          if (series) steps.push(comparedStep(side, other, found));
+          return pairReport(side, other, pairs.length, found);
+        });
+        comparisons.push(report);
+      }
       return {
         leading: settings.leading,
         intruder_cosine: settings.intruderCosine,
         comparisons,
         forest: all ? forestLinks(models, pairs, comparisons) : [],
+        series: series
+          ? await seriesOf(models, steps, (pair, work) => both(root, pair, work), engine, settings.logAlpha)
+          : null,
       };
     });
   } finally {
     await engine.dispose();
   }
+}
+
+/** Which models are compared, as places: the first with each other, all with all, or each with the next. */
+function pairsOf(
+  models: number,
+  { all, series }: { readonly all: boolean; readonly series: boolean },
+): (readonly [number, number])[] {
+  const places = [...new Array(models).keys()];
+  return places.flatMap((from) =>
+    places.filter((to) => series ? to === from + 1 : to > from && (all || from === 0))
+      .map((to) => [from, to] as const)
+  );
 }
 
 function forestLinks(
@@ -139,21 +172,12 @@ function forestLinks(
   ));
 }
 
-async function pairReport(
+function pairReport(
   base: ComparedSide,
   other: ComparedSide,
   compared: number,
-  engine: OpenEngine,
-  settings: ChangeSettings,
-  { layer }: CompareEvents,
-): Promise<PairReport> {
-  const found = await compareModels(
-    base,
-    other,
-    engine,
-    settings,
-    (done, of) => layer?.(other.model.id, done, of),
-  );
+  found: ModelComparison,
+): PairReport {
   const nameOf = (side: "base" | "other", at: number) => (side === "base" ? base : other).graph.layers[at]!;
   return {
     base: { id: base.model.id, uri: base.model.uri },
@@ -164,8 +188,7 @@ async function pairReport(
         nameOf("base", pair.base),
         nameOf("other", pair.other),
         pair.evidence,
-        pair.change,
-        pair.sharedLogP,
+        pair,
       )
     ),
     not_compared: found.left.map(({ side, layer, reason }) => ({
@@ -195,6 +218,7 @@ function kinshipOf(
     log_p: logP,
     log_p_corrected: logP === null ? null : Math.min(0, logP + Math.log(compared)),
     spaces,
+    reordered: layers.filter(({ reordered }) => reordered.out).length,
     distance: whole === 0 ? null : Math.sqrt(change / whole),
     topology: weakest(
       [...base.graph.connections, ...other.graph.connections].map(({ evidence }) => evidence),

@@ -83,6 +83,28 @@ describe("svr compare", () => {
     expect(links.sort()).toEqual(["000 003", "003 010"]);
   });
 
+  it("follows the neurons of a series through its steps, whatever the order of its files", async () => {
+    const [first, second, last] = ["000", "003", "010"].map((epoch) =>
+      `pipelines/models/mnist-mlp/epoch-${epoch}.safetensors`
+    ) as [string, string, string];
+    const folder = join(out, "series");
+    const { code, stdout } = await svr(["compare", last, first, second, "--series", "--out", folder]);
+    expect(code).toBe(0);
+    const said =
+      /from step 0 to step 10: (\d+) tracks of neurons in 3 layers\.\s(\d+) go through all steps, (\d+) begin .* (\d+) end /
+        .exec(stdout.replaceAll("\n", " "));
+    const db = await (await DuckDBInstance.create()).connect();
+    const tracks = `read_parquet('${join(folder, "comparison", "tracks.parquet")}')`;
+    const [counted] = (await db.runAndReadAll(
+      `SELECT count(DISTINCT track)::INT,
+        (SELECT count(*)::INT FROM (SELECT track FROM ${tracks} GROUP BY track HAVING count(*) = 3)),
+        count_if(birth)::INT, count_if(death)::INT FROM ${tracks}`,
+    )).getRowsJS();
+    db.closeSync();
+    expect(said!.slice(1).map(Number)).toEqual(counted);
+    expect(Number(said![2])).toBeGreaterThan(100);
+  });
+
   it("writes nothing without --out", async () => {
     const cwd = await mkdtemp(join(tmpdir(), "svr-compare-nowhere-"));
     const [early, late] = [EARLY, LATE].map((path) => join(process.cwd(), path)) as [string, string];
@@ -107,10 +129,11 @@ describe("svr compare", () => {
   });
 
   it.each([
-    [[EARLY], 2, /missing required argument 'other'/],
+    [[EARLY], 2, /svr compare: found 1 model, required a base and at least one other/],
     [[EARLY, EARLY], 2, /svr compare: found 1 model, required a base and at least one other/],
     [[EARLY, "nowhere.safetensors"], 1, /nowhere\.safetensors: found no such file/],
     [[EARLY, LATE, "--cosine", "2"], 2, /Not a number from 0 to 1/],
+    [[EARLY, LATE, "--all", "--series"], 2, /'--series' cannot be used with option '--all'/],
     [[EARLY, LATE, "--leading", "0"], 2, /Not a number of 1 or more/],
   ])("ends with a sentence for %j", async (args, code, message) => {
     const ended = await svr(["compare", ...args]);

@@ -203,24 +203,63 @@ describe("what changed in a layer", () => {
   });
 });
 
+/** A copy whose hidden units stand in another order: rows of one layer, columns of the next. */
+function reordered(weights: readonly Float64Array[]): Float64Array[] {
+  const orders = WIDTHS.map((width, at) =>
+    Array.from(
+      { length: width },
+      (_, unit) => at === 0 || at + 1 === WIDTHS.length ? unit : (5 * unit + 3 * at) % width,
+    )
+  );
+  return weights.map((weight, at) => {
+    const [rows, cols] = [orders[at + 1]!, orders[at]!];
+    return weight.map((_, index) => {
+      const [row, col] = [Math.floor(index / cols.length), index % cols.length];
+      return weight[rows[row]! * cols.length + cols[col]!]!;
+    });
+  });
+}
+
+describe("hidden units in another order", () => {
+  it("are put in the base's, also after more training: what is left is what changed", async () => {
+    const weights = trainedMlp(4);
+    const next = gaussian(8);
+    const later = weights.map((weight) => weight.map((value) => value + 0.01 * next()));
+    const straight = await compared(mlp(weights), mlp(later), CHAIN);
+    const turned = await compared(mlp(weights), mlp(reordered(later)), CHAIN);
+    expect(turned.layers.map((each) => each.reordered)).toEqual([
+      { out: true, into: false },
+      { out: true, into: true },
+      { out: false, into: true },
+    ]);
+    for (const [at, { change }] of turned.layers.entries()) {
+      const known = straight.layers[at]!.change;
+      expect(change.relativeChange).toBeCloseTo(known.relativeChange!, 12);
+      expect(change.kept).toBe(known.kept);
+      for (const [index, match] of change.matches.entries()) {
+        expect(match.similarity).toBeCloseTo(known.matches[index]!.similarity, 9);
+      }
+    }
+    // The test of lineage knows the order of the files only.
+    expect(straight.kinship.logP).toBeLessThan(Math.log(1e-8));
+    expect(turned.kinship.logP).toBeGreaterThan(Math.log(1e-3));
+  });
+
+  it("stay where they are among networks that were trained apart", { timeout: 60_000 }, async () => {
+    for (let pair = 0; pair < 20; pair++) {
+      const [one, other] = [mlp(trainedMlp(2 * pair + 1)), mlp(trainedMlp(2 * pair + 2))];
+      for (const { reordered } of (await compared(one, other, CHAIN)).layers) {
+        expect(reordered).toEqual({ out: false, into: false });
+      }
+    }
+  });
+});
+
 describe("models whose layers have other names", () => {
   it("are paired by their singular values, also with hidden units in another order", async () => {
     const weights = trainedMlp(4);
-    const order = Array.from({ length: WIDTHS[1] }, (_, at) => (7 * at + 3) % WIDTHS[1]);
-    const [first, second, third] = weights as [Float64Array, Float64Array, Float64Array];
-    const permuted = [
-      Float64Array.from(
-        first,
-        (_, at) => first[order[Math.floor(at / WIDTHS[0])]! * WIDTHS[0] + at % WIDTHS[0]]!,
-      ),
-      Float64Array.from(
-        second,
-        (_, at) => second[Math.floor(at / WIDTHS[1]) * WIDTHS[1] + order[at % WIDTHS[1]]!]!,
-      ),
-      third,
-    ];
     const renamed = Object.fromEntries(
-      Object.values(mlp(permuted)).map((weight, at) => [["stem", "body", "exit"][at]!, weight]),
+      Object.values(mlp(reordered(weights))).map((weight, at) => [["stem", "body", "exit"][at]!, weight]),
     );
     const { layers, left } = await compared(mlp(weights), renamed);
     expect(layers.map(({ base, other, evidence }) => [base, other, evidence])).toEqual([

@@ -71,6 +71,58 @@ describeWithShared("comparisons with tiny-llama", needed, () => {
     await engine.dispose();
   });
 
+  /** The base with the hidden units of every MLP in the order that NumPy gave them. */
+  const permuted = async (): Promise<ComparedSide> => {
+    const order = JSON.parse(
+      await readFile(new URL("files/comparison/mlp-order.json", import.meta.url), "utf8"),
+    ) as readonly number[];
+    const { model, graph } = base;
+    const read = async (name: string, signal?: AbortSignal) => {
+      const values = await model.read(name, signal);
+      const width = values.length / order.length;
+      if (/mlp\.(gate|up)_proj/.test(name)) {
+        return values.map((_, at) => values[order[Math.floor(at / width)]! * width + at % width]!);
+      }
+      return !/mlp\.down_proj/.test(name)
+        ? values
+        : values.map((_, at) => values[at - at % order.length + order[at % order.length]!]!);
+    };
+    return { graph, model: { ...model, id: "permuted", read } };
+  };
+
+  it("mlp-permuted: as its channels stand in the file", async () => {
+    const { layers: golden } = JSON.parse(
+      await readFile(shared("golden/compare/mlp-permuted.json"), "utf8"),
+    ) as { layers: readonly GoldenLayer[] };
+    const found = await compareModels(base, await permuted(), engine, {
+      ...CHANGE_SETTINGS,
+      fileOrder: true,
+    });
+    const intruders = found.layers.map(({ base: layer, change }) =>
+      [base.graph.layers[layer]!.name, change.intruders.length] as const
+    );
+    expect(Object.fromEntries(intruders)).toEqual(
+      Object.fromEntries(golden.map(({ name, intrudersLeft }) => [name, intrudersLeft])),
+    );
+    expect(intruders.reduce((sum, [, count]) => sum + count, 0)).toBe(77);
+    expect(found.kinship.logP).toBeLessThan(Math.log(1e-20));
+  });
+
+  it("mlp-permuted: nothing has changed once its channels are in order, and it is kin", async () => {
+    const found = await compareModels(base, await permuted(), engine, CHANGE_SETTINGS);
+    for (const { base: layer, change, reordered } of found.layers) {
+      const { name } = base.graph.layers[layer]!;
+      expect(reordered, name).toEqual({
+        out: /gate|up/.test(name),
+        into: name.includes("down"),
+      });
+      expect(change.intruders, name).toEqual([]);
+      expect(change.relativeChange, name).toBe(0);
+      for (const match of change.matches) expect(match.similarity).toBeCloseTo(1, 9);
+    }
+    expect(found.kinship.logP).toBeLessThan(Math.log(1e-20));
+  });
+
   it.each(PAIRS)("$golden: cosines, p, intruders, subspaces, change, lineage", async (pair) => {
     const { layers: golden } = JSON.parse(
       await readFile(shared(`golden/compare/${pair.golden}.json`), "utf8"),
@@ -83,6 +135,7 @@ describeWithShared("comparisons with tiny-llama", needed, () => {
     for (const layer of golden) expectLayer(found, turned(layer, base), base);
     const intruders = found.layers.reduce((sum, { change }) => sum + change.intruders.length, 0);
     expect(intruders).toBe(pair.intruders);
+    expect(found.layers.filter(({ reordered }) => reordered.out || reordered.into)).toEqual([]);
     if (pair.kin) expect(found.kinship.logP).toBeLessThan(Math.log(1e-20));
     else expect(found.kinship.logP).toBeGreaterThan(Math.log(1e-3));
   });

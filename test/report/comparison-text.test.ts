@@ -6,6 +6,7 @@ const row = (name: string, change: Partial<CorrespondenceRow> = {}): Corresponde
   base_layer: name,
   other_layer: name,
   evidence: "name",
+  reordered: null,
   relative_change: 0,
   change_rank: 0,
   change_stable_rank: null,
@@ -28,7 +29,14 @@ function report(
     PairReport["base"],
     PairReport["other"],
   ];
-  const known = { log_p: -50, log_p_corrected: -50, spaces: 2, distance: 0.1, topology: "graph" as const };
+  const known = {
+    log_p: -50,
+    log_p_corrected: -50,
+    spaces: 2,
+    reordered: 0,
+    distance: 0.1,
+    topology: "graph" as const,
+  };
   return {
     leading: 10,
     intruder_cosine: 0.5,
@@ -43,6 +51,7 @@ function report(
       },
     ],
     forest: [{ base: "a", other: "<b>", distance: 0.1 }],
+    series: null,
   };
 }
 
@@ -52,6 +61,21 @@ const sentences = (...from: Parameters<typeof report>) => {
 };
 
 describe("a comparison in words", () => {
+  it("says that channels stand in another order, of which a p is not known", () => {
+    const turned = [
+      row("a", { reordered: "out" }),
+      row("b", { reordered: "both" }),
+      row("c", { reordered: "in" }),
+    ];
+    const said = sentences(turned, { reordered: 2, log_p: -0.7, log_p_corrected: -0.7 });
+    expect(said).toContain(
+      "are of one lineage: hidden channels of one are those of the other, in another order. A p is not known for that",
+    );
+    expect(said).toContain("Hidden channels of 2 layers (a, b) stand in another order");
+    expect(sentences(turned, { reordered: 2 })).toContain("had they been trained apart");
+    expect(sentences([row("a")])).not.toContain("another order");
+  });
+
   it("says that nothing has changed only where nothing has", () => {
     expect(sentences([row("x"), row("y")])).toContain("No weight has changed.");
     const rounded = row("y", { relative_change: 0.003, change_stable_rank: 40 });
