@@ -166,6 +166,18 @@ export const runConfigSchema = z.strictObject({
     relative: z.number().min(0).max(1).default(DEFAULTS.nearKernel.relative)
       .describe("Neurons with s_j <= relative * s_1 are near-kernels."),
   }).default(DEFAULTS.nearKernel),
+  layerMetrics: z.strictObject({
+    pooled: z.boolean().default(DEFAULTS.layerMetrics.pooled).describe(
+      "Whether the figures of each position of a convolution apart, their eigenvalues pooled as WeightWatcher has them, are computed too.",
+    ),
+    permuted: z.boolean().default(DEFAULTS.layerMetrics.permuted).describe(
+      "Whether the figures of each weight with its entries permuted are computed too: their null control.",
+    ),
+    bootstrap: z.int().min(0).max(10_000).default(DEFAULTS.layerMetrics.bootstrap).describe(
+      "Samples for an interval of alpha, and as many for the goodness of fit of the power law. 0: neither.",
+    ),
+    seed: seed.default(DEFAULTS.layerMetrics.seed).describe("The seed of permutations and samples."),
+  }).default(DEFAULTS.layerMetrics).describe("Figures of layers that cost more than the others."),
   nullControl: z.union([z.boolean(), z.int().min(1).max(1000)]).default(DEFAULTS.nullControl).describe(
     "Repeats the analysis with the channels of every layer turned at random, so often: true is once. Of several times the report has mean and standard deviation.",
   ),

@@ -9,7 +9,7 @@ import process, { argv, exit, stderr, stdout } from "node:process";
 import { Command, CommanderError, Option } from "commander";
 import { ConfigError } from "../config/document.ts";
 import { flagOf, type Overrides } from "../config/load.ts";
-import { cacheOf, numberOf } from "./cli/argument-values.ts";
+import { cacheOf, layerMetricsOf, numberOf } from "./cli/argument-values.ts";
 import { addCheckCommand } from "./cli/check-command.ts";
 import { addCompareCommand } from "./cli/compare-command.ts";
 import { addCompletionCommand } from "./cli/completion-command.ts";
@@ -133,6 +133,12 @@ const SETTINGS: readonly (readonly [
     "<share>",
     "neurons up to this share of s_1 are near-kernels (default: 0.1)",
     (text) => ({ relative: numberOf(text) }),
+  ],
+  [
+    "layerMetrics",
+    "<list>",
+    "figures of layers that cost more: pooled (positions of convolutions apart, as WeightWatcher has them), permuted (those of permuted entries), bootstrap=<samples> (interval of alpha, goodness of fit)",
+    layerMetricsOf,
   ],
   [
     "nullControl",

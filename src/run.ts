@@ -44,6 +44,8 @@ export {
   type PlotOptions,
   plotRun,
   plotSeries,
+  plotSpectrum,
   type Plotted,
   type PlottedSeries,
+  type PlottedSpectrum,
 } from "./viewer/plot.ts";

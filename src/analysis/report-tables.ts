@@ -14,9 +14,9 @@ export interface ReportTable {
   readonly rows: readonly (readonly string[])[];
 }
 
-/** The tables of a model's report: layers, connections, strongest edges, and what was skipped if anything was. */
+/** The tables of a model's report: layers and their means, connections, strongest edges, and what was skipped if anything was. */
 export function modelTables(report: ModelReport): ReportTable[] {
-  const tables = [layerTable(report), connectionTable(report), edgeTable(report)];
+  const tables = [layerTable(report), meansTable(report), connectionTable(report), edgeTable(report)];
   if (report.skipped.length > 0) tables.push(skippedTable(report.skipped));
   return tables;
 }
@@ -72,8 +72,20 @@ function layerTable({ layers, sparsification, sparsification_expected: expected 
     ["null", (row) => text(row["null_neurons"]), true],
     ["s_1", (row) => decimal(row["spectral_norm"]), true],
     ["stable rank", (row) => decimal(row["stable_rank"]), true],
+    ["spikes", (row) => text(row["num_spikes"]), true],
+    ["alpha", (row) => decimal(row["alpha"]), true],
     ["batch norm", (row) => text(row["batch_norm"]), false],
   ], layers);
+}
+
+function meansTable({ layer_means: { pooled, ...means } }: ModelReport): ReportTable {
+  const title = `Means over layers, as in WeightWatcher's summary${
+    pooled ? "" : " (convolutions as one matrix each)"
+  }`;
+  return table(title, [
+    ["figure", ([name]) => name, false],
+    ["mean", ([, value]) => decimal(value), true],
+  ], Object.entries(means));
 }
 
 function connectionTable({ connections, test }: ModelReport): ReportTable {

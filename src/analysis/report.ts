@@ -8,6 +8,7 @@ import { controlFigures, type ModelFigures, modelFigures } from "./findings/figu
 import type { Finding } from "./findings/finding.ts";
 import { findings, remarks } from "./findings/findings.ts";
 import { summary, type SummaryLine } from "./findings/summary.ts";
+import { type LayerMeans, layerMeans } from "./layer-means.ts";
 import { sparsification } from "./sparsification.ts";
 
 /** A strong edge, with the names of its layers. */
@@ -73,6 +74,8 @@ export interface ModelReport {
   /** The share of all overlap of the model that lies between near-kernels, in [0, 1], beside its expected share; null where there is none. */
   readonly sparsification: number | null;
   readonly sparsification_expected: number | null;
+  /** WeightWatcher's summary of the layers. */
+  readonly layer_means: LayerMeans;
   /** Rows of the layers table, each with the same two of the connections into it. */
   readonly layers: readonly Row[];
   /** Rows of the connections table, with the names of both layers. */
@@ -152,6 +155,7 @@ export function modelReport(
     measures: reportedMeasures(found.measures, name),
     sparsification: between.model.share,
     sparsification_expected: between.model.shareExpected,
+    layer_means: layerMeans(layers),
     layers,
     connections: found.connections.map((row) => ({
       ...row,

@@ -30,3 +30,15 @@ export function countFrom(least: 0 | 1): (text: string) => number {
 export function cacheOf(text: string): unknown {
   return text === "off" ? text : { limit: text };
 }
+
+/** The figures of layers that are wanted, such as `pooled,bootstrap=200`. @throws {InvalidArgumentError} when one is unknown */
+export function layerMetricsOf(text: string): unknown {
+  return Object.fromEntries(
+    text.split(",").map((each) => {
+      const [name = "", value] = each.split("=");
+      if (name === "bootstrap" && value !== undefined) return [name, countFrom(1)(value)];
+      if ((name === "pooled" || name === "permuted") && value === undefined) return [name, true];
+      throw new InvalidArgumentError(`Found "${each}", required pooled, permuted or bootstrap=<samples>.`);
+    }),
+  );
+}

@@ -10,6 +10,7 @@ import { printable } from "../report/text.ts";
 interface Options extends PlotOptions {
   readonly output: string;
   readonly series?: string;
+  readonly spectrum?: string;
   readonly format?: "svg" | "png";
 }
 
@@ -26,6 +27,12 @@ export function addPlotCommand(program: Command, write: (text: string) => void, 
     .addOption(
       new Option("--series <name>", "in place of a model: singular values of its checkpoints over the steps")
         .conflicts(["model", "maxEdges", "all", "format"]),
+    )
+    .addOption(
+      new Option(
+        "--spectrum <layer>",
+        "in place of a model: the eigenvalues of a layer (its name or index), noise, spikes and power law",
+      ).conflicts(["series", "maxEdges", "all", "format", "normalize"]),
     )
     .addOption(
       new Option("--scale <name>", "of singular values").choices(["linear", "log"]).default("linear"),
@@ -54,15 +61,20 @@ export function addPlotCommand(program: Command, write: (text: string) => void, 
 
 async function draw(
   run: string,
-  { output, series, format, ...options }: Options,
+  { output, series, spectrum, format, ...options }: Options,
   write: (text: string) => void,
 ): Promise<void> {
-  const { plotModels, plotRun, plotSeries } = await import("../viewer/plot.ts");
+  const { plotModels, plotRun, plotSeries, plotSpectrum } = await import("../viewer/plot.ts");
   const told = ({ path, model, edges, leftOut }: Plotted) =>
     write(
       `${path}: ${printable(model)}, ${counted(edges, "edge")} drawn, ${count(leftOut)} left out\n`,
     );
-  if (series !== undefined) {
+  if (spectrum !== undefined) {
+    const { path, model, layer, eigenvalues } = await plotSpectrum(run, spectrum, output, options);
+    write(
+      `${path}: ${printable(layer)} of ${printable(model)}, ${counted(eigenvalues, "eigenvalue")}\n`,
+    );
+  } else if (series !== undefined) {
     const { path, checkpoints, layers } = await plotSeries(run, series, output, options);
     write(
       `${path}: ${printable(series)}, ${counted(checkpoints, "checkpoint")}, ${counted(layers, "layer")}\n`,

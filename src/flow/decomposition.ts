@@ -6,7 +6,7 @@
 import type { Handed, Kernel, SvdOptions } from "../kernels/kernel.ts";
 import type { Layer, Unfolding } from "../model/layer.ts";
 import type { BareSpectrum } from "../model/spectrum.ts";
-import { type Matrix, matrix } from "../model/tensor.ts";
+import { type Matrix, ownMatrix } from "../model/tensor.ts";
 import { layerFlops } from "../stages/flops.ts";
 import { spectrum } from "../stages/svd.ts";
 
@@ -36,7 +36,7 @@ export async function decomposed(
   if (within === undefined) return (await answer(await asked(), kernel, options)).value;
   const given = async (): Promise<Handed<Decomposition>> => {
     const decomposition = await asked();
-    const blocks = decomposition.blocks.map(own);
+    const blocks = decomposition.blocks.map(ownMatrix);
     return { value: { ...decomposition, blocks }, given: blocks.map(({ data }) => data.buffer) };
   };
   const flops = layerFlops(layer, unfolding, rank);
@@ -45,12 +45,6 @@ export async function decomposed(
     flops,
     urgent: false,
   });
-}
-
-/** A matrix that is alone in its memory, which can then be given away. */
-function own(block: Matrix): Matrix {
-  const { rows, cols, data } = block;
-  return data.byteLength === data.buffer.byteLength ? block : matrix(rows, cols, data.slice());
 }
 
 /** Answers where the kernel computes: the work that its `within` is asked to do. */

@@ -4,6 +4,7 @@
  */
 
 import type { ConnectionSummary, EdgeColumns } from "../model/graph.ts";
+import type { LayerMetrics } from "../model/layer-metrics.ts";
 import type { Connection, Layer, LayerGraph } from "../model/layer.ts";
 import type { ChainLinks, Model } from "../model/ports.ts";
 import type { Matrix } from "../model/tensor.ts";
@@ -28,12 +29,16 @@ export interface MatrixJob extends LayerJob {
 export interface SpectrumJob extends LayerJob {
   readonly kind: "layer";
   readonly spectrum: SpectrumHandle | { readonly skipped: string };
+  /** Figures of the layer. Absent where it was skipped; where nobody measured it they are null in the tables. */
+  readonly metrics?: LayerMetrics;
 }
 
 /** A layer whose vectors are not needed any more, or could not be had. */
 export interface LayerResult extends Omit<LayerJob, "model"> {
   readonly kind: "layer";
   readonly spectrum: SpectrumValues | { readonly skipped: string };
+  /** As in `SpectrumJob`. */
+  readonly metrics?: LayerMetrics;
 }
 
 /** A connection that cannot be computed, because one of its ends was skipped. */

@@ -13,11 +13,13 @@ import {
 } from "../model/tables.ts";
 import type { ConnectionEdges, LayerResult, SkippedConnection } from "./jobs.ts";
 import { nearKernels } from "../stages/near-kernels.ts";
+import { type MetricSettings, metricsRow, neuronMetricColumns } from "./metric-rows.ts";
 
 /** Gathers the tables of one model; only edges are not kept. */
 export class ModelTables {
   readonly #graph: LayerGraph;
   readonly #nearKernel: number;
+  readonly #metrics: MetricSettings | null;
   readonly #layers: LayerResult[] = [];
   readonly #intensity = new Map<number, Float64Array>();
   readonly #connections = new ConnectionRows();
@@ -26,9 +28,10 @@ export class ModelTables {
   /** What was computed approximately, because the run asked for it. */
   readonly approximations: string[] = [];
 
-  constructor(graph: LayerGraph, nearKernel: number) {
+  constructor(graph: LayerGraph, nearKernel: number, metrics: MetricSettings | null = null) {
     this.#graph = graph;
     this.#nearKernel = nearKernel;
+    this.#metrics = metrics;
     this.skipped = [...graph.skipped];
   }
 
@@ -63,7 +66,10 @@ export class ModelTables {
 
   /** Rows of the layers table, in order. */
   layerRows(): Row[] {
-    return this.#inOrder().map((job) => layerRow(job, this.#nearKernel));
+    return this.#inOrder().map((job) => ({
+      ...metricsRow(job, this.#metrics),
+      ...layerRow(job, this.#nearKernel),
+    }));
   }
 
   /** Rows of the connections table, by source and target. */
@@ -128,6 +134,7 @@ export class ModelTables {
         { type: "bool", values: near },
         { type: "bool", values: nulls },
         { type: "bool", values: clustered },
+        ...neuronMetricColumns(jobs, rows),
       ],
     };
   }

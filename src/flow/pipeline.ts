@@ -14,6 +14,7 @@ import { unfold } from "./operators/unfold.ts";
 import { weight } from "./operators/weight.ts";
 import { type OverlapRecord, OverlapRecorder, recordedItems } from "./spectra/overlap-record.ts";
 import type { Engine } from "./engine.ts";
+import { PLAIN_METRICS, type WantedMetrics } from "./layer-measurement.ts";
 
 /** Everything that a model's way through the pipeline depends on. */
 export interface PipelineSettings extends SinkSettings {
@@ -25,6 +26,8 @@ export interface PipelineSettings extends SinkSettings {
   readonly weight: EdgeWeight;
   /** Figures of the whole model. */
   readonly measureModel: MeasureModel;
+  /** Figures of layers that cost more than others. Default: none of them. */
+  readonly layerMetrics?: WantedMetrics;
   /** How many of the strongest disjoint chains are wanted, at least 1. */
   readonly dominant: number;
   /** The seeds of null controls, which are computed beside the model. Default: none. */
@@ -57,7 +60,7 @@ export function spectralGraph(model: Model, settings: PipelineSettings): Observa
     return of(model).pipe(
       layers({ graph }), // which linear maps there are, who feeds whom
       unfold(unfolding, engine.signal), // each weight as a matrix, not read yet
-      svd(engine, unfolding), // read, decomposed; the weight is let go
+      svd(engine, unfolding, settings.layerMetrics ?? PLAIN_METRICS), // read, decomposed; the weight is let go
       overlap(engine, edges), // connections, and beside each its null controls; overlaps, and what they sum up to
       recorder?.record() ?? identity, // what a later run need not compute
       test(edges), // which of them are more than chance

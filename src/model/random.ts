@@ -52,7 +52,7 @@ export function random(seed: number, name: string): Random {
  * shuffle(order, 0, order.length, random(1, "order"));
  */
 export function shuffle(
-  order: Uint16Array | Int32Array,
+  order: Uint16Array | Int32Array | Float64Array,
   from: number,
   to: number,
   { uniform }: Pick<Random, "uniform">,

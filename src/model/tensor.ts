@@ -67,3 +67,9 @@ export function matrix(
   }
   return { rows, cols, data };
 }
+
+/** A matrix that is alone in its memory, which can then be given away: itself where it is. */
+export function ownMatrix(block: Matrix): Matrix {
+  const { rows, cols, data } = block;
+  return data.byteLength === data.buffer.byteLength ? block : matrix(rows, cols, data.slice());
+}

@@ -51,7 +51,7 @@ export interface QueryHeader {
 
 const PARAMETER = /^(model|text|integer|number|boolean)(?: (-?[\d.]*?)\.\.(-?[\d.]*))?(?: = (.+))?$/;
 const COLUMN = /^(text|integer|number|boolean|list)(\?)?$/;
-const NAME = /^[a-z][a-z0-9_]*$/;
+const NAME = /^[A-Za-z][A-Za-z0-9_]*$/;
 
 /** Whether a Cypher text begins with a header, and so takes typed parameters. */
 export function hasHeader(text: string): boolean {

@@ -150,6 +150,16 @@ const model = z.looseObject({
   measures,
   sparsification: number.nullable(),
   sparsification_expected: number.nullable(),
+  layer_means: z.looseObject({
+    pooled: z.boolean(),
+    log_norm: number.nullable(),
+    alpha: number.nullable(),
+    alpha_weighted: number.nullable(),
+    log_alpha_norm: number.nullable(),
+    log_spectral_norm: number.nullable(),
+    stable_rank: number.nullable(),
+    mp_softrank: number.nullable(),
+  }),
   layers: z.array(row),
   connections: z.array(row),
   skipped: z.array(

@@ -267,6 +267,8 @@ function settingsOf(
     header,
     before: mark?.entry.files ?? [],
     nearKernel: config.nearKernel.relative,
+    layerMetrics: config.layerMetrics,
+    metrics: { unfolding: config.unfolding, logAlpha: testSettings(config).logAlpha },
     progress({ ends: [first, second], ...step }) {
       const [kind, flops] = second === undefined
         ? ["layer" as const, layerFlops(first, config.unfolding, config.rank)]

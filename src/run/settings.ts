@@ -113,6 +113,7 @@ const SHAPING = [
   "weight",
   "edges",
   "nearKernel",
+  "layerMetrics",
   "dominant",
   "precision",
   "rank",

@@ -55,6 +55,15 @@ export interface PlottedSeries {
   readonly layers: number;
 }
 
+/** What the picture of a spectrum shows. */
+export interface PlottedSpectrum {
+  /** Absolute path of the file. */
+  readonly path: string;
+  readonly model: string;
+  readonly layer: string;
+  readonly eigenvalues: number;
+}
+
 /** Models that an error message lists. */
 const LISTED = 20;
 
@@ -143,6 +152,35 @@ export async function plotSeries(
   const { drawSeries } = await import("./series-picture.ts");
   const path = await write(drawSeries(data, { scale, ...look }));
   return { path, series, checkpoints: data.steps.length, layers: data.layers.length };
+}
+
+/**
+ * Draws the spectrum of a layer: the density of its eigenvalues on logarithmic axes, the law of noise, spikes, and the power law of its tail.
+ *
+ * @param run output folder of the run
+ * @param layer its name or index
+ * @param output path that ends with `.svg` or `.png`; a file there is replaced
+ * @throws {RangeError} when there is no such layer, or it has no spectrum; lists the layers
+ * @throws as `plotRun`
+ * @example
+ * import { plotSpectrum } from "svrflow/run";
+ *
+ * const { path, eigenvalues } = await plotSpectrum("my-run", "fc1", "spectrum.svg");
+ * console.log(path, eigenvalues);
+ */
+export async function plotSpectrum(
+  run: string,
+  layer: string,
+  output: string,
+  options: Pick<PlotOptions, "model" | "bare" | "lake" | "signal"> = {},
+): Promise<PlottedSpectrum> {
+  const write = await pictureWriter(output);
+  const lake = await openLake(options.lake ?? run);
+  const { readSpectrum } = await import("./spectrum/spectrum-data.ts");
+  const data = await readSpectrum(lake, await modelOf(lake, options.model), layer, options.signal);
+  const { drawSpectrum } = await import("./spectrum/spectrum-picture.ts");
+  const path = await write(drawSpectrum(data, options.bare));
+  return { path, model: data.model, layer: data.layer, eigenvalues: data.eigenvalues.length };
 }
 
 /** How a picture becomes a file, as its extension wants it. @returns the absolute path of what was written */

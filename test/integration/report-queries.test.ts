@@ -29,6 +29,17 @@ async function writeHub(path: string): Promise<void> {
   ]);
 }
 
+/** Two layers whose eigenvalues follow power laws of exponent 1.5 and 9, as their quantiles do. */
+async function writePowerLaws(path: string): Promise<void> {
+  const side = 120;
+  const diagonal = (alpha: number) =>
+    Float32Array.from(
+      { length: side * side },
+      (_, at) => at % (side + 1) === 0 ? (1 - (at / (side + 1) + 0.5) / side) ** (-0.5 / (alpha - 1)) : 0,
+    );
+  await writeTensors(path, [["heavy", [side, side], diagonal(1.5)], ["light", [side, side], diagonal(9)]]);
+}
+
 type Ask = (text: string) => Promise<{ columns: readonly string[]; rows: readonly (readonly unknown[])[] }>;
 
 let folder = "";
@@ -49,17 +60,21 @@ beforeAll(async () => {
   const models = join(ROOT, "pipelines/models");
   const hub = join(folder, "hub.safetensors");
   await writeHub(hub);
+  const laws = join(folder, "laws.safetensors");
+  await writePowerLaws(laws);
   await run({
     models: [
       { path: join(models, "mnist-mlp"), topology: { chain: ["fc1", "fc2", "fc3"] } },
       { path: join(models, "vgg16s-bn-wd/epoch-012.f16.safetensors"), id: "vgg16s-bn-wd" },
       { path: join(models, "vgg16s-wd/epoch-012.f16.safetensors"), id: "vgg16s-wd" },
       { path: hub, topology: { connections: READERS.map((to) => ({ from: "writer", to })) } },
+      { path: laws, topology: { chain: ["heavy", "light"] } },
       { id: HOSTILE, synthetic: { seed: 5, layers, planted } },
       { id: "y".repeat(10_240), synthetic: { seed: 6, layers, planted } },
     ],
     out,
     nearKernel: { relative: 0.3 },
+    layerMetrics: { permuted: true, bootstrap: 40 },
   });
   report = JSON.parse(await readFile(join(out, "report.json"), "utf8")) as RunReport;
   const graph = await openLadybugReader(join(out, "graph.lbug"));
@@ -92,6 +107,9 @@ describe("every query of a report, run as printed", () => {
         "near-kernel-block",
         "hub",
         "outlying-layer",
+        "over-trained",
+        "under-trained",
+        "traps",
       ]
     ) {
       for (const language of ["cypher", "sql"]) {

@@ -104,6 +104,29 @@ export const SQL: Readonly<Record<string, string>> = {
     JOIN neurons b ON b.model = e.model AND b.layer_index = target_layer AND b.neuron = target_neuron
     WHERE e.model = $model AND a.near_kernel AND b.near_kernel AND (significant OR NOT $significant)
     ORDER BY ${EDGE_ORDER} LIMIT $limit`,
+  "weightwatcher": `WITH l AS (SELECT *, pooled_matrix_rank IS NOT NULL AS pooled,
+      CASE WHEN kind LIKE 'conv%' THEN positions ELSE 1 END AS rf, out_channels // groups AS outs,
+      in_channels // groups * positions // CASE WHEN kind LIKE 'conv%' THEN positions ELSE 1 END AS ins
+    FROM layers WHERE model = $model AND rank IS NOT NULL)
+    SELECT layer_index, name, name, CASE kind WHEN 'linear' THEN 'dense' WHEN 'conv' THEN 'conv2d' ELSE kind END, pooled,
+      least(outs, ins), greatest(outs, ins), greatest(outs, ins) / least(outs, ins), rf, if(pooled, least(outs, ins) * rf * groups, rank),
+      if(pooled, pooled_alpha, alpha), if(pooled, pooled_xmin, xmin), if(pooled, pooled_D, D), if(pooled, pooled_sigma, sigma),
+      if(pooled, pooled_num_pl_spikes, num_pl_spikes), if(pooled, pooled_alpha_weighted, alpha_weighted), if(pooled, pooled_log_alpha_norm, log_alpha_norm), if(pooled, pooled_log_norm, log_norm),
+      if(pooled, pooled_log_spectral_norm, log_spectral_norm), if(pooled, pooled_stable_rank, stable_rank), if(pooled, pooled_matrix_rank, matrix_rank), if(pooled, pooled_entropy, entropy),
+      if(pooled, pooled_rank_loss, rank_loss), if(pooled, pooled_detX_num, detX_num), if(pooled, pooled_detX_val, detX_val),
+      10 ** if(pooled, pooled_log_norm, log_norm), 10 ** if(pooled, pooled_log_spectral_norm, log_spectral_norm),
+      sqrt(10 ** if(pooled, pooled_log_spectral_norm, log_spectral_norm)),
+      CASE WHEN if(pooled, pooled_alpha, alpha) < 2 THEN 'over-trained' WHEN if(pooled, pooled_alpha, alpha) > 6 THEN 'under-trained' ELSE '' END,
+      alpha_p, num_spikes, sigma_mp, bulk_min, bulk_max, mp_softrank, rand_num_spikes, rand_distance, ww_softrank
+    FROM l ORDER BY layer_index`,
+  "layer-metrics":
+    `SELECT layer_index, name, kind, alpha, alpha_low, alpha_high, alpha_p, D, num_pl_spikes, stable_rank, entropy, num_spikes,
+      mp_distance, mp_softrank, rand_distance, bulk_mean_loc_ratio, tail_mean_loc_ratio
+    FROM layers WHERE model = $model ORDER BY layer_index`,
+  "spikes":
+    `SELECT n.layer_index, l.name, neuron, singular_value, energy, spike_log_p, loc_ratio, near_kernel FROM neurons n
+    JOIN layers l USING (model, layer_index) WHERE model = $model AND spike_log_p <= $log_p
+    ORDER BY spike_log_p, n.layer_index, neuron LIMIT $limit`,
   "layers-by-significance": `WITH touching AS (
       SELECT model, target_layer AS layer_index, tests AS it, significant AS i, 0 AS ot, 0 AS o, expected_by_chance AS c FROM connections
       UNION ALL SELECT model, source_layer, 0, 0, tests, significant, expected_by_chance FROM connections),

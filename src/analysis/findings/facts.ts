@@ -3,6 +3,7 @@
 import { counted } from "../../model/counted.ts";
 import type { Skipped } from "../../model/layer.ts";
 import type { Hub, ModelMeasures, StrongEdge } from "../../model/measures.ts";
+import { LAYER_METRIC_COLUMNS } from "../../model/tables/layer-metrics.ts";
 import type { Row } from "../../model/tables.ts";
 import type { QueriedModel } from "./query-words.ts";
 import { depths } from "./depths.ts";
@@ -36,6 +37,8 @@ export interface LayerFacts {
   /** Null for a layer of zeros. */
   readonly stableRank: number | null;
   readonly depth: number;
+  /** The columns of `layers` that are figures of spectrum, noise and vectors; null where they are. */
+  readonly metrics: Readonly<Record<string, number | null>>;
 }
 
 /** A connection that was tested. */
@@ -217,6 +220,7 @@ function layerFacts(row: Row, depth: readonly number[]): LayerFacts[] {
     spectralNorm: number(row, "spectral_norm"),
     stableRank: orNull(row, "stable_rank"),
     depth: depth[index] ?? 0,
+    metrics: Object.fromEntries(LAYER_METRIC_COLUMNS.map(({ name }) => [name, orNull(row, name)])),
   }];
 }
 

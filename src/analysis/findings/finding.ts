@@ -43,6 +43,9 @@ export const FINDING_KINDS = [
   "hub",
   "near-kernels",
   "outlying-layer",
+  "over-trained",
+  "under-trained",
+  "traps",
 ] as const;
 
 /** What a finding is about. */
@@ -67,7 +70,7 @@ export interface Finding {
 /** How findings are ranked, in words. */
 export const RANKING =
   "Findings are ranked by surprise: first those whose p is at most alpha, the smallest p first; then descriptions, which have no p, " +
-  "in the order hubs, near-kernels, outlying layers; last those whose p is larger than alpha.";
+  "in the order hubs, near-kernels, outlying, over-trained and under-trained layers; last those whose p is larger than alpha.";
 
 /** Findings, the most surprising first; see `RANKING`. */
 export function ranked<T extends Pick<Finding, "surprise" | "kind">>(

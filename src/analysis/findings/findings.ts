@@ -8,12 +8,23 @@ import { hubs } from "./hubs.ts";
 import { nearKernelBlock } from "./near-kernel-block.ts";
 import { nearKernels } from "./near-kernels.ts";
 import { outlyingLayers } from "./outlying-layers.ts";
+import { overTrained, traps, underTrained } from "./training.ts";
 import { counted } from "../../model/counted.ts";
 import { shortened } from "./words.ts";
 
 /** What stands out in a model, the most surprising first. Depends on the model alone, so that reports can be kept and merged. */
 export function findings(facts: ModelFacts): Finding[] {
-  const found = [dominantConnections, excessEdges, nearKernelBlock, hubs, nearKernels, outlyingLayers];
+  const found = [
+    dominantConnections,
+    excessEdges,
+    nearKernelBlock,
+    hubs,
+    nearKernels,
+    outlyingLayers,
+    overTrained,
+    underTrained,
+    traps,
+  ];
   return ranked(found.flatMap((find) => find(facts)), facts.logAlpha);
 }
 

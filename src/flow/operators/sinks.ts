@@ -20,6 +20,7 @@ import { type Row, TABLE_NAMES, type TableBatch, type TableName, TABLES } from "
 import { EdgeRanking } from "../edge-ranking.ts";
 import { RowBuffer } from "../row-buffer.ts";
 import type { EdgeJob, LayerResult, SkippedConnection } from "../jobs.ts";
+import type { MetricSettings } from "../metric-rows.ts";
 import { ConnectionRows, edgeBatch, modelBatch, ModelTables } from "../model-tables.ts";
 
 /** What became of one model. */
@@ -66,6 +67,8 @@ export interface SinkSettings {
   /** Files that an earlier run has recorded of it. */
   readonly before?: readonly WrittenFile[];
   readonly nearKernel: number;
+  /** How weights were unfolded, and at which level spikes of layers are counted. Default: they are not. */
+  readonly metrics?: MetricSettings;
   /** Called when a layer or a connection is done. */
   readonly progress?: (step: Step) => void;
 }
@@ -146,7 +149,7 @@ class ModelWriter {
     this.#graph = graph;
     this.#settings = settings;
     this.#measurer = measurer;
-    this.#tables = new ModelTables(graph, settings.nearKernel);
+    this.#tables = new ModelTables(graph, settings.nearKernel, settings.metrics);
     this.#controls = controls.map((each) => ({ measurer: each, rows: new ConnectionRows() }));
   }
 

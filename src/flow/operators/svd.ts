@@ -10,6 +10,7 @@ import { isSparse } from "../../stages/sparse-layers.ts";
 import { layerNeed } from "../../stages/memory-needs.ts";
 import type { Grant } from "../budget.ts";
 import { decomposed } from "../decomposition.ts";
+import { measured, type WantedMetrics } from "../layer-measurement.ts";
 import type { LayerJob, MatrixJob, SpectrumJob } from "../jobs.ts";
 import { spectrumKey } from "../spectra/spectrum-key.ts";
 import type { Engine } from "../engine.ts";
@@ -18,6 +19,8 @@ import type { Engine } from "../engine.ts";
  * Matrix -> spectrum, in the order of the matrices, one more at a time than the kernel has threads. Read and decomposed within
  * the byte budget; a layer with NaN or infinite weights is skipped. What is
  * still going on when nobody listens any more is stopped.
+ *
+ * @param wanted which figures of layers are wanted. Default: none at all
  *
  * @example
  * import { layers, openEngine, openModel, svd, unfold } from "svrflow";
@@ -34,6 +37,7 @@ import type { Engine } from "../engine.ts";
 export function svd(
   { kernel, budget, store, signal: outer, rank: most = Infinity, cache, spectrumDone }: Engine,
   unfolding: Unfolding,
+  wanted: WantedMetrics | null = null,
 ): OperatorFunction<MatrixJob, SpectrumJob> {
   const computed = async (
     { model, layer, read }: MatrixJob,
@@ -86,7 +90,10 @@ export function svd(
       ).length;
       const spectrum = await found(job, rank, signal);
       signal.throwIfAborted();
-      return { kind: "layer", ...lean(job), spectrum: store.put(spectrum, grant, uses, model) };
+      const metrics = wanted === null
+        ? {}
+        : { metrics: await measured(spectrum, () => job.read(), wanted, kernel, { signal }) };
+      return { kind: "layer", ...lean(job), spectrum: store.put(spectrum, grant, uses, model), ...metrics };
     } catch (failure) {
       grant?.release();
       if (!(failure instanceof RangeError) || !failure.message.startsWith("svd")) throw failure;

@@ -8,5 +8,5 @@ export type OverlapCache = ArchiveCache<OverlapRecord>;
 
 /** Opens a cache as `ArchiveCache.open` does. */
 export function openOverlapCache(options: CacheOptions): Promise<OverlapCache> {
-  return ArchiveCache.open(options, { extension: ".overlaps", version: 7 });
+  return ArchiveCache.open(options, { extension: ".overlaps", version: 8 });
 }

@@ -6,6 +6,7 @@
 import { map, type MonoTypeOperatorFunction } from "rxjs";
 import type { KernelInfo } from "../../kernels/kernel.ts";
 import type { NearKernels, OverlapMeasures } from "../../model/graph.ts";
+import type { LayerMetrics } from "../../model/layer-metrics.ts";
 import type { Connection, LayerGraph } from "../../model/layer.ts";
 import type { ModelMeasures } from "../../model/measures.ts";
 import {
@@ -34,6 +35,7 @@ export interface OverlapRecord {
   readonly layers: readonly {
     readonly layer: number;
     readonly spectrum: SpectrumValues | { readonly skipped: string };
+    readonly metrics?: LayerMetrics;
   }[];
   readonly skipped: readonly (Pick<SkippedConnection, "name" | "reason"> & { readonly connection: number })[];
   /** In the order in which they were computed. */
@@ -84,9 +86,13 @@ export class OverlapRecorder {
   record<T extends { readonly kind: string }>(): MonoTypeOperatorFunction<T | Item> {
     return map((item) => {
       if (isLayer(item)) {
-        const { layer, spectrum } = item;
+        const { layer, spectrum, metrics } = item;
         const values = "skipped" in spectrum ? spectrum : valuesOf(spectrum);
-        this.#layers.push({ layer: layer.index, spectrum: values });
+        this.#layers.push({
+          layer: layer.index,
+          spectrum: values,
+          ...metrics === undefined ? {} : { metrics },
+        });
       } else if (isSkipped(item)) {
         const { name, reason, connection } = item;
         this.#skipped.push({ name, reason, connection: this.#places.get(nameOf(connection))! });
@@ -161,11 +167,11 @@ export function recordedItems(
 ): readonly Item[] {
   const { graph } = record;
   const spectra = new Map(record.layers.map(({ layer, spectrum }) => [layer, spectrum]));
-  const layers = record.layers.map(({ layer, spectrum }): LayerResult => ({
+  const layers = record.layers.map(({ layer, ...measured }): LayerResult => ({
     kind: "layer",
     graph,
     layer: graph.layers[layer]!,
-    spectrum,
+    ...measured,
   }));
   const skipped = record.skipped.map(({ connection, ...why }): SkippedConnection => ({
     kind: "skipped",

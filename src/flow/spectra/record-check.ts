@@ -21,7 +21,9 @@ export function isRecordOf(record: OverlapRecord, graph: LayerGraph): boolean {
     isEach(layers.map(({ layer }) => layer), graph.layers.length) &&
     isEach([...places(null), ...skipped.map(({ connection }) => connection)], graph.connections.length) &&
     connections.every(({ control }) => control === null || isIndex(control, controls)) &&
-    layers.every(({ spectrum }) => "skipped" in spectrum || isSpectrum(spectrum)) &&
+    layers.every(({ spectrum, metrics }) =>
+      "skipped" in spectrum || isSpectrum(spectrum) && isMeasured(metrics, spectrum.singularValues.length)
+    ) &&
     skipped.every(({ name, reason }) => typeof name === "string" && typeof reason === "string") &&
     connections.every((each) => isConnection(each, graph, spectra));
 }
@@ -35,6 +37,16 @@ function isSpectrum(
   const { length } = singularValues;
   return length > 0 && group.length === length && nullNeurons.length === length &&
     clustered.length === length;
+}
+
+/** Whether the figures of neurons are those of as many. */
+function isMeasured(metrics: OverlapRecord["layers"][number]["metrics"], neurons: number): boolean {
+  if (metrics === undefined) return true;
+  const { neurons: own, permuted, spectrum, vectors } = metrics;
+  const all = [own.locRatio, own.partRatio, own.vecEntropy, own.spikeLogP];
+  const random = permuted === null ? [] : [permuted.spikeLogP];
+  return typeof spectrum === "object" && typeof vectors === "object" &&
+    [...all, ...random].every(({ length }) => length === neurons);
 }
 
 function isConnection(

@@ -1,6 +1,7 @@
 /** The table `layers`: a row per layer. */
 
 import { column, type TableColumn } from "./column.ts";
+import { LAYER_METRIC_COLUMNS } from "./layer-metrics.ts";
 
 const skipped = { whenNull: "where the layer was skipped; `skipped` says why" };
 
@@ -110,4 +111,5 @@ export const LAYER_COLUMNS: readonly TableColumn[] = [
     range: "any text: F32, float16, …",
     formula: "from the file",
   }),
+  ...LAYER_METRIC_COLUMNS,
 ];

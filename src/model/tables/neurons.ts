@@ -3,6 +3,7 @@
 import { column, type TableColumn } from "./column.ts";
 
 const flag = { unit: "none", range: "true or false" };
+const vector = { unit: "none", range: "1 or more", whenNull: "of null neurons, which have no direction" };
 
 /** The columns of the table `neurons`, in order. */
 export const NEURON_COLUMNS: readonly TableColumn[] = [
@@ -67,5 +68,32 @@ export const NEURON_COLUMNS: readonly TableColumn[] = [
       "Whether the singular value is that of others of its group too: its vectors are a choice within their common subspace",
     ...flag,
     formula: "neighbours in the order of singular values differ by rounding only",
+  }),
+  column("loc_ratio", "float64", {
+    description: "Localization ratio: over how many channels the neuron's largest entry would be spread",
+    ...vector,
+    formula:
+      "|x|_1 / |x|_inf; x: the vector on the shorter side of the unfolded weight, u_j where both are as long",
+  }),
+  column("part_ratio", "float64", {
+    description: "Participation ratio of the same vector",
+    ...vector,
+    formula: "|x|_2 / |x|_4",
+  }),
+  column("vec_entropy", "float64", {
+    description: "Entropy of a histogram of the same vector's entries",
+    ...vector,
+    range: "[0, ln 100]",
+    formula:
+      "-sum p ln p over 100 bins of |x| from its smallest to its largest; p: density + 1e-10, scaled to a sum of 1",
+  }),
+  column("spike_log_p", "float64", {
+    description:
+      "Whether the neuron stands out of noise: the probability that noise alone brings so many, adjusted for the layer",
+    unit: "natural logarithm",
+    range: "0 or less",
+    formula:
+      "Tracy-Widom tail (beta = 1) of s_j^2 against the mean square of what is below it, running maximum from the largest on; times groups",
+    whenNull: "where only leading neurons were asked for, and of the last 7 of a group's shorter side",
   }),
 ];

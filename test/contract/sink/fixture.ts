@@ -1,5 +1,6 @@
 /** A small model whose rows hold the values that files and stores get wrong. */
 
+import { LAYER_METRIC_COLUMNS } from "../../../src/model/tables/layer-metrics.ts";
 import { type ColumnData, type Row, type TableName, TABLES } from "../../../src/model/tables.ts";
 
 export type Tables = Readonly<Record<TableName, readonly Row[]>>;
@@ -65,6 +66,9 @@ export function fixture(seed: number): Tables {
     batch_norm: "raw",
     norm_gain: pick(["none", "folded"]),
     dtype: pick(TEXTS),
+    ...Object.fromEntries(
+      LAYER_METRIC_COLUMNS.map(({ name, type }) => [name, type === "int32" ? layer_index : maybe()]),
+    ),
   }));
   const neurons = layers.flatMap((_, layer_index) =>
     [0, 1, 2].map((neuron): Row => ({
@@ -78,6 +82,10 @@ export function fixture(seed: number): Tables {
       near_kernel: (layer_index + neuron + seed) % 2 === 0,
       null: (layer_index + neuron + seed) % 4 === 0,
       cluster: (layer_index * neuron + seed) % 3 === 1,
+      loc_ratio: maybe(),
+      part_ratio: maybe(),
+      vec_entropy: maybe(),
+      spike_log_p: maybe(),
     }))
   );
   const connections = INT64S.map((_, at): Row => ({
