@@ -42,6 +42,8 @@ export interface RunRecord {
   /** Of the first null control, the others' count up from it; null where there is none. */
   readonly null_control_seed: number | null;
   readonly config: RunConfig;
+  /** The byte budget that it had. */
+  readonly memory_bytes: number;
   /** What came from outside. */
   readonly plugins: readonly PluginRecord[];
   /** ISO 8601, UTC. */
