@@ -15,6 +15,12 @@ const UNITS: Readonly<Record<string, number>> = {
 /** A number and a unit, such as `512MiB` or `1.5 GB`. */
 export const BYTE_SIZE = new RegExp(`^(\\d+(?:\\.\\d+)?) ?(${Object.keys(UNITS).join("|")})$`);
 
+/** Where a size may be left to the program. */
+export const AUTO = "auto";
+
+/** Such a size, or `auto`. */
+export const MEMORY_SIZE = new RegExp(`^${AUTO}$|${BYTE_SIZE.source}`);
+
 /**
  * Reads a size.
  *

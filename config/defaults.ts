@@ -28,6 +28,6 @@ export const DEFAULTS = {
   graph: "embedded",
   kernel: "auto",
   precision: "f64",
-  memory: "2GiB",
+  memory: "auto",
   cache: { limit: "4GiB" },
 } as const;

@@ -1,7 +1,7 @@
 /** What a run may say. The committed JSON Schema, which editors use, is generated from here. */
 
 import { z } from "zod";
-import { BYTE_SIZE, parseByteSize } from "./byte-size.ts";
+import { AUTO, BYTE_SIZE, MEMORY_SIZE, parseByteSize } from "./byte-size.ts";
 import { DEFAULTS } from "./defaults.ts";
 import { PLUGIN_MODULE } from "./plugin.ts";
 import { globsSchema, seriesRuleSchema } from "./series.ts";
@@ -209,9 +209,11 @@ export const runConfigSchema = z.strictObject({
   }).optional().describe(
     "How far residual connections reach. Default: every layer that writes to the stream feeds every later one that reads it.",
   ),
-  memory: z.string().regex(BYTE_SIZE, { error: "a size such as 512MiB or 2GiB", abort: true })
-    .refine((size) => parseByteSize(size) !== null, "a size of at least one byte")
-    .default(DEFAULTS.memory).describe("The byte budget for weights and spectra, such as 512MiB or 2GiB."),
+  memory: z.string().regex(MEMORY_SIZE, { error: "a size such as 512MiB or 2GiB, or auto", abort: true })
+    .refine((size) => size === AUTO || parseByteSize(size) !== null, "a size of at least one byte")
+    .default(DEFAULTS.memory).describe(
+      "The byte budget for weights and spectra, such as 512MiB or 2GiB; auto is half of what is free, 1 to 16 GiB.",
+    ),
   modelsAtATime: z.int().min(1).max(64).optional().describe(
     "Models worked on side by side, within the one byte budget. Default: one more than there are threads, at most 4.",
   ),

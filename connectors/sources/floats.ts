@@ -51,7 +51,14 @@ const READERS: ReadonlyMap<string, (view: DataView, count: number) => Float64Arr
   ["I8", (view: DataView, count: number) => each(count, (i) => view.getInt8(i))],
   ["U8", (view: DataView, count: number) => each(count, (i) => view.getUint8(i))],
   ["BOOL", (view: DataView, count: number) => each(count, (i) => view.getUint8(i) === 0 ? 0 : 1)],
+  ["F8_E4M3", (view: DataView, count: number) => each(count, (i) => E4M3[view.getUint8(i)]!)],
+  // The upper half of a float16.
+  ["F8_E5M2", (view: DataView, count: number) => each(count, (i) => HALF[view.getUint8(i) << 8]!)],
+  ["F8_E8M0", (view: DataView, count: number) => each(count, (i) => E8M0[view.getUint8(i)]!)],
 ]);
+
+/** Types that mean something only with others: what is read of them is what is stored, and no weight. */
+const WITH_SCALES = /^F[468]_/;
 
 /** An integer that float64 would round is refused: a value that is not in the file helps nobody. */
 function exact(value: bigint): number {
@@ -68,6 +75,23 @@ const HALF = Float64Array.from({ length: 65536 }, (_, bits) => {
   if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
   return sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15));
 });
+
+/** Every value that a float8 with four bits of exponent can take, by its bits: the kind without infinities. */
+const E4M3 = Float64Array.from({ length: 256 }, (_, bits) => {
+  const sign = bits >> 7 === 1 ? -1 : 1;
+  const [exponent, fraction] = [bits >> 3 & 15, bits & 7];
+  if ((bits & 127) === 127) return NaN;
+  return sign * (exponent === 0 ? fraction * 2 ** -9 : (1 + fraction / 8) * 2 ** (exponent - 7));
+});
+
+/** Powers of two, by their bits. */
+export const E8M0: Float64Array = Float64Array.from(
+  { length: 256 },
+  (_, bits) => bits === 255 ? NaN : 2 ** (bits - 127),
+);
+
+/** Values of four bits with one bit of mantissa, by their bits. */
+export const E2M1: readonly number[] = [0, 0.5, 1, 1.5, 2, 3, 4, 6, 0, -0.5, -1, -1.5, -2, -3, -4, -6];
 
 function each(count: number, value: (index: number) => number): Float64Array {
   const out = new Float64Array(count);
@@ -87,24 +111,31 @@ function stored(
   return new Float64Array(new type(buffer as ArrayBuffer, byteOffset, count));
 }
 
-/** Whether elements of this dtype are real numbers that can be read. */
+/** Whether elements of this dtype are real numbers that can be read, and mean something by themselves. */
 export function isReadable(dtype: string): boolean {
+  return READERS.has(dtype) && !WITH_SCALES.test(dtype);
+}
+
+/** Whether `toFloat64` knows this dtype, if only with scales. */
+export function isStored(dtype: string): boolean {
   return READERS.has(dtype);
 }
 
 /** Why elements of this dtype cannot be read as real numbers; undefined where they can. */
 export function unreadable(dtype: string): string | undefined {
-  if (READERS.has(dtype)) return undefined;
-  if (/^F[468]_/.test(dtype)) {
+  if (isReadable(dtype)) return undefined;
+  if (WITH_SCALES.test(dtype)) {
     return `dtype ${dtype} means something only with scales, which stand in other tensors (convert it to F32 or BF16)`;
   }
-  return `dtype ${dtype} is not one of the real number types ${[...READERS.keys()].join(", ")}`;
+  return `dtype ${dtype} is not one of the real number types ${
+    [...READERS.keys()].filter(isReadable).join(", ")
+  }`;
 }
 
 /**
- * Converts little-endian elements to float64.
+ * Converts little-endian elements to float64. Those of float8 are the numbers as stored, without their scales.
  *
- * @throws {TypeError} when `isReadable` says no of the dtype
+ * @throws {TypeError} when `isStored` says no of the dtype
  * @throws {RangeError} when an integer of 64 bits is none that float64 holds exactly
  */
 export function toFloat64(dtype: string, bytes: Uint8Array): Float64Array {

@@ -5,15 +5,7 @@
 
 import type { Model, SourceFormat } from "../../src/model/ports.ts";
 import { elementCount, type TensorInfo } from "../../src/model/tensor.ts";
-
-/** A weight that stands in no tensor of its own. */
-interface Computed {
-  readonly tensor: TensorInfo;
-  /** Tensors that it is made of. */
-  readonly parts: readonly string[];
-  /** @param values of the parts, in their order; may be changed */
-  compute(...values: readonly Float64Array[]): Float64Array;
-}
+import { type Computed, withComputed } from "./computed.ts";
 
 /** What wrappers put into names, wherever they wrap. */
 const WRAPPERS = /(^|\.)(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module|_forward_module)(?=\.)/g;
@@ -38,31 +30,16 @@ export function plainWeights(model: Model): Model {
   }
   const renamed = named.some(({ name }, at) => name !== model.tensors[at]!.name);
   if (computed.size === 0 && !renamed && !named.some(isHalfKnown)) return model;
-  const taken = new Set([...computed.values()].flatMap(({ parts }) => parts));
-  const byName = new Map([...computed.values()].map((each) => [each.tensor.name, each]));
-  const original = (name: string) => originals.get(name)?.name ?? name;
-  return {
-    ...model,
-    tensors: named.flatMap((tensor) => {
-      const found = computed.get(tensor.name);
-      if (found !== undefined) return [found.tensor];
-      if (taken.has(tensor.name)) return [];
-      return isHalfKnown(tensor) ? [{ ...tensor, unreadable: HALF_KNOWN }] : [tensor];
-    }),
-    async read(name, signal) {
-      const found = byName.get(name);
-      if (found === undefined) return await model.read(original(name), signal);
-      const values: Float64Array[] = [];
-      for (const part of found.parts) values.push(await model.read(original(part), signal));
-      return found.compute(...values);
-    },
-    inputs: (signal, wanted, known) =>
-      model.inputs(
-        signal,
-        wanted && new Set([...wanted].flatMap((name) => byName.get(name)?.parts ?? [name]).map(original)),
-        known,
+  return withComputed(
+    {
+      ...model,
+      tensors: named.map((tensor) =>
+        isHalfKnown(tensor) && !computed.has(tensor.name) ? { ...tensor, unreadable: HALF_KNOWN } : tensor
       ),
-  };
+    },
+    computed,
+    (name) => originals.get(name)?.name ?? name,
+  );
 }
 
 const HALF_KNOWN =

@@ -6,6 +6,7 @@ import { show } from "../../src/model/errors.ts";
 import type { SourceFormat } from "../../src/model/ports.ts";
 import { withConfig } from "./model-config.ts";
 import { withPlainWeights } from "./parametrized.ts";
+import { withDequantized } from "./quantized/quantized.ts";
 import { remoteFormat } from "./remote-format.ts";
 import { recognize } from "./recognize.ts";
 import { INDEX_ENDING, shardsOf } from "./shard-names.ts";
@@ -74,7 +75,7 @@ export async function formatOf(
   return { ...format, open: (path, id, signal) => format.open(placeOf(path), id, signal) };
 }
 
-const plain = (format: SourceFormat) => withConfig(withPlainWeights(format));
+const plain = (format: SourceFormat) => withDequantized(withConfig(withPlainWeights(format)));
 
 async function knownFormat(path: string, formats: Formats, signal?: AbortSignal): Promise<SourceFormat> {
   const extension = extensionOf(path, formats);

@@ -1,11 +1,12 @@
 /** What works on this machine, and what would make it faster. */
 
 import { mkdtemp, rm } from "node:fs/promises";
-import { availableParallelism, freemem, tmpdir, totalmem } from "node:os";
+import { availableParallelism, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { arch, env, platform } from "node:process";
-import { DEFAULTS } from "../../config/defaults.ts";
+import { freeMemory } from "../base/free-memory.ts";
 import { messageOf } from "../model/errors.ts";
+import { automaticMemory } from "../run/automatic-memory.ts";
 import { runtime } from "./versions.ts";
 import { VERSION } from "../version.ts";
 
@@ -38,12 +39,12 @@ function works(part: Checkup["part"], what: string, advice: string | null = null
 }
 
 function machine(): Checkup {
-  const [cores, total, free] = [availableParallelism(), totalmem() / GIB, freemem() / GIB];
-  const more = free > 8
-    ? `--memory ${Math.floor(free / 2)}GiB lets large models keep more in memory (default ${DEFAULTS.memory})`
-    : null;
-  const what = `${cores} cores; ${total.toFixed(1)} GiB of memory, ${free.toFixed(1)} GiB free`;
-  return works("machine", what, more);
+  const [cores, ...sizes] = [availableParallelism(), totalmem(), freeMemory(), automaticMemory()];
+  const [total, free, budget] = sizes.map((bytes) => (bytes / GIB).toFixed(1));
+  return works(
+    "machine",
+    `${cores} cores; ${total} GiB of memory, ${free} GiB free, ${budget} GiB for weights and spectra (--memory)`,
+  );
 }
 
 async function kernels(): Promise<Checkup[]> {

@@ -5,6 +5,7 @@ import type { InspectedConnection, InspectedLayer, Inspection } from "../run/ins
 import type { InspectedSpace, SpaceMember } from "../run/inspected-spaces.ts";
 import type { AuditReport } from "../model/audit-report.ts";
 import { counted } from "../model/counted.ts";
+import { quantizedWeights } from "../run/records/quantized-weights.ts";
 import { plainTable } from "../report/plain-table.ts";
 import { printable } from "../report/text.ts";
 
@@ -126,6 +127,14 @@ export function inspectionTables({ layers, connections, tensors, skipped }: Insp
     tables.push(
       tableOf("Folded", folded, [["tensor", ({ name }) => name], ["into", ({ what }) => what]]),
     );
+  }
+  const quantized = quantizedWeights(tensors);
+  if (quantized.length > 0) {
+    tables.push(tableOf("Quantized", quantized, [
+      ["read as", ({ rule }) => rule],
+      ["weights", ({ tensors }) => tensors],
+      ["the first", ({ first }) => first],
+    ]));
   }
   if (skipped.length > 0) {
     tables.push(tableOf("Skipped", skipped, [

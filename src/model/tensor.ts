@@ -23,6 +23,8 @@ export interface TensorInfo {
   readonly byteLength: number;
   /** Why this tensor cannot be read as real numbers; absent where it can. */
   readonly unreadable?: string;
+  /** How it is computed from codes and scales, and what says so; absent where its numbers are stored. */
+  readonly rule?: string;
   /** How its axes read where it is a weight, as far as the format's conventions tell; absent where they do not. */
   readonly layout?: WeightLayout;
 }

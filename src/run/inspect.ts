@@ -59,6 +59,8 @@ export interface InspectedTensor {
   readonly use: "weight" | "folded" | "skipped";
   /** Names of layers; else the reason. */
   readonly what: string;
+  /** How its real numbers are computed, where the file holds codes and scales. */
+  readonly rule?: string;
 }
 
 /** The topology of a model in full, and how its connections are known where they are not guessed. */
@@ -241,13 +243,14 @@ function accounted({ tensors }: Pick<Model, "tensors">, { layers, skipped }: Lay
   const reasons = new Map(
     skipped.flatMap(({ subject, name, reason }) => subject === "tensor" ? [[name, reason] as const] : []),
   );
-  return tensors.map(({ name }): InspectedTensor => {
+  return tensors.map(({ name, rule }): InspectedTensor => {
+    const read = rule === undefined ? {} : { rule };
     const weight = uses.get(name);
-    if (weight !== undefined) return { name, use: "weight", what: weight.join(", ") };
+    if (weight !== undefined) return { name, use: "weight", what: weight.join(", "), ...read };
     const into = folded.get(name);
-    if (into !== undefined) return { name, use: "folded", what: into.join(", ") };
+    if (into !== undefined) return { name, use: "folded", what: into.join(", "), ...read };
     const reason = reasons.get(name);
     if (reason === undefined) throw new Error(`tensor ${name}: is neither used nor skipped`);
-    return { name, use: "skipped", what: reason };
+    return { name, use: "skipped", what: reason, ...read };
   });
 }

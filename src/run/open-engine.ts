@@ -9,6 +9,7 @@ import { SpectrumCache } from "../flow/spectra/spectrum-cache.ts";
 import { SpectrumStore } from "../flow/spectra/spectrum-store.ts";
 import type { Engine, SpectrumEvent } from "../flow/engine.ts";
 import type { Precision } from "../kernels/in-thread.ts";
+import { automaticMemory } from "./automatic-memory.ts";
 import { instrumentedKernel, type KernelObserver } from "./instrumented-kernel.ts";
 import { type KernelName, openKernel } from "../kernels/select.ts";
 
@@ -22,7 +23,7 @@ export interface EngineOptions {
   readonly threads?: number;
   /** Only about so many leading triplets of each matrix. Default: all. */
   readonly rank?: number;
-  /** Bytes for weights and spectra. Default 2 GiB. */
+  /** Bytes for weights and spectra. Default: half of what is free, 1 to 16 GiB. */
   readonly memory?: number;
   /** Folder for spectra that do not fit; made when needed, removed by `dispose`. Default: in the system's temporary folder. */
   readonly spill?: string;
@@ -42,9 +43,6 @@ export interface OpenEngine extends Engine {
   dispose(): Promise<void>;
 }
 
-/** Bytes for weights and spectra where nothing is said. */
-const MEMORY = 2 * 2 ** 30;
-
 /**
  * Opens the kernel, the byte budget and the spectrum store that the operators need.
  *
@@ -58,7 +56,7 @@ const MEMORY = 2 * 2 ** 30;
  * await engine.dispose();
  */
 export async function openEngine(options: EngineOptions = {}): Promise<OpenEngine> {
-  const { kernel: name = "auto", precision, threads, rank, memory = MEMORY } = options;
+  const { kernel: name = "auto", precision, threads, rank, memory = automaticMemory() } = options;
   const { spill, cache, spectrumDone, watch, signal } = options;
   const budget = new ByteBudget(memory);
   const { kernel: opened, because } = await openKernel(name, {

@@ -31,6 +31,7 @@ import { FileDigests } from "./records/file-digests.ts";
 import type { CompletedModel, CompletedModels } from "./records/completed-models.ts";
 import type { PlannedModel } from "./collection/models.ts";
 import type { Progress } from "./progress/progress.ts";
+import { type QuantizedWeights, quantizedWeights } from "./records/quantized-weights.ts";
 import type { RunRecord } from "./records/records.ts";
 import { findingSummaries, type FindingSummary } from "../report/report-text.ts";
 import { controlSeeds, keyOf, overlapKeyOf, testReport, testSettings } from "./settings.ts";
@@ -90,6 +91,7 @@ interface KnownModel {
   readonly inputs: readonly InputFile[];
   readonly topology: PlannedModel["topology"];
   readonly plugin: Model["plugin"];
+  readonly quantized: readonly QuantizedWeights[];
   readonly mark: CompletedModel | null;
   /** What the next run need not find out again. */
   readonly remembered: Pick<CompletedModel, "digests">;
@@ -111,6 +113,7 @@ async function opened(planned: PlannedModel, mark: CompletedModel | null, run: M
       inputs,
       topology,
       plugin: model.plugin,
+      quantized: quantizedWeights(model.tensors),
       mark,
       remembered: { digests: digests.record() },
       news: digests.changed,
@@ -280,7 +283,7 @@ function settingsOf(
 
 /** Marks a model as done. */
 async function committed(
-  { header, inputs, remembered }: KnownModel,
+  { header, inputs, quantized, remembered }: KnownModel,
   result: ModelResult,
   kernel: KernelInfo,
   { runId, config, marks }: ModelRun,
@@ -290,7 +293,7 @@ async function committed(
   const mark = await marks.put({
     key,
     runIds: [runId],
-    entry: { id, uri, key, run_id: runId, kernel, inputs, files, skipped },
+    entry: { id, uri, key, run_id: runId, kernel, inputs, quantized, files, skipped },
     lake: lakeOf(config),
     targets: queryTargets(config),
     report: modelReport({ ...header, runId }, result, testReport(config), encodeModelId(id)),

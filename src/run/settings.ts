@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { basename, join, resolve } from "node:path";
-import { parseByteSize } from "../../config/byte-size.ts";
+import { AUTO, parseByteSize } from "../../config/byte-size.ts";
 import { ConfigError } from "../../config/document.ts";
 import { DEFAULTS } from "../../config/defaults.ts";
 import type { RunConfig } from "../../config/schema.ts";
@@ -17,6 +17,7 @@ import type { TopologyDeclaration } from "../model/topology.ts";
 import { logSurvivalOfSigma, sigmaOfLogP } from "../stats/normal.ts";
 import { compileWeight, type EdgeWeight } from "../stages/weight.ts";
 import { VERSION } from "../version.ts";
+import { automaticMemory } from "./automatic-memory.ts";
 
 /** How the edges of a run are tested. */
 export function testSettings(config: RunConfig): EdgeSettings {
@@ -62,8 +63,9 @@ export function controlSeeds({ nullControl, nullControlSeed }: RunConfig): reado
   return Array.from({ length: Number(nullControl) }, (_, at) => nullControlSeed + at);
 }
 
-/** The run's byte budget. */
+/** The run's byte budget: the same whenever it is asked. */
 export function memoryOf(config: RunConfig): number {
+  if (config.memory === AUTO) return automaticMemory();
   const bytes = parseByteSize(config.memory);
   if (bytes === null) throw new ConfigError(`memory: found ${config.memory}, required a size such as 2GiB`);
   return bytes;

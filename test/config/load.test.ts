@@ -89,7 +89,7 @@ describe("a run config", () => {
       strict: false,
       kernel: "auto",
       precision: "f64",
-      memory: "2GiB",
+      memory: "auto",
       cache: { limit: "4GiB" },
     });
   });

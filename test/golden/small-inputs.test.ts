@@ -134,7 +134,7 @@ describe("a small file", () => {
     expect(quantized).toHaveLength(folder === "gptq" ? 14 : 7);
     const scales = reasons.filter(({ name }) => /scale/.test(name));
     expect(scales.map(({ reason }) => reason)).toEqual(
-      Array<string>(7).fill("scales or zero points of quantized numbers, by its name"),
+      Array<string>(7).fill("scales, zero points or biases of quantized numbers, by its name"),
     );
   });
 

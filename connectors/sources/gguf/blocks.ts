@@ -4,13 +4,10 @@
  */
 
 import { show } from "../../../src/model/errors.ts";
-import { DTYPE_BYTES, toFloat64 } from "../floats.ts";
+import { DTYPE_BYTES, E2M1, toFloat64 } from "../floats.ts";
 import { type BlockType, half } from "./block-type.ts";
 import { CODEBOOK_BLOCKS } from "./codebook-blocks.ts";
 import { K_BLOCKS } from "./k-blocks.ts";
-
-/** Values of 4 bits with one bit of mantissa, doubled: MXFP4 and NVFP4. */
-const E2M1 = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
 
 /** @param head bytes before the halves of bytes @param value of a half, with its index in the block */
 function nibbles(
@@ -29,11 +26,11 @@ function nibbles(
 /** The fifth bit of each of 32 codes. */
 const fifth = (bits: number, index: number) => (bits >>> index & 1) << 4;
 
-/** A scale of NVFP4: e4m3 without sign, half of it, since the values are doubled. */
+/** A scale of NVFP4: e4m3 without sign. */
 function e4m3(byte: number): number {
   const [exponent, fraction] = [byte >> 3 & 15, byte & 7];
   if (byte === 0x7f) return 0;
-  return exponent === 0 ? fraction * 2 ** -10 : (1 + fraction / 8) * 2 ** (exponent - 8);
+  return exponent === 0 ? fraction * 2 ** -9 : (1 + fraction / 8) * 2 ** (exponent - 7);
 }
 
 /** Of 32 numbers, and of three values. */
@@ -118,7 +115,7 @@ const PLAIN_BLOCKS: readonly (readonly [id: number, type: BlockType])[] = [
     count: 32,
     bytes: 17,
     decode(view, at, out) {
-      const d = 2 ** (view.getUint8(at) - 128);
+      const d = 2 ** (view.getUint8(at) - 127);
       nibbles(view, at + 1, (code) => d * E2M1[code]!, out);
     },
   }],

@@ -20,6 +20,7 @@ import {
   reportJson,
 } from "../../report/run-report.ts";
 import type { PluginRecord } from "../plugins.ts";
+import type { QuantizedWeights } from "./quantized-weights.ts";
 import type { WorkSummary } from "../progress/work-summary.ts";
 
 /** `run.json`: what is needed to do the run again, and to trust it. */
@@ -41,6 +42,8 @@ export interface RunRecord {
   /** Of the first null control, the others' count up from it; null where there is none. */
   readonly null_control_seed: number | null;
   readonly config: RunConfig;
+  /** The byte budget that it had. */
+  readonly memory_bytes: number;
   /** What came from outside. */
   readonly plugins: readonly PluginRecord[];
   /** ISO 8601, UTC. */
@@ -67,6 +70,8 @@ export interface RunRecord {
     readonly run_id: string;
     readonly kernel: KernelInfo;
     readonly inputs: readonly InputFile[];
+    /** Weights that a file holds as codes and scales, and how they were read; absent in records of earlier versions. */
+    readonly quantized?: readonly QuantizedWeights[];
     readonly files: readonly WrittenFile[];
     readonly skipped: readonly Skipped[];
   }[];

@@ -21,8 +21,8 @@ const NO_WEIGHTS: readonly (readonly [name: RegExp, reason: string])[] = [
   [/(^|[./])bias$/, "a bias"],
   [/[._/](A_log|rotary_emb\.\w+|inv_freq)$/, "a table of decays or frequencies"],
   [
-    /[._](w(eight|q)?_)?(scales?|scale_inv|zeros?|zero_points?|qzeros|absmax|quant_map)$/,
-    "scales or zero points of quantized numbers",
+    /[._](w(eight|q)?_)?(scales?|scale_inv|zeros?|zero_points?|qzeros|absmax|quant_map|biases)$/,
+    "scales, zero points or biases of quantized numbers",
   ],
   [
     /[._]lora[_.](A|B|embedding_A|embedding_B|down|mid|up)(\.|$)/,
