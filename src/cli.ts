@@ -163,7 +163,11 @@ const SETTINGS: readonly (readonly [
     "residual connections from the k nearest layers only (default: from all)",
     (text) => ({ span: numberOf(text) }),
   ],
-  ["memory", "<size>", "byte budget for weights and spectra, such as 512MiB (default: half of what is free, 1 to 16 GiB)"],
+  [
+    "memory",
+    "<size>",
+    "byte budget for weights and spectra, such as 512MiB (default: half of what is free, 1 to 16 GiB)",
+  ],
   ["modelsAtATime", "<n>", "models worked on side by side (default: threads + 1, at most 4)", numberOf],
   ["cache", "<size|off>", "bytes of spectra that are kept for later runs (default: 4GiB)", cacheOf],
 ];

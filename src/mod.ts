@@ -62,11 +62,9 @@ export type {
 } from "./model/layer.ts";
 export type { FlattenOrder, LayerDraft } from "./model/layer-draft.ts";
 export type { Chain, ChainEdge, Hub, ModelMeasures, PathMetric, StrongEdge } from "./model/measures.ts";
+export type { AnswerType, CypherDialect, GraphReader, QueryAnswer } from "./model/graph-reader.ts";
 export type {
-  AnswerType,
   ChainLinks,
-  CypherDialect,
-  GraphReader,
   InputFile,
   KnownDigests,
   MeasuredModel,
@@ -77,7 +75,6 @@ export type {
   ModelShape,
   ModelSink,
   OpenSink,
-  QueryAnswer,
   RecordedModel,
   RunHeader,
   Sink,

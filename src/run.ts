@@ -20,7 +20,7 @@ export type {
 } from "./analysis/findings/finding.ts";
 export type { ModelFigures } from "./analysis/findings/figures.ts";
 export type { ModelReport, ReportedEdge } from "./analysis/report.ts";
-export type { AnswerType, CypherDialect, GraphReader, QueryAnswer } from "./model/ports.ts";
+export type { AnswerType, CypherDialect, GraphReader, QueryAnswer } from "./model/graph-reader.ts";
 export type { ParameterValue, QueryColumn, QueryHeader, QueryParameter } from "./query/query-header.ts";
 export {
   askQuery,

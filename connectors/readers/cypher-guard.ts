@@ -6,7 +6,7 @@
  */
 
 import { show } from "../../src/model/errors.ts";
-import type { CypherDialect } from "../../src/model/ports.ts";
+import type { CypherDialect } from "../../src/model/graph-reader.ts";
 
 /** Clauses that a reading statement begins with. */
 const BEGINNINGS = new Set(["MATCH", "OPTIONAL", "WITH", "UNWIND", "RETURN", "CALL"]);

@@ -2,7 +2,7 @@
 
 import type { LbugValue, PreparedStatement, QueryResult } from "@ladybugdb/core";
 import { messageOf, show } from "../../src/model/errors.ts";
-import type { AnswerType, GraphReader, QueryAnswer } from "../../src/model/ports.ts";
+import type { AnswerType, GraphReader, QueryAnswer } from "../../src/model/graph-reader.ts";
 import { requireReading } from "./cypher-guard.ts";
 import { loadLadybug, openStore, prepare, type Store } from "../sinks/ladybug/ladybug-store.ts";
 

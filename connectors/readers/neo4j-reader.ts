@@ -2,7 +2,7 @@
 
 import neo4j, { type Record as DriverRecord } from "neo4j-driver";
 import { messageOf, show } from "../../src/model/errors.ts";
-import type { AnswerType, GraphReader, QueryAnswer } from "../../src/model/ports.ts";
+import type { AnswerType, GraphReader, QueryAnswer } from "../../src/model/graph-reader.ts";
 import { requireReading } from "./cypher-guard.ts";
 import { codeOf, connectServer, inWords } from "../sinks/neo4j/neo4j-server.ts";
 import { type Neo4jChoices, neo4jSettings } from "../sinks/neo4j/neo4j-settings.ts";

@@ -2,7 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import { decimal } from "../analysis/findings/words.ts";
-import type { QueryAnswer } from "../model/ports.ts";
+import type { QueryAnswer } from "../model/graph-reader.ts";
 import type { AnswerFormat } from "./answer-formats.ts";
 import { cellText, jsonValue } from "./cell-text.ts";
 import { plainTable } from "../report/plain-table.ts";

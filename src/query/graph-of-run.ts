@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { GRAPH_FILE } from "../../connectors/sinks/ladybug/ladybug.ts";
 import { openLadybugReader } from "../../connectors/readers/ladybug-reader.ts";
-import type { QueryAnswer } from "../model/ports.ts";
+import type { QueryAnswer } from "../model/graph-reader.ts";
 import { typeInWords } from "./query-header.ts";
 import { askQuery, listQueries, loadQuery } from "./query-library.ts";
 

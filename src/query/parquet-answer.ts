@@ -3,7 +3,7 @@
 // @ts-types="./parquetjs-lite.d.ts"
 import parquetjs from "parquetjs-lite";
 import { show } from "../model/errors.ts";
-import type { AnswerType, QueryAnswer } from "../model/ports.ts";
+import type { AnswerType, QueryAnswer } from "../model/graph-reader.ts";
 import { cellText } from "./cell-text.ts";
 
 /** What a column becomes, and the conversion that its values pass. */

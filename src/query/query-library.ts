@@ -2,7 +2,7 @@
 
 import { readdir, readFile } from "node:fs/promises";
 import { messageOf, show } from "../model/errors.ts";
-import type { AnswerType, CypherDialect, GraphReader, QueryAnswer } from "../model/ports.ts";
+import type { AnswerType, CypherDialect, GraphReader, QueryAnswer } from "../model/graph-reader.ts";
 import {
   isOfType,
   type ParameterValue,

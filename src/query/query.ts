@@ -9,7 +9,7 @@ import { GRAPH_FILE } from "../../connectors/sinks/ladybug/ladybug.ts";
 import { openLadybugReader } from "../../connectors/readers/ladybug-reader.ts";
 import { writeWhole } from "../../connectors/whole-files.ts";
 import { messageOf } from "../model/errors.ts";
-import type { GraphReader, QueryAnswer } from "../model/ports.ts";
+import type { GraphReader, QueryAnswer } from "../model/graph-reader.ts";
 import { formatAnswer } from "./answer.ts";
 import type { AnswerFormat } from "./answer-formats.ts";
 import { hasHeader, typeInWords } from "./query-header.ts";

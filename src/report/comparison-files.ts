@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type FileContent, writeWhole } from "../../connectors/whole-files.ts";
 import type { ComparisonReport, PairReport } from "../compare/comparison-report.ts";
 import type { SeriesReport, TrackRow } from "../compare/series-report.ts";
-import type { AnswerType, QueryAnswer } from "../model/ports.ts";
+import type { AnswerType, QueryAnswer } from "../model/graph-reader.ts";
 import { formatAnswer } from "../query/answer.ts";
 import { comparisonMarkdown } from "./comparison-text.ts";
 

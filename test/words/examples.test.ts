@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { GraphReader } from "../../src/model/ports.ts";
+import type { GraphReader } from "../../src/model/graph-reader.ts";
 import { openLadybugReader } from "../../src/mod.ts";
 import { askQuery, queryOf } from "../../src/query/query-library.ts";
 import { ROOT, svr } from "../integration/svr.ts";

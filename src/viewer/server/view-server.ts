@@ -5,7 +5,7 @@ import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { LakePlace } from "../../../connectors/lake/place.ts";
 import { messageOf } from "../../model/errors.ts";
-import type { QueryAnswer } from "../../model/ports.ts";
+import type { QueryAnswer } from "../../model/graph-reader.ts";
 import { type Asker, refusal } from "./access.ts";
 import type { PageFiles } from "./page-files.ts";
 import type { ViewIndex } from "./view-files.ts";
