@@ -1,6 +1,6 @@
 /**
- * How well topologies are inferred from weights: `node test/bench/wiring.ts [folder of shared models [part of a path]]`, or `--null <networks>` for networks that share
- * nothing. Graphs and families are hidden; weights stand in the order of the known topology, with names or without.
+ * How well topologies are inferred from weights: `node test/bench/wiring.ts [folder of shared models [part of a path]]`, `--cost [folder
+ * [part of a path]]` for what it takes beside the decompositions, or `--null <networks>` for networks that share nothing. Graphs and families are hidden; weights stand in the order of the known topology, with names or without.
  */
 
 import { argv, stdout } from "node:process";
@@ -11,8 +11,10 @@ import { openPool } from "../../src/kernels/pool.ts";
 import { openModel } from "../../src/mod.ts";
 import type { LayerGraph } from "../../src/model/layer.ts";
 import { knownGraph } from "../../src/stages/layers.ts";
+import { unfold } from "../../src/stages/unfold.ts";
 import { guessedGraph } from "../../src/stages/topology/guess.ts";
 import { type Inference, inferred } from "../../src/stages/topology/inference/inferred.ts";
+import type { ChannelSpaces } from "../../src/stages/topology/inference/channel-spaces.ts";
 import { LOG_ALPHA } from "../../src/stages/topology/inference/level.ts";
 import { leastLogP, unconnectedMakers } from "../calibration/unconnected-models.ts";
 import { hidden } from "./hidden-models.ts";
@@ -56,9 +58,10 @@ function knownSpaces({ layers, connections }: LayerGraph): ReadonlyMap<string, s
   return space;
 }
 
-/** Pairs of ports that were tested: those in one shown space, against those in one known space; of parts, what is known. */
+/** Pairs of ports that were tested: those in one space, shown or supposed, against those in one known space; of parts, what is known. */
 function pairScore(
   { ports, tests, spaces, graph }: Inference,
+  kind: keyof ChannelSpaces,
   known: ReadonlyMap<string, string>,
   nameOf: (tensor: string) => string,
 ): string {
@@ -71,10 +74,10 @@ function pairScore(
   for (const { first, second } of tests) {
     const [a, b] = [known.get(keyOf(first)), known.get(keyOf(second))];
     if (a === undefined || b === undefined) continue;
-    const isShown = spaces.shown[first] === spaces.shown[second];
+    const isOne = spaces[kind][first] === spaces[kind][second];
     all += Number(a === b);
-    found += Number(isShown);
-    right += Number(isShown && a === b);
+    found += Number(isOne);
+    right += Number(isOne && a === b);
   }
   return `${right}/${found} of ${all}: ${two(right, found)}/${two(right, all)}`;
 }
@@ -87,7 +90,8 @@ async function table(folder: string, only: string, kernel: Kernel): Promise<void
     "all",
     "spike",
     "inferred",
-    "ports that share",
+    "ports that share, shown",
+    "supposed",
     "spike",
     "pairs looked at",
     "seconds",
@@ -115,7 +119,9 @@ async function table(folder: string, only: string, kernel: Kernel): Promise<void
         score(connectionsOf(inference.graph), truth),
         percent(directed),
         score(connectionsOf(inference.graph, "inferred"), truth),
-        pairScore(inference, knownSpaces(known), (name) => before.get(name)!),
+        ...(["shown", "supposed"] as const).map((kind) =>
+          pairScore(inference, kind, knownSpaces(known), (name) => before.get(name)!)
+        ),
         percent(pairs),
         inference.looked,
         seconds,
@@ -146,7 +152,39 @@ async function nulls(networks: number, kernel: Kernel): Promise<void> {
   stdout.write(`${levels.map((level, i) => `${level}: ${hits[i]}`).join(", ")}\n`);
 }
 
+/** What inference takes beside the decompositions of the same layers: seconds of each, one behind the other in one thread. */
+async function costs(folder: string, only: string, kernel: Kernel): Promise<void> {
+  stdout.write("| model | ports | inference, s | decompositions, s | ratio |\n|---|---|---|---|---|\n");
+  for (const { path } of MODELS) {
+    if (!path.includes(only) || !existsSync(join(folder, path))) continue;
+    const model = await openModel(join(folder, path));
+    const known = knownGraph(model, {});
+    const { from } = hidden(model, known, false);
+    // Both read the weights once more, when they are in the cache of the file system.
+    for (const { weight } of known.layers) await model.read(weight.tensor);
+    const start = performance.now();
+    const { ports } = await inferred(from, kernel);
+    const between = performance.now();
+    for (const layer of known.layers) {
+      for (const block of unfold(layer, await model.read(layer.weight.tensor), "svr")) {
+        await kernel.svd(block);
+      }
+    }
+    const [inference, decompositions] = [between - start, performance.now() - between].map((ms) => ms / 1000);
+    const cells = [
+      path.split("/").slice(-2).join("/"),
+      ports.length,
+      inference!.toFixed(2),
+      decompositions!.toFixed(2),
+      (inference! / decompositions!).toFixed(2),
+    ];
+    stdout.write(`| ${cells.join(" | ")} |\n`);
+    await model.close();
+  }
+}
+
 const kernel = await openPool({ name: "wasm", precision: "f64", threads: 1 });
 if (argv[2] === "--null") await nulls(Number(argv[3] ?? 3000), kernel);
+else if (argv[2] === "--cost") await costs(argv[3] ?? SHARED, argv[4] ?? "", kernel);
 else await table(argv[2] ?? SHARED, argv[3] ?? "", kernel);
 await kernel.dispose();
