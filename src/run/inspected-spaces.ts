@@ -18,8 +18,8 @@ export interface InspectedSpace {
 }
 
 /** The spaces that weights alone show, by their first layer; a depthwise layer reads and writes one. */
-export function inspectedSpaces({ graph, ports, tests, spaces }: Inference): InspectedSpace[] {
-  const correction = Math.log(Math.max(1, tests.length));
+export function inspectedSpaces({ graph, ports, tests, spaces, looked }: Inference): InspectedSpace[] {
+  const correction = Math.log(Math.max(1, looked));
   const best = new Map<number, number>();
   for (const { first, second, logP } of tests) {
     if (spaces.shown[first] !== spaces.shown[second]) continue;

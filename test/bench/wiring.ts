@@ -1,94 +1,129 @@
 /**
- * How well topologies are inferred from weights: `node test/bench/wiring.ts [folder of shared models]`, or `--null <networks>` for networks that share
- * nothing. Graphs and families are hidden; weights stand in the order of the known topology, with names or without.
+ * How well topologies are inferred from weights: `node test/bench/wiring.ts [folder of shared models [part of a path]]`, `--cost [folder
+ * [part of a path]]` for what it takes beside the decompositions, or `--null <networks>` for networks that share nothing. Graphs and families are hidden; weights stand in the order of the known topology, with names or without.
  */
 
 import { argv, stdout } from "node:process";
 import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 import type { Kernel } from "../../src/kernels/kernel.ts";
 import { openPool } from "../../src/kernels/pool.ts";
 import { openModel } from "../../src/mod.ts";
 import type { LayerGraph } from "../../src/model/layer.ts";
-import type { Model } from "../../src/model/ports.ts";
-import type { TensorInfo } from "../../src/model/tensor.ts";
-import { layerGraph } from "../../src/stages/layers.ts";
+import { knownGraph } from "../../src/stages/layers.ts";
+import { unfold } from "../../src/stages/unfold.ts";
 import { guessedGraph } from "../../src/stages/topology/guess.ts";
-import { inferred } from "../../src/stages/topology/inference/inferred.ts";
+import { type Inference, inferred } from "../../src/stages/topology/inference/inferred.ts";
+import type { ChannelSpaces } from "../../src/stages/topology/inference/channel-spaces.ts";
 import { LOG_ALPHA } from "../../src/stages/topology/inference/level.ts";
 import { leastLogP, unconnectedMakers } from "../calibration/unconnected-models.ts";
-import { type HiddenModel, hiddenModel, weightPairs } from "../support/hidden-topology.ts";
-
-/** Trained models with a graph or a family. */
-const MODELS = [
-  "models/resnet_cifar_akamaster/resnet20-12fca82f.th",
-  "models/resnet_cifar_akamaster/resnet56-4bfd9763.th",
-  "our-models/vgg16s/final.safetensors",
-  "our-models/vgg16s-bn/final.safetensors",
-  "our-models/vgg16s-bn/final-fused.onnx",
-  "models/vdsr/model/model_epoch_50.pth",
-  "models/waifu2x_chainer/models/vgg7/anime_style_noise0_rgb.npz",
-  "models/waifu2x_chainer/models/upconv7/anime_style_scale_rgb.npz",
-  "models/waifu2x_chainer/models/upresnet10/anime_style_scale_rgb.npz",
-  "models/ultraface/models/pretrained/version-RFB-320.pth",
-  "models/ultraface/models/onnx/version-RFB-320_simplified.onnx",
-  "models/oarriaga_xception_epochs/emotion_models/fer2013_mini_XCEPTION.102-0.66.hdf5",
-  "models/mlperf_tiny/benchmark/training/image_classification/pretrainedResnet.h5",
-  "models/mlperf_tiny/benchmark/training/anomaly_detection/ad01.h5",
-  "models/tinyvgg_maxi/models/tiny_vgg.pth",
-  "models/burn_mnist/mnist.safetensors",
-  "our-models/mnist-mlp/epoch-010.safetensors",
-];
-
-const moduleOf = (name: string) => name.replace(/[./][^./]*$/, "");
-
-/** The model without graph and family: weights in the order of the known topology, each with the other tensors of its module behind it. */
-function hidden(model: Model, { layers }: LayerGraph, shuffled: boolean): HiddenModel {
-  const inFile = model.moduleOrder === true;
-  const weights = [...new Set(layers.map(({ weight }) => weight.tensor))];
-  const others = model.tensors.filter(({ name }) => !weights.includes(name));
-  const byName = new Map(model.tensors.map((tensor) => [tensor.name, tensor]));
-  const ordered: TensorInfo[] = inFile ? [...model.tensors] : weights.flatMap((name) => [
-    byName.get(name)!,
-    ...others.filter((each) => moduleOf(each.name) === moduleOf(name)),
-  ]);
-  return hiddenModel(model, ordered, shuffled);
-}
+import { hidden } from "./hidden-models.ts";
+import { MODELS } from "./wiring-models.ts";
+import { SHARED } from "../support/shared.ts";
+import { weightPairs } from "../support/hidden-topology.ts";
 
 const connectionsOf = (graph: LayerGraph, evidence?: string) => new Set(weightPairs(graph, evidence));
 
-/** Right ones of those found, of so many that there are. */
+const two = (part: number, all: number) => all === 0 ? "-" : (part / all).toFixed(2);
+
+/** Right ones of those found, of so many that there are; precision and recall. */
 function score(found: ReadonlySet<string>, truth: ReadonlySet<string>): string {
   const right = [...found].filter((each) => truth.has(each)).length;
-  return `${right}/${found.size} of ${truth.size}`;
+  return `${right}/${found.size} of ${truth.size}: ${two(right, found.size)}/${two(right, truth.size)}`;
 }
 
-async function table(folder: string, kernel: Kernel): Promise<void> {
-  stdout.write(
-    "| model | names | guess: right/found of known | all | inferred | pairs of ports | seconds |\n|---|---|---|---|---|---|---|\n",
-  );
-  for (const path of MODELS) {
-    if (!existsSync(join(folder, path))) continue;
+const percent = (value: readonly [number, number] | undefined) =>
+  value === undefined ? "" : value.map((each) => each.toFixed(2)).join("/");
+
+/** What is known of the spaces of ports: one that stands for each, by the port's tensor, side and first channel. */
+function knownSpaces({ layers, connections }: LayerGraph): ReadonlyMap<string, string> {
+  const keys = layers.flatMap(({ weight, outChannels, groups, inChannels }) => {
+    const isDepthwise = groups > 1 && groups === inChannels && groups === outChannels;
+    return [`${weight.tensor}/out/0/${outChannels}`, isDepthwise ? null : `${weight.tensor}/in`];
+  });
+  const sides = new Set(keys.filter((key) => key !== null));
+  const space = new Map([...sides].map((key) => [key, key]));
+  const join = (a: string, b: string) => {
+    const [from, to] = [space.get(a) ?? a, space.get(b) ?? b];
+    space.set(a, to);
+    for (const [key, value] of space) if (value === from) space.set(key, to);
+  };
+  for (const { source, target, channels } of connections) {
+    const [from, to] = [layers[source]!, layers[target]!];
+    const [range] = channels;
+    if (channels.length !== 1 || range!.target !== 0 || range!.length !== to.inChannels) continue;
+    const key = to.groups > 1 ? `${to.weight.tensor}/out/0/${to.outChannels}` : `${to.weight.tensor}/in`;
+    join(`${from.weight.tensor}/out/${range!.source}/${range!.length}`, key);
+  }
+  return space;
+}
+
+/** Pairs of ports that were tested: those in one space, shown or supposed, against those in one known space; of parts, what is known. */
+function pairScore(
+  { ports, tests, spaces, graph }: Inference,
+  kind: keyof ChannelSpaces,
+  known: ReadonlyMap<string, string>,
+  nameOf: (tensor: string) => string,
+): string {
+  const keyOf = (at: number) => {
+    const { layer, side, part, width } = ports[at]!;
+    const tensor = nameOf(graph.layers[layer]!.weight.tensor);
+    return side === "in" ? `${tensor}/in` : `${tensor}/out/${part?.from ?? 0}/${width}`;
+  };
+  let [right, found, all] = [0, 0, 0];
+  for (const { first, second } of tests) {
+    const [a, b] = [known.get(keyOf(first)), known.get(keyOf(second))];
+    if (a === undefined || b === undefined) continue;
+    const isOne = spaces[kind][first] === spaces[kind][second];
+    all += Number(a === b);
+    found += Number(isOne);
+    right += Number(isOne && a === b);
+  }
+  return `${right}/${found} of ${all}: ${two(right, found)}/${two(right, all)}`;
+}
+
+async function table(folder: string, only: string, kernel: Kernel): Promise<void> {
+  const titles = [
+    "model",
+    "names",
+    "guess",
+    "all",
+    "spike",
+    "inferred",
+    "ports that share, shown",
+    "supposed",
+    "spike",
+    "pairs looked at",
+    "seconds",
+  ];
+  stdout.write(`| ${titles.join(" | ")} |\n|${titles.map(() => "---|").join("")}\n`);
+  for (const { path, pairs, directed } of MODELS) {
+    if (!path.includes(only) || !existsSync(join(folder, path))) continue;
     const model = await openModel(join(folder, path));
-    const known = layerGraph(model);
+    const known = knownGraph(model, {});
     for (const shuffled of [false, true]) {
       const { from, nameOf } = hidden(model, known, shuffled);
+      const before = new Map([...nameOf].map(([name, now]) => [now, name]));
       const truth = new Set(
         [...connectionsOf(known)].map((each) =>
           each.split(" -> ").map((name) => nameOf.get(name) ?? name).join(" -> ")
         ),
       );
-      const before = performance.now();
-      const { graph, tests } = await inferred(from, kernel);
-      const seconds = ((performance.now() - before) / 1000).toFixed(1);
+      const start = performance.now();
+      const inference = await inferred(from, kernel);
+      const seconds = ((performance.now() - start) / 1000).toFixed(1);
       const cells = [
         path.split("/").slice(-2).join("/"),
         shuffled ? "shuffled" : "kept",
         score(connectionsOf(guessedGraph(from)), truth),
-        score(connectionsOf(graph), truth),
-        score(connectionsOf(graph, "inferred"), truth),
-        tests.length,
+        score(connectionsOf(inference.graph), truth),
+        percent(directed),
+        score(connectionsOf(inference.graph, "inferred"), truth),
+        ...(["shown", "supposed"] as const).map((kind) =>
+          pairScore(inference, kind, knownSpaces(known), (name) => before.get(name)!)
+        ),
+        percent(pairs),
+        inference.looked,
         seconds,
       ];
       stdout.write(`| ${cells.join(" | ")} |\n`);
@@ -117,7 +152,39 @@ async function nulls(networks: number, kernel: Kernel): Promise<void> {
   stdout.write(`${levels.map((level, i) => `${level}: ${hits[i]}`).join(", ")}\n`);
 }
 
+/** What inference takes beside the decompositions of the same layers: seconds of each, one behind the other in one thread. */
+async function costs(folder: string, only: string, kernel: Kernel): Promise<void> {
+  stdout.write("| model | ports | inference, s | decompositions, s | ratio |\n|---|---|---|---|---|\n");
+  for (const { path } of MODELS) {
+    if (!path.includes(only) || !existsSync(join(folder, path))) continue;
+    const model = await openModel(join(folder, path));
+    const known = knownGraph(model, {});
+    const { from } = hidden(model, known, false);
+    // Both read the weights once more, when they are in the cache of the file system.
+    for (const { weight } of known.layers) await model.read(weight.tensor);
+    const start = performance.now();
+    const { ports } = await inferred(from, kernel);
+    const between = performance.now();
+    for (const layer of known.layers) {
+      for (const block of unfold(layer, await model.read(layer.weight.tensor), "svr")) {
+        await kernel.svd(block);
+      }
+    }
+    const [inference, decompositions] = [between - start, performance.now() - between].map((ms) => ms / 1000);
+    const cells = [
+      path.split("/").slice(-2).join("/"),
+      ports.length,
+      inference!.toFixed(2),
+      decompositions!.toFixed(2),
+      (inference! / decompositions!).toFixed(2),
+    ];
+    stdout.write(`| ${cells.join(" | ")} |\n`);
+    await model.close();
+  }
+}
+
 const kernel = await openPool({ name: "wasm", precision: "f64", threads: 1 });
 if (argv[2] === "--null") await nulls(Number(argv[3] ?? 3000), kernel);
-else await table(argv[2] ?? fileURLToPath(new URL("../../../shared", import.meta.url)), kernel);
+else if (argv[2] === "--cost") await costs(argv[3] ?? SHARED, argv[4] ?? "", kernel);
+else await table(argv[2] ?? SHARED, argv[3] ?? "", kernel);
 await kernel.dispose();

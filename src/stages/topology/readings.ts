@@ -125,7 +125,10 @@ function draftOf(
 ): LayerDraft {
   const name = layerName(tensor.name);
   const recurrent = stateOf(tensor, byName) === null ? {} : { kind: "recurrent" } as const;
-  if (tensor.layout !== undefined) return draftLayer(name, tensor, recurrent);
+  if (tensor.layout !== undefined) {
+    const isTransposed = tensor.layout === "in-out" && tensor.shape.length > 2;
+    return draftLayer(name, tensor, isTransposed ? { kind: "conv-transpose" } : recurrent);
+  }
   const joined = joinedHeads(tensor, byName);
   if (joined !== null) return draftLayer(name, joined, { layout: "in-out" });
   if (isTable(tensor, ordered, byName)) {
@@ -186,6 +189,7 @@ function layoutOf(
   if (/(^|[./]|recurrent_)kernel$/.test(name)) return shape.length === 2 ? "in-out" : "kernel-in-out";
   const bias = biasOf(name, byName);
   const width = bias?.shape.length === 1 ? bias.shape : [];
+  if (isKernelFirst(shape)) return "kernel-in-out";
   const widths = [...width, ...shape.length > 2 ? normalizedWidths(name, all) : []];
   // What is not PyTorch's may have the kernel's positions first.
   if (shape.length > 2 && width[0] === shape.at(-1) && width[0] !== first && width[0] !== second) {
@@ -205,6 +209,18 @@ function layoutOf(
     listOf(before.name) === listOf(layerName(name)) && before.outChannels === first &&
     before.outChannels !== second;
   return continues ? "in-out" : "out-in";
+}
+
+/** Kernels extend no further than this where they come first. */
+const MOST_EXTENT = 11;
+
+/** Whether a convolution of two dimensions or more lies as `[...kernel, in, out]`: small equal extents first, others behind. */
+function isKernelFirst(shape: readonly number[]): boolean {
+  const [first, ...extents] = shape.slice(0, -2);
+  const isKernel = (some: readonly number[]) => some.every((extent) => extent <= MOST_EXTENT);
+  return extents.length > 0 && first! > 1 && first! <= MOST_EXTENT &&
+    extents.every((extent) => extent === first) &&
+    !isKernel(shape.slice(-2)) && !isKernel(shape.slice(2));
 }
 
 /** Fewer groups than these may as well be a chain that was put together wrongly. */

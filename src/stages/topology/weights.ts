@@ -127,7 +127,13 @@ function preceded(all: readonly TensorInfo[]): ReadonlySet<string> {
 /** Whether names stand in the order of the alphabet, which says nothing of their modules. */
 export function isSorted(all: readonly TensorInfo[]): boolean {
   const names = all.filter(({ shape }) => shape.length > 0).map(({ name }) => name);
-  return names.every((name, i) => i === 0 || names[i - 1]! <= name);
+  return !areNumbered(names) && names.every((name, i) => i === 0 || names[i - 1]! <= name);
+}
+
+/** Whether names are one word and a number, as NumPy's `arr_0`, `arr_1`: they are numbered in an order that somebody chose. */
+export function areNumbered(names: readonly string[]): boolean {
+  const words = new Set(names.map((name) => /^([^\d./]*)\d+$/.exec(name)?.[1]));
+  return words.size === 1 && !words.has(undefined);
 }
 
 /** What a weight's normalization is called, where it is named after the weight: `conv1` and `bn1`, `0` and `1`. */

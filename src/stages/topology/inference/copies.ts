@@ -31,7 +31,8 @@ export function copiesAmong(
     const key = `${ports[first]!.layer}/${ports[second]!.layer}`;
     sides.set(key, (sides.get(key) ?? 0) + 1);
   }
-  const portsOf = (layer: number) => ports.filter((port) => port.layer === layer).length;
+  const portsOf = (layer: number) =>
+    ports.filter((port) => port.layer === layer && port.part === undefined).length;
   const copies = new Map<number, Set<number>>();
   for (const [key, count] of sides) {
     const [a, b] = key.split("/").map(Number) as [number, number];

@@ -53,11 +53,11 @@ export function vectorNames(
     const [gamma, beta, mean] = ["weight", "bias", "running_mean"].map((leaf) => named(prefix + leaf));
     return withoutAbsent({ ...found, gamma, beta, mean, variance });
   }
-  if (!inOrder || Object.keys(found).length > 0) return found;
+  if (!inOrder) return found;
   const at = tensors.findIndex(({ name }) => name === layer.weight.tensor);
   const next = tensors.findIndex(({ shape }, index) => index > at && shape.length > 1);
   const behind = tensors.slice(at + 1, next < 0 ? tensors.length : next).filter(fits);
-  return byKind(behind) ?? byCount(behind);
+  return { ...byKind(behind) ?? byCount(behind), ...found };
 }
 
 function withoutAbsent<T extends object>(some: T): { [K in keyof T]: NonNullable<T[K]> } {

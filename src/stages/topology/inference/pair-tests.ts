@@ -26,6 +26,8 @@ export interface PairTests {
   readonly tests: readonly PairTest[];
   /** Pairs of ports of one side that resemble each other as copies do, by their numbers; first one first. */
   readonly alike: readonly (readonly [number, number])[];
+  /** How many pairs may have been looked at: what is read in several forms counts in each. */
+  readonly looked: number;
 }
 
 /**
@@ -74,6 +76,7 @@ const ORDERED = Math.log(0.01);
  *
  * The tails of pairs whose ports other pairs have joined already are not checked: they change no space. Their p counts as no smaller than what joins.
  *
+ * @param formsOf in how many forms a port may be looked at. Default: in one
  * @throws the signal's reason once it is aborted
  */
 export async function pairTests(
@@ -81,17 +84,22 @@ export async function pairTests(
   isPair: (a: Port, b: Port) => boolean,
   kernel: Kernel,
   options: CallOptions = {},
+  formsOf: (port: Port) => number = () => 1,
 ): Promise<PairTests> {
   const groups = [...Map.groupBy(ports.keys(), (at) => ports[at]!.width).values()].map((members) => ({
     members,
     pairs: pairsOf(members.map((at) => ports[at]!), isPair),
   }));
-  const most = groups.reduce((sum, { pairs }) => sum + pairs.length, 0);
+  const most = groups.reduce((sum, { members, pairs }) => {
+    const forms = members.map((at) => formsOf(ports[at]!));
+    return sum + pairs.reduce((part, [i, j]) => part + forms[i]! * forms[j]!, 0);
+  }, 0);
   const tests: PairTest[] = [];
   const alike: (readonly [number, number])[] = [];
   const order = new Map<Port, number>();
   const joined = new Union(ports.length);
   const pace = new Pace(options.signal);
+  let left = 0;
   for (const { members, pairs } of groups) {
     if (pairs.length === 0) continue;
     const group = members.map((at) => ports[at]!);
@@ -106,18 +114,21 @@ export async function pairTests(
       const logP = isJoined
         ? joinedPairLogP(group[i]!, group[j]!, products, most)
         : pairLogP(group[i]!, group[j]!, products, relabellings, order);
-      if (logP === null) continue;
+      if (logP === null) {
+        left += formsOf(group[i]!) * formsOf(group[j]!);
+        continue;
+      }
       tests.push({ first, second, logP });
       if (isSmall(logP, most)) joined.join(first, second);
     }
   }
-  return { tests, alike };
+  return { tests, alike, looked: most - left };
 }
 
 /** By the first kernel that both have. */
 function areAlike(a: Port, b: Port, inner: readonly number[]): boolean {
   const k = a.view.kernels.findIndex((each, at) => each !== null && (b.view.kernels[at] ?? null) !== null);
-  return a.side === b.side && k >= 0 && inner[k]! > ALIKE;
+  return a.side === b.side && a.part === undefined && b.part === undefined && k >= 0 && inner[k]! > ALIKE;
 }
 
 /** Pairs of a group that are tested, by their numbers in it. */

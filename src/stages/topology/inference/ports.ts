@@ -2,6 +2,7 @@
 
 import type { CallOptions, Kernel } from "../../../kernels/kernel.ts";
 import { isDepthwise, type Layer } from "../../../model/layer.ts";
+import type { FlattenOrder } from "../../../model/layer-draft.ts";
 import type { Matrix } from "../../../model/tensor.ts";
 import { kernelProducts, type PortView } from "../../../stats/joint-permutation-test.ts";
 import { channelWeights, lookedAt, type Side } from "./channel-weights.ts";
@@ -15,6 +16,24 @@ import {
 } from "./channel-vectors.ts";
 import { portKernels } from "./port-kernels.ts";
 
+/** Channels of a layer that may be channels of their own: a gate, or values beside queries and keys. */
+export interface Part {
+  readonly side: "out" | "in";
+  /** The first of them. */
+  readonly from: number;
+  readonly width: number;
+  /** Its number among those of its stack. */
+  readonly at: number;
+  /** How many parts the stack has, all of one width; 0 for queries, keys and values of two widths. */
+  readonly of: number;
+}
+
+/** How a matrix may read a flattened map. */
+export interface Flattening {
+  readonly positions: number;
+  readonly order: FlattenOrder;
+}
+
 /** A side of a layer, as the tests see it. */
 export interface Port {
   /** Index of the layer. */
@@ -24,7 +43,15 @@ export interface Port {
   readonly width: number;
   readonly view: PortView;
   readonly vectors: ChannelVectors;
+  /** Of its side's channels these only. Default: all */
+  readonly part?: Part;
+  /** How the layer is read here, where that is not known. */
+  readonly flattening?: Flattening;
 }
+
+/** The layer's channels that a port has, of which these are looked at. @param at numbers within the port */
+export const channelsOf = ({ part }: Pick<Port, "part">, at: readonly number[]): readonly number[] =>
+  part === undefined ? at : at.map((channel) => part.from + channel);
 
 /** A layer whose weight has been read. */
 export interface ReadLayer {
@@ -51,12 +78,14 @@ export function sidesOf(layer: Layer): readonly { readonly side: Side; readonly 
  * The ports of a layer; none where a weight is not finite, or all are 0.
  *
  * @param most channels of a port that are looked at
+ * @param parts of its channels that are ports, too
  */
 export async function portsOf(
   read: ReadLayer,
   most: number,
   kernel: Kernel,
   options: CallOptions = {},
+  parts: readonly Part[] = [],
 ): Promise<Port[]> {
   const { layer, blocks } = read;
   if (!isUsable(blocks)) return [];
@@ -64,7 +93,25 @@ export async function portsOf(
   for (const { side, width } of sidesOf(layer)) {
     ports.push(await portOf(read, side, width, lookedAt(width, most), kernel, options));
   }
+  for (const part of parts) {
+    const at = channelsOf({ part }, lookedAt(part.width, most));
+    ports.push({ ...await portOf(read, part.side, part.width, at, kernel, options), part });
+  }
   return ports;
+}
+
+/** The side of a matrix that reads, as the port of a flattened map. @param read as it is read then */
+export async function flattenedPort(
+  read: ReadLayer,
+  flattening: Flattening,
+  most: number,
+  kernel: Kernel,
+  options: CallOptions = {},
+): Promise<Port[]> {
+  const width = read.layer.inChannels;
+  return isUsable(read.blocks)
+    ? [{ ...await portOf(read, "in", width, lookedAt(width, most), kernel, options), flattening }]
+    : [];
 }
 
 /** Whether numbers are finite, and some are not 0. */

@@ -5,10 +5,10 @@
 
 import type { CallOptions, Kernel } from "../../../kernels/kernel.ts";
 import type { ChannelSpaces } from "./channel-spaces.ts";
-import type { Feeding } from "./fed-layers.ts";
+import { type Feeding, isFollowed } from "./fed-layers.ts";
 import { joinedLogP, JoinedView, joinedView, MOST_PORTS, type Space } from "./joined-spaces.ts";
 import type { WithLayer } from "./layer-reader.ts";
-import { LEAST_WIDTH, type Port, portOf } from "./ports.ts";
+import { channelsOf, LEAST_WIDTH, type Port, portOf } from "./ports.ts";
 
 /** Channels `[offset, offset + width)` of the wider space are the narrower one's. */
 export interface Slice {
@@ -109,13 +109,14 @@ async function partsOf(
 ): Promise<Map<string, JoinedView>> {
   const parts = new Map<string, JoinedView>();
   for (const at of members.slice(0, MOST_PORTS)) {
-    const { layer, side, width: all } = ports[at]!;
+    const port = ports[at]!;
+    const { layer, side, width: all } = port;
     await withLayer(layer, async (read) => {
       for (const { offset, width } of wanted) {
         const key = `${offset}/${width}`;
         // The more spaces ask for a part, the fewer ports make it: the first ones tell most.
         if (width < LEAST_WIDTH || (parts.get(key)?.count ?? 0) >= MOST_PORTS) continue;
-        const channels = Array.from({ length: width }, (_, c) => offset + c);
+        const channels = channelsOf(port, Array.from({ length: width }, (_, c) => offset + c));
         const { view } = await portOf(read, side, all, channels, kernel, options);
         const part = parts.get(key) ?? new JoinedView();
         parts.set(key, part);
@@ -179,15 +180,25 @@ export function sliceFeedings(
 ): Feeding[] {
   const found = new Map<string, Feeding>();
   for (const [at, { narrow, wide, offset }] of [...slices, ...supposed].entries()) {
-    for (const [writer, { side, layer: source }] of ports.entries()) {
+    for (const [writer, { side, layer: source, part }] of ports.entries()) {
       if (side !== "out" || spaces.supposed[writer] !== spaces.supposed[narrow]) continue;
+      if (!isFollowed(ports, spaces.supposed, writer)) continue;
       for (const [reader, { side: to, layer: target }] of ports.entries()) {
         if (to !== "in" || spaces.supposed[reader] !== spaces.supposed[wide] || source >= target) continue;
         const isMember = at < slices.length && spaces.shown[writer] === spaces.shown[narrow] &&
           spaces.shown[reader] === spaces.shown[wide];
         const shown = isMember && isOrdered(source, target);
         const key = `${source}/${target}`;
-        if (found.get(key)?.shown !== true) found.set(key, { source, target, offset, shown, logP: null });
+        if (found.get(key)?.shown !== true) {
+          found.set(key, {
+            source,
+            target,
+            ...part === undefined ? {} : { part },
+            offset,
+            shown,
+            logP: null,
+          });
+        }
       }
     }
   }

