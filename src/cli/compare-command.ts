@@ -45,7 +45,7 @@ export function addCompareCommand(
     )
     .option(
       "--out <dir>",
-      "folder, of a run or new, for comparison/ with comparison.json, comparison.md and tables (.parquet); its kept spectra are used and added to",
+      "folder, of a run or new, for comparison/ with comparison.json, comparison.md, tables (.parquet) and pictures (of --all and --series); its kept spectra are used and added to",
     )
     .option(
       "--all",

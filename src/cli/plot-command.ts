@@ -3,11 +3,14 @@
 import { stat } from "node:fs/promises";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { ConfigError } from "../../config/document.ts";
+import { CHANGE_SETTINGS } from "../compare/layer-change.ts";
 import { count, counted } from "../viewer/label.ts";
 import type { PlotOptions, Plotted } from "../viewer/plot.ts";
 import { printable } from "../report/text.ts";
+import { configOfArguments } from "./run-arguments.ts";
 
 interface Options extends PlotOptions {
+  readonly compare?: boolean;
   readonly output: string;
   readonly series?: string;
   readonly spectrum?: string;
@@ -18,7 +21,8 @@ interface Options extends PlotOptions {
 export function addPlotCommand(program: Command, write: (text: string) => void, signal: AbortSignal): void {
   program.command("plot")
     .description("draw models of a run: layers across, singular values up, edges by strength")
-    .argument("<run>", "output folder of the run")
+    .argument("<run>", "output folder of the run; with --compare the base, a model as for compare")
+    .argument("[other]", "with --compare: the other model")
     .requiredOption(
       "-o, --output <file>",
       "picture to write: .svg, or .png by way of @resvg/resvg-wasm; a folder (pictures/) takes one of each model",
@@ -33,6 +37,23 @@ export function addPlotCommand(program: Command, write: (text: string) => void, 
         "--spectrum <layer>",
         "in place of a model: the eigenvalues of a layer (its name or index), noise, spikes and power law",
       ).conflicts(["series", "maxEdges", "all", "format", "normalize"]),
+    )
+    .addOption(
+      new Option(
+        "--compare",
+        "in place of a run: two models, matched neurons of corresponding layers joined, intruders marked",
+      ).conflicts([
+        "model",
+        "series",
+        "spectrum",
+        "maxEdges",
+        "all",
+        "format",
+        "scale",
+        "normalize",
+        "bare",
+        "lake",
+      ]),
     )
     .addOption(
       new Option("--scale <name>", "of singular values").choices(["linear", "log"]).default("linear"),
@@ -52,8 +73,18 @@ export function addPlotCommand(program: Command, write: (text: string) => void, 
     .addOption(
       new Option("--format <name>", "of the files in a folder (default: svg)").choices(["svg", "png"]),
     )
-    .action(async (run: string, options: Options) => {
-      await draw(run, { ...options, signal }, write).catch((failure: unknown) => {
+    .action(async (run: string, other: string | undefined, { compare = false, ...options }: Options) => {
+      if (compare !== (other !== undefined)) {
+        throw new ConfigError(
+          compare
+            ? "svr plot --compare: found one model, required two"
+            : `svr plot: found a second argument, ${printable(other!)}, required one run, or --compare`,
+        );
+      }
+      const drawn = other === undefined
+        ? draw(run, { ...options, signal }, write)
+        : drawCompared(run, other, options.output, write, signal);
+      await drawn.catch((failure: unknown) => {
         throw failure instanceof RangeError ? new ConfigError(failure.message, { cause: failure }) : failure;
       });
     });
@@ -86,6 +117,31 @@ async function draw(
       `--format ${format}: found the file ${output}, required a folder; files say it by their names`,
     );
   } else told(await plotRun(run, output, options));
+}
+
+async function drawCompared(
+  base: string,
+  other: string,
+  output: string,
+  write: (text: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const { pictureWriter } = await import("../viewer/plot.ts");
+  // Before the work, so that it is not in vain.
+  const written = await pictureWriter(output);
+  const { comparisonOf } = await import("../run/compare.ts");
+  const loaded = await configOfArguments([base, other], { cache: "off" });
+  const { comparisons: [pair] } = await comparisonOf(loaded, CHANGE_SETTINGS, {}, signal);
+  const { picturedComparison } = await import("../report/comparison-pictures.ts");
+  const { drawComparison } = await import("../viewer/comparisons/comparison-picture.ts");
+  const pictured = picturedComparison(pair!);
+  const path = await written(drawComparison(pictured));
+  const intruders = pictured.layers.reduce((sum, layer) => sum + layer.intruders.length, 0);
+  write(
+    `${path}: ${printable(`${pictured.other}, compared with ${pictured.base}`)}, ${
+      counted(pictured.layers.length, "layer")
+    }, ${counted(intruders, "intruder")}\n`,
+  );
 }
 
 async function isFolder(path: string): Promise<boolean> {

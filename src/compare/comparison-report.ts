@@ -77,6 +77,8 @@ export interface PairReport {
   readonly correspondences: readonly CorrespondenceRow[];
   readonly not_compared: readonly UncomparedLayer[];
   readonly matches: readonly MatchRow[];
+  /** Singular values of both layers, descending, for each of `correspondences`. */
+  readonly singular_values: readonly { readonly base: Float64Array; readonly other: Float64Array }[];
 }
 
 /** A link of the forest of least distances between kin; `distance` as in `Kinship`. */

@@ -1,4 +1,4 @@
-/** A comparison in a folder: `comparison.json`, `comparison.md`, and the tables of its rows. */
+/** A comparison in a folder: `comparison.json`, `comparison.md`, the tables of its rows, and pictures. */
 
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -7,6 +7,7 @@ import type { ComparisonReport, PairReport } from "../compare/comparison-report.
 import type { SeriesReport, TrackRow } from "../compare/series-report.ts";
 import type { AnswerType, QueryAnswer } from "../model/graph-reader.ts";
 import { formatAnswer } from "../query/answer.ts";
+import { comparisonPictures } from "./comparison-pictures.ts";
 import { comparisonMarkdown } from "./comparison-text.ts";
 
 type Cell = string | number | null;
@@ -27,6 +28,7 @@ export async function writeComparison(report: ComparisonReport, folder: string):
     ["intruders.parquet", await parquet(intruderTable(report))],
     ["matches.parquet", await parquet(matchTable(report))],
     ...report.series === null ? [] : [["tracks.parquet", await parquet(trackTable(report.series))] as const],
+    ...await comparisonPictures(report),
     ["comparison.md", comparisonMarkdown(report)],
     ["comparison.json", comparisonJson(report)],
   ];
@@ -38,6 +40,7 @@ export async function writeComparison(report: ComparisonReport, folder: string):
 export function comparisonJson(report: ComparisonReport): string {
   const comparisons = report.comparisons.map(({ matches, ...others }) => ({
     ...others,
+    singular_values: undefined,
     matches: matches.length,
   }));
   const series = report.series === null ? null : { ...report.series, tracks: undefined };

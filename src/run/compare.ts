@@ -196,6 +196,9 @@ function pairReport(
       layer: nameOf(side, layer).name,
       reason,
     })),
+    singular_values: found.layers.map(({ neurons: { base, other } }) => (
+      { base: base.singularValues, other: other.singularValues }
+    )),
     matches: found.layers.flatMap((pair) =>
       matchRows(nameOf("base", pair.base), nameOf("other", pair.other), pair.change)
     ),

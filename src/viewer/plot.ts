@@ -183,8 +183,13 @@ export async function plotSpectrum(
   return { path, model: data.model, layer: data.layer, eigenvalues: data.eigenvalues.length };
 }
 
-/** How a picture becomes a file, as its extension wants it. @returns the absolute path of what was written */
-async function pictureWriter(output: string): Promise<(svg: string) => Promise<string>> {
+/**
+ * How a picture becomes a file, as its extension wants it.
+ *
+ * @returns writes the text of an SVG, and gives the absolute path of what was written
+ * @throws {RangeError} when the extension is neither `.svg` nor `.png`
+ */
+export async function pictureWriter(output: string): Promise<(svg: string) => Promise<string>> {
   const extension = extname(output).toLowerCase();
   if (extension !== ".svg" && extension !== ".png") {
     const way = extension === ".pdf" ? "; rsvg-convert -f pdf -o x.pdf x.svg makes a PDF of an SVG" : "";

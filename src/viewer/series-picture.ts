@@ -4,23 +4,14 @@ import * as Plot from "@observablehq/plot";
 import { ownMark } from "./frame-marks.ts";
 import type { Head } from "./head.ts";
 import { count, counted, label, percent, short } from "./label.ts";
-import { axisNames } from "./layer-names.ts";
 import { FONT, valueAxis } from "./layout.ts";
 import { GRID, INK, kindColour, QUIET } from "./palette.ts";
+import { type Panel, PANEL_MARGIN, panelGrid } from "./panel-grid.ts";
 import type { PictureSettings } from "./picture-data.ts";
 import type { SeriesData, SeriesLayer } from "./series-data.ts";
 import { sheetText } from "./sheet.ts";
 import { type SvgDocument, svgDocument, type SvgElement } from "./svg.ts";
 
-/** Panels side by side, by the most layers that have so many. */
-const COLUMNS = [[4, 4], [12, 5], [Infinity, 7]] as const;
-/** Widths in pixels: of all panels together, of a panel at most, and beside them. */
-const WIDEST = 1160;
-const PANEL = 280;
-const SIDE = 20;
-/** Around the frame of a panel. */
-const MARGIN = { left: 34, right: 10, top: 34, bottom: 20 } as const;
-const CAPTION = 24;
 /** Pixels that labels of an axis take. */
 const APART = { x: 34, y: 16 } as const;
 /** Opacity of the line of the largest singular value, and of the smallest. */
@@ -35,42 +26,18 @@ export function drawSeries(series: SeriesData, settings: PictureSettings): strin
   const { normalize = false, bare = false, scale } = settings;
   const data = normalize ? { ...series, layers: series.layers.map(normalized) } : series;
   const svg = svgDocument();
-  const number = data.layers.length;
-  const rows = Math.ceil(number / COLUMNS.find(([most]) => number <= most)![1]);
-  const columns = Math.max(1, Math.ceil(number / rows));
-  const panelWidth = Math.min(PANEL, Math.floor(WIDEST / columns));
-  const panelHeight = Math.round(0.8 * panelWidth);
-  const width = Math.max(640, 2 * SIDE + columns * panelWidth);
-  const height = 2 * CAPTION + rows * panelHeight;
-  const axis = axisNames(data.layers.map(({ name }) => name));
-  const panels = data.layers.map((layer, at) => {
-    const x = SIDE + (at % columns) * panelWidth;
-    const y = CAPTION + Math.floor(at / columns) * panelHeight;
-    const name = label(axis.names[at]!, FONT.text, panelWidth - MARGIN.right, "start");
-    return svg.element(
-      "g",
-      { transform: `translate(${x},${y})`, "aria-label": "layer" },
-      ...panel(svg, layer, data.steps, name, { width: panelWidth, height: panelHeight, scale }),
-    );
-  });
-  const caption = (x: number, y: number, anchor: string, text: string) =>
-    svg.element("text", { x, y, "font-size": FONT.small, fill: INK, "text-anchor": anchor }, text);
   const of = normalize ? ", as a share of the layer's largest" : "";
-  const without = label(axis.without, FONT.small, width / 2, "start");
-  return sheetText(svg, `Spectra of ${series.series}`, headOf(svg, data), bare, {
-    width,
-    height,
-    elements: [
-      caption(SIDE, 16, "start", `singular value${of}${scale === "log" ? " (logarithmic)" : ""} ↑`),
-      ...panels,
-      caption(
-        width - SIDE,
-        height - 6,
-        "end",
-        `${without === "" ? "" : `names of layers without ${without}; `}step →`,
-      ),
-    ],
-  });
+  const captions = {
+    up: `singular value${of}${scale === "log" ? " (logarithmic)" : ""}`,
+    across: "step →",
+  };
+  const drawing = panelGrid(
+    svg,
+    data.layers.map(({ name }) => name),
+    captions,
+    (at, place) => panel(svg, data.layers[at]!, data.steps, place, scale),
+  );
+  return sheetText(svg, `Spectra of ${series.series}`, headOf(svg, data), bare, drawing);
 }
 
 function headOf(svg: SvgDocument, { series, steps, layers, of }: SeriesData): Head {
@@ -98,25 +65,24 @@ function panel(
   svg: SvgDocument,
   layer: SeriesLayer,
   steps: readonly number[],
-  name: string,
-  { width, height, scale }: {
-    readonly width: number;
-    readonly height: number;
-    readonly scale: "linear" | "log";
-  },
+  { name, width, height }: Panel,
+  scale: "linear" | "log",
 ): SvgElement[] {
   const { ranks, values, kind, nearKernels, neurons } = layer;
   const axis = valueAxis(values.map((each) => Float64Array.from(each)), scale);
-  const inner = { width: width - MARGIN.left - MARGIN.right, height: height - MARGIN.top - MARGIN.bottom };
+  const inner = {
+    width: width - PANEL_MARGIN.left - PANEL_MARGIN.right,
+    height: height - PANEL_MARGIN.top - PANEL_MARGIN.bottom,
+  };
   const xScale: Plot.ScaleOptions = {
     type: "linear",
     domain: [steps[0]!, steps.at(-1)!],
-    range: [MARGIN.left, MARGIN.left + inner.width],
+    range: [PANEL_MARGIN.left, PANEL_MARGIN.left + inner.width],
   };
   const yScale: Plot.ScaleOptions = {
     type: axis.type,
     domain: [...axis.domain],
-    range: [MARGIN.top + inner.height, MARGIN.top],
+    range: [PANEL_MARGIN.top + inner.height, PANEL_MARGIN.top],
     clamp: true,
   };
   const [across, up] = [Plot.scale({ x: xScale }), Plot.scale({ y: yScale })];
@@ -130,10 +96,10 @@ function panel(
     document: svg.document,
     width,
     height,
-    marginLeft: MARGIN.left,
-    marginRight: MARGIN.right,
-    marginTop: MARGIN.top,
-    marginBottom: MARGIN.bottom,
+    marginLeft: PANEL_MARGIN.left,
+    marginRight: PANEL_MARGIN.right,
+    marginTop: PANEL_MARGIN.top,
+    marginBottom: PANEL_MARGIN.bottom,
     x: xScale,
     y: yScale,
     axis: null,
@@ -166,13 +132,13 @@ function panel(
       }).reverse(),
       ownMark(svg.element(
         "text",
-        { x: MARGIN.left, y: 12, "font-size": FONT.text, fill: INK, "text-anchor": "start" },
+        { x: PANEL_MARGIN.left, y: 12, "font-size": FONT.text, fill: INK, "text-anchor": "start" },
         name,
       )),
       ...nearKernels.some((each) => each > 0)
         ? [ownMark(svg.element(
           "text",
-          { x: MARGIN.left, y: 25, "font-size": 9, fill: QUIET, "text-anchor": "start" },
+          { x: PANEL_MARGIN.left, y: 25, "font-size": 9, fill: QUIET, "text-anchor": "start" },
           `near-kernels ${percent(nearKernels[first]! / neurons[first]!)} % → ${
             percent(nearKernels[last]! / neurons[last]!)
           } %`,
@@ -180,7 +146,7 @@ function panel(
         : [],
     ],
   }) as unknown as SvgElement;
-  const whole = svg.element("title", {}, label(layer.name, FONT.text, WIDEST));
+  const whole = svg.element("title", {}, label(layer.name, FONT.text, 1160));
   return [whole, ...[...figure.children].filter(({ outerHTML }) => !outerHTML.startsWith("<style"))];
 }
 

@@ -81,6 +81,7 @@ describe("svr compare", () => {
     expect(comparisons).toHaveLength(3);
     const links = forest.map(({ base, other }) => [base, other].map((id) => id.slice(-3)).sort().join(" "));
     expect(links.sort()).toEqual(["000 003", "003 010"]);
+    expect(await readFile(join(out, "comparison", "forest.svg"), "utf8")).toContain(">3 models in 1 family;");
   });
 
   it("follows the neurons of a series through its steps, whatever the order of its files", async () => {
@@ -103,6 +104,21 @@ describe("svr compare", () => {
     db.closeSync();
     expect(said!.slice(1).map(Number)).toEqual(counted);
     expect(Number(said![2])).toBeGreaterThan(100);
+    const picture = await readFile(join(folder, "comparison", "tracks.svg"), "utf8");
+    expect(picture).toContain(">Tracks of neurons from step 0 to step 10</text>");
+  });
+
+  it("draws two models, and refuses one alone", async () => {
+    const path = join(out, "picture.svg");
+    const { code, stdout, stderr } = await svr(["plot", "--compare", EARLY, LATE, "-o", path]);
+    expect(code, stderr).toBe(0);
+    expect(stdout).toContain("mnist-mlp/epoch-010, compared with mnist-mlp/epoch-001, 3 layers, ");
+    expect((await readFile(path, "utf8")).split('aria-label="layer"')).toHaveLength(4);
+    for (const args of [["--compare", EARLY], [EARLY, LATE]]) {
+      const ended = await svr(["plot", ...args, "-o", path]);
+      expect(ended.code).toBe(2);
+      expect(ended.stderr).toMatch(/found one model, required two|found a second argument/);
+    }
   });
 
   it("writes nothing without --out", async () => {

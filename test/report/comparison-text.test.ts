@@ -48,6 +48,7 @@ function report(
         correspondences: rows,
         not_compared: [],
         matches: [],
+        singular_values: [],
       },
     ],
     forest: [{ base: "a", other: "<b>", distance: 0.1 }],

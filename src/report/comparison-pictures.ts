@@ -1,0 +1,73 @@
+/** What the pictures of a comparison show, from its report. */
+
+import type { ComparisonReport, PairReport } from "../compare/comparison-report.ts";
+import { CHANGE_SETTINGS } from "../compare/layer-change.ts";
+import type { SeriesReport } from "../compare/series-report.ts";
+import type { PicturedComparison } from "../viewer/comparisons/comparison-picture.ts";
+import type { PicturedForest } from "../viewer/comparisons/forest-picture.ts";
+import type { PicturedTrackSeries } from "../viewer/comparisons/tracks-picture.ts";
+
+/** Two models compared. */
+export function picturedComparison(pair: PairReport): PicturedComparison {
+  const matches = Map.groupBy(pair.matches, (match) => match.other_layer);
+  return {
+    base: pair.base.id,
+    other: pair.other.id,
+    layers: pair.correspondences.map(({ other_layer: name, intruders }, at) => ({
+      name,
+      ...pair.singular_values[at]!,
+      matches: (matches.get(name) ?? [])
+        .filter((match) => (match.log_p_corrected ?? 0) <= CHANGE_SETTINGS.logAlpha)
+        .map((match) => ({
+          base: match.base_neuron,
+          other: match.other_neuron,
+          similarity: match.similarity,
+        })),
+      intruders: intruders.map(({ neuron }) => neuron),
+    })),
+  };
+}
+
+/** All models of a comparison of all with all, and the links among kin. */
+export function picturedForest({ comparisons, forest }: ComparisonReport): PicturedForest {
+  const models = new Set(comparisons.flatMap(({ base, other }) => [base.id, other.id]));
+  return { models: [...models], links: forest };
+}
+
+/** The tracks of a series. */
+export function picturedTracks({ models, layers, tracks }: SeriesReport): PicturedTrackSeries {
+  const places = new Map(models.map(({ id }, at) => [id, at]));
+  const rows = Map.groupBy(tracks, ({ track }) => track);
+  // The name of a layer may differ from step to step; it is listed with its last one, as its tracks' last rows have it or an earlier one.
+  const byLayer = Map.groupBy(rows.values(), ([first]) => first!.layer);
+  return {
+    steps: models.map(({ step }) => step),
+    layers: layers.map(({ layer }) => ({
+      name: layer,
+      tracks: (byLayer.get(layer) ?? []).map((track) =>
+        track.map((row) => ({ step: places.get(row.model)!, singularValue: row.singular_value }))
+      ),
+    })),
+  };
+}
+
+/**
+ * The pictures that stand beside the tables of a comparison.
+ *
+ * @returns name and SVG: `forest.svg` where all were compared with all, `tracks.svg` of a series
+ */
+export async function comparisonPictures(
+  report: ComparisonReport,
+): Promise<(readonly [name: string, svg: string])[]> {
+  const pictures: (readonly [string, string])[] = [];
+  // Plot and its document take half a second to load.
+  if (report.forest.length > 0) {
+    const { drawForest } = await import("../viewer/comparisons/forest-picture.ts");
+    pictures.push(["forest.svg", drawForest(picturedForest(report))]);
+  }
+  if (report.series !== null) {
+    const { drawTracks } = await import("../viewer/comparisons/tracks-picture.ts");
+    pictures.push(["tracks.svg", drawTracks(picturedTracks(report.series))]);
+  }
+  return pictures;
+}
