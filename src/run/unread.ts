@@ -21,6 +21,9 @@ const READ_ELSEWHERE = /^the quantized .*weight of /;
 /** What lies beside a network, such as an optimizer's state: nothing of the network is lost with it. */
 const BESIDE = /, not a weight( of the network)?$/;
 
+/** Integers that number something, or mask it: nothing is lost with them. */
+const INDICES = /(^|[._])(index|indices|ids|mask)$|(^|[._])attn[._]bias$/;
+
 /** No layer of any kind has a weight of more axes. */
 const MOST_AXES = 5;
 
@@ -73,10 +76,10 @@ function largestOf(tensors: readonly TensorInfo[]): TensorInfo | undefined {
   );
 }
 
-function isUnread({ shape, dtype, unreadable }: TensorInfo, reason: string | undefined): boolean {
+function isUnread({ name, shape, dtype, unreadable }: TensorInfo, reason: string | undefined): boolean {
   if (reason === undefined || shape.length < 2 || isCopy(reason)) return false;
-  return unreadable !== undefined || /^[IU]\d+$/.test(dtype) || shape.length > MOST_AXES ||
-    NO_READER.test(reason);
+  const isQuantized = /^[IU]\d+$/.test(dtype) && !INDICES.test(name);
+  return unreadable !== undefined || isQuantized || shape.length > MOST_AXES || NO_READER.test(reason);
 }
 
 /** Whether a warning is one of `unreadWarnings`. */

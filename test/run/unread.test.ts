@@ -54,6 +54,14 @@ describe("what is said of models of which little was read", () => {
     expect(warnings(tensor("a.weight", "F32", 4, 8), copy)).toEqual([]);
   });
 
+  it("nothing of integers that number positions or mask them", () => {
+    const weight = tensor("a.weight", "F32", 4, 8);
+    for (const name of ["attn.relative_position_index", "embeddings.position_ids", "h.0.attn.bias", "mask"]) {
+      expect(warnings(weight, tensor(name, "U8", 1, 1, 4, 4))).toEqual([]);
+    }
+    expect(warnings(weight, tensor("a.masked", "U8", 4, 4))).toHaveLength(1);
+  });
+
   it("what stands at an operator that is not followed, and not what is read as real numbers elsewhere", () => {
     const tensors = [tensor("a", "F32", 4, 4), tensor("q", "I8", 4, 4)];
     const { layers } = layerGraph({ tensors: tensors.slice(0, 1) });

@@ -183,8 +183,8 @@ def unet():
     sizes = plain_attention(UNet2DConditionModel(
         **{**size, "layers_per_block": 2}, block_out_channels=(4, 8), cross_attention_dim=6, attention_head_dim=(1, 4), transformer_layers_per_block=(1, 2),
         use_linear_projection=True, addition_embed_type="text_time", addition_time_embed_dim=2, projection_class_embeddings_input_dim=9,
-        time_cond_proj_dim=5, down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D")))
-    more = {"added_cond_kwargs": {"text_embeds": families.noise(1, 5), "time_ids": torch.tensor([[1.0, 2.0]])}, "timestep_cond": families.noise(1, 5)}
+        time_cond_proj_dim=5, encoder_hid_dim=5, down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D")))
+    more = {"encoder_hidden_states": families.noise(1, 3, 5), "added_cond_kwargs": {"text_embeds": families.noise(1, 5), "time_ids": torch.tensor([[1.0, 2.0]])}, "timestep_cond": families.noise(1, 5)}
     yield "unet-2d-condition-sizes", sizes, {**feed, **more}, [
         ("time_embedding.linear_2.weight", "up_blocks.1.resnets.0.time_emb_proj.weight"),
         (f"down_blocks.1.{ATTENTION}1.to_v.weight", f"down_blocks.1.{ATTENTION}1.to_out.0.weight"),

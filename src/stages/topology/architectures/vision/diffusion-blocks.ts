@@ -29,9 +29,9 @@ function residualBlock(net: Network, name: string, x: Signal, embedding: Signal 
 export interface BlockOptions {
   /** The embedding of the step; null where the network has none. */
   readonly embedding: Signal | null;
-  /** What the `i`th attention of a block adds to the map. */
+  /** The map behind the attention of this name, which reads `x`. */
   readonly attention: (name: string, x: Signal) => Signal;
-  /** What residual block reads, when `x` comes to it. Default: `x`. */
+  /** What a residual block reads where `x` comes to it. Default: `x`. */
   readonly joined?: (x: Signal) => Signal;
   /** Told of what a block leaves behind: of each residual block, and of what changes the resolution. */
   readonly seen?: (x: Signal) => void;
