@@ -225,6 +225,7 @@ function nextSteps(
   const steps: Step[] = [
     [`svr report${folder} --format text`, "all findings and tables"],
     ...when<Step>(local, [`svr plot${folder} --model ${model} -o picture.svg`, "a picture"]),
+    ...when<Step>(local, [`svr view${folder}`, "all of it in the browser"]),
     ...when<Step>(graph, [`svr query${option} @hubs --param model=${model}`, "a question to the graph"]),
     ...when<Step>(graph, ["svr query --list", "all questions"]),
     ...when<Step>(parquet, [`svr lake sql ${config.lake ?? where} | duckdb my.db`, "the tables in DuckDB"]),
