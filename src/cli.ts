@@ -9,7 +9,7 @@ import process, { argv, exit, stderr, stdout } from "node:process";
 import { Command, CommanderError, Option } from "commander";
 import { ConfigError } from "../config/document.ts";
 import { flagOf, type Overrides } from "../config/load.ts";
-import { cacheOf, layerMetricsOf, numberOf } from "./cli/argument-values.ts";
+import { cacheOf, edgesOf, layerMetricsOf, numberOf } from "./cli/argument-values.ts";
 import { addCheckCommand } from "./cli/check-command.ts";
 import { addCompareCommand } from "./cli/compare-command.ts";
 import { addCompletionCommand } from "./cli/completion-command.ts";
@@ -182,10 +182,6 @@ function addGuessOption(command: Command): void {
   command.option("--infer", "ask the weights of every model without a declared topology who feeds whom");
   command.option("--no-infer", "never ask them").setOptionValue("infer", undefined);
   command.option("--audit", "ask the weights what is wrong with who feeds whom, or missing");
-}
-
-function edgesOf(text: string): unknown {
-  return text.startsWith("top:") ? { top: numberOf(text.slice(4)) } : text;
 }
 
 /** How a run speaks, beside its settings. */

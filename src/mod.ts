@@ -37,6 +37,8 @@ export type {
   SkippedConnection,
   SpectrumJob,
 } from "./flow/jobs.ts";
+export type { WantedMetrics } from "./flow/layer-measurement.ts";
+export type { MetricSettings } from "./flow/metric-rows.ts";
 export { layers } from "./flow/operators/layers.ts";
 export { overlap, type OverlapSettings } from "./flow/operators/overlap.ts";
 export { type ModelResult, sinks, type SinkSettings } from "./flow/operators/sinks.ts";
@@ -49,6 +51,7 @@ export type { Kernel, KernelInfo } from "./kernels/kernel.ts";
 export { type KernelName, openKernel } from "./kernels/select.ts";
 export { type FlowOrder, flowOrder } from "./model/flow-order.ts";
 export type { ConnectionSummary, EdgeColumns, OverlapMeasures } from "./model/graph.ts";
+export type { LayerMetrics, SpectralMetrics } from "./model/layer-metrics.ts";
 export type {
   BatchNormScale,
   ChannelRange,

@@ -14,11 +14,11 @@ export interface ReportTable {
   readonly rows: readonly (readonly string[])[];
 }
 
-/** The tables of a model's report: layers and their means, connections, strongest edges, and what was skipped if anything was. */
+/** The tables of a model's report: layers, connections, strongest edges, what was skipped if anything was, and means over layers. */
 export function modelTables(report: ModelReport): ReportTable[] {
-  const tables = [layerTable(report), meansTable(report), connectionTable(report), edgeTable(report)];
+  const tables = [layerTable(report), connectionTable(report), edgeTable(report)];
   if (report.skipped.length > 0) tables.push(skippedTable(report.skipped));
-  return tables;
+  return [...tables, meansTable(report)];
 }
 
 /** The numbers of a finding. */

@@ -42,3 +42,8 @@ export function layerMetricsOf(text: string): unknown {
     }),
   );
 }
+
+/** Which edges are written: a name, or as many as `top:<k>` says. @throws {InvalidArgumentError} when k is no number */
+export function edgesOf(text: string): unknown {
+  return text.startsWith("top:") ? { top: numberOf(text.slice(4)) } : text;
+}

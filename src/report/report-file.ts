@@ -151,7 +151,6 @@ const model = z.looseObject({
   sparsification: number.nullable(),
   sparsification_expected: number.nullable(),
   layer_means: z.looseObject({
-    pooled: z.boolean(),
     log_norm: number.nullable(),
     alpha: number.nullable(),
     alpha_weighted: number.nullable(),
@@ -159,6 +158,7 @@ const model = z.looseObject({
     log_spectral_norm: number.nullable(),
     stable_rank: number.nullable(),
     mp_softrank: number.nullable(),
+    pooled: z.boolean(),
   }),
   layers: z.array(row),
   connections: z.array(row),

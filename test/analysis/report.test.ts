@@ -107,7 +107,7 @@ describe("report of a model", () => {
   it("writes four digits, and nothing where there is nothing", () => {
     const [layers, , edges] = modelTables(report);
     expect(layers!.rows[0]).toEqual([
-      ...["0", "layer0", "linear", "8 x 4 x 1", "4", "3", "", "", "1", "12.35", "", "none"],
+      ...["0", "layer0", "linear", "8 x 4 x 1", "4", "3", "", "", "1", "12.35", "", "", "", "none"],
     ]);
     expect(layers!.rows[1]!.slice(5, 9)).toEqual(["0", "25 %", "37.5 %", ""]);
     expect(layers!.title).toBe("Layers (of all overlap 25 % lies between near-kernels, by chance 37.5 %)");
@@ -120,7 +120,7 @@ describe("report of a model", () => {
       ["tensor", "10", "a bias", "t0, t1, t2, t3, t4, t5, t6, t7, …"],
       ["connection", "1", "a bias", "t10"],
     ]);
-    expect(modelTables({ ...report, skipped: [] })).toHaveLength(3);
+    expect(modelTables({ ...report, skipped: [] })).toHaveLength(4);
   });
 
   it("gives no ratio, and no p of shared channels, where nothing could be tested", () => {

@@ -137,7 +137,8 @@ const SUBJECTS: readonly Subject[] = [
         last: 60,
       },
     ],
-    empty: ["series"],
+    // Layers of 6 neurons are not tested for spikes.
+    empty: ["series", "spikes"],
   },
   {
     name: "a model whose connections have parts, and with channels that are dead",
@@ -154,7 +155,9 @@ const SUBJECTS: readonly Subject[] = [
         channels: [{ source: 4 * part, target: 4 * part, length: 4 }],
       }));
       const topology = { connections: [{ from: "in", to: "v" }, ...heads, { from: "o", to: "out" }] };
-      return run({ models: [{ path: file, id: "heads", topology }], out, sinks: ["parquet"], edges: "all" });
+      const layerMetrics = { pooled: true, permuted: true, bootstrap: 5 };
+      const models = [{ path: file, id: "heads", topology }];
+      return run({ models, out, sinks: ["parquet"], edges: "all", layerMetrics });
     },
     asked: [{
       model: "heads",
@@ -171,8 +174,8 @@ const SUBJECTS: readonly Subject[] = [
       hops: 3,
       limit: 500,
     }],
-    // One model only, without a change.
-    empty: ["appeared-vanished", "series"],
+    // One model only, without a change; of noise.
+    empty: ["appeared-vanished", "series", "spikes"],
   },
 ];
 

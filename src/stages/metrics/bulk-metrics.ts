@@ -42,6 +42,10 @@ export function spikeLogP(
   { rows, cols }: Shape,
 ): Float64Array {
   const logP = new Float64Array(singularValues.length).fill(NaN);
+  if (groups === 1) {
+    logP.set(spikes(singularValues.map((value) => value * value), rows, cols));
+    return logP;
+  }
   for (const members of Map.groupBy(group.keys(), (neuron) => group[neuron]!).values()) {
     const eigenvalues = Float64Array.from(members, (neuron) => singularValues[neuron]! ** 2);
     spikes(eigenvalues, rows, cols).forEach((own, at) => {

@@ -25,6 +25,7 @@ export function matricesOf(
   { rows, cols }: { readonly rows: number; readonly cols: number },
 ): readonly SingularValues[] {
   const side = Math.max(rows, cols);
+  if (group.at(-1) === 0 && group.every((each) => each === 0)) return [{ values: singularValues, side }];
   return [...Map.groupBy(group.keys(), (neuron) => group[neuron]!).values()]
     .map((members) => ({ values: Float64Array.from(members, (neuron) => singularValues[neuron]!), side }));
 }
