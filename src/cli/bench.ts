@@ -5,7 +5,7 @@ import { cpuUsage } from "node:process";
 import { type ComputingKernelName, openInThread, type Precision } from "../kernels/in-thread.ts";
 import type { Kernel } from "../kernels/kernel.ts";
 import { openPool } from "../kernels/pool.ts";
-import { normals } from "../kernels/thin-svd.ts";
+import { normals } from "../kernels/numbers.ts";
 import { messageOf } from "../model/errors.ts";
 import { productFlops, svdFlops } from "../stages/flops.ts";
 import { median } from "../stats/ordinary.ts";

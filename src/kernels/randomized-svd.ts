@@ -3,7 +3,8 @@
 import type { Svd } from "../model/spectrum.ts";
 import type { Matrix } from "../model/tensor.ts";
 import { allocateDense, type Dense, type Lapack } from "./lapack.ts";
-import { hold, normals, scaleInPlace, store, transpose } from "./thin-svd.ts";
+import { normals, transpose } from "./numbers.ts";
+import { hold, scaleInPlace, store } from "./thin-svd.ts";
 
 /** Columns sampled beyond the wanted rank, and power iterations: Halko, Martinsson and Tropp recommend 5 to 10 and 1 to 2. */
 const OVERSAMPLING = 16;

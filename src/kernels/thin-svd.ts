@@ -12,7 +12,9 @@
 import type { Svd } from "../model/spectrum.ts";
 import { type Matrix, matrix } from "../model/tensor.ts";
 import { allocateDense, type Dense, type Lapack, type Numbers, rowsOf } from "./lapack.ts";
+import { normals, transpose } from "./numbers.ts";
 import { powerOfTwoScale } from "./scaling.ts";
+import { isTall, tallSvd, tallSvdBytes } from "./tall-svd.ts";
 import { alignRows, fixSigns } from "../model/signs.ts";
 
 /** Singular values up to this share of the largest are found again by `gesdd`: above it, squaring costs a factor of 17 at most. */
@@ -29,6 +31,7 @@ const EPS = 2 ** -52;
 /** Bytes that `thinSvd` needs in the memory of a `Lapack`. */
 export function thinSvdBytes(rows: number, cols: number, precision: "f64" | "f32" = "f64"): number {
   const r = Math.min(rows, cols);
+  if (precision === "f64" && isTall(rows, cols)) return tallSvdBytes(rows, cols);
   // The matrix and its products with the short vectors; for gesdd two squares more than for the Gram matrix.
   return (precision === "f64" ? 8 : 4) * (3 * rows * cols + 9 * r * r + 64 * (rows + cols)) + 2 ** 20;
 }
@@ -47,6 +50,14 @@ export function thinSvd(lapack: Lapack, input: Matrix): Svd {
     );
   }
   const scale = scaleInPlace(input);
+  if (lapack.info.precision === "f64" && isTall(input.rows, input.cols)) {
+    const found = tallSvd(lapack, input, scale);
+    if (found !== null) return found;
+    throw new RangeError(
+      `svd: found a ${input.rows} x ${input.cols} matrix whose long vectors do not become orthogonal in blocks, ` +
+        `required one of better condition (rank: its leading neurons can be had)`,
+    );
+  }
   return lapack.scoped(() => {
     const a = hold(lapack, input);
     const found = throughGram(lapack, a) ?? byLapack(lapack, a);
@@ -204,24 +215,6 @@ function defect(lapack: Lapack, v: Dense): number {
   return worst;
 }
 
-/** Seeded standard normals: the same matrix gives the same answer. */
-export function normals(count: number): Float64Array {
-  // In an array, because an engine would allocate each number that a closure keeps.
-  const state = Int32Array.of(0x9e3779b9);
-  const uniform = () => {
-    const now = (state[0]! + 0x6d2b79f5) | 0;
-    state[0] = now;
-    let t = Math.imul(now ^ (now >>> 15), 1 | now);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-  const values = new Float64Array(count);
-  for (let i = 0; i < count; i++) {
-    values[i] = Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
-  }
-  return values;
-}
-
 function rowNorms({ block, rows, cols }: Dense): Float64Array {
   const data = block.data();
   const norms = new Float64Array(rows);
@@ -243,17 +236,4 @@ function normalize({ block, rows, cols }: Dense, first: number, norms: Numbers):
 
 function multiplyBy(factor: number, data: Numbers, from: number, to: number): void {
   for (let at = from; at < to; at++) data[at]! *= factor;
-}
-
-/** Transposes a row-major matrix. In squares of 32, so that both sides stay in the cache. */
-export function transpose(from: Numbers, to: Numbers, rows: number, cols: number): void {
-  for (let row0 = 0; row0 < rows; row0 += 32) {
-    for (let col0 = 0; col0 < cols; col0 += 32) {
-      for (let row = row0; row < Math.min(rows, row0 + 32); row++) {
-        for (let col = col0; col < Math.min(cols, col0 + 32); col++) {
-          to[col * rows + row] = from[row * cols + col]!;
-        }
-      }
-    }
-  }
 }

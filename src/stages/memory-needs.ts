@@ -2,9 +2,13 @@
 
 import { type Layer, rankOf, unfoldedShape, type Unfolding } from "../model/layer.ts";
 import { turnedEnd } from "./overlap-geometry.ts";
+import { isWholeTensor } from "./unfold.ts";
 
 /** Overlap blocks are this large at most: enough rows for the kernel to be efficient. */
 export const BLOCK_BYTES = 32 * 2 ** 20;
+
+/** Types of which a file's bytes are at most half of what float64 takes, and nothing else is made of them. */
+const PLAIN = /^(F32|F16|BF16)$/;
 
 /** A layer's decomposition. */
 export interface LayerNeed {
@@ -15,7 +19,7 @@ export interface LayerNeed {
 }
 
 /**
- * What a layer needs: the weight as read and as unfolded, the kernel's own memory, and the result.
+ * What a layer needs: the weight as read and as unfolded, which may be one and the same, the kernel's own memory, and the result.
  *
  * @param rank as for `Kernel.svd`
  * @param workspace see `Kernel.workspace`
@@ -29,7 +33,12 @@ export function layerNeed(
   const { rows, cols } = unfoldedShape(layer, unfolding);
   const weight = 8 * layer.groups * rows * cols;
   const spectrum = Math.min(rankOf(layer, unfolding), rank * layer.groups) * (8 * (rows + cols) + 12);
-  return { bytes: 2 * weight + workspace(rows, cols) + spectrum, spectrum };
+  const computing = workspace(rows, cols) + spectrum;
+  if (!isWholeTensor(layer, unfolding) || !PLAIN.test(layer.dtype)) {
+    return { bytes: 2 * weight + computing, spectrum };
+  }
+  // What was read becomes the matrix; the file's own bytes are half of it at most.
+  return { bytes: Math.max(1.5 * weight, weight + computing), spectrum };
 }
 
 /** What a connection needs beside both spectra: one block of inner products with its operands and results, and the candidates of a whole matrix at the worst. */

@@ -19,10 +19,8 @@ interface Axis {
  * @throws {RangeError} when `weight` does not hold as many numbers as the tensor's shape says
  */
 export function unfold(layer: Layer, weight: Float64Array, unfolding: Unfolding): Matrix[] {
-  const { groups, positions: z } = layer;
+  const { groups } = layer;
   const { offset, strides, shape } = layer.weight;
-  const m = layer.outChannels / groups;
-  const n = layer.inChannels / groups;
   if (weight.length !== elementCount(shape)) {
     throw new RangeError(
       `unfold ${layer.name}: found ${weight.length} weights, required ${shape.join(" x ")} = ${
@@ -31,17 +29,9 @@ export function unfold(layer: Layer, weight: Float64Array, unfolding: Unfolding)
     );
   }
   const { rows, cols } = unfoldedShape(layer, unfolding);
-  const svr = unfolding === "svr";
-  const axes: readonly Axis[] = [
-    { count: m, from: strides.out, to: (svr ? 1 : z) * cols },
-    { count: n, from: strides.in, to: svr ? z : 1 },
-    { count: z, from: strides.position, to: svr ? 1 : cols },
-  ];
-  const asStored = axes.every(({ count, from, to }) => count === 1 || from === to);
-  // A matrix that is the whole tensor, as it is stored, needs no memory of its own.
-  if (groups === 1 && asStored && offset === 0 && weight.length === rows * cols) {
-    return [matrix(rows, cols, weight)];
-  }
+  const axes = axesOf(layer, unfolding);
+  const asStored = axes.every(isAsStored);
+  if (isWholeTensor(layer, unfolding)) return [matrix(rows, cols, weight)];
   return Array.from({ length: groups }, (_, group) => {
     const first = offset + group * strides.group;
     if (asStored) return matrix(rows, cols, weight.slice(first, first + rows * cols));
@@ -49,6 +39,28 @@ export function unfold(layer: Layer, weight: Float64Array, unfolding: Unfolding)
     copyStrided(weight, first, out.data, axes);
     return out;
   });
+}
+
+/** Out channels, in channels and positions of a group, in the tensor and in its matrix. */
+function axesOf(layer: Layer, unfolding: Unfolding): readonly Axis[] {
+  const { groups, positions: z, weight: { strides } } = layer;
+  const { cols } = unfoldedShape(layer, unfolding);
+  const svr = unfolding === "svr";
+  return [
+    { count: layer.outChannels / groups, from: strides.out, to: (svr ? 1 : z) * cols },
+    { count: layer.inChannels / groups, from: strides.in, to: svr ? z : 1 },
+    { count: z, from: strides.position, to: svr ? 1 : cols },
+  ];
+}
+
+const isAsStored = ({ count, from, to }: Axis) => count === 1 || from === to;
+
+/** Whether a layer's matrix is the whole tensor, as it is stored: then it needs no memory of its own. */
+export function isWholeTensor(layer: Layer, unfolding: Unfolding): boolean {
+  const { rows, cols } = unfoldedShape(layer, unfolding);
+  const { offset, shape } = layer.weight;
+  return layer.groups === 1 && offset === 0 && elementCount(shape) === rows * cols &&
+    axesOf(layer, unfolding).every(isAsStored);
 }
 
 /** Copies along three axes, the one whose source elements lie closest innermost: sources are large and read in order. */

@@ -8,7 +8,7 @@ import { overlap } from "../../src/flow/operators/overlap.ts";
 import { svd } from "../../src/flow/operators/svd.ts";
 import { test } from "../../src/flow/operators/test.ts";
 import { unfold } from "../../src/flow/operators/unfold.ts";
-import { normals } from "../../src/kernels/thin-svd.ts";
+import { normals } from "../../src/kernels/numbers.ts";
 import type { Model } from "../../src/model/ports.ts";
 import { logSurvivalOfSigma } from "../../src/stats/normal.ts";
 import { pipelineSettings } from "../support/pipeline-settings.ts";

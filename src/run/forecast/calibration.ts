@@ -1,7 +1,7 @@
 /** How fast a kernel is here, measured in a fraction of a second. */
 
 import type { Kernel } from "../../kernels/kernel.ts";
-import { normals } from "../../kernels/thin-svd.ts";
+import { normals } from "../../kernels/numbers.ts";
 import { type Matrix, matrix } from "../../model/tensor.ts";
 import { productFlops, svdFlops } from "../../stages/flops.ts";
 
