@@ -18,7 +18,7 @@ const NO_WEIGHTS: readonly (readonly [name: RegExp, reason: string])[] = [
   [/(^|[._/])(layer|logit|res)_?scale(\.\w+)?$|(^|[._/])(gamma|beta)(_?\d+)?$|(^|[./])scale$/, "a scale"],
   [/(^|[._/])(mean|std|stddev|variance)$/, "a mean or a deviation"],
   [/(^|[._/])(task|class|loss|sample)_weights?$/, "weights of a loss"],
-  [/(^|[./])bias$/, "a bias"],
+  [/(^|[._/])bias(_[a-z]\w*)?$/, "a bias"],
   [/[._/](A_log|rotary_emb\.\w+|inv_freq)$/, "a table of decays or frequencies"],
   [
     /[._](w(eight|q)?_)?(scales?|scale_inv|zeros?|zero_points?|qzeros|absmax|quant_map|biases)$/,
@@ -46,15 +46,19 @@ export function reasonByName(tensor: TensorInfo, byName: ReadonlyMap<string, Ten
     return `a stack of ${shape[0]} experts, required at most ${MOST_EXPERTS}`;
   }
   const leaf = name.slice(Math.max(name.lastIndexOf("."), name.lastIndexOf("/")) + 1);
-  const isNamed = /^(weight|kernel|w|filter)/i.test(leaf);
-  return shape.length > 2 && !isNamed && shape.filter((extent) => extent > 1).length < 2
-    ? `${shape.length} dimensions, of which at most one has more than one entry: a scale, a shift or a token`
+  const isNamed = /^(weight|kernel|w|filter)|(^|_)w(_\d+)?$/i.test(leaf);
+  if (shape.length < 3 || isNamed) return null;
+  if (shape.filter((extent) => extent > 1).length < 2) {
+    return `${shape.length} dimensions, of which at most one has more than one entry: a scale, a shift or a token`;
+  }
+  return shape[0] === 1
+    ? `${shape.length} dimensions, the first of one entry: repeated for each input, not a linear map`
     : null;
 }
 
 /** What weights are called, and the bias of the same module: in PyTorch, Chainer, Haiku, scikit-learn and by hand. */
 const BIASES: readonly (readonly [weight: RegExp, bias: string])[] = [
-  [/(^|[./])(weight|w|kernel)$/, "$1bias"],
+  [/(^|[./])(weight|w|kernel|matrix)$/, "$1bias"],
   [/(^|[./_])w(_?\d+)?$/, "$1b$2"],
   [/(^|[./_])W(_?\d+)?$/, "$1b$2"],
   [/(^|[./_])weights(_?\d+)?$/, "$1biases$2"],

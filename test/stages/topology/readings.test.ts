@@ -71,6 +71,13 @@ describe("what has the axes of a weight and is none", () => {
     ["a mean", [["output_transform.mean", 1, 3]], "output_transform.mean", /a mean or a deviation/],
     ["a scale beside it", [["output_transform.scale", 1, 3]], "output_transform.scale", /^a scale/],
     ["a table of relative positions", [["attn.rpe_table", 49, 4]], "attn.rpe_table", /relative positions/],
+    [
+      "scores of attention over graphs",
+      [["gat.0.scoring_fn", 1, 8, 8]],
+      "gat.0.scoring_fn",
+      /the first of one entry/,
+    ],
+    ["a bias of each kind of atom", [["net.bias_atom_e", 2, 16]], "net.bias_atom_e", /a bias/],
     ["prompt tokens", [["prompt_tokens", 5, 16]], "prompt_tokens", /constant tokens/],
     ["zero points", [["fc1.zero", 16, 1]], "fc1.zero", /zero points/],
     ["a factor of LoHa", [["fc1.hada_w1_a", 16, 4]], "fc1.hada_w1_a", /an adapter \(LoHa/],
@@ -85,7 +92,9 @@ describe("what has the axes of a weight and is none", () => {
   });
 
   it("is not what a layer is called", () => {
-    expect(read(["fc_mean.weight", 4, 16], ["std.weight", 4, 16]).layers).toHaveLength(2);
+    expect(read(["fc_mean.weight", 4, 16], ["std.weight", 4, 16], ["bias.weight", 4, 16]).layers)
+      .toHaveLength(3);
+    expect(read(["output/output_W_1", 1, 32, 5, 5], ["output/output_b_1", 1]).layers).toHaveLength(1);
   });
 });
 
