@@ -46,7 +46,8 @@ const seconds = ({ user, system }: { user: number; system: number }) => (user + 
 
 /** Processor time of a layer's decomposition and of its figures, medians of a few rounds. */
 async function measure({ layer, read }: Weighted, kernel: Kernel): Promise<readonly [number, number]> {
-  const rounds = await Array.fromAsync({ length: ROUNDS }, async () => {
+  const rounds: { readonly decomposition: number; readonly figures: number }[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
     const blocks = unfold(layer, await read(), "svr");
     let start = cpuUsage();
     const found = await spectrum(layer, blocks, "svr", kernel);
@@ -54,8 +55,8 @@ async function measure({ layer, read }: Weighted, kernel: Kernel): Promise<reado
     start = cpuUsage();
     const { neurons } = layerMetrics(found, kernel.info.precision);
     bulkMetrics(found.singularValues, neurons, layer.groups, unfoldedShape(layer, "svr"), Math.log(0.001));
-    return { decomposition, figures: seconds(cpuUsage(start)) };
-  });
+    rounds.push({ decomposition, figures: seconds(cpuUsage(start)) });
+  }
   return [
     median(rounds.map(({ decomposition }) => decomposition)),
     median(rounds.map(({ figures }) => figures)),
