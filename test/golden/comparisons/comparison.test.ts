@@ -2,15 +2,15 @@
 
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { CHANGE_SETTINGS } from "../../src/compare/layer-change.ts";
-import { type ComparedSide, compareModels, type ModelComparison } from "../../src/flow/compare-models.ts";
-import type { NeuronMatch } from "../../src/compare/neuron-matches.ts";
-import type { Model } from "../../src/model/ports.ts";
-import { openModel } from "../../src/run/collection/models.ts";
-import { type OpenEngine, openEngine } from "../../src/run/open-engine.ts";
-import { layerGraph } from "../../src/stages/layers.ts";
-import { nullDistribution } from "../../src/stats/null-distribution.ts";
-import { describeWithShared, shared } from "../support/shared.ts";
+import { CHANGE_SETTINGS } from "../../../src/compare/layer-change.ts";
+import { type ComparedSide, compareModels, type ModelComparison } from "../../../src/flow/compare-models.ts";
+import type { NeuronMatch } from "../../../src/compare/neuron-matches.ts";
+import type { Model } from "../../../src/model/ports.ts";
+import { openModel } from "../../../src/run/collection/models.ts";
+import { type OpenEngine, openEngine } from "../../../src/run/open-engine.ts";
+import { layerGraph } from "../../../src/stages/layers.ts";
+import { nullDistribution } from "../../../src/stats/null-distribution.ts";
+import { describeWithShared, shared } from "../../support/shared.ts";
 
 interface GoldenLayer {
   readonly name: string;
@@ -74,7 +74,7 @@ describeWithShared("comparisons with tiny-llama", needed, () => {
   /** The base with the hidden units of every MLP in the order that NumPy gave them. */
   const permuted = async (): Promise<ComparedSide> => {
     const order = JSON.parse(
-      await readFile(new URL("files/comparison/mlp-order.json", import.meta.url), "utf8"),
+      await readFile(new URL("../files/comparison/mlp-order.json", import.meta.url), "utf8"),
     ) as readonly number[];
     const { model, graph } = base;
     const read = async (name: string, signal?: AbortSignal) => {

@@ -2,10 +2,10 @@
 
 import { readFile } from "node:fs/promises";
 import { expect, it } from "vitest";
-import { runConfigOf } from "../../config/load.ts";
-import { CHANGE_SETTINGS } from "../../src/compare/layer-change.ts";
-import { comparisonOf } from "../../src/run/compare.ts";
-import { describeWithShared, shared } from "../support/shared.ts";
+import { runConfigOf } from "../../../config/load.ts";
+import { CHANGE_SETTINGS } from "../../../src/compare/layer-change.ts";
+import { comparisonOf } from "../../../src/run/compare.ts";
+import { describeWithShared, shared } from "../../support/shared.ts";
 
 interface GoldenLayer {
   readonly tracks: number;
@@ -25,7 +25,7 @@ const EPOCHS = ["000", "004", "016"].map((epoch) => `our-models/vgg16s/epoch-${e
 describeWithShared("tracks of vgg16s", EPOCHS, () => {
   it("are those of a direct computation", async () => {
     const { steps, layers } = JSON.parse(
-      await readFile(new URL("files/comparison/tracks.json", import.meta.url), "utf8"),
+      await readFile(new URL("../files/comparison/tracks.json", import.meta.url), "utf8"),
     ) as { steps: readonly number[]; layers: Readonly<Record<string, GoldenLayer>> };
     const loaded = runConfigOf({ models: EPOCHS.map(shared), cache: "off" });
     const { series } = await comparisonOf(loaded, { ...CHANGE_SETTINGS, series: true });
