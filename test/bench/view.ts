@@ -21,7 +21,10 @@ const READ = ["source_layer", "source_neuron", "target_layer", "target_neuron", 
 const folder = await mkdtemp(join(tmpdir(), "svr-view-bench-"));
 try {
   const out = join(folder, "run");
-  const names = Array.from({ length: layers }, (_, at) => ({ name: `layer.${at}`, out: neurons, in: neurons }));
+  const names = Array.from(
+    { length: layers },
+    (_, at) => ({ name: `layer.${at}`, out: neurons, in: neurons }),
+  );
   await run({
     out,
     models: [{ id: "large", synthetic: { seed: 1, layers: names } }],
@@ -37,13 +40,17 @@ try {
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
     let fetched = 0;
     page.on("response", (response) => {
-      if (response.url().includes("/tables/edges/")) fetched += Number(response.headers()["content-length"] ?? 0);
+      if (response.url().includes("/tables/edges/")) {
+        fetched += Number(response.headers()["content-length"] ?? 0);
+      }
     });
     let start = performance.now();
     await page.goto(url);
     await page.getByText(/of .* edges that pass are drawn/).waitFor();
     console.log(`first picture: ${seconds(start)} s`);
-    await page.evaluate("globalThis.painted = new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
+    await page.evaluate(
+      "globalThis.painted = new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))",
+    );
     await page.evaluate("globalThis.painted");
     start = performance.now();
     await page.locator(".stage canvas").focus();
@@ -57,7 +64,9 @@ try {
       backingStorageSize?: number;
     };
     console.log(`page without its worker: ${megabytes(usedSize + backingStorageSize)} MB`);
-    console.log(`fetched: ${megabytes(fetched)} MB, ${(fetched / needed).toFixed(3)} times the columns that are read`);
+    console.log(
+      `fetched: ${megabytes(fetched)} MB, ${(fetched / needed).toFixed(3)} times the columns that are read`,
+    );
   } finally {
     await browser.close();
     server.kill();
