@@ -1,6 +1,10 @@
 /**
- * How well topologies are inferred from weights: `node test/bench/wiring.ts [folder of shared models [part of a path]]`, `--cost [folder
- * [part of a path]]` for what it takes beside the decompositions, or `--null <networks>` for networks that share nothing. Graphs and families are hidden; weights stand in the order of the known topology, with names or without.
+ * How well topologies are inferred from weights. Graphs and families are hidden; weights stand in the order of the known topology, with names or without.
+ *
+ * - `node test/bench/wiring.ts [folder of shared models [part of a path]]`: the table
+ * - `--cost [folder [part of a path]]`: what it takes beside the decompositions
+ * - `--wide [width [layers]]`: the same of matrices of random numbers
+ * - `--null [networks]`: networks that share nothing
  */
 
 import { argv, stdout } from "node:process";
@@ -9,17 +13,20 @@ import { join } from "node:path";
 import type { Kernel } from "../../src/kernels/kernel.ts";
 import { openPool } from "../../src/kernels/pool.ts";
 import { openModel } from "../../src/mod.ts";
-import type { LayerGraph } from "../../src/model/layer.ts";
+import type { Layer, LayerGraph } from "../../src/model/layer.ts";
+import { random } from "../../src/model/random.ts";
 import { knownGraph } from "../../src/stages/layers.ts";
 import { unfold } from "../../src/stages/unfold.ts";
 import { guessedGraph } from "../../src/stages/topology/guess.ts";
 import { type Inference, inferred } from "../../src/stages/topology/inference/inferred.ts";
+import type { InferredFrom } from "../../src/stages/topology/inference/layer-reader.ts";
 import type { ChannelSpaces } from "../../src/stages/topology/inference/channel-spaces.ts";
 import { LOG_ALPHA } from "../../src/stages/topology/inference/level.ts";
 import { leastLogP, unconnectedMakers } from "../calibration/unconnected-models.ts";
 import { hidden } from "./hidden-models.ts";
 import { MODELS } from "./wiring-models.ts";
 import { SHARED } from "../support/shared.ts";
+import { modelInMemory } from "../support/model-in-memory.ts";
 import { weightPairs } from "../support/hidden-topology.ts";
 
 const connectionsOf = (graph: LayerGraph, evidence?: string) => new Set(weightPairs(graph, evidence));
@@ -153,38 +160,62 @@ async function nulls(networks: number, kernel: Kernel): Promise<void> {
 }
 
 /** What inference takes beside the decompositions of the same layers: seconds of each, one behind the other in one thread. */
+async function cost(
+  name: string,
+  from: InferredFrom,
+  layers: readonly Layer[],
+  kernel: Kernel,
+): Promise<void> {
+  // Both read the weights once more, when they are in the cache of the file system.
+  for (const { weight } of layers) await from.read(weight.tensor);
+  const start = performance.now();
+  const { ports } = await inferred(from, kernel);
+  const between = performance.now();
+  for (const layer of layers) {
+    for (const block of unfold(layer, await from.read(layer.weight.tensor), "svr")) await kernel.svd(block);
+  }
+  const [inference, decompositions] = [between - start, performance.now() - between].map((ms) => ms / 1000);
+  const cells = [
+    name,
+    ports.length,
+    inference!.toFixed(2),
+    decompositions!.toFixed(2),
+    (inference! / decompositions!).toFixed(2),
+  ];
+  stdout.write(`| ${cells.join(" | ")} |\n`);
+}
+
+const COSTS = "| model | ports | inference, s | decompositions, s | ratio |\n|---|---|---|---|---|\n";
+
 async function costs(folder: string, only: string, kernel: Kernel): Promise<void> {
-  stdout.write("| model | ports | inference, s | decompositions, s | ratio |\n|---|---|---|---|---|\n");
+  stdout.write(COSTS);
   for (const { path } of MODELS) {
     if (!path.includes(only) || !existsSync(join(folder, path))) continue;
     const model = await openModel(join(folder, path));
     const known = knownGraph(model, {});
-    const { from } = hidden(model, known, false);
-    // Both read the weights once more, when they are in the cache of the file system.
-    for (const { weight } of known.layers) await model.read(weight.tensor);
-    const start = performance.now();
-    const { ports } = await inferred(from, kernel);
-    const between = performance.now();
-    for (const layer of known.layers) {
-      for (const block of unfold(layer, await model.read(layer.weight.tensor), "svr")) {
-        await kernel.svd(block);
-      }
-    }
-    const [inference, decompositions] = [between - start, performance.now() - between].map((ms) => ms / 1000);
-    const cells = [
-      path.split("/").slice(-2).join("/"),
-      ports.length,
-      inference!.toFixed(2),
-      decompositions!.toFixed(2),
-      (inference! / decompositions!).toFixed(2),
-    ];
-    stdout.write(`| ${cells.join(" | ")} |\n`);
+    await cost(path.split("/").slice(-2).join("/"), hidden(model, known, false).from, known.layers, kernel);
     await model.close();
   }
 }
 
+/** The same of square matrices of random numbers. */
+async function wideCost(width: number, count: number, kernel: Kernel): Promise<void> {
+  stdout.write(COSTS);
+  const source = random(1, "wide");
+  const names = Array.from({ length: count }, (_, at) => `layers.${at}.weight`);
+  const from = modelInMemory(
+    new Map(names.map((name) => {
+      const values = new Float64Array(width * width);
+      source.normals(values);
+      return [name, { shape: [width, width], values }];
+    })),
+  );
+  await cost(`${count} of ${width} x ${width}`, from, guessedGraph(from).layers, kernel);
+}
+
 const kernel = await openPool({ name: "wasm", precision: "f64", threads: 1 });
 if (argv[2] === "--null") await nulls(Number(argv[3] ?? 3000), kernel);
+else if (argv[2] === "--wide") await wideCost(Number(argv[3] ?? 2048), Number(argv[4] ?? 3), kernel);
 else if (argv[2] === "--cost") await costs(argv[3] ?? SHARED, argv[4] ?? "", kernel);
 else await table(argv[2] ?? SHARED, argv[3] ?? "", kernel);
 await kernel.dispose();
