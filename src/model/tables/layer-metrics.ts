@@ -199,7 +199,7 @@ export const LAYER_METRIC_COLUMNS: readonly TableColumn[] = [
     unit: "none (a probability)",
     range: "(0, 1]",
     formula:
-      "(1 + number of D* >= D) / (1 + samples), samples made of the fitted law and fitted (Clauset, Shalizi and Newman)",
+      "(1 + number of samples with a D as large) / (1 + samples), which are made of the fitted law and fitted (Clauset, Shalizi and Newman)",
     whenNull: `${unasked("bootstrap")}, and where alpha is null`,
   }),
   ...([
