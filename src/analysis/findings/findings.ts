@@ -9,17 +9,31 @@ import { nearKernelBlock } from "./near-kernel-block.ts";
 import { nearKernels } from "./near-kernels.ts";
 import { outlyingLayers } from "./outlying-layers.ts";
 import { counted } from "../../model/counted.ts";
+import { auditRemarks, wiring } from "./wiring.ts";
 import { shortened } from "./words.ts";
 
 /** What stands out in a model, the most surprising first. Depends on the model alone, so that reports can be kept and merged. */
 export function findings(facts: ModelFacts): Finding[] {
-  const found = [dominantConnections, excessEdges, nearKernelBlock, hubs, nearKernels, outlyingLayers];
+  const found = [
+    wiring,
+    dominantConnections,
+    excessEdges,
+    nearKernelBlock,
+    hubs,
+    nearKernels,
+    outlyingLayers,
+  ];
   return ranked(found.flatMap((find) => find(facts)), facts.logAlpha);
 }
 
 /** What was looked for and is not there, one sentence each. */
 export function remarks(facts: ModelFacts): string[] {
-  return [...noDominantConnection(facts), ...layersOfZeros(facts), ...refusedConnections(facts)];
+  return [
+    ...noDominantConnection(facts),
+    ...layersOfZeros(facts),
+    ...refusedConnections(facts),
+    ...auditRemarks(facts),
+  ];
 }
 
 /** Layers all of whose neurons are null: they are in the graph, and nothing can be said of their directions. */
