@@ -8,3 +8,8 @@ export function queryTargets({ graph, neo4j, sinks }: RunConfig): QueryTargets {
   const labelPrefix = { none: null, embedded: "", neo4j: neo4j?.labelPrefix ?? "" }[graph];
   return { labelPrefix, tables: sinks.includes("parquet") };
 }
+
+/** What can be asked where two runs have left the same tables. */
+export function bothTargets(now: QueryTargets, before: QueryTargets): QueryTargets {
+  return { labelPrefix: now.labelPrefix ?? before.labelPrefix, tables: now.tables || before.tables };
+}

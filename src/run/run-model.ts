@@ -8,7 +8,6 @@ import { isBucket } from "../../connectors/lake/open.ts";
 import { samePlace } from "../../connectors/places/identity.ts";
 import { encodeModelId, filesStand } from "../../connectors/sinks/staging.ts";
 import type { ComparedModel } from "../analysis/findings/comparison.ts";
-import type { QueryTargets } from "../analysis/findings/query-words.ts";
 import { measureModel } from "../analysis/model-measures.ts";
 import { type ModelReport, modelReport } from "../analysis/report.ts";
 import type { OverlapCache } from "../flow/spectra/overlap-cache.ts";
@@ -27,7 +26,7 @@ import type { AuditReport } from "../model/audit-report.ts";
 import { audited } from "./audit-report.ts";
 import { haveSameWeights, inferredLayers, preliminaryLayers, tensorsWanted } from "./inferred-layers.ts";
 import type { EdgeWeight } from "../stages/weight.ts";
-import { queryTargets } from "../query/query-targets.ts";
+import { bothTargets, queryTargets } from "../query/query-targets.ts";
 import { layerSettings } from "./layer-settings.ts";
 import { FileDigests } from "./records/file-digests.ts";
 import { type CompletedModel, type CompletedModels, recentRuns } from "./records/completed-models.ts";
@@ -345,9 +344,4 @@ export function reportSummary(
 /** The lake of a run, a folder's absolute path or an address; null where it has none of its own. */
 function lakeOf({ lake }: RunConfig): string | null {
   return lake === undefined ? null : isBucket(lake) ? lake : resolve(lake);
-}
-
-/** What can be asked where two runs have left the same tables. */
-function bothTargets(now: QueryTargets, before: QueryTargets): QueryTargets {
-  return { labelPrefix: now.labelPrefix ?? before.labelPrefix, tables: now.tables || before.tables };
 }
