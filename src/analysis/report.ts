@@ -1,5 +1,6 @@
 /** What a run found in one model, in words and numbers: one content for the terminal, for `report.md` and for `report.json`. */
 
+import type { AuditReport } from "../model/audit-report.ts";
 import type { LayerGraph, Skipped } from "../model/layer.ts";
 import type { Chain, ChainEdge, Hub, ModelMeasures, StrongEdge } from "../model/measures.ts";
 import type { Row, TableName } from "../model/tables.ts";
@@ -97,6 +98,8 @@ export interface ModelFindings {
   readonly approximations: readonly string[];
   readonly strongest: readonly StrongEdge[];
   readonly hubs: readonly Hub[];
+  /** What the weights say to the topology; absent where they were not asked. */
+  readonly audit?: AuditReport | undefined;
 }
 
 /**

@@ -7,12 +7,12 @@ import type {
   ContradictedConnection,
   UndeclaredChannels,
 } from "../model/audit-report.ts";
-import { pText } from "../analysis/findings/words.ts";
+import { pText, shortened } from "../analysis/findings/words.ts";
 import { counted } from "../model/counted.ts";
-import type { Kernel } from "../kernels/kernel.ts";
+import type { Engine } from "../flow/engine.ts";
 import type { Layer, LayerGraph } from "../model/layer.ts";
 import type { Audit } from "../stages/topology/audit/audit.ts";
-import type { InferenceOptions, InferredFrom } from "../stages/topology/inference/layer-reader.ts";
+import type { InferredFrom } from "../stages/topology/inference/layer-reader.ts";
 import { type Contradiction, type Fit, VERDICTS } from "../stages/topology/audit/contradictions.ts";
 import type { ChannelPart } from "../stages/topology/audit/parts.ts";
 import type { UndeclaredSpace } from "../stages/topology/audit/undeclared-spaces.ts";
@@ -29,10 +29,11 @@ const MOST_NAMED = 4;
 export async function audited(
   model: InferredFrom,
   graph: LayerGraph,
-  kernel: Kernel,
-  options: InferenceOptions,
+  { kernel, budget }: Pick<Engine, "kernel"> & Partial<Pick<Engine, "budget">>,
+  signal?: AbortSignal,
 ): Promise<AuditReport> {
   const { audit } = await import("../stages/topology/audit/audit.ts");
+  const options = { budget, ...signal === undefined ? {} : { signal } };
   return auditReport(await audit(model, graph, kernel, options), graph);
 }
 
@@ -53,7 +54,9 @@ export function auditReport(audit: Audit, graph: LayerGraph): AuditReport {
       return {
         first: a,
         second: b,
-        said: `${a} and ${b} fit in each other's place: there the weights show their connections`,
+        said: `${shortened(a)} and ${
+          shortened(b)
+        } fit in each other's place: there the weights show their connections`,
       };
     }),
     undeclared: audit.undeclared.map((each) => words.undeclared(each)),
@@ -74,6 +77,7 @@ class Words {
     part: number,
   ): ContradictedConnection {
     const [from, to] = [this.#layers[writer.layer]!.name, this.#layers[reader.layer]!.name];
+    const named = `${shortened(from)} -> ${shortened(to)}`;
     const fits = [[writer, writerFit], [reader, readerFit]] as const;
     const said = fits.flatMap(([own, fit]) =>
       fit === null ? [] : [`${this.#named(own)} with ${this.#named(fit.part)} (${this.#corrected(fit.logP)})`]
@@ -88,9 +92,9 @@ class Words {
       joined_log_p: joinedLogP,
       source_fit: this.#fit(writerFit),
       target_fit: this.#fit(readerFit),
-      said: `${from} -> ${to}: their channels do not agree (p ${
-        pText(logP)
-      }; with all that agree with either, p ${pText(joinedLogP)}); what agrees is ${said.join(", and ")}`,
+      said: `${named}: their channels do not agree (p ${pText(logP)}; with all that agree with either, p ${
+        pText(joinedLogP)
+      }); what agrees is ${said.join(", and ")}`,
     };
   }
 
@@ -119,7 +123,7 @@ class Words {
     const { layer, side, first_channel: first, channels } = this.#side(part);
     const { outChannels, inChannels } = this.#layers[part.layer]!;
     const isWhole = channels === (side === "out" ? outChannels : inChannels);
-    return `${layer} ${side}${isWhole ? "" : ` ${first}-${first + channels - 1}`}`;
+    return `${shortened(layer)} ${side}${isWhole ? "" : ` ${first}-${first + channels - 1}`}`;
   }
 
   #side({ layer, side, from, width }: ChannelPart): AuditedSide {

@@ -197,7 +197,7 @@ export async function auditModel(
   const model = await planned.open(signal);
   try {
     const graph = plannedLayers(model, { ...settings, topology: planned.topology });
-    return await audited(model, graph, kernel, signal === undefined ? {} : { signal });
+    return await audited(model, graph, { kernel }, signal);
   } finally {
     await model.close();
   }

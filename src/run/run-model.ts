@@ -10,7 +10,7 @@ import { encodeModelId, filesStand } from "../../connectors/sinks/staging.ts";
 import type { ComparedModel } from "../analysis/findings/comparison.ts";
 import type { QueryTargets } from "../analysis/findings/query-words.ts";
 import { measureModel } from "../analysis/model-measures.ts";
-import { type ModelReport, modelReport } from "../analysis/report.ts";
+import { type ModelFindings, type ModelReport, modelReport } from "../analysis/report.ts";
 import type { OverlapCache } from "../flow/spectra/overlap-cache.ts";
 import { covers, RECORDED_LEVEL } from "../flow/spectra/overlap-record.ts";
 import { isRecordOf } from "../flow/spectra/record-check.ts";
@@ -23,12 +23,13 @@ import type { LayerGraph } from "../model/layer.ts";
 import type { InputFile, Model, ModelHeader, Sink, WrittenFile } from "../model/ports.ts";
 import { connectionFlops, graphFlops, layerFlops } from "../stages/flops.ts";
 import { epsilonWarnings, isEpsilonWarning } from "./assumed-epsilon.ts";
+import { audited } from "./audit-report.ts";
 import { haveSameWeights, inferredLayers, preliminaryLayers, tensorsWanted } from "./inferred-layers.ts";
 import type { EdgeWeight } from "../stages/weight.ts";
 import { queryTargets } from "../query/query-targets.ts";
 import { layerSettings } from "./layer-settings.ts";
 import { FileDigests } from "./records/file-digests.ts";
-import type { CompletedModel, CompletedModels } from "./records/completed-models.ts";
+import { type CompletedModel, type CompletedModels, recentRuns } from "./records/completed-models.ts";
 import type { PlannedModel } from "./collection/models.ts";
 import type { Progress } from "./progress/progress.ts";
 import { type QuantizedWeights, quantizedWeights } from "./records/quantized-weights.ts";
@@ -93,6 +94,7 @@ interface KnownModel {
   readonly plugin: Model["plugin"];
   readonly quantized: readonly QuantizedWeights[];
   readonly mark: CompletedModel | null;
+  readonly audit: (graph: LayerGraph) => Promise<ModelFindings["audit"]>;
   /** What the next run need not find out again. */
   readonly remembered: Pick<CompletedModel, "digests">;
   /** Whether the mark lacks some of it. */
@@ -107,7 +109,11 @@ async function opened(planned: PlannedModel, mark: CompletedModel | null, run: M
     const settings = { ...layerSettings(config), topology };
     const { graph, isInferred } = preliminaryLayers(model, settings, config.infer);
     const digests = new FileDigests(mark?.digests);
-    const inputs = await model.inputs(signal, tensorsWanted(model, graph, isInferred), digests);
+    const inputs = await model.inputs(
+      signal,
+      tensorsWanted(model, graph, isInferred || config.audit),
+      digests,
+    );
     const known: KnownModel = {
       header: headerOf(model, planned, inputs, config),
       inputs,
@@ -115,6 +121,7 @@ async function opened(planned: PlannedModel, mark: CompletedModel | null, run: M
       plugin: model.plugin,
       quantized: quantizedWeights(model.tensors),
       mark,
+      audit: async (of) => config.audit ? await audited(model, of, await run.engine(), signal) : undefined,
       remembered: { digests: digests.record() },
       news: digests.changed,
     };
@@ -178,7 +185,7 @@ async function withoutComputing(
       inputs,
       files: [...files.filter((file) => !kinds.has(kindOf(file))), ...copied],
     };
-    const runIds = recent(mark.runIds, runId);
+    const runIds = recentRuns(mark.runIds, runId);
     const targets = bothTargets(queryTargets(config), mark.targets);
     const next = await marks.put({ ...mark, runIds, entry, lake, targets, ...remembered });
     return doneOf(next, { uri, inputs }, "copied");
@@ -283,20 +290,21 @@ function settingsOf(
 
 /** Marks a model as done. */
 async function committed(
-  { header, inputs, quantized, remembered }: KnownModel,
+  { header, inputs, quantized, remembered, audit }: KnownModel,
   result: ModelResult,
   kernel: KernelInfo,
   { runId, config, marks }: ModelRun,
 ): Promise<DoneModel> {
   const { id, uri, key } = header;
   const { files, skipped } = result;
+  const found = { ...result, audit: await audit(result.graph) };
   const mark = await marks.put({
     key,
     runIds: [runId],
     entry: { id, uri, key, run_id: runId, kernel, inputs, quantized, files, skipped },
     lake: lakeOf(config),
     targets: queryTargets(config),
-    report: modelReport({ ...header, runId }, result, testReport(config), encodeModelId(id)),
+    report: modelReport({ ...header, runId }, found, testReport(config), encodeModelId(id)),
     ...remembered,
   });
   return doneOf(mark, { uri, inputs }, "computed");
@@ -339,11 +347,4 @@ function lakeOf({ lake }: RunConfig): string | null {
 /** What can be asked where two runs have left the same tables. */
 function bothTargets(now: QueryTargets, before: QueryTargets): QueryTargets {
   return { labelPrefix: now.labelPrefix ?? before.labelPrefix, tables: now.tables || before.tables };
-}
-
-/** Loads that were interrupted again and again leave no endless list. */
-const MOST_RUNS = 16;
-
-function recent(runIds: readonly string[], runId: string): readonly string[] {
-  return [...runIds.slice(1 - MOST_RUNS), runId];
 }

@@ -172,6 +172,8 @@ export function keyOf(
   return digestOf({
     ...Object.fromEntries(SHAPING.map((key) => [key, config[key]])),
     ...place,
+    // Nothing of it is in the tables, but it is in the report that is kept with them.
+    ...config.audit ? { audit: true } : {},
     ...contentOf(inputs, topology, config, plugin),
   });
 }

@@ -1,5 +1,6 @@
 /** What findings are made from: a model's rows as numbers, with what chance gives beside them. */
 
+import type { AuditReport } from "../../model/audit-report.ts";
 import { counted } from "../../model/counted.ts";
 import type { Skipped } from "../../model/layer.ts";
 import type { Hub, ModelMeasures, StrongEdge } from "../../model/measures.ts";
@@ -94,6 +95,8 @@ export interface ModelFacts extends Measured {
   /** Neurons at which several of the strongest edges meet, and how many edges count as these. */
   readonly hubs: readonly Hub[];
   readonly strongestEdges: number;
+  /** What the weights say to the topology; null where they were not asked. */
+  readonly audit: AuditReport | null;
   /** What was guessed, skipped, folded or approximated, one line each. */
   readonly caveats: readonly string[];
 }
@@ -112,6 +115,8 @@ export interface FactSources {
   readonly warnings: readonly string[];
   readonly strongest: readonly StrongEdge[];
   readonly hubs: readonly Hub[];
+  /** Absent where the weights were not asked. */
+  readonly audit?: AuditReport | undefined;
 }
 
 /** The facts of a model. */
@@ -135,6 +140,7 @@ export function modelFacts(sources: FactSources): ModelFacts {
     })),
     hubs: sources.hubs,
     strongestEdges: sources.strongest.length,
+    audit: sources.audit ?? null,
     caveats: generalCaveats(sources, connections),
   };
 }

@@ -37,6 +37,8 @@ export interface FindingTable {
 
 /** The kinds of findings, in the order in which those without a p-value are ranked. */
 export const FINDING_KINDS = [
+  "contradicted-connections",
+  "undeclared-spaces",
   "dominant-connection",
   "excess-edges",
   "near-kernel-block",

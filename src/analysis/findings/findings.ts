@@ -10,11 +10,13 @@ import { nearKernels } from "./near-kernels.ts";
 import { outlyingLayers } from "./outlying-layers.ts";
 import { overTrained, traps, underTrained } from "./training.ts";
 import { counted } from "../../model/counted.ts";
+import { auditRemarks, wiring } from "./wiring.ts";
 import { shortened } from "./words.ts";
 
 /** What stands out in a model, the most surprising first. Depends on the model alone, so that reports can be kept and merged. */
 export function findings(facts: ModelFacts): Finding[] {
   const found = [
+    wiring,
     dominantConnections,
     excessEdges,
     nearKernelBlock,
@@ -30,7 +32,12 @@ export function findings(facts: ModelFacts): Finding[] {
 
 /** What was looked for and is not there, one sentence each. */
 export function remarks(facts: ModelFacts): string[] {
-  return [...noDominantConnection(facts), ...layersOfZeros(facts), ...refusedConnections(facts)];
+  return [
+    ...noDominantConnection(facts),
+    ...layersOfZeros(facts),
+    ...refusedConnections(facts),
+    ...auditRemarks(facts),
+  ];
 }
 
 /** Layers all of whose neurons are null: they are in the graph, and nothing can be said of their directions. */

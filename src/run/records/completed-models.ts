@@ -134,3 +134,11 @@ function unreadable({ format, entry: { id, uri, run_id } }: UnreadableModel): Un
   const texts: readonly unknown[] = [id, uri, run_id];
   return texts.every((each) => typeof each === "string") ? { format, entry: { id, uri, run_id } } : null;
 }
+
+/** Loads that were interrupted again and again leave no endless list. */
+const MOST_RUNS = 16;
+
+/** The last runs of a model, with one more. */
+export function recentRuns(runIds: readonly string[], runId: string): readonly string[] {
+  return [...runIds.slice(1 - MOST_RUNS), runId];
+}

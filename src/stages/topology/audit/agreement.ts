@@ -7,6 +7,8 @@ import type { PairTest } from "../inference/pair-tests.ts";
 import type { Port } from "../inference/ports.ts";
 import { type ChannelPart, partKey } from "./parts.ts";
 
+const ROUNDING = 1e-9;
+
 /** Parts by their numbers in the list of those that were looked at. */
 export class Agreement {
   readonly #ports: readonly Port[];
@@ -42,7 +44,12 @@ export class Agreement {
 
   /** Pairs that show by themselves, after correction for all that were looked at, that they share channels. */
   shown(): PairTest[] {
-    return this.#tests.filter(({ logP }) => isSmall(logP, this.looked));
+    return this.#tests.filter(({ logP }) => this.shows(logP));
+  }
+
+  /** Whether a p shows by itself that two parts share channels. The p of pairs that others have joined is that level, but for rounding. */
+  shows(logP: number): boolean {
+    return isSmall(logP - ROUNDING, this.looked);
   }
 
   /** The numbers of all parts. */

@@ -2,7 +2,7 @@
 
 import { Pace } from "../../../base/pace.ts";
 import { isDepthwise, type LayerGraph } from "../../../model/layer.ts";
-import { isSmall, LOG_SUPPORT } from "../inference/level.ts";
+import { LOG_SUPPORT } from "../inference/level.ts";
 import type { Agreement } from "./agreement.ts";
 import type { DeclaredChannels } from "./declared-channels.ts";
 import { type Exchange, inPlace, isMet } from "./exchanges.ts";
@@ -40,8 +40,9 @@ export interface Contradiction {
 }
 
 /**
- * In narrower streams early writers and late readers of trained networks were seen to agree with others and not with each other. There, and at depthwise
- * layers, a connection is contradicted only where layers in each other's place explain it.
+ * In streams of trained networks early writers and late readers were seen to agree with others and not with each other. So a connection is contradicted
+ * where both its sides have a better fit, it is no narrower than this, and no depthwise layer is at it; else only where layers in each other's place
+ * explain it.
  */
 const PLAIN_WIDTH = 32;
 
@@ -108,8 +109,9 @@ export function contradictions(
   agreement: Agreement,
   exchanged: readonly Exchange[],
 ): Contradiction[] {
-  return suspected.filter(({ writer, reader }) => {
-    const isPlain = writer.width >= PLAIN_WIDTH && reader.side !== "depthwise" &&
+  return suspected.filter(({ writer, reader, writerFit, readerFit }) => {
+    const isPlain = writerFit !== null && readerFit !== null && writer.width >= PLAIN_WIDTH &&
+      reader.side !== "depthwise" &&
       !isDepthwise(layers[writer.layer]!);
     return isPlain || isMet(exchanged.reduce(inPlace, { writer, reader }), agreement);
   });
@@ -121,7 +123,7 @@ function bestFit(at: number, agreement: Agreement, declared: DeclaredChannels): 
   for (const other of agreement.partners(at)) {
     const part = agreement.part(other);
     const logP = agreement.logP(at, other);
-    if (logP === null || !isSmall(logP, agreement.looked) || declared.share(agreement.part(at), part)) {
+    if (logP === null || !agreement.shows(logP) || declared.share(agreement.part(at), part)) {
       continue;
     }
     if (best === null || logP < best.logP) best = { part, logP };

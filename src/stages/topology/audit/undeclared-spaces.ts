@@ -71,7 +71,9 @@ function undeclared(
   spaceOf: (at: number) => number,
 ): UndeclaredSpace {
   const best = pairs.reduce((least, pair) => pair.logP < least.logP ? pair : least);
-  const [first, second] = [agreement.part(best.first), agreement.part(best.second)];
+  const ends = [agreement.part(best.first), agreement.part(best.second)] as const;
+  // Who writes stands before who reads.
+  const [first, second] = ends[1].side === "out" ? [ends[1], ends[0]] : ends;
   const spaces = new Set(pairs.flatMap((pair) => [spaceOf(pair.first), spaceOf(pair.second)]));
   const members = agreement.numbers.filter((at) =>
     agreement.part(at).width === first.width && spaces.has(spaceOf(at))
