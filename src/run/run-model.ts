@@ -9,7 +9,7 @@ import { samePlace } from "../../connectors/places/identity.ts";
 import { encodeModelId, filesStand } from "../../connectors/sinks/staging.ts";
 import type { ComparedModel } from "../analysis/findings/comparison.ts";
 import { measureModel } from "../analysis/model-measures.ts";
-import { type ModelReport, modelReport } from "../analysis/report.ts";
+import { type ModelFindings, type ModelReport, modelReport } from "../analysis/report.ts";
 import type { OverlapCache } from "../flow/spectra/overlap-cache.ts";
 import { covers, RECORDED_LEVEL } from "../flow/spectra/overlap-record.ts";
 import { isRecordOf } from "../flow/spectra/record-check.ts";
@@ -22,7 +22,6 @@ import type { LayerGraph } from "../model/layer.ts";
 import type { InputFile, Model, ModelHeader, Sink, WrittenFile } from "../model/ports.ts";
 import { connectionFlops, graphFlops, layerFlops } from "../stages/flops.ts";
 import { epsilonWarnings, isEpsilonWarning } from "./assumed-epsilon.ts";
-import type { AuditReport } from "../model/audit-report.ts";
 import { audited } from "./audit-report.ts";
 import { haveSameWeights, inferredLayers, preliminaryLayers, tensorsWanted } from "./inferred-layers.ts";
 import type { EdgeWeight } from "../stages/weight.ts";
@@ -94,8 +93,7 @@ interface KnownModel {
   readonly plugin: Model["plugin"];
   readonly quantized: readonly QuantizedWeights[];
   readonly mark: CompletedModel | null;
-  /** Asks its weights what they say to a topology, where the run wants that. */
-  readonly audit: (graph: LayerGraph) => Promise<AuditReport | undefined>;
+  readonly audit: (graph: LayerGraph) => Promise<ModelFindings["audit"]>;
   /** What the next run need not find out again. */
   readonly remembered: Pick<CompletedModel, "digests">;
   /** Whether the mark lacks some of it. */
@@ -122,8 +120,7 @@ async function opened(planned: PlannedModel, mark: CompletedModel | null, run: M
       plugin: model.plugin,
       quantized: quantizedWeights(model.tensors),
       mark,
-      audit: async (found) =>
-        config.audit ? await audited(model, found, await run.engine(), signal) : undefined,
+      audit: async (of) => config.audit ? await audited(model, of, await run.engine(), signal) : undefined,
       remembered: { digests: digests.record() },
       news: digests.changed,
     };
