@@ -8,7 +8,7 @@ import { logBinomialSurvival } from "../../stats/binomial.ts";
 import { beside } from "./controls.ts";
 import type { LayerFacts, ModelFacts } from "./facts.ts";
 import type { Cell, Finding } from "./finding.ts";
-import { float, queries } from "./query-words.ts";
+import { queries } from "./query-words.ts";
 import { decimal, pText, shortened } from "./words.ts";
 
 /** Up to this goodness of fit there is no power law (Clauset, Shalizi and Newman 2009). */
@@ -31,7 +31,7 @@ export function overTrained(facts: ModelFacts): Finding[] {
   return byAlpha(facts, {
     kind: "over-trained",
     bound: `alpha below ${LEAST}`,
-    condition: (of) => `${of}alpha_high < ${float(LEAST)}`,
+    condition: (of) => `${of}alpha_high < ${LEAST.toFixed(1)}`,
     holds: ({ metrics: { alpha_high: high } }) => high !== null && high !== undefined && high < LEAST,
   });
 }
@@ -41,7 +41,7 @@ export function underTrained(facts: ModelFacts): Finding[] {
   return byAlpha(facts, {
     kind: "under-trained",
     bound: `alpha above ${MOST}`,
-    condition: (of) => `${of}alpha_low > ${float(MOST)}`,
+    condition: (of) => `${of}alpha_low > ${MOST.toFixed(1)}`,
     holds: ({ metrics: { alpha_low: low } }) => low !== null && low !== undefined && low > MOST,
   });
 }
@@ -59,7 +59,7 @@ function byAlpha(facts: ModelFacts, { kind, bound, condition, holds }: Bound): F
   const found = fitted.filter(holds);
   if (found.length === 0) return [];
   const measured = facts.layers.filter(({ metrics }) => (metrics["alpha_p"] ?? null) !== null);
-  const where = (of: string) => `${of}alpha_p > ${float(NO_POWER_LAW)} AND ${condition(of)}`;
+  const where = (of: string) => `${of}alpha_p > ${NO_POWER_LAW} AND ${condition(of)}`;
   return [finding(facts, {
     kind,
     title: `${counted(found.length, "layer")} of ${measured.length} ${
