@@ -18,6 +18,13 @@ export const CORRESPONDENCE_COLUMNS: readonly TableColumn[] = [
     range: "name, alias (the same network's name in another format) or spectrum (singular values alone)",
     formula: "the first of these that gives one layer of the same shape",
   }),
+  column("reordered", "utf8", {
+    description: "Which channels stand in another order in the other model, and were put in the base's first",
+    unit: "none",
+    range: "out, in or both",
+    formula: "the assignment of channels by their weights, where each is like its own",
+    whenNull: "where none were",
+  }),
   column("relative_change", "float64", {
     description: "How much of the weight has changed",
     unit: "none (a share)",
