@@ -234,7 +234,8 @@ describe("shell blocks", () => {
       const query = await loadQuery(name);
       const given = options["param"] as Record<string, string>;
       if (options["list"] !== true) {
-        bindQuery(query, { model: "a", ...given }, { dialect: "embedded" });
+        const model = query.parameters.some((each) => each.name === "model") ? { model: "a" } : {};
+        bindQuery(query, { ...model, ...given }, { dialect: "embedded" });
       }
     }
   });

@@ -52,7 +52,7 @@ export const CORRESPONDENCE_COLUMNS: readonly TableColumn[] = [
     range: "[0, 1]",
     formula: "Wasserstein-1 distance of the singular values, each divided by its layer's largest",
   }),
-  column("leading", "int32", {
+  column("leading_neurons", "int32", {
     description: "Leading neurons of the other model's layer among which intruders were looked for",
     ...count,
     formula: "those of the setting leading that have a direction of their own",
@@ -60,7 +60,7 @@ export const CORRESPONDENCE_COLUMNS: readonly TableColumn[] = [
   column("intruders", "int32", {
     description: "Intruders among them",
     unit: "count",
-    range: "0 to leading",
+    range: "0 to leading_neurons",
     formula: "rows of intruders",
   }),
   column("kept", "int32", {

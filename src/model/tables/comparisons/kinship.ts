@@ -70,7 +70,7 @@ export const KINSHIP_COLUMNS: readonly TableColumn[] = [
     formula: "the weakest evidence of a connection of both models",
     whenNull: "where neither model has connections",
   }),
-  column("leading", "int32", {
+  column("leading_neurons", "int32", {
     description: "How many leading neurons of a layer may be intruders",
     unit: "count",
     range: "1 or more",
