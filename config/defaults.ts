@@ -30,4 +30,6 @@ export const DEFAULTS = {
   precision: "f64",
   memory: "auto",
   cache: { limit: "4GiB" },
+  /** As Shuttleworth, Andreas, Torralba and Sharma 2024 (arXiv 2410.21228) define intruders. */
+  compare: { leading: 10, cosine: 0.5, fileOrder: false },
 } as const;

@@ -103,6 +103,26 @@ const neo4jSchema = z.strictObject({
     .describe("Seconds for which the server may be away before the run gives up. Default: 60."),
 }).describe("The graph server; passwords are never part of a config.");
 
+const compareSchema = z.strictObject({
+  pairs: z.array(z.tuple([text, text])).min(1).optional().describe(
+    "Pairs of ids of models of the run: the base, and the model that is compared with it.",
+  ),
+  base: text.optional().describe("The id of the model that all others are compared with."),
+  series: z.literal(true).optional().describe("Each checkpoint of a series with the next."),
+  all: z.literal(true).optional().describe("Every model with every other."),
+  leading: z.int().min(1).max(2 ** 20).default(DEFAULTS.compare.leading)
+    .describe("How many leading neurons of a layer may be intruders."),
+  cosine: z.number().min(0).max(1).default(DEFAULTS.compare.cosine)
+    .describe("An intruder has no left cosine of so much with any neuron of the base."),
+  fileOrder: z.boolean().default(DEFAULTS.compare.fileOrder).describe(
+    "Whether channels are compared as they stand in the files. Otherwise hidden channels in another order are put in the base's first.",
+  ),
+}).refine(
+  ({ pairs, base, series, all }) =>
+    [pairs, base, series, all].filter((each) => each !== undefined).length === 1,
+  "one of pairs, base, series and all",
+).describe("Which models are compared with which, after all are done. Default: none.");
+
 /** The settings of a run. */
 export const runConfigSchema = z.strictObject({
   models: z.union([modelSchema, z.array(modelSchema).min(1)]).describe("What is read."),
@@ -230,6 +250,7 @@ export const runConfigSchema = z.strictObject({
   ]).default(DEFAULTS.cache).describe(
     "Whether spectra are kept, so that no later run decomposes a weight again.",
   ),
+  compare: compareSchema.optional(),
   topology: topology.optional(),
   guess: z.boolean().default(DEFAULTS.guess).describe(
     "Whether a topology that is not known is guessed from names and shapes. false refuses the model.",
@@ -256,7 +277,13 @@ export const runConfigSchema = z.strictObject({
 }).refine(({ lake, sinks }) => lake === undefined || sinks.includes("parquet"), {
   message: "parquet among the sinks, which is what a lake is made of",
   path: ["lake"],
-});
+}).refine(
+  ({ compare, unfolding, rank }) => compare === undefined || unfolding === "svr" && rank === undefined,
+  {
+    message: "unfolding svr and no rank: all neurons of that unfolding are compared",
+    path: ["compare"],
+  },
+);
 
 /** A checked run config, defaults filled in. */
 export type RunConfig = z.output<typeof runConfigSchema>;

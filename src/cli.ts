@@ -23,7 +23,7 @@ import { onShellExit } from "./cli/parent-shell.ts";
 import { addPlotCommand } from "./cli/plot-command.ts";
 import { addQueryCommand } from "./cli/query-command.ts";
 import { addReportCommand } from "./cli/report-command.ts";
-import { configOfArguments } from "./cli/run-arguments.ts";
+import { compareOf, configOfArguments } from "./cli/run-arguments.ts";
 import { addViewCommand } from "./cli/view-command.ts";
 import { versionText } from "./cli/versions.ts";
 import { addServerOptions, withServer } from "./query/server-options.ts";
@@ -89,11 +89,7 @@ const SETTINGS: readonly (readonly [
     "<text>",
     "stands before every model's id; {folder} is the folder that the model lies in, {run} the output folder's name",
   ],
-  [
-    "replace",
-    "",
-    "let a model replace another one of the same id that was read from elsewhere (default: refuse)",
-  ],
+  ["replace", "", "let a model replace another of its id that was read from elsewhere (default: refuse)"],
   [
     "strict",
     "",
@@ -147,6 +143,7 @@ const SETTINGS: readonly (readonly [
     numberOf,
   ],
   ["nullControlSeed", "<n>", "seed of the first null control; the others' count up (default: 0)", numberOf],
+  ["compare", "<which>", "compare models when they are done: all, series, or the id of the base", compareOf],
   ["dominant", "<k>", "the k best disjoint chains of edges (default: 1)", numberOf],
   [
     "topology",

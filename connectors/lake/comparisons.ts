@@ -1,6 +1,7 @@
 /** Comparisons in a lake: put into its manifest, and taken out. */
 
-import type { ComparisonHeader, RunHeader, WrittenFile } from "../../src/model/ports.ts";
+import type { ComparisonHeader } from "../../src/model/comparison.ts";
+import type { RunHeader, WrittenFile } from "../../src/model/ports.ts";
 import { SCHEMA_VERSION } from "../../src/model/tables.ts";
 import { comparisonPartition, type LakeComparison, readManifest, replaceEntries } from "./manifest.ts";
 import type { LakePlace } from "./place.ts";

@@ -3,16 +3,23 @@
 import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
 import { messageOf, show } from "../../src/model/errors.ts";
 import { naturalOrder } from "../../src/model/natural-order.ts";
+import {
+  ALL_TABLES,
+  type AnyTableName,
+  COMPARISON_TABLE_NAMES,
+  COMPARISON_TABLES,
+} from "../../src/model/comparison-tables.ts";
+import type { ComparisonBatches } from "../../src/model/comparison.ts";
 import type { ModelHeader, WrittenFile } from "../../src/model/ports.ts";
 import {
   batchOfRows,
+  joinedBatches,
   type Row,
   SCHEMA_VERSION,
   type TableBatch,
   type TableName,
-  TABLES,
 } from "../../src/model/tables.ts";
-import { readManifest } from "../lake/manifest.ts";
+import { type LakeComparison, readManifest } from "../lake/manifest.ts";
 import type { LakePlace } from "../lake/place.ts";
 import { encodeModelId } from "../sinks/staging.ts";
 
@@ -118,7 +125,37 @@ export async function* readTable(
   }
 }
 
-async function* rowsOf(file: AsyncBuffer, path: string, table: TableName): AsyncGenerator<TableBatch, void> {
+/**
+ * The rows of a comparison.
+ *
+ * @throws {SyntaxError} when a file is no such table; names the file
+ */
+export async function readComparison(
+  place: LakePlace,
+  { files }: LakeComparison,
+): Promise<ComparisonBatches> {
+  const read = async (table: (typeof COMPARISON_TABLE_NAMES)[number]) => {
+    const batches: TableBatch[] = [];
+    for (const { path } of files.filter((file) => file.table === table)) {
+      const { buffer, close } = await opened(place, path);
+      try {
+        for await (const batch of rowsOf(buffer, `${place.name}/${path}`, table)) batches.push(batch);
+      } finally {
+        await close();
+      }
+    }
+    return joinedBatches(COMPARISON_TABLES[table], batches);
+  };
+  const tables: Partial<Record<AnyTableName, TableBatch>> = {};
+  for (const table of COMPARISON_TABLE_NAMES) tables[table] = await read(table);
+  return tables as ComparisonBatches;
+}
+
+async function* rowsOf(
+  file: AsyncBuffer,
+  path: string,
+  table: AnyTableName,
+): AsyncGenerator<TableBatch, void> {
   const metadata = await openMetadata(file, path, table);
   let rowStart = 0;
   for (const [at, group] of metadata.row_groups.entries()) {
@@ -137,7 +174,7 @@ async function* rowsOf(file: AsyncBuffer, path: string, table: TableName): Async
       throw new SyntaxError(`${path}, row group ${at}: found ${objects.length} rows, required ${rows}`);
     }
     for (let from = 0; from < rows; from += BATCH) {
-      yield await inFile(path, () => batchOfRows(TABLES[table], objects.slice(from, from + BATCH)));
+      yield await inFile(path, () => batchOfRows(ALL_TABLES[table], objects.slice(from, from + BATCH)));
     }
     rowStart = rowEnd;
   }
@@ -224,7 +261,7 @@ async function withFile<T>(
   return await work(buffer).finally(close);
 }
 
-async function openMetadata(file: AsyncBuffer, path: string, table: TableName): Promise<FileMetaData> {
+async function openMetadata(file: AsyncBuffer, path: string, table: AnyTableName): Promise<FileMetaData> {
   const metadata = await inFile(path, () => parquetMetadataAsync(file));
   const version = metadata.key_value_metadata?.find(({ key }) => key === "svrflow.schema_version")?.value;
   if (version !== String(SCHEMA_VERSION)) {
@@ -235,7 +272,7 @@ async function openMetadata(file: AsyncBuffer, path: string, table: TableName): 
     );
   }
   const found = metadata.schema.slice(1).map(({ name }) => name);
-  const required = TABLES[table].map(({ name }) => name);
+  const required = ALL_TABLES[table].map(({ name }) => name);
   if (found.join() !== required.join()) {
     throw new SyntaxError(`${path}: found columns ${show(found)}, required ${required.join(", ")}`);
   }

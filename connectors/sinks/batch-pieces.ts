@@ -17,9 +17,9 @@ export function copiedRows({ schema, columns }: TableBatch, from: number, to: nu
   return { schema, rows: to - from, columns: cut };
 }
 
-/** All rows in their order, in pieces with memory of their own. */
-export function* piecesOf(batch: TableBatch): Generator<TableBatch> {
-  for (let from = 0; from < batch.rows; from += MOST_ROWS) {
-    yield copiedRows(batch, from, Math.min(batch.rows, from + MOST_ROWS));
+/** All rows in their order, in pieces with memory of their own. @param most rows of each */
+export function* piecesOf(batch: TableBatch, most = MOST_ROWS): Generator<TableBatch> {
+  for (let from = 0; from < batch.rows; from += most) {
+    yield copiedRows(batch, from, Math.min(batch.rows, from + most));
   }
 }

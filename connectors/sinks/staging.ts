@@ -5,7 +5,8 @@ import { rm, rmdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { show } from "../../src/model/errors.ts";
 import type { ComparisonTableName } from "../../src/model/comparison-tables.ts";
-import type { ComparisonHeader, ModelHeader, RunHeader, WrittenFile } from "../../src/model/ports.ts";
+import type { ComparisonHeader } from "../../src/model/comparison.ts";
+import type { ModelHeader, RunHeader, WrittenFile } from "../../src/model/ports.ts";
 import { SCHEMA_VERSION, TABLE_NAMES, type TableName } from "../../src/model/tables.ts";
 
 /** File systems allow 255 bytes in a name; `model=` and temporary suffixes need some. */

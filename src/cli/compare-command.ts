@@ -45,7 +45,7 @@ export function addCompareCommand(
     )
     .option(
       "--out <dir>",
-      "folder, of a run or new, for comparison/ with comparison.json, comparison.md, tables (.parquet) and pictures (of --all and --series); its kept spectra are used and added to",
+      "folder, of a run or new: tables go where the run's are, relations into its graph, comparison.json, comparison.md and pictures (of --all and --series) into comparison/; its kept spectra are used and added to",
     )
     .option(
       "--all",
@@ -89,15 +89,28 @@ export function addCompareCommand(
       ) => {
         const { comparisonOf } = await import("../run/compare.ts");
         const { out } = overrides;
+        const { folderSettings } = await import("../run/comparisons/folder-settings.ts");
+        const given = Object.fromEntries(
+          Object.entries(overrides).filter(([, value]) => value !== undefined),
+        );
         const loaded = await configOfArguments([base, ...others], {
-          ...overrides,
-          ...out === undefined ? { cache: "off" } : {},
+          ...out === undefined ? {} : await folderSettings(out),
+          ...given,
+          ...out === undefined ? { cache: "off", sinks: [], graph: "none" } : {},
         });
         const mark = markOn(stderr);
         let said = performance.now();
         const found = await comparisonOf(
           loaded,
-          { ...CHANGE_SETTINGS, leading, intruderCosine: cosine, all, series, fileOrder },
+          {
+            ...CHANGE_SETTINGS,
+            leading,
+            intruderCosine: cosine,
+            all,
+            series,
+            fileOrder,
+            keep: out !== undefined,
+          },
           {
             layer(model, done, of) {
               if (performance.now() - said < SILENCE_MS) return;

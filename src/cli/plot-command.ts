@@ -3,6 +3,7 @@
 import { stat } from "node:fs/promises";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { ConfigError } from "../../config/document.ts";
+import type { ComparedPair } from "../compare/comparison-report.ts";
 import { CHANGE_SETTINGS } from "../compare/layer-change.ts";
 import { count, counted } from "../viewer/label.ts";
 import type { PlotOptions, Plotted } from "../viewer/plot.ts";
@@ -131,10 +132,11 @@ async function drawCompared(
   const written = await pictureWriter(output);
   const { comparisonOf } = await import("../run/compare.ts");
   const loaded = await configOfArguments([base, other], { cache: "off" });
-  const { comparisons: [pair] } = await comparisonOf(loaded, CHANGE_SETTINGS, {}, signal);
+  let found: ComparedPair | null = null;
+  await comparisonOf(loaded, CHANGE_SETTINGS, { pair: (pair) => found = pair }, signal);
   const { picturedComparison } = await import("../report/comparison-pictures.ts");
   const { drawComparison } = await import("../viewer/comparisons/comparison-picture.ts");
-  const pictured = picturedComparison(pair!);
+  const pictured = picturedComparison(found!);
   const path = await written(drawComparison(pictured));
   const intruders = pictured.layers.reduce((sum, layer) => sum + layer.intruders.length, 0);
   write(

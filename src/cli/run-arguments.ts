@@ -43,3 +43,8 @@ export function withPlugins({ plugin, ...others }: Overrides): Overrides {
   const plugins = plugin.map((each: string) => /^\.{1,2}[\\/]/.test(each) ? resolve(each) : each);
   return { ...others, plugins };
 }
+
+/** Which models `--compare` names: all with all, those of series step by step, or all with a base. */
+export function compareOf(text: string): unknown {
+  return text === "all" || text === "series" ? { [text]: true } : { base: text };
+}

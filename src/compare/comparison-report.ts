@@ -15,6 +15,9 @@ export interface ComparedModelPlace {
 export interface CorrespondenceRow {
   readonly base_layer: string;
   readonly other_layer: string;
+  /** Which layers they are in the tables of their models, from 0. */
+  readonly base_index: number;
+  readonly other_index: number;
   /** How they are known to correspond: `name`, `alias` (the same network's name in another format) or `spectrum`. */
   readonly evidence: PairEvidence;
   /** Which channels stand in another order in the other model, and were put in the base's first; null for none. */
@@ -35,9 +38,9 @@ export interface CorrespondenceRow {
 
 /** Two neurons that are each other's best match. */
 export interface MatchRow {
-  readonly base_layer: string;
+  readonly base_index: number;
   readonly base_neuron: number;
-  readonly other_layer: string;
+  readonly other_index: number;
   readonly other_neuron: number;
   readonly left_cosine: number;
   readonly right_cosine: number;
@@ -53,6 +56,8 @@ export interface Kinship {
   readonly log_p: number | null;
   /** After Bonferroni's correction over all models that were compared. */
   readonly log_p_corrected: number | null;
+  /** How many comparisons that is, this one among them. */
+  readonly comparisons: number;
   readonly spaces: number;
   /** Layers whose out channels are the base's in another order, each one's weights like those of its like. The p knows nothing of them. */
   readonly reordered: number;
@@ -73,9 +78,19 @@ export interface UncomparedLayer {
 export interface PairReport {
   readonly base: ComparedModelPlace;
   readonly other: ComparedModelPlace;
+  /** What counts as new: `ChangeSettings`. */
+  readonly leading: number;
+  readonly intruder_cosine: number;
   readonly kinship: Kinship;
   readonly correspondences: readonly CorrespondenceRow[];
   readonly not_compared: readonly UncomparedLayer[];
+  /** How many neurons match. */
+  readonly matches: number;
+}
+
+/** A comparison with the neurons that match: of large models they are millions, and stand in their table only. */
+export interface ComparedPair {
+  readonly report: PairReport;
   readonly matches: readonly MatchRow[];
   /** Singular values of both layers, descending, for each of `correspondences`. */
   readonly singular_values: readonly { readonly base: Float64Array; readonly other: Float64Array }[];
@@ -90,8 +105,6 @@ export interface ForestLink {
 
 /** All models against the base, all against all, or each of a series against the next. */
 export interface ComparisonReport {
-  readonly leading: number;
-  readonly intruder_cosine: number;
   readonly comparisons: readonly PairReport[];
   /** Where all were compared with all: links of least distance among kin. Empty where only with the base. */
   readonly forest: readonly ForestLink[];
@@ -110,10 +123,13 @@ export function areKin(
   return logP === null ? null : logP <= KIN_LOG_P;
 }
 
+/** A layer by its name and its index in the tables of its model. */
+export type PlacedLayer = Pick<Layer, "name" | "index">;
+
 /** Two layers as a row. */
 export function correspondenceRow(
-  base: Pick<Layer, "name">,
-  other: Pick<Layer, "name">,
+  base: PlacedLayer,
+  other: PlacedLayer,
   evidence: PairEvidence,
   { change, sharedLogP, reordered: { out, into } }: {
     readonly change: LayerChange;
@@ -124,6 +140,8 @@ export function correspondenceRow(
   return {
     base_layer: base.name,
     other_layer: other.name,
+    base_index: base.index,
+    other_index: other.index,
     evidence,
     reordered: out && into ? "both" : out ? "out" : into ? "in" : null,
     relative_change: change.relativeChange,
@@ -142,14 +160,14 @@ export function correspondenceRow(
 
 /** The matches of two layers as rows. */
 export function matchRows(
-  base: Pick<Layer, "name">,
-  other: Pick<Layer, "name">,
+  base: PlacedLayer,
+  other: PlacedLayer,
   { matches }: Pick<LayerChange, "matches">,
 ): MatchRow[] {
   return matches.map((match) => ({
-    base_layer: base.name,
+    base_index: base.index,
     base_neuron: match.base,
-    other_layer: other.name,
+    other_index: other.index,
     other_neuron: match.other,
     left_cosine: match.leftCosine,
     right_cosine: match.rightCosine,

@@ -7,7 +7,9 @@ import type { EdgeColumns, OverlapMeasures } from "./graph.ts";
 import type { Connection, LayerGraph, Unfolding } from "./layer.ts";
 import type { ModelMeasures } from "./measures.ts";
 import type { OperatorGraph } from "./operators.ts";
-import type { AnyTableName, ComparisonTableName } from "./comparison-tables.ts";
+import type { ComparisonBatches, ComparisonHeader } from "./comparison.ts";
+import type { SinkEvent } from "./sink-event.ts";
+import type { AnyTableName } from "./comparison-tables.ts";
 import type { TableBatch, TableName } from "./tables.ts";
 import type { FileFacts, TensorInfo } from "./tensor.ts";
 
@@ -103,13 +105,6 @@ export interface RunHeader {
   readonly progress?: (event: SinkEvent) => void;
 }
 
-/** What a sink says of its work. */
-export type SinkEvent =
-  /** Of the models that go into the graph, so many are there. */
-  | { readonly event: "graph-loaded"; readonly done: number; readonly of: number }
-  /** A server is away; `seconds` of the `of` seconds that it is given have passed. */
-  | { readonly event: "waiting"; readonly server: string; readonly seconds: number; readonly of: number };
-
 /** What a sink is told of a model before its first row. */
 export interface ModelHeader {
   readonly id: string;
@@ -124,24 +119,6 @@ export interface ModelHeader {
   readonly series?: string;
   readonly step?: number;
 }
-
-/** A model as a comparison names it. */
-export interface ComparedHeader extends Pick<ModelHeader, "id" | "uri"> {
-  /** Hex digest of its files and of every setting that shapes its layers. */
-  readonly content: string;
-}
-
-/** What a sink is told of a comparison. */
-export interface ComparisonHeader {
-  /** The earlier model, and the one that was compared with it. */
-  readonly base: ComparedHeader;
-  readonly other: ComparedHeader;
-  /** Hex digest of both models' content and of every setting that shapes the comparison. */
-  readonly key: string;
-}
-
-/** The rows of a comparison, by table. */
-export type ComparisonBatches = Readonly<Record<ComparisonTableName, TableBatch>>;
 
 /** A file that stands under its final name. */
 export interface WrittenFile {

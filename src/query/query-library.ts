@@ -1,4 +1,4 @@
-/** The query library: `pipelines/queries/*.cypher`, and the values that its queries are asked with. */
+/** The query library: the files of `pipelines/queries`, and the values that its queries are asked with. */
 
 import { readdir, readFile } from "node:fs/promises";
 import { messageOf, show } from "../model/errors.ts";
@@ -27,6 +27,8 @@ export interface BoundQuery {
 }
 
 const FOLDER = new URL("../../pipelines/queries/", import.meta.url);
+/** Those of comparisons have a folder of their own. */
+const FOLDERS = [FOLDER, new URL("compared/", FOLDER)];
 const NAME = /^[a-z0-9-]+$/;
 
 /**
@@ -38,7 +40,8 @@ const NAME = /^[a-z0-9-]+$/;
  * for (const { name, parameters } of await listQueries()) console.log(name, parameters.map((each) => each.name));
  */
 export async function listQueries(): Promise<readonly LibraryQuery[]> {
-  const names = (await readdir(FOLDER)).filter((file) => /^[a-z0-9-]+\.cypher$/.test(file))
+  const files = await Promise.all(FOLDERS.map((folder) => readdir(folder)));
+  const names = files.flat().filter((file) => /^[a-z0-9-]+\.cypher$/.test(file))
     .map((file) => file.slice(0, -".cypher".length)).sort();
   return await Promise.all(names.map(loadQuery));
 }
@@ -67,11 +70,11 @@ export async function loadQuery(name: string): Promise<LibraryQuery> {
 }
 
 async function textIn(file: string): Promise<string | null> {
-  try {
-    return await readFile(new URL(file, FOLDER), "utf8");
-  } catch {
-    return null;
+  for (const folder of FOLDERS) {
+    const text = await readFile(new URL(file, folder), "utf8").catch(() => null);
+    if (text !== null) return text;
   }
+  return null;
 }
 
 /**

@@ -1,6 +1,6 @@
 /** What the pictures of a comparison show, from its report. */
 
-import type { ComparisonReport, PairReport } from "../compare/comparison-report.ts";
+import type { ComparedPair, ComparisonReport } from "../compare/comparison-report.ts";
 import { CHANGE_SETTINGS } from "../compare/layer-change.ts";
 import type { SeriesReport } from "../compare/series-report.ts";
 import type { PicturedComparison } from "../viewer/comparisons/comparison-picture.ts";
@@ -8,15 +8,16 @@ import type { PicturedForest } from "../viewer/comparisons/forest-picture.ts";
 import type { PicturedTrackSeries } from "../viewer/comparisons/tracks-picture.ts";
 
 /** Two models compared. */
-export function picturedComparison(pair: PairReport): PicturedComparison {
-  const matches = Map.groupBy(pair.matches, (match) => match.other_layer);
+export function picturedComparison(pair: ComparedPair): PicturedComparison {
+  const matches = Map.groupBy(pair.matches, (match) => match.other_index);
+  const { report } = pair;
   return {
-    base: pair.base.id,
-    other: pair.other.id,
-    layers: pair.correspondences.map(({ other_layer: name, intruders }, at) => ({
+    base: report.base.id,
+    other: report.other.id,
+    layers: report.correspondences.map(({ other_layer: name, other_index: index, intruders }, at) => ({
       name,
       ...pair.singular_values[at]!,
-      matches: (matches.get(name) ?? [])
+      matches: (matches.get(index) ?? [])
         .filter((match) => (match.log_p_corrected ?? 0) <= CHANGE_SETTINGS.logAlpha)
         .map((match) => ({
           base: match.base_neuron,

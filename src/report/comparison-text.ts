@@ -37,7 +37,7 @@ export function comparisonText(report: ComparisonReport, { width, bold }: Screen
   }
   const shown = report.comparisons.map((pair) => {
     const title = printable(`${pair.other.id}, compared with ${pair.base.id}`);
-    const said = comparisonSentences(report, pair).map((each) => wrapped(printable(each), width));
+    const said = comparisonSentences(pair).map((each) => wrapped(printable(each), width));
     const { rows, ...frame } = changeTable(pair);
     const more = rows.length - MOST_LAYERS;
     const table = plainTable({ ...frame, rows: rows.slice(0, MOST_LAYERS) }, { width });
@@ -54,7 +54,7 @@ export function comparisonMarkdown(report: ComparisonReport): string {
   const sections = report.comparisons.map((pair) =>
     [
       `## ${markdownText(`${pair.other.id}, compared with ${pair.base.id}`)}`,
-      ...comparisonSentences(report, pair).map(markdownText),
+      ...comparisonSentences(pair).map(markdownText),
       markdownTable(changeTable(pair)),
       ...pair.not_compared.map(({ side, layer, reason }) =>
         `- ${markdownText(`${layer} of the ${side === "base" ? "base" : "other model"}: ${reason}`)}`
@@ -101,23 +101,23 @@ const MEANING =
   "p of a lineage: how surprising it would be if the two models had been initialized and trained apart. Layers are sorted by their change.";
 
 /** What was found, a sentence each. */
-export function comparisonSentences(report: ComparisonReport, pair: PairReport): string[] {
+export function comparisonSentences(pair: PairReport): string[] {
   return [
-    lineage(report, pair),
+    lineage(pair),
     correspondence(pair),
     ...orderSentence(pair),
-    ...intruderSentence(report, pair),
+    ...intruderSentence(pair),
     ...rankSentence(pair),
   ];
 }
 
-function lineage({ comparisons }: ComparisonReport, { base, other, kinship }: PairReport): string {
-  const { log_p_corrected: logP, spaces, topology, reordered } = kinship;
+function lineage({ base, other, kinship }: PairReport): string {
+  const { log_p_corrected: logP, comparisons, spaces, topology, reordered } = kinship;
   const names = `${shortened(other.id)} and ${shortened(base.id)}`;
   if (logP === null && reordered === 0) {
     return `Whether ${names} are of one lineage is not known: no space of hidden channels could be compared.`;
   }
-  const over = comparisons.length > 1 ? `, corrected for ${comparisons.length} comparisons` : "";
+  const over = comparisons > 1 ? `, corrected for ${comparisons} comparisons` : "";
   const guessed = topology === "guessed" || topology === "inferred"
     ? `; which channels are hidden is ${topology}`
     : "";
@@ -164,10 +164,8 @@ function correspondence({ correspondences, not_compared: left, kinship }: PairRe
   }${without}.${change}`;
 }
 
-function intruderSentence(
-  { leading, intruder_cosine: cosine }: ComparisonReport,
-  pair: PairReport,
-): string[] {
+function intruderSentence(pair: PairReport): string[] {
+  const { leading, intruder_cosine: cosine } = pair;
   const looked = sum(pair.correspondences, (row) => row.leading);
   if (looked === 0) return [];
   const count = sum(pair.correspondences, (row) => row.intruders.length);

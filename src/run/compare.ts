@@ -1,34 +1,28 @@
-/** Models compared with a base: opened one after another, their spectra kept for the next comparison. */
+/** Models compared on their own: opened one after another; with a folder, what is found goes where the folder's run has its tables and graph. */
 
 import { resolve } from "node:path";
 import { ConfigError } from "../../config/document.ts";
 import type { LoadedConfig } from "../../config/load.ts";
-import { adaptedModel, isAdapter } from "../../connectors/sources/adapter.ts";
+import { isAdapter } from "../../connectors/sources/adapter.ts";
 import {
   areKin,
+  type ComparedPair,
   type ComparisonReport,
-  correspondenceRow,
   type ForestLink,
-  type Kinship,
-  matchRows,
   type PairReport,
 } from "../compare/comparison-report.ts";
 import { forestOf } from "../compare/forest.ts";
-import {
-  type ComparedSide,
-  compareModels,
-  type ComparisonSettings,
-  type ModelComparison,
-} from "../flow/compare-models.ts";
+import { compareModels, type ComparisonSettings, type ModelComparison } from "../flow/compare-models.ts";
 import { counted } from "../model/counted.ts";
-import type { Evidence } from "../model/layer.ts";
-import { planModels, type PlannedModel } from "./collection/models.ts";
-import { layerSettings } from "./layer-settings.ts";
-import { openEngine } from "./open-engine.ts";
-import { plannedLayers } from "./planned-layers.ts";
-import { loadPlugins } from "./plugins.ts";
+import type { ComparedHeader } from "../model/comparison.ts";
 import { type ComparedStep, comparedStep, inSteps, seriesOf } from "./compared-series.ts";
-import { cacheOf, memoryOf } from "./settings.ts";
+import { planModels, type PlannedModel } from "./collection/models.ts";
+import { openedSide, type OpenSide } from "./comparisons/opened-side.ts";
+import { KeptComparisons } from "./comparisons/kept-comparisons.ts";
+import { pairReport } from "./comparisons/pair-report.ts";
+import { openEngine } from "./open-engine.ts";
+import { loadPlugins } from "./plugins.ts";
+import { cacheOf, comparedContent, memoryOf } from "./settings.ts";
 
 /** What is compared, and what counts as new and as kept. */
 export interface CompareSettings extends ComparisonSettings {
@@ -36,31 +30,36 @@ export interface CompareSettings extends ComparisonSettings {
   readonly all?: boolean;
   /** Each model with the next, in the order of their steps, and the tracks of neurons through all of them. Default: no. */
   readonly series?: boolean;
+  /** Whether what is found goes to the output folder. Default: no. */
+  readonly keep?: boolean;
 }
 
 /** What is heard of a comparison while it goes on. */
 export interface CompareEvents {
   /** Layer pairs done of a model. */
   readonly layer?: (model: string, done: number, of: number) => void;
+  /** What was found of two models, where it was not taken from a folder. */
+  readonly pair?: (pair: ComparedPair) => void;
   readonly warning?: (model: string, warning: string) => void;
 }
 
 /**
  * Compares the first model of a config with each of the others, or all with all, or each checkpoint of a series with the next.
  *
- * @param loaded its `models` are the base and the others, in this order; of a series in any
+ * @param loaded its `models` are the base and the others, in this order, of a series in any; its sinks and graph are those of the output folder
  * @throws {ConfigError} when there are fewer than two models
- * @throws whatever is wrong with a model
+ * @throws whatever is wrong with a model, with the output folder or with a sink
  */
 export async function comparisonOf(
   { config, baseDir }: LoadedConfig,
-  { all = false, series = false, ...settings }: CompareSettings,
+  { all = false, series = false, keep = false, ...settings }: CompareSettings,
   events: CompareEvents = {},
   signal?: AbortSignal,
 ): Promise<ComparisonReport> {
-  const { formats } = await loadPlugins({ config, baseDir });
+  const { formats, records: plugins } = await loadPlugins({ config, baseDir });
   const planned = await planModels(config, baseDir, signal, undefined, formats);
-  const [base, ...others] = series ? inSteps(planned) : planned;
+  const models = series ? inSteps(planned) : planned;
+  const [base, ...others] = models;
   if (base === undefined || others.length === 0) {
     throw new ConfigError(
       `svr compare: found ${
@@ -68,79 +67,92 @@ export async function comparisonOf(
       }, required a base and at least one other`,
     );
   }
-  const cache = cacheOf(config, resolve(config.out));
+  const out = resolve(config.out);
+  const cache = cacheOf(config, out);
+  const folder = keep ? await KeptComparisons.open(out, config, events.warning ?? (() => undefined)) : null;
   const engine = await openEngine({
     kernel: config.kernel,
     precision: config.precision,
     memory: memoryOf(config),
     ...config.threads === undefined ? {} : { threads: config.threads },
-    // A run may be going on in that folder.
-    ...cache === null ? {} : { cache: { ...cache.spectra, alone: false } },
+    ...cache === null ? {} : { cache: { ...cache.spectra, alone: cache.alone } },
     ...signal === undefined ? {} : { signal },
   });
+  const pairs = pairsOf(models.length, { all, series });
   const warned = new Set<string>();
   /** @param root what an adapter is an adapter of; null for the base itself */
   const opened = async <T>(
     planned: PlannedModel,
-    root: ComparedSide | null,
-    work: (side: ComparedSide) => Promise<T>,
-  ): Promise<T> => {
-    const file = await planned.open(signal);
+    root: OpenSide | null,
+    work: (side: OpenSide) => Promise<T>,
+  ) => {
+    const side = await openedSide(planned, config, await folder?.mark(planned) ?? null, root, signal);
     try {
-      if (root === null && isAdapter(file)) {
+      if (root === null && isAdapter(side.model)) {
         throw new ConfigError(
-          `svr compare: found an adapter, ${file.uri}, as the base, required its base model`,
+          `svr compare: found an adapter, ${side.uri}, as the base, required its base model`,
         );
       }
-      const model = root !== null && isAdapter(file) ? adaptedModel(root.model, file) : file;
-      const graph = plannedLayers(model, {
-        ...layerSettings({ ...config, unfolding: "svr" }),
-        topology: planned.topology,
-      });
-      if (!warned.has(model.id)) {
-        for (const warning of graph.warnings) events.warning?.(model.id, warning);
-      }
-      warned.add(model.id);
-      return await work({ model, graph });
+      for (const warning of warned.has(side.id) ? [] : side.warnings) events.warning?.(side.id, warning);
+      warned.add(side.id);
+      return await work(side);
     } finally {
-      await file.close();
+      await side.close();
     }
   };
-  const models = [base, ...others];
-  const pairs = pairsOf(models.length, { all, series });
-  const both = async <T>(
-    root: ComparedSide,
-    [from, to]: readonly [number, number],
-    work: (base: ComparedSide, other: ComparedSide) => Promise<T>,
-  ): Promise<T> => {
-    const withOther = (side: ComparedSide) => opened(models[to]!, root, (other) => work(side, other));
-    return from === 0 ? await withOther(root) : await opened(models[from]!, root, withOther);
+  const header = async (side: OpenSide, { topology }: PlannedModel): Promise<ComparedHeader> => (
+    { id: side.id, uri: side.uri, content: comparedContent(await side.inputs(), topology, config, plugins) }
+  );
+  const made = { ...settings, comparisons: pairs.length };
+  const steps: ComparedStep[] = [];
+  const compared = async (
+    from: readonly [OpenSide, PlannedModel],
+    to: readonly [OpenSide, PlannedModel],
+  ): Promise<PairReport> => {
+    const told = (done: number, of: number) => events.layer?.(to[0].id, done, of);
+    let found: ModelComparison | null = null;
+    const compute = async () => {
+      found = await compareModels(from[0], to[0], engine, made, told);
+      const pair = pairReport(from[0], to[0], found, made);
+      events.pair?.(pair);
+      return pair;
+    };
+    const report = folder === null
+      ? (await compute()).report
+      : await folder.taken(await header(...from), await header(...to), made, compute, signal);
+    // What stands in tables has not all that tracks are made of.
+    if (series) {
+      steps.push(
+        comparedStep(from[0], to[0], found ?? await compareModels(from[0], to[0], engine, made, told)),
+      );
+    }
+    return report;
   };
   try {
-    return await opened(base, null, async (root) => {
+    const report = await opened(base, null, async (root) => {
+      const both = async <T>(
+        [from, to]: readonly [number, number],
+        work: (base: OpenSide, other: OpenSide) => Promise<T>,
+      ): Promise<T> => {
+        const withOther = (side: OpenSide) => opened(models[to]!, root, (other) => work(side, other));
+        return from === 0 ? await withOther(root) : await opened(models[from]!, root, withOther);
+      };
       const comparisons: PairReport[] = [];
-      const steps: ComparedStep[] = [];
       for (const pair of pairs) {
-        const report = await both(root, pair, async (side, other) => {
-          const told = (done: number, of: number) => events.layer?.(other.model.id, done, of);
-          const found = await compareModels(side, other, engine, settings, told);
-          if (series) steps.push(comparedStep(side, other, found));
-          return pairReport(side, other, pairs.length, found);
-        });
-        comparisons.push(report);
+        const [earlier, later] = pair.map((at) => models[at]!) as [PlannedModel, PlannedModel];
+        comparisons.push(await both(pair, (side, other) => compared([side, earlier], [other, later])));
       }
       return {
-        leading: settings.leading,
-        intruder_cosine: settings.intruderCosine,
         comparisons,
-        forest: all ? forestLinks(models, pairs, comparisons) : [],
-        series: series
-          ? await seriesOf(models, steps, (pair, work) => both(root, pair, work), engine, settings.logAlpha)
-          : null,
+        forest: all ? forestLinks(models.length, pairs, comparisons) : [],
+        series: series ? await seriesOf(models, steps, both, engine, settings.logAlpha) : null,
       };
     });
+    await folder?.finish(signal);
+    return report;
   } finally {
     await engine.dispose();
+    await folder?.release();
   }
 }
 
@@ -157,7 +169,7 @@ function pairsOf(
 }
 
 function forestLinks(
-  models: readonly PlannedModel[],
+  models: number,
   pairs: readonly (readonly [number, number])[],
   comparisons: readonly PairReport[],
 ): ForestLink[] {
@@ -167,70 +179,9 @@ function forestLinks(
       ? [{ base, other, distance: kinship.distance }]
       : [];
   });
-  return forestOf(models.length, kin).map(({ base, other, distance }) => (
-    { base: models[base]!.id, other: models[other]!.id, distance }
-  ));
-}
-
-function pairReport(
-  base: ComparedSide,
-  other: ComparedSide,
-  compared: number,
-  found: ModelComparison,
-): PairReport {
-  const nameOf = (side: "base" | "other", at: number) => (side === "base" ? base : other).graph.layers[at]!;
-  return {
-    base: { id: base.model.id, uri: base.model.uri },
-    other: { id: other.model.id, uri: other.model.uri },
-    kinship: kinshipOf(found, base, other, compared),
-    correspondences: found.layers.map((pair) =>
-      correspondenceRow(
-        nameOf("base", pair.base),
-        nameOf("other", pair.other),
-        pair.evidence,
-        pair,
-      )
-    ),
-    not_compared: found.left.map(({ side, layer, reason }) => ({
-      side,
-      layer: nameOf(side, layer).name,
-      reason,
-    })),
-    singular_values: found.layers.map(({ neurons: { base, other } }) => (
-      { base: base.singularValues, other: other.singularValues }
-    )),
-    matches: found.layers.flatMap((pair) =>
-      matchRows(nameOf("base", pair.base), nameOf("other", pair.other), pair.change)
-    ),
-  };
-}
-
-function kinshipOf(
-  { layers, kinship }: ModelComparison,
-  base: ComparedSide,
-  other: ComparedSide,
-  compared: number,
-): Kinship {
-  const { logP, spaces } = kinship;
-  let [change, whole] = [0, 0];
-  for (const { change: { relativeChange }, norms } of layers) {
-    change += relativeChange === null ? norms.other ** 2 : (relativeChange * norms.base) ** 2;
-    whole += (norms.base ** 2 + norms.other ** 2) / 2;
-  }
-  return {
-    log_p: logP,
-    log_p_corrected: logP === null ? null : Math.min(0, logP + Math.log(compared)),
-    spaces,
-    reordered: layers.filter(({ reordered }) => reordered.out).length,
-    distance: whole === 0 ? null : Math.sqrt(change / whole),
-    topology: weakest(
-      [...base.graph.connections, ...other.graph.connections].map(({ evidence }) => evidence),
-    ),
-  };
-}
-
-const ORDER: readonly Evidence[] = ["guessed", "inferred", "declared", "graph"];
-
-function weakest(evidence: readonly Evidence[]): Evidence | null {
-  return ORDER.find((each) => evidence.includes(each)) ?? null;
+  return forestOf(models, kin).map(({ base, other, distance }) => {
+    const at = pairs.findIndex((pair) => pair[0] === base && pair[1] === other);
+    const pair = comparisons[at]!;
+    return { base: pair.base.id, other: pair.other.id, distance };
+  });
 }

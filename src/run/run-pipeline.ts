@@ -10,6 +10,9 @@ import type { SpectrumEvent } from "../flow/engine.ts";
 import { naturalOrder } from "../model/natural-order.ts";
 import { VERSION } from "../version.ts";
 import { LazyEngine } from "./lazy-engine.ts";
+import { chosenPairs } from "./comparisons/chosen-pairs.ts";
+import { ComparisonRecords } from "./comparisons/comparison-records.ts";
+import { runComparisons } from "./comparisons/run-comparisons.ts";
 import { CompletedModels } from "./records/completed-models.ts";
 import { writeWhole } from "../../connectors/whole-files.ts";
 import { queryTargets } from "../query/query-targets.ts";
@@ -97,6 +100,7 @@ export async function runPipeline(
     (file) => notTaken.push(file),
     plugins.formats,
   );
+  if (config.compare !== undefined) chosenPairs(config.compare, planned);
   const out = resolve(config.out);
   const cache = cacheOf(config, out);
   const folder = await openFolder(out);
@@ -153,7 +157,26 @@ export async function runPipeline(
       signal,
       engine: () => engine.open(),
       hopeless: () => engine.failure,
-    }).finally(() => engine.dispose());
+    });
+    const counted = { ...spectra };
+    const comparisons = new ComparisonRecords(out);
+    const { done } = outcome;
+    await runComparisons({
+      out,
+      config,
+      planned,
+      done,
+      plugins: plugins.records,
+      sinks: sinks.all,
+      marks,
+      records: comparisons,
+      engine: () => engine.open(),
+      progress,
+      signal,
+    });
+    // Those of comparisons are the models' own.
+    Object.assign(spectra, counted);
+    await engine.dispose();
     if (outcome.done.some(({ work }) => work !== "none")) {
       progress({ event: "graph", models: outcome.done.length });
     }
@@ -199,8 +222,16 @@ export async function runPipeline(
       progress({ event: "readme-failed", reason });
     }
     const seconds = (Date.parse(record.ended) - started.getTime()) / 1000;
-    const { done, failed, up_to_date } = record.counts;
-    progress({ event: "done", done, failed, up_to_date, ...spectra, seconds, work: record.work });
+    const { done: models_done, failed, up_to_date } = record.counts;
+    progress({
+      event: "done",
+      done: models_done,
+      failed,
+      up_to_date,
+      ...spectra,
+      seconds,
+      work: record.work,
+    });
     await folder.release();
     return { out, record, report, models, told };
   } catch (failure) {

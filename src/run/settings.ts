@@ -178,6 +178,37 @@ export function keyOf(
   });
 }
 
+/** The settings that shape the layers of a comparison. */
+const LAYERS = [
+  "batchNorm",
+  "batchNormEpsilon",
+  "normGain",
+  "precision",
+  "residual",
+  "infer",
+] as const satisfies readonly (keyof RunConfig)[];
+
+/**
+ * Names what is compared of a model: equal content and equal settings of its layers give equal digests.
+ *
+ * @param plugins all that may read models in another way
+ * @returns 64 hex digits
+ */
+export function comparedContent(
+  inputs: readonly InputFile[],
+  topology: TopologyDeclaration | undefined,
+  config: RunConfig,
+  plugins: readonly object[],
+): string {
+  const { controlSeeds: _, ...content } = contentOf(inputs, topology, config, undefined);
+  return digestOf({ ...Object.fromEntries(LAYERS.map((key) => [key, config[key]])), ...content, plugins });
+}
+
+/** Names a comparison of two contents. @param settings all that shapes it @returns 64 hex digits */
+export function comparisonKey(base: string, other: string, settings: object): string {
+  return digestOf({ base, other, ...settings });
+}
+
 function contentOf(
   inputs: readonly InputFile[],
   topology: TopologyDeclaration | undefined,

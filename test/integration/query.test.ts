@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { execPath } from "node:process";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { tableFromIPC } from "apache-arrow";
@@ -34,7 +34,8 @@ describe("svr query with the library", () => {
     const listed = JSON.parse((await svr(["query", "--list", "--format", "json"])).stdout) as {
       query: string;
     }[];
-    const files = await readdir(join(ROOT, "pipelines/queries"));
+    const found = await readdir(join(ROOT, "pipelines/queries"), { recursive: true });
+    const files = found.map((file) => basename(file)).filter((file) => file.endsWith(".cypher"));
     expect(listed.map(({ query }) => `${query.slice(1)}.cypher`)).toEqual(
       files.filter((file) => !file.includes(".neo4j.")).sort(),
     );

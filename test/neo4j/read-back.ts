@@ -2,6 +2,12 @@
 
 import type { Driver } from "neo4j-driver";
 import { type Row, type TableName, TABLES } from "../../src/model/tables.ts";
+import {
+  COMPARISON_TABLE_NAMES,
+  COMPARISON_TABLES,
+  type ComparisonTableName,
+} from "../../src/model/comparison-tables.ts";
+import { comparisonPatterns } from "../contract/sink/comparison-patterns.ts";
 import { asked } from "./suite.ts";
 
 /** Rows of the four tables that the graph holds. */
@@ -39,6 +45,26 @@ export async function readGraph(
     const rows = await asked(driver, `${pattern} RETURN ${items.join(", ")}`, { model });
     found[table] = rows.map((row) =>
       Object.fromEntries(TABLES[table].map(({ name, type }) => [name, cell(row[name], type)])) as Row
+    );
+  }
+  return found;
+}
+
+/** Rows of a comparison's tables. */
+export async function readGraphComparison(
+  driver: Driver,
+  prefix: string,
+  base: string,
+  other: string,
+): Promise<Partial<Record<ComparisonTableName, readonly Row[]>>> {
+  const found: Partial<Record<ComparisonTableName, readonly Row[]>> = {};
+  for (const table of COMPARISON_TABLE_NAMES) {
+    const [pattern, renamed] = comparisonPatterns(prefix)[table];
+    const columns = COMPARISON_TABLES[table];
+    const items = columns.map(({ name }) => `${renamed[name] ?? `x.\`${name}\``} AS \`${name}\``);
+    const rows = await asked(driver, `${pattern} RETURN ${items.join(", ")}`, { base, other });
+    found[table] = rows.map((row) =>
+      Object.fromEntries(columns.map(({ name, type }) => [name, cell(row[name], type)])) as Row
     );
   }
   return found;

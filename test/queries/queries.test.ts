@@ -2,10 +2,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readManifest } from "../../connectors/lake/manifest.ts";
 import { folderLake } from "../../connectors/lake/folder.ts";
 import { openNeo4jReader } from "../../connectors/readers/neo4j-reader.ts";
 import { SINKS } from "../../connectors/sinks/registry.ts";
-import { readTable, storedModels } from "../../connectors/readers/run-tables.ts";
+import { readComparison, readTable, storedModels } from "../../connectors/readers/run-tables.ts";
 import { type GraphReader, openLadybugReader } from "../../src/mod.ts";
 import {
   askQuery,
@@ -44,10 +45,23 @@ const SUBJECTS: readonly Subject[] = [
   {
     name: "the demo",
     run: async (out) =>
-      await runPipeline(await loadRunConfig(join(ROOT, "pipelines/demo.yaml"), { out, sinks: ["parquet"] })),
+      await runPipeline(
+        await loadRunConfig(join(ROOT, "pipelines/demo.yaml"), {
+          out,
+          sinks: ["parquet"],
+          compare: {
+            pairs: [
+              ["mnist-mlp/epoch-003", "mnist-mlp/epoch-010"],
+              ["mnist-mlp/epoch-001", "mnist-mlp/epoch-000"],
+              ["vgg16s-bn-wd", "vgg16s-wd"],
+            ],
+          },
+        }),
+      ),
     asked: [
       {
         model: "vgg16s-wd",
+        base: "mnist-mlp/epoch-003",
         other: "mnist-mlp/epoch-010",
         before: "mnist-mlp/epoch-003",
         after: "mnist-mlp/epoch-010",
@@ -60,6 +74,7 @@ const SUBJECTS: readonly Subject[] = [
       },
       {
         model: "vgg16s-bn-wd",
+        base: "vgg16s-bn-wd",
         other: "vgg16s-wd",
         before: "mnist-mlp/epoch-000",
         after: "mnist-mlp/epoch-001",
@@ -77,6 +92,7 @@ const SUBJECTS: readonly Subject[] = [
         last: 8,
       },
       { model: "", limit: 50, significant: true },
+      { base: "mnist-mlp/epoch-003", other: "mnist-mlp/epoch-010", limit: 60 },
     ],
     empty: [],
   },
@@ -101,11 +117,13 @@ const SUBJECTS: readonly Subject[] = [
         sinks: ["parquet"],
         edges: "all",
         weight: "gain",
+        compare: { all: true },
       });
     },
     asked: [
       {
         model: "deep",
+        base: "deep",
         other: 'deep/`}"\n🧠',
         before: "deep",
         after: 'deep/`}"\n🧠',
@@ -120,6 +138,7 @@ const SUBJECTS: readonly Subject[] = [
       },
       {
         model: 'deep/`}"\n🧠',
+        base: 'deep/`}"\n🧠',
         other: "deep",
         before: 'deep/`}"\n🧠',
         after: "deep",
@@ -161,6 +180,7 @@ const SUBJECTS: readonly Subject[] = [
     },
     asked: [{
       model: "heads",
+      base: "heads",
       other: "heads",
       before: "heads",
       after: "heads",
@@ -174,8 +194,17 @@ const SUBJECTS: readonly Subject[] = [
       hops: 3,
       limit: 500,
     }],
-    // One model only, without a change; of noise.
-    empty: ["appeared-vanished", "series", "spikes"],
+    // One model only; of noise.
+    empty: [
+      "appeared-vanished",
+      "changed-layers",
+      "intruders",
+      "kinship",
+      "match",
+      "quantization-damage",
+      "series",
+      "spikes",
+    ],
   },
 ];
 
@@ -200,6 +229,12 @@ async function loadIntoServer(access: Access, out: string): Promise<GraphReader>
       for await (const batch of readTable(folderLake(out), model, table)) await rows.write(table, batch);
     }
     await rows.commit();
+  }
+  for (const each of (await readManifest(folderLake(out)))?.comparisons ?? []) {
+    const of = (id: string, uri: string, content: string) => ({ id, uri, content });
+    const base = of(each.base, each.base_uri, each.base_content);
+    const other = of(each.other, each.other_uri, each.other_content);
+    await sink.compare!({ base, other, key: each.key }, await readComparison(folderLake(out), each));
   }
   await sink.finish();
   return await openNeo4jReader(choices);

@@ -1,8 +1,10 @@
 /** The tables of a run in DuckDB, and what each query of the library must answer, said in SQL. */
 
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
+import { COMPARISON_TABLE_NAMES, COMPARISON_TABLES } from "../../src/model/comparison-tables.ts";
 import type { RunReport } from "../../src/run.ts";
 
 export type Parameters = Readonly<Record<string, string | number | boolean>>;
@@ -146,19 +148,60 @@ export const SQL: Readonly<Record<string, string>> = {
   "compare-models": `WITH told AS (SELECT *,
       (SELECT count(*) FROM neurons n WHERE n.model = l.model AND n.layer_index = l.layer_index AND near_kernel)::DOUBLE / rank AS near,
       (SELECT coalesce(sum(significant), 0) FROM connections c WHERE c.model = l.model AND c.target_layer = l.layer_index) AS found
-      FROM layers l)
-    SELECT layer_index, a.name, b.name, a.rank, b.rank, a.spectral_norm, b.spectral_norm, a.stable_rank, b.stable_rank,
+      FROM layers l),
+    a AS (FROM told WHERE model = $model), b AS (FROM told WHERE model = $other AND model <> $model),
+    c AS (SELECT base_layer AS i, other_layer AS j FROM correspondences WHERE base = $model AND model = $other
+      UNION SELECT other_layer, base_layer FROM correspondences WHERE base = $other AND model = $model)
+    SELECT a.layer_index, a.name, b.layer_index, b.name, a.rank, b.rank, a.spectral_norm, b.spectral_norm, a.stable_rank, b.stable_rank,
       a.near, b.near, a.found, b.found
-    FROM (FROM told WHERE model = $model) a FULL JOIN (FROM told WHERE model = $other) b USING (layer_index) ORDER BY layer_index`,
-  "appeared-vanished":
-    `WITH b AS (FROM edges WHERE model = $before AND significant), a AS (FROM edges WHERE model = $after AND significant)
-    SELECT change, e.source_layer, k.name, source_neuron, e.target_layer, l.name, target_neuron, part, overlap FROM (
-      SELECT 'appeared' AS change, * FROM a ANTI JOIN b USING (source_layer, source_neuron, target_layer, target_neuron, part)
-      UNION ALL
-      SELECT 'vanished', * FROM b ANTI JOIN a USING (source_layer, source_neuron, target_layer, target_neuron, part)) e
+    FROM (FROM a LEFT JOIN c ON c.i = a.layer_index) a FULL JOIN b ON b.layer_index = a.j
+    ORDER BY a.layer_index NULLS LAST, b.layer_index`,
+  "appeared-vanished": `WITH compared AS (SELECT count(*) AS n FROM kinship
+      WHERE base = $before AND model = $after OR base = $after AND model = $before),
+    matched AS (SELECT base AS m, base_layer AS l, base_neuron AS n, model AS om, other_layer AS ol, other_neuron AS o_n FROM matches
+      UNION ALL SELECT model, other_layer, other_neuron, base, base_layer, base_neuron FROM matches),
+    good AS (FROM edges WHERE significant AND model IN ($before, $after)),
+    kept AS (SELECT e.model, e.source_layer, e.source_neuron, e.target_layer, e.target_neuron, e.part FROM good e
+      JOIN matched s ON s.m = e.model AND s.l = e.source_layer AND s.n = e.source_neuron
+      JOIN matched t ON t.m = e.model AND t.l = e.target_layer AND t.n = e.target_neuron AND t.om = s.om
+      JOIN good f ON f.model = s.om AND f.source_layer = s.ol AND f.source_neuron = s.o_n AND f.target_layer = t.ol
+        AND f.target_neuron = t.o_n AND f.part = e.part AND f.model <> e.model)
+    SELECT if(e.model = $after, 'appeared', 'vanished') AS change, e.source_layer, k.name, source_neuron, e.target_layer, l.name, target_neuron,
+      part, overlap
+    FROM good e ANTI JOIN kept USING (model, source_layer, source_neuron, target_layer, target_neuron, part)
     JOIN layers k ON k.model = e.model AND k.layer_index = e.source_layer
     JOIN layers l ON l.model = e.model AND l.layer_index = e.target_layer
-    ORDER BY ${EDGE_ORDER} LIMIT $limit`,
+    WHERE (SELECT n FROM compared) > 0
+    ORDER BY ${EDGE_ORDER}, change LIMIT $limit`,
+  "kinship": `SELECT base, model, log_p, log_p_corrected, comparisons, spaces, distance, topology,
+      (SELECT coalesce(sum(intruders), 0) FROM correspondences c WHERE c.base = k.base AND c.model = k.model),
+      (SELECT coalesce(sum(leading_neurons), 0) FROM correspondences c WHERE c.base = k.base AND c.model = k.model)
+    FROM kinship k WHERE $model = '' OR $model IN (base, model) ORDER BY model, base LIMIT $limit`,
+  "changed-layers":
+    `SELECT base_layer, base_name, other_layer, other_name, evidence, relative_change, change_rank, change_stable_rank,
+      spectrum_distance, leading_neurons, intruders, kept, lost, gained
+    FROM correspondences WHERE base = $base AND model = $other
+    ORDER BY relative_change DESC NULLS LAST, base_layer, other_layer LIMIT $limit`,
+  "intruders": `SELECT base_layer, base_name, other_layer, other_name, other_neuron, singular_value, cosine
+    FROM intruders JOIN correspondences USING (base, model, base_layer, other_layer) WHERE base = $base AND model = $other
+    ORDER BY singular_value DESC, other_layer, other_neuron, base_layer LIMIT $limit`,
+  "match":
+    `SELECT base_layer, base_name, base_neuron, other_layer, other_name, other_neuron, left_cosine, right_cosine, similarity, log_p,
+      log_p_corrected
+    FROM matches JOIN correspondences USING (base, model, base_layer, other_layer)
+    WHERE base = $base AND model = $other AND ($layer = '' OR $layer IN (base_name, other_name))
+    ORDER BY base_layer, base_neuron, other_layer, other_neuron LIMIT $limit`,
+  "quantization-damage":
+    `SELECT c.base_layer, base_name, c.other_layer, other_name, a.dtype, b.dtype, relative_change, spectrum_distance,
+      lost, lost::DOUBLE / nullif(kept + lost, 0) AS lost_share,
+      (SELECT count(*) FROM matches m WHERE m.base = c.base AND m.model = c.model AND m.base_layer = c.base_layer
+        AND m.other_layer = c.other_layer AND base_neuron < $leading),
+      (SELECT min(abs(similarity)) FROM matches m WHERE m.base = c.base AND m.model = c.model AND m.base_layer = c.base_layer
+        AND m.other_layer = c.other_layer AND base_neuron < $leading)
+    FROM correspondences c JOIN layers a ON a.model = c.base AND a.layer_index = base_layer
+    JOIN layers b ON b.model = c.model AND b.layer_index = other_layer
+    WHERE c.base = $base AND c.model = $other
+    ORDER BY lost_share DESC NULLS LAST, relative_change DESC NULLS LAST, c.base_layer, c.other_layer LIMIT $limit`,
   "subgraph-edges":
     `WITH ${KEPT} SELECT concat_ws('/', folder, source_layer, source_neuron), concat_ws('/', folder, target_layer, target_neuron),
       'Directed', weight, source_layer, source_name, source_neuron, target_layer, target_name, target_neuron, part, overlap, cosine, log_p, log_q, q_value, sigma, significant
@@ -192,6 +235,14 @@ export const SQL: Readonly<Record<string, string>> = {
     ORDER BY side, distance, x.layer, x.neuron LIMIT $limit`,
 };
 
+const TYPES = {
+  utf8: "VARCHAR",
+  int32: "INTEGER",
+  int64: "BIGINT",
+  float64: "DOUBLE",
+  bool: "BOOLEAN",
+} as const;
+
 /** Asks the tables of the run in `out`. Integers are numbers, lists are arrays. */
 export async function openTables(
   out: string,
@@ -204,6 +255,15 @@ export async function openTables(
     await duckdb.run(
       `CREATE TABLE ${table} AS SELECT *, regexp_extract(filename, 'model=([^/]+)', 1) AS folder FROM ${files}`,
     );
+  }
+  for (const table of COMPARISON_TABLE_NAMES) {
+    const types = COMPARISON_TABLES[table].map(({ name, type }) => `${name} ${TYPES[type]}`).join(", ");
+    await duckdb.run(`CREATE TABLE ${table} (${types}, base VARCHAR, model VARCHAR)`);
+    // A run that compared nothing has no such files.
+    if (!existsSync(join(out, table))) continue;
+    const files = `read_parquet('${join(out, table, "*", "*", "*.parquet").replaceAll("'", "''")}', ` +
+      "hive_partitioning = true, hive_types = {'model': VARCHAR, 'base': VARCHAR})";
+    await duckdb.run(`INSERT INTO ${table} BY NAME SELECT * FROM ${files}`);
   }
   const { run_id } = JSON.parse(await readFile(join(out, "report.json"), "utf8")) as RunReport;
   await duckdb.run("ALTER TABLE models ADD COLUMN run_id VARCHAR");

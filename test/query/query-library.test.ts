@@ -191,7 +191,8 @@ describe("the library's columns", () => {
   const NAMED: readonly (readonly [index: RegExp, name: string, type: string])[] = [
     [/^layer_index$/, "layer_name", "integer"],
     [/^layer_indices$/, "layer_names", "list"],
-    [/^(source|middle|target)_layer$/, "$1_name", "integer"],
+    [/^other_layer_index$/, "other_layer_name", "integer"],
+    [/^(source|middle|target|base|other)_layer$/, "$1_name", "integer"],
   ];
   /** In other words nothing is said of layers: those are the tables' for something else, or nobody's. */
   const OTHERWISE = /^(layer|layers|source|middle|target)$/;
@@ -218,8 +219,8 @@ describe("the library's columns", () => {
       }
       const names = columns.filter(({ name }) => /(^|_)(layer_)?names?$/.test(name)).length;
       const indices = columns.filter(({ name }) => NAMED.some(([index]) => index.test(name))).length;
-      // Two models' layers of one index have a name each; WeightWatcher's own names are others.
-      expect(names, query).toBe(query === "compare-models" ? 2 : query === "weightwatcher" ? 1 : indices);
+      // WeightWatcher's own names are others.
+      expect(names, query).toBe(query === "weightwatcher" ? 1 : indices);
       const otherwise = columns.filter(({ name }) => OTHERWISE.test(name)).map(({ name }) => name);
       expect(otherwise, query).toEqual(ALLOWED[query] ?? []);
     }

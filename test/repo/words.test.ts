@@ -7,6 +7,7 @@ import { parseConfigDocument } from "../../config/document.ts";
 import { parseTopology } from "../../config/load.ts";
 import { loadManifest } from "../../config/manifest.ts";
 import { runConfigSchema } from "../../config/schema.ts";
+import { COMPARISON_RELATIONS } from "../../connectors/sinks/comparison-graph.ts";
 import { GRAPH_TABLES } from "../../connectors/sinks/graph-schema.ts";
 import { bindQuery, loadQuery } from "../../src/query/query-library.ts";
 import { withServer } from "../../src/query/server-options.ts";
@@ -167,9 +168,8 @@ describe("blocks", () => {
       const patterns = [...text.matchAll(/:(\w+)(?: \{([^}]*)\})?/g)];
       expect(patterns.length).toBeGreaterThan(5);
       for (const [, name = "", properties = ""] of patterns) {
-        const columns = GRAPH_TABLES.find((table) => table.name === name)?.columns.map((column) =>
-          column.name
-        );
+        const columns = [...GRAPH_TABLES, ...COMPARISON_RELATIONS].find((table) => table.name === name)
+          ?.columns.map((column) => column.name);
         expect(columns, name).toBeDefined();
         expect(columns).toEqual(expect.arrayContaining(properties.split(", ").filter((each) => each !== "")));
       }
@@ -234,7 +234,8 @@ describe("shell blocks", () => {
       const query = await loadQuery(name);
       const given = options["param"] as Record<string, string>;
       if (options["list"] !== true) {
-        bindQuery(query, { model: "a", ...given }, { dialect: "embedded" });
+        const model = query.parameters.some((each) => each.name === "model") ? { model: "a" } : {};
+        bindQuery(query, { ...model, ...given }, { dialect: "embedded" });
       }
     }
   });

@@ -5,6 +5,8 @@ import { comparisonMarkdown, comparisonSentences } from "../../src/report/compar
 const row = (name: string, change: Partial<CorrespondenceRow> = {}): CorrespondenceRow => ({
   base_layer: name,
   other_layer: name,
+  base_index: 0,
+  other_index: 0,
   evidence: "name",
   reordered: null,
   relative_change: 0,
@@ -32,23 +34,23 @@ function report(
   const known = {
     log_p: -50,
     log_p_corrected: -50,
+    comparisons: 1,
     spaces: 2,
     reordered: 0,
     distance: 0.1,
     topology: "graph" as const,
   };
   return {
-    leading: 10,
-    intruder_cosine: 0.5,
     comparisons: [
       {
         base,
         other,
+        leading: 10,
+        intruder_cosine: 0.5,
         kinship: { ...known, ...kinship },
         correspondences: rows,
         not_compared: [],
-        matches: [],
-        singular_values: [],
+        matches: 0,
       },
     ],
     forest: [{ base: "a", other: "<b>", distance: 0.1 }],
@@ -58,7 +60,7 @@ function report(
 
 const sentences = (...from: Parameters<typeof report>) => {
   const whole = report(...from);
-  return comparisonSentences(whole, whole.comparisons[0]!).join("\n");
+  return comparisonSentences(whole.comparisons[0]!).join("\n");
 };
 
 describe("a comparison in words", () => {

@@ -36,6 +36,8 @@ export async function openLocked(lbug: Ladybug, path: string): Promise<Store> {
 export interface StoreContents {
   /** The run that gave it each model, and where that was read from, by the model's id. */
   readonly models: ReadonlyMap<string, { readonly run: string; readonly uri: string }>;
+  /** The keys of the comparisons in it, by `pairKey`. */
+  readonly comparisons: ReadonlyMap<string, string>;
   /** Digest of the nodes of all models; null where it does not say. */
   readonly nodes: string | null;
 }
@@ -46,13 +48,14 @@ export interface StoreContents {
  * @throws {Error} when another process has it open for writing, it is no graph store or one of another schema
  */
 export async function probeStore(lbug: Ladybug, path: string): Promise<StoreContents> {
-  if (!existsSync(path)) return { models: new Map(), nodes: null };
+  if (!existsSync(path)) return { models: new Map(), comparisons: new Map(), nodes: null };
   const store = await openLocked(lbug, path);
   try {
     await checkSchema(store, path);
     const rows = await store.run("MATCH (m:Model) RETURN m.id AS id, m.run_id AS run, m.uri AS uri");
     return {
       models: new Map(rows.map(({ id, run, uri }) => [String(id), { run: String(run), uri: String(uri) }])),
+      comparisons: await heldComparisons(store),
       nodes: await nodesOf(store),
     };
   } finally {
@@ -106,12 +109,28 @@ async function nodesStand(
   return true;
 }
 
+/** The keys of the comparisons that a store holds. */
+async function heldComparisons(store: Store): Promise<ReadonlyMap<string, string>> {
+  // Stores of older runs have no such table.
+  if (await commentOf(store, "KIN") === undefined) return new Map();
+  const rows = await store.run(
+    "MATCH (a:Model)-[k:KIN]->(b:Model) RETURN a.id AS base, b.id AS other, k.key AS key",
+  );
+  return new Map(rows.map(({ base, other, key }) => [pairKey(String(base), String(other)), String(key)]));
+}
+
+/** Names a pair of models. */
+export function pairKey(base: string, other: string): string {
+  return JSON.stringify([base, other]);
+}
+
 async function nodesOf(store: Store): Promise<string | null> {
   const comment = await commentOf(store, "Layer");
   return comment?.startsWith(NODES_COMMENT) === true ? comment.slice(NODES_COMMENT.length) : null;
 }
 
-async function commentOf(store: Store, table: string): Promise<string | undefined> {
+/** The comment of a table; undefined where there is no such table. */
+export async function commentOf(store: Store, table: string): Promise<string | undefined> {
   const rows = await store.run(`CALL show_tables() WHERE name = '${table}' RETURN comment`);
   return rows[0]?.["comment"]?.toString();
 }

@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { codeOf, messageOf } from "../../../src/model/errors.ts";
 import { SCHEMA_VERSION } from "../../../src/model/tables.ts";
+import { COMPARISON_RELATIONS } from "../comparison-graph.ts";
 import { GRAPH_TABLES, type GraphTable } from "../graph-schema.ts";
 import {
   type Base,
@@ -91,18 +92,18 @@ export async function makeStore(
     const base = current === null ? "nothing" : await baseOf(current, plan);
     if (base !== "nothing") await current?.run("CHECKPOINT");
     const files = await complete(base === "nodes");
-    await requireRoom(plan.folder, files, base === "nothing" ? 0 : (await stat(plan.path)).size);
-    for (const [attempt, pages] of PAGES.entries()) {
-      await removeStore(work);
-      if (base !== "nothing") await copyFile(plan.path, work, constants.COPYFILE_FICLONE);
-      try {
-        await fillStore(() => openStore(lbug, work, "write", pages), plan, files, base, signal);
-        break;
-      } catch (failure) {
-        const full = /buffer pool is full/i.test(messageOf(failure));
-        if (!full || attempt === PAGES.length - 1) throw failure;
-      }
-    }
+    const rows = GRAPH_TABLES.flatMap((table) => filesFor(table, files)).reduce(
+      (sum, each) => sum + each.rows,
+      0,
+    );
+    await requireRoom(plan.folder, rows, base === "nothing" ? 0 : (await stat(plan.path)).size);
+    await fillWithPages(
+      work,
+      async () => {
+        if (base !== "nothing") await copyFile(plan.path, work, constants.COPYFILE_FICLONE);
+      },
+      (pages) => fillStore(() => openStore(lbug, work, "write", pages), plan, files, base, signal),
+    );
     await syncFile(work);
     signal?.throwIfAborted();
   } finally {
@@ -110,10 +111,33 @@ export async function makeStore(
   }
 }
 
+/** Fills a store at `work`, anew with more memory for its pages as long as they do not suffice. @param begin makes what it begins with */
+export async function fillWithPages(
+  work: string,
+  begin: () => Promise<void>,
+  fill: (pages: number) => Promise<void>,
+): Promise<void> {
+  for (const [attempt, pages] of PAGES.entries()) {
+    await removeStore(work);
+    await begin();
+    try {
+      return await fill(pages);
+    } catch (failure) {
+      const full = /buffer pool is full/i.test(messageOf(failure));
+      if (!full || attempt === PAGES.length - 1) throw failure;
+    }
+  }
+}
+
 /** Puts the store that was made in its place, at once. */
 export async function placeStore(plan: LoadPlan): Promise<void> {
-  await rename(newStoreOf(plan), plan.path);
-  await syncFolder(dirname(plan.path));
+  await putStore(newStoreOf(plan), plan.path);
+}
+
+/** Puts a store in the place of another, at once. */
+export async function putStore(work: string, path: string): Promise<void> {
+  await rename(work, path);
+  await syncFolder(dirname(path));
 }
 
 /** A row in the store: measured are 124 bytes for an edge; and what an empty store and its logs take. */
@@ -125,11 +149,7 @@ const EMPTY_BYTES = 4 * 2 ** 20;
  *
  * @param kept bytes of the store that is copied first
  */
-async function requireRoom(folder: string, files: StagedFiles, kept: number): Promise<void> {
-  const rows = GRAPH_TABLES.flatMap((table) => filesFor(table, files)).reduce(
-    (sum, file) => sum + file.rows,
-    0,
-  );
+export async function requireRoom(folder: string, rows: number, kept: number): Promise<void> {
   const needed = kept + EMPTY_BYTES + ROW_BYTES * rows;
   const { bavail, bsize } = await statfs(folder);
   if (bavail * bsize < needed) {
@@ -167,7 +187,7 @@ async function fillStore(
 }
 
 /** The same store, opened anew after so many rows: Ladybug 0.19.1 keeps the memory of a COPY until it is closed. */
-class Stores {
+export class Stores {
   readonly #open: () => Promise<Store>;
   #store: Store | null = null;
   #rows = 0;
@@ -209,10 +229,12 @@ async function prepareStore(store: Store, plan: LoadPlan, base: Base): Promise<v
     await store.run(`COMMENT ON TABLE Model IS '${SCHEMA_COMMENT}${SCHEMA_VERSION}'`);
     await store.run(`COMMENT ON TABLE Layer IS '${NODES_COMMENT}${plan.nodes}'`);
   }
+  // Stores of older runs lack them.
+  for (const table of COMPARISON_RELATIONS) await store.run(createStatement(table));
 }
 
 /** Copies one table's rows and counts them, because a graph that lacks rows must not take a whole one's place. */
-async function copyTable(
+export async function copyTable(
   stores: Stores,
   table: GraphTable,
   staged: readonly StagedFile[],
@@ -271,7 +293,8 @@ async function withPlainPath(
   }
 }
 
-async function syncFile(path: string): Promise<void> {
+/** Makes what was written to a file last. */
+export async function syncFile(path: string): Promise<void> {
   const handle = await open(path, "r+");
   try {
     await handle.sync();

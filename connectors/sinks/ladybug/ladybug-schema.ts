@@ -89,7 +89,8 @@ export function stagedFor(table: GraphTable): StagedTable {
  * @param paths without what COPY takes for a pattern
  */
 export function copyStatement(table: GraphTable, paths: readonly string[]): string {
-  const { first } = originOf(table);
+  // Relations of comparisons are staged as they are.
+  const first = ORIGINS[table.name]?.first ?? [];
   const rest = table.columns.slice(first.length).map(({ name }) => quoted(name));
   return `COPY ${table.name} FROM (LOAD FROM [${paths.map(literal).join(", ")}] RETURN ${
     [...first, ...rest].join(", ")

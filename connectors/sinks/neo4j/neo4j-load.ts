@@ -206,9 +206,10 @@ function tooLarge(failure: unknown): unknown {
 }
 
 /** A statement's lists, by the names of its parameters. */
-type Lists = Readonly<Record<string, readonly unknown[]>>;
+export type Lists = Readonly<Record<string, readonly unknown[]>>;
 
-function listsOf(columns: readonly ColumnData[], rows: number): Lists {
+/** The cells of columns as a statement takes them: `$c0`, `$c1` and on. */
+export function listsOf(columns: readonly ColumnData[], rows: number): Lists {
   return Object.fromEntries(
     columns.map((column, at) => {
       const cell = cellsOf(column);

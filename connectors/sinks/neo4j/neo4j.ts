@@ -8,6 +8,7 @@ import { otherSource, samePlace } from "../../places/identity.ts";
 import { BatchSpool } from "../batch-spool.ts";
 import { loadModel } from "./neo4j-load.ts";
 import { removeAbandoned } from "./neo4j-progress.ts";
+import { holdsComparison, relateModels, stageComparison, type StagedComparison } from "./neo4j-relations.ts";
 import { connectServer, type GraphServer } from "./neo4j-server.ts";
 import { type Neo4jChoices, neo4jSettings } from "./neo4j-settings.ts";
 import { StagedRows } from "./neo4j-staging.ts";
@@ -20,6 +21,8 @@ import { encodeModelId, removeStaging, stagingFolder } from "../staging.ts";
  *
  *     (:Model)-[:HAS_LAYER]->(:Layer)-[:HAS_NEURON]->(:SpectralNeuron)
  *     (:SpectralNeuron)-[:CONNECTS]->(:SpectralNeuron)     (:Layer)-[:FEEDS]->(:Layer)
+ *
+ * Comparisons are relations from the base to the other model (`COMPARISON_RELATIONS`), loaded where the server holds both.
  *
  * Opening it makes the constraints and indexes, so that a wrong password, database or right shows before any work.
  *
@@ -42,6 +45,7 @@ export function neo4jSink(choices: Neo4jChoices = {}): OpenSink {
       throw failure;
     }
     const committed = new Map<string, StagedRows>();
+    const comparisons = new Map<string, StagedComparison>();
     const spool = new BatchSpool(join(staging, "rows"));
     const sources = async (ids: readonly string[]): Promise<ReadonlyMap<string, string>> => {
       const { model } = labelsOf(server.settings.labelPrefix);
@@ -72,6 +76,15 @@ export function neo4jSink(choices: Neo4jChoices = {}): OpenSink {
           abort: () => Promise.resolve(),
         });
       },
+      async compare(comparison, tables) {
+        const pair = JSON.stringify([comparison.base.id, comparison.other.id]);
+        comparisons.set(pair, await stageComparison(comparison, tables, spool));
+        return [];
+      },
+      // A model that comes again takes its relations with it.
+      holdsComparison: async (comparison) =>
+        ![comparison.base, comparison.other].some(({ id }) => committed.has(id)) &&
+        await holdsComparison(server, comparison),
       async holds({ id, runIds }) {
         const { model } = labelsOf(server.settings.labelPrefix);
         const rows = await server.write((query) =>
@@ -96,6 +109,13 @@ export function neo4jSink(choices: Neo4jChoices = {}): OpenSink {
             } catch (cause) {
               signal?.throwIfAborted();
               throw new Error(`loading model ${show(id)} into the graph: ${messageOf(cause)}`, { cause });
+            }
+          }
+          for (const staged of comparisons.values()) {
+            const { base, other } = staged.header;
+            const missing = await relateModels(server, staged, spool, signal);
+            if (missing.length > 0) {
+              run.progress?.({ event: "not-related", base: base.id, other: other.id, missing });
             }
           }
         } finally {

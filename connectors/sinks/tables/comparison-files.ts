@@ -5,18 +5,14 @@ import {
   COMPARISON_TABLES,
   type ComparisonTableName,
 } from "../../../src/model/comparison-tables.ts";
-import type {
-  ComparisonBatches,
-  ComparisonHeader,
-  RunHeader,
-  WrittenFile,
-} from "../../../src/model/ports.ts";
+import type { ComparisonBatches, ComparisonHeader } from "../../../src/model/comparison.ts";
+import type { RunHeader, WrittenFile } from "../../../src/model/ports.ts";
 import { findComparison, recordComparison } from "../../lake/comparisons.ts";
 import { comparisonPartition, FILE_NAME } from "../../lake/manifest.ts";
 import type { LakePlace } from "../../lake/place.ts";
 import { comparisonMetadata } from "../staging.ts";
 import { newTableFile } from "./table-file.ts";
-import type { TableFormat } from "./table-sink.ts";
+import type { TableFormat } from "./table-format.ts";
 
 /** A file that a manifest names is not replaced: the next one has the other name. */
 const ENDS = ["", "-b"] as const;

@@ -16,22 +16,10 @@ import type { LakePlace } from "../../lake/place.ts";
 import { cannotWrite, type FileDigest } from "../new-file.ts";
 import { holdsComparisonFiles, writeComparisonFiles } from "./comparison-files.ts";
 import { SortedRows } from "./sorted-rows.ts";
-import { newTableFile, prepareTableFiles, type TableFile, type TableFilePlan } from "./table-file.ts";
+import type { TableFormat } from "./table-format.ts";
+import { newTableFile, prepareTableFiles, type TableFile } from "./table-file.ts";
 import { encodeModelId, removeStaging, stagingFolder, tableMetadata } from "../staging.ts";
 import { contentKey, StandingFiles } from "./unchanged-tables.ts";
-
-/** How a format writes table files. */
-export interface TableFormat {
-  readonly name: TableFilePlan["format"];
-  /** With the dot. */
-  readonly extension: string;
-  /** Folder of the tables within the place, `.` for the place itself. */
-  readonly root: string;
-  /** Bytes after which a table goes on in another file. */
-  readonly mostBytes: number;
-  /** Whether edges are sorted, and a manifest says which files there are. */
-  readonly lake: boolean;
-}
 
 /** What names end with: a file that a manifest names is not replaced, so the next one has the other name. */
 const ENDS = ["", "-b"] as const;

@@ -116,6 +116,17 @@ export function humanReporter(
         case "readme-failed":
           line(`${mark("yellow", "warning:")} ${printable(event.reason)}`);
           return;
+        case "not-related":
+          line(
+            `${mark("yellow", "warning:")} ${
+              printable(
+                `the graph has no relations of ${event.other} with ${event.base}, since it lacks ${
+                  event.missing.join(" and ")
+                }`,
+              )
+            }`,
+          );
+          return;
         case "done":
           flush();
           line(doneText(event));

@@ -2,7 +2,7 @@
 
 import type { SpectraCount, SpectrumEvent } from "../../flow/engine.ts";
 import type { RunStatus } from "./progress-line.ts";
-import type { SinkEvent } from "../../model/ports.ts";
+import type { SinkEvent } from "../../model/sink-event.ts";
 import type { PassedFile } from "../../../connectors/sources/passed-files.ts";
 import type { LayerTime, WorkSummary } from "./work-summary.ts";
 
@@ -64,6 +64,15 @@ export type ProgressEvent =
     & SpectrumEvent
     & Partial<Pick<LayerTime, "flops" | "seconds" | "gflops">>
   )
+  /** A comparison of the run stands. */
+  | {
+    readonly event: "comparison";
+    readonly base: string;
+    readonly other: string;
+    readonly index: number;
+    readonly of: number;
+    readonly work: "computed" | "copied" | "none";
+  }
   | { readonly event: "cache-off"; readonly reason: string }
   /** A README of the run could not be written; all else is there. */
   | { readonly event: "readme-failed"; readonly reason: string }

@@ -9,11 +9,12 @@ import {
   COMPARISON_TABLES,
   type ComparisonTableName,
 } from "../../../src/model/comparison-tables.ts";
-import type { ComparisonBatches, ComparisonHeader, OpenSink, WrittenFile } from "../../../src/model/ports.ts";
+import type { ComparisonBatches, ComparisonHeader } from "../../../src/model/comparison.ts";
+import type { OpenSink, WrittenFile } from "../../../src/model/ports.ts";
 import { batchOfRows, type Row } from "../../../src/model/tables.ts";
 import { comparisonFixture, type ComparisonRows } from "./comparison-fixture.ts";
 import { header, runInto, writeModel } from "./contract.ts";
-import { fixture } from "./fixture.ts";
+import { fixture, type Tables } from "./fixture.ts";
 import { filesIn, sorted } from "./left.ts";
 
 /** Reads the rows of a comparison back, by means that share no code with the sink; no rows where there is none. */
@@ -44,6 +45,20 @@ export function batchesOf(rows: ComparisonRows): ComparisonBatches {
   ) as unknown as ComparisonBatches;
 }
 
+/** A model with the nodes that comparisons meet and no more: a server takes a transaction for each of its layers. */
+function nodes(seed: number): Tables {
+  const { models, layers, neurons } = fixture(seed);
+  const met = ({ layer_index: at }: Row) => [0, 1, 3, 4].includes(Number(at));
+  return {
+    models,
+    layers: layers.filter(met),
+    neurons: neurons.filter(met),
+    connections: [],
+    edges: [],
+    skipped: [],
+  };
+}
+
 /** Runs the suite. */
 export function comparisonContract(
   name: string,
@@ -63,7 +78,7 @@ export function comparisonContract(
       comparisons: readonly (readonly [base: string, other: string, seed: number])[],
     ) => {
       const sink = await open(runInto(out));
-      for (const [id, seed] of models) await writeModel(sink, header(id), fixture(seed));
+      for (const [id, seed] of models) await writeModel(sink, header(id), nodes(seed));
       const files: WrittenFile[] = [];
       for (const [base, other, seed] of comparisons) {
         const rows = batchesOf(comparisonFixture(base, other, seed));
@@ -90,10 +105,9 @@ export function comparisonContract(
     const [[A], [B], [C]] = MODELS;
 
     it("gives back what it was given, and knows that it has it", async () => {
-      const files = await run(MODELS, [[A, B, 1], [A, C, 2], [C, B, 3]]);
+      const files = await run(MODELS, [[A, B, 1], [A, C, 2]]);
       await expectRows(A, B, comparisonFixture(A, B, 1));
       await expectRows(A, C, comparisonFixture(A, C, 2));
-      await expectRows(C, B, comparisonFixture(C, B, 3));
       await expectRows(B, A, null);
       const sink = await open(runInto(out));
       const held = (base: string, other: string, seed: number) =>
@@ -133,7 +147,7 @@ export function comparisonContract(
     it("takes a comparison without matches or intruders", async () => {
       const rows = { ...comparisonFixture(A, B, 1), matches: [], intruders: [] };
       const sink = await open(runInto(out));
-      for (const [id, seed] of MODELS) await writeModel(sink, header(id), fixture(seed));
+      for (const [id, seed] of MODELS) await writeModel(sink, header(id), nodes(seed));
       await sink.compare!(comparisonHeader(A, B, 1), batchesOf(rows));
       await sink.finish();
       await expectRows(A, B, rows);

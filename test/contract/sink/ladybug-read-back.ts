@@ -5,6 +5,13 @@ import { join } from "node:path";
 import { openLadybugReader } from "../../../connectors/readers/ladybug-reader.ts";
 import type { Row, TableName } from "../../../src/model/tables.ts";
 import { TABLES } from "../../../src/model/tables.ts";
+import {
+  COMPARISON_TABLE_NAMES,
+  COMPARISON_TABLES,
+  type ComparisonTableName,
+} from "../../../src/model/comparison-tables.ts";
+import type { ReadComparison } from "./comparison-contract.ts";
+import { comparisonPatterns } from "./comparison-patterns.ts";
 import type { ReadBack } from "./contract.ts";
 
 /** Where each table stands in the graph, and what its columns are called where not as in the table. */
@@ -49,6 +56,24 @@ export const readBack: ReadBack = async (out, model) => {
           return [name, type === "int64" ? BigInt(value as bigint) : value];
         })) as Row
       );
+    }
+    return found;
+  } finally {
+    await reader.close();
+  }
+};
+
+/** Reads a comparison back from the embedded graph. */
+export const readComparison: ReadComparison = async (out, base, other) => {
+  const reader = await openLadybugReader(join(out, "graph.lbug"));
+  try {
+    const found: Partial<Record<ComparisonTableName, readonly Row[]>> = {};
+    for (const table of COMPARISON_TABLE_NAMES) {
+      const [pattern, renamed] = comparisonPatterns()[table];
+      const names = COMPARISON_TABLES[table].map(({ name }) => name);
+      const items = names.map((name) => `${renamed[name] ?? `x.\`${name}\``} AS \`${name}\``);
+      const { rows } = await reader.query(`${pattern} RETURN ${items.join(", ")}`, { base, other });
+      found[table] = rows.map((row) => Object.fromEntries(names.map((name, at) => [name, row[at]])) as Row);
     }
     return found;
   } finally {

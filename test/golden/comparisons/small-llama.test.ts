@@ -28,8 +28,8 @@ it("full fine-tuning leaves no intruder, LoRA of rank 4 many, and four in each u
     expect(row.intruders, row.other_layer).toHaveLength(4);
     expect(row.change_rank, row.other_layer).toBe(4);
   }
-  expect(comparisonSentences(report, full!).join("\n")).toContain("0 of 160 leading neurons are intruders");
-  expect(comparisonSentences(report, lora!).join("\n")).toContain(
+  expect(comparisonSentences(full!).join("\n")).toContain("0 of 160 leading neurons are intruders");
+  expect(comparisonSentences(lora!).join("\n")).toContain(
     "43 of 160 leading neurons are intruders: 8 in up_proj, 8 in down_proj, 7 in gate_proj",
   );
 });

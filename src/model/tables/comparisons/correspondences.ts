@@ -18,6 +18,13 @@ export const CORRESPONDENCE_COLUMNS: readonly TableColumn[] = [
     range: "name, alias (the same network's name in another format) or spectrum (singular values alone)",
     formula: "the first of these that gives one layer of the same shape",
   }),
+  column("reordered", "utf8", {
+    description: "Which channels stand in another order in the other model, and were put in the base's first",
+    unit: "none",
+    range: "out, in or both",
+    formula: "the assignment of channels by their weights, where each is like its own",
+    whenNull: "where none were",
+  }),
   column("relative_change", "float64", {
     description: "How much of the weight has changed",
     unit: "none (a share)",
@@ -45,7 +52,7 @@ export const CORRESPONDENCE_COLUMNS: readonly TableColumn[] = [
     range: "[0, 1]",
     formula: "Wasserstein-1 distance of the singular values, each divided by its layer's largest",
   }),
-  column("leading", "int32", {
+  column("leading_neurons", "int32", {
     description: "Leading neurons of the other model's layer among which intruders were looked for",
     ...count,
     formula: "those of the setting leading that have a direction of their own",
@@ -53,7 +60,7 @@ export const CORRESPONDENCE_COLUMNS: readonly TableColumn[] = [
   column("intruders", "int32", {
     description: "Intruders among them",
     unit: "count",
-    range: "0 to leading",
+    range: "0 to leading_neurons",
     formula: "rows of intruders",
   }),
   column("kept", "int32", {

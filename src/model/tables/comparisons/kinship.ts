@@ -49,6 +49,13 @@ export const KINSHIP_COLUMNS: readonly TableColumn[] = [
     range: "0 or more",
     formula: "number of shared_log_p in correspondences",
   }),
+  column("reordered", "int32", {
+    description:
+      "Layers whose hidden out channels are the base's in another order, which says kin without a p",
+    unit: "count",
+    range: "0 or more",
+    formula: "reordered out or both in correspondences",
+  }),
   column("distance", "float64", {
     description: "How far the weights are apart, as a share of their length",
     unit: "none (a share)",
@@ -63,7 +70,7 @@ export const KINSHIP_COLUMNS: readonly TableColumn[] = [
     formula: "the weakest evidence of a connection of both models",
     whenNull: "where neither model has connections",
   }),
-  column("leading", "int32", {
+  column("leading_neurons", "int32", {
     description: "How many leading neurons of a layer may be intruders",
     unit: "count",
     range: "1 or more",

@@ -1,0 +1,61 @@
+/** Which models of a run are compared with which. */
+
+import { ConfigError } from "../../../config/document.ts";
+import type { RunConfig } from "../../../config/schema.ts";
+import { show } from "../../model/errors.ts";
+import type { PlannedModel } from "../collection/models.ts";
+
+/** A base and the model that is compared with it, as indices. */
+export type ChosenPair = readonly [base: number, other: number];
+
+/** An error names so many of a run's models. */
+const MOST_NAMED = 10;
+
+/**
+ * The pairs that a config asks for, in the order of the models; each once.
+ *
+ * @throws {ConfigError} when it names a model that the run does not have, or no two models are left to be compared
+ */
+export function chosenPairs(
+  compare: NonNullable<RunConfig["compare"]>,
+  models: readonly Pick<PlannedModel, "id" | "series" | "step">[],
+): ChosenPair[] {
+  const { pairs, base, series } = compare;
+  const place = (id: string, where: string): number => {
+    const at = models.findIndex((model) => model.id === id);
+    if (at >= 0) return at;
+    const some = models.slice(0, MOST_NAMED).map((model) => show(model.id)).join(", ");
+    throw new ConfigError(
+      `compare.${where}: found ${show(id)}, required the id of a model of the run, such as ${some}`,
+    );
+  };
+  const all = () =>
+    models.flatMap((_, from) => models.flatMap((_, to) => from < to ? [[from, to] as const] : []));
+  const chosen: readonly ChosenPair[] = pairs !== undefined
+    ? pairs.map(([from, to]) => [place(from, "pairs"), place(to, "pairs")] as const)
+    : base !== undefined
+    ? against(place(base, "base"), models.length)
+    : series === true
+    ? neighbours(models)
+    : all();
+  const distinct = new Map(chosen.map((pair) => [pair.join(" "), pair]));
+  const found = [...distinct.values()].filter(([from, to]) => from !== to);
+  if (found.length > 0) return found;
+  const required = series === true ? "two checkpoints of one series" : "two models";
+  throw new ConfigError(`compare: found ${models.length} models, required ${required} to compare`);
+}
+
+function against(base: number, models: number): ChosenPair[] {
+  return Array.from({ length: models }, (_, at) => [base, at] as const);
+}
+
+/** Each checkpoint of a series with the next. */
+function neighbours(models: readonly Pick<PlannedModel, "series" | "step">[]): ChosenPair[] {
+  const placed = models.flatMap(({ series, step }, at) =>
+    series === undefined || step === undefined ? [] : [{ series, step, at }]
+  );
+  return [...Map.groupBy(placed, ({ series }) => series).values()].flatMap((checkpoints) => {
+    const ordered = checkpoints.sort((a, b) => a.step - b.step);
+    return ordered.slice(1).map(({ at }, index) => [ordered[index]!.at, at] as const);
+  });
+}

@@ -1,0 +1,89 @@
+/** One comparison of a run: made, taken from the tables of an earlier run, or left as it stands. */
+
+import { resolve } from "node:path";
+import type { RunConfig } from "../../../config/schema.ts";
+import { findComparison } from "../../../connectors/lake/comparisons.ts";
+import { isBucket, openLake } from "../../../connectors/lake/open.ts";
+import { readComparison } from "../../../connectors/readers/run-tables.ts";
+import { comparisonBatches } from "../../compare/comparison-batches.ts";
+import type { ComparedPair, PairReport } from "../../compare/comparison-report.ts";
+import type { ComparisonBatches, ComparisonHeader } from "../../model/comparison.ts";
+import type { Sink, WrittenFile } from "../../model/ports.ts";
+import { queryTargets } from "../../query/query-targets.ts";
+import type { ComparisonRecord, ComparisonRecords } from "./comparison-records.ts";
+
+/** Where comparisons of a run go. */
+export interface ComparisonPlaces {
+  /** Absolute. */
+  readonly out: string;
+  readonly config: RunConfig;
+  readonly sinks: readonly Sink[];
+  readonly records: ComparisonRecords;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A comparison that stands, and what had to be done for it. */
+export interface MadeComparison {
+  readonly report: PairReport;
+  readonly work: "computed" | "copied" | "none";
+}
+
+/**
+ * Brings a comparison to all sinks that lack it.
+ *
+ * @param compute compares the two models
+ * @throws whatever is wrong with them, or with a sink
+ */
+export async function madeComparison(
+  header: ComparisonHeader,
+  { out, config, sinks, records, signal }: ComparisonPlaces,
+  compute: () => Promise<ComparedPair>,
+): Promise<MadeComparison> {
+  const standing = await records.find(header.base.id, header.other.id);
+  const record = standing?.key === header.key ? standing : null;
+  const takers = sinks.filter((sink) => sink.compare !== undefined);
+  const lacking: Sink[] = [];
+  for (const sink of takers) {
+    if (record === null || await sink.holdsComparison?.(header, record.files) !== true) lacking.push(sink);
+  }
+  const lake = config.lake === undefined ? null : isBucket(config.lake) ? config.lake : resolve(config.lake);
+  const put = async (report: PairReport, files: readonly WrittenFile[]) => {
+    await records.put({ ...header, files, lake, targets: queryTargets(config), report });
+  };
+  if (record !== null && lacking.length === 0) return { report: record.report, work: "none" };
+  const rows = record === null ? null : await rowsInTables(record, out).catch(() => null);
+  signal?.throwIfAborted();
+  if (record !== null && rows !== null) {
+    const files = await givenTo(lacking, header, rows);
+    const kinds = new Set(files.map(kindOf));
+    await put(record.report, [...record.files.filter((file) => !kinds.has(kindOf(file))), ...files]);
+    return { report: record.report, work: "copied" };
+  }
+  const pair = await compute();
+  signal?.throwIfAborted();
+  await put(pair.report, await givenTo(takers, header, comparisonBatches(header, pair)));
+  return { report: pair.report, work: "computed" };
+}
+
+/** What tells the files of one sink from another's. */
+const kindOf = ({ path }: WrittenFile) => path.slice(path.lastIndexOf("."));
+
+async function givenTo(
+  sinks: readonly Sink[],
+  header: ComparisonHeader,
+  rows: ComparisonBatches,
+): Promise<readonly WrittenFile[]> {
+  const files: WrittenFile[] = [];
+  for (const sink of sinks) files.push(...await sink.compare?.(header, rows) ?? []);
+  return files;
+}
+
+/** The rows of a comparison in the tables that an earlier run has left; null where there are none. */
+async function rowsInTables(
+  { base, other, key, lake }: ComparisonRecord,
+  out: string,
+): Promise<ComparisonBatches | null> {
+  const place = await openLake(lake ?? out);
+  const named = await findComparison(place, base.id, other.id);
+  return named?.key === key ? await readComparison(place, named) : null;
+}
