@@ -8,15 +8,7 @@ import { openNeo4jReader } from "../../connectors/readers/neo4j-reader.ts";
 import { SINKS } from "../../connectors/sinks/registry.ts";
 import { readComparison, readTable, storedModels } from "../../connectors/readers/run-tables.ts";
 import { type GraphReader, openLadybugReader } from "../../src/mod.ts";
-import {
-  askQuery,
-  bindQuery,
-  type LibraryQuery,
-  listQueries,
-  loadRunConfig,
-  run,
-  runPipeline,
-} from "../../src/run.ts";
+import { askQuery, type LibraryQuery, listQueries, loadRunConfig, run, runPipeline } from "../../src/run.ts";
 import { TABLE_NAMES } from "../../src/model/tables.ts";
 import { ROOT } from "../integration/svr.ts";
 import type { Access } from "../neo4j/provided.ts";
@@ -333,19 +325,3 @@ function isTyped(value: unknown, { type, nullable }: LibraryQuery["columns"][num
   if (type === "text") return typeof value === "string";
   return type === "number" ? typeof value === "number" : typeof value === "boolean";
 }
-
-it("a statement for Neo4j keeps the parameters and puts the prefix before labels only", () => {
-  for (const query of queries) {
-    const given = Object.fromEntries(
-      query.parameters.map((
-        { name, type, default: value },
-      ) => [name, value ?? (type === "integer" ? 1 : "x")]),
-    );
-    const { cypher, parameters } = bindQuery(query, given, { dialect: "neo4j", labelPrefix: "Svr" });
-    expect(cypher).not.toMatch(/:(?:Model|Layer|SpectralNeuron)\b/);
-    expect(cypher).toMatch(/:Svr(?:Model|Layer|SpectralNeuron)\b/);
-    expect(cypher).not.toMatch(/Svr(?:CONNECTS|FEEDS|HAS_)/);
-    const named = [...cypher.matchAll(/\$([a-z_]+)/g)].map(([, each]) => each);
-    expect([...new Set(named)].sort()).toEqual(Object.keys(parameters).sort());
-  }
-});

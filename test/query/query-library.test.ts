@@ -227,3 +227,19 @@ describe("the library's columns", () => {
     expect(found).toBeGreaterThanOrEqual(25);
   });
 });
+
+it("a statement for Neo4j keeps the parameters and puts the prefix before labels only", async () => {
+  for (const query of await listQueries()) {
+    const given = Object.fromEntries(
+      query.parameters.map((
+        { name, type, default: value },
+      ) => [name, value ?? (type === "integer" ? 1 : "x")]),
+    );
+    const { cypher, parameters } = bindQuery(query, given, { dialect: "neo4j", labelPrefix: "Svr" });
+    expect(cypher).not.toMatch(/:(?:Model|Layer|SpectralNeuron)\b/);
+    expect(cypher).toMatch(/:Svr(?:Model|Layer|SpectralNeuron)\b/);
+    expect(cypher).not.toMatch(/Svr(?:CONNECTS|FEEDS|HAS_)/);
+    const named = [...cypher.matchAll(/\$([a-z_]+)/g)].map(([, each]) => each);
+    expect([...new Set(named)].sort()).toEqual(Object.keys(parameters).sort());
+  }
+});
