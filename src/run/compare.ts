@@ -4,20 +4,14 @@ import { resolve } from "node:path";
 import { ConfigError } from "../../config/document.ts";
 import type { LoadedConfig } from "../../config/load.ts";
 import { isAdapter } from "../../connectors/sources/adapter.ts";
-import {
-  areKin,
-  type ComparedPair,
-  type ComparisonReport,
-  type ForestLink,
-  type PairReport,
-} from "../compare/comparison-report.ts";
-import { forestOf } from "../compare/forest.ts";
+import { type ComparedPair, type ComparisonReport, type PairReport } from "../compare/comparison-report.ts";
 import { compareModels, type ComparisonSettings, type ModelComparison } from "../flow/compare-models.ts";
 import { counted } from "../model/counted.ts";
 import type { ComparedHeader } from "../model/comparison.ts";
 import { type ComparedStep, comparedStep, inSteps, seriesOf } from "./compared-series.ts";
 import { planModels, type PlannedModel } from "./collection/models.ts";
 import { openedSide, type OpenSide } from "./comparisons/opened-side.ts";
+import { forestLinks } from "./comparisons/forest-links.ts";
 import { KeptComparisons } from "./comparisons/kept-comparisons.ts";
 import { pairReport } from "./comparisons/pair-report.ts";
 import { openEngine } from "./open-engine.ts";
@@ -166,22 +160,4 @@ function pairsOf(
     places.filter((to) => series ? to === from + 1 : to > from && (all || from === 0))
       .map((to) => [from, to] as const)
   );
-}
-
-function forestLinks(
-  models: number,
-  pairs: readonly (readonly [number, number])[],
-  comparisons: readonly PairReport[],
-): ForestLink[] {
-  const kin = comparisons.flatMap(({ kinship }, at) => {
-    const [base, other] = pairs[at]!;
-    return areKin(kinship) === true && kinship.distance !== null
-      ? [{ base, other, distance: kinship.distance }]
-      : [];
-  });
-  return forestOf(models, kin).map(({ base, other, distance }) => {
-    const at = pairs.findIndex((pair) => pair[0] === base && pair[1] === other);
-    const pair = comparisons[at]!;
-    return { base: pair.base.id, other: pair.other.id, distance };
-  });
 }

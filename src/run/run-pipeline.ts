@@ -26,6 +26,7 @@ import type { Plugin, PluginFormat, PluginSink } from "../model/plugin.ts";
 import type { Progress } from "./progress/progress.ts";
 import { writeReadmes } from "./records/readme.ts";
 import { type RunRecord, writeRecords } from "./records/records.ts";
+import { writeComparison } from "../report/comparison-files.ts";
 import { picturesOf } from "../report/pictures.ts";
 import { reportHtml } from "../report/report-html.ts";
 import {
@@ -161,7 +162,7 @@ export async function runPipeline(
     const counted = { ...spectra };
     const comparisons = new ComparisonRecords(out);
     const { done } = outcome;
-    await runComparisons({
+    const compared = await runComparisons({
       out,
       config,
       planned,
@@ -214,6 +215,7 @@ export async function runPipeline(
       notTaken,
       work: work.summary(),
     });
+    if (compared !== null) await writeComparison(compared, join(out, "comparison"));
     await writeRecords(out, record, report, models);
     // After them, for pictures are drawn from all that stands there.
     const pictures = picturesOf(out, record, { keep: true, signal });

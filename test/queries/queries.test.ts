@@ -2,18 +2,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { readManifest } from "../../connectors/lake/manifest.ts";
-import { folderLake } from "../../connectors/lake/folder.ts";
-import { openNeo4jReader } from "../../connectors/readers/neo4j-reader.ts";
-import { SINKS } from "../../connectors/sinks/registry.ts";
-import { readComparison, readTable, storedModels } from "../../connectors/readers/run-tables.ts";
-import { type GraphReader, openLadybugReader } from "../../src/mod.ts";
+import type { GraphReader } from "../../src/mod.ts";
 import { askQuery, type LibraryQuery, listQueries, loadRunConfig, run, runPipeline } from "../../src/run.ts";
-import { TABLE_NAMES } from "../../src/model/tables.ts";
 import { ROOT } from "../integration/svr.ts";
-import type { Access } from "../neo4j/provided.ts";
-import { asUser, choicesFor, describeWithServer, SHARED_SERVER } from "../neo4j/suite.ts";
+import { describeWithServer } from "../neo4j/suite.ts";
 import { noise, writeTensors } from "../support/files/safetensors-file.ts";
+import { STORES } from "./stores.ts";
 import { openTables, type Parameters, SQL } from "./tables.ts";
 
 /** Numbers may differ by this much, relative to numbers beyond 1. */
@@ -199,38 +193,6 @@ const SUBJECTS: readonly Subject[] = [
     ],
   },
 ];
-
-const server = SHARED_SERVER;
-
-/** Opens a run's graph in each store that there is. */
-const STORES: Readonly<Record<string, (out: string) => Promise<GraphReader>>> = {
-  embedded: (out) => openLadybugReader(join(out, "graph.lbug")),
-  ...server === null ? {} : { neo4j: (out: string) => loadIntoServer(server, out) },
-};
-
-/** Loads the tables of a run into the shared server, under labels of its own. */
-async function loadIntoServer(access: Access, out: string): Promise<GraphReader> {
-  asUser(access);
-  const choices = choicesFor(access);
-  const models = await storedModels(folderLake(out));
-  const header = { runId: models[0]?.runId ?? "", version: "0.0.0-test", out };
-  const sink = await (await SINKS.neo4j({ neo4j: choices }))(header);
-  for (const model of models) {
-    const rows = await sink.begin(model.header);
-    for (const table of TABLE_NAMES) {
-      for await (const batch of readTable(folderLake(out), model, table)) await rows.write(table, batch);
-    }
-    await rows.commit();
-  }
-  for (const each of (await readManifest(folderLake(out)))?.comparisons ?? []) {
-    const of = (id: string, uri: string, content: string) => ({ id, uri, content });
-    const base = of(each.base, each.base_uri, each.base_content);
-    const other = of(each.other, each.other_uri, each.other_content);
-    await sink.compare!({ base, other, key: each.key }, await readComparison(folderLake(out), each));
-  }
-  await sink.finish();
-  return await openNeo4jReader(choices);
-}
 
 describeWithServer("Neo4j", () => {
   it("is asked too", () => expect(Object.keys(STORES)).toEqual(["embedded", "neo4j"]));

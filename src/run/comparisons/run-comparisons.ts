@@ -5,6 +5,7 @@ import { removeComparisons } from "../../../connectors/lake/remove.ts";
 import { openLake } from "../../../connectors/lake/open.ts";
 import { CHANGE_SETTINGS } from "../../compare/layer-change.ts";
 import { compareModels } from "../../flow/compare-models.ts";
+import type { ComparisonReport, PairReport } from "../../compare/comparison-report.ts";
 import { messageOf } from "../../model/errors.ts";
 import type { Sink } from "../../model/ports.ts";
 import type { PlannedModel } from "../collection/models.ts";
@@ -16,6 +17,7 @@ import type { DoneModel } from "../run-model.ts";
 import { comparedContent, comparisonKey } from "../settings.ts";
 import { type ChosenPair, chosenPairs } from "./chosen-pairs.ts";
 import type { ComparisonRecords } from "./comparison-records.ts";
+import { forestLinks } from "./forest-links.ts";
 import { madeComparison } from "./made-comparison.ts";
 import { openedSide } from "./opened-side.ts";
 import { pairReport } from "./pair-report.ts";
@@ -52,10 +54,11 @@ export function contentsOf(
  * Removes comparisons of models that have become others, and makes those that the config asks for. One that fails is a warning: the others
  * go on.
  *
+ * @returns what was found; null where the config asks for none
  * @throws {ConfigError} when the config names a model that the run does not have
  * @throws the signal's reason when it is aborted
  */
-export async function runComparisons(run: RunComparisons): Promise<void> {
+export async function runComparisons(run: RunComparisons): Promise<ComparisonReport | null> {
   const { config, out, planned, progress, signal } = run;
   const contents = contentsOf(run);
   if (config.sinks.includes("parquet")) {
@@ -65,8 +68,9 @@ export async function runComparisons(run: RunComparisons): Promise<void> {
       (each) => !isCurrent(each.base, each.base_content) || !isCurrent(each.other, each.other_content),
     );
   }
-  if (config.compare === undefined) return;
+  if (config.compare === undefined) return null;
   const pairs = chosenPairs(config.compare, planned);
+  const found: { readonly pair: ChosenPair; readonly report: PairReport }[] = [];
   for (const [at, pair] of pairs.entries()) {
     signal?.throwIfAborted();
     const [base, other] = pair.map((index) => planned[index]!.id) as [string, string];
@@ -78,13 +82,17 @@ export async function runComparisons(run: RunComparisons): Promise<void> {
       continue;
     }
     try {
-      const { work } = await made(run, pair, pairs.length, contents);
+      const { report, work } = await made(run, pair, pairs.length, contents);
       progress({ event: "comparison", base, other, index: at + 1, of: pairs.length, work });
+      found.push({ pair, report });
     } catch (failure) {
       signal?.throwIfAborted();
       warn(messageOf(failure));
     }
   }
+  const comparisons = found.map(({ report }) => report);
+  const links = () => forestLinks(planned.length, found.map(({ pair }) => pair), comparisons);
+  return { comparisons, forest: config.compare.all === true ? links() : [], series: null };
 }
 
 async function made(

@@ -110,6 +110,10 @@ describe("comparisons of a run", () => {
     ).toEqual(matched);
     duckdb.closeSync();
     expect((await checkLake(folderLake(out()))).defects).toEqual([]);
+    // In words too.
+    const said = await readFile(join(out(), "comparison", "comparison.md"), "utf8");
+    expect(said).toContain("b and a are of one lineage");
+    expect(said).toContain("Nothing says that stranger and a are of one lineage");
   });
 
   it("are not made again where nothing changed, and only loaded where the graph lost them", async () => {
