@@ -11,7 +11,6 @@ import { foldedTensors } from "../stages/fold.ts";
 import { knownGraph, type LayerSettings } from "../stages/layers.ts";
 import { declarationOf, type FullDeclaration } from "../stages/topology/declaration.ts";
 import { epsilonWarnings } from "./assumed-epsilon.ts";
-import { audited } from "./audit-report.ts";
 import type { Inference } from "../stages/topology/inference/inferred.ts";
 import { isInferable } from "./inferred-layers.ts";
 import type { InspectedSpace } from "./inspected-spaces.ts";
@@ -197,6 +196,7 @@ export async function auditModel(
   const model = await planned.open(signal);
   try {
     const graph = plannedLayers(model, { ...settings, topology: planned.topology });
+    const { audited } = await import("./audit-report.ts");
     return await audited(model, graph, { kernel }, signal);
   } finally {
     await model.close();

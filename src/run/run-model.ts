@@ -22,7 +22,6 @@ import type { LayerGraph } from "../model/layer.ts";
 import type { InputFile, Model, ModelHeader, Sink, WrittenFile } from "../model/ports.ts";
 import { connectionFlops, graphFlops, layerFlops } from "../stages/flops.ts";
 import { epsilonWarnings, isEpsilonWarning } from "./assumed-epsilon.ts";
-import { audited } from "./audit-report.ts";
 import { haveSameWeights, inferredLayers, preliminaryLayers, tensorsWanted } from "./inferred-layers.ts";
 import type { EdgeWeight } from "../stages/weight.ts";
 import { bothTargets, queryTargets } from "../query/query-targets.ts";
@@ -120,7 +119,11 @@ async function opened(planned: PlannedModel, mark: CompletedModel | null, run: M
       plugin: model.plugin,
       quantized: quantizedWeights(model.tensors),
       mark,
-      audit: async (of) => config.audit ? await audited(model, of, await run.engine(), signal) : undefined,
+      async audit(of) {
+        if (!config.audit) return undefined;
+        const { audited } = await import("./audit-report.ts");
+        return await audited(model, of, await run.engine(), signal);
+      },
       remembered: { digests: digests.record() },
       news: digests.changed,
     };

@@ -64,7 +64,7 @@ describeUnless(missing, "a disk that is full or read-only", () => {
   });
 
   it("when the graph is loaded: the tables are whole; with more room the same run loads them", async () => {
-    remount("size=9m");
+    remount("size=11m");
     const { code, stderr } = await run();
     expect(code).toBe(1);
     expect(stderr).toMatch(/loading the graph: found \d+ bytes free at .*, required \d+/);

@@ -19,7 +19,7 @@ import {
   type TorchContainer,
 } from "./containers.ts";
 import { checked, type Contents, infoOf, readTensor } from "./contents.ts";
-import { openScript, type Script } from "../torchscript/archive.ts";
+import type { Script } from "../torchscript/archive.ts";
 import { isZip, openZip, type ZipArchive } from "../zip/zip.ts";
 
 /** The magic number's pickle takes 15 bytes in protocol 2, and 29 in protocol 0. */
@@ -78,6 +78,8 @@ async function contentsOf(
     if (entry === undefined) return { ...await carried(what, archive, signal), script: null };
     const contents = checked(what, await openTorchZip(what, archive, entry, signal));
     const { container, tensors } = contents;
+    // Most models hold no code.
+    const { openScript } = await import("../torchscript/archive.ts");
     return { ...contents, script: await openScript(what, archive, entry, container.root, tensors, signal) };
   }
   if (isLegacyTorch(head)) {

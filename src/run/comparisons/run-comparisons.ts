@@ -18,7 +18,6 @@ import { comparedContent, comparisonKey } from "../settings.ts";
 import { type ChosenPair, chosenPairs } from "./chosen-pairs.ts";
 import type { ComparisonRecords } from "./comparison-records.ts";
 import { forestLinks } from "./forest-links.ts";
-import { madeComparison } from "./made-comparison.ts";
 import { openedSide } from "./opened-side.ts";
 import { pairReport } from "./pair-report.ts";
 
@@ -110,6 +109,8 @@ async function made(
     { readonly id: string; readonly uri: string; readonly content: string },
   ];
   const header = { base, other, key: comparisonKey(base.content, other.content, settings) };
+  // It reads tables, which other runs do not.
+  const { madeComparison } = await import("./made-comparison.ts");
   return await madeComparison(header, run, async () => {
     const earlier = await openedSide(from, config, await marks.find(from.id), null, signal);
     try {
