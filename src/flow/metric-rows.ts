@@ -60,7 +60,8 @@ export function neuronMetricColumns(jobs: readonly LayerResult[], rows: number):
       });
       at += spectrum.singularValues.length;
     }
-    return { type: "float64" as const, values, valid };
+    // As tables that are read back: marks stand only where there is a null.
+    return { type: "float64" as const, values, ...valid.includes(0) ? { valid } : {} };
   });
   return columns;
 }
