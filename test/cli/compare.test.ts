@@ -78,8 +78,12 @@ describe("svr compare", () => {
       `pipelines/models/mnist-mlp/epoch-${epoch}.safetensors`
     ) as [string, string, string];
     const folder = join(out, "series");
-    const { code, stdout } = await svr(["compare", last, first, second, "--series", "--out", folder]);
+    const { code, stdout, stderr } = await svr(["compare", last, first, second, "--series", "--out", folder]);
     expect(code).toBe(0);
+    // Three checkpoints are warned of the same: it is said once.
+    expect(stderr.match(/^warning: .*$/gm)).toEqual([
+      expect.stringMatching(/^warning: \S+ \(and 2 other models\): topology /),
+    ]);
     const said =
       /from step 0 to step 10: (\d+) tracks of neurons in 3 layers\.\s(\d+) go through all steps, (\d+) begin .* (\d+) end /
         .exec(stdout.replaceAll("\n", " "));
@@ -136,6 +140,7 @@ describe("svr compare", () => {
   it.each([
     [[EARLY], 2, /svr compare: found 1 model, required a base and at least one other/],
     [[EARLY, EARLY], 2, /svr compare: found 1 model, required a base and at least one other/],
+    [["--series", EARLY], 2, /svr compare: found 1 model, required two or more, or a folder of them/],
     [[EARLY, "nowhere.safetensors"], 1, /nowhere\.safetensors: found no such file/],
     [[EARLY, LATE, "--cosine", "2"], 2, /Not a number from 0 to 1/],
     [[EARLY, LATE, "--all", "--series"], 2, /'--series' cannot be used with option '--all'/],
