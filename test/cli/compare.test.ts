@@ -101,6 +101,15 @@ describe("svr compare", () => {
     expect(picture).toContain(">Tracks of neurons from step 0 to step 10</text>");
   });
 
+  it("is named by the run that made it", async () => {
+    const folder = join(out, "run");
+    const { code, stdout, stderr } = await svr(["run", EARLY, LATE, "--compare", "series", "--out", folder]);
+    expect(code, stderr).toBe(0);
+    expect(stdout.replaceAll(/\s+/g, " ")).toContain("report.md, comparison/comparison.md, run.json in ");
+    const alone = await svr(["run", EARLY, LATE, "--out", folder]);
+    expect(alone.stdout).not.toContain("comparison.md");
+  });
+
   it("draws two models, and refuses one alone", async () => {
     const path = join(out, "picture.svg");
     const { code, stdout, stderr } = await svr(["plot", "--compare", EARLY, LATE, "-o", path]);
