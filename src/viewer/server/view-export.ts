@@ -42,7 +42,7 @@ export async function exportView(
 
 /** @throws {Error} when the folder holds something, and not a page of an earlier export: files of somebody else would be overwritten */
 async function refuseOthers(folder: string, page: readonly string[]): Promise<void> {
-  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException): string[] => {
     if (error.code === "ENOENT") return [];
     throw error;
   });

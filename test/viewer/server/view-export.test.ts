@@ -15,7 +15,11 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 /** Exports a page without models. */
 async function exported(to: string, text: string): Promise<number> {
   const { files } = await exportView({
-    files: new Map([["index.html", text], ["main.js", ""]]),
+    files: new Map(
+      [["index.html", text], ["main.js", ""]].map((
+        [name, content],
+      ) => [name!, new TextEncoder().encode(content)]),
+    ),
     index: { index: { name: folder, models: [], report: false, queries: null }, paths: new Map() },
     lake: await openLake(folder),
     report: () => Promise.resolve(null),
