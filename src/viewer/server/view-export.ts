@@ -46,7 +46,9 @@ async function refuseOthers(folder: string, page: readonly string[]): Promise<vo
     if (error.code === "ENOENT") return [];
     throw error;
   });
-  if (names.length === 0 || [...page, "data"].every((name) => names.includes(name))) return;
+  // The page comes last: one that was interrupted has left tables alone.
+  const interrupted = names.includes("tables") && names.every((name) => name === "tables" || name === "data");
+  if (names.length === 0 || interrupted || [...page, "data"].every((name) => names.includes(name))) return;
   throw new Error(
     `${folder}: found ${
       show(names[0])

@@ -35,6 +35,12 @@ it("replaces an earlier export", async () => {
   expect(await readFile(join(to, "index.html"), "utf8")).toBe("second");
 });
 
+it("goes on after one that was interrupted", async () => {
+  const to = join(folder, "half");
+  await mkdir(join(to, "tables"), { recursive: true });
+  expect(await exported(to, "page")).toBe(3);
+});
+
 it("overwrites nothing of somebody else", async () => {
   const to = join(folder, "site");
   await mkdir(to);
