@@ -4,7 +4,8 @@
  */
 
 import { execFileSync } from "node:child_process";
-import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { argv, execPath } from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { bundled } from "../src/viewer/server/page-files.ts";
@@ -13,6 +14,15 @@ const root = new URL("../", import.meta.url);
 const dist = argv[2] === undefined ? new URL("dist/", root) : pathToFileURL(`${argv[2]}/`);
 const path = (relative: string, base = root) => fileURLToPath(new URL(relative, base));
 
+// A folder that is given is replaced only if it holds a build: anything else is somebody's.
+if (argv[2] !== undefined && existsSync(dist) && !existsSync(new URL("src/svr.js", dist))) {
+  const [found] = await readdir(dist);
+  if (found !== undefined) {
+    throw new Error(
+      `${fileURLToPath(dist)}: found ${found}, required a new or empty folder, or one of an earlier build`,
+    );
+  }
+}
 await rm(dist, { recursive: true, force: true });
 await mkdir(dist, { recursive: true });
 const compiler = path("node_modules/typescript/bin/tsc");

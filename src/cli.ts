@@ -330,6 +330,9 @@ stdout.on(
   (cause: Error & { code?: string }) => exit(cause.code === "EPIPE" ? EXIT.done : EXIT.failed),
 );
 
+for (const command of program.commands) {
+  command.showHelpAfterError(`(svr ${command.name()} --help says what it takes)`);
+}
 try {
   await program.parseAsync(argv);
   await leave(EXIT.done);

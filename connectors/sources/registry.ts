@@ -105,6 +105,6 @@ async function knownFormat(path: string, formats: Formats, signal?: AbortSignal)
   throw new TypeError(
     `${path}: found extension ${show(extension)}, required ${
       [...formats.keys()].join(" or ")
-    } (convert the model to safetensors first)`,
+    } (convert the model to safetensors first, or name a plugin that reads it: --plugin)`,
   );
 }

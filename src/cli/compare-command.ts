@@ -8,6 +8,7 @@ import { CHANGE_SETTINGS } from "../compare/layer-change.ts";
 import { printable } from "../report/text.ts";
 import { cacheOf, countFrom, shareOf } from "./argument-values.ts";
 import { configOfArguments } from "./run-arguments.ts";
+import { groupedWarnings } from "./terminal/grouped-warnings.ts";
 import { markOn, screenOn } from "./terminal/screen.ts";
 
 /** Between two words about layers that are done, in milliseconds. */
@@ -100,6 +101,8 @@ export function addCompareCommand(
         });
         const mark = markOn(stderr);
         let said = performance.now();
+        // Checkpoints of one network are all warned of the same.
+        const warnings = new Map<string, string[]>();
         const found = await comparisonOf(
           loaded,
           {
@@ -117,11 +120,14 @@ export function addCompareCommand(
               said = performance.now();
               stderr.write(`${printable(model)}: ${done} of ${of} layers compared\n`);
             },
-            warning: (model, text) =>
-              stderr.write(`${mark("yellow", "warning:")} ${printable(`${model}: ${text}`)}\n`),
+            warning: (model, text) => warnings.set(text, [...warnings.get(text) ?? [], model]),
           },
           signal,
-        );
+        ).finally(() => {
+          for (const text of groupedWarnings(warnings)) {
+            stderr.write(`${mark("yellow", "warning:")} ${printable(text)}\n`);
+          }
+        });
         const { comparisonJson, writeComparison } = await import("../report/comparison-files.ts");
         if (out !== undefined) {
           const folder = join(out, "comparison");

@@ -1,5 +1,6 @@
 /** `svr run`: runs a config, then prints what was found. */
 
+import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import { DEFAULTS } from "../../config/defaults.ts";
 import type { LoadedConfig } from "../../config/load.ts";
@@ -149,7 +150,14 @@ function closingText(
   const place = relative(".", out) || ".";
   const where = place.startsWith("..") ? out : place;
   const { done, edges, neurons } = record.counts;
-  const others = [...config.graph === "embedded" ? [GRAPH_FILE] : [], "report.html", "report.md", "run.json"];
+  const comparison = join("comparison", "comparison.md");
+  const others = [
+    ...when(config.graph === "embedded", GRAPH_FILE),
+    "report.html",
+    "report.md",
+    ...when(config.compare !== undefined && existsSync(join(out, comparison)), comparison),
+    "run.json",
+  ];
   const tables = config.lake === undefined ? "tables, " : `tables in ${config.lake}, `;
   const found = `${counted(done, "model")} done, ${counted(neurons, "spectral neuron")}, ${
     counted(edges, "edge")

@@ -19,13 +19,13 @@ export function addViewCommand(program: Command, write: (text: string) => void, 
   program.command("view")
     .description("move through a run in the browser: models, neurons, edges, the report, questions in Cypher")
     .argument("[run]", "output folder of a run, or a lake", "svr-out")
-    .option("--port <n>", "to listen on, on this machine alone (default: any that is free)", portOf, 0)
+    .option("--port <n>", "to listen on, on this machine alone; 0 is any that is free", portOf, 0)
     .option("--no-open", "print the address, and open no browser")
     .option(
       "--lake <place>",
       "where its tables lie, if not in the folder: another one, or s3://bucket/prefix",
     )
-    .option("--export <folder>", "write the page as a folder that any file server can serve, and end")
+    .option("--export <folder>", "write the page as a new folder that any file server can serve, and end")
     .addHelpText(
       "after",
       "\nExamples:\n  svr view my-run\n  svr view my-run --port 8080 --no-open\n  svr view my-run --export my-page",

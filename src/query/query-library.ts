@@ -191,16 +191,15 @@ export async function askQuery(
       !Object.hasOwn(given, models[0]?.name ?? "")
     ? { ...given, [models[0]?.name ?? ""]: only }
     : given;
-  const { cypher, parameters } = bindQuery(query, whole, reader);
   for (const { name, default: all } of models) {
-    const id = parameters[name];
-    if (id === all || ids.includes(String(id))) continue;
+    const id = Object.hasOwn(whole, name) ? whole[name] : all;
+    if (id !== undefined && (id === all || ids.includes(String(id)))) continue;
+    const found = id === undefined ? "none" : show(id);
     throw new RangeError(
-      `query ${query.name}, parameter ${name}: found ${show(id)}, required a model of the graph: ${
-        listed(ids)
-      }`,
+      `query ${query.name}, parameter ${name}: found ${found}, required a model of the graph: ${listed(ids)}`,
     );
   }
+  const { cypher, parameters } = bindQuery(query, whole, reader);
   const answer = await reader.query(cypher, parameters);
   return {
     ...answer,

@@ -56,9 +56,9 @@ export async function comparisonOf(
   const [base, ...others] = models;
   if (base === undefined || others.length === 0) {
     throw new ConfigError(
-      `svr compare: found ${
-        counted(base === undefined ? 0 : 1, "model")
-      }, required a base and at least one other`,
+      `svr compare: found ${counted(base === undefined ? 0 : 1, "model")}, required ${
+        series || all ? "two or more, or a folder of them" : "a base and at least one other"
+      }`,
     );
   }
   const out = resolve(config.out);

@@ -100,7 +100,7 @@ async function fontFiles(resolve: (name: string) => string): Promise<Uint8Array[
 }
 
 function missing(what: string, name: string, cause: unknown): Error {
-  return new Error(`drawing a PNG: ${what}: npm install ${name}; SVG needs neither (${messageOf(cause)})`, {
-    cause,
-  });
+  // That it is not installed has been said.
+  const why = /NOT_FOUND$/.test(codeOf(cause) ?? "") ? "" : ` (${messageOf(cause)})`;
+  return new Error(`drawing a PNG: ${what}: npm install ${name}; SVG needs neither${why}`, { cause });
 }

@@ -106,6 +106,14 @@ describe("sparsification", () => {
     );
   });
 
+  it("does not begin with no edges where chance gives none either", () => {
+    // One connection of deep layers, 100 pairs at 0.001.
+    expect(title({ near_kernel_tests: 100, near_kernel_nominal: 0 })).toBe(
+      "Between near-kernels of deep layers the total overlap is 0.8 times what chance gives; no edge lies there, and chance gives 0.1.",
+    );
+    expect(title({ near_kernel_tests: 1600, near_kernel_nominal: 0 })).toMatch(/ lie 0 edges, 0 times /);
+  });
+
   // ln 0.001 is -6.907755...; of one connection, Fisher's combined p is its own.
   it.each([[-6.9078, true], [-6.9077, false], [null, false], [-0.1, false]])(
     "needs an energy whose p is at most alpha: ln p = %s",

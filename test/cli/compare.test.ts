@@ -78,8 +78,12 @@ describe("svr compare", () => {
       `pipelines/models/mnist-mlp/epoch-${epoch}.safetensors`
     ) as [string, string, string];
     const folder = join(out, "series");
-    const { code, stdout } = await svr(["compare", last, first, second, "--series", "--out", folder]);
+    const { code, stdout, stderr } = await svr(["compare", last, first, second, "--series", "--out", folder]);
     expect(code).toBe(0);
+    // Three checkpoints are warned of the same: it is said once.
+    expect(stderr.match(/^warning: .*$/gm)).toEqual([
+      expect.stringMatching(/^warning: \S+ \(and 2 other models\): topology /),
+    ]);
     const said =
       /from step 0 to step 10: (\d+) tracks of neurons in 3 layers\.\s(\d+) go through all steps, (\d+) begin .* (\d+) end /
         .exec(stdout.replaceAll("\n", " "));
@@ -95,6 +99,15 @@ describe("svr compare", () => {
     expect(Number(said![2])).toBeGreaterThan(100);
     const picture = await readFile(join(folder, "comparison", "tracks.svg"), "utf8");
     expect(picture).toContain(">Tracks of neurons from step 0 to step 10</text>");
+  });
+
+  it("is named by the run that made it", async () => {
+    const folder = join(out, "run");
+    const { code, stdout, stderr } = await svr(["run", EARLY, LATE, "--compare", "series", "--out", folder]);
+    expect(code, stderr).toBe(0);
+    expect(stdout.replaceAll(/\s+/g, " ")).toContain("report.md, comparison/comparison.md, run.json in ");
+    const alone = await svr(["run", EARLY, LATE, "--out", folder]);
+    expect(alone.stdout).not.toContain("comparison.md");
   });
 
   it("draws two models, and refuses one alone", async () => {
@@ -136,6 +149,7 @@ describe("svr compare", () => {
   it.each([
     [[EARLY], 2, /svr compare: found 1 model, required a base and at least one other/],
     [[EARLY, EARLY], 2, /svr compare: found 1 model, required a base and at least one other/],
+    [["--series", EARLY], 2, /svr compare: found 1 model, required two or more, or a folder of them/],
     [[EARLY, "nowhere.safetensors"], 1, /nowhere\.safetensors: found no such file/],
     [[EARLY, LATE, "--cosine", "2"], 2, /Not a number from 0 to 1/],
     [[EARLY, LATE, "--all", "--series"], 2, /'--series' cannot be used with option '--all'/],

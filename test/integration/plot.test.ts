@@ -177,7 +177,11 @@ describe("svr plot", () => {
     [["--model", "planted", "-o", "x.svg", "--max-edges", "8001"], 2, /max-edges: found 8001/],
     [["--model", "planted", "-o", "x.svg", "--max-edges", "many"], 2, /Not a whole number/],
     [["--model", "planted", "-o", "x.svg", "--scale", "cube"], 2, /Allowed choices are linear, log/],
-    [["--model", "planted"], 2, /required option '-o, --output <file>' not specified/],
+    [
+      ["--model", "planted"],
+      2,
+      /required option '-o, --output <file>' not specified\n\(svr plot --help says what it takes\)/,
+    ],
     [["--model", "planted", "-o", "none/x.svg"], 1, /ENOENT/],
   ])("refuses %j", async (args, code, message) => {
     const ended = await svr(["plot", out, ...args], { cwd: folder });

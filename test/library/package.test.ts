@@ -83,6 +83,13 @@ describe("the package", () => {
     expect(EXAMPLES.length).toBeGreaterThanOrEqual(11);
   });
 
+  it("is built in the place of an earlier build, never of other files", async () => {
+    const { code, stderr } = await execute(execPath, [".config/build.ts", project], { cwd: ROOT });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/project\/: found .*, required a new or empty folder, or one of an earlier build/);
+    expect(await readFile(join(project, "model.safetensors"))).toEqual(await readFile(MODEL));
+  });
+
   it("compiles with each, strictly", async () => {
     await succeeds(execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), "-p", "."], project);
     await succeeds(DENO, ["check", "--quiet", ...EXAMPLES.map(({ name }) => name)], project);

@@ -158,7 +158,9 @@ describe("asking", () => {
     const reader = graph("only");
     await askQuery(reader, query);
     expect(reader.asked).toEqual([{ model: "only", name: "a b", share: 0.25 }]);
-    await expect(askQuery(graph("a", "b"), query)).rejects.toThrow(/parameter model: found none/);
+    await expect(askQuery(graph("a", "b"), query)).rejects.toThrow(
+      'query test, parameter model: found none, required a model of the graph: "a", "b"',
+    );
   });
 
   it("names the models there are where there is none such", async () => {

@@ -80,7 +80,9 @@ export async function openStore(
 ): Promise<Store> {
   const doing = `opening graph store ${show(path)} to ${access}`;
   if (access === "read" && !existsSync(path)) {
-    throw new Error(`${doing}: there is no such file; a run writes it as graph.lbug into its output folder`);
+    throw new Error(
+      `${doing}: there is no such file; a run writes it as graph.lbug into its output folder (--out)`,
+    );
   }
   const database = new lbug.Database(path, pages, true, access === "read", LARGEST_STORE);
   try {

@@ -42,11 +42,16 @@ export function nearKernelBlock(facts: ModelFacts): Finding[] {
   const controlP = (control: Measured) =>
     logPs(facts, scopeOf(facts, control).connections, blockRatios(facts, control).energy ?? 1);
   const found = total(connections, (each) => each.nearNominal);
+  const chance = facts.test.alpha * total(connections, (each) => each.nearTests);
   const where = deep ? "of deep layers" : "of connected layers";
   return [{
     kind: "near-kernel-block",
     title: doubted(
-      title(where, found, edges, energy, isSparsified(facts, { edges, energy }, mine)),
+      found === 0 && chance < 1
+        ? `Between near-kernels ${where} the total overlap is ${
+          decimal(energy)
+        } times what chance gives; no edge lies there, and chance gives ${decimal(chance)}.`
+        : title(where, found, edges, energy, isSparsified(facts, { edges, energy }, mine)),
       connections,
     ),
     // The smaller of two p, after Bonferroni.

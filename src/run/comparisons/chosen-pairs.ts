@@ -2,6 +2,7 @@
 
 import { ConfigError } from "../../../config/document.ts";
 import type { RunConfig } from "../../../config/schema.ts";
+import { counted } from "../../model/counted.ts";
 import { show } from "../../model/errors.ts";
 import type { PlannedModel } from "../collection/models.ts";
 
@@ -42,7 +43,7 @@ export function chosenPairs(
   const found = [...distinct.values()].filter(([from, to]) => from !== to);
   if (found.length > 0) return found;
   const required = series === true ? "two checkpoints of one series" : "two models";
-  throw new ConfigError(`compare: found ${models.length} models, required ${required} to compare`);
+  throw new ConfigError(`compare: found ${counted(models.length, "model")}, required ${required} to compare`);
 }
 
 function against(base: number, models: number): ChosenPair[] {

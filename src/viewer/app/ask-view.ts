@@ -2,6 +2,7 @@
 
 import { h } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { counted } from "../../model/counted.ts";
 import type { Address } from "./address.ts";
 import type { Change } from "./navigation.ts";
 import { figure } from "./numbers.ts";
@@ -52,7 +53,8 @@ export function AskView({ address, change, library, model, token }: {
       const content = await found.json() as QueryAnswer | { readonly failure: string };
       setAnswer(content);
     } catch (failure) {
-      setAnswer({ failure: failure instanceof Error ? failure.message : String(failure) });
+      const why = failure instanceof Error ? failure.message : String(failure);
+      setAnswer({ failure: `svr view does not answer; it may have been stopped (${why})` });
     }
   };
 
@@ -130,7 +132,7 @@ function AnswerTable({ columns, rows }: QueryAnswer) {
       h(
         "caption",
         null,
-        rows.length > SHOWN ? `the first ${SHOWN} of ${rows.length} rows` : `${rows.length} rows`,
+        rows.length > SHOWN ? `the first ${SHOWN} of ${rows.length} rows` : counted(rows.length, "row"),
       ),
       h("thead", null, h("tr", null, columns.map((name) => h("th", { key: name, scope: "col" }, name)))),
       h(

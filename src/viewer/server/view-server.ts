@@ -104,7 +104,7 @@ async function answer(
     token: typeof said === "string" ? said : undefined,
   };
   const refused = refusal(asker, port, asks ? token : null);
-  if (refused !== null) return sendText(response, 403, refused);
+  if (refused !== null) return asks ? sendFailure(response, 403, refused) : sendText(response, 403, refused);
   if (path === null) return sendText(response, 400, "found an address that cannot be decoded");
   if (asks) return await answerQuestion(view, request, response);
   const page = view.files.get(path === "" ? "index.html" : path);
@@ -140,7 +140,7 @@ async function answerQuestion(
     const { columns, rows } = await ask(query, parameters);
     send(response, "answer.json", JSON.stringify({ columns, rows }, plain));
   } catch (failure) {
-    send(response, "answer.json", JSON.stringify({ failure: messageOf(failure) }), 400);
+    sendFailure(response, 400, messageOf(failure));
   }
 }
 
@@ -249,6 +249,11 @@ function send(response: ServerResponse, path: string, content: string | Uint8Arr
   const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
   response.writeHead(status, { ...headersOf(path), "content-length": bytes.length });
   response.end(bytes);
+}
+
+/** What the console shows in place of an answer. */
+function sendFailure(response: ServerResponse, status: number, failure: string): void {
+  send(response, "answer.json", JSON.stringify({ failure }), status);
 }
 
 function sendText(response: ServerResponse, status: number, text: string): void {

@@ -34,8 +34,10 @@ describe("the pairs that a config asks for", () => {
     expect(() => chosen({ pairs: [["x/1", "z"]] })).toThrow(/compare\.pairs: found "z"/);
     const one = [{ id: "a", series: "s", step: 1 }];
     const settings = { leading: 10, cosine: 0.5, fileOrder: false };
-    expect(() => chosenPairs({ ...settings, all: true }, one)).toThrow(/found 1 models, required two models/);
-    expect(() => chosenPairs({ ...settings, series: true }, one)).toThrow(/two checkpoints of one series/);
+    expect(() => chosenPairs({ ...settings, all: true }, one)).toThrow(/found 1 model, required two models/);
+    expect(() => chosenPairs({ ...settings, series: true }, one)).toThrow(
+      /found 1 model, required two checkpoints of one series/,
+    );
   });
 });
 
