@@ -40,7 +40,7 @@ try {
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
     let fetched = 0;
     page.on("response", (response) => {
-      if (response.url().includes("/tables/edges/")) {
+      if (response.url().includes("/tables/edges/") && response.request().method() === "GET") {
         fetched += Number(response.headers()["content-length"] ?? 0);
       }
     });
