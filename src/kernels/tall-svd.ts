@@ -53,7 +53,7 @@ export function tallSvd(lapack: Lapack, input: Matrix, scale: number): Svd | nul
     const gram = rows.gram();
     const zeros = Array.from({ length: r }, (_, i) => i).filter((i) => !(gram[i * r + i]! > 0));
     if (zeros.length > 0) {
-      // A row of zeros takes part in nothing: any other may stand in its place.
+      // A row of zeros takes part in nothing: a random one stands in its place.
       for (const zero of zeros) {
         rows.put(zero, normals(length));
         for (let row = 0; row < r; row++) factor.c[row * r + zero] = 0;

@@ -41,7 +41,7 @@ export function Controls(
     h(
       "label",
       null,
-      address.certainty === 0 ? "p: any" : `p of at most 1e-${address.certainty}`,
+      address.certainty === 0 ? "every p" : `p of at most 1e-${address.certainty}`,
       h("input", {
         type: "range",
         name: "certainty",

@@ -56,7 +56,7 @@ export class DeclaredChannels {
     return this.#channels?.find(channel) ?? channel;
   }
 
-  /** Whether channels of two parts that stand at the same place are one: any of them. */
+  /** Whether at least one channel of a part is the channel at the same place of another. */
   share(a: ChannelPart, b: ChannelPart): boolean {
     for (let at = 0; at < Math.min(a.width, b.width); at++) {
       if (this.channelOf(a, at) === this.channelOf(b, at)) return true;
