@@ -5,20 +5,13 @@ import { join } from "node:path";
 import { GRAPH_FILE } from "../../connectors/sinks/ladybug/ladybug.ts";
 import { openLadybugReader } from "../../connectors/readers/ladybug-reader.ts";
 import type { QueryAnswer } from "../model/graph-reader.ts";
+import type { LibraryEntry } from "../viewer/app/protocol.ts";
 import { typeInWords } from "./query-header.ts";
 import { askQuery, listQueries, loadQuery } from "./query-library.ts";
 
 /** What a page needs to ask. */
 export interface RunGraph {
-  readonly library: readonly {
-    readonly name: string;
-    readonly answers: string;
-    readonly parameters: readonly {
-      readonly name: string;
-      readonly type: string;
-      readonly default: string | null;
-    }[];
-  }[];
+  readonly library: readonly LibraryEntry[];
   /**
    * Answers a statement that only reads, or `@name` of the query library. The graph is opened for each question: a run may load another one
    * meanwhile.
