@@ -5,7 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { cannotWrite } from "./sinks/new-file.ts";
 
 /** What a file is to hold: a text, bytes, or either in pieces that are made one after another. */
-export type FileContent = string | Uint8Array | Iterable<Uint8Array> | AsyncIterable<string>;
+export type FileContent = string | Uint8Array | Iterable<Uint8Array> | AsyncIterable<string | Uint8Array>;
 
 /**
  * Replaces files: all are written aside before the first appears, so that a disk that is full leaves those that were there.

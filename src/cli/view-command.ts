@@ -5,6 +5,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { platform, stderr } from "node:process";
 import { type Command, InvalidArgumentError } from "commander";
+import { DEFAULTS } from "../../config/defaults.ts";
 import { printable } from "../report/text.ts";
 
 interface Options {
@@ -18,7 +19,7 @@ interface Options {
 export function addViewCommand(program: Command, write: (text: string) => void, signal: AbortSignal): void {
   program.command("view")
     .description("move through a run in the browser: models, neurons, edges, the report, questions in Cypher")
-    .argument("[run]", "output folder of a run, or a lake", "svr-out")
+    .argument("[run]", "output folder of a run, or a lake (default: svr-out, and with --lake none)")
     .option("--port <n>", "to listen on, on this machine alone; 0 is any that is free", portOf, 0)
     .option("--no-open", "print the address, and open no browser")
     .option(
@@ -30,13 +31,13 @@ export function addViewCommand(program: Command, write: (text: string) => void, 
       "after",
       "\nExamples:\n  svr view my-run\n  svr view my-run --port 8080 --no-open\n  svr view my-run --export my-page",
     )
-    .action(async (run: string, options: Options) => {
+    .action(async (run: string | undefined, options: Options) => {
       await view(run, options, write, signal);
     });
 }
 
 async function view(
-  run: string,
+  named: string | undefined,
   options: Options,
   write: (text: string) => void,
   signal: AbortSignal,
@@ -47,9 +48,12 @@ async function view(
     import("../viewer/server/view-files.ts"),
     import("../query/graph-of-run.ts"),
   ]);
-  const lake = await openLake(options.lake ?? run);
-  const report = async (name: string) => await readFile(join(run, name), "utf8").catch(() => null);
-  const graph = options.export === undefined ? await graphOf(run) : null;
+  // A lake that is named alone has no report and no graph: those of another run would speak of other models.
+  const run = named ?? (options.lake === undefined ? DEFAULTS.out : null);
+  const lake = await openLake(options.lake ?? run ?? DEFAULTS.out);
+  const report = async (name: string) =>
+    run === null ? null : await readFile(join(run, name), "utf8").catch(() => null);
+  const graph = options.export === undefined && run !== null ? await graphOf(run) : null;
   const shown = {
     files: await pageFiles(),
     index: await viewIndex(lake, await report("report.json") !== null, graph?.library ?? null),
@@ -59,7 +63,7 @@ async function view(
   };
   if (options.export !== undefined) {
     const { exportView } = await import("../viewer/server/view-export.ts");
-    const { files, bytes } = await exportView(shown, options.export);
+    const { files, bytes } = await exportView(shown, options.export, signal);
     write(`${printable(options.export)}: ${files} files, ${bytes} bytes; serve it with any file server\n`);
     return;
   }

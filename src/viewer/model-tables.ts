@@ -4,13 +4,8 @@ import type { LakePlace } from "../../connectors/lake/place.ts";
 import { readTable, type StoredModel } from "../../connectors/readers/run-tables.ts";
 import { show } from "../model/errors.ts";
 import type { TableBatch } from "../model/tables.ts";
-import type { PictureData, PicturedLayer } from "./picture-data.ts";
+import { MOST_LAYERS, MOST_NEURONS, type PictureData, type PicturedLayer } from "./picture-data.ts";
 import { column } from "./strongest-edges.ts";
-
-/** Neurons take 17 bytes each: with more, a picture would take memory that runs do not. Models of today have a few million. */
-const MOST_NEURONS = 2 ** 25;
-/** As many as a picture of four thousand pixels can tell apart. */
-const MOST_LAYERS = 4000;
 
 /** How many of a model's connections are guessed. */
 export async function guessedOf(

@@ -3,6 +3,12 @@
 import type { Chain } from "../model/measures.ts";
 import type { StrongestEdges } from "./strongest-edges.ts";
 
+/** Neurons take 17 bytes each: with more, a picture would take memory that runs do not. Models of today have a few million. */
+export const MOST_NEURONS = 2 ** 25;
+
+/** As many layers as a picture of four thousand pixels can tell apart. */
+export const MOST_LAYERS = 4000;
+
 /** The most edges that a picture can show: more would pass 2 MB, and are a grey area to any eye. */
 export const MOST_EDGES = 8_000;
 

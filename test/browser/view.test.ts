@@ -2,31 +2,29 @@
 
 import type { ChildProcess } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { createServer, request as ask, type Server } from "node:http";
+import { request as ask } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { DuckDBInstance } from "@duckdb/node-api";
-import type { Browser, BrowserContext, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { run } from "../../src/run.ts";
 import { pageFiles } from "../../src/viewer/server/page-files.ts";
 import { ROOT, svr } from "../integration/svr.ts";
-import { describeInBrowser, openBrowser } from "../support/browser.ts";
+import { describeInBrowser } from "../support/browser.ts";
 import { uniform } from "../support/random-flow.ts";
+import { browserPage, hashOf, idWith } from "./browser-page.ts";
 import { served } from "./served.ts";
 
 const HOSTILE = `<img src=x onerror="document.title='hacked'"> \u202e🧠 ${"x".repeat(10_000)}`;
 const AXE = await readFile(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
 
 describeInBrowser("the instrument in the browser", () => {
+  const browser = browserPage();
   let [folder, out, url] = ["", "", ""];
   let server: ChildProcess;
-  let browser: Browser;
-  let context: BrowserContext;
   let page: Page;
-  /** What the page complains of, and what leaves the machine. */
-  let complaints: string[] = [];
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "svr-view-"));
@@ -41,47 +39,18 @@ describeInBrowser("the instrument in the browser", () => {
       ],
     });
     [server, url] = await served([out]);
-    browser = await openBrowser();
   });
   afterAll(async () => {
-    await browser?.close();
     server?.kill();
     await rm(folder, { recursive: true, force: true });
   });
-  afterEach(async () => {
-    await context?.close();
-    expect(complaints).toEqual([]);
-    complaints = [];
-  });
 
-  /** Opens an address, and waits until the page has its model. */
-  async function opened(hash = "", { dark = false, at = url, width = 1280 } = {}): Promise<Page> {
-    context = await browser.newContext({
-      viewport: { width, height: 800 },
-      colorScheme: dark ? "dark" : "light",
-    });
-    page = await context.newPage();
-    page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
-    page.on("pageerror", (failure) => complaints.push(failure.message));
-    page.on("request", (request) => {
-      if (!/^(http:\/\/127\.0\.0\.1:|blob:|data:)/.test(request.url())) complaints.push(request.url());
-    });
-    await page.goto(`${at}${hash}`);
-    await page.locator("main").waitFor();
-    await page.getByText(/^(Reading|Opening|Choosing)/).first().waitFor({ state: "detached" });
-    return page;
-  }
+  const opened = async (hash = "") => page = await browser.open(`${url}${hash}`);
 
   /** Changes what stands behind `#`, as a link does. */
   const goTo = (hash: string) => page.evaluate(`location.hash = ${JSON.stringify(hash)}`);
 
-  const of = (model: string, more = "") => `#${new URLSearchParams({ model }).toString()}${more}`;
-  const idOf = async (part: string) => {
-    const { models } = JSON.parse(await readFile(join(out, "report.json"), "utf8")) as {
-      models: { id: string }[];
-    };
-    return models.find(({ id }) => id.includes(part))!.id;
-  };
+  const idOf = (part: string) => idWith(out, part);
 
   async function facts(): Promise<Map<string, string>> {
     const [names, values] = await Promise.all([
@@ -100,7 +69,7 @@ describeInBrowser("the instrument in the browser", () => {
     ["the report", "&view=report"],
     ["the console", "&view=ask"],
   ])("shows %s without a fault for people who read, hear or type, in light and dark", async (_, more) => {
-    await opened(of(await idOf("epoch-012"), more));
+    await opened(hashOf(await idOf("epoch-012"), more));
     await page.evaluate(AXE);
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme });
@@ -133,18 +102,20 @@ describeInBrowser("the instrument in the browser", () => {
     ]);
     expect(neurons.length).toBeGreaterThan(100);
     const draw = uniform(11);
-    await opened(of(model));
+    await opened(hashOf(model));
     const said = (value: unknown) =>
       typeof value === "number" || /^-?[\d.]+(e[-+]?\d+)?$/.test(String(value)) ? Number(value) : value;
     const shown = (text: string) => /^[-\d,.e+]+$/.test(text) ? Number(text.replaceAll(",", "")) : text;
+    /** As written with four digits. */
     const close = (found: unknown, expected: unknown) => {
-      if (typeof expected === "number") expect(found).toBeCloseTo(expected, Math.abs(expected) < 1 ? 3 : 0);
-      else if (expected === null) expect(found).toBe("–");
-      else expect(String(found)).toBe(String(expected));
+      if (typeof expected !== "number") {
+        return expect(String(found)).toBe(expected === null ? "–" : String(expected));
+      }
+      expect(Math.abs(Number(found) - expected)).toBeLessThanOrEqual(1e-3 * Math.abs(expected) + 1e-12);
     };
     for (let each = 0; each < 25; each++) {
       const row = neurons[Math.floor(draw() * neurons.length)]!;
-      await goTo(of(model, `&layer=${String(row["layer_index"])}&neuron=${String(row["neuron"])}`));
+      await goTo(hashOf(model, `&layer=${String(row["layer_index"])}&neuron=${String(row["neuron"])}`));
       await page.getByRole("region", { name: "Selection" }).getByRole("heading", {
         name: `neuron ${String(row["neuron"])}`,
         exact: false,
@@ -157,7 +128,7 @@ describeInBrowser("the instrument in the browser", () => {
     for (let each = 0; each < 25; each++) {
       const row = connections[Math.floor(draw() * connections.length)]!;
       const key = [row["source_layer"], row["target_layer"], row["part"]].join("-");
-      await goTo(of(model, `&connection=${key}`));
+      await goTo(hashOf(model, `&connection=${key}`));
       await page.locator(`section[aria-label=Connection]`).waitFor();
       await expect.poll(async () => shown((await facts()).get("significant") ?? "")).toBe(
         Number(row["significant"]),
@@ -174,18 +145,14 @@ describeInBrowser("the instrument in the browser", () => {
           "near_kernel_log_p",
         ]
       ) {
-        const expected = said(row[name]);
-        const value = shown(found.get(name)!);
-        if (typeof expected === "number") {
-          expect(Math.abs(Number(value) - expected)).toBeLessThanOrEqual(1e-3 * Math.abs(expected) + 1e-9);
-        } else close(value, expected);
+        close(shown(found.get(name)!), said(row[name]));
       }
     }
   });
 
   it("selects by click and by keys, goes back, and opens where a link points", async () => {
     const model = await idOf("epoch-012");
-    await opened(of(model));
+    await opened(hashOf(model));
     const canvas = page.locator(".stage canvas");
     const box = (await canvas.boundingBox())!;
     await canvas.click({ position: { x: 36, y: 24 } });
@@ -201,14 +168,14 @@ describeInBrowser("the instrument in the browser", () => {
     await page.goBack();
     await expect.poll(() => new URL(page.url()).hash).toContain("layer=1&neuron=1");
     expect(box.width).toBeGreaterThan(500);
-    await context.close();
+    await browser.close();
     await opened(link.slice(link.indexOf("#")));
     expect(await page.locator("section h2").first().textContent()).toBe(heading);
   });
 
   it("draws fewer edges where a slider says so, and saves those that are drawn", async () => {
     const model = await idOf("epoch-012");
-    await opened(of(model));
+    await opened(hashOf(model));
     const drawn = async () =>
       Number(/^([\d,]+) of/.exec((await page.locator(".said").textContent())!)![1]!.replaceAll(",", ""));
     const all = await drawn();
@@ -223,7 +190,7 @@ describeInBrowser("the instrument in the browser", () => {
     const lines = (await readFile(await download.path(), "utf8")).trim().split("\n");
     expect(lines.length).toBe(1 + some);
     for (const line of lines.slice(1)) expect(Number(line.split(",")[5])).toBeGreaterThanOrEqual(0.3);
-    expect(new URL(page.url()).hash).toContain("overlap=0.3");
+    await expect.poll(() => new URL(page.url()).hash).toContain("overlap=0.3");
   });
 
   it("answers questions by the library and by a statement, and refuses one that writes", async () => {
@@ -242,11 +209,11 @@ describeInBrowser("the instrument in the browser", () => {
     await page.getByRole("button", { name: "Ask", exact: true }).last().click();
     await page.getByRole("alert").filter({ hasText: "required the address that svr view printed" }).waitFor();
     // The answer's status is heard as a message of the browser; it is no fault of the page.
-    complaints = complaints.filter((each) => !/status of 40[03]/.test(each));
+    browser.complaints = browser.complaints.filter((each) => !/status of 40[03]/.test(each));
   });
 
   it("writes hostile names as text", async () => {
-    await opened(of(HOSTILE, "&layer=0"));
+    await opened(hashOf(HOSTILE, "&layer=0"));
     expect(await page.title()).toContain("onerror");
     expect(await page.locator("img").count()).toBe(0);
     expect(await page.locator("section h2").first().textContent()).toContain("<img src=x");
@@ -294,25 +261,15 @@ describeInBrowser("the instrument in the browser", () => {
     expect((await get("/%E0%A4%A")).status).toBe(400);
   });
 
-  it("shows the same from a folder that a plain file server serves", async () => {
-    const exported = join(folder, "page");
-    expect((await svr(["view", out, "--export", exported])).code).toBe(0);
-    const plain = await plainServer(exported);
-    const at = `http://127.0.0.1:${(plain.address() as { port: number }).port}/`;
-    try {
-      const model = await idOf("epoch-012");
-      const hash = of(model, "&layer=3&neuron=0");
-      await opened(hash);
-      await page.getByRole("table").first().waitFor();
-      const served = await page.locator("main").textContent();
-      await context.close();
-      await opened(hash, { at });
-      await page.getByRole("table").first().waitFor();
-      expect(await page.locator("main").textContent()).toBe(served);
-      expect(await page.getByRole("button", { name: "Ask" }).count()).toBe(0);
-    } finally {
-      plain.close();
+  it("reads the tables of a model once, however often its view is left", async () => {
+    await opened(hashOf(await idOf("epoch-012")));
+    const asked: string[] = [];
+    page.on("request", (request) => request.url().includes("/tables/") && asked.push(request.url()));
+    for (const name of ["Report", "Model", "Models", "Model"]) {
+      await page.getByRole("navigation").getByRole("button", { name, exact: true }).click();
     }
+    await page.getByText("edges that pass are drawn").waitFor();
+    expect(asked).toEqual([]);
   });
 
   it("is small, and says what is wrong with a folder without tables", async () => {
@@ -325,25 +282,3 @@ describeInBrowser("the instrument in the browser", () => {
     expect((await svr(["view", out, "--port", "99999"])).code).toBe(2);
   });
 });
-
-/** Files of a folder as they are, without ranges, as the simplest servers send them. */
-async function plainServer(root: string): Promise<Server> {
-  const types: Record<string, string> = {
-    html: "text/html",
-    js: "text/javascript",
-    css: "text/css",
-    json: "application/json",
-  };
-  const server = createServer((request, response) => {
-    const path = decodeURIComponent(new URL(request.url!, "http://x").pathname).replace(/\/$/, "/index.html");
-    readFile(join(root, path)).then((content) => {
-      response.writeHead(200, {
-        "content-type": types[path.split(".").at(-1)!] ?? "application/octet-stream",
-        "content-length": content.length,
-      });
-      response.end(request.method === "HEAD" ? undefined : content);
-    }, () => response.writeHead(404).end());
-  });
-  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
-  return server;
-}

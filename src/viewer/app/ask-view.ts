@@ -1,7 +1,8 @@
 /** The console: Cypher that only reads, or a query of the library with its parameters as fields. */
 
 import { h } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { messageOf } from "../../model/errors.ts";
 import { counted } from "../../model/counted.ts";
 import type { Address } from "./address.ts";
 import type { Change } from "./navigation.ts";
@@ -28,7 +29,11 @@ export function AskView({ address, change, library, model, token }: {
   const [text, setText] = useState(address.query);
   const [values, setValues] = useState<Readonly<Record<string, string>>>({});
   const [answer, setAnswer] = useState<QueryAnswer | { readonly failure: string } | "asking" | null>(null);
+  // Of several questions only the last one's answer is shown.
+  const asked = useRef({ number: 0, query: "" });
   useEffect(() => {
+    if (address.query === asked.current.query) return;
+    asked.current = { number: asked.current.number + 1, query: address.query };
     setText(address.query);
     setAnswer(null);
   }, [address.query]);
@@ -37,8 +42,14 @@ export function AskView({ address, change, library, model, token }: {
     values[name] ?? (name === "model" ? model ?? otherwise : otherwise) ?? "";
 
   const ask = async () => {
-    change({ query: text.trim() }, "replace");
+    const query = text.trim();
+    const number = asked.current.number + 1;
+    asked.current = { number, query };
+    change({ query }, "replace");
     setAnswer("asking");
+    const show: typeof setAnswer = (answered) => {
+      if (asked.current.number === number) setAnswer(answered);
+    };
     const parameters = Object.fromEntries(
       (entry?.parameters ?? []).map((each) => [each.name, valueOf(each)] as const).filter(([, value]) =>
         value !== ""
@@ -48,13 +59,11 @@ export function AskView({ address, change, library, model, token }: {
       const found = await fetch("api/query", {
         method: "POST",
         headers: { "content-type": "application/json", "x-svrflow-token": token },
-        body: JSON.stringify({ query: text.trim(), parameters }),
+        body: JSON.stringify({ query, parameters }),
       });
-      const content = await found.json() as QueryAnswer | { readonly failure: string };
-      setAnswer(content);
+      show(await found.json() as QueryAnswer | { readonly failure: string });
     } catch (failure) {
-      const why = failure instanceof Error ? failure.message : String(failure);
-      setAnswer({ failure: `svr view does not answer; it may have been stopped (${why})` });
+      show({ failure: `svr view does not answer; it may have been stopped (${messageOf(failure)})` });
     }
   };
 

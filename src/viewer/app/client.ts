@@ -4,34 +4,51 @@ import type { Answer, Envelope, IndexedModel, Question, ViewedModel } from "./pr
 import type { EdgeColumns, EdgeFilter } from "./edges.ts";
 import type { RowProgress } from "./parquet.ts";
 
-/** Asks the worker; each question has one answer. */
+/** A model in the worker. */
+export interface OpenedModel {
+  readonly model: ViewedModel;
+  /** How many edges its table has. */
+  readonly edges: number;
+}
+
+/** Who waits for an answer. */
+interface Waiting {
+  readonly take: (answer: Answer) => void;
+  readonly fail: (failure: Error) => void;
+  readonly progress: RowProgress;
+}
+
+/** Asks the worker; each question has one answer. A newer question of a kind takes the place of one that waits. */
 export class TableClient {
   readonly #worker: Worker;
-  readonly #waiting = new Map<
-    number,
-    { readonly take: (answer: Answer) => void; readonly fail: (failure: Error) => void }
-  >();
+  readonly #waiting = new Map<number, Waiting>();
   #number = 0;
-  #progress: RowProgress = () => undefined;
+  #failed: Error | null = null;
+  #last: { readonly tables: IndexedModel["tables"]; readonly opened: Promise<OpenedModel> } | null = null;
 
   constructor(worker: Worker) {
     this.#worker = worker;
     worker.addEventListener("message", ({ data }: MessageEvent<Envelope<Answer>>) => this.#take(data));
+    // A script that does not load says nothing of why.
     worker.addEventListener("error", ({ message }) => {
-      for (const { fail } of this.#waiting.values()) fail(new Error(message));
+      this.#failed = new Error(message || "the page's worker did not start");
+      for (const { fail } of this.#waiting.values()) fail(this.#failed);
       this.#waiting.clear();
     });
   }
 
-  /** Opens a model in place of the one before. @param progress hears of its edges */
-  async model(
-    tables: IndexedModel["tables"],
-    progress: RowProgress,
-  ): Promise<ViewedModel & { readonly edges: number }> {
-    this.#progress = progress;
-    const answer = await this.#ask({ ask: "model", tables });
-    if (answer.of !== "model") throw unexpected(answer);
-    return { layers: answer.model.layers, connections: answer.model.connections, edges: answer.edges };
+  /** Opens a model in place of the one before; the one that is open is not read again. @param progress hears of its edges */
+  model(tables: IndexedModel["tables"], progress: RowProgress): Promise<OpenedModel> {
+    if (this.#last?.tables === tables) return this.#last.opened;
+    const opened = this.#ask({ ask: "model", tables }, progress).then((answer) => {
+      if (answer.of !== "model") throw unexpected(answer);
+      return { model: answer.model, edges: answer.edges };
+    });
+    this.#last = { tables, opened };
+    opened.catch(() => {
+      if (this.#last?.opened === opened) this.#last = null;
+    });
+    return opened;
   }
 
   /** The strongest edges that pass a filter, and how many pass. */
@@ -60,17 +77,18 @@ export class TableClient {
     return answer.edges;
   }
 
-  #ask(content: Question): Promise<Answer> {
+  #ask(content: Question, progress: RowProgress = () => undefined): Promise<Answer> {
+    if (this.#failed !== null) return Promise.reject(this.#failed);
     const number = this.#number++;
     return new Promise((take, fail) => {
-      this.#waiting.set(number, { take, fail });
+      this.#waiting.set(number, { take, fail, progress });
       this.#worker.postMessage({ number, content } satisfies Envelope<Question>);
     });
   }
 
   #take({ number, content }: Envelope<Answer>): void {
-    if (content.of === "progress") return this.#progress(content.done, content.total);
     const waiting = this.#waiting.get(number);
+    if (content.of === "progress") return waiting?.progress(content.done, content.total);
     this.#waiting.delete(number);
     if (content.of === "failure") waiting?.fail(new Error(content.message));
     else waiting?.take(content);

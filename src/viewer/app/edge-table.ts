@@ -2,9 +2,10 @@
 
 import { h } from "preact";
 import type { EdgeColumns } from "./edges.ts";
-import { count, figure, pValue } from "./numbers.ts";
+import { count, probability } from "../label.ts";
+import { figure } from "./numbers.ts";
 import type { ViewedLayer } from "./protocol.ts";
-import type { NeuronAt } from "./scene.ts";
+import type { NeuronAt } from "./pictures/scene.ts";
 
 /** Rows that are shown. */
 const SHOWN = 200;
@@ -51,7 +52,7 @@ export function EdgeTable({ title, layers, edges, order, select }: EdgeTableProp
             h("td", null, end(edges.sourceLayer[row]!, edges.sourceNeuron[row]!)),
             h("td", null, end(edges.targetLayer[row]!, edges.targetNeuron[row]!)),
             h("td", { class: "number" }, figure(edges.overlap[row])),
-            h("td", { class: "number" }, pValue(edges.logP[row]!)),
+            h("td", { class: "number" }, probability(edges.logP[row]!)),
           )
         ),
       ),

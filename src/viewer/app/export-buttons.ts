@@ -44,7 +44,7 @@ export function ExportButtons(
 
 /** The edges, the strongest first, layers by their names. */
 export function csvOf(layers: readonly ViewedLayer[], edges: EdgeColumns): string {
-  const quoted = (text: string) => /^[=+\-@]|[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  const quoted = (text: string) => /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   const rows = ["source_layer,source_neuron,target_layer,target_neuron,part,overlap,log_p"];
   for (let row = edges.overlap.length - 1; row >= 0; row--) {
     rows.push([

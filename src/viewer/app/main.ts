@@ -2,6 +2,7 @@
 
 import { h, render } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { messageOf } from "../../model/errors.ts";
 import type { Address } from "./address.ts";
 import { AskView } from "./ask-view.ts";
 import { TableClient } from "./client.ts";
@@ -17,7 +18,7 @@ const client = new TableClient(new Worker("worker.js", { type: "module" }));
 /** Given with the page by a server that answers questions; a page in a folder has none. */
 const token = new URLSearchParams(location.search).get("token") ?? "";
 
-function App({ index, report }: { readonly index: Index; readonly report: Report | null }) {
+function App({ index, report, warning }: Opening) {
   const [address, change] = useAddress();
   const model = index.models.find(({ id }) => id === address.model) ?? index.models[0];
   useEffect(() => {
@@ -26,7 +27,10 @@ function App({ index, report }: { readonly index: Index; readonly report: Report
   return h(
     "div",
     { class: "shell" },
-    h(Head, { index, address, change, id: model?.id ?? null }),
+    h(Head, { index, address, change, id: model?.id ?? null, hasReport: report !== null }),
+    warning === null
+      ? null
+      : h("p", { role: "alert", class: "failure" }, `The report is not shown: ${warning}`),
     h("main", { id: "main" }, view()),
   );
 
@@ -58,14 +62,15 @@ const TABS: readonly (readonly [view: Address["view"], label: string])[] = [
   ["ask", "Ask"],
 ];
 
-function Head({ index, address, change, id }: {
+function Head({ index, address, change, id, hasReport }: {
   readonly index: Index;
   readonly address: Address;
   readonly change: Change;
   readonly id: string | null;
+  readonly hasReport: boolean;
 }) {
   const there = (view: Address["view"]) =>
-    view === "report" ? index.report : view === "ask" ? index.queries !== null : true;
+    view === "report" ? hasReport : view === "ask" ? index.queries !== null : true;
   return h(
     "header",
     null,
@@ -119,16 +124,18 @@ function Head({ index, address, change, id }: {
   );
 }
 
+/** What the page opens with. */
+interface Opening {
+  readonly index: Index;
+  readonly report: Report | null;
+  /** Why the report is not shown, where there is one. */
+  readonly warning: string | null;
+}
+
 function Start() {
-  const [state, setState] = useState<
-    { readonly index: Index; readonly report: Report | null } | { readonly failure: string } | null
-  >(null);
+  const [state, setState] = useState<Opening | { readonly failure: string } | null>(null);
   useEffect(() => {
-    open().then(
-      setState,
-      (failure: unknown) =>
-        setState({ failure: failure instanceof Error ? failure.message : String(failure) }),
-    );
+    open().then(setState, (failure: unknown) => setState({ failure: messageOf(failure) }));
   }, []);
   if (state === null) return h("p", { role: "status" }, "Opening …");
   if ("failure" in state) {
@@ -137,11 +144,17 @@ function Start() {
   return h(App, state);
 }
 
-async function open(): Promise<{ readonly index: Index; readonly report: Report | null }> {
+async function open(): Promise<Opening> {
   const answer = await fetch("data/index.json");
   if (!answer.ok) throw new Error(`data/index.json: found status ${answer.status}`);
   const index = await answer.json() as Index;
-  return { index, report: index.report ? await readReport() : null };
+  if (!index.report) return { index, report: null, warning: null };
+  try {
+    return { index, report: await readReport(), warning: null };
+  } catch (failure) {
+    // The tables can be seen without it.
+    return { index, report: null, warning: messageOf(failure) };
+  }
 }
 
 render(h(Start, null), document.getElementById("app")!);

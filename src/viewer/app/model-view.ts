@@ -3,17 +3,18 @@
 import { h } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import type { Address } from "./address.ts";
-import type { TableClient } from "./client.ts";
+import type { OpenedModel, TableClient } from "./client.ts";
 import { Controls } from "./controls.ts";
 import type { EdgeColumns } from "./edges.ts";
 import { EdgeTable } from "./edge-table.ts";
 import { ExportButtons } from "./export-buttons.ts";
-import { ModelCanvas } from "./model-canvas.ts";
+import { ModelCanvas } from "./pictures/model-canvas.ts";
 import type { Change } from "./navigation.ts";
-import { count } from "./numbers.ts";
+import { messageOf } from "../../model/errors.ts";
+import { count } from "../label.ts";
 import type { IndexedModel, ViewedModel } from "./protocol.ts";
 import type { ReportedEdge } from "./report.ts";
-import type { NeuronAt } from "./scene.ts";
+import type { NeuronAt } from "./pictures/scene.ts";
 import { ConnectionList, ConnectionPanel, LayerPanel, NeuronPanel } from "./selection-panels.ts";
 
 /** A model and where the page stands in it. */
@@ -26,9 +27,7 @@ export interface ModelViewProps {
   readonly chain: readonly ReportedEdge[] | null;
 }
 
-type Loaded = { readonly model: ViewedModel; readonly edges: number } | { readonly failure: string } | {
-  readonly progress: string;
-};
+type Loaded = OpenedModel | { readonly failure: string } | { readonly progress: string };
 
 /** Opens the model in the worker, then shows it. */
 export function ModelView({ indexed, client, address, change, chain }: ModelViewProps) {
@@ -40,9 +39,8 @@ export function ModelView({ indexed, client, address, change, chain }: ModelView
       if (!gone) setLoaded({ progress: `Reading edges: ${count(done)} of ${count(total)} …` });
     };
     client.model(indexed.tables, progress).then(
-      ({ layers, connections, edges }) => gone || setLoaded({ model: { layers, connections }, edges }),
-      (failure: unknown) =>
-        gone || setLoaded({ failure: failure instanceof Error ? failure.message : String(failure) }),
+      (opened) => gone || setLoaded(opened),
+      (failure: unknown) => gone || setLoaded({ failure: messageOf(failure) }),
     );
     return () => {
       gone = true;
@@ -73,6 +71,7 @@ function OpenModel({ id, model, total, client, address, change, chain }: {
 } & Omit<ModelViewProps, "indexed">) {
   const { layer, neuron, connection, overlap, certainty, span, edges: most, scale, colour } = address;
   const [shown, setShown] = useState<{ readonly passed: number; readonly edges: EdgeColumns } | null>(null);
+  const [failure, setFailure] = useState<string | null>(null);
   useEffect(() => {
     let gone = false;
     const filter = {
@@ -80,7 +79,10 @@ function OpenModel({ id, model, total, client, address, change, chain }: {
       logP: certainty === 0 ? Infinity : -certainty * Math.LN10,
       span: span ?? Infinity,
     };
-    client.strongest(filter, most).then((found) => gone || setShown(found), () => undefined);
+    client.strongest(filter, most).then(
+      (found) => gone || setShown(found),
+      (cause: unknown) => gone || setFailure(messageOf(cause)),
+    );
     return () => {
       gone = true;
     };
@@ -101,7 +103,10 @@ function OpenModel({ id, model, total, client, address, change, chain }: {
     const asked = "neuron" in selection
       ? client.neuron(selection.neuron.layer, selection.neuron.neuron)
       : client.connection(selection.connection);
-    asked.then((edges) => gone || setSelected({ key, edges }), () => undefined);
+    asked.then(
+      (edges) => gone || setSelected({ key, edges }),
+      (cause: unknown) => gone || setFailure(messageOf(cause)),
+    );
     return () => {
       gone = true;
     };
@@ -119,8 +124,7 @@ function OpenModel({ id, model, total, client, address, change, chain }: {
     selectedEdges,
     chain: chainOf(model, chain),
     selected: chosen,
-    colour,
-  }), [model, shown, selectedEdges, chain, chosen?.layer, chosen?.neuron, colour]);
+  }), [model, shown, selectedEdges, chain, chosen?.layer, chosen?.neuron]);
 
   return h(
     "div",
@@ -129,7 +133,8 @@ function OpenModel({ id, model, total, client, address, change, chain }: {
       "div",
       { class: "picture" },
       h(Controls, { address, model, change }),
-      h(ModelCanvas, { picture, scale, select }),
+      failure === null ? null : h("p", { role: "alert", class: "failure" }, failure),
+      h(ModelCanvas, { picture, scale, colour, select }),
       h(
         "p",
         { class: "said", role: "status", "aria-live": "polite" },

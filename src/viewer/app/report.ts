@@ -34,9 +34,18 @@ export interface Report {
   readonly models: readonly ReportedModel[];
 }
 
-/** The report beside the page. @throws {Error} when it cannot be read */
+/** The report beside the page. @throws {Error} when it cannot be read, or is none */
 export async function readReport(): Promise<Report> {
   const answer = await fetch("data/report.json");
   if (!answer.ok) throw new Error(`data/report.json: found status ${answer.status}`);
-  return await answer.json() as Report;
+  const report = await answer.json() as Partial<Report>;
+  if (!Array.isArray(report.models) || !report.models.every(isModel)) {
+    throw new Error("data/report.json: found no models with findings, required the report of a run");
+  }
+  return { models: report.models };
+}
+
+function isModel(value: Partial<ReportedModel> | null): boolean {
+  return typeof value?.id === "string" && Array.isArray(value.findings) &&
+    Array.isArray(value.measures?.chains);
 }

@@ -5,10 +5,10 @@ import type { Change } from "./navigation.ts";
 import type { EdgeColumns } from "./edges.ts";
 import { EdgeTable } from "./edge-table.ts";
 import { figure } from "./numbers.ts";
-import { OverlapMatrix } from "./overlap-matrix.ts";
+import { OverlapMatrix } from "./pictures/overlap-matrix.ts";
 import type { Row, ViewedModel } from "./protocol.ts";
-import type { NeuronAt } from "./scene.ts";
-import { SpectrumChart } from "./spectrum-chart.ts";
+import type { NeuronAt } from "./pictures/scene.ts";
+import { SpectrumChart } from "./pictures/spectrum-chart.ts";
 
 /** What all panels need. */
 interface PanelProps {
@@ -144,7 +144,7 @@ export function NeuronPanel(
     edges === null
       ? h("p", null, "Reading its edges …")
       : edges.overlap.length === 0
-      ? h("p", null, "It has no edge in the table: none of its overlaps is significant.")
+      ? h("p", null, "It has no edge in the table.")
       : h(EdgeTable, { title: "Edges of this neuron", layers: model.layers, edges, order: "first", select }),
   );
 }

@@ -1,6 +1,8 @@
 /** The worker of the page: holds the tables of one model and picks out of them what the page shows. */
 
 import { buffersOf, type EdgeColumns, edgesBetween, edgesOf, rowsOf, strongest } from "./edges.ts";
+import { messageOf } from "../../model/errors.ts";
+import { MOST_LAYERS, MOST_NEURONS } from "../picture-data.ts";
 import { readColumns, readRows } from "./parquet.ts";
 import type { Answer, Envelope, IndexedModel, Question, ViewedLayer, ViewedModel } from "./protocol.ts";
 
@@ -9,18 +11,32 @@ let edges: EdgeColumns | null = null;
 /** Questions are answered one after another: each of them waits for the model before it. */
 let queue: Promise<void> = Promise.resolve();
 
+/** The newest question of each kind. */
+const newest = new Map<Question["ask"], number>();
+
 addEventListener("message", ({ data }: MessageEvent<Envelope<Question>>) => {
+  newest.set(data.content.ask, data.number);
   queue = queue.then(() => answer(data));
 });
 
 async function answer({ number, content }: Envelope<Question>): Promise<void> {
   const send = (answered: Answer, handed: ArrayBuffer[] = []) =>
     postMessage({ number, content: answered } satisfies Envelope<Answer>, { transfer: handed });
+  // A slider asks faster than a model of many edges can answer, and who opens another model waits for that one.
+  const requireNewest = () => {
+    if (Math.max(newest.get(content.ask)!, newest.get("model") ?? number) > number) {
+      throw new Error("a newer question has taken the place of this one");
+    }
+  };
   try {
+    requireNewest();
     if (content.ask === "model") {
       edges = null;
       const model = await modelOf(content.tables);
-      edges = await edgesAt(content.tables.edges, (done, total) => send({ of: "progress", done, total }));
+      edges = await edgesAt(content.tables.edges, model.layers, (done, total) => {
+        requireNewest();
+        send({ of: "progress", done, total });
+      });
       return send({ of: "model", model, edges: edges.overlap.length });
     }
     if (edges === null) throw new Error("no model is open");
@@ -35,12 +51,14 @@ async function answer({ number, content }: Envelope<Question>): Promise<void> {
     const found = rowsOf(edges, rows);
     send({ of: "edges", edges: found }, buffersOf(found));
   } catch (failure) {
-    send({ of: "failure", message: failure instanceof Error ? failure.message : String(failure) });
+    send({ of: "failure", message: messageOf(failure) });
   }
 }
 
+/** @throws {RangeError} when an edge has an end that no layer has, or no overlap in [0, 1]; names the row */
 async function edgesAt(
   urls: readonly string[],
+  layers: readonly ViewedLayer[],
   progress: (done: number, total: number) => void,
 ): Promise<EdgeColumns> {
   const found = await readColumns(urls, {
@@ -52,6 +70,17 @@ async function edgesAt(
     overlap: "float64",
     log_p: "float64",
   }, progress);
+  const isThere = (layer: number, neuron: number) =>
+    neuron >= 0 && neuron < (layers[layer]?.singularValues.length ?? 0);
+  for (const [row, overlap] of found.overlap.entries()) {
+    const [from, to] = [found.source_layer[row]!, found.target_layer[row]!];
+    const [source, target] = [found.source_neuron[row]!, found.target_neuron[row]!];
+    if (isThere(from, source) && isThere(to, target) && overlap >= 0 && overlap <= 1) continue;
+    throw new RangeError(
+      `edges, row ${row}: found overlap ${overlap} from neuron ${source} of layer ${from} to neuron ${target} of layer ${to}, ` +
+        "required one in [0, 1] between neurons that the layers have",
+    );
+  }
   return {
     sourceLayer: found.source_layer,
     sourceNeuron: found.source_neuron,
@@ -76,8 +105,17 @@ async function modelOf(tables: IndexedModel["tables"]): Promise<ViewedModel> {
       null: "bool",
     }),
   ]);
-  const layers: ViewedLayer[] = rows.map((row) => {
-    const rank = Math.max(0, Number(row["rank"] ?? 0));
+  let all = 0;
+  const layers = rows.map((row, at): ViewedLayer => {
+    // Null where the layer was skipped.
+    const rank = Number(row["rank"] ?? 0);
+    all += rank;
+    if (row["layer_index"] !== at || !(rank >= 0) || at >= MOST_LAYERS || !(all <= MOST_NEURONS)) {
+      throw new RangeError(
+        `layers, row ${at}: found layer ${row["layer_index"]} of rank ${rank}, required layers in order, ` +
+          `at most ${MOST_LAYERS} with ${MOST_NEURONS} neurons`,
+      );
+    }
     return {
       row,
       name: String(row["name"]),
@@ -88,16 +126,15 @@ async function modelOf(tables: IndexedModel["tables"]): Promise<ViewedModel> {
       nullNeuron: new Uint8Array(rank),
     };
   });
-  const byIndex = new Map(layers.map((layer) => [Number(layer.row["layer_index"]), layer]));
   for (const [at, index] of neurons.layer_index.entries()) {
-    const layer = byIndex.get(index);
-    const neuron = neurons.neuron[at]!;
-    if (layer === undefined || neuron < 0 || neuron >= layer.singularValues.length) {
-      throw new Error(
-        `neurons, row ${at}: found neuron ${neuron} of layer ${index}, required one that its layer has`,
+    const [layer, neuron, value] = [layers[index], neurons.neuron[at]!, neurons.singular_value[at]!];
+    if (layer === undefined || !(neuron in layer.singularValues) || !(value >= 0 && value < Infinity)) {
+      throw new RangeError(
+        `neurons, row ${at}: found neuron ${neuron} of layer ${index} with singular value ${value}, ` +
+          "required one that its layer has, finite and at least 0",
       );
     }
-    layer.singularValues[neuron] = neurons.singular_value[at]!;
+    layer.singularValues[neuron] = value;
     layer.intensity[neuron] = neurons.intensity[at]!;
     layer.nearKernel[neuron] = neurons.near_kernel[at]!;
     layer.nullNeuron[neuron] = neurons.null[at]!;

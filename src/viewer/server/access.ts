@@ -25,7 +25,8 @@ export function refusal(
   port: number,
   token: string | null,
 ): string | null {
-  const hosts = NAMES.map((name) => `${name}:${port}`);
+  // Browsers leave out the port that http has by itself.
+  const hosts = [...NAMES.map((name) => `${name}:${port}`), ...port === 80 ? NAMES : []];
   if (host === undefined || !hosts.includes(host.toLowerCase())) {
     return `found Host ${JSON.stringify(host ?? "")}, required ${hosts[0]}`;
   }

@@ -1,8 +1,8 @@
 /** The page as a folder that any file server can serve. */
 
-import { mkdir, open, readdir } from "node:fs/promises";
+import { lstat, mkdir, readdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { writeWhole } from "../../../connectors/whole-files.ts";
+import { type FileContent, writeWhole } from "../../../connectors/whole-files.ts";
 import { show } from "../../model/errors.ts";
 import type { View } from "./view-server.ts";
 
@@ -10,34 +10,41 @@ import type { View } from "./view-server.ts";
 const PIECE = 4 * 2 ** 20;
 
 /**
- * Writes the page, its index, its report and the tables that it reads. Questions need a server: the page has no console there.
+ * Writes the page, its index, its report and the tables that it reads, all or none. Questions need a server: the page has no console there.
  *
  * @returns how many files, and their bytes
  * @param folder a new or empty one, or one of an earlier export: that page is replaced
  * @throws {Error} when a file cannot be written, or the folder holds something else
+ * @throws the signal's reason when it is aborted
  */
 export async function exportView(
   { files, index: { index, paths }, lake, report }: View,
   folder: string,
+  signal?: AbortSignal,
 ): Promise<{ readonly files: number; readonly bytes: number }> {
   await refuseOthers(folder, [...files.keys()]);
-  const texts: (readonly [string, string | Uint8Array])[] = [
-    ...files,
+  const bytes = { sum: 0 };
+  const written: (readonly [name: string, content: FileContent])[] = [];
+  for (const [address, path] of paths) written.push([address, piecesOf(lake, path, bytes, signal)]);
+  const texts: (readonly [string, string])[] = [
     ["data/index.json", JSON.stringify({ ...index, queries: null })],
   ];
   for (const name of ["report.json", "report.html"] as const) {
     const text = index.report ? await report(name) : null;
     if (text !== null) texts.push([`data/${name}`, text]);
   }
-  let bytes = 0;
-  for (const [address, path] of paths) bytes += await copyTable(lake, path, join(folder, address));
-  for (const [name] of texts) await mkdir(dirname(join(folder, name)), { recursive: true });
+  const encoder = new TextEncoder();
   // The page comes last: what it reads is there when it is.
-  await writeWhole(...texts.map(([name, content]) => [join(folder, name), content] as const));
-  for (const [, content] of texts) {
-    bytes += typeof content === "string" ? new TextEncoder().encode(content).length : content.length;
+  for (const [name, content] of [...texts, ...files]) {
+    const encoded = typeof content === "string" ? encoder.encode(content) : content;
+    bytes.sum += encoded.length;
+    written.push([name, encoded]);
   }
-  return { files: paths.size + texts.length, bytes };
+  await mkdir(join(folder, "tables"), { recursive: true });
+  for (const [name] of written) await mkdir(dirname(join(folder, name)), { recursive: true });
+  await writeWhole(...written.map(([name, content]) => [join(folder, name), content] as const));
+  await removeOthers(folder, new Set(written.map(([name]) => name)));
+  return { files: written.length, bytes: bytes.sum };
 }
 
 /** @throws {Error} when the folder holds something, and not a page of an earlier export: files of somebody else would be overwritten */
@@ -46,8 +53,9 @@ async function refuseOthers(folder: string, page: readonly string[]): Promise<vo
     if (error.code === "ENOENT") return [];
     throw error;
   });
-  // The page comes last: one that was interrupted has left tables alone.
-  const interrupted = names.includes("tables") && names.every((name) => name === "tables" || name === "data");
+  // One that was killed has left folders, and files that are not whole.
+  const ours = (name: string) => name === "tables" || name === "data" || /^\..*\.partial$/.test(name);
+  const interrupted = names.includes("tables") && names.every(ours);
   if (names.length === 0 || interrupted || [...page, "data"].every((name) => names.includes(name))) return;
   throw new Error(
     `${folder}: found ${
@@ -56,22 +64,33 @@ async function refuseOthers(folder: string, page: readonly string[]): Promise<vo
   );
 }
 
-async function copyTable(lake: View["lake"], path: string, to: string): Promise<number> {
+/** Removes what an earlier export has left of models and reports that are not there any more. */
+async function removeOthers(folder: string, kept: ReadonlySet<string>): Promise<void> {
+  for (const room of ["tables", "data"]) {
+    for (const entry of await readdir(join(folder, room), { recursive: true })) {
+      const path = join(folder, room, entry);
+      const name = `${room}/${entry.replaceAll("\\", "/")}`;
+      if (!kept.has(name) && (await lstat(path)).isFile()) await rm(path);
+    }
+  }
+}
+
+async function* piecesOf(
+  lake: View["lake"],
+  path: string,
+  bytes: { sum: number },
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array, void> {
   const file = await lake.open(path);
   if (file === null) {
     throw new Error(`${lake.name}/${path}: found no such file, required the one that is recorded`);
   }
   try {
-    await mkdir(dirname(to), { recursive: true });
-    const copy = await open(to, "w");
-    try {
-      for (let at = 0; at < file.bytes; at += PIECE) {
-        await copy.writeFile(await file.slice(at, Math.min(file.bytes, at + PIECE)));
-      }
-    } finally {
-      await copy.close();
+    for (let at = 0; at < file.bytes; at += PIECE) {
+      signal?.throwIfAborted();
+      yield await file.slice(at, Math.min(file.bytes, at + PIECE));
     }
-    return file.bytes;
+    bytes.sum += file.bytes;
   } finally {
     await file.close();
   }

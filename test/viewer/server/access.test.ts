@@ -15,6 +15,8 @@ describe("who is answered", () => {
     expect(refusal(reader, 8080, null)).toBeNull();
     expect(refusal({ ...reader, method: "HEAD", host: "[::1]:8080" }, 8080, null)).toBeNull();
     expect(refusal(asker, 8080, "secret")).toBeNull();
+    expect(refusal({ ...reader, host: "127.0.0.1", origin: "http://127.0.0.1" }, 80, null)).toBeNull();
+    expect(refusal({ ...reader, host: "127.0.0.1" }, 8080, null)).toMatch(/found Host/);
   });
 
   for (

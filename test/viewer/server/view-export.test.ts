@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -31,7 +31,11 @@ async function exported(to: string, text: string): Promise<number> {
 it("replaces an earlier export", async () => {
   const to = join(folder, "new");
   expect(await exported(to, "first")).toBe(3);
+  // Of a model that is not in the run any more.
+  await mkdir(join(to, "tables/edges"), { recursive: true });
+  await writeFile(join(to, "tables/edges/old.parquet"), "");
   expect(await exported(to, "second")).toBe(3);
+  expect(await readdir(join(to, "tables/edges"))).toEqual([]);
   expect(await readFile(join(to, "index.html"), "utf8")).toBe("second");
 });
 

@@ -1,7 +1,7 @@
 /** Where layers and neurons lie, and which neuron is at a point. */
 
-import type { ViewedLayer } from "./protocol.ts";
-import type { SCALES } from "./address.ts";
+import type { ViewedLayer } from "../protocol.ts";
+import type { SCALES } from "../address.ts";
 
 /** Neurons of all layers, one behind another; places in [0, 1], upwards. */
 export interface Scene {

@@ -2,10 +2,11 @@
 
 import { h } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { EdgeColumns } from "./edges.ts";
-import { count } from "./numbers.ts";
-import type { ViewedLayer } from "./protocol.ts";
+import type { EdgeColumns } from "../edges.ts";
+import { count } from "../../label.ts";
+import type { ViewedLayer } from "../protocol.ts";
 import type { NeuronAt } from "./scene.ts";
+import { themeOf, useDark } from "./theme.ts";
 
 /** Pixels of the longer side. */
 const SIDE = 340;
@@ -22,10 +23,11 @@ export interface OverlapMatrixProps {
   readonly select: (neuron: NeuronAt) => void;
 }
 
-/** Edges of the table only: pairs that are not significant are blank. Sums of overlaps stand at the right and below; the near-kernel block is framed. */
+/** Edges of the table only: all other pairs are blank. Sums of overlaps stand at the right and below; the near-kernel block is framed. */
 export function OverlapMatrix({ source, target, at, edges, select }: OverlapMatrixProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const [whole, setWhole] = useState(false);
+  const isDark = useDark();
   const [allColumns, allRows] = [source.singularValues.length, target.singularValues.length];
   const columns = whole ? allColumns : inhabited(edges.sourceNeuron, allColumns);
   const rows = whole ? allRows : inhabited(edges.targetNeuron, allRows);
@@ -34,16 +36,15 @@ export function OverlapMatrix({ source, target, at, edges, select }: OverlapMatr
   useEffect(() => {
     const context = canvas.current?.getContext("2d") ?? null;
     if (canvas.current === null || context === null) return;
-    const styles = getComputedStyle(canvas.current);
-    const colour = (name: string) => styles.getPropertyValue(`--${name}`);
+    const theme = themeOf(canvas.current);
     context.clearRect(0, 0, width + SUMS, height + SUMS);
-    context.fillStyle = colour("band");
+    context.fillStyle = theme.band;
     const [nearColumn, nearRow] = [source.nearKernel.indexOf(1), target.nearKernel.indexOf(1)];
     if (nearColumn >= 0 && nearRow >= 0 && nearColumn < columns && nearRow < rows) {
       context.fillRect(nearColumn * cell, nearRow * cell, width - nearColumn * cell, height - nearRow * cell);
     }
     const [columnSums, rowSums] = [new Float64Array(columns), new Float64Array(rows)];
-    context.fillStyle = colour("strong");
+    context.fillStyle = theme.strong;
     const dot = Math.max(1, cell);
     for (let row = 0; row < edges.overlap.length; row++) {
       const [x, y, overlap] = [edges.sourceNeuron[row]!, edges.targetNeuron[row]!, edges.overlap[row]!];
@@ -53,7 +54,7 @@ export function OverlapMatrix({ source, target, at, edges, select }: OverlapMatr
       context.fillRect(x * cell, y * cell, dot, dot);
     }
     context.globalAlpha = 1;
-    context.fillStyle = colour("quiet");
+    context.fillStyle = theme.quiet;
     bars(
       columnSums,
       (each, share) =>
@@ -64,9 +65,9 @@ export function OverlapMatrix({ source, target, at, edges, select }: OverlapMatr
       (each, share) =>
         context.fillRect(width + 2, each * cell, share * (SUMS - 4), Math.max(0.5, cell * 0.9)),
     );
-    context.strokeStyle = colour("grid");
+    context.strokeStyle = theme.grid;
     context.strokeRect(0.5, 0.5, width - 1, height - 1);
-  }, [edges, source, target, whole]);
+  }, [edges, source, target, whole, isDark]);
   const picture = h("canvas", {
     ref: canvas,
     class: "matrix",
@@ -74,7 +75,7 @@ export function OverlapMatrix({ source, target, at, edges, select }: OverlapMatr
     height: Math.ceil(height + SUMS),
     role: "img",
     "aria-label":
-      `${edges.overlap.length} significant overlaps of ${rows} target and ${columns} source neurons; the table below names them`,
+      `${edges.overlap.length} edges of the table, of ${rows} target and ${columns} source neurons; the table below names them`,
     onClick: (event: MouseEvent) => {
       const [x, y] = [Math.floor(event.offsetX / cell), Math.floor(event.offsetY / cell)];
       if (y < rows && x >= columns) select({ layer: at.target, neuron: y });

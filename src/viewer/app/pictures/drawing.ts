@@ -1,9 +1,10 @@
 /** The picture of a model on a canvas. */
 
-import type { Address } from "./address.ts";
-import type { EdgeColumns } from "./edges.ts";
+import type { Address } from "../address.ts";
+import type { EdgeColumns } from "../edges.ts";
 import type { NeuronAt, Projection, Scene } from "./scene.ts";
-import type { ViewedLayer } from "./protocol.ts";
+import type { Theme } from "./theme.ts";
+import type { ViewedLayer } from "../protocol.ts";
 
 /** What is drawn. */
 export interface Picture {
@@ -16,14 +17,9 @@ export interface Picture {
   /** Neurons of the dominant connection, in order. */
   readonly chain: readonly NeuronAt[];
   readonly selected: NeuronAt | null;
-  readonly hovered: NeuronAt | null;
-  readonly colour: Address["colour"];
+  /** The class of each edge, from 0, the palest; see `edgeClasses`. */
+  readonly classes: Uint8Array;
 }
-
-/** Colours of the page's theme, by their names in the style sheet. */
-export type Theme = (
-  name: "paper" | "ink" | "quiet" | "grid" | "band" | "chain" | "mark" | "weak" | "strong",
-) => string;
 
 /** Classes of strength: as many as an eye tells apart. */
 const CLASSES = 8;
@@ -37,18 +33,16 @@ export function draw(
   height: number,
   theme: Theme,
 ): void {
-  context.fillStyle = theme("paper");
+  context.fillStyle = theme.paper;
   context.fillRect(0, 0, width, height);
   drawAxes(context, picture, projection, height, theme);
   if (picture.edges !== null) drawEdges(context, picture, picture.edges, projection, theme);
   drawNeurons(context, picture, projection, theme);
   drawChain(context, picture, projection, theme);
   if (picture.selectedEdges !== null) {
-    drawLines(context, picture.scene, picture.selectedEdges, projection, theme("mark"), () => true, 1.5);
+    drawLines(context, picture.scene, picture.selectedEdges, projection, theme.mark, () => true, 1.5);
   }
-  for (const [neuron, radius] of [[picture.selected, 7], [picture.hovered, 5]] as const) {
-    if (neuron !== null) ring(context, picture.scene, neuron, projection, radius, theme("mark"));
-  }
+  if (picture.selected !== null) ring(context, picture.scene, picture.selected, projection, 7, theme.mark);
 }
 
 function drawAxes(
@@ -58,8 +52,8 @@ function drawAxes(
   height: number,
   theme: Theme,
 ): void {
-  context.strokeStyle = theme("grid");
-  context.fillStyle = theme("quiet");
+  context.strokeStyle = theme.grid;
+  context.fillStyle = theme.quiet;
   context.lineWidth = 1;
   context.font = "11px system-ui, sans-serif";
   let free = -Infinity;
@@ -72,9 +66,9 @@ function drawAxes(
       const [top, bottom] = [firstNear, lastNear].map((each) =>
         projection.y(scene.y[scene.first[at]! + each]!)
       );
-      context.fillStyle = theme("band");
+      context.fillStyle = theme.band;
       context.fillRect(x - 4, top!, 8, Math.max(1, bottom! - top!));
-      context.fillStyle = theme("quiet");
+      context.fillStyle = theme.quiet;
     }
     if (x < free) continue;
     // Names of layers are texts from a stranger's file: a canvas draws them and reads nothing out of them.
@@ -94,46 +88,48 @@ function shortened(name: string): string {
 
 function drawEdges(
   context: CanvasRenderingContext2D,
-  { scene, colour }: Picture,
+  { scene, classes }: Picture,
   edges: EdgeColumns,
   projection: Projection,
   theme: Theme,
 ): void {
-  const share = shares(edges, colour);
   for (let each = 0; each < CLASSES; each++) {
     const strength = each / (CLASSES - 1);
     context.globalAlpha = 0.25 + 0.65 * strength;
-    const style = `color-mix(in oklab, ${theme("weak")}, ${theme("strong")} ${Math.round(100 * strength)}%)`;
+    const style = `color-mix(in oklab, ${theme.weak}, ${theme.strong} ${Math.round(100 * strength)}%)`;
     drawLines(
       context,
       scene,
       edges,
       projection,
       style,
-      (row) => Math.min(CLASSES - 1, Math.floor(share[row]! * CLASSES)) === each,
+      (row) => classes[row] === each,
       0.5 + strength,
     );
   }
   context.globalAlpha = 1;
 }
 
-/** What the colour says of each edge, from 0 to 1. */
-export function shares(
+/** The class of each edge by what the colour says, even steps from the least to the greatest. */
+export function edgeClasses(
   { overlap, logP, sourceLayer, targetLayer }: EdgeColumns,
   colour: Address["colour"],
-): Float64Array {
+): Uint8Array {
   const value = (row: number) =>
     colour === "overlap"
       ? overlap[row]!
       : colour === "p"
       ? Math.log1p(-logP[row]!)
       : Math.abs(targetLayer[row]! - sourceLayer[row]!);
-  const values = Float64Array.from(overlap, (_, row) => value(row));
-  const [least, most] = values.reduce(([low, high], each) => [Math.min(low, each), Math.max(high, each)], [
-    Infinity,
-    -Infinity,
-  ]);
-  return values.map((each) => most > least ? (each - least) / (most - least) : 1);
+  let [least, most] = [Infinity, -Infinity];
+  for (let row = 0; row < overlap.length; row++) {
+    least = Math.min(least, value(row));
+    most = Math.max(most, value(row));
+  }
+  return Uint8Array.from(overlap, (_, row) => {
+    const share = most > least ? (value(row) - least) / (most - least) : 1;
+    return Math.min(CLASSES - 1, Math.floor(share * CLASSES));
+  });
 }
 
 function drawLines(
@@ -168,10 +164,10 @@ function drawNeurons(
     for (let neuron = 0; neuron < nearKernel.length; neuron++) {
       const place = first[at]! + neuron;
       context.fillStyle = nullNeuron[neuron] === 1
-        ? theme("grid")
+        ? theme.grid
         : nearKernel[neuron] === 1
-        ? theme("quiet")
-        : theme("ink");
+        ? theme.quiet
+        : theme.ink;
       context.fillRect(projection.x(x[place]!) - 1.5, projection.y(y[place]!) - 1.5, 3, 3);
     }
   }
@@ -183,7 +179,7 @@ function drawChain(
   projection: Projection,
   theme: Theme,
 ): void {
-  context.strokeStyle = theme("chain");
+  context.strokeStyle = theme.chain;
   context.lineWidth = 2.5;
   context.beginPath();
   for (const [at, { layer, neuron }] of chain.entries()) {

@@ -1,7 +1,7 @@
 /** The singular values of a layer, as bars: near-kernels and the selected neuron are marked. */
 
 import { h } from "preact";
-import type { ViewedLayer } from "./protocol.ts";
+import type { ViewedLayer } from "../protocol.ts";
 
 const WIDTH = 340;
 const HEIGHT = 120;

@@ -2,31 +2,37 @@
 
 import { h } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { Address } from "./address.ts";
-import { draw, type Picture, type Theme } from "./drawing.ts";
-import { pValue } from "./numbers.ts";
+import type { Address } from "../address.ts";
+import { draw, edgeClasses, type Picture } from "./drawing.ts";
+import { probability } from "../../label.ts";
 import { type Camera, type NeuronAt, neuronAt, Projection, sceneOf, WHOLE } from "./scene.ts";
+import { themeOf, useDark } from "./theme.ts";
 
 /** Pixels within which a neuron is at the pointer. */
 const REACH = 9;
 
 /** What is drawn, and who hears of clicks. */
 export interface ModelCanvasProps {
-  readonly picture: Omit<Picture, "scene" | "hovered">;
+  readonly picture: Omit<Picture, "scene" | "classes">;
   readonly scale: Address["scale"];
+  readonly colour: Address["colour"];
   readonly select: (neuron: NeuronAt | null) => void;
 }
 
 /** Layers across, singular values up, the strongest edges on top; wheel and drag zoom and move, arrow keys go from neuron to neuron. */
-export function ModelCanvas({ picture, scale, select }: ModelCanvasProps) {
+export function ModelCanvas({ picture, scale, colour, select }: ModelCanvasProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const [size, setSize] = useState({ width: 800, height: 500, ratio: 1 });
   const [camera, setCamera] = useState<Camera>(WHOLE);
   const [hovered, setHovered] = useState<NeuronAt | null>(null);
-  const [dark, setDark] = useState(false);
+  const isDark = useDark();
   const dragged = useRef<{ x: number; y: number; moved: boolean } | null>(null);
-  const { layers, selected } = picture;
+  const { layers, selected, edges } = picture;
   const scene = useMemo(() => sceneOf(layers, scale), [layers, scale]);
+  const classes = useMemo(
+    () => edges === null ? new Uint8Array() : edgeClasses(edges, colour),
+    [edges, colour],
+  );
   const projection = new Projection(size.width, size.height, camera);
 
   useEffect(() => {
@@ -37,14 +43,7 @@ export function ModelCanvas({ picture, scale, select }: ModelCanvasProps) {
       setSize({ width, height, ratio: devicePixelRatio });
     });
     observer.observe(element.parentElement ?? element);
-    const theme = matchMedia("(prefers-color-scheme: dark)");
-    const follow = () => setDark(theme.matches);
-    follow();
-    theme.addEventListener("change", follow);
-    return () => {
-      observer.disconnect();
-      theme.removeEventListener("change", follow);
-    };
+    return () => observer.disconnect();
   }, []);
 
   useEffect(() => {
@@ -52,17 +51,23 @@ export function ModelCanvas({ picture, scale, select }: ModelCanvasProps) {
     const context = element?.getContext("2d") ?? null;
     if (element === null || context === null) return;
     const frame = requestAnimationFrame(() => {
-      const styles = getComputedStyle(element);
-      const theme: Theme = (name) => styles.getPropertyValue(`--${name}`);
       context.setTransform(size.ratio, 0, 0, size.ratio, 0, 0);
-      draw(context, { ...picture, scene, hovered }, projection, size.width, size.height, theme);
+      draw(context, { ...picture, scene, classes }, projection, size.width, size.height, themeOf(element));
     });
     return () => cancelAnimationFrame(frame);
-  }, [picture, scene, hovered, size, camera, dark]);
+  }, [picture, scene, classes, size, camera, isDark]);
 
   const placeOf = (event: MouseEvent) => [event.offsetX, event.offsetY] as const;
   const at = (event: MouseEvent) => neuronAt(scene, projection, ...placeOf(event), REACH);
   const zoom = (factor: number) => setCamera(projection.zoomed(factor, size.width / 2, size.height / 2));
+
+  const ringAt = ({ layer, neuron }: NeuronAt) => {
+    const place = scene.first[layer]! + neuron;
+    return {
+      left: `${projection.x(scene.x[place]!)}px`,
+      top: `${projection.y(scene.y[place]!)}px`,
+    };
+  };
 
   return h(
     "div",
@@ -82,7 +87,12 @@ export function ModelCanvas({ picture, scale, select }: ModelCanvasProps) {
       },
       onPointerMove: (event: PointerEvent) => {
         const from = dragged.current;
-        if (from === null) return setHovered(at(event));
+        if (from === null) {
+          const next = at(event);
+          return setHovered((last) =>
+            last?.layer === next?.layer && last?.neuron === next?.neuron ? last : next
+          );
+        }
         const [dx, dy] = [event.clientX - from.x, event.clientY - from.y];
         if (!from.moved && Math.hypot(dx, dy) < 4) return;
         dragged.current = { x: event.clientX, y: event.clientY, moved: true };
@@ -118,6 +128,8 @@ export function ModelCanvas({ picture, scale, select }: ModelCanvasProps) {
       h("button", { type: "button", onClick: () => zoom(1 / 1.5), "aria-label": "Zoom out" }, "−"),
       h("button", { type: "button", onClick: () => setCamera(WHOLE) }, "all"),
     ),
+    // Not on the canvas, which would have to be drawn anew with every neuron that the pointer passes.
+    hovered === null ? null : h("div", { class: "ring", style: ringAt(hovered) }),
     hovered === null ? null : h("output", { class: "hover" }, words(picture, hovered)),
   );
 }
@@ -154,7 +166,9 @@ function words({ layers, edges }: ModelCanvasProps["picture"], { layer, neuron }
   }
   if (best >= 0) {
     parts.push(
-      `strongest edge drawn: overlap ${edges!.overlap[best]!.toFixed(3)}, p ${pValue(edges!.logP[best]!)}`,
+      `strongest edge drawn: overlap ${edges!.overlap[best]!.toFixed(3)}, p ${
+        probability(edges!.logP[best]!)
+      }`,
     );
   }
   return parts.join(" · ");
