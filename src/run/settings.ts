@@ -7,6 +7,7 @@ import { AUTO, parseByteSize } from "../../config/byte-size.ts";
 import { ConfigError } from "../../config/document.ts";
 import { DEFAULTS } from "../../config/defaults.ts";
 import type { RunConfig } from "../../config/schema.ts";
+import { isBucket } from "../../connectors/lake/open.ts";
 import { measureOverlap } from "../analysis/overlap-measures.ts";
 import type { TestReport } from "../analysis/findings/facts.ts";
 import type { EdgeSettings } from "../flow/operators/test.ts";
@@ -178,8 +179,13 @@ export function keyOf(
   });
 }
 
+/** The lake of a run, a folder's absolute path or an address; null where it has none of its own. */
+export function lakeOf({ lake }: Pick<RunConfig, "lake">): string | null {
+  return lake === undefined ? null : isBucket(lake) ? lake : resolve(lake);
+}
+
 /** The settings that shape the layers of a comparison. */
-const LAYERS = [
+export const COMPARED_LAYERS = [
   "batchNorm",
   "batchNormEpsilon",
   "normGain",
@@ -201,7 +207,11 @@ export function comparedContent(
   plugins: readonly object[],
 ): string {
   const { controlSeeds: _, ...content } = contentOf(inputs, topology, config, undefined);
-  return digestOf({ ...Object.fromEntries(LAYERS.map((key) => [key, config[key]])), ...content, plugins });
+  return digestOf({
+    ...Object.fromEntries(COMPARED_LAYERS.map((key) => [key, config[key]])),
+    ...content,
+    plugins,
+  });
 }
 
 /** Names a comparison of two contents. @param settings all that shapes it @returns 64 hex digits */

@@ -1,15 +1,15 @@
 /** One comparison of a run: made, taken from the tables of an earlier run, or left as it stands. */
 
-import { resolve } from "node:path";
 import type { RunConfig } from "../../../config/schema.ts";
 import { findComparison } from "../../../connectors/lake/comparisons.ts";
-import { isBucket, openLake } from "../../../connectors/lake/open.ts";
+import { openLake } from "../../../connectors/lake/open.ts";
 import { readComparison } from "../../../connectors/readers/run-tables.ts";
 import { comparisonBatches } from "../../compare/comparison-batches.ts";
 import type { ComparedPair, PairReport } from "../../compare/comparison-report.ts";
 import type { ComparisonBatches, ComparisonHeader } from "../../model/comparison.ts";
 import type { Sink, WrittenFile } from "../../model/ports.ts";
 import { queryTargets } from "../../query/query-targets.ts";
+import { lakeOf } from "../settings.ts";
 import type { ComparisonRecord, ComparisonRecords } from "./comparison-records.ts";
 
 /** Where comparisons of a run go. */
@@ -46,9 +46,8 @@ export async function madeComparison(
   for (const sink of takers) {
     if (record === null || await sink.holdsComparison?.(header, record.files) !== true) lacking.push(sink);
   }
-  const lake = config.lake === undefined ? null : isBucket(config.lake) ? config.lake : resolve(config.lake);
   const put = async (report: PairReport, files: readonly WrittenFile[]) => {
-    await records.put({ ...header, files, lake, targets: queryTargets(config), report });
+    await records.put({ ...header, files, lake: lakeOf(config), targets: queryTargets(config), report });
   };
   if (record !== null && lacking.length === 0) return { report: record.report, work: "none" };
   const rows = record === null ? null : await rowsInTables(record, out).catch(() => null);

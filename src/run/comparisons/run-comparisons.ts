@@ -38,7 +38,7 @@ export interface RunComparisons {
 }
 
 /** What was compared of each model of a run, by its id. */
-export function contentsOf(
+function contentsOf(
   { config, planned, done, plugins }: Pick<RunComparisons, "config" | "planned" | "done" | "plugins">,
 ): ReadonlyMap<string, string> {
   const topologies = new Map(planned.map(({ id, topology }) => [id, topology]));
