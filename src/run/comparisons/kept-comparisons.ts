@@ -28,6 +28,8 @@ export class KeptComparisons {
   readonly #opened: OpenSinks;
   readonly #folder: Awaited<ReturnType<typeof openFolder>>;
   readonly #staging: string;
+  /** Under which id the run knows a model; null for none. A model is asked for with each of its pairs, a search reads all marks. */
+  readonly #ids = new Map<PlannedModel, string | null>();
   #isFinished = false;
 
   private constructor(
@@ -94,7 +96,15 @@ export class KeptComparisons {
    *
    * @throws {ConfigError} when the run has another model of its id
    */
-  async mark({ id, uri }: PlannedModel): Promise<CompletedModel | null> {
+  async mark(planned: PlannedModel): Promise<CompletedModel | null> {
+    const known = this.#ids.get(planned);
+    if (known !== undefined) return known === null ? null : await this.#marks.find(known);
+    const mark = await this.#sought(planned);
+    this.#ids.set(planned, mark?.entry.id ?? null);
+    return mark;
+  }
+
+  async #sought({ id, uri }: PlannedModel): Promise<CompletedModel | null> {
     const named = await this.#marks.find(id);
     if (named !== null && samePlace(named.entry.uri, uri)) return named;
     for await (const each of this.#marks.all(new Set([id]))) {
