@@ -19,6 +19,7 @@ import { logSurvivalOfSigma, sigmaOfLogP } from "../stats/normal.ts";
 import { compileWeight, type EdgeWeight } from "../stages/weight.ts";
 import { VERSION } from "../version.ts";
 import { automaticMemory } from "./automatic-memory.ts";
+import type { PairSettings } from "./comparisons/pair-report.ts";
 
 /** How the edges of a run are tested. */
 export function testSettings(config: RunConfig): EdgeSettings {
@@ -214,9 +215,13 @@ export function comparedContent(
   });
 }
 
-/** Names a comparison of two contents. @param settings all that shapes it @returns 64 hex digits */
-export function comparisonKey(base: string, other: string, settings: object): string {
-  return digestOf({ base, other, ...settings });
+/** Names a comparison of two contents: equal contents and equal settings give equal keys. @returns 64 hex digits */
+export function comparisonKey(
+  base: string,
+  other: string,
+  { leading, intruderCosine, logAlpha, fileOrder = false, comparisons }: PairSettings,
+): string {
+  return digestOf({ base, other, leading, intruderCosine, logAlpha, fileOrder, comparisons });
 }
 
 function contentOf(

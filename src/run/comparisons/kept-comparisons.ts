@@ -14,7 +14,6 @@ import type { PlannedModel } from "../collection/models.ts";
 import { OpenSinks } from "../open-sinks.ts";
 import { openFolder } from "../output-folder.ts";
 import { type CompletedModel, CompletedModels } from "../records/completed-models.ts";
-import { comparisonKey } from "../settings.ts";
 import { ComparisonRecords } from "./comparison-records.ts";
 import { madeComparison } from "./made-comparison.ts";
 import type { PairSettings } from "./pair-report.ts";
@@ -87,8 +86,7 @@ export class KeptComparisons {
       records: this.#records,
       signal,
     };
-    const header = { base, other, key: comparisonKey(base.content, other.content, settings) };
-    return (await madeComparison(header, places, compute)).report;
+    return (await madeComparison(base, other, settings, places, compute)).report;
   }
 
   /**
