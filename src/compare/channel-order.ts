@@ -26,7 +26,8 @@ export interface LayerOrder {
 }
 
 /**
- * The order of a layer's channels in another model. A layer in groups stays as it is.
+ * The order of a layer's channels in another model. A layer in groups stays as it is. Out channels that feed no layer are the model's own
+ * outputs: they keep their order.
  *
  * @param layer of the base
  * @param connections of the base
@@ -46,37 +47,50 @@ export async function layerOrder(
   }
   const fed = fedOrder(connections.filter(({ target }) => target === layer.index), layer.inChannels, orders);
   const asFed = fed === null ? null : columnsInOrder(others, fed);
-  const found = asFed === null ? undefined : await channelOrder(own, asFed, kernel);
+  const isRead = connections.some(({ source }) => source === layer.index);
+  const orderOf = async (other: Matrix) =>
+    inOrder(own, other) ? null : isRead ? await channelOrder(own, other, kernel) : undefined;
+  const found = asFed === null ? undefined : await orderOf(asFed);
   // Where a guessed topology is wrong, channels agree as they stand and not as they are fed.
-  const standing = found === undefined ? await channelOrder(own, others, kernel) : undefined;
+  const standing = found === undefined ? await orderOf(others) : undefined;
   const into = standing === undefined ? fed : null;
   const ordered = into === null || asFed === null ? others : asFed;
   const out = found ?? standing ?? null;
   return { out, into, other: [out === null ? ordered : rowsInOrder(ordered, out)] };
 }
 
-/**
- * The order of a layer's out channels.
- *
- * @param base weight of the base, a row per out channel
- * @param other that of the other model, of the same shape, its in channels in the base's order
- * @returns null where they are in the same order; undefined where no order is known: not every channel has one that is most like it in both
- *   directions
- */
-async function channelOrder(
-  base: Matrix,
-  other: Matrix,
-  kernel: Kernel,
-): Promise<ChannelOrder | null | undefined> {
-  const { rows } = base;
+/** Cosines of row `i` of one matrix with row `j` of another, from their inner products; 0 where one of them is zero. */
+function rowCosines(base: Matrix, other: Matrix) {
   const lengths = { base: rowLengths(base), other: rowLengths(other) };
   const cosine = (i: number, j: number, product: number) => {
     const length = lengths.base[i]! * lengths.other[j]!;
     return length === 0 ? 0 : product / length;
   };
-  const own = Float64Array.from({ length: rows }, (_, i) => cosine(i, i, rowProduct(base, other, i)));
-  if (median(own) >= IN_ORDER) return null;
+  return { lengths, cosine };
+}
+
+/** Whether rows of equal numbers agree, in the median. */
+function inOrder(base: Matrix, other: Matrix): boolean {
+  const { cosine } = rowCosines(base, other);
+  const own = Float64Array.from({ length: base.rows }, (_, i) => cosine(i, i, rowProduct(base, other, i)));
+  return median(own) >= IN_ORDER;
+}
+
+/**
+ * The order of a layer's out channels, which are not in the same order.
+ *
+ * @param base weight of the base, a row per out channel
+ * @param other that of the other model, of the same shape, its in channels in the base's order
+ * @returns undefined where no order is known: not every channel has one that is most like it in both directions
+ */
+async function channelOrder(
+  base: Matrix,
+  other: Matrix,
+  kernel: Kernel,
+): Promise<ChannelOrder | undefined> {
+  const { rows } = base;
   if (rows < FEWEST || base.cols < FEWEST) return undefined;
+  const { lengths, cosine } = rowCosines(base, other);
   const products = await kernel.multiply(base, other, { transposeB: true });
   const [bestOther, bestBase] = [new Int32Array(rows).fill(-1), new Int32Array(rows).fill(-1)];
   const [mostOfBase, mostOfOther] = [new Float64Array(rows).fill(0), new Float64Array(rows).fill(0)];

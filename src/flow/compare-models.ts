@@ -209,8 +209,10 @@ async function comparedLayer(
     return await job.read();
   };
   const layer = base.graph.layers[pair.base]!;
-  // Two weights and their difference; the other's weight and vectors in another order.
-  const matrices = 8 * 6 * layer.outChannels * layer.inChannels / layer.groups * layer.positions;
+  // Two weights and their difference; the other's weight and vectors in another order; products of each channel with each, to find it.
+  const isRead = base.graph.connections.some(({ source }) => source === layer.index);
+  const matrices = 8 * 6 * layer.outChannels * layer.inChannels / layer.groups * layer.positions +
+    (isRead ? 8 * layer.outChannels ** 2 : 0);
   return await withSpectra(base, other, pair, matrices, engine, async (spectrum, later) => {
     const both = {
       base: await weights(base, pair.base),

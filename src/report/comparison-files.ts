@@ -1,6 +1,6 @@
 /** A comparison in a folder: `comparison.json`, `comparison.md`, the tracks of a series, and pictures. */
 
-import { mkdir } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type FileContent, writeWhole } from "../../connectors/whole-files.ts";
 import type { ComparisonReport } from "../compare/comparison-report.ts";
@@ -10,8 +10,11 @@ import { formatAnswer } from "../query/answer.ts";
 import { comparisonPictures } from "./comparison-pictures.ts";
 import { comparisonMarkdown } from "./comparison-text.ts";
 
+/** Files that only some comparisons have. */
+const SOME = ["forest.svg", "tracks.svg", "tracks.parquet"];
+
 /**
- * Writes a comparison, all files or none.
+ * Writes a comparison, all files or none. Those of an earlier comparison that this one does not have are removed then.
  *
  * @returns their names
  * @throws {Error} that names the file that cannot be written
@@ -26,7 +29,11 @@ export async function writeComparison(report: ComparisonReport, folder: string):
     ["comparison.json", comparisonJson(report)],
   ];
   await writeWhole(...files.map(([name, content]) => [join(folder, name), content] as const));
-  return files.map(([name]) => name);
+  const names = files.map(([name]) => name);
+  for (const name of SOME) {
+    if (!names.includes(name)) await rm(join(folder, name), { force: true });
+  }
+  return names;
 }
 
 /** A comparison as JSON, but for matches and tracks: of large models they are millions, and stand in their tables. */

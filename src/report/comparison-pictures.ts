@@ -38,14 +38,14 @@ export function picturedForest({ comparisons, forest }: ComparisonReport): Pictu
 /** The tracks of a series. */
 export function picturedTracks({ models, layers, tracks }: SeriesReport): PicturedTrackSeries {
   const places = new Map(models.map(({ id }, at) => [id, at]));
-  const rows = Map.groupBy(tracks, ({ track }) => track);
-  // The name of a layer may differ from step to step; it is listed with its last one, as its tracks' last rows have it or an earlier one.
-  const byLayer = Map.groupBy(rows.values(), ([first]) => first!.layer);
+  const rows = [...Map.groupBy(tracks, ({ track }) => track).values()];
+  // Tracks are numbered layer by layer. The name of a layer may differ from step to step, so that names do not tell whose they are.
+  let first = 0;
   return {
     steps: models.map(({ step }) => step),
-    layers: layers.map(({ layer }) => ({
+    layers: layers.map(({ layer, tracks: count }) => ({
       name: layer,
-      tracks: (byLayer.get(layer) ?? []).map((track) =>
+      tracks: rows.slice(first, first += count).map((track) =>
         track.map((row) => ({ step: places.get(row.model)!, singularValue: row.singular_value }))
       ),
     })),

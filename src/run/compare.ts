@@ -3,6 +3,7 @@
 import { resolve } from "node:path";
 import { ConfigError } from "../../config/document.ts";
 import type { LoadedConfig } from "../../config/load.ts";
+import type { RunConfig } from "../../config/schema.ts";
 import { isAdapter } from "../../connectors/sources/adapter.ts";
 import { type ComparedPair, type ComparisonReport, type PairReport } from "../compare/comparison-report.ts";
 import { compareModels, type ComparisonSettings, type ModelComparison } from "../flow/compare-models.ts";
@@ -14,8 +15,8 @@ import { openedSide, type OpenSide } from "./comparisons/opened-side.ts";
 import { forestLinks } from "./comparisons/forest-links.ts";
 import { KeptComparisons } from "./comparisons/kept-comparisons.ts";
 import { pairReport } from "./comparisons/pair-report.ts";
-import { openEngine } from "./open-engine.ts";
-import { loadPlugins } from "./plugins.ts";
+import { type OpenEngine, openEngine } from "./open-engine.ts";
+import { loadPlugins, type PluginRecord } from "./plugins.ts";
 import { cacheOf, comparedContent, memoryOf } from "./settings.ts";
 
 /** What is compared, and what counts as new and as kept. */
@@ -64,14 +65,52 @@ export async function comparisonOf(
   const out = resolve(config.out);
   const cache = cacheOf(config, out);
   const folder = keep ? await KeptComparisons.open(out, config, events.warning ?? (() => undefined)) : null;
-  const engine = await openEngine({
-    kernel: config.kernel,
-    precision: config.precision,
-    memory: memoryOf(config),
-    ...config.threads === undefined ? {} : { threads: config.threads },
-    ...cache === null ? {} : { cache: { ...cache.spectra, alone: cache.alone } },
-    ...signal === undefined ? {} : { signal },
-  });
+  try {
+    const engine = await openEngine({
+      kernel: config.kernel,
+      precision: config.precision,
+      memory: memoryOf(config),
+      ...config.threads === undefined ? {} : { threads: config.threads },
+      ...cache === null ? {} : { cache: { ...cache.spectra, alone: cache.alone } },
+      ...signal === undefined ? {} : { signal },
+    });
+    try {
+      const choice = { models: [base, ...others] as const, all, series, settings };
+      const report = await comparisonWith(choice, { config, plugins, folder, engine, events, signal });
+      await folder?.finish(signal);
+      return report;
+    } finally {
+      await engine.dispose();
+    }
+  } finally {
+    await folder?.release();
+  }
+}
+
+/** What is compared with what. */
+interface Choice {
+  readonly models: readonly [PlannedModel, ...PlannedModel[]];
+  readonly all: boolean;
+  readonly series: boolean;
+  readonly settings: ComparisonSettings;
+}
+
+/** What models are compared with. */
+interface Means {
+  readonly config: RunConfig;
+  readonly plugins: readonly PluginRecord[];
+  /** Where what is found goes; null for nowhere. */
+  readonly folder: KeptComparisons | null;
+  readonly engine: OpenEngine;
+  readonly events: CompareEvents;
+  readonly signal: AbortSignal | undefined;
+}
+
+async function comparisonWith(
+  { models, all, series, settings }: Choice,
+  { config, plugins, folder, engine, events, signal }: Means,
+): Promise<ComparisonReport> {
+  const [base] = models;
   const pairs = pairsOf(models.length, { all, series });
   const warned = new Set<string>();
   /** @param root what an adapter is an adapter of; null for the base itself */
@@ -94,9 +133,14 @@ export async function comparisonOf(
       await side.close();
     }
   };
-  const header = async (side: OpenSide, { topology }: PlannedModel): Promise<ComparedHeader> => (
-    { id: side.id, uri: side.uri, content: comparedContent(await side.inputs(), topology, config, plugins) }
-  );
+  // A model is opened for each of its pairs; its files are digested for the first.
+  const contents = new Map<PlannedModel, string>();
+  const header = async (side: OpenSide, planned: PlannedModel): Promise<ComparedHeader> => {
+    const content = contents.get(planned) ??
+      comparedContent(await side.inputs(), planned.topology, config, plugins);
+    contents.set(planned, content);
+    return { id: side.id, uri: side.uri, content };
+  };
   const made = { ...settings, comparisons: pairs.length };
   const steps: ComparedStep[] = [];
   const compared = async (
@@ -122,32 +166,28 @@ export async function comparisonOf(
     }
     return report;
   };
-  try {
-    const report = await opened(base, null, async (root) => {
-      const both = async <T>(
-        [from, to]: readonly [number, number],
-        work: (base: OpenSide, other: OpenSide) => Promise<T>,
-      ): Promise<T> => {
-        const withOther = (side: OpenSide) => opened(models[to]!, root, (other) => work(side, other));
-        return from === 0 ? await withOther(root) : await opened(models[from]!, root, withOther);
-      };
-      const comparisons: PairReport[] = [];
-      for (const pair of pairs) {
-        const [earlier, later] = pair.map((at) => models[at]!) as [PlannedModel, PlannedModel];
-        comparisons.push(await both(pair, (side, other) => compared([side, earlier], [other, later])));
-      }
-      return {
-        comparisons,
-        forest: all ? forestLinks(models.length, pairs, comparisons) : [],
-        series: series ? await seriesOf(models, steps, both, engine, settings.logAlpha) : null,
-      };
-    });
-    await folder?.finish(signal);
-    return report;
-  } finally {
-    await engine.dispose();
-    await folder?.release();
-  }
+  return await opened(base, null, async (root) => {
+    const both = async <T>(
+      [from, to]: readonly [number, number],
+      work: (base: OpenSide, other: OpenSide) => Promise<T>,
+    ): Promise<T> => {
+      const withOther = (side: OpenSide) => opened(models[to]!, root, (other) => work(side, other));
+      return from === 0 ? await withOther(root) : await opened(models[from]!, root, withOther);
+    };
+    const comparisons: PairReport[] = [];
+    for (const pair of pairs) {
+      const [earlier, later] = pair.map((at) => models[at]!) as [PlannedModel, PlannedModel];
+      comparisons.push(await both(pair, (side, other) => compared([side, earlier], [other, later])));
+    }
+    // A folder's run may have given the models other ids.
+    const inSeries = () =>
+      models.map((model, at) => ({ ...model, id: at === 0 ? root.id : comparisons[at - 1]!.other.id }));
+    return {
+      comparisons,
+      forest: all ? forestLinks(models.length, pairs, comparisons) : [],
+      series: series ? await seriesOf(inSeries(), steps, both, engine, settings.logAlpha) : null,
+    };
+  });
 }
 
 /** Which models are compared, as places: the first with each other, all with all, or each with the next. */

@@ -4,7 +4,6 @@ import { extname, resolve } from "node:path";
 import { firstValueFrom } from "rxjs";
 import type { RunConfig } from "../../config/schema.ts";
 import { folderLake } from "../../connectors/lake/folder.ts";
-import { isBucket } from "../../connectors/lake/open.ts";
 import { samePlace } from "../../connectors/places/identity.ts";
 import { encodeModelId, filesStand } from "../../connectors/sinks/staging.ts";
 import type { ComparedModel } from "../analysis/findings/comparison.ts";
@@ -33,7 +32,7 @@ import type { Progress } from "./progress/progress.ts";
 import { type QuantizedWeights, quantizedWeights } from "./records/quantized-weights.ts";
 import type { RunRecord } from "./records/records.ts";
 import { findingSummaries, type FindingSummary } from "../report/report-text.ts";
-import { controlSeeds, keyOf, overlapKeyOf, testReport, testSettings } from "./settings.ts";
+import { controlSeeds, keyOf, lakeOf, overlapKeyOf, testReport, testSettings } from "./settings.ts";
 import type { OpenEngine } from "./open-engine.ts";
 
 /** What every model of a run is done with. */
@@ -339,9 +338,4 @@ export function reportSummary(
     warnings,
     findings: findingSummaries(report.findings),
   };
-}
-
-/** The lake of a run, a folder's absolute path or an address; null where it has none of its own. */
-function lakeOf({ lake }: RunConfig): string | null {
-  return lake === undefined ? null : isBucket(lake) ? lake : resolve(lake);
 }

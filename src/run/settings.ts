@@ -7,6 +7,7 @@ import { AUTO, parseByteSize } from "../../config/byte-size.ts";
 import { ConfigError } from "../../config/document.ts";
 import { DEFAULTS } from "../../config/defaults.ts";
 import type { RunConfig } from "../../config/schema.ts";
+import { isBucket } from "../../connectors/lake/open.ts";
 import { measureOverlap } from "../analysis/overlap-measures.ts";
 import type { TestReport } from "../analysis/findings/facts.ts";
 import type { EdgeSettings } from "../flow/operators/test.ts";
@@ -18,6 +19,7 @@ import { logSurvivalOfSigma, sigmaOfLogP } from "../stats/normal.ts";
 import { compileWeight, type EdgeWeight } from "../stages/weight.ts";
 import { VERSION } from "../version.ts";
 import { automaticMemory } from "./automatic-memory.ts";
+import type { PairSettings } from "./comparisons/pair-report.ts";
 
 /** How the edges of a run are tested. */
 export function testSettings(config: RunConfig): EdgeSettings {
@@ -178,8 +180,13 @@ export function keyOf(
   });
 }
 
+/** The lake of a run, a folder's absolute path or an address; null where it has none of its own. */
+export function lakeOf({ lake }: Pick<RunConfig, "lake">): string | null {
+  return lake === undefined ? null : isBucket(lake) ? lake : resolve(lake);
+}
+
 /** The settings that shape the layers of a comparison. */
-const LAYERS = [
+export const COMPARED_LAYERS = [
   "batchNorm",
   "batchNormEpsilon",
   "normGain",
@@ -201,12 +208,20 @@ export function comparedContent(
   plugins: readonly object[],
 ): string {
   const { controlSeeds: _, ...content } = contentOf(inputs, topology, config, undefined);
-  return digestOf({ ...Object.fromEntries(LAYERS.map((key) => [key, config[key]])), ...content, plugins });
+  return digestOf({
+    ...Object.fromEntries(COMPARED_LAYERS.map((key) => [key, config[key]])),
+    ...content,
+    plugins,
+  });
 }
 
-/** Names a comparison of two contents. @param settings all that shapes it @returns 64 hex digits */
-export function comparisonKey(base: string, other: string, settings: object): string {
-  return digestOf({ base, other, ...settings });
+/** Names a comparison of two contents: equal contents and equal settings give equal keys. @returns 64 hex digits */
+export function comparisonKey(
+  base: string,
+  other: string,
+  { leading, intruderCosine, logAlpha, fileOrder = false, comparisons }: PairSettings,
+): string {
+  return digestOf({ base, other, leading, intruderCosine, logAlpha, fileOrder, comparisons });
 }
 
 function contentOf(

@@ -37,7 +37,8 @@ export function panelGrid(
   captions: { readonly up: string; readonly across: string },
   draw: (at: number, panel: Panel) => readonly SvgElement[],
 ): Drawing {
-  const rows = Math.ceil(layers.length / COLUMNS.find(([most]) => layers.length <= most)![1]);
+  // Without a layer one row is empty.
+  const rows = Math.max(1, Math.ceil(layers.length / COLUMNS.find(([most]) => layers.length <= most)![1]));
   const columns = Math.max(1, Math.ceil(layers.length / rows));
   const panelWidth = Math.min(PANEL, Math.floor(WIDEST / columns));
   const panelHeight = Math.round(0.8 * panelWidth);

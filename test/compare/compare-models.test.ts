@@ -245,6 +245,38 @@ describe("hidden units in another order", () => {
     expect(turned.kinship.logP).toBeGreaterThan(Math.log(1e-3));
   });
 
+  it("are those that a layer reads: the outputs of the last layer are not among them", async () => {
+    const [hidden, outputs] = [normalMatrix(24, 12, 5).data, normalMatrix(10, 24, 6).data];
+    const last = (data: Float64Array): Weights => ({
+      fc1: { shape: [24, 12], data: hidden },
+      fc2: { shape: [10, 24], data },
+    });
+    const turned = outputs.map((_, at) => outputs[(at + 3 * 24) % outputs.length]!);
+    for (const topology of [{ chain: ["fc1", "fc2"] }, undefined]) {
+      const { layers } = await compared(last(outputs), last(turned), topology);
+      expect(layers.map(({ reordered }) => reordered)).toEqual([
+        { out: false, into: false },
+        { out: false, into: false },
+      ]);
+    }
+  });
+
+  it("are sought within the budget: products of all with all take memory", async () => {
+    const [wide, next] = [normalMatrix(1600, 9, 5).data, normalMatrix(9, 1600, 6).data];
+    const both: Weights = { fc1: { shape: [1600, 9], data: wide }, fc2: { shape: [9, 1600], data: next } };
+    const small = await openEngine({ kernel: "wasm", threads: 1, memory: 8 * 2 ** 20 });
+    const [a, b] = [await side(both, { chain: ["fc1", "fc2"] }), await side(both)];
+    try {
+      await expect(compareModels(a, b, small, CHANGE_SETTINGS)).rejects.toThrow(
+        /memory: found a budget of 8388608 bytes, required at least 2\d{7} bytes/,
+      );
+    } finally {
+      await a.model.close();
+      await b.model.close();
+      await small.dispose();
+    }
+  });
+
   it("stay where they are among networks that were trained apart", { timeout: 60_000 }, async () => {
     for (let pair = 0; pair < 20; pair++) {
       const [one, other] = [mlp(trainedMlp(2 * pair + 1)), mlp(trainedMlp(2 * pair + 2))];

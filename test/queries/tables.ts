@@ -173,7 +173,7 @@ export const SQL: Readonly<Record<string, string>> = {
     JOIN layers l ON l.model = e.model AND l.layer_index = e.target_layer
     WHERE (SELECT n FROM compared) > 0
     ORDER BY ${EDGE_ORDER}, change LIMIT $limit`,
-  "kinship": `SELECT base, model, log_p, log_p_corrected, comparisons, spaces, distance, topology,
+  "kinship": `SELECT base, model, log_p, log_p_corrected, comparisons, spaces, reordered, distance, topology,
       (SELECT coalesce(sum(intruders), 0) FROM correspondences c WHERE c.base = k.base AND c.model = k.model),
       (SELECT coalesce(sum(leading_neurons), 0) FROM correspondences c WHERE c.base = k.base AND c.model = k.model)
     FROM kinship k WHERE $model = '' OR $model IN (base, model) ORDER BY model, base LIMIT $limit`,

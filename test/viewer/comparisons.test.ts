@@ -145,9 +145,11 @@ describe("the pictures of comparisons", () => {
         links: models.slice(1).map((other, at) => ({ base: models[at]!, other, distance: 0.1 })),
       }),
       drawComparison({ base: "a", other: "b", layers: [] }),
+      drawTracks({ steps: [0, 1], layers: [] }),
       drawForest({ models: [], links: [] }),
     ];
     for (const svg of drawn) {
+      expect(svg).not.toContain("NaN");
       expect(wellFormed(svg)).toEqual([]);
       expect(svg.length).toBeLessThan(BOUND);
     }

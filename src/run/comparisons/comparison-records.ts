@@ -1,10 +1,8 @@
 /** What is known of comparisons that stand: a file for each, written when all of its tables stand under their final names. */
 
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { findComparison } from "../../../connectors/lake/comparisons.ts";
-import { openLake } from "../../../connectors/lake/open.ts";
 import { writeWhole } from "../../../connectors/whole-files.ts";
 import type { QueryTargets } from "../../analysis/findings/query-words.ts";
 import type { PairReport } from "../../compare/comparison-report.ts";
@@ -30,11 +28,9 @@ export interface ComparisonRecord extends ComparisonHeader {
 
 /** The records in an output folder. */
 export class ComparisonRecords {
-  readonly #out: string;
   readonly #folder: string;
 
   constructor(out: string) {
-    this.#out = out;
     this.#folder = join(out, STATE_FOLDER);
   }
 
@@ -50,32 +46,6 @@ export class ComparisonRecords {
     await writeWhole([path, JSON.stringify({ format: FORMAT, ...record } satisfies ComparisonRecord)]);
   }
 
-  /**
-   * Those whose tables stand, in no order.
-   *
-   * @param contents of models that are known, by id: comparisons of other contents are left out
-   */
-  async standing(contents: ReadonlyMap<string, string>): Promise<readonly ComparisonRecord[]> {
-    const names = await readdir(this.#folder).catch(() => []);
-    const found: ComparisonRecord[] = [];
-    for (const name of names) {
-      const record = NAME.test(name) ? await this.#read(name) : null;
-      if (record === null) continue;
-      const isCurrent = [record.base, record.other].every(({ id, content }) =>
-        (contents.get(id) ?? content) === content
-      );
-      if (isCurrent && await this.#stands(record)) found.push(record);
-    }
-    return found;
-  }
-
-  /** As the manifest says; of a comparison without Parquet tables there is nothing to miss. */
-  async #stands({ base, other, key, lake, files }: ComparisonRecord): Promise<boolean> {
-    if (!files.some(({ path }) => path.endsWith(".parquet"))) return true;
-    const named = await findComparison(await openLake(lake ?? this.#out), base.id, other.id);
-    return named?.key === key;
-  }
-
   async #read(name: string): Promise<ComparisonRecord | null> {
     try {
       const record = JSON.parse(await readFile(join(this.#folder, name), "utf8")) as ComparisonRecord;
@@ -87,8 +57,6 @@ export class ComparisonRecords {
     }
   }
 }
-
-const NAME = /^comparison-[0-9a-f]{64}\.json$/;
 
 /** Two ids together may be longer than a name. */
 function nameOf(base: string, other: string): string {

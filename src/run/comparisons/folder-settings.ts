@@ -4,23 +4,11 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigError } from "../../../config/document.ts";
 import type { Overrides } from "../../../config/load.ts";
-import { isBucket } from "../../../connectors/lake/open.ts";
 import { codeOf, messageOf } from "../../model/errors.ts";
-import { CompletedModels } from "../records/completed-models.ts";
+import { COMPARED_LAYERS } from "../settings.ts";
 
 /** Where results go, and what shapes layers: the neurons that are compared must be those of the run's tables. */
-const SHARED = [
-  "sinks",
-  "graph",
-  "lake",
-  "neo4j",
-  "batchNorm",
-  "batchNormEpsilon",
-  "normGain",
-  "precision",
-  "residual",
-  "infer",
-];
+const SHARED: readonly string[] = ["sinks", "graph", "lake", "neo4j", ...COMPARED_LAYERS];
 
 /**
  * The settings of the run that stands in a folder; Parquet tables only where there is none.
@@ -38,20 +26,17 @@ export async function folderSettings(out: string): Promise<Overrides> {
     }
     throw failure;
   }
-  let config: Readonly<Record<string, unknown>>;
+  const refuse = (found: string, options: ErrorOptions = {}) =>
+    new ConfigError(`${path}: found ${found}, required the JSON that svr run writes`, options);
+  let run: { readonly config?: unknown; readonly lake?: unknown } | null;
   try {
-    ({ config } = JSON.parse(text) as { readonly config: Readonly<Record<string, unknown>> });
+    run = JSON.parse(text) as typeof run;
   } catch (cause) {
-    throw new ConfigError(`${path}: found ${messageOf(cause)}, required the JSON that svr run writes`, {
-      cause,
-    });
+    throw refuse(messageOf(cause), { cause });
   }
-  const settings = Object.fromEntries(SHARED.map((key) => [key, config[key]]));
-  const { lake } = settings;
-  if (typeof lake !== "string" || isBucket(lake)) return settings;
-  // A path there starts from wherever the run was started; the record of a model has it whole.
-  for await (const mark of new CompletedModels(out).all(new Set())) {
-    if ("lake" in mark && mark.lake !== null) return { ...settings, lake: mark.lake };
-  }
-  return settings;
+  const config = run?.config;
+  if (typeof config !== "object" || config === null) throw refuse("no config");
+  const settings = Object.fromEntries(Object.entries(config).filter(([key]) => SHARED.includes(key)));
+  // A path in the config starts from wherever the run was started.
+  return typeof run?.lake === "string" ? { ...settings, lake: run.lake } : settings;
 }

@@ -14,7 +14,6 @@ import type { PlannedModel } from "../collection/models.ts";
 import { OpenSinks } from "../open-sinks.ts";
 import { openFolder } from "../output-folder.ts";
 import { type CompletedModel, CompletedModels } from "../records/completed-models.ts";
-import { comparisonKey } from "../settings.ts";
 import { ComparisonRecords } from "./comparison-records.ts";
 import { madeComparison } from "./made-comparison.ts";
 import type { PairSettings } from "./pair-report.ts";
@@ -28,6 +27,8 @@ export class KeptComparisons {
   readonly #opened: OpenSinks;
   readonly #folder: Awaited<ReturnType<typeof openFolder>>;
   readonly #staging: string;
+  /** Under which id the run knows a model; null for none. A model is asked for with each of its pairs, a search reads all marks. */
+  readonly #ids = new Map<PlannedModel, string | null>();
   #isFinished = false;
 
   private constructor(
@@ -85,8 +86,7 @@ export class KeptComparisons {
       records: this.#records,
       signal,
     };
-    const header = { base, other, key: comparisonKey(base.content, other.content, settings) };
-    return (await madeComparison(header, places, compute)).report;
+    return (await madeComparison(base, other, settings, places, compute)).report;
   }
 
   /**
@@ -94,7 +94,15 @@ export class KeptComparisons {
    *
    * @throws {ConfigError} when the run has another model of its id
    */
-  async mark({ id, uri }: PlannedModel): Promise<CompletedModel | null> {
+  async mark(planned: PlannedModel): Promise<CompletedModel | null> {
+    const known = this.#ids.get(planned);
+    if (known !== undefined) return known === null ? null : await this.#marks.find(known);
+    const mark = await this.#sought(planned);
+    this.#ids.set(planned, mark?.entry.id ?? null);
+    return mark;
+  }
+
+  async #sought({ id, uri }: PlannedModel): Promise<CompletedModel | null> {
     const named = await this.#marks.find(id);
     if (named !== null && samePlace(named.entry.uri, uri)) return named;
     for await (const each of this.#marks.all(new Set([id]))) {

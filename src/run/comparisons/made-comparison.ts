@@ -1,16 +1,17 @@
 /** One comparison of a run: made, taken from the tables of an earlier run, or left as it stands. */
 
-import { resolve } from "node:path";
 import type { RunConfig } from "../../../config/schema.ts";
 import { findComparison } from "../../../connectors/lake/comparisons.ts";
-import { isBucket, openLake } from "../../../connectors/lake/open.ts";
+import { openLake } from "../../../connectors/lake/open.ts";
 import { readComparison } from "../../../connectors/readers/run-tables.ts";
 import { comparisonBatches } from "../../compare/comparison-batches.ts";
 import type { ComparedPair, PairReport } from "../../compare/comparison-report.ts";
-import type { ComparisonBatches, ComparisonHeader } from "../../model/comparison.ts";
+import type { ComparedHeader, ComparisonBatches, ComparisonHeader } from "../../model/comparison.ts";
 import type { Sink, WrittenFile } from "../../model/ports.ts";
 import { queryTargets } from "../../query/query-targets.ts";
+import { comparisonKey, lakeOf } from "../settings.ts";
 import type { ComparisonRecord, ComparisonRecords } from "./comparison-records.ts";
+import { amongOthers, type PairSettings } from "./pair-report.ts";
 
 /** Where comparisons of a run go. */
 export interface ComparisonPlaces {
@@ -29,35 +30,43 @@ export interface MadeComparison {
 }
 
 /**
- * Brings a comparison to all sinks that lack it.
+ * Brings a comparison to all sinks that lack it. One that was made together with more or fewer others is not made again: its p is corrected.
  *
+ * @param settings all that shapes it
  * @param compute compares the two models
  * @throws whatever is wrong with them, or with a sink
  */
 export async function madeComparison(
-  header: ComparisonHeader,
+  base: ComparedHeader,
+  other: ComparedHeader,
+  settings: PairSettings,
   { out, config, sinks, records, signal }: ComparisonPlaces,
   compute: () => Promise<ComparedPair>,
 ): Promise<MadeComparison> {
-  const standing = await records.find(header.base.id, header.other.id);
-  const record = standing?.key === header.key ? standing : null;
+  const keyAmong = (comparisons: number) =>
+    comparisonKey(base.content, other.content, { ...settings, comparisons });
+  const header = { base, other, key: keyAmong(settings.comparisons) };
+  const standing = await records.find(base.id, other.id);
+  const record = standing?.key === keyAmong(standing?.report.kinship.comparisons ?? 0) ? standing : null;
+  const isCorrected = record?.key === header.key;
   const takers = sinks.filter((sink) => sink.compare !== undefined);
   const lacking: Sink[] = [];
   for (const sink of takers) {
-    if (record === null || await sink.holdsComparison?.(header, record.files) !== true) lacking.push(sink);
+    if (!isCorrected || await sink.holdsComparison?.(header, record.files) !== true) lacking.push(sink);
   }
-  const lake = config.lake === undefined ? null : isBucket(config.lake) ? config.lake : resolve(config.lake);
   const put = async (report: PairReport, files: readonly WrittenFile[]) => {
-    await records.put({ ...header, files, lake, targets: queryTargets(config), report });
+    await records.put({ ...header, files, lake: lakeOf(config), targets: queryTargets(config), report });
   };
-  if (record !== null && lacking.length === 0) return { report: record.report, work: "none" };
+  if (record !== null && isCorrected && lacking.length === 0) return { report: record.report, work: "none" };
   const rows = record === null ? null : await rowsInTables(record, out).catch(() => null);
   signal?.throwIfAborted();
   if (record !== null && rows !== null) {
-    const files = await givenTo(lacking, header, rows);
+    const report = amongOthers(record.report, settings.comparisons);
+    const { kinship } = comparisonBatches(header, { report, matches: [], singular_values: [] });
+    const files = await givenTo(lacking, header, { ...rows, kinship });
     const kinds = new Set(files.map(kindOf));
-    await put(record.report, [...record.files.filter((file) => !kinds.has(kindOf(file))), ...files]);
-    return { report: record.report, work: "copied" };
+    await put(report, [...record.files.filter((file) => !kinds.has(kindOf(file))), ...files]);
+    return { report, work: "copied" };
   }
   const pair = await compute();
   signal?.throwIfAborted();

@@ -5,6 +5,7 @@ import {
   correspondenceRow,
   type Kinship,
   matchRows,
+  type PairReport,
   type PlacedLayer,
 } from "../../compare/comparison-report.ts";
 import type { ComparedSide, ComparisonSettings, ModelComparison } from "../../flow/compare-models.ts";
@@ -85,14 +86,29 @@ function kinshipOf(
   }
   return {
     log_p: logP,
-    log_p_corrected: logP === null ? null : Math.min(0, logP + Math.log(comparisons)),
-    comparisons,
+    ...corrected(logP, comparisons),
     spaces,
     reordered: layers.filter(({ reordered }) => reordered.out).length,
     distance: whole === 0 ? null : Math.sqrt(change / whole),
     topology: weakest(
       [...base.graph.connections, ...other.graph.connections].map(({ evidence }) => evidence),
     ),
+  };
+}
+
+/** The same comparison, made together with others. @param comparisons how many they are */
+export function amongOthers(report: PairReport, comparisons: number): PairReport {
+  const { kinship } = report;
+  return { ...report, kinship: { ...kinship, ...corrected(kinship.log_p, comparisons) } };
+}
+
+function corrected(
+  logP: number | null,
+  comparisons: number,
+): Pick<Kinship, "log_p_corrected" | "comparisons"> {
+  return {
+    log_p_corrected: logP === null ? null : Math.min(0, logP + Math.log(comparisons)),
+    comparisons,
   };
 }
 

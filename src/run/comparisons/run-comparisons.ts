@@ -14,7 +14,7 @@ import type { PluginRecord } from "../plugins.ts";
 import type { Progress } from "../progress/progress.ts";
 import type { CompletedModels } from "../records/completed-models.ts";
 import type { DoneModel } from "../run-model.ts";
-import { comparedContent, comparisonKey } from "../settings.ts";
+import { comparedContent } from "../settings.ts";
 import { type ChosenPair, chosenPairs } from "./chosen-pairs.ts";
 import type { ComparisonRecords } from "./comparison-records.ts";
 import { forestLinks } from "./forest-links.ts";
@@ -38,7 +38,7 @@ export interface RunComparisons {
 }
 
 /** What was compared of each model of a run, by its id. */
-export function contentsOf(
+function contentsOf(
   { config, planned, done, plugins }: Pick<RunComparisons, "config" | "planned" | "done" | "plugins">,
 ): ReadonlyMap<string, string> {
   const topologies = new Map(planned.map(({ id, topology }) => [id, topology]));
@@ -108,10 +108,9 @@ async function made(
     { readonly id: string; readonly uri: string; readonly content: string },
     { readonly id: string; readonly uri: string; readonly content: string },
   ];
-  const header = { base, other, key: comparisonKey(base.content, other.content, settings) };
   // It reads tables, which other runs do not.
   const { madeComparison } = await import("./made-comparison.ts");
-  return await madeComparison(header, run, async () => {
+  return await madeComparison(base, other, settings, run, async () => {
     const earlier = await openedSide(from, config, await marks.find(from.id), null, signal);
     try {
       const later = await openedSide(to, config, await marks.find(to.id), null, signal);

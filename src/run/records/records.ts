@@ -42,6 +42,8 @@ export interface RunRecord {
   /** Of the first null control, the others' count up from it; null where there is none. */
   readonly null_control_seed: number | null;
   readonly config: RunConfig;
+  /** Where its Parquet tables are, a folder's absolute path or an address; null for the output folder itself. */
+  readonly lake: string | null;
   /** The byte budget that it had. */
   readonly memory_bytes: number;
   /** What came from outside. */

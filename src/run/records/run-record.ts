@@ -11,7 +11,7 @@ import type { StandingModels } from "./standing-models.ts";
 import { totalRows } from "../../report/run-report.ts";
 import type { WorkSummary } from "../progress/work-summary.ts";
 import type { ModelsOutcome } from "../run-models.ts";
-import { controlSeeds, memoryOf } from "../settings.ts";
+import { controlSeeds, lakeOf, memoryOf } from "../settings.ts";
 
 /** What a record is made from. */
 export interface RunFacts {
@@ -41,6 +41,7 @@ export function runRecord(
     null_controls: seeds.length,
     null_control_seed: seeds[0] ?? null,
     config: recorded(config),
+    lake: lakeOf(config),
     memory_bytes: memoryOf(config),
     plugins,
     started: started.toISOString(),

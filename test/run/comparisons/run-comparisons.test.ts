@@ -7,6 +7,7 @@ import { checkLake } from "../../../connectors/lake/check.ts";
 import { folderLake } from "../../../connectors/lake/folder.ts";
 import { removeModels } from "../../../connectors/lake/remove.ts";
 import { openLadybugReader } from "../../../connectors/readers/ladybug-reader.ts";
+import type { ComparisonReport } from "../../../src/compare/comparison-report.ts";
 import type { ProgressEvent } from "../../../src/run/progress/progress.ts";
 import { run, type RunSettings } from "../../../src/run/run-pipeline.ts";
 import { svr } from "../../integration/svr.ts";
@@ -138,6 +139,52 @@ describe("comparisons of a run", () => {
     expect(after[0]).toEqual(before[0]);
     expect(after[1]).not.toEqual(before[1]);
     expect((await ran({ compare: { all: true, cosine: 0.6 } })).work).toEqual(all("computed"));
+  });
+
+  it("are only corrected anew where there are more or fewer of them", async () => {
+    const told = "MATCH (a:Model)-[k:KIN]->(b:Model) " +
+      "RETURN a.id, b.id, k.comparisons, k.log_p_corrected - k.log_p, k.key ORDER BY a.id, b.id";
+    const few = settings().models as Exclude<RunSettings["models"], string>;
+    const two = { models: (few as readonly object[]).slice(0, 2) } as Partial<RunSettings>;
+    expect((await ran(two)).work).toEqual({ "a b": "computed" });
+    const [[, , , , alone]] = await asked(told) as [[string, string, number, number, string]];
+    const matches = "MATCH (:SpectralNeuron {model: 'a'})-[m:MATCHES]->(:SpectralNeuron {model: 'b'}) " +
+      "RETURN count(m), sum(m.similarity)";
+    const before = await asked(matches);
+    expect((await ran()).work).toEqual({
+      "a b": "copied",
+      "a stranger": "computed",
+      "b stranger": "computed",
+    });
+    const rows = await asked(told);
+    expect(rows.map((row) => row.slice(0, 3))).toEqual(PAIRS.map((pair) => [...pair.split(" "), 3]));
+    expect(rows[0]![3]).toBeCloseTo(Math.log(3), 9);
+    expect(rows[0]![4]).not.toBe(alone);
+    expect(await asked(matches)).toEqual(before);
+    const { comparisons } = JSON.parse(
+      await readFile(join(out(), "comparison", "comparison.json"), "utf8"),
+    ) as ComparisonReport;
+    expect(comparisons[0]!.kinship.log_p_corrected! - comparisons[0]!.kinship.log_p!).toBeCloseTo(
+      Math.log(3),
+      9,
+    );
+    // The tables say the same, and so does what is known of them.
+    const duckdb = await (await DuckDBInstance.create()).connect();
+    const table = `read_parquet('${out()}/kinship/*/*/*.parquet', hive_partitioning = true)`;
+    const answer = await duckdb.runAndReadAll(
+      `SELECT base, model, comparisons, log_p_corrected - log_p, key FROM ${table} ORDER BY ALL`,
+    );
+    expect(answer.getRowsJS()).toEqual(rows);
+    duckdb.closeSync();
+    expect((await checkLake(folderLake(out()))).defects).toEqual([]);
+    expect((await ran()).work).toEqual(all("none"));
+    // And back.
+    expect((await ran({ compare: { pairs: [["a", "b"]] } })).work).toEqual({ "a b": "copied" });
+    expect((await asked(told))[0]![4]).toBe(alone);
+    // Absent settings are the defaults.
+    expect((await ran({ compare: { pairs: [["a", "b"]], fileOrder: false } })).work).toEqual({
+      "a b": "none",
+    });
   });
 
   it("of a model that became another one are gone, where no config asks for them again", async () => {
