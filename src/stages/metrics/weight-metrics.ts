@@ -22,6 +22,14 @@ export interface UnfoldedWeight {
   readonly blocks: readonly Matrix[];
 }
 
+/** Whether WeightWatcher takes a layer's positions for matrices of their own. */
+const isConvolution = ({ kind }: Layer): boolean => kind === "conv" || kind === "conv-transpose";
+
+/** Whether WeightWatcher's matrices of a layer are the unfolded ones, so that its figures are those of the spectrum. */
+export function isPooledAsUnfolded(layer: Layer, unfolding: Unfolding): boolean {
+  return !isConvolution(layer) && (unfolding === "svr" || layer.positions === 1);
+}
+
 /**
  * WeightWatcher's matrices of a weight: of a convolution one for each position (and group), out channels by in channels, times `sqrt(1/2)`; of every
  * other layer one with all in channels and positions in a row.
@@ -29,8 +37,7 @@ export interface UnfoldedWeight {
 export function pooledMatrices({ layer, unfolding, blocks }: UnfoldedWeight): readonly Matrix[] {
   const { positions: z, groups } = layer;
   const [outs, ins] = [layer.outChannels / groups, layer.inChannels / groups];
-  const isConvolution = layer.kind === "conv" || layer.kind === "conv-transpose";
-  const [count, perRow, scale] = isConvolution ? [z, 1, CONVOLUTION_SCALE] : [1, z, 1];
+  const [count, perRow, scale] = isConvolution(layer) ? [z, 1, CONVOLUTION_SCALE] : [1, z, 1];
   const placeOf = (out: number, input: number, position: number) =>
     unfolding === "svr" ? (out * ins + input) * z + position : (out * z + position) * ins + input;
   return blocks.flatMap(({ data }) =>
