@@ -74,10 +74,10 @@ export default async function answer(
   const { layer, unfolding, wanted } = question;
   const { seed, bootstrap } = wanted;
   const matrices = matricesOf(question, unfoldedShape(layer, unfolding));
-  const value: Extra = {
-    evidence: bootstrap > 0 ? powerLawEvidence(matrices, layer, bootstrap, seed) : null,
-    permuted: wanted.permuted ? await permutedMetrics(question, question, seed, kernel, options) : null,
-    pooled: wanted.pooled ? await pooledMetrics(question, kernel, options) : null,
-  };
+  const evidence = bootstrap > 0 ? powerLawEvidence(matrices, layer, bootstrap, seed) : null;
+  const pooled = wanted.pooled ? await pooledMetrics(question, kernel, options) : null;
+  // At last: the weight is permuted in its own memory.
+  const permuted = wanted.permuted ? await permutedMetrics(question, question, seed, kernel, options) : null;
+  const value: Extra = { evidence, permuted, pooled };
   return { value, given: [] };
 }

@@ -9,6 +9,7 @@ import { measured } from "../../../src/flow/layer-measurement.ts";
 import { bulkMetrics } from "../../../src/stages/metrics/bulk-metrics.ts";
 import { layerMetrics } from "../../../src/stages/metrics/layer-metrics.ts";
 import { pooledMatrices, pooledMetrics } from "../../../src/stages/metrics/weight-metrics.ts";
+import { matrix } from "../../../src/model/tensor.ts";
 import { spectrum } from "../../../src/stages/svd.ts";
 import { unfold } from "../../../src/stages/unfold.ts";
 import { KERNELS } from "../../support/kernels.ts";
@@ -38,6 +39,7 @@ function withoutThreads(kernel: Kernel): Kernel {
     svd: kernel.svd.bind(kernel),
     multiply: kernel.multiply.bind(kernel),
     eigenvalues: kernel.eigenvalues.bind(kernel),
+    workspace: kernel.workspace.bind(kernel),
   };
 }
 
@@ -214,6 +216,53 @@ describe("figures that are asked for", () => {
     await of("conv", "svr");
     await of("conv-transpose", "svr", { positions: 1 });
     expect(asked).toEqual(["linear cosvr 2", "conv svr 2", "conv-transpose svr 1"]);
+  });
+
+  it("permute the weight where it is, and decompose it in blocks where the kernel does", async () => {
+    const layer = layerOf(0, 12, 200, { kind: "conv" });
+    const weight = gaussian(layer);
+    const found = await decomposed(layer, weight);
+    const asked: string[] = [];
+    const here = withoutThreads(kernel);
+    const of = async (workspace: number) => {
+      const blocks = unfold(layer, weight.slice(), "svr");
+      const memory = new Set<ArrayBufferLike>();
+      const watched: Kernel = {
+        ...here,
+        workspace: () => workspace,
+        svd: (input, options) => {
+          if (input.data.buffer === blocks[0]!.data.buffer) asked.push("svd");
+          return here.svd(matrix(input.rows, input.cols, input.data.slice()), options);
+        },
+        multiply: (a, b, options) => {
+          asked.push(a === b ? "product" : "product of two");
+          memory.add(a.data.buffer);
+          return here.multiply(a, b, options);
+        },
+      };
+      const { permuted, pooled } = await measured(
+        found,
+        () => Promise.resolve(blocks),
+        { ...WANTED, bootstrap: 0 },
+        watched,
+      );
+      for (const buffer of memory) expect(buffer).toBe(blocks[0]!.data.buffer);
+      expect(blocks[0]!.data).not.toEqual(weight);
+      expect(blocks[0]!.data.slice().sort()).toEqual(weight.slice().sort());
+      return { permuted: permuted!, pooled };
+    };
+    const [product, blockwise] = [await of(Infinity), await of(0)];
+    expect(asked).toEqual(["product", "svd"]);
+    expect(blockwise.pooled).toEqual(product.pooled);
+    const expected = await pooledMetrics(
+      { layer, unfolding: "svr", blocks: unfold(layer, weight.slice(), "svr") },
+      kernel,
+    );
+    expect(product.pooled).toEqual(expected);
+    expect(blockwise.permuted.spikeLogP.length).toBe(12);
+    for (const name of ["rand_alpha", "rand_D", "max_rand_eval", "rand_distance", "ww_softrank"] as const) {
+      expect(blockwise.permuted[name], name).toBeCloseTo(product.permuted[name]!, 9);
+    }
   });
 
   it("are given up by who computes in this thread, when nobody wants them any more", async () => {
