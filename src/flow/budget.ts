@@ -22,6 +22,8 @@ export class ByteBudget {
   #waiting: Waiter[] = [];
   #reclaim: ((bytes: number) => Promise<number>) | null = null;
   #reclaiming = false;
+  /** Whether something became reclaimable while others were being reclaimed. */
+  #missed = false;
 
   /** @param total bytes, above 0 */
   constructor(total: number) {
@@ -92,11 +94,16 @@ export class ByteBudget {
       this.#waiting = this.#waiting.filter((each) => each !== waiter);
       waiter.grant(this.#grant(waiter.bytes));
     }
-    if (next === undefined || this.#reclaim === null || this.#reclaiming) return;
+    if (next === undefined || this.#reclaim === null) return;
+    if (this.#reclaiming) {
+      this.#missed = true;
+      return;
+    }
     this.#reclaiming = true;
+    this.#missed = false;
     void this.#reclaim(this.#used + next.bytes - this.total).then((freed) => {
       this.#reclaiming = false;
-      if (freed > 0) this.review();
+      if (freed > 0 || this.#missed) this.review();
     }, (reason: unknown) => {
       // Whoever waits learns why no more bytes can be had (a full disk).
       this.#reclaiming = false;

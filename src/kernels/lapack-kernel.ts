@@ -40,7 +40,8 @@ export function lapackKernel(lapack: Lapack): Kernel {
         checkProduct(a, b, transposeB);
         return lapack.scoped(() => {
           const out = allocateDense(lapack, a.rows, transposeB ? b.rows : b.cols);
-          lapack.multiply(hold(lapack, a), hold(lapack, b), out, { transposeY: transposeB });
+          const held = hold(lapack, a);
+          lapack.multiply(held, a === b ? held : hold(lapack, b), out, { transposeY: transposeB });
           return result(out);
         });
       }),

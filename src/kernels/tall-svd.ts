@@ -58,6 +58,7 @@ export function tallSvd(lapack: Lapack, input: Matrix, scale: number): Svd | nul
         rows.put(zero, normals(length));
         for (let row = 0; row < r; row++) factor.c[row * r + zero] = 0;
       }
+      factor = { ...factor, turns: factor.turns + 1 };
       continue;
     }
     if (defect(gram, r) <= 10 * EPS * length) return assembled(lapack, rows, factor, scale);
@@ -70,9 +71,9 @@ export function tallSvd(lapack: Lapack, input: Matrix, scale: number): Svd | nul
 interface Factor {
   /** `r x r`, row-major. */
   readonly c: Float64Array;
-  /** How often it was. */
+  /** How often it was; replacing rows of zeros counts too, for then `values` has the energy of the random rows. */
   readonly turns: number;
-  /** After the first time: lengths of the columns of `C`, which are orthogonal, descending. */
+  /** Where `turns` is 1: lengths of the columns of `C`, which are orthogonal, descending. */
   readonly values: Float64Array;
 }
 

@@ -1,6 +1,7 @@
 /** Bytes that the jobs of a run need at a time, of its byte budget. */
 
 import { type Layer, rankOf, unfoldedShape, type Unfolding } from "../model/layer.ts";
+import { isPooledAsUnfolded, needsWeight, pooledShape } from "./metrics/weight-metrics.ts";
 import { turnedEnd } from "./overlap-geometry.ts";
 import { isWholeTensor } from "./unfold.ts";
 
@@ -39,6 +40,28 @@ export function layerNeed(
   }
   // What was read becomes the matrix; the file's own bytes are half of it at most.
   return { bytes: Math.max(1.5 * weight, weight + computing), spectrum };
+}
+
+/**
+ * What figures of a layer take beside `layerNeed`: the weight once more while its spectrum is there, and what the kernel needs for
+ * WeightWatcher's matrices beyond what it has for ours.
+ *
+ * @param rank as for `Kernel.svd`; of leading neurons no such figures are made
+ */
+export function figuresBytes(
+  layer: Layer,
+  unfolding: Unfolding,
+  rank: number,
+  workspace: (rows: number, cols: number) => number,
+  wanted: { readonly pooled: boolean; readonly permuted: boolean },
+): number {
+  const { rows, cols } = unfoldedShape(layer, unfolding);
+  if (rank < Math.min(rows, cols) || !needsWeight(layer, unfolding, wanted)) return 0;
+  const { rows: m, cols: n } = pooledShape(layer);
+  const pooled = wanted.pooled && !isPooledAsUnfolded(layer, unfolding)
+    ? workspace(m, n) + 8 * Math.min(m, n) * (m + n)
+    : 0;
+  return 8 * layer.groups * rows * cols + Math.max(0, pooled - workspace(rows, cols));
 }
 
 /** What a connection needs beside both spectra: one block of inner products with its operands and results, and the candidates of a whole matrix at the worst. */

@@ -130,6 +130,25 @@ describe("byte budget", () => {
     (await second).release();
   });
 
+  it("asks again where something became idle while nothing could be had back", async () => {
+    const budget = new ByteBudget(100);
+    const used = await budget.acquire(60, "used");
+    const other = await budget.acquire(40, "other");
+    let isIdle = false;
+    budget.reclaimWith(() => {
+      if (!isIdle) return Promise.resolve(0);
+      used.release();
+      return Promise.resolve(60);
+    });
+    const second = budget.acquire(100, "second");
+    await settled();
+    // What is given back first asks at once, while the other is still in use.
+    other.release();
+    isIdle = true;
+    budget.review();
+    (await second).release();
+  });
+
   it("tells whoever waits why no bytes can be had back", async () => {
     const budget = new ByteBudget(100);
     await budget.acquire(100, "first");

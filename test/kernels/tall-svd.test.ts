@@ -34,14 +34,23 @@ function columns(from: (col: number) => number | null): Matrix {
   );
 }
 
+function withoutColumn({ rows, cols, data }: Matrix, col: number): Matrix {
+  return matrix(rows, cols, data.map((value, at) => at % cols === col ? 0 : value));
+}
+
+const GRADED = withSpectrum(LONG, SHORT, spectrum((j) => 1e-12 ** (j / (SHORT - 1))), 2);
+
 const MATRICES: readonly (readonly [name: string, matrix: Matrix])[] = [
   ["Gaussian", normalMatrix(LONG, SHORT, 1)],
   ["1/i", withSpectrum(LONG, SHORT, spectrum((j) => 1 / (j + 1)), 2)],
-  ["graded to 1e-12", withSpectrum(LONG, SHORT, spectrum((j) => 1e-12 ** (j / (SHORT - 1))), 2)],
+  ["graded to 1e-12", GRADED],
   ["graded to 1e-300", withSpectrum(LONG, SHORT, spectrum((j) => 1e-300 ** (j / (SHORT - 1))), 2)],
   ["mostly small", withSpectrum(LONG, SHORT, spectrum((j) => j < 3 ? 1 : 1e-9), 2)],
   ["clustered", withSpectrum(LONG, SHORT, spectrum((j) => 1 + j * 1e-14), 2)],
   ["deficient by its spectrum", withSpectrum(LONG, SHORT, spectrum((j) => j < 7 ? 1 : 0), 2)],
+  ["with one column of zeros", columns((col) => col === 7 ? null : col)],
+  ["with two columns of zeros", columns((col) => col === 7 || col === 8 ? null : col)],
+  ["graded to 1e-12, with a column of zeros", withoutColumn(GRADED, 7)],
   ["with columns of zeros", columns((col) => col % 3 === 0 ? null : col)],
   ["with columns twice", columns((col) => col % 9)],
   ["of rank 1", columns(() => 5)],

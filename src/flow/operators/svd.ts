@@ -7,7 +7,7 @@ import type { BareSpectrum, Spectrum } from "../../model/spectrum.ts";
 import type { Matrix } from "../../model/tensor.ts";
 import { directions } from "../../stages/directions.ts";
 import { isSparse } from "../../stages/sparse-layers.ts";
-import { layerNeed } from "../../stages/memory-needs.ts";
+import { figuresBytes, layerNeed } from "../../stages/memory-needs.ts";
 import type { Grant } from "../budget.ts";
 import { decomposed } from "../decomposition.ts";
 import { measured, type WantedMetrics } from "../layer-measurement.ts";
@@ -80,7 +80,9 @@ export function svd(
   const spectrumOf = async (job: MatrixJob, signal: AbortSignal): Promise<SpectrumJob> => {
     const { layer, graph, model } = job;
     const rank = Math.min(rankOf(layer, unfolding), most * layer.groups);
-    const need = layerNeed(layer, unfolding, most, (rows, cols) => kernel.workspace(rows, cols)).bytes;
+    const workspace = (rows: number, cols: number) => kernel.workspace(rows, cols);
+    const need = layerNeed(layer, unfolding, most, workspace).bytes +
+      (wanted === null ? 0 : figuresBytes(layer, unfolding, most, workspace, wanted));
     await store.caughtUp(model, kernel.concurrency);
     let grant: Grant | null = null;
     try {

@@ -16,7 +16,7 @@ import type { Layer, LayerGraph } from "../../model/layer.ts";
 import type { Model } from "../../model/ports.ts";
 import { graphFlops, neuronsOf } from "../../stages/flops.ts";
 import { preliminaryLayers, tensorsWanted } from "../inferred-layers.ts";
-import { connectionWorkspace, layerNeed, turningBytes } from "../../stages/memory-needs.ts";
+import { connectionWorkspace, figuresBytes, layerNeed, turningBytes } from "../../stages/memory-needs.ts";
 import { expectedByChance } from "../../stats/multiple-testing.ts";
 import { calibrate, type Calibration } from "./calibration.ts";
 import { layerSettings } from "../layer-settings.ts";
@@ -189,7 +189,7 @@ function readingOf({ tensors }: Model, wanted: ReadonlySet<string>, file: number
 
 function memoryNeed(
   { layers, connections }: LayerGraph,
-  { unfolding, rank = Infinity, nullControl }: RunConfig,
+  { unfolding, rank = Infinity, nullControl, layerMetrics }: RunConfig,
   workspace: (rows: number, cols: number) => number,
 ): { readonly memory_bytes: number; readonly memory_for: string } {
   const needs = layers.map((layer) => layerNeed(layer, unfolding, rank, workspace));
@@ -197,7 +197,10 @@ function memoryNeed(
   const note = (bytes: number, what: string) => {
     if (bytes > most.memory_bytes) most = { memory_bytes: bytes, memory_for: what };
   };
-  needs.forEach(({ bytes }, at) => note(bytes, `layer ${layers[at]!.name}`));
+  needs.forEach(({ bytes }, at) => {
+    const layer = layers[at]!;
+    note(bytes + figuresBytes(layer, unfolding, rank, workspace, layerMetrics), `layer ${layer.name}`);
+  });
   const count = (layer: Layer) => neuronsOf(layer, unfolding, rank);
   for (const { source, target } of connections) {
     const [from, to] = [layers[source]!, layers[target]!];

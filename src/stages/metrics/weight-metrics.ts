@@ -22,20 +22,43 @@ export interface UnfoldedWeight {
   readonly blocks: readonly Matrix[];
 }
 
+/** Whether WeightWatcher takes a layer's positions for matrices of their own. */
+const isConvolution = ({ kind }: Layer): boolean => kind === "conv" || kind === "conv-transpose";
+
+/** Whether WeightWatcher's matrices of a layer are the unfolded ones, so that its figures are those of the spectrum. */
+export function isPooledAsUnfolded(layer: Layer, unfolding: Unfolding): boolean {
+  return !isConvolution(layer) && (unfolding === "svr" || layer.positions === 1);
+}
+
+/** Whether figures that are wanted need the weight beside its spectrum. */
+export function needsWeight(
+  layer: Layer,
+  unfolding: Unfolding,
+  { pooled, permuted }: { readonly pooled: boolean; readonly permuted: boolean },
+): boolean {
+  return permuted || pooled && !isPooledAsUnfolded(layer, unfolding);
+}
+
+/** Rows and columns of WeightWatcher's matrices of a layer. */
+export function pooledShape(layer: Layer): { readonly rows: number; readonly cols: number } {
+  const { outChannels, inChannels, positions, groups } = layer;
+  return { rows: outChannels / groups, cols: inChannels / groups * (isConvolution(layer) ? 1 : positions) };
+}
+
 /**
  * WeightWatcher's matrices of a weight: of a convolution one for each position (and group), out channels by in channels, times `sqrt(1/2)`; of every
  * other layer one with all in channels and positions in a row.
  */
 export function pooledMatrices({ layer, unfolding, blocks }: UnfoldedWeight): readonly Matrix[] {
-  const { positions: z, groups } = layer;
-  const [outs, ins] = [layer.outChannels / groups, layer.inChannels / groups];
-  const isConvolution = layer.kind === "conv" || layer.kind === "conv-transpose";
-  const [count, perRow, scale] = isConvolution ? [z, 1, CONVOLUTION_SCALE] : [1, z, 1];
+  const { positions: z } = layer;
+  const { rows: outs, cols } = pooledShape(layer);
+  const [count, perRow, scale] = isConvolution(layer) ? [z, 1, CONVOLUTION_SCALE] : [1, z, 1];
+  const ins = cols / perRow;
   const placeOf = (out: number, input: number, position: number) =>
     unfolding === "svr" ? (out * ins + input) * z + position : (out * z + position) * ins + input;
   return blocks.flatMap(({ data }) =>
     Array.from({ length: count }, (_, first) => {
-      const found = matrix(outs, ins * perRow);
+      const found = matrix(outs, cols);
       for (let out = 0, at = 0; out < outs; out++) {
         for (let input = 0; input < ins; input++) {
           for (let k = 0; k < perRow; k++) found.data[at++] = scale * data[placeOf(out, input, first + k)]!;
@@ -61,7 +84,7 @@ export async function pooledMetrics(
 }
 
 /**
- * The figures of a weight whose entries have been permuted within each group: its null control.
+ * The figures of a weight whose entries have been permuted within each group: its null control. The entries are permuted where they are.
  *
  * @param spectrum of the weight, with all neurons
  * @param seed with the layer's name it names the random numbers
@@ -77,12 +100,9 @@ export async function permutedMetrics(
   const [short, long] = [Math.min(shape.rows, shape.cols), Math.max(shape.rows, shape.cols)];
   const values = new Float64Array(short * blocks.length);
   for (const [at, { data }] of blocks.entries()) {
+    shuffle(data, 0, data.length, random(seed, `permuted/${layer.name}/${at}`));
     // Permuted entries may as well lie the other way.
-    const permuted = matrix(short, long, data.slice());
-    shuffle(permuted.data, 0, data.length, random(seed, `permuted/${layer.name}/${at}`));
-    const gram = await kernel.multiply(permuted, permuted, { transposeB: true, ...options });
-    const squares = await kernel.eigenvalues(gram, options);
-    values.set(squares.map((square) => Math.sqrt(Math.max(0, square))).reverse(), at * short);
+    values.set(await singularValues(matrix(short, long, data), kernel, options), at * short);
   }
   const permuted = {
     singularValues: values,
@@ -102,6 +122,17 @@ export async function permutedMetrics(
     ww_softrank: largest > 0 ? largestOther / largest : null,
     spikeLogP: spikeLogP(permuted, layer.groups, shape),
   };
+}
+
+/** Singular values, descending. The matrix may be overwritten. */
+async function singularValues(input: Matrix, kernel: Kernel, options: CallOptions): Promise<Float64Array> {
+  // A kernel whose SVD takes less than a copy of the matrix has it in blocks; a product copies the matrix.
+  if (kernel.workspace(input.rows, input.cols) < input.data.byteLength) {
+    return (await kernel.svd(input, options)).singularValues;
+  }
+  const gram = await kernel.multiply(input, input, { transposeB: true, ...options });
+  const squares = await kernel.eigenvalues(gram, options);
+  return squares.map((square) => Math.sqrt(Math.max(0, square))).reverse();
 }
 
 /**

@@ -75,6 +75,8 @@ describe("a forecast", () => {
     {},
     { nullControl: 2 },
     { nullControl: 2, unfolding: "cosvr" as const },
+    { layerMetrics: { permuted: true } },
+    { layerMetrics: { pooled: true }, unfolding: "cosvr" as const },
   ])(
     "names the memory that would do: with it the run goes through, without it does not: %j",
     async (more) => {

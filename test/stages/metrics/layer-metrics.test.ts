@@ -8,7 +8,8 @@ import type { Spectrum } from "../../../src/model/spectrum.ts";
 import { measured } from "../../../src/flow/layer-measurement.ts";
 import { bulkMetrics } from "../../../src/stages/metrics/bulk-metrics.ts";
 import { layerMetrics } from "../../../src/stages/metrics/layer-metrics.ts";
-import { pooledMatrices } from "../../../src/stages/metrics/weight-metrics.ts";
+import { pooledMatrices, pooledMetrics } from "../../../src/stages/metrics/weight-metrics.ts";
+import { matrix } from "../../../src/model/tensor.ts";
 import { spectrum } from "../../../src/stages/svd.ts";
 import { unfold } from "../../../src/stages/unfold.ts";
 import { KERNELS } from "../../support/kernels.ts";
@@ -27,6 +28,19 @@ function gaussian(layer: Layer, seed = 1): Float64Array {
   const weight = new Float64Array(outChannels * inChannels / groups * positions);
   random(seed, "weight").normals(weight);
   return weight;
+}
+
+/** A kernel that computes in the thread that calls it. */
+function withoutThreads(kernel: Kernel): Kernel {
+  const { within: _, ...alone } = kernel;
+  return {
+    ...alone,
+    info: kernel.info,
+    svd: kernel.svd.bind(kernel),
+    multiply: kernel.multiply.bind(kernel),
+    eigenvalues: kernel.eigenvalues.bind(kernel),
+    workspace: kernel.workspace.bind(kernel),
+  };
 }
 
 async function decomposed(
@@ -170,20 +184,100 @@ describe("figures that are asked for", () => {
         { ...WANTED, seed },
         by,
       );
-    const { within: _, ...alone } = kernel;
-    const here = {
-      ...alone,
-      info: kernel.info,
-      svd: kernel.svd.bind(kernel),
-      multiply: kernel.multiply.bind(kernel),
-      eigenvalues: kernel.eigenvalues.bind(kernel),
-    } as Kernel;
+    const here = withoutThreads(kernel);
     const first = await of(3, kernel);
     expect(await of(3, kernel)).toEqual(first);
     expect(await of(3, here)).toEqual(first);
     expect((await of(4, kernel)).permuted).not.toEqual(first.permuted);
-    // A linear layer's matrix is one.
-    expect(first.pooled!.alpha).toBeCloseTo(first.spectrum.alpha!, 9);
+  });
+
+  it("are pooled without another decomposition where WeightWatcher's matrices are the unfolded ones", async () => {
+    const asked: string[] = [];
+    const of = async (kind: Layer["kind"], unfolding: Unfolding, more: Partial<Layer> = {}) => {
+      const layer = layerOf(0, 30, 20, { positions: 2, ...more, kind });
+      const weight = gaussian(layer);
+      const blocks = () => unfold(layer, weight.slice(), unfolding);
+      const read = () => {
+        asked.push(`${kind} ${unfolding} ${layer.positions}`);
+        return Promise.resolve(blocks());
+      };
+      const wanted = { pooled: true, permuted: false, bootstrap: 3, seed: 1 };
+      const { pooled } = await measured(await decomposed(layer, weight, unfolding), read, wanted, kernel);
+      const expected = await pooledMetrics({ layer, unfolding, blocks: blocks() }, kernel);
+      for (const name of Object.keys(expected) as (keyof typeof expected)[]) {
+        expect(pooled![name], `${kind} ${unfolding} ${name}`).toBeCloseTo(expected[name]!, 8);
+      }
+    };
+    await of("linear", "svr");
+    await of("linear", "svr", { groups: 2 });
+    await of("linear", "cosvr", { positions: 1 });
+    expect(asked).toEqual([]);
+    await of("linear", "cosvr");
+    await of("conv", "svr");
+    await of("conv-transpose", "svr", { positions: 1 });
+    expect(asked).toEqual(["linear cosvr 2", "conv svr 2", "conv-transpose svr 1"]);
+  });
+
+  it("permute the weight where it is, and decompose it in blocks where the kernel does", async () => {
+    const layer = layerOf(0, 12, 200, { kind: "conv" });
+    const weight = gaussian(layer);
+    const found = await decomposed(layer, weight);
+    const asked: string[] = [];
+    const here = withoutThreads(kernel);
+    const of = async (workspace: number) => {
+      const blocks = unfold(layer, weight.slice(), "svr");
+      const memory = new Set<ArrayBufferLike>();
+      const watched: Kernel = {
+        ...here,
+        workspace: () => workspace,
+        svd: (input, options) => {
+          if (input.data.buffer === blocks[0]!.data.buffer) asked.push("svd");
+          return here.svd(matrix(input.rows, input.cols, input.data.slice()), options);
+        },
+        multiply: (a, b, options) => {
+          asked.push(a === b ? "product" : "product of two");
+          memory.add(a.data.buffer);
+          return here.multiply(a, b, options);
+        },
+      };
+      const { permuted, pooled } = await measured(
+        found,
+        () => Promise.resolve(blocks),
+        { ...WANTED, bootstrap: 0 },
+        watched,
+      );
+      for (const buffer of memory) expect(buffer).toBe(blocks[0]!.data.buffer);
+      expect(blocks[0]!.data).not.toEqual(weight);
+      expect(blocks[0]!.data.slice().sort()).toEqual(weight.slice().sort());
+      return { permuted: permuted!, pooled };
+    };
+    const [product, blockwise] = [await of(Infinity), await of(0)];
+    expect(asked).toEqual(["product", "svd"]);
+    expect(blockwise.pooled).toEqual(product.pooled);
+    const expected = await pooledMetrics(
+      { layer, unfolding: "svr", blocks: unfold(layer, weight.slice(), "svr") },
+      kernel,
+    );
+    expect(product.pooled).toEqual(expected);
+    expect(blockwise.permuted.spikeLogP.length).toBe(12);
+    for (const name of ["rand_alpha", "rand_D", "max_rand_eval", "rand_distance", "ww_softrank"] as const) {
+      expect(blockwise.permuted[name], name).toBeCloseTo(product.permuted[name]!, 9);
+    }
+  });
+
+  it("are given up by who computes in this thread, when nobody wants them any more", async () => {
+    const layer = layerOf(0, 30, 40, { kind: "conv" });
+    const weight = gaussian(layer);
+    const found = await decomposed(layer, weight);
+    for (const wanted of [{ ...WANTED, permuted: false }, { ...WANTED, pooled: false }]) {
+      const stop = new AbortController();
+      const read = () => {
+        stop.abort(new Error("nobody waits"));
+        return Promise.resolve(unfold(layer, weight.slice(), "svr"));
+      };
+      await expect(measured(found, read, wanted, withoutThreads(kernel), { signal: stop.signal }))
+        .rejects.toThrow("nobody waits");
+    }
   });
 
   it("say that noise is like its permutation, and a planted pattern is not", async () => {
