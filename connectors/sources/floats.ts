@@ -1,5 +1,7 @@
 /** Number formats of weight files, converted to float64. All of them fit without rounding, or are refused where they do not. */
 
+import type { TensorInfo } from "../../src/model/tensor.ts";
+
 /** Bytes per element of every dtype that safetensors names. */
 export const DTYPE_BYTES: ReadonlyMap<string, number> = new Map([
   ["F64", 8],
@@ -77,7 +79,7 @@ const HALF = Float64Array.from({ length: 65536 }, (_, bits) => {
 });
 
 /** Every value that a float8 with four bits of exponent can take, by its bits: the kind without infinities. */
-const E4M3 = Float64Array.from({ length: 256 }, (_, bits) => {
+export const E4M3: Float64Array = Float64Array.from({ length: 256 }, (_, bits) => {
   const sign = bits >> 7 === 1 ? -1 : 1;
   const [exponent, fraction] = [bits >> 3 & 15, bits & 7];
   if ((bits & 127) === 127) return NaN;
@@ -116,11 +118,6 @@ export function isReadable(dtype: string): boolean {
   return READERS.has(dtype) && !WITH_SCALES.test(dtype);
 }
 
-/** Whether `toFloat64` knows this dtype, if only with scales. */
-export function isStored(dtype: string): boolean {
-  return READERS.has(dtype);
-}
-
 /** Why elements of this dtype cannot be read as real numbers; undefined where they can. */
 export function unreadable(dtype: string): string | undefined {
   if (isReadable(dtype)) return undefined;
@@ -132,10 +129,15 @@ export function unreadable(dtype: string): string | undefined {
   }`;
 }
 
+/** Whether `toFloat64` reads what is stored of a tensor: it is readable, or lacks no more than scales. */
+export function isStored({ dtype, unreadable: reason }: Pick<TensorInfo, "dtype" | "unreadable">): boolean {
+  return READERS.has(dtype) && (reason === undefined || reason === unreadable(dtype));
+}
+
 /**
  * Converts little-endian elements to float64. Those of float8 are the numbers as stored, without their scales.
  *
- * @throws {TypeError} when `isStored` says no of the dtype
+ * @throws {TypeError} when the dtype is none of those
  * @throws {RangeError} when an integer of 64 bits is none that float64 holds exactly
  */
 export function toFloat64(dtype: string, bytes: Uint8Array): Float64Array {

@@ -59,7 +59,7 @@ function modelOf(path: string, id: string, source: ByteSource, header: Header): 
         throw new RangeError(`${path}: found no tensor ${show(name)}, required one of its ${byName.size}`);
       }
       // Of float8 the stored numbers are read, for those who know the scales.
-      if (!isStored(entry.dtype)) {
+      if (!isStored(entry)) {
         throw new RangeError(`${path}: tensor ${show(name)}: ${entry.unreadable}`);
       }
       const bytes = await source.slice(header.data + entry.begin, header.data + entry.end, signal);

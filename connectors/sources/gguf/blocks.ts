@@ -4,7 +4,7 @@
  */
 
 import { show } from "../../../src/model/errors.ts";
-import { DTYPE_BYTES, E2M1, toFloat64 } from "../floats.ts";
+import { DTYPE_BYTES, E2M1, E4M3, toFloat64 } from "../floats.ts";
 import { type BlockType, half } from "./block-type.ts";
 import { CODEBOOK_BLOCKS } from "./codebook-blocks.ts";
 import { K_BLOCKS } from "./k-blocks.ts";
@@ -26,12 +26,8 @@ function nibbles(
 /** The fifth bit of each of 32 codes. */
 const fifth = (bits: number, index: number) => (bits >>> index & 1) << 4;
 
-/** A scale of NVFP4: e4m3 without sign. */
-function e4m3(byte: number): number {
-  const [exponent, fraction] = [byte >> 3 & 15, byte & 7];
-  if (byte === 0x7f) return 0;
-  return exponent === 0 ? fraction * 2 ** -9 : (1 + fraction / 8) * 2 ** (exponent - 7);
-}
+/** Scales of NVFP4, by their bits: e4m3 without sign. Of the two that are no number ggml makes 0, and 480 where the sign is set. */
+const UE4M3 = E4M3.map((_, bits) => bits === 0x7f ? 0 : bits === 0xff ? 480 : E4M3[bits & 0x7f]!);
 
 /** Of 32 numbers, and of three values. */
 const PLAIN_BLOCKS: readonly (readonly [id: number, type: BlockType])[] = [
@@ -127,7 +123,7 @@ const PLAIN_BLOCKS: readonly (readonly [id: number, type: BlockType])[] = [
       for (let i = 0; i < 64; i++) {
         const [part, within] = [i >> 4, i & 15];
         const byte = view.getUint8(at + 4 + part * 8 + (within & 7));
-        out[i] = e4m3(view.getUint8(at + part)) * E2M1[within < 8 ? byte & 15 : byte >> 4]!;
+        out[i] = UE4M3[view.getUint8(at + part)]! * E2M1[within < 8 ? byte & 15 : byte >> 4]!;
       }
     },
   }],

@@ -2,7 +2,7 @@
 
 import { show } from "../../../src/model/errors.ts";
 import { elementCount, type TensorInfo } from "../../../src/model/tensor.ts";
-import { toFloat64 } from "../floats.ts";
+import { isStored, toFloat64 } from "../floats.ts";
 import { gather, isRowMajor, spanOf, swapBytes } from "../strided.ts";
 import type { TorchContainer } from "./containers.ts";
 import { type NamedTensor, namedTensors } from "./names.ts";
@@ -22,8 +22,9 @@ export interface Contents {
  */
 export function checked(what: string, container: TorchContainer): Contents {
   const { tensors, networks } = namedTensors(container.root, what);
-  for (const { name, tensor: { storage, unreadable } } of tensors) {
-    if (storage === null || unreadable !== undefined) continue;
+  for (const { name, tensor } of tensors) {
+    const { storage } = tensor;
+    if (storage === null || !isStored(tensor)) continue;
     const required = storage.elements * storage.elementBytes;
     const found = container.sizeOf(storage.key);
     // An empty storage has no entry in some versions.
@@ -57,7 +58,8 @@ export async function readTensor(
   signal?: AbortSignal,
 ): Promise<Float64Array> {
   const { dtype, bytes: size, storage, unreadable } = tensor;
-  if (unreadable !== undefined || storage === null) {
+  // Of float8 the stored numbers are read, for those who know the scales.
+  if (storage === null || !isStored(tensor)) {
     throw new RangeError(`${place}: ${unreadable ?? "found no storage, required one"}`);
   }
   const { first, end } = spanOf(tensor);

@@ -3,6 +3,7 @@
  * weight is `scale * (code - zero)`, `[out, in]` as the layer has it, where the file has it transposed.
  */
 
+import { counted } from "../../../src/model/counted.ts";
 import { show } from "../../../src/model/errors.ts";
 import type { TensorInfo } from "../../../src/model/tensor.ts";
 import type { Computed } from "../computed.ts";
@@ -25,8 +26,10 @@ export const packed: Rule = (tensor, stored) => {
 };
 
 /**
- * As AutoGPTQ packs it (`qlinear_cuda_old.py`, `pack` and `forward`; `qlinear_cuda.py` where there are indices): codes along the in channels. Its first format holds zero points less
- * one; `gptq_v2` as they are.
+ * As AutoGPTQ packs it (`pack` of `qlinear_cuda.py`): codes along the in channels. Its first format holds zero points less one, so that 0
+ * is stored as the largest code; `gptq_v2` holds them as they are. AutoGPTQ's kernels differ in that code: those of ExLlama and
+ * `qlinear_cuda_old.py` add one and mask, and get 0, as here; `qlinear_cuda.py` and Triton's mask and add one, and get `2 ** bits`, which its
+ * quantizer never has.
  */
 function gptq(
   codes: TensorInfo,
@@ -43,7 +46,7 @@ function gptq(
   const scales = partOf(stored, `${module}.scales`, FLOATS, [null, out]);
   const groups = scales.shape[0]!;
   if (!Number.isInteger(out * bits / 32)) {
-    misfit(stored, codes, `columns that are a multiple of ${32 / bits}`);
+    misfit(stored, codes, `columns that are a multiple of ${bits === 3 ? 32 : 32 / bits}`);
   }
   const zeros = partOf(stored, `${module}.qzeros`, ["I32"], [groups, out * bits / 32]);
   const group = groupsOf(module, stored, inputs, groups);
@@ -53,7 +56,7 @@ function gptq(
       name: `${module}.weight`,
       dtype: `GPTQ${bits}`,
       shape: [out, inputs],
-      rule: `GPTQ, ${bits} bits, ${groups} groups of in channels${
+      rule: `GPTQ, ${bits} bits, ${counted(groups, "group")} of in channels${
         shift === 1 ? ", zero points stored less one" : ""
       } (quantization_config)`,
     },
@@ -72,7 +75,7 @@ function gptq(
           );
         }
         for (let o = 0; o < out; o++) {
-          const zeroPoint = codeAt(z, g * (out * bits / 32), 1, o, bits) + shift;
+          const zeroPoint = codeAt(z, g * (out * bits / 32), 1, o, bits) + shift & (1 << bits) - 1;
           weight[o * inputs + i] = Math.fround(
             scale[g * out + o]! * (codeAt(c, o, out, i, bits) - zeroPoint),
           );

@@ -3,8 +3,10 @@
  * `config.json` beside them, or names, types and shapes, say for certain how; else they stay what they are, and are skipped.
  */
 
+import { show } from "../../../src/model/errors.ts";
 import type { Model, SourceFormat } from "../../../src/model/ports.ts";
 import { type Computed, withComputed } from "../computed.ts";
+import { isStored } from "../floats.ts";
 import { eightBits, fourBits } from "./bitsandbytes.ts";
 import { mlx } from "./mlx.ts";
 import { mxfp4 } from "./mxfp4.ts";
@@ -34,7 +36,8 @@ export function withDequantized(format: SourceFormat): SourceFormat {
 /**
  * The same model, its quantized weights as real numbers. A model whose format knows the dataflow stays as it is.
  *
- * @throws {SyntaxError} when parts of a weight do not fit together; names the file, the tensor, what was found and what is required
+ * @throws {SyntaxError} when parts of a weight do not fit together, or two weights have one name; names the file, the tensors, what was
+ * found and what is required
  */
 export async function dequantized(model: Model): Promise<Model> {
   if (model.graph !== undefined || model.operators !== undefined) return model;
@@ -45,12 +48,22 @@ export async function dequantized(model: Model): Promise<Model> {
     read: (...wanted) => model.read(...wanted),
   };
   const computed = new Map<string, Computed>();
+  const mainParts = new Map<string, string>();
   for (const tensor of model.tensors) {
     for (const rule of RULES) {
       const found = await rule(tensor, stored);
-      if (found === null || (found.tensor.name !== tensor.name && stored.tensors.has(found.tensor.name))) {
-        continue;
+      if (found === null || !found.parts.every((part) => isStored(stored.tensors.get(part)!))) continue;
+      const { name } = found.tensor;
+      if (name !== tensor.name && stored.tensors.has(name)) continue;
+      const other = mainParts.get(name);
+      if (other !== undefined) {
+        throw new SyntaxError(
+          `${model.uri}: tensors ${show(other)} and ${show(tensor.name)}: found two weights ${
+            show(name)
+          }, required one`,
+        );
       }
+      mainParts.set(name, tensor.name);
       computed.set(tensor.name, found);
       break;
     }

@@ -1,6 +1,5 @@
 /** Numbers of eight bits with scales: one for the tensor, for each row, or for each block of it. The weight is `scale * number`. */
 
-import { show } from "../../../src/model/errors.ts";
 import { elementCount, type TensorInfo } from "../../../src/model/tensor.ts";
 import { computedOf, FLOATS, isCount, misfit, partOf, type Rule, type Stored } from "./rule.ts";
 
@@ -8,6 +7,9 @@ const FLOAT8 = ["F8_E4M3", "F8_E5M2"];
 
 /** Scales as DeepSeek and transformers call them (despite the name they are multiplied with), and as compressed-tensors and others do. */
 const NAMES = ["_scale_inv", "_scale"];
+
+/** Types that scales of these have; other types belong to other formats, which are not read. */
+const SCALES: readonly string[] = [...FLOATS, "F8_E8M0"];
 
 /** What compressed-tensors calls formats whose `weight` of integers has one number each. */
 const INTEGER_FORMATS: readonly unknown[] = ["int-quantized", "naive-quantized"];
@@ -25,13 +27,12 @@ export const scaled: Rule = (tensor, stored) => {
   const found = NAMES.filter((ending) => stored.tensors.has(name + ending));
   // A second scale belongs to another format, which is not read.
   if (found.length !== 1 || stored.tensors.has(`${name}_scale_2`)) return null;
-  const stands = stored.tensors.get(name + found[0]!)!;
-  const extents = extentsOf(tensor, stands, stored);
+  const scale = stored.tensors.get(name + found[0]!)!;
+  const extents = SCALES.includes(scale.dtype) ? extentsOf(tensor, scale, stored) : null;
   if (extents === null) return null;
-  const scale = partOf(stored, stands.name, [...FLOATS, "F8_E8M0"], stands.shape);
   const zeroName = `${name}_zero_point`;
   const zeros = stored.tensors.has(zeroName)
-    ? [partOf(stored, zeroName, ["I8", tensor.dtype], stands.shape)]
+    ? [partOf(stored, zeroName, ["I8", tensor.dtype], scale.shape)]
     : [];
   const sizes = extents.map((extent, axis) => Math.min(extent.size, shape[axis]!));
   const isWhole = extents.every(({ count }) => count === 1);
@@ -42,7 +43,7 @@ export const scaled: Rule = (tensor, stored) => {
       shape,
       rule: `${isFloat ? "float8" : "int8"}, a scale for ${
         isWhole ? "the tensor" : `each block of ${sizes.join(" x ")}`
-      } (${found[0] === "_scale" ? "weight_scale" : "weight_scale_inv"}${
+      } (${scale.name.slice(scale.name.lastIndexOf(".") + 1)}${
         extents.some(({ isConfigured }) => isConfigured) ? ", quantization_config" : ""
       })`,
     },
@@ -65,16 +66,17 @@ interface Extent {
   readonly isConfigured?: boolean;
 }
 
-/** @returns null where it is not certain which numbers a scale is for */
+/**
+ * @returns null where it is not certain which numbers a scale is for
+ * @throws {SyntaxError} when there is no scale at all, or not one for each block that the config says
+ */
 function extentsOf(tensor: TensorInfo, scale: TensorInfo, stored: Stored): readonly Extent[] | null {
   const { shape } = tensor;
   if (scale.shape.includes(0)) misfit(stored, scale, "at least one scale");
   const all = (count: number, size: number): Extent => ({ count, size });
   if (elementCount(scale.shape) === 1) return shape.map((extent) => all(1, extent));
   const counts = scale.shape.length === 1 ? [scale.shape[0]!, ...shape.slice(1).map(() => 1)] : scale.shape;
-  if (counts.length !== shape.length || (scale.shape.length === 1 && counts[0] !== shape[0])) {
-    misfit(stored, scale, `one scale, ${shape[0]}, or ${shape.length} axes`);
-  }
+  if (counts.length !== shape.length || (scale.shape.length === 1 && counts[0] !== shape[0])) return null;
   const configured = blockOf(stored);
   const extents: Extent[] = [];
   for (const [axis, count] of counts.entries()) {
@@ -84,13 +86,11 @@ function extentsOf(tensor: TensorInfo, scale: TensorInfo, stored: Stored): reado
     else if (count === extent) extents.push(all(count, 1));
     else if (block !== undefined && count === Math.ceil(extent / block)) {
       extents.push({ count, size: block, isConfigured: true });
-    } else if (block !== undefined || count > extent) {
+    } else if (block !== undefined) {
       misfit(
         stored,
         scale,
-        `blocks${block === undefined ? "" : ` of ${configured!.join(" x ")} (quantization_config)`} of ${
-          show(shape)
-        }`,
+        `blocks of ${configured!.join(" x ")} (quantization_config) of [${shape.join(",")}]`,
       );
     } else if (isPowerOfTwo(extent / count)) extents.push(all(count, extent / count));
     else return null;

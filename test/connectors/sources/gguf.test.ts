@@ -64,6 +64,21 @@ describe("the number types of GGUF", () => {
     expect([...found]).toEqual(each.values.map(Math.fround));
   });
 
+  it("NVFP4 has the scales that ggml makes of each byte", () => {
+    const bytes = Buffer.alloc(64 * 36);
+    // Code 2 is the number 1.
+    for (let block = 0; block < 64; block++) bytes.fill(0x22, block * 36 + 4, block * 36 + 36);
+    for (let byte = 0; byte < 256; byte++) bytes[Math.floor(byte / 4) * 36 + byte % 4] = byte;
+    const found = dequantized(40, bytes).filter((_, i) => i % 16 === 0);
+    // As ggml-impl.h has it.
+    const expected = Array.from({ length: 256 }, (_, x) => {
+      const [exp, man] = [x >> 3 & 15, x & 7];
+      if (x === 0 || x === 0x7f) return 0;
+      return exp === 0 ? man * 2 ** -9 : (1 + man / 8) * 2 ** (exp - 7);
+    });
+    expect([...found]).toEqual(expected);
+  });
+
   it("Q8_K is a scale of 32 bits and 256 integers", () => {
     const bytes = Buffer.alloc(292);
     bytes.writeFloatLE(0.5, 0);

@@ -6,8 +6,8 @@ import type { Model } from "../../../src/model/ports.ts";
 import type { TensorInfo } from "../../../src/model/tensor.ts";
 import { layerGraph } from "../../../src/stages/layers.ts";
 
-const fileOf = (folder: string, name = "model") =>
-  `test/golden/files/quantized/${folder}/${name}.safetensors`;
+const fileOf = (folder: string, name = "model.safetensors") =>
+  `test/golden/files/quantized/${folder}/${name}`;
 
 async function opened(path: string): Promise<Model> {
   return await (await formatOf(path)).open(path, "m");
@@ -16,8 +16,10 @@ async function opened(path: string): Promise<Model> {
 const MODULE = "model.layers.0.mlp.up_proj";
 const GPTQ = /^GPTQ, \d bits, 2 groups of in channels, zero points stored less one \(quantization_config\)$/;
 
-/** Folder, rule of its weights, and how far a value may be from that of the library. */
-const FORMATS: readonly (readonly [folder: string, rule: RegExp, ulps: number])[] = [
+const FLOAT8 = /^float8, a scale for (the tensor|each block of 1 x 128) \(weight_scale\)$/;
+
+/** Folder, or file in one; rule of its weights, and how far a value may be from that of the library. */
+const FORMATS: readonly (readonly [where: string, rule: RegExp, ulps: number])[] = [
   ["gptq-2", GPTQ, 0],
   ["gptq-3", GPTQ, 0],
   ["gptq-4", GPTQ, 0],
@@ -35,15 +37,20 @@ const FORMATS: readonly (readonly [folder: string, rule: RegExp, ulps: number])[
   ["compressed-int8", /^int8, a scale for each block of 1 x 96 \(weight_scale\)$/, 0],
   ["compressed-int8-zeros", /^int8, a scale for each block of 1 x 96 \(weight_scale\)$/, 0],
   ["deepseek", /^float8, a scale for each block of 128 x 128 \(weight_scale_inv, quantization_config\)$/, 0],
-  ["float8", /^float8, a scale for (the tensor|each block of 1 x 128) \(weight_scale\)$/, 0],
+  ["float8", FLOAT8, 0],
+  ["float8/model.pt", FLOAT8, 0],
   ["mxfp4", /^MXFP4, blocks of 32 \(names, types and shapes of blocks and scales\)$/, 0],
   // The library rounds the product before it adds.
   ["mlx", /^MLX \(affine\), \d bits, groups of \d+ in channels \(quantization\)$/, 2],
 ];
 
-describe("quantized weights in safetensors", () => {
-  it.each(FORMATS)("%s: are the numbers that the library reads", async (folder, rule, ulps) => {
-    const [model, right] = [await opened(fileOf(folder)), await opened(fileOf(folder, "right"))];
+describe("quantized weights in files", () => {
+  it.each(FORMATS)("%s: are the numbers that the library reads", async (where, rule, ulps) => {
+    const [folder = "", file] = where.split("/");
+    const [model, right] = [
+      await opened(fileOf(folder, file)),
+      await opened(fileOf(folder, "right.safetensors")),
+    ];
     expect(right.tensors.length).toBeGreaterThan(0);
     // What is a part of a weight is no tensor of its own any more.
     expect(model.tensors.map(({ name }) => name).sort()).toEqual(
@@ -113,6 +120,21 @@ describe("quantized weights in safetensors", () => {
     // Row 0 of a group: larger by its scale.
     expect(scales.some((scale) => Math.abs(two[0]! - one[0]! - scale) < 1e-6)).toBe(true);
   });
+
+  it.each([2, 3, 4, 8])(
+    "has zero points 0 where GPTQ's first format stores the largest code, %s bits",
+    async (bits) => {
+      const folder = `gptq-${bits}`;
+      const zerosOf = (word: number) => ({ [`${MODULE}.qzeros`]: (words: Float64Array) => words.fill(word) });
+      const model = await dequantized(await raw(folder, { values: zerosOf(-1) }));
+      const config = { quantization_config: { quant_method: "gptq", checkpoint_format: "gptq_v2", bits } };
+      const plain = await dequantized(await raw(folder, { config, values: zerosOf(0) }));
+      const weight = await model.read(`${MODULE}.weight`);
+      expect(weight).toEqual(await plain.read(`${MODULE}.weight`));
+      expect(Math.min(...weight)).toBe(0);
+      expect(Math.max(...weight)).toBeGreaterThan(0);
+    },
+  );
 });
 
 interface Change {
@@ -175,6 +197,9 @@ describe("quantized weights whose parts do not fit", () => {
       /qzeros", shape: found \[3,4\], required \[2, 4\]/,
     ],
     ["gptq-4", part(`${MODULE}.g_idx`, { shape: [63] }), /g_idx", shape: found \[63\], required \[64\]/],
+    ["gptq-3", {
+      tensors: { [`${MODULE}.qweight`]: { shape: [6, 33] }, [`${MODULE}.scales`]: { shape: [2, 33] } },
+    }, /qweight", shape: found \[6,33\], required columns that are a multiple of 32$/],
     ["awq", configured({ quant_method: "awq", bits: 8 }), /config\.json, bits: found 8, required 4/],
     [
       "awq",
@@ -240,19 +265,9 @@ describe("quantized weights whose parts do not fit", () => {
       /found \[0\], required at least one scale/,
     ],
     [
-      "compressed-channel",
-      part("layers.0.fc.weight_scale", { shape: [39] }),
-      /found \[39\], required one scale, 40, or/,
-    ],
-    [
       "compressed-block",
       part("layers.0.fc.weight_scale", { shape: [5, 3] }),
       /found \[5,3\], required blocks of 16 x 32/,
-    ],
-    [
-      "compressed-channel",
-      part("layers.0.fc.weight_scale", { dtype: "I32" }),
-      /dtype: found I32, required F32 or/,
     ],
   ])("%s: is refused", async (folder, change, message) => {
     const failure = await dequantized(await raw(folder, change)).catch((cause: unknown) => cause);

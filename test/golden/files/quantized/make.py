@@ -163,6 +163,7 @@ def float8():
         tensors |= {f"{name}.weight": finite.view(dtype), f"{name}.weight_scale": scale}
         right[f"{name}.weight"] = finite.view(dtype).float() * scale
     write("float8", tensors, right)
+    torch.save(tensors, HERE / "float8" / "model.pt")
 
 
 def mxfp4():

@@ -35,15 +35,7 @@ export function feedForward(
   const down = `${block}.${names.down}`;
   const last = (y: Signal) => layerOf(net, down, y, { layout });
   if (names.fused !== undefined) {
-    const fused = `${block}.${names.fused}`;
-    const outs = outsOf(net, fused, layout);
-    const length = Math.floor(outs / 2);
-    if (2 * length !== outs) net.fail(`${fused}.weight`, `${outs} out channels`, "two halves");
-    const [, up] = ["gate", "up"].map((part, i) =>
-      layerOf(net, fused, x, { layout, part, out: { from: i * length, length } })
-    );
-    net.noConnection(`${fused}.gate`, down, GATE);
-    return last(up!);
+    return last(fusedUp(net, { fused: `${block}.${names.fused}`, down, x, layout }));
   }
   if (names.gate !== undefined) {
     const gate = `${block}.${names.gate}`;
@@ -60,4 +52,32 @@ export function feedForward(
     return last(up);
   }
   return last(layerOf(net, `${block}.${names.up}`, x, { layout }));
+}
+
+/** Where gate and `up` lie in one weight. */
+interface Fused {
+  readonly fused: string;
+  /** What reads `up`. */
+  readonly down: string;
+  readonly x: Signal;
+  readonly layout?: WeightOrder;
+  /** Default: the gate is the first half. */
+  readonly gateLast?: true;
+}
+
+/**
+ * `up` of a weight that holds it and what scales it, of which the gate is not followed.
+ *
+ * @throws {RangeError} when the weight has no two halves
+ */
+export function fusedUp(net: Network, { fused, down, x, layout = "out-in", gateLast }: Fused): Signal {
+  const outs = outsOf(net, fused, layout);
+  const length = Math.floor(outs / 2);
+  if (2 * length !== outs) net.fail(`${fused}.weight`, `${outs} out channels`, "two halves");
+  const parts = gateLast ? ["up", "gate"] : ["gate", "up"];
+  const halves = parts.map((part, i) =>
+    layerOf(net, fused, x, { layout, part, out: { from: i * length, length } })
+  );
+  net.noConnection(`${fused}.gate`, down, GATE);
+  return halves[parts.indexOf("up")]!;
 }

@@ -1,8 +1,8 @@
 /** Blocks of diffusers' networks of images: residual blocks, attention over a map, and transformers in the middle of one. */
 
 import type { Signal } from "../../../../model/operators.ts";
-import { GATE } from "../attention.ts";
 import { type AttentionNames, selfAttention } from "../language/attention-block.ts";
+import { fusedUp } from "../language/feed-forward.ts";
 import type { Network } from "../network.ts";
 import { layerNormalized, read } from "./units.ts";
 
@@ -110,7 +110,9 @@ export function mapTransformer(net: Network, name: string, x: Signal, options: T
     const first = gained(net, `${block}.norm1`, y);
     y = net.sum(y, attention(`${block}.attn1`, first, readsWords(net, block, y, options) ? memory : first));
     y = net.sum(y, attention(`${block}.attn2`, gained(net, `${block}.norm2`, y), memory));
-    y = net.sum(y, gatedHalves(net, `${block}.ff`, gained(net, `${block}.norm3`, y)));
+    const [fused, down] = [`${block}.ff.net.0.proj`, `${block}.ff.net.2`];
+    const gated = fusedUp(net, { fused, down, x: gained(net, `${block}.norm3`, y), gateLast: true });
+    y = net.sum(y, read(net, down, gated));
   }
   return net.sum(x, read(net, `${name}.proj_out`, y));
 }
@@ -132,17 +134,4 @@ function readsWords(net: Network, block: string, x: Signal, { onlyCross }: Trans
     );
   }
   return onlyCross;
-}
-
-/** `net.2(value * gelu(gate))`, value and gate in one weight: only the value is followed, which the gate scales. */
-function gatedHalves(net: Network, name: string, x: Signal): Signal {
-  const [fused, down] = [`${name}.net.0.proj`, `${name}.net.2`];
-  const [outs = 0] = net.shape(net.weight(fused));
-  const length = Math.floor(outs / 2);
-  if (2 * length !== outs) net.fail(net.weight(fused), `${outs} out channels`, "two halves");
-  const [value] = ["value", "gate"].map((part, i) =>
-    net.linear(fused, x, { name: `${net.prefix}${fused}.${part}`, out: { from: i * length, length } })
-  );
-  net.noConnection(`${fused}.gate`, down, GATE);
-  return read(net, down, value!);
 }
