@@ -280,7 +280,7 @@ function settingsOf(
     before: mark?.entry.files ?? [],
     nearKernel: config.nearKernel.relative,
     layerMetrics: config.layerMetrics,
-    metrics: { unfolding: config.unfolding, logAlpha: testSettings(config).logAlpha },
+    metrics: { unfolding: config.unfolding, logAlpha: Math.log(config.layerMetrics.alpha) },
     progress({ ends: [first, second], ...step }) {
       const [kind, flops] = second === undefined
         ? ["layer" as const, layerFlops(first, config.unfolding, config.rank)]
