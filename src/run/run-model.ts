@@ -107,11 +107,7 @@ async function opened(planned: PlannedModel, mark: CompletedModel | null, run: M
     const settings = { ...layerSettings(config), topology };
     const { graph, isInferred } = preliminaryLayers(model, settings, config.infer);
     const digests = new FileDigests(mark?.digests);
-    const inputs = await model.inputs(
-      signal,
-      tensorsWanted(model, graph, isInferred || config.audit),
-      digests,
-    );
+    const inputs = await model.inputs(signal, tensorsWanted(model, graph), digests);
     const known: KnownModel = {
       header: headerOf(model, planned, inputs, config),
       inputs,
