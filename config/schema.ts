@@ -197,7 +197,12 @@ export const runConfigSchema = z.strictObject({
       "Samples for an interval of alpha, and as many for the goodness of fit of the power law. 0: neither.",
     ),
     seed: seed.default(DEFAULTS.layerMetrics.seed).describe("The seed of permutations and samples."),
-  }).default(DEFAULTS.layerMetrics).describe("Figures of layers that cost more than the others."),
+    alpha: z.number().gt(0).max(0.5).default(DEFAULTS.layerMetrics.alpha).describe(
+      "The family-wise level at which a layer's spikes are counted; edges have one of their own.",
+    ),
+  }).default(DEFAULTS.layerMetrics).describe(
+    "Figures of layers that cost more than the others, and the level of those that are tested.",
+  ),
   nullControl: z.union([z.boolean(), z.int().min(1).max(1000)]).default(DEFAULTS.nullControl).describe(
     "Repeats the analysis with the channels of every layer turned at random, so often: true is once. Of several times the report has mean and standard deviation.",
   ),

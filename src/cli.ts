@@ -133,7 +133,7 @@ const SETTINGS: readonly (readonly [
   [
     "layerMetrics",
     "<list>",
-    "figures of layers that cost more: pooled (positions of convolutions apart, as WeightWatcher has them), permuted (those of permuted entries), bootstrap=<samples> (interval of alpha, goodness of fit)",
+    "figures of layers that cost more: pooled (positions of convolutions apart, as WeightWatcher has them), permuted (those of permuted entries), bootstrap=<samples> (interval of alpha, goodness of fit); and alpha=<level> of spikes (default: 0.001)",
     layerMetricsOf,
   ],
   [

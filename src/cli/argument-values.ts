@@ -37,8 +37,11 @@ export function layerMetricsOf(text: string): unknown {
     text.split(",").map((each) => {
       const [name = "", value] = each.split("=");
       if (name === "bootstrap" && value !== undefined) return [name, countFrom(1)(value)];
+      if (name === "alpha" && value !== undefined) return [name, numberOf(value)];
       if ((name === "pooled" || name === "permuted") && value === undefined) return [name, true];
-      throw new InvalidArgumentError(`Found "${each}", required pooled, permuted or bootstrap=<samples>.`);
+      throw new InvalidArgumentError(
+        `Found "${each}", required pooled, permuted, bootstrap=<samples> or alpha=<level>.`,
+      );
     }),
   );
 }

@@ -107,6 +107,7 @@ const test = z.looseObject({
   unfolding: text,
   weight: text,
   near_kernel: number,
+  spike_alpha: number.positive().max(1),
 });
 
 const series = z.looseObject({

@@ -59,15 +59,13 @@ export async function inferredLayers(
 }
 
 /**
- * The tensors that a model's tables depend on: those of layers, and where weights are asked every vector that may be one of a layer's out
- * channels.
+ * The tensors that a model's tables and report depend on: those of layers, and every vector that may be one of a layer's out channels, for
+ * weights may be asked. It is the same whether they are or not: settings do not change what a model's content is.
  */
 export function tensorsWanted(
   { tensors }: Pick<Model, "tensors">,
   graph: LayerGraph,
-  areAsked: boolean,
 ): ReadonlySet<string> {
-  if (!areAsked) return tensorsRead(graph);
   const widths = new Set(graph.layers.map(({ outChannels }) => outChannels));
   const vectors = tensors.filter(({ shape }) => shape.length === 1 && widths.has(shape[0]!));
   return new Set([...tensorsRead(graph), ...vectors.map(({ name }) => name)]);

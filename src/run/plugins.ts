@@ -11,8 +11,10 @@ import { checkPlugin } from "../../config/plugin.ts";
 import { SINKS } from "../../connectors/sinks/registry.ts";
 import { pluginFormat } from "../../connectors/sources/plugin-format.ts";
 import { FORMATS, type Formats } from "../../connectors/sources/registry.ts";
+import { COMPARISON_TABLE_NAMES } from "../model/comparison-tables.ts";
 import { messageOf, show } from "../model/errors.ts";
 import type { Plugin, PluginSink } from "../model/plugin.ts";
+import { TABLE_NAMES } from "../model/tables.ts";
 
 /** What a run takes from one plugin, for its record. */
 export interface PluginRecord {
@@ -57,7 +59,7 @@ export async function loadPlugins(
   for (const module of new Set(config.plugins)) modules.push(await loaded(module, baseDir));
   return {
     formats: formatsOf(modules),
-    sinks: await sinksOf(modules),
+    sinks: sinksOf(modules),
     records: modules.map(({ module, exported: { formats = [], sinks = [] } }) => ({
       module,
       formats: formats.map(({ name, version }) => `${name} ${version}`),
@@ -127,19 +129,21 @@ function formatsOf(modules: readonly PluginModule[]): Formats {
 }
 
 /** Names of folders and files that a run makes by itself: a sink's name is also its folder. */
-async function takenNames(): Promise<readonly string[]> {
-  // The tables are many words on columns, which a run without such a plugin need not hold.
-  const { TABLE_NAMES } = await import("../model/tables.ts");
-  return [...Object.keys(SINKS), ...TABLE_NAMES, "graph", "report", "run"];
-}
+const TAKEN: readonly string[] = [
+  ...Object.keys(SINKS),
+  ...TABLE_NAMES,
+  ...COMPARISON_TABLE_NAMES,
+  "comparison",
+  "graph",
+  "report",
+  "run",
+];
 
-async function sinksOf(modules: readonly PluginModule[]): Promise<PluginSink[]> {
+function sinksOf(modules: readonly PluginModule[]): PluginSink[] {
   const all = new Map<string, PluginSink>();
-  if (modules.every(({ exported }) => exported.sinks === undefined)) return [];
-  const taken = await takenNames();
   for (const { module, exported } of modules) {
     for (const sink of exported.sinks ?? []) {
-      if (taken.includes(sink.name) || all.has(sink.name)) {
+      if (TAKEN.includes(sink.name) || all.has(sink.name)) {
         throw new ConfigError(
           `plugin ${module}: found a sink named ${show(sink.name)}, which ${
             all.has(sink.name) ? "another plugin" : "svrflow"

@@ -106,11 +106,7 @@ async function opened(planned: PlannedModel, mark: CompletedModel | null, run: M
     const settings = { ...layerSettings(config), topology };
     const { graph, isInferred } = preliminaryLayers(model, settings, config.infer);
     const digests = new FileDigests(mark?.digests);
-    const inputs = await model.inputs(
-      signal,
-      tensorsWanted(model, graph, isInferred || config.audit),
-      digests,
-    );
+    const inputs = await model.inputs(signal, tensorsWanted(model, graph), digests);
     const known: KnownModel = {
       header: headerOf(model, planned, inputs, config),
       inputs,
@@ -279,7 +275,7 @@ function settingsOf(
     before: mark?.entry.files ?? [],
     nearKernel: config.nearKernel.relative,
     layerMetrics: config.layerMetrics,
-    metrics: { unfolding: config.unfolding, logAlpha: testSettings(config).logAlpha },
+    metrics: { unfolding: config.unfolding, logAlpha: Math.log(config.layerMetrics.alpha) },
     progress({ ends: [first, second], ...step }) {
       const [kind, flops] = second === undefined
         ? ["layer" as const, layerFlops(first, config.unfolding, config.rank)]

@@ -48,6 +48,7 @@ export function testReport(config: RunConfig): TestReport {
     unfolding: config.unfolding,
     weight: config.weight,
     near_kernel: config.nearKernel.relative,
+    spike_alpha: config.layerMetrics.alpha,
   };
 }
 

@@ -101,6 +101,7 @@ export const TEST: TestReport = {
   unfolding: "svr",
   weight: "overlap",
   near_kernel: 0.1,
+  spike_alpha: 0.002,
 };
 
 /** A chain of layers, each feeding the next. */

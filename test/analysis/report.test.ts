@@ -13,6 +13,7 @@ const TEST: TestReport = {
   unfolding: "svr",
   weight: "overlap",
   near_kernel: 0.1,
+  spike_alpha: 0.001,
 };
 
 const layer = (index: number, name: string) => ({

@@ -46,10 +46,10 @@ describe("traps", () => {
       ...new Array<Row>(8).fill({ rand_num_spikes: 0 }),
     ];
     const [found] = of(rows, "traps");
-    const { test } = chainFacts([], []);
+    const { spike_alpha: alpha } = chainFacts([], []).test;
     // 1 - (1 - a)^10 - 10 a (1 - a)^9
-    const rest = (1 - test.alpha) ** 9;
-    expect(found!.surprise).toBeCloseTo(Math.log(1 - rest * (1 - test.alpha) - 10 * test.alpha * rest), 6);
+    const rest = (1 - alpha) ** 9;
+    expect(found!.surprise).toBeCloseTo(Math.log(1 - rest * (1 - alpha) - 10 * alpha * rest), 6);
     expect(found!.table!.rows.length).toBe(2);
   });
 

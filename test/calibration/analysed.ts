@@ -40,6 +40,7 @@ export function reported(
     unfolding,
     weight: "overlap",
     near_kernel: 0.1,
+    spike_alpha: 0.001,
   };
   const found = control ? { ...result, ...result.controls[0], controls: [] } : result;
   return modelReport({ id, uri, format, runId: "run" }, found, test, "model");

@@ -76,7 +76,7 @@ describe("a run config", () => {
       weight: "overlap",
       edges: "significant",
       nearKernel: { relative: 0.1 },
-      layerMetrics: { pooled: false, permuted: false, bootstrap: 0, seed: 0 },
+      layerMetrics: { pooled: false, permuted: false, bootstrap: 0, seed: 0, alpha: 0.001 },
       dominant: 1,
       nullControl: false,
       replace: false,

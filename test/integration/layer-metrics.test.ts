@@ -100,13 +100,17 @@ describe("the figures of layers of a run", () => {
     expect(Object.entries(nulls[0]!).filter(([, count]) => Number(count) > 0)).toEqual([]);
   });
 
-  it("count spikes at the run's level, from what a first run has kept", async () => {
+  it("count spikes at a level of their own", async () => {
     const counts = () =>
       sql(
         "SELECT name, num_spikes, alpha, alpha_p, rand_distance FROM read_parquet('layers/*/*.parquet') ORDER BY ALL",
       );
     const before = await counts();
-    const { report: again } = await run({ ...settings, out, alpha: 1e-9 });
+    const { report: again } = await run({
+      ...settings,
+      out,
+      layerMetrics: { ...settings.layerMetrics, alpha: 1e-9 },
+    });
     expect(again.models.length).toBe(2);
     const after = await counts();
     const spikes = (rows: typeof before) => rows.reduce((sum, row) => sum + Number(row["num_spikes"]), 0);

@@ -148,8 +148,8 @@ describe("svr run", () => {
     await svr(["run", EPOCH, "--out", out, "--quiet", "--sigma", "6"]);
     const after = await digests(out);
     expect(Object.keys(after)).toHaveLength(Object.keys(before).length);
-    // The test is another one, and no spectrum: what says nothing of the test stands as it did. Layers count spikes at its level.
-    const changed = ["connections", "edges", "layers", "models"].map((table) => `/${table}/`);
+    // The test is another one, and no spectrum: what says nothing of the test stands as it did.
+    const changed = ["connections", "edges", "models"].map((table) => `/${table}/`);
     const fresh = Object.keys(after).filter((path) => !(path in before));
     expect(fresh.map((path) => path.replace(/model=.*/, "")).sort()).toEqual([
       ...changed.map((table) => `/arrow${table}`),

@@ -21,6 +21,8 @@ export interface TestReport {
   readonly weight: string;
   /** Neurons up to this share of their layer's largest singular value are near-kernels. */
   readonly near_kernel: number;
+  /** The family-wise level at which a layer's spikes are counted. */
+  readonly spike_alpha: number;
 }
 
 /** A layer that has a spectrum. */

@@ -79,7 +79,7 @@ function byAlpha(facts: ModelFacts, { kind, bound, condition, holds }: Bound): F
 export function traps(facts: ModelFacts): Finding[] {
   const tested = facts.layers.filter(({ metrics }) => (metrics["rand_num_spikes"] ?? null) !== null);
   const found = tested.filter(({ metrics }) => metrics["rand_num_spikes"]! > 0);
-  const logP = logBinomialSurvival(found.length, tested.length, facts.test.alpha);
+  const logP = logBinomialSurvival(found.length, tested.length, facts.test.spike_alpha);
   if (found.length === 0 || logP > facts.logAlpha) return [];
   return [finding(facts, {
     kind: "traps",
@@ -93,7 +93,7 @@ export function traps(facts: ModelFacts): Finding[] {
     columns: ["rand_num_spikes", "max_rand_eval", "ww_softrank"],
     where: (of) => `${of}rand_num_spikes > 0`,
     caveats: [
-      `p: so many layers of ${tested.length}, each at the level ${decimal(facts.test.alpha)}`,
+      `p: so many layers of ${tested.length}, each at the level ${decimal(facts.test.spike_alpha)}`,
       "noise is Gaussian here: single large entries have such spikes, whatever they do in the network; of one permutation",
     ],
   })];

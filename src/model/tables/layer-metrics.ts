@@ -139,7 +139,7 @@ export const LAYER_METRIC_COLUMNS: readonly TableColumn[] = [
     description: "Neurons that stand out of noise",
     unit: "count",
     range: "0 to rank - 7",
-    formula: "number of spike_log_p (of neurons) <= ln alpha, the run's level of significance",
+    formula: "number of spike_log_p (of neurons) <= ln layerMetrics.alpha, 0.001 by default",
     whenNull: `${PARTIAL}, and of a matrix with a side below 8`,
   }),
   column("sigma_mp", "float64", {

@@ -46,7 +46,7 @@ export async function openedSide(
     }
     const model = root !== null && isAdapter(file) ? adaptedModel(root.model, file) : file;
     const settings = { ...layerSettings({ ...config, unfolding: "svr" }), topology: planned.topology };
-    const { graph, isInferred } = preliminaryLayers(model, settings, config.infer);
+    const { graph } = preliminaryLayers(model, settings, config.infer);
     return {
       id: mark?.entry.id ?? planned.id,
       uri: file.uri,
@@ -55,7 +55,7 @@ export async function openedSide(
       warnings: graph.warnings,
       tables: mark === null ? null : layersByName(mark.report.layers),
       inputs: () =>
-        model.inputs(signal, tensorsWanted(model, graph, isInferred), new FileDigests(mark?.digests)),
+        model.inputs(signal, tensorsWanted(model, graph), new FileDigests(mark?.digests)),
       close: () => file.close(),
     };
   } catch (failure) {

@@ -147,8 +147,8 @@ async function forecastModel(
   const model = await planned.open(signal);
   try {
     const settings = { ...layerSettings(config), topology: planned.topology };
-    const { graph, isInferred } = preliminaryLayers(model, settings, config.infer);
-    const wanted = tensorsWanted(model, graph, isInferred);
+    const { graph } = preliminaryLayers(model, settings, config.infer);
+    const wanted = tensorsWanted(model, graph);
     const { unfolding, rank = Infinity } = config;
     const { spectra, overlaps, comparisons } = graphFlops(graph, unfolding, rank);
     const neurons = graph.layers.map((layer) => neuronsOf(layer, unfolding, rank));
