@@ -32,7 +32,7 @@ export function alphaInterval(
  *
  * @param values that were fitted
  * @param rounds how often, 1 or more
- * @returns in (0, 1]; up to 0.1 there is no power law
+ * @returns in (0, 1]; up to 0.1 a power law is refused (Clauset, Shalizi and Newman 2009)
  */
 export function goodnessOfFit(
   values: Float64Array,

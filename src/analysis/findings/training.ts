@@ -11,7 +11,7 @@ import type { Cell, Finding } from "./finding.ts";
 import { queries } from "./query-words.ts";
 import { decimal, pText, shortened } from "./words.ts";
 
-/** Up to this goodness of fit there is no power law (Clauset, Shalizi and Newman 2009). */
+/** Up to this goodness of fit a power law is refused (Clauset, Shalizi and Newman 2009). */
 const NO_POWER_LAW = 0.1;
 
 /** WeightWatcher's bounds of alpha. */
