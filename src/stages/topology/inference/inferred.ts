@@ -11,7 +11,7 @@ import type { LayerGraph } from "../../../model/layer.ts";
 import { naturalOrder } from "../../../model/natural-order.ts";
 import type { TensorInfo } from "../../../model/tensor.ts";
 import { graphOfGuess, guess } from "../guess.ts";
-import { areNumbered } from "../weights.ts";
+import { areNumbered, isInOrder } from "../weights.ts";
 import { type ChannelSpaces, channelSpaces } from "./channel-spaces.ts";
 import { copiesAmong, toldFromCopies } from "./copies.ts";
 import { feedings } from "./fed-layers.ts";
@@ -21,7 +21,7 @@ import { type InferenceOptions, type InferredFrom, layerReader } from "./layer-r
 import { isSmall } from "./level.ts";
 import type { Space } from "./joined-spaces.ts";
 import { samePart, shownSlices, type Slice, sliceFeedings, sliceTests } from "./slices.ts";
-import { isInOrder, turnedWeights } from "./orientation.ts";
+import { turnedWeights } from "./orientation.ts";
 import type { PairTest } from "./pair-tests.ts";
 import type { Port } from "./ports.ts";
 import { settled, testedPorts } from "./tested-ports.ts";
