@@ -13,8 +13,9 @@ import { join } from "node:path";
 import type { Kernel } from "../../src/kernels/kernel.ts";
 import { openPool } from "../../src/kernels/pool.ts";
 import { openModel } from "../../src/mod.ts";
-import type { Layer, LayerGraph } from "../../src/model/layer.ts";
+import { isDepthwise, type Layer, type LayerGraph } from "../../src/model/layer.ts";
 import { random } from "../../src/model/random.ts";
+import { Union } from "../../src/model/union.ts";
 import { knownGraph } from "../../src/stages/layers.ts";
 import { unfold } from "../../src/stages/unfold.ts";
 import { guessedGraph } from "../../src/stages/topology/guess.ts";
@@ -44,25 +45,23 @@ const percent = (value: readonly [number, number] | undefined) =>
 
 /** What is known of the spaces of ports: one that stands for each, by the port's tensor, side and first channel. */
 function knownSpaces({ layers, connections }: LayerGraph): ReadonlyMap<string, string> {
-  const keys = layers.flatMap(({ weight, outChannels, groups, inChannels }) => {
-    const isDepthwise = groups > 1 && groups === inChannels && groups === outChannels;
-    return [`${weight.tensor}/out/0/${outChannels}`, isDepthwise ? null : `${weight.tensor}/in`];
-  });
-  const sides = new Set(keys.filter((key) => key !== null));
-  const space = new Map([...sides].map((key) => [key, key]));
-  const join = (a: string, b: string) => {
-    const [from, to] = [space.get(a) ?? a, space.get(b) ?? b];
-    space.set(a, to);
-    for (const [key, value] of space) if (value === from) space.set(key, to);
-  };
+  const outOf = ({ weight, outChannels }: Layer) => `${weight.tensor}/out/0/${outChannels}`;
+  const intoOf = (layer: Layer) => layer.groups > 1 ? outOf(layer) : `${layer.weight.tensor}/in`;
+  const sides = new Set(
+    layers.flatMap((layer) => [outOf(layer), ...isDepthwise(layer) ? [] : [`${layer.weight.tensor}/in`]]),
+  );
+  const joined: (readonly [string, string])[] = [];
   for (const { source, target, channels } of connections) {
     const [from, to] = [layers[source]!, layers[target]!];
     const [range] = channels;
     if (channels.length !== 1 || range!.target !== 0 || range!.length !== to.inChannels) continue;
-    const key = to.groups > 1 ? `${to.weight.tensor}/out/0/${to.outChannels}` : `${to.weight.tensor}/in`;
-    join(`${from.weight.tensor}/out/${range!.source}/${range!.length}`, key);
+    joined.push([`${from.weight.tensor}/out/${range!.source}/${range!.length}`, intoOf(to)]);
   }
-  return space;
+  const names = [...new Set([...sides, ...joined.flat()])];
+  const numbers = new Map(names.map((name, at) => [name, at]));
+  const spaces = new Union(names.length);
+  for (const [from, to] of joined) spaces.join(numbers.get(from)!, numbers.get(to)!);
+  return new Map(names.map((name, at) => [name, names[spaces.find(at)]!]));
 }
 
 /** Pairs of ports that were tested: those in one space, shown or supposed, against those in one known space; of parts, what is known. */

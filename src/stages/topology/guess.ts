@@ -6,9 +6,9 @@ import type { Model } from "../../model/ports.ts";
 import type { TensorInfo } from "../../model/tensor.ts";
 import { guessChain } from "./chain.ts";
 import { copiedNetworks } from "./networks.ts";
-import { readings, reasonByName } from "./readings.ts";
+import { biasOf, readings, reasonByName } from "./readings.ts";
 import { fitting, stateOf } from "./recurrent-state.ts";
-import { isSorted, normalizationBehind, sorted } from "./weights.ts";
+import { isInOrder, normalizationBehind, sorted } from "./weights.ts";
 
 /** What is guessed from. */
 export type GuessedFrom = Pick<Model, "tensors" | "moduleOrder" | "networks" | "warnings">;
@@ -30,14 +30,16 @@ export interface Guess {
 }
 
 /** Guesses from names and shapes. */
-export function guess({ tensors, moduleOrder, networks = [] }: GuessedFrom): Guess {
+export function guess(model: GuessedFrom): Guess {
+  const { tensors, networks = [] } = model;
   const { weights, skipped } = sorted(tensors);
   const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
-  const named = weights.map((tensor) => ({ tensor, reason: reasonByName(tensor, byName) }));
+  const biases = new Set(weights.flatMap(({ name }) => biasOf(name, byName)?.name ?? []));
+  const named = weights.map((tensor) => ({ tensor, reason: reasonByName(tensor, byName, biases) }));
   const read = readings(
     named.flatMap(({ tensor, reason }) => reason === null ? [tensor] : []),
     tensors,
-    moduleOrder === true && !isSorted(tensors),
+    isInOrder(model),
   );
   const copied = networks.length > 0 ? { beginnings: [], warnings: [] } : copiedNetworks(tensors);
   const fits = fitting(byName);

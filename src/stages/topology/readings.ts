@@ -16,8 +16,6 @@ const NO_WEIGHTS: readonly (readonly [name: RegExp, reason: string])[] = [
   [/(^|[._/])(abs(olute)?_)?pos(ition(al)?)?_?(embed(ding)?s?|enc(oding)?|emb)$/, "a table of positions"],
   [/(^|[._/])(cls|class|mask|dist|reg(ister)?|query|prompt)_?tokens?$/, "constant tokens"],
   [/(^|[._/])(layer|logit|res)_?scale(\.\w+)?$|(^|[._/])(gamma|beta)(_?\d+)?$|(^|[./])scale$/, "a scale"],
-  [/(^|[._/])(mean|std|stddev|variance)$/, "a mean or a deviation"],
-  [/(^|[._/])(task|class|loss|sample)_weights?$/, "weights of a loss"],
   [/(^|[._/])bias(_[a-z]\w*)?$/, "a bias"],
   [/[._/](A_log|rotary_emb\.\w+|inv_freq)$/, "a table of decays or frequencies"],
   [
@@ -34,12 +32,33 @@ const NO_WEIGHTS: readonly (readonly [name: RegExp, reason: string])[] = [
   ],
 ];
 
-/** Why a tensor with the axes of a weight is none, by its name or those around it; null where nothing tells that. */
-export function reasonByName(tensor: TensorInfo, byName: ReadonlyMap<string, TensorInfo>): string | null {
+/** Names of vectors, and of matrices: the weight of the layer that gives a mean is called so, too. */
+const NO_WEIGHTS_AS_VECTORS: typeof NO_WEIGHTS = [
+  [/(^|[._/])(mean|std|stddev|variance)$/, "a mean or a deviation"],
+  [/(^|[._/])(task|class|loss|sample)_weights?$/, "weights of a loss"],
+];
+
+/** Whether at most one extent is above 1. */
+const isVector = (shape: readonly number[]) => shape.filter((extent) => extent > 1).length < 2;
+
+/**
+ * Why a tensor with the axes of a weight is none, by its name or those around it; null where nothing tells that.
+ *
+ * @param biases names of what is the bias of a weight
+ */
+export function reasonByName(
+  tensor: TensorInfo,
+  byName: ReadonlyMap<string, TensorInfo>,
+  biases: ReadonlySet<string>,
+): string | null {
   const { name, shape } = tensor;
-  const found = NO_WEIGHTS.find(([pattern]) => pattern.test(name));
+  const names = isVector(shape) ? [...NO_WEIGHTS, ...NO_WEIGHTS_AS_VECTORS] : NO_WEIGHTS;
+  const found = names.find(([pattern]) => pattern.test(name));
   if (found !== undefined) return `${found[1]}, by its name`;
-  if (show(biasOf(name, byName)?.shape) === show(shape)) {
+  if (biases.has(name) && isVector(shape)) return "a bias, by its name";
+  // A matrix of one row or column may have a bias of its shape.
+  const isGain = shape.length > 2 || !isVector(shape);
+  if (isGain && show(biasOf(name, byName)?.shape) === show(shape)) {
     return "the gain of a normalization over several axes: its shift has the same shape";
   }
   if (isStacked(tensor) && shape[0]! > MOST_EXPERTS) {
@@ -48,7 +67,7 @@ export function reasonByName(tensor: TensorInfo, byName: ReadonlyMap<string, Ten
   const leaf = name.slice(Math.max(name.lastIndexOf("."), name.lastIndexOf("/")) + 1);
   const isNamed = /^(weight|kernel|w|filter)|(^|_)w(_\d+)?$/i.test(leaf);
   if (shape.length < 3 || isNamed) return null;
-  if (shape.filter((extent) => extent > 1).length < 2) {
+  if (isVector(shape)) {
     return `${shape.length} dimensions, of which at most one has more than one entry: a scale, a shift or a token`;
   }
   return shape[0] === 1
@@ -66,7 +85,7 @@ const BIASES: readonly (readonly [weight: RegExp, bias: string])[] = [
 ];
 
 /** The bias of the same module. */
-function biasOf(weight: string, byName: ReadonlyMap<string, TensorInfo>): TensorInfo | undefined {
+export function biasOf(weight: string, byName: ReadonlyMap<string, TensorInfo>): TensorInfo | undefined {
   for (const [pattern, bias] of BIASES) {
     const found = pattern.test(weight) ? byName.get(weight.replace(pattern, bias)) : undefined;
     if (found !== undefined) return found;
@@ -192,8 +211,10 @@ function layoutOf(
   const [first, second] = shape as [number, number];
   if (/(^|[./]|recurrent_)kernel$/.test(name)) return shape.length === 2 ? "in-out" : "kernel-in-out";
   const bias = biasOf(name, byName);
-  const width = bias?.shape.length === 1 ? bias.shape : [];
-  if (isKernelFirst(shape)) return "kernel-in-out";
+  const width = bias !== undefined && isVector(bias.shape) ? [Math.max(...bias.shape)] : [];
+  // A kernel of many positions may look like channels.
+  const isTold = width[0] === first && width[0] !== shape.at(-1);
+  if (!isTold && isKernelFirst(shape)) return "kernel-in-out";
   const widths = [...width, ...shape.length > 2 ? normalizedWidths(name, all) : []];
   // What is not PyTorch's may have the kernel's positions first.
   if (shape.length > 2 && width[0] === shape.at(-1) && width[0] !== first && width[0] !== second) {

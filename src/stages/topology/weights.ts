@@ -3,6 +3,7 @@
 import { show } from "../../model/errors.ts";
 import type { BatchNorm, Folding, Skipped } from "../../model/layer.ts";
 import type { LayerDraft } from "../../model/layer-draft.ts";
+import type { Model } from "../../model/ports.ts";
 import type { TensorInfo } from "../../model/tensor.ts";
 
 /** More axes than a 3-D convolution has (out, in, depth, height, width) are nothing this method knows. */
@@ -85,9 +86,7 @@ function statistics(
   const partner = named(partnersOf(module));
   // A normalization that a module makes before its convolution is another's, unless it is the alphabet that puts it there.
   if (partner !== undefined && (all.indexOf(partner) > at || isSorted(all))) return [partner];
-  const next = all.findIndex(({ shape }, index) => index > at && shape.length > 1);
-  const behind = all.slice(at + 1, next < 0 ? all.length : next);
-  const neighbour = behind.find((each) => {
+  const neighbour = behind(weight, all).find((each) => {
     const normalization = each.name.slice(0, -VARIANCE.length - 1);
     const isForeign = () =>
       all.some(({ name, shape }, index) =>
@@ -97,6 +96,13 @@ function statistics(
     return fitting.includes(each) && isNear(module, normalization) && !isForeign();
   });
   return neighbour === undefined ? [] : [neighbour];
+}
+
+/** The vectors and scalars that stand behind a weight, up to the next. */
+export function behind(weight: string, all: readonly TensorInfo[]): readonly TensorInfo[] {
+  const at = all.findIndex(({ name }) => name === weight);
+  const next = all.findIndex(({ shape }, index) => index > at && shape.length > 1);
+  return all.slice(at + 1, next < 0 ? all.length : next);
 }
 
 /** Names without their numbers: of the same weight in each block. */
@@ -124,11 +130,21 @@ function preceded(all: readonly TensorInfo[]): ReadonlySet<string> {
   return found;
 }
 
+const SORTED = new WeakMap<readonly TensorInfo[], boolean>();
+
 /** Whether names stand in the order of the alphabet, which says nothing of their modules. */
 export function isSorted(all: readonly TensorInfo[]): boolean {
+  const known = SORTED.get(all);
+  if (known !== undefined) return known;
   const names = all.filter(({ shape }) => shape.length > 0).map(({ name }) => name);
-  return !areNumbered(names) && names.every((name, i) => i === 0 || names[i - 1]! <= name);
+  const found = !areNumbered(names) && names.every((name, i) => i === 0 || names[i - 1]! <= name);
+  SORTED.set(all, found);
+  return found;
 }
+
+/** Whether the order of tensors is that of the network's modules. */
+export const isInOrder = ({ moduleOrder, tensors }: Pick<Model, "moduleOrder" | "tensors">): boolean =>
+  moduleOrder === true && !isSorted(tensors);
 
 /** Whether names are one word and a number, as NumPy's `arr_0`, `arr_1`: they are numbered in an order that somebody chose. */
 export function areNumbered(names: readonly string[]): boolean {

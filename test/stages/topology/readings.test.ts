@@ -95,6 +95,17 @@ describe("what has the axes of a weight and is none", () => {
     expect(read(["fc_mean.weight", 4, 16], ["std.weight", 4, 16], ["bias.weight", 4, 16]).layers)
       .toHaveLength(3);
     expect(read(["output/output_W_1", 1, 32, 5, 5], ["output/output_b_1", 1]).layers).toHaveLength(1);
+    expect(read(["enc_mean", 4, 16], ["class_weights", 10, 4]).layers.map(([name]) => name))
+      .toEqual(["enc_mean", "class_weights"]);
+  });
+
+  it("is not a matrix of one row or one column, though its bias has the same shape", () => {
+    const rows = read(["W1", 1, 64], ["b1", 1, 64], ["W2", 64, 10], ["b2", 1, 10]);
+    expect(rows.layers).toEqual([["W1", "linear", 64, 1, 1], ["W2", "linear", 10, 64, 1]]);
+    expect(rows.reasons).toEqual({ b1: "a bias, by its name", b2: "a bias, by its name" });
+    const columns = read(["W1", 64, 1], ["b1", 64, 1], ["W2", 10, 64], ["b2", 10, 1]);
+    expect(columns).toEqual(rows);
+    expect(read(["norm.weight", 1, 16, 1, 1], ["norm.bias", 1, 16, 1, 1]).layers).toEqual([]);
   });
 });
 
@@ -118,6 +129,13 @@ describe("axes by biases and neighbours", () => {
     }
     expect(read(["l/W", 24, 12], ["l/b", 24]).layers).toEqual([["l/W", "linear", 24, 12, 1]]);
     expect(read(["conv/w", 3, 3, 3, 16], ["conv/b", 16]).layers).toEqual([["conv/w", "conv", 16, 3, 1]]);
+  });
+
+  it("are out-in where a bias is as long as the first, though the kernel is large and of few channels", () => {
+    expect(read(["c1.weight", 3, 3, 13, 13], ["c1.bias", 3]).layers).toEqual([["c1", "conv", 3, 3, 1]]);
+    expect(read(["c1.weight", 8, 8, 3, 15], ["c1.bias", 8]).layers).toEqual([["c1", "conv", 8, 8, 1]]);
+    expect(read(["c1/w", 3, 3, 64, 3], ["c1/b", 3]).layers).toEqual([["c1/w", "conv", 3, 64, 1]]);
+    expect(read(["c1/w", 3, 3, 64, 16], ["c1/b", 16]).layers).toEqual([["c1/w", "conv", 16, 64, 1]]);
   });
 
   const norm = (name: string, width: number): Entry[] => [

@@ -10,7 +10,8 @@ import { type ChannelPart, joinedParts } from "./parts.ts";
 
 /**
  * What the weights say of a connection. `shown`: its sides share channels, by their own test or by those of what agrees with both, each after correction.
- * `supported`: its own p is at most 0.01. `contradicted`: see `Contradiction`. `untold`: none of these. `untested`: it cannot be tested.
+ * `supported`: its own p is at most 0.01. `contradicted`: see `Contradiction`. `untold`: none of these. `untested`: it cannot be tested. Of several ranges of
+ * channels the weakest word counts, of those that were tested: `untold`, `supported`, `shown`.
  */
 export const VERDICTS = ["shown", "supported", "contradicted", "untold", "untested"] as const;
 
@@ -92,8 +93,8 @@ export async function judged(
         suspected.push({ connection, writer, reader, logP, joinedLogP, writerFit, readerFit });
       }
     }
-    const order = ["shown", "supported", "untold"] as const;
-    verdicts.push(order.find((verdict) => told.has(verdict)) ?? "untested");
+    const weakest = (["untold", "supported", "shown"] as const).find((verdict) => told.has(verdict));
+    verdicts.push(weakest ?? "untested");
   }
   return { verdicts, suspected };
 }

@@ -1,6 +1,7 @@
 /** Layers that stand in each other's place. */
 
-import type { Layer, LayerGraph } from "../../../model/layer.ts";
+import type { LayerGraph } from "../../../model/layer.ts";
+import { shapeOf } from "../inference/copies.ts";
 import type { Agreement } from "./agreement.ts";
 import { type ChannelPart, joinedParts } from "./parts.ts";
 
@@ -78,6 +79,3 @@ export function exchanges(
 
 const touches = ({ writer, reader }: Ends, { first, second }: Exchange) =>
   [first, second].some((layer) => writer.layer === layer || reader.layer === layer);
-
-const shapeOf = ({ outChannels, inChannels, positions, groups }: Layer) =>
-  `${outChannels}/${inChannels}/${positions}/${groups}`;

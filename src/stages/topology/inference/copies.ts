@@ -44,7 +44,8 @@ export function copiesAmong(
   return copies;
 }
 
-const shapeOf = ({ outChannels, inChannels, positions, groups }: Layer) =>
+/** What two layers have in common that may be copies of each other, or stand in each other's place. */
+export const shapeOf = ({ outChannels, inChannels, positions, groups }: Layer): string =>
   `${outChannels}/${inChannels}/${positions}/${groups}`;
 
 /**

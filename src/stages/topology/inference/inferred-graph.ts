@@ -105,14 +105,19 @@ function viaOf(
   return weight.shape.length === 2 && positions > 1 ? "flatten" : "direct";
 }
 
-/** That weights were read otherwise than by default, with an example. */
-export function turnedWarnings(turned: ReadonlySet<string>): string[] {
-  const [first] = turned;
-  return first === undefined ? [] : [
-    `${turned.size} of the weights ${
-      turned.size === 1 ? "is" : "are"
-    } taken as [in, out], by what the channels of others show and the order of layers (the first: ${first}); ` +
-    "declare a topology to be sure",
+/** That weights were read otherwise than by default, and by what, with an example of each. @param told those that vectors of their own tell it of */
+export function turnedWarnings(turned: ReadonlySet<string>, told: ReadonlySet<string>): string[] {
+  const said = (some: ReadonlySet<string>, by: string) => {
+    const [first] = some;
+    return first === undefined ? [] : [
+      `${some.size} of the weights ${
+        some.size === 1 ? "is" : "are"
+      } taken as [in, out], by ${by} (the first: ${first}); declare a topology to be sure`,
+    ];
+  };
+  return [
+    ...said(turned.intersection(told), "the length of vectors of their own"),
+    ...said(turned.difference(told), "the channels that weights share, the order of layers and how others lie"),
   ];
 }
 

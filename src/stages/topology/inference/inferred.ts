@@ -11,7 +11,7 @@ import type { LayerGraph } from "../../../model/layer.ts";
 import { naturalOrder } from "../../../model/natural-order.ts";
 import type { TensorInfo } from "../../../model/tensor.ts";
 import { graphOfGuess, guess } from "../guess.ts";
-import { areNumbered } from "../weights.ts";
+import { areNumbered, isInOrder } from "../weights.ts";
 import { type ChannelSpaces, channelSpaces } from "./channel-spaces.ts";
 import { copiesAmong, toldFromCopies } from "./copies.ts";
 import { feedings } from "./fed-layers.ts";
@@ -21,7 +21,7 @@ import { type InferenceOptions, type InferredFrom, layerReader } from "./layer-r
 import { isSmall } from "./level.ts";
 import type { Space } from "./joined-spaces.ts";
 import { samePart, shownSlices, type Slice, sliceFeedings, sliceTests } from "./slices.ts";
-import { isInOrder, turnedWeights } from "./orientation.ts";
+import { turnedWeights } from "./orientation.ts";
 import type { PairTest } from "./pair-tests.ts";
 import type { Port } from "./ports.ts";
 import { settled, testedPorts } from "./tested-ports.ts";
@@ -53,7 +53,10 @@ export async function inferred(
   const asRead = await testedPorts(model, work);
   const turned = turnedWeights(asRead, model);
   const read = turned.size === 0 ? model : turnedModel(model, turned);
-  const open = new Set([...asRead.openness.open].map((at) => asRead.start.layers[at]!.weight.tensor));
+  const tensorsAt = (some: ReadonlySet<number>) =>
+    new Set([...some].map((at) => asRead.start.layers[at]!.weight.tensor));
+  const open = tensorsAt(asRead.openness.open);
+  const turnedSaid = turnedWarnings(turned, tensorsAt(asRead.openness.told));
   const { guessed, start, ports, tests, alike, looked: pairs } = settled(
     turned.size === 0 ? asRead : await testedPorts(read, work, open),
   );
@@ -105,20 +108,20 @@ export async function inferred(
     ? connected(
       {
         ...start,
-        warnings: [...guessed.readings, ...turnedWarnings(turned), ...copyWarnings(start.layers, copies)],
+        warnings: [...guessed.readings, ...turnedSaid, ...copyWarnings(start.layers, copies)],
       },
       found,
       pairs + looked,
       isInOrder(read),
     )
-    : guessOf(read, turned);
+    : guessOf(read, turnedSaid);
   return { graph, ports, tests, spaces, looked: pairs };
 }
 
-/** What names and shapes say. @param turned weights that lie the other way round, which is said */
-function guessOf(model: InferredFrom, turned: ReadonlySet<string>): LayerGraph {
+/** What names and shapes say. @param warnings of how weights were read */
+function guessOf(model: InferredFrom, warnings: readonly string[]): LayerGraph {
   const graph = graphOfGuess(guess(model), model.tensors);
-  return { ...graph, warnings: [...graph.warnings, ...turnedWarnings(turned)] };
+  return { ...graph, warnings: [...graph.warnings, ...warnings] };
 }
 
 /** The model with weights that lie the other way round than they were read. @param turned names of tensors */

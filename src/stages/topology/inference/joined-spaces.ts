@@ -35,17 +35,10 @@ const SETS: readonly (readonly number[])[] = [[0], [1], [2], [0, 1, 2]];
 
 /** The kernels of several views of one size, added up as they come: none of the views is held. */
 export class JoinedView {
-  #count = 0;
   #size = 0;
   #sums: (Float64Array | null)[] = [];
 
-  /** How many views have been added up. */
-  get count(): number {
-    return this.#count;
-  }
-
   add({ size, kernels }: PortView): void {
-    this.#count++;
     this.#size = size;
     this.#sums = kernels.map((kernel, k) => {
       const before = this.#sums[k] ?? null;

@@ -2,14 +2,14 @@
 
 import type { Layer } from "../../../model/layer.ts";
 import type { GuessedFrom } from "../guess.ts";
-import { isSorted } from "../weights.ts";
+import { isInOrder } from "../weights.ts";
 
 /** Whether a layer is known to come before another: by its place in the file, or by the smaller number where their names part. */
 export function orderOf(
   layers: readonly Layer[],
-  { tensors, moduleOrder }: GuessedFrom,
+  model: GuessedFrom,
 ): (a: number, b: number) => boolean {
-  if (moduleOrder === true && !isSorted(tensors)) return turns(layers);
+  if (isInOrder(model)) return turns(layers);
   const parts = layers.map(({ name }) => name.match(/\d+|\D+/g) ?? []);
   return (a, b) => {
     const at = parts[a]!.findIndex((part, i) => part !== parts[b]![i]);

@@ -6,7 +6,7 @@ import type { Model } from "../../../model/ports.ts";
 import { elementCount } from "../../../model/tensor.ts";
 import { unfold } from "../../unfold.ts";
 import type { GuessedFrom } from "../guess.ts";
-import { isSorted } from "../weights.ts";
+import { isInOrder } from "../weights.ts";
 import { layerVectors, vectorNames } from "./layer-vectors.ts";
 import type { ReadLayer } from "./ports.ts";
 
@@ -45,7 +45,7 @@ export function layerReader(
   what: string,
   { budget, ...options }: InferenceOptions,
 ): WithLayer {
-  const inOrder = model.moduleOrder === true && !isSorted(model.tensors);
+  const inOrder = isInOrder(model);
   const read = (tensor: string) => model.read(tensor, options.signal);
   return async (index, use) => {
     const layer = layers[index]!;

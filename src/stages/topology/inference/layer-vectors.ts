@@ -3,7 +3,7 @@
 import type { Layer } from "../../../model/layer.ts";
 import type { Model } from "../../../model/ports.ts";
 import type { TensorInfo } from "../../../model/tensor.ts";
-import { layerName } from "../weights.ts";
+import { behind, layerName } from "../weights.ts";
 import type { LayerVectors } from "./channel-vectors.ts";
 
 /** What a vector is called in PyTorch, Keras, Chainer and others, last part of its name. */
@@ -54,19 +54,17 @@ export function vectorNames(
     return withoutAbsent({ ...found, gamma, beta, mean, variance });
   }
   if (!inOrder) return found;
-  const at = tensors.findIndex(({ name }) => name === layer.weight.tensor);
-  const next = tensors.findIndex(({ shape }, index) => index > at && shape.length > 1);
-  const behind = tensors.slice(at + 1, next < 0 ? tensors.length : next).filter(fits);
-  return { ...byKind(behind) ?? byCount(behind), ...found };
+  const own = behind(layer.weight.tensor, tensors).filter(fits);
+  return { ...byKind(own) ?? byCount(own), ...found };
 }
 
 function withoutAbsent<T extends object>(some: T): { [K in keyof T]: NonNullable<T[K]> } {
   return Object.fromEntries(Object.entries(some).filter(([, value]) => value !== undefined)) as never;
 }
 
-function byKind(behind: readonly TensorInfo[]): Partial<Record<keyof LayerVectors, string>> | null {
+function byKind(own: readonly TensorInfo[]): Partial<Record<keyof LayerVectors, string>> | null {
   const found: Partial<Record<keyof LayerVectors, string>> = {};
-  for (const { name } of behind) {
+  for (const { name } of own) {
     const kind = KINDS[name.split(/[./]/).at(-1)!];
     if (kind === undefined) return null;
     const told = kind === "bias" && found.gamma !== undefined ? "beta" : kind;
@@ -75,9 +73,9 @@ function byKind(behind: readonly TensorInfo[]): Partial<Record<keyof LayerVector
   return found;
 }
 
-function byCount(behind: readonly TensorInfo[]): Partial<Record<keyof LayerVectors, string>> {
-  const kinds = BY_COUNT[behind.length] ?? [];
-  return Object.fromEntries(kinds.map((kind, at) => [kind, behind[at]!.name]));
+function byCount(own: readonly TensorInfo[]): Partial<Record<keyof LayerVectors, string>> {
+  const kinds = BY_COUNT[own.length] ?? [];
+  return Object.fromEntries(kinds.map((kind, at) => [kind, own[at]!.name]));
 }
 
 /** Reads a layer's vectors; a gain without running statistics is another normalization's and is left out. */

@@ -10,7 +10,7 @@ import type { Layer } from "../../../model/layer.ts";
 import type { TensorInfo } from "../../../model/tensor.ts";
 import { Union } from "../../../model/union.ts";
 import type { GuessedFrom } from "../guess.ts";
-import { isSorted, layerName } from "../weights.ts";
+import { behind, isInOrder, layerName } from "../weights.ts";
 import type { PairTest } from "./pair-tests.ts";
 import type { Port } from "./ports.ts";
 
@@ -28,10 +28,6 @@ const STACKED = [3, 4] as const;
 
 /** Rounds in which every open weight may be turned. */
 const MOST_ROUNDS = 10;
-
-/** Whether the order of tensors is that of the network's modules. */
-export const isInOrder = ({ moduleOrder, tensors }: Pick<GuessedFrom, "moduleOrder" | "tensors">): boolean =>
-  moduleOrder === true && !isSorted(tensors);
 
 /** Layers of which the default, `[out, in, ...]`, may be wrong. */
 export interface OpenLayers {
@@ -78,11 +74,7 @@ function toldBy({ weight: { tensor, shape: [first, second] } }: Layer, model: Gu
 function ownVectors(weight: string, model: GuessedFrom): readonly TensorInfo[] {
   const { tensors } = model;
   const isVector = ({ shape }: TensorInfo) => shape.length === 1;
-  if (isInOrder(model)) {
-    const at = tensors.findIndex(({ name }) => name === weight);
-    const next = tensors.findIndex(({ shape }, index) => index > at && shape.length > 1);
-    return tensors.slice(at + 1, next < 0 ? tensors.length : next).filter(isVector);
-  }
+  if (isInOrder(model)) return behind(weight, tensors).filter(isVector);
   const moduleOf = (name: string) => name.replace(/(^|[./])[^./]*$/, "");
   const siblings = tensors.filter(({ name }) => moduleOf(name) === moduleOf(weight));
   return moduleOf(weight) === "" || siblings.filter(({ shape }) => shape.length > 1).length > 1
@@ -107,10 +99,11 @@ export function turnedWeights(
 ): ReadonlySet<string> {
   const spaces = joinedSpaces(ports, tests, looked);
   const order = orderOf(layers, model);
+  const inOrder = layers.toSorted((a, b) => order[a.index]! - order[b.index]!);
   const readings = [false, true].map((turned) => {
     const isOther = new Set([...told, ...turned ? [...open].filter((at) => isMatrix(layers[at]!)) : []]);
     const costOf = (now: ReadonlySet<number>) =>
-      spacesCost(spaces, ports, order, now) + sourcesCost(layers, order, now) +
+      spacesCost(spaces, ports, order, now) + sourcesCost(inOrder, now) +
       fileCost(layers, open, told, now, turned);
     let least = costOf(isOther);
     for (let round = 0, before = Infinity; round < MOST_ROUNDS && least < before; round++) {
@@ -158,8 +151,9 @@ function joinedSpaces(
 /** The place of each layer among all. */
 function orderOf(layers: readonly Layer[], model: GuessedFrom): readonly number[] {
   const places = new Map(model.tensors.map(({ name }, at) => [name, at]));
+  const inOrder = isInOrder(model);
   const order = layers.toSorted((a, b) =>
-    isInOrder(model)
+    inOrder
       ? places.get(a.weight.tensor)! - places.get(b.weight.tensor)!
       : naturalOrder(layerName(a.weight.tensor), layerName(b.weight.tensor))
   );
@@ -187,16 +181,12 @@ function spacesCost(
   return COST.space * cost;
 }
 
-/** Layers that read what no earlier one has written: the first reads the network's input. */
-function sourcesCost(
-  layers: readonly Layer[],
-  order: readonly number[],
-  turned: ReadonlySet<number>,
-): number {
+/** Layers that read what no earlier one has written: the first reads the network's input. @param layers in their order */
+function sourcesCost(layers: readonly Layer[], turned: ReadonlySet<number>): number {
   const written = new Set<number>();
   const maps = new Set<number>();
   let cost = 0;
-  for (const layer of layers.toSorted((a, b) => order[a.index]! - order[b.index]!)) {
+  for (const layer of layers) {
     const { index, outChannels, inChannels, positions } = layer;
     const inputs = isMatrix(layer) ? inChannels * positions : inChannels;
     const [out, read] = turned.has(index) ? [inputs, outChannels] : [outChannels, inputs];

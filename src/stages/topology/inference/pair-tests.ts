@@ -75,6 +75,7 @@ const ORDERED = Math.log(0.01);
  * All pairs of one width, by equal size of what is looked at. Others have the thread in between.
  *
  * The tails of pairs whose ports other pairs have joined already are not checked: they change no space. Their p counts as no smaller than what joins.
+ * Ports that may be left out afterwards join none: without them a space would rest on what was not checked.
  *
  * @param formsOf in how many forms a port may be looked at. Default: in one
  * @throws the signal's reason once it is aborted
@@ -98,6 +99,7 @@ export async function pairTests(
   const alike: (readonly [number, number])[] = [];
   const order = new Map<Port, number>();
   const joined = new Union(ports.length);
+  const stays = staying(ports);
   const pace = new Pace(options.signal);
   let left = 0;
   for (const { members, pairs } of groups) {
@@ -119,10 +121,16 @@ export async function pairTests(
         continue;
       }
       tests.push({ first, second, logP });
-      if (isSmall(logP, most)) joined.join(first, second);
+      if (isSmall(logP, most) && stays(group[i]!) && stays(group[j]!)) joined.join(first, second);
     }
   }
   return { tests, alike, looked: most - left };
+}
+
+/** Whether a port is certain to stay: parts of what is read do not, and of several forms of a matrix one does. */
+function staying(ports: readonly Port[]): (port: Port) => boolean {
+  const several = new Set(ports.flatMap(({ layer, flattening }) => flattening === undefined ? [] : [layer]));
+  return ({ layer, side, part }) => side !== "in" || part === undefined && !several.has(layer);
 }
 
 /** By the first kernel that both have. */

@@ -6,7 +6,7 @@
 import type { CallOptions, Kernel } from "../../../kernels/kernel.ts";
 import type { ChannelSpaces } from "./channel-spaces.ts";
 import { type Feeding, isFollowed } from "./fed-layers.ts";
-import { joinedLogP, JoinedView, joinedView, MOST_PORTS, type Space } from "./joined-spaces.ts";
+import { joinedLogP, JoinedView, joinedView, type Space } from "./joined-spaces.ts";
 import type { WithLayer } from "./layer-reader.ts";
 import { channelsOf, LEAST_WIDTH, type Port, portOf } from "./ports.ts";
 
@@ -34,6 +34,12 @@ const STEP = 8;
 
 /** At most so many places of a slice are looked at. */
 const MOST_OFFSETS = 33;
+
+/**
+ * So many ports are added up: the last of the narrower space and the first of the wider, which lie nearest to where the one goes over into the other. What
+ * they share fades along a stream: of ResNet-20's 64 connections 57 are inferred with 2 ports of each, 49 with 4, 37 with 8.
+ */
+const NEAREST = 2;
 
 /** Where a space of `narrow` channels may begin in one of `wide`: padded, at an end or in the middle; concatenated, at any multiple of 8. */
 export function offsetsOf(narrow: number, wide: number, padded: boolean): number[] {
@@ -63,11 +69,11 @@ export async function sliceTests(
   const whole = (space: Space) => ports[space.members[0]!]!.view.size === space.width;
   const writers = ({ members }: Space) => members.filter((at) => ports[at]!.side === "out").length;
   const narrow = spaces.filter((space) => writers(space) > 0 && whole(space));
-  // Those of its ports that lie nearest to the wider space, whose first ones are taken.
   const views = new Map(
-    narrow.map((
-      space,
-    ) => [space.id, joinedView(space.members.slice(-MOST_PORTS).map((at) => ports[at]!.view))]),
+    narrow.map(({ id, members }) => [
+      id,
+      joinedView(members.slice(-NEAREST).map((at) => ports[at]!.view)),
+    ]),
   );
   const slices: Slice[] = [];
   let looked = 0;
@@ -108,14 +114,13 @@ async function partsOf(
   options: CallOptions,
 ): Promise<Map<string, JoinedView>> {
   const parts = new Map<string, JoinedView>();
-  for (const at of members.slice(0, MOST_PORTS)) {
+  const asked = new Map(wanted.map((part) => [`${part.offset}/${part.width}`, part]));
+  for (const at of members.slice(0, NEAREST)) {
     const port = ports[at]!;
     const { layer, side, width: all } = port;
     await withLayer(layer, async (read) => {
-      for (const { offset, width } of wanted) {
-        const key = `${offset}/${width}`;
-        // The more spaces ask for a part, the fewer ports make it: the first ones tell most.
-        if (width < LEAST_WIDTH || (parts.get(key)?.count ?? 0) >= MOST_PORTS) continue;
+      for (const [key, { offset, width }] of asked) {
+        if (width < LEAST_WIDTH) continue;
         const channels = channelsOf(port, Array.from({ length: width }, (_, c) => offset + c));
         const { view } = await portOf(read, side, all, channels, kernel, options);
         const part = parts.get(key) ?? new JoinedView();

@@ -190,6 +190,24 @@ describe("audit", () => {
     });
   });
 
+  it("says of a connection of several ranges what it says of the weakest", async () => {
+    const model = planted({ input: 3, a: 32, b: 32, end: 16 }, [
+      { name: "wide", from: ["input"], to: "a" },
+      { name: "both", from: ["a", "b"], to: "end" },
+    ]);
+    const ranges = (...channels: readonly (readonly [source: number, target: number])[]) => ({
+      connections: [{
+        from: "wide",
+        to: "both",
+        via: "concat" as const,
+        channels: channels.map(([source, target]) => ({ source, target, length: 32 })),
+      }],
+    });
+    expect((await audited(model, ranges([0, 0]))).verdicts).toEqual({ "wide -> both": "shown" });
+    // The second range of the reader has channels that nobody here writes.
+    expect((await audited(model, ranges([0, 0], [0, 32]))).verdicts).toEqual({ "wide -> both": "untold" });
+  });
+
   it("tests depthwise layers, and says that those in groups cannot be tested", async () => {
     const model = planted({ input: 3, a: 48, b: 24, c: 48 }, [
       layer("expand", "input", "a", { kernel: [1, 1] }),

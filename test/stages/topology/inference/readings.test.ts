@@ -123,5 +123,12 @@ describe("weights whose names say nothing", () => {
     );
     const { graph } = await inferred(model, kernel);
     expect(liesOf(graph)).toEqual([["20 x 12 x 1", 1, 20], ["20 x 20 x 1", 1, 20], ["9 x 20 x 1", 1, 9]]);
+    // The square one has no vector that tells its axes apart.
+    expect(graph.warnings.filter((each) => /taken as \[in, out\]/.test(each))).toEqual([
+      "2 of the weights are taken as [in, out], by the length of vectors of their own (the first: za); " +
+      "declare a topology to be sure",
+      "1 of the weights is taken as [in, out], by the channels that weights share, the order of layers and how others lie " +
+      "(the first: xc); declare a topology to be sure",
+    ]);
   });
 });
