@@ -107,17 +107,18 @@ function viaOf(
 
 /** That weights were read otherwise than by default, and by what, with an example of each. @param told those that vectors of their own tell it of */
 export function turnedWarnings(turned: ReadonlySet<string>, told: ReadonlySet<string>): string[] {
-  const said = (some: ReadonlySet<string>, by: string) => {
+  const said = (some: readonly string[], by: string) => {
     const [first] = some;
     return first === undefined ? [] : [
-      `${some.size} of the weights ${
-        some.size === 1 ? "is" : "are"
+      `${some.length} of the weights ${
+        some.length === 1 ? "is" : "are"
       } taken as [in, out], by ${by} (the first: ${first}); declare a topology to be sure`,
     ];
   };
+  const all = [...turned];
   return [
-    ...said(turned.intersection(told), "the length of vectors of their own"),
-    ...said(turned.difference(told), "the channels that weights share, the order of layers and how others lie"),
+    ...said(all.filter((weight) => told.has(weight)), "the length of vectors of their own"),
+    ...said(all.filter((weight) => !told.has(weight)), "the channels that weights share, the order of layers and how others lie"),
   ];
 }
 
