@@ -47,7 +47,7 @@ export interface OverlapScan {
 }
 
 /** Rows of a part: so many that computing them is far more work than handing the sources' vectors over once more. */
-const PART_ROWS = 512;
+const PART_ROWS = 256;
 
 /**
  * Computes the overlaps of a connection and looks through them. How they are cut into parts depends on their number alone, so that every
@@ -88,6 +88,13 @@ export async function scanOverlaps(
     const question = { ...asked, first, target: neuronsOf(target, first, rows) };
     return { first, part: await answered(question, kernel, measure, signal) };
   };
+  const asker = { null: name, connection, source, target, geometry, near };
+  // Beside the parts, and not behind them: these may leave a thread idle.
+  const beside = [
+    nearKernelChance(asker, kernel, options),
+    sharedChannels(connection, source, target, kernel, options),
+  ] as const;
+  const ended = Promise.allSettled(beside);
   const candidates: PartScan["candidates"][] = [];
   const measurer = measure({
     ...geometry,
@@ -97,19 +104,23 @@ export async function scanOverlaps(
     targetNearKernel: near.target,
   });
   const found = vectors.map(() => new Float64Array(geometry.targets));
-  for await (const { first, part } of ahead(firsts, kernel.concurrency, seen, signal)) {
-    candidates.push(part.candidates);
-    measurer.add(part.measures);
-    part.products.forEach((product, at) => found[at]!.set(product, first));
+  try {
+    for await (const { first, part } of ahead(firsts, kernel.concurrency, seen, signal)) {
+      candidates.push(part.candidates);
+      measurer.add(part.measures);
+      part.products.forEach((product, at) => found[at]!.set(product, first));
+    }
+  } finally {
+    // After a failure nothing may still be going on.
+    await ended;
   }
   products?.take(found);
-  const asker = { null: name, connection, source, target, geometry, near };
-  const chance = await nearKernelChance(asker, kernel, options);
+  const [chance, sharedLogP] = [await beside[0], await beside[1]];
   return {
     geometry,
     candidates: joinedCandidates(candidates, geometry),
     measures: measurer.finish(chance),
-    sharedLogP: await sharedChannels(connection, source, target, kernel, options),
+    sharedLogP,
     sparse: source.sparse || target.sparse,
     near,
   };

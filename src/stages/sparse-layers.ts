@@ -46,12 +46,16 @@ export function isSparse(
   return found < LEAST_DENSITY * pairs * total(livePositions);
 }
 
-/** Weights that are not zero, counted up to `enough`. */
+/** Weights that are counted before anybody asks whether these are enough. */
+const CHUNK = 4096;
+
+/** Weights that are not zero, counted up to about `enough`. */
 function nonZeros(blocks: readonly Matrix[], enough: number): number {
   let count = 0;
   for (const { data } of blocks) {
-    for (let at = 0; at < data.length; at++) {
-      if (data[at] !== 0 && ++count >= enough) return count;
+    for (let first = 0; first < data.length && count < enough; first += CHUNK) {
+      const end = Math.min(data.length, first + CHUNK);
+      for (let at = first; at < end; at++) count += Number(data[at] !== 0);
     }
   }
   return count;
