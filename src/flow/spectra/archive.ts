@@ -1,26 +1,27 @@
 /**
  * Plain values with typed arrays in them as a file: a line of JSON, in which an array is its kind and length, then the arrays one
- * after another as they lie in memory. A file of a machine of the other byte order is none.
+ * after another as they lie in memory. A file of a machine of the other byte order is none. The checksum finds what was cut or damaged; it is
+ * no seal, and whoever can write into the folder could make a new one of any kind.
  *
- *     0 "SVRARC1", "L" or "B" for the byte order   8 SHA-256 of all that follows   40 bytes of JSON (u32)   44 JSON   then the arrays
+ *     0 "SVRARC2", "L" or "B" for the byte order   8 CRC-32 of all that follows   12 bytes of JSON (u32)   16 JSON   then the arrays
  */
 
-import { createHash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { endianness } from "node:os";
+import { crc32 } from "node:zlib";
 import { readFully } from "../../base/read-fully.ts";
 
-const MAGIC = `SVRARC1${endianness()[0]!}`;
-const DIGEST = 8;
-const LENGTH = 40;
-const HEAD = 44;
+const MAGIC = `SVRARC2${endianness()[0]!}`;
+const CHECKSUM = 8;
+const LENGTH = 12;
+const HEAD = 16;
 
-/** Bytes that are digested at a time: a hash takes no 2 GiB at once. */
+/** Bytes that are summed at a time: zlib takes no 4 GiB at once. */
 const PIECE = 2 ** 30;
 
 /**
  * Bytes of the JSON. The size of a file bounds its arrays, but not what its JSON becomes: that takes many times its bytes, and is parsed before
- * the digest can tell whether the file is whole.
+ * the checksum can tell whether the file is whole.
  */
 const LONGEST_JSON = 64 * 2 ** 20;
 
@@ -50,7 +51,7 @@ export function archiveParts(value: unknown): readonly Uint8Array[] {
   const head = Buffer.alloc(HEAD);
   head.write(MAGIC, "latin1");
   head.writeUInt32LE(json.length, LENGTH);
-  head.set(digestOf([head.subarray(LENGTH), json, ...arrays]), DIGEST);
+  head.writeUInt32LE(checksumOf([head.subarray(LENGTH), json, ...arrays]), CHECKSUM);
   return [head, json, ...arrays];
 }
 
@@ -71,7 +72,7 @@ export async function readArchive(path: string): Promise<unknown> {
 
 async function readValue(file: FileHandle, size: number): Promise<unknown> {
   const head = Buffer.alloc(HEAD);
-  if (await readFully(file, head, 0) < HEAD || head.toString("latin1", 0, DIGEST) !== MAGIC) return null;
+  if (await readFully(file, head, 0) < HEAD || head.toString("latin1", 0, CHECKSUM) !== MAGIC) return null;
   const length = head.readUInt32LE(LENGTH);
   if (length > LONGEST_JSON || HEAD + length > size) return null;
   const json = Buffer.alloc(length);
@@ -97,18 +98,17 @@ async function readValue(file: FileHandle, size: number): Promise<unknown> {
   }
   let at = HEAD + length;
   for (const array of arrays) at += await readFully(file, array, at);
-  const whole = at === size && digestOf([head.subarray(LENGTH), json, ...arrays]).equals(
-    head.subarray(DIGEST, LENGTH),
-  );
+  const whole = at === size &&
+    checksumOf([head.subarray(LENGTH), json, ...arrays]) === head.readUInt32LE(CHECKSUM);
   return whole ? value : null;
 }
 
-function digestOf(parts: readonly Uint8Array[]): Buffer {
-  const hash = createHash("sha256");
+function checksumOf(parts: readonly Uint8Array[]): number {
+  let checksum = 0;
   for (const part of parts) {
-    for (let at = 0; at < part.length; at += PIECE) hash.update(part.subarray(at, at + PIECE));
+    for (let at = 0; at < part.length; at += PIECE) checksum = crc32(part.subarray(at, at + PIECE), checksum);
   }
-  return hash.digest();
+  return checksum;
 }
 
 function bytesOf({ buffer, byteOffset, byteLength }: TypedArray): Uint8Array {

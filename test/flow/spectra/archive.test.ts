@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { crc32 } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { archiveParts, readArchive } from "../../../src/flow/spectra/archive.ts";
 
@@ -34,7 +34,7 @@ describe("an archive", () => {
 
   it("is none where a byte is missing, added or another", async () => {
     const whole = bytesOf(value);
-    for (const length of [0, 7, 43, 44, whole.length - 1]) {
+    for (const length of [0, 7, 15, 16, whole.length - 1]) {
       expect(await read(whole.subarray(0, length))).toBeNull();
     }
     expect(await read(Buffer.concat([whole, Buffer.of(0)]))).toBeNull();
@@ -46,15 +46,12 @@ describe("an archive", () => {
   });
 
   it.each(["1e9", "-1", "0.5", "null", '"x"'])(
-    "with a good digest takes no memory for an array of %s",
+    "with a good checksum takes no memory for an array of %s",
     async (count) => {
       const json = Buffer.from(`{"a":{"$":"f64","length":${count}}}`);
-      const head = bytesOf(0).subarray(0, 44);
-      head.writeUInt32LE(json.length, 40);
-      head.set(
-        createHash("sha256").update(head.subarray(40)).update(json).update(Buffer.alloc(16)).digest(),
-        8,
-      );
+      const head = bytesOf(0).subarray(0, 16);
+      head.writeUInt32LE(json.length, 12);
+      head.writeUInt32LE(crc32(Buffer.concat([head.subarray(12), json, Buffer.alloc(16)])), 8);
       expect(await read(Buffer.concat([head, json, Buffer.alloc(16)]))).toBeNull();
     },
   );
@@ -67,9 +64,9 @@ describe("an archive", () => {
       /^an archive: found 67108865 bytes of JSON, required at most /,
     );
     const json = Buffer.alloc(most + 1, " ").fill("0", 0, 1);
-    const head = bytesOf(0).subarray(0, 44);
-    head.writeUInt32LE(json.length, 40);
-    head.set(createHash("sha256").update(head.subarray(40)).update(json).digest(), 8);
+    const head = bytesOf(0).subarray(0, 16);
+    head.writeUInt32LE(json.length, 12);
+    head.writeUInt32LE(crc32(Buffer.concat([head.subarray(12), json])), 8);
     expect(await read(Buffer.concat([head, json]))).toBeNull();
   });
 });
