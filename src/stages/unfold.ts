@@ -63,14 +63,27 @@ export function isWholeTensor(layer: Layer, unfolding: Unfolding): boolean {
     axesOf(layer, unfolding).every(isAsStored);
 }
 
-/** Copies along three axes, the one whose source elements lie closest innermost: sources are large and read in order. */
+/** Entries of a square's side: a square's lines of source and matrix lie in the cache together. */
+const SQUARE = 32;
+
+/**
+ * Copies along three axes, the one whose source elements lie closest innermost: sources are large and read in order. The two innermost go in squares,
+ * because a matrix may be written across its rows.
+ */
 function copyStrided(source: Float64Array, first: number, out: Float64Array, axes: readonly Axis[]): void {
-  const [a, b, c] = [...axes].sort((x, y) => y.from - x.from) as [Axis, Axis, Axis];
+  const [a, b, c] = [...axes].sort((x, y) =>
+    Number(x.count > 1) - Number(y.count > 1) || y.from - x.from
+  ) as [Axis, Axis, Axis];
   for (let i = 0; i < a.count; i++) {
-    for (let j = 0; j < b.count; j++) {
-      let from = first + i * a.from + j * b.from;
-      let to = i * a.to + j * b.to;
-      for (let k = 0; k < c.count; k++, from += c.from, to += c.to) out[to] = source[from]!;
+    for (let j0 = 0; j0 < b.count; j0 += SQUARE) {
+      for (let k0 = 0; k0 < c.count; k0 += SQUARE) {
+        const [rows, cols] = [Math.min(SQUARE, b.count - j0), Math.min(SQUARE, c.count - k0)];
+        for (let j = j0; j < j0 + rows; j++) {
+          let from = first + i * a.from + j * b.from + k0 * c.from;
+          let to = i * a.to + j * b.to + k0 * c.to;
+          for (let k = 0; k < cols; k++, from += c.from, to += c.to) out[to] = source[from]!;
+        }
+      }
     }
   }
 }
