@@ -79,7 +79,7 @@ export interface Kernel {
    */
   svd(matrix: Matrix, options?: SvdOptions): Promise<Svd>;
   /**
-   * The product `A B`, `a.rows x b.cols` (or `A B'`, `a.rows x b.rows`).
+   * The product `A B`, `a.rows x b.cols` (or `A B'`, `a.rows x b.rows`). Of one matrix with its own transpose, `a === b`, kernels may compute half.
    *
    * @throws {RangeError} when the inner sizes differ
    */

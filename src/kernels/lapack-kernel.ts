@@ -39,8 +39,10 @@ export function lapackKernel(lapack: Lapack): Kernel {
       computed(signal, () => {
         checkProduct(a, b, transposeB);
         return lapack.scoped(() => {
-          const out = allocateDense(lapack, a.rows, transposeB ? b.rows : b.cols);
           const held = hold(lapack, a);
+          // Half the work, as the product is symmetric.
+          if (a === b && transposeB) return mirrored(result(lapack.gram(held, "rows")));
+          const out = allocateDense(lapack, a.rows, transposeB ? b.rows : b.cols);
           lapack.multiply(held, a === b ? held : hold(lapack, b), out, { transposeY: transposeB });
           return result(out);
         });
@@ -74,4 +76,11 @@ export function lapackKernel(lapack: Lapack): Kernel {
     workspace: (rows: number, cols: number) => thinSvdBytes(rows, cols, lapack.info.precision),
     dispose: () => Promise.resolve(),
   };
+}
+
+/** Fills the lower triangle of a symmetric matrix, of which the upper one is there; in place. */
+function mirrored(symmetric: Matrix): Matrix {
+  const { rows: n, data } = symmetric;
+  for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) data[i * n + j] = data[j * n + i]!;
+  return symmetric;
 }

@@ -50,7 +50,7 @@ export interface Lapack {
   take(block: Block): Float64Array;
   /** `out = x y` (or `x y'`): `x.rows x y.cols` (or `x.rows x y.rows`). */
   multiply(x: Dense, y: Dense, out: Dense, options?: ProductOptions): void;
-  /** The Gram matrix of the rows, `A A'`, or of the columns, `A' A`; one triangle of it need not be filled. */
+  /** The Gram matrix of the rows, `A A'`, or of the columns, `A' A`; its lower triangle need not be filled. */
   gram(a: Dense, of: "rows" | "cols"): Dense;
   /**
    * The eigenvalues of what `gram` returned, ascending; the rows of the matrix become its orthonormal eigenvectors (`dsyevd`).

@@ -128,10 +128,11 @@ class Pool implements Kernel {
     { transposeB = false, signal, started }: MultiplyOptions = {},
   ): Promise<Matrix> {
     checkProduct(a, b, transposeB);
-    return await this.#matrix([a, b], ([x, y]) => ({ kind: "multiply", a: x, b: y, transposeB }), {
-      signal,
-      started,
-    });
+    const heard = { signal, started };
+    // One matrix on this side is one on the other.
+    return a === b
+      ? await this.#matrix([a], ([x]) => ({ kind: "multiply", a: x, b: x, transposeB }), heard)
+      : await this.#matrix([a, b], ([x, y]) => ({ kind: "multiply", a: x, b: y, transposeB }), heard);
   }
 
   async overlap(

@@ -295,7 +295,7 @@ export function kernelContract(name: ComputingKernelName): void {
       await kernel.dispose();
     });
 
-    it("multiplies, and by the transpose", async () => {
+    it("multiplies, by the transpose and by itself", async () => {
       const kernel = await open();
       for (const [m, k, n] of [[1, 1, 1], [3, 5, 2], [17, 31, 13], [64, 9, 65]] as const) {
         const a = normalMatrix(m, k, 21);
@@ -306,7 +306,9 @@ export function kernelContract(name: ComputingKernelName): void {
         }
         const byTranspose = await kernel.multiply(a, b, { transposeB: true });
         const plain = await kernel.multiply(a, transposed);
+        const itself = await kernel.multiply(a, a, { transposeB: true });
         for (let i = 0; i < m; i++) {
+          for (let j = 0; j < m; j++) expect(itself.data[i * m + j]).toBeCloseTo(rowDot(a, i, a, j), 12);
           for (let j = 0; j < n; j++) {
             expect(byTranspose.data[i * n + j]).toBeCloseTo(rowDot(a, i, b, j), 12);
             expect(plain.data[i * n + j]).toBeCloseTo(rowDot(a, i, b, j), 12);
