@@ -65,14 +65,15 @@ export function channelWeights(
   const step = Math.ceil(all * z / MOST_NUMBERS);
   const others = Math.ceil(all / step);
   const data = new Float64Array(channels * others * z);
-  at.forEach((channel, c) => {
-    for (let o = 0; o < others; o++) {
-      const [row, column] = side === "in" ? [o * step, channel] : [channel, o * step];
-      const first = row * whole.cols + column * z;
-      const to = (c * others + o) * z;
-      for (let k = 0; k < z; k++) data[to + k] = whole.data[first + k]!;
-    }
-  });
+  const copy = (c: number, o: number) => {
+    const [row, column] = side === "in" ? [o * step, at[c]!] : [at[c]!, o * step];
+    const first = row * whole.cols + column * z;
+    const to = (c * others + o) * z;
+    for (let k = 0; k < z; k++) data[to + k] = whole.data[first + k]!;
+  };
+  // Row by row of the weight, as it lies in memory.
+  if (side === "in") { for (let o = 0; o < others; o++) for (let c = 0; c < channels; c++) copy(c, o); }
+  else for (let c = 0; c < channels; c++) for (let o = 0; o < others; o++) copy(c, o);
   return { channels, others, step, positions: z, data };
 }
 

@@ -35,9 +35,7 @@ export async function portKernels(
 ): Promise<PortKernels> {
   const rows = unitRows(asRows(weights));
   if (signs !== null) {
-    signs.forEach((sign, c) =>
-      rows.data.subarray(c * rows.cols, (c + 1) * rows.cols).forEach((_, k, row) => row[k]! *= sign)
-    );
+    for (let at = 0; at < rows.data.length; at++) rows.data[at]! *= signs[Math.floor(at / rows.cols)]!;
   }
   const cosines = await gram(rows, kernel, options);
   const profiles = profilesOf(weights);
@@ -63,9 +61,11 @@ const gram = (rows: Matrix, kernel: Kernel, options: CallOptions) =>
 function unitRows(rows: Matrix): Matrix {
   const { cols, data } = rows;
   for (let row = 0; row < rows.rows; row++) {
-    const part = data.subarray(row * cols, (row + 1) * cols);
-    const length = Math.sqrt(part.reduce((sum, value) => sum + value * value, 0));
-    if (length > 0) part.forEach((value, k) => part[k] = value / length);
+    let square = 0;
+    for (let at = row * cols; at < (row + 1) * cols; at++) square += data[at]! * data[at]!;
+    if (square === 0) continue;
+    const length = Math.sqrt(square);
+    for (let at = row * cols; at < (row + 1) * cols; at++) data[at]! /= length;
   }
   return rows;
 }
@@ -82,12 +82,14 @@ function profilesOf({ channels, others, positions, data }: ChannelWeights): Matr
     }
     if (sum > 0) { for (let o = 0; o < others; o++) shares.data[c * others + o]! /= sum; }
   }
-  const largest = shares.data.reduce((most, share) => Math.max(most, share), 0);
-  for (let o = 0; o < others; o++) {
-    let mean = 0;
-    for (let c = 0; c < channels; c++) mean += shares.data[c * others + o]! / channels;
-    for (let c = 0; c < channels; c++) shares.data[c * others + o]! -= mean;
+  const means = new Float64Array(others);
+  let largest = 0;
+  for (let at = 0; at < shares.data.length; at++) {
+    const share = shares.data[at]!;
+    largest = Math.max(largest, share);
+    means[at % others]! += share / channels;
   }
+  for (let at = 0; at < shares.data.length; at++) shares.data[at]! -= means[at % others]!;
   return shares.data.some((share) => Math.abs(share) > ROUNDING * largest) ? unitRows(shares) : null;
 }
 

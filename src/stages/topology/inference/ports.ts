@@ -116,8 +116,13 @@ export async function flattenedPort(
 
 /** Whether numbers are finite, and some are not 0. */
 export function isUsable(blocks: readonly Matrix[]): boolean {
-  return blocks.every(({ data }) => data.every(Number.isFinite)) &&
-    blocks.some(({ data }) => data.some((value) => value !== 0));
+  return blocks.every(areFinite) && blocks.some(({ data }) => data.some((value) => value !== 0));
+}
+
+// A loop: of a million numbers, `every` takes ten times as long.
+function areFinite({ data }: Matrix): boolean {
+  for (let at = 0; at < data.length; at++) if (!Number.isFinite(data[at])) return false;
+  return true;
 }
 
 /** One port. @param at its channels that are looked at, of the layer's; a slice has only some of them */
