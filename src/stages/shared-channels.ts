@@ -13,7 +13,13 @@ import type { Connection } from "../model/layer.ts";
 import type { Spectrum } from "../model/spectrum.ts";
 import { type Matrix, matrix } from "../model/tensor.ts";
 import { boundedKernel } from "../stats/bounded-kernel.ts";
-import { permutationLogP, permutationTest, portSums, relevantPart } from "../stats/permutation-test.ts";
+import {
+  permutationLogP,
+  permutationTest,
+  type PortSums,
+  portSums,
+  relevantPart,
+} from "../stats/permutation-test.ts";
 import { channelNumbers, comparedChannels, FEW_CHANNELS } from "./compared-channels.ts";
 import { liveChannels } from "./directions.ts";
 import { comparisonFlops } from "./flops.ts";
@@ -100,8 +106,18 @@ export default async function answer(
   if (out.rows <= FEW_CHANNELS) return { value: permutationTest(a, b)?.logP ?? null, given: [] };
   const [left, right] = [relevantPart(a), relevantPart(b)];
   if (left === null || right === null) return { value: null, given: [] };
-  const sums = async (part: Matrix) => portSums(part, inner(await kernel.multiply(part, part), part));
-  return { value: permutationLogP(inner(left, right), await sums(left), await sums(right)), given: [] };
+  const sums = [await kernelSums(left, kernel), await kernelSums(right, kernel)] as const;
+  return { value: permutationLogP(inner(left, right), ...sums), given: [] };
+}
+
+/**
+ * What the moments need of a port's kernel; the one sum that is slow is a product of the linear algebra's where there are many channels.
+ *
+ * @param part symmetric, as `relevantPart` gives it
+ */
+export async function kernelSums(part: Matrix, kernel: Kernel, options: CallOptions = {}): Promise<PortSums> {
+  if (part.rows <= FEW_CHANNELS) return portSums(part);
+  return portSums(part, inner(await kernel.multiply(part, part, { ...options, transposeB: true }), part));
 }
 
 /** `<A, B>`. */

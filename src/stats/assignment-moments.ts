@@ -46,13 +46,14 @@ export function assignmentMoments(
       `moments of an assignment: found ${left.length} and ${right.length} vectors, required as many on both sides, of ${n} numbers each`,
     );
   }
-  const columns = new Float64Array(n);
+  const [columns, entries] = [new Float64Array(n), new Float64Array(n)];
   let [squares, cubes, fourths, rowSquares] = [0, 0, 0, 0];
   for (let i = 0; i < n; i++) {
     let row = 0;
+    entries.fill(0);
+    left.forEach((a, k) => addScaled(a[i]!, right[k]!, entries));
     for (let j = 0; j < n; j++) {
-      let entry = 0;
-      for (let k = 0; k < left.length; k++) entry += left[k]![i]! * right[k]![j]!;
+      const entry = entries[j]!;
       const square = entry * entry;
       row += square;
       columns[j]! += square;
@@ -72,6 +73,11 @@ export function assignmentMoments(
       6 * (4 * fourths - 2 * lines + squares * squares) / f3 +
       (36 * fourths - 18 * lines + 3 * squares * squares + 6 * products) / f4,
   };
+}
+
+/** `to += factor * vector`. */
+function addScaled(factor: number, vector: Float64Array, to: Float64Array): void {
+  for (let j = 0; j < to.length; j++) to[j]! += factor * vector[j]!;
 }
 
 /** `|M M'|^2 = tr(A'A B'B A'A B'B)`, by the small Gram matrices of the vectors. */

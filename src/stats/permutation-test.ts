@@ -96,7 +96,8 @@ export function relevantPart(kernel: Matrix): Matrix | null {
   requireSquare(kernel);
   const { rows: n, data } = kernel;
   let largest = 0;
-  for (const value of data) largest = Math.max(largest, Math.abs(value));
+  // By index: iterating over typed arrays takes ten times as long.
+  for (let at = 0; at < data.length; at++) largest = Math.max(largest, Math.abs(data[at]!));
   if (n < 3 || !(largest > 0 && largest < Infinity)) return null;
   // Of largest entry 1, whose squares neither overflow nor vanish.
   const centred = symmetrized(kernel, largest);
@@ -198,7 +199,7 @@ export function portSums(relevant: Matrix, traceCube: number = traceOfCube(relev
       const rest = data[i * n + j]! + (a[i]! + a[j]!) / (n - 2);
       quadratic += 2 * a[i]! * rest * a[j]!;
       weighted += (a[i]! + a[j]!) * rest * rest;
-      cubes += 2 * rest ** 3;
+      cubes += 2 * rest * rest * rest;
     }
   }
   // tr A^3, less what the diagonal and its part off the diagonal have in it.

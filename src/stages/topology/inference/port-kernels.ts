@@ -12,8 +12,9 @@
 import type { CallOptions, Kernel } from "../../../kernels/kernel.ts";
 import { type Matrix, matrix } from "../../../model/tensor.ts";
 import { boundedKernel } from "../../../stats/bounded-kernel.ts";
-import { type PortKernel, portKernel } from "../../../stats/joint-permutation-test.ts";
+import type { PortKernel } from "../../../stats/joint-permutation-test.ts";
 import { relevantPart } from "../../../stats/permutation-test.ts";
+import { kernelSums } from "../../shared-channels.ts";
 import { asRows, type ChannelWeights } from "./channel-weights.ts";
 
 /** What is left of profiles that are all alike but for rounding. */
@@ -48,9 +49,12 @@ export async function portKernels(
     matrix(cosines.rows, cosines.cols, cosines.data.map((cosine) => cosine * cosine)),
     profiles === null ? null : await rooted(await gram(profiles, kernel, options)),
   ];
-  const kernels = made.map((each) =>
-    each === null || relevantPart(each) === null ? null : portKernel(boundedKernel(each))
-  );
+  const kernels: (PortKernel | null)[] = [];
+  for (const each of made) {
+    const isTested = each !== null && relevantPart(each) !== null;
+    const part = isTested ? relevantPart(boundedKernel(each)) : null;
+    kernels.push(part === null ? null : { part, sums: await kernelSums(part, kernel, options) });
+  }
   return { kernels, cosines };
 }
 
@@ -84,12 +88,16 @@ function profilesOf({ channels, others, positions, data }: ChannelWeights): Matr
   }
   const means = new Float64Array(others);
   let largest = 0;
-  for (let at = 0; at < shares.data.length; at++) {
-    const share = shares.data[at]!;
-    largest = Math.max(largest, share);
-    means[at % others]! += share / channels;
+  for (let c = 0; c < channels; c++) {
+    for (let o = 0; o < others; o++) {
+      const share = shares.data[c * others + o]!;
+      largest = Math.max(largest, share);
+      means[o]! += share / channels;
+    }
   }
-  for (let at = 0; at < shares.data.length; at++) shares.data[at]! -= means[at % others]!;
+  for (let c = 0; c < channels; c++) {
+    for (let o = 0; o < others; o++) shares.data[c * others + o]! -= means[o]!;
+  }
   return shares.data.some((share) => Math.abs(share) > ROUNDING * largest) ? unitRows(shares) : null;
 }
 
@@ -98,7 +106,11 @@ function centred({ rows: n, data }: Matrix): Matrix {
   const means = new Float64Array(n);
   for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) means[i]! += data[i * n + j]! / n;
   const mean = means.reduce((sum, value) => sum + value / n, 0);
-  return matrix(n, n, data.map((value, at) => value - means[Math.floor(at / n)]! - means[at % n]! + mean));
+  const result = matrix(n, n);
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j < n; j++) result.data[i * n + j] = data[i * n + j]! - means[i]! - means[j]! + mean;
+  }
+  return result;
 }
 
 /** The root of a symmetric matrix without negative eigenvalues: `U sqrt(S) U'`. */
