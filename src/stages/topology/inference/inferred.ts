@@ -23,6 +23,7 @@ import type { Space } from "./joined-spaces.ts";
 import { samePart, shownSlices, type Slice, sliceFeedings, sliceTests } from "./slices.ts";
 import { turnedWeights } from "./orientation.ts";
 import type { PairTest } from "./pair-tests.ts";
+import type { PortKernels } from "./port-kernels.ts";
 import type { Port } from "./ports.ts";
 import { settled, testedPorts } from "./tested-ports.ts";
 
@@ -49,7 +50,7 @@ export async function inferred(
   { budget, ...options }: InferenceOptions = {},
 ): Promise<Inference> {
   const model = inNumberedOrder(given);
-  const work = { kernel, budget, options };
+  const work = { kernel, budget, options, known: new Map<string, PortKernels>() };
   const asRead = await testedPorts(model, work);
   const turned = turnedWeights(asRead, model);
   const read = turned.size === 0 ? model : turnedModel(model, turned);

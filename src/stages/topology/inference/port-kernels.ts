@@ -27,6 +27,9 @@ export interface PortKernels {
   readonly cosines: Matrix;
 }
 
+/** Kernels of ports that have been made, by what the numbers are that they are made of. */
+export type KnownKernels = Map<string, PortKernels>;
+
 /** @param signs of the channels, where a normalization behind them turns some round; null for none */
 export async function portKernels(
   weights: ChannelWeights,

@@ -5,7 +5,7 @@ import { isDepthwise, type Layer } from "../../../model/layer.ts";
 import type { FlattenOrder } from "../../../model/layer-draft.ts";
 import type { Matrix } from "../../../model/tensor.ts";
 import { kernelProducts, type PortView } from "../../../stats/joint-permutation-test.ts";
-import { channelWeights, lookedAt, type Side } from "./channel-weights.ts";
+import { type ChannelWeights, channelWeights, lookedAt, type Side } from "./channel-weights.ts";
 import {
   type ChannelVectors,
   depthwiseVectors,
@@ -14,7 +14,7 @@ import {
   outVectors,
   signsOf,
 } from "./channel-vectors.ts";
-import { portKernels } from "./port-kernels.ts";
+import { type KnownKernels, portKernels } from "./port-kernels.ts";
 
 /** Channels of a layer that may be channels of their own: a gate, or values beside queries and keys. */
 export interface Part {
@@ -79,6 +79,7 @@ export function sidesOf(layer: Layer): readonly { readonly side: Side; readonly 
  *
  * @param most channels of a port that are looked at
  * @param parts of its channels that are ports, too
+ * @param known what is in it is not made again, what is made goes there. Default: all is made
  */
 export async function portsOf(
   read: ReadLayer,
@@ -86,16 +87,17 @@ export async function portsOf(
   kernel: Kernel,
   options: CallOptions = {},
   parts: readonly Part[] = [],
+  known?: KnownKernels,
 ): Promise<Port[]> {
   const { layer, blocks } = read;
   if (!isUsable(blocks)) return [];
   const ports: Port[] = [];
   for (const { side, width } of sidesOf(layer)) {
-    ports.push(await portOf(read, side, width, lookedAt(width, most), kernel, options));
+    ports.push(await portOf(read, side, width, lookedAt(width, most), kernel, options, known));
   }
   for (const part of parts) {
     const at = channelsOf({ part }, lookedAt(part.width, most));
-    ports.push({ ...await portOf(read, part.side, part.width, at, kernel, options), part });
+    ports.push({ ...await portOf(read, part.side, part.width, at, kernel, options, known), part });
   }
   return ports;
 }
@@ -107,10 +109,11 @@ export async function flattenedPort(
   most: number,
   kernel: Kernel,
   options: CallOptions = {},
+  known?: KnownKernels,
 ): Promise<Port[]> {
   const width = read.layer.inChannels;
   return isUsable(read.blocks)
-    ? [{ ...await portOf(read, "in", width, lookedAt(width, most), kernel, options), flattening }]
+    ? [{ ...await portOf(read, "in", width, lookedAt(width, most), kernel, options, known), flattening }]
     : [];
 }
 
@@ -125,7 +128,7 @@ function areFinite({ data }: Matrix): boolean {
   return true;
 }
 
-/** One port. @param at its channels that are looked at, of the layer's; a slice has only some of them */
+/** One port. @param at its channels that are looked at, of the layer's; a slice has only some of them. @param known as of `portsOf` */
 export async function portOf(
   { layer, blocks, vectors }: ReadLayer,
   side: Side,
@@ -133,10 +136,14 @@ export async function portOf(
   at: readonly number[],
   kernel: Kernel,
   options: CallOptions = {},
+  known: KnownKernels = new Map(),
 ): Promise<Port> {
   const weights = channelWeights(layer, blocks, side, at);
   const signs = side === "out" ? signsOf(vectors, at) : null;
-  const { kernels, cosines } = await portKernels(weights, signs, kernel, options);
+  const key = keyOf(layer, weights, side, at, signs);
+  const made = known.get(key) ?? await portKernels(weights, signs, kernel, options);
+  known.set(key, made);
+  const { kernels, cosines } = made;
   const shown = side === "out"
     ? outVectors(weights, cosines, vectors, at)
     : side === "in"
@@ -144,4 +151,18 @@ export async function portOf(
     : depthwiseVectors(weights, cosines, vectors, at);
   const view = { size: at.length, kernels, products: kernelProducts(kernels) };
   return { layer: layer.index, side, width, view, vectors: shown };
+}
+
+/** The numbers of a port's weights, as places of the tensor: what a matrix reads is what it writes once it lies the other way round. */
+function keyOf(
+  { weight: { tensor, offset, strides }, groups }: Layer,
+  { others, step, positions }: ChannelWeights,
+  side: Side,
+  at: readonly number[],
+  signs: Float64Array | null,
+): string {
+  const [out, into] = groups > 1 ? [strides.group, 0] : [strides.out, strides.in];
+  const [own, other] = side === "in" ? [into, out] : [out, into];
+  const numbers = [offset, own, other, positions > 1 ? strides.position : 0, others, step, positions];
+  return JSON.stringify([tensor, numbers, at, signs === null ? null : [...signs]]);
 }

@@ -11,6 +11,7 @@ import { type InferenceOptions, type InferredFrom, layerReader } from "./layer-r
 import { type OpenLayers, openLayers } from "./orientation.ts";
 import { type PairTest, pairTests } from "./pair-tests.ts";
 import { flatteningsOf, partsOf } from "./port-forms.ts";
+import type { KnownKernels } from "./port-kernels.ts";
 import { flattenedPort, type Flattening, LEAST_WIDTH, type Port, portsOf, sidesOf } from "./ports.ts";
 
 /** What computes, and what it asks. */
@@ -18,6 +19,8 @@ export interface PortWork {
   readonly kernel: Kernel;
   readonly budget?: InferenceOptions["budget"];
   readonly options: CallOptions;
+  /** Kernels of ports that have been made. */
+  readonly known: KnownKernels;
 }
 
 /** Ports and their tests. */
@@ -50,7 +53,7 @@ export async function testedPorts(
   work: PortWork,
   before: ReadonlySet<string> = new Set(),
 ): Promise<TestedPorts> {
-  const { kernel, budget, options } = work;
+  const { kernel, budget, options, known } = work;
   const guessed = withDepthwise(inFileOrder(guess(model), model));
   const start = graphOfGuess(guessed, model.tensors);
   const { layers } = start;
@@ -67,7 +70,7 @@ export async function testedPorts(
   const withLayer = readerOf(layers);
   for (const layer of layers) {
     const own = parts[layer.index]!;
-    ports.push(...await withLayer(layer.index, (read) => portsOf(read, most, kernel, options, own)));
+    ports.push(...await withLayer(layer.index, (read) => portsOf(read, most, kernel, options, own, known)));
     for (const flattening of flatteningsOf(layer, layers.slice(0, layer.index))) {
       const other = flattened(guessed, layer, flattening);
       // What is there already.
@@ -75,7 +78,9 @@ export async function testedPorts(
         continue;
       }
       const withOther = readerOf([other]);
-      ports.push(...await withOther(0, (read) => flattenedPort(read, flattening, most, kernel, options)));
+      ports.push(
+        ...await withOther(0, (read) => flattenedPort(read, flattening, most, kernel, options, known)),
+      );
     }
   }
   const tensorOf = ({ layer }: Port) => layers[layer]!.weight.tensor;
