@@ -72,6 +72,23 @@ describe("weights whose names say nothing", () => {
     );
   });
 
+  it("take no more decompositions where they lie [in, out]", async () => {
+    const decompositions = async (name: string) => {
+      let count = 0;
+      const counting = Object.create(kernel, {
+        multiply: { value: kernel.multiply.bind(kernel) },
+        svd: { value: (...args: Parameters<Kernel["svd"]>) => (count++, kernel.svd(...args)) },
+      }) as Kernel;
+      const model = await openModel(`${FILES}${name}.safetensors`);
+      await inferred(model, counting);
+      await model.close();
+      return count;
+    };
+    const straight = await decompositions("mlp-out-in");
+    expect(straight).toBeGreaterThan(0);
+    expect(await decompositions("mlp-in-out")).toBe(straight);
+  });
+
   it.each([
     ["channels-first", ["24 x 24 x 9", 216, 9, 1]],
     ["channels-last", ["24 x 24 x 9", 216, 1, 24]],
