@@ -216,9 +216,9 @@ addWorkerOptions(run);
 run.action(
   async (
     what: string[],
-    { json = false, quiet = false, verbose = false, dryRun = false, share, ...options }: RunOptions,
+    { json = false, quiet = false, verbose = false, dryRun = false, share, lease, ...options }: RunOptions,
   ) => {
-    const worker = workerOf({ share }, dryRun);
+    const worker = workerOf({ share, lease }, dryRun);
     const overrides = withServer(options);
     const loaded = await configOfArguments(what, overrides);
     const { startReports } = await import("./cli/terminal/heartbeat.ts");

@@ -82,6 +82,7 @@ export function folderLake(folder: string): LakePlace {
       turn.run(() =>
         locked(at(path), async () => await writeWhole([at(path), change(await textOf(at(path)))]))
       ),
+    isExclusive: () => Promise.resolve(true),
     sizeOf: async (path) => (await unlessMissing(stat(at(path))))?.size ?? null,
     async open(path) {
       const handle = await unlessMissing(open(at(path), "r"));

@@ -85,9 +85,11 @@ const LOCKED_AFTER = 60_000;
 /** Removes what workers of this machine have left that were killed. @param out the output folder that theirs are in */
 export async function removeDeadWorkers(out: string): Promise<void> {
   for (const name of await readdir(out).catch(() => [])) {
+    if (!name.startsWith(WORKER_FOLDER)) continue;
     const path = join(out, name);
-    const made = name.startsWith(WORKER_FOLDER) ? await stat(path).catch(() => null) : null;
-    if (made === null || Date.now() - made.mtimeMs < LOCKED_AFTER) continue;
+    const lock = await stat(join(path, LOCK_FILE)).catch(() => null);
+    const made = await stat(path).catch(() => null);
+    if (made === null || lock === null && Date.now() - made.mtimeMs < LOCKED_AFTER) continue;
     try {
       await (await openFolder(path)).release();
       await rm(path, { recursive: true, force: true });

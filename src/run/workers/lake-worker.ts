@@ -155,5 +155,6 @@ export class LakeWorker {
     await this.#sinks.abort();
     await this.#folder.release();
     await rm(this.#path, { recursive: true, force: true });
+    await removeDeadWorkers(this.run.out);
   }
 }

@@ -24,6 +24,11 @@ import { readSharedRun, SHARED_RUN, type SharedModel } from "./shared-run.ts";
  *
  * @param overrides settings of the merge, such as `out` and `graph`; those that shape tables must be as they were
  * @throws {ConfigError} when no worker has left a run there, or the settings are not valid
+ * @example
+ * import { sharedConfig } from "svrflow/run";
+ *
+ * const { config, models } = await sharedConfig("s3://bucket/lake", { out: "merged", graph: "none" });
+ * console.log(config.sigma, models.length);
  */
 export async function sharedConfig(
   address: string,
@@ -49,6 +54,11 @@ export async function sharedConfig(
  *
  * @param loaded what `sharedConfig` says
  * @throws as `runPipeline` does
+ * @example
+ * import { mergeRun, sharedConfig } from "svrflow/run";
+ *
+ * const { out, report } = await mergeRun(await sharedConfig("lake", { out: "merged" }));
+ * console.log(out, report.failed);
  */
 export async function mergeRun(
   loaded: LoadedConfig,

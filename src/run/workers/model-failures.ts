@@ -23,11 +23,23 @@ export class ModelFailures {
 
   /** Why a model could not be done; null where nobody says so. */
   async find(id: string): Promise<ModelFailure | null> {
-    const text = await this.#place.readText(pathOf(id));
+    const failure = await this.#read(pathOf(id));
+    return failure?.id === id ? failure : null;
+  }
+
+  /** All of them. */
+  async all(): Promise<readonly ModelFailure[]> {
+    const paths = (await this.#place.list(`${STATE_FOLDER}/`)).filter((path) => path.startsWith(PREFIX));
+    const found = await Promise.all(paths.map((path) => this.#read(path)));
+    return found.filter((each) => each !== null);
+  }
+
+  async #read(path: string): Promise<ModelFailure | null> {
+    const text = await this.#place.readText(path);
     if (text === null) return null;
     try {
       const failure = JSON.parse(text) as ModelFailure | null;
-      return failure?.id === id && typeof failure.error === "string" ? failure : null;
+      return typeof failure?.id === "string" && typeof failure.error === "string" ? failure : null;
     } catch (cause) {
       // A damaged one says nothing.
       if (cause instanceof SyntaxError) return null;
@@ -45,4 +57,5 @@ export class ModelFailures {
   }
 }
 
-const pathOf = (id: string) => `${STATE_FOLDER}/failed=${encodeModelId(id)}.json`;
+const PREFIX = `${STATE_FOLDER}/failed=`;
+const pathOf = (id: string) => `${PREFIX}${encodeModelId(id)}.json`;

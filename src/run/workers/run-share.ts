@@ -4,7 +4,7 @@ import type { LoadedConfig } from "../../../config/load.ts";
 import type { Plugin } from "../../model/plugin.ts";
 import type { FailedModel } from "../../report/run-report.ts";
 import { ModelsFailed } from "../models-failed.ts";
-import { runModels } from "../run-models.ts";
+import { type ModelsOutcome, runModels } from "../run-models.ts";
 import type { RunOptions } from "../run-pipeline.ts";
 import { modelsAtATime } from "../settings.ts";
 import { LakeWorker } from "./lake-worker.ts";
@@ -59,27 +59,30 @@ export async function runShare(
         }
         return { done: [], failed: failure.failed };
       });
-    const outcome = {
-      lake: worker.lake.name,
-      models: planned.length,
-      done: done.map(({ told }) => told.id),
-      up_to_date: done.filter(({ work }) => work === "none").length,
-      failed,
-    };
-    const { spectra, work } = worker.counts;
-    const seconds = (Date.now() - began) / 1000;
-    const { up_to_date } = outcome;
-    run.progress({
-      event: "done",
-      done: done.length,
-      failed: failed.length,
-      up_to_date,
-      ...spectra,
-      seconds,
-      work,
-    });
-    return outcome;
+    return workerEnd(worker, { done, failed }, began);
   } finally {
     await worker.close();
   }
+}
+
+/** Tells how the work of a worker has ended. @param began milliseconds of the clock */
+export function workerEnd(worker: LakeWorker, { done, failed }: ModelsOutcome, began: number): WorkerOutcome {
+  const up_to_date = done.filter(({ work }) => work === "none").length;
+  const { spectra, work } = worker.counts;
+  worker.run.progress({
+    event: "done",
+    done: done.length,
+    failed: failed.length,
+    up_to_date,
+    ...spectra,
+    seconds: (Date.now() - began) / 1000,
+    work,
+  });
+  return {
+    lake: worker.lake.name,
+    models: worker.planned.length,
+    done: done.map(({ told }) => told.id),
+    up_to_date,
+    failed,
+  };
 }
