@@ -38,6 +38,10 @@ export { type Exported, exportForNeo4jAdmin, type ExportOptions } from "./run/ex
 export type { Progress, ProgressEvent } from "./run/progress/progress.ts";
 export type { RunRecord } from "./run/records/records.ts";
 export { run, type RunOptions, type RunOutcome, runPipeline, type RunSettings } from "./run/run-pipeline.ts";
+export { mergeRun, sharedConfig } from "./run/workers/merge.ts";
+export { runLeased } from "./run/workers/run-leased.ts";
+export { runShare, type WorkerOutcome } from "./run/workers/run-share.ts";
+export type { Share } from "./run/workers/share.ts";
 export {
   type LookOptions,
   plotModels,

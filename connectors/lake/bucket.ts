@@ -39,9 +39,33 @@ class BucketLake implements LakePlace {
     this.name = `s3://${bucket.bucket}${bucket.key === "" ? "" : `/${bucket.key}`}`;
   }
 
+  async isExclusive(): Promise<boolean> {
+    const probe = probeName();
+    const put = (condition: Record<string, string>) =>
+      this.#send(probe, { method: "PUT", payload: "svrflow", headers: new Headers(condition) });
+    const isRefused = async (condition: Record<string, string>) => {
+      try {
+        await put(condition);
+        return false;
+      } catch (failure) {
+        if (statusOf(failure) === 501) return false;
+        if (statusOf(failure) === 412) return true;
+        throw failure;
+      }
+    };
+    let isExclusive = false;
+    await this.#writing(probe, async () => {
+      await this.#send(probe, { method: "PUT", payload: "svrflow" });
+      const ofAnother = { "if-match": `"${"0".repeat(32)}"` };
+      isExclusive = await isRefused({ "if-none-match": "*" }) && await isRefused(ofAnother);
+    });
+    await this.remove(probe);
+    return isExclusive;
+  }
+
   async prepare(): Promise<void> {
     // A right to read is none to write; better to learn that now than after hours of work.
-    const probe = `_probe-${Date.now().toString(36)}${Math.random().toString(36).slice(2)}`;
+    const probe = probeName();
     await this.#writing(probe, () => this.#send(probe, { method: "PUT", payload: "svrflow" }));
     await this.remove(probe);
   }
@@ -221,6 +245,10 @@ class BucketLake implements LakePlace {
       throw new Error(`${this.name}: cannot be read: ${messageOf(failure)}`, { cause: failure });
     }
   }
+}
+
+function probeName(): string {
+  return `_probe-${Date.now().toString(36)}${Math.random().toString(36).slice(2)}`;
 }
 
 /** Repeats what failed because of the network or the server's own trouble. */

@@ -30,6 +30,8 @@ export interface LakePlace {
    * be called again with what they left.
    */
   replaceText(path: string, change: (before: string | null) => string): Promise<void>;
+  /** Whether of two who replace a text at once only one does so at a time: of a bucket it is tried, with a text that is removed again. */
+  isExclusive(): Promise<boolean>;
   /** Bytes of a file, or null where there is none. */
   sizeOf(path: string): Promise<number | null>;
   /** Opens a file, or null where there is none. */
