@@ -22,8 +22,8 @@ export function seriesSentences({ models, layers }: SeriesReport): string[] {
 }
 
 /** Its tables: tracks by layer, and each step against the one before. */
-export function seriesTables({ comparisons, series }: ComparisonReport): ReportTable[] {
-  if (series === null) return [];
+export function seriesTables(series: SeriesReport, { comparisons }: ComparisonReport): ReportTable[] {
+  const ids = new Set(series.models.map(({ id }) => id));
   const columns = ["tracks", "through", "births", "deaths", "crossings"] as const;
   const stepOf = (id: string) => String(series.models.find((model) => model.id === id)?.step ?? id);
   return [
@@ -46,7 +46,8 @@ export function seriesTables({ comparisons, series }: ComparisonReport): ReportT
         "p of lineage",
       ],
       numeric: [true, true, true, true, true, true, true, true],
-      rows: comparisons.map(({ base, other, kinship, correspondences }) => {
+      rows: comparisons.filter(({ base, other }) => ids.has(base.id) && ids.has(other.id)).map((pair) => {
+        const { base, other, kinship, correspondences } = pair;
         const sum = (of: "kept" | "lost" | "gained") =>
           decimal(correspondences.reduce((total, row) => total + (row[of] ?? 0), 0));
         return [
