@@ -167,7 +167,8 @@ function correspondence({ correspondences, not_compared: left, kinship }: PairRe
   }${without}.${change}`;
 }
 
-function intruderSentence(pair: PairReport): string[] {
+/** How many leading neurons are intruders, and where; nothing where none was looked at. */
+export function intruderSentence(pair: PairReport): string[] {
   const { leading, intruder_cosine: cosine } = pair;
   const looked = sum(pair.correspondences, (row) => row.leading);
   if (looked === 0) return [];

@@ -18,6 +18,10 @@ const MOST_FINDINGS = 4;
 const MOST_COMPARED = 20;
 const MOST_ON_SCREEN = 10;
 
+/** So many comparisons are told; and on the one screen of a run. */
+const MOST_PAIRS = 20;
+const MOST_PAIRS_ON_SCREEN = 3;
+
 /** So many findings are told of a collection; and on the one screen of a run. */
 const MOST_OF_COLLECTION = 8;
 const MOST_TOLD_ON_SCREEN = 5;
@@ -89,6 +93,27 @@ export function comparisonText(
   ].join("\n");
 }
 
+/** What comparisons of models found. @param brief as many as go on a screen with other things */
+export function comparedText(
+  { compared }: Pick<ReportFrame, "compared">,
+  { width, bold }: Screen = PLAIN,
+  brief = false,
+): string {
+  if (compared.length === 0) return "";
+  const shown = compared.slice(0, brief ? MOST_PAIRS_ON_SCREEN : MOST_PAIRS);
+  const more = compared.length - shown.length;
+  const told = ({ findings }: ReportFrame["compared"][number]) =>
+    brief ? findings.filter(({ kind }) => kind !== "changed-layers") : findings;
+  return [
+    bold("Models compared"),
+    ...shown.flatMap((each) => [
+      wrapped(`  ${printable(each.title)}`, width, "    "),
+      ...told(each).map(({ title }) => wrapped(`    ${printable(title)}`, width, "      ")),
+    ]),
+    ...more > 0 ? [`  ${counted(more, "more comparison")} in report.md`] : [],
+  ].join("\n");
+}
+
 /** A finding, in brief. */
 export type FindingSummary = Pick<Finding, "kind" | "title" | "surprise">;
 
@@ -121,6 +146,7 @@ export function reportText(report: RunReport, screen: Screen = PLAIN): string {
   const { models } = report;
   const parts = [
     comparisonText(report, screen),
+    comparedText(report, screen),
     ...models.length <= MOST_SHOWN ? models.map((model) => modelText(model, screen)) : [
       collectionText(
         report,

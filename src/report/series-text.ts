@@ -21,6 +21,17 @@ export function seriesSentences({ models, layers }: SeriesReport): string[] {
   ];
 }
 
+/** Its tracks in one sentence. */
+export function tracksSentence({ models, layers }: SeriesReport): string {
+  const all = (of: keyof Omit<LayerTracks, "layer">) => layers.reduce((sum, layer) => sum + layer[of], 0);
+  return `${counted(all("tracks"), "track")} of neurons through ${
+    counted(models.length, "checkpoint")
+  }, from step ` +
+    `${models[0]!.step} to step ${models.at(-1)!.step}: ${all("births")} begin after the first, ${
+      all("deaths")
+    } end before the last.`;
+}
+
 /** Its tables: tracks by layer, and each step against the one before. */
 export function seriesTables(series: SeriesReport, { comparisons }: ComparisonReport): ReportTable[] {
   const ids = new Set(series.models.map(({ id }) => id));

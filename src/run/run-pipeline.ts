@@ -27,6 +27,7 @@ import type { Progress } from "./progress/progress.ts";
 import { writeReadmes } from "./records/readme.ts";
 import { type RunRecord, writeRecords } from "./records/records.ts";
 import { writeComparison } from "../report/comparison-files.ts";
+import { comparisonFindings } from "../report/comparison-findings.ts";
 import { picturesOf } from "../report/pictures.ts";
 import { reportHtml } from "../report/report-html.ts";
 import {
@@ -202,6 +203,7 @@ export async function runPipeline(
       outcome.failed,
       standing.earlier,
       summaries.some(({ series }) => series !== null) ? await reportedSeries(models) : [],
+      compared === null ? [] : comparisonFindings(compared.keyed, targets),
     );
     const record = runRecord({
       runId,
@@ -215,7 +217,7 @@ export async function runPipeline(
       notTaken,
       work: work.summary(),
     });
-    if (compared !== null) await writeComparison(compared, join(out, "comparison"));
+    if (compared !== null) await writeComparison(compared.report, join(out, "comparison"));
     await writeRecords(out, record, report, models);
     // After them, for pictures are drawn from all that stands there.
     const pictures = picturesOf(out, record, { keep: true, signal });

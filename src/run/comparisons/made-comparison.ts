@@ -26,6 +26,8 @@ export interface ComparisonPlaces {
 /** A comparison that stands, and what had to be done for it. */
 export interface MadeComparison {
   readonly report: PairReport;
+  /** As in the table `kinship`. */
+  readonly key: string;
   readonly work: "computed" | "copied" | "none";
 }
 
@@ -47,8 +49,8 @@ export async function madeComparison(
   if (standing !== null) return standing;
   const pair = await compute();
   places.signal?.throwIfAborted();
-  await putComparison(base, other, settings, places, pair, null);
-  return { report: pair.report, work: "computed" };
+  const key = await putComparison(base, other, settings, places, pair, null);
+  return { report: pair.report, key, work: "computed" };
 }
 
 /**
@@ -75,7 +77,7 @@ export async function standingComparison(
   for (const sink of takersOf(sinks)) {
     if (!isCorrected || await sink.holdsComparison?.(header, record.files) !== true) lacking.push(sink);
   }
-  if (isCorrected && lacking.length === 0) return { report: record.report, work: "none" };
+  if (isCorrected && lacking.length === 0) return { report: record.report, key: header.key, work: "none" };
   const rows = await rowsInTables(record, out).catch(() => null);
   signal?.throwIfAborted();
   if (rows === null) return null;
@@ -92,10 +94,15 @@ export async function standingComparison(
     targets: queryTargets(config),
     report,
   });
-  return { report, work: "copied" };
+  return { report, key: header.key, work: "copied" };
 }
 
-/** Gives a comparison to all sinks. @param tracks those of the series of `settings`; null for none */
+/**
+ * Gives a comparison to all sinks.
+ *
+ * @param tracks those of the series of `settings`; null for none
+ * @returns its key
+ */
 export async function putComparison(
   base: ComparedHeader,
   other: ComparedHeader,
@@ -103,7 +110,7 @@ export async function putComparison(
   { config, sinks, records }: ComparisonPlaces,
   pair: Pick<ComparedPair, "report" | "matches">,
   tracks: ComparisonTracks | null,
-): Promise<void> {
+): Promise<string> {
   const header = { base, other, key: comparisonKey(base.content, other.content, settings) };
   const files = await givenTo(takersOf(sinks), header, comparisonBatches(header, pair, tracks));
   await records.put({
@@ -114,6 +121,7 @@ export async function putComparison(
     report: pair.report,
     series: settings.series ?? null,
   });
+  return header.key;
 }
 
 const takersOf = (sinks: readonly Sink[]) => sinks.filter((sink) => sink.compare !== undefined);

@@ -1,6 +1,6 @@
 /** A series of checkpoints compared each with the next, and the tracks of its neurons: made, or left as they stand. */
 
-import type { ComparedPair, PairReport } from "../../compare/comparison-report.ts";
+import type { ComparedPair, PairReport, TrackStepRow } from "../../compare/comparison-report.ts";
 import type { SeriesReport } from "../../compare/series-report.ts";
 import { trackSteps } from "../../compare/track-steps.ts";
 import type { ComparedSide } from "../../flow/compare-models.ts";
@@ -45,6 +45,9 @@ export interface SeriesWork {
 export interface MadeSeries {
   readonly comparisons: readonly MadeComparison[];
   readonly series: SeriesReport;
+  readonly key: string;
+  /** The strongest tracks of each layer, by step. */
+  readonly strongest: readonly TrackStepRow[];
 }
 
 /** Compares the steps of a series, and keeps nothing. @param settings how each is compared */
@@ -85,21 +88,25 @@ export async function madeSeries(
       if (found === null) break;
       standing.push(found);
     }
-    if (standing.length === pairs.length) return { comparisons: standing, series: known };
+    if (standing.length === pairs.length) return madeOf(standing, known, key);
   }
   const { steps, series } = await computedSeries(work, settings);
   const reports: PairReport[] = steps.map((step) => step.pair().report);
   const tracks = trackSteps(series, reports);
+  const made: MadeComparison[] = [];
   for (const [at, [base, other]] of pairs.entries()) {
     places.signal?.throwIfAborted();
-    await putComparison(base, other, kept, places, steps[at]!.pair(), {
-      series: name,
-      key,
-      rows: tracks[at]!,
-    });
+    const own = { series: name, key, rows: tracks[at]! };
+    const given = await putComparison(base, other, kept, places, steps[at]!.pair(), own);
+    made.push({ report: reports[at]!, key: given, work: "computed" });
   }
   await places.records.putSeries(key, remembered(series));
-  return { comparisons: reports.map((report) => ({ report, work: "computed" })), series };
+  return madeOf(made, series, key);
+}
+
+function madeOf(comparisons: readonly MadeComparison[], series: SeriesReport, key: string): MadeSeries {
+  const steps = trackSteps(remembered(series), comparisons.map(({ report }) => report));
+  return { comparisons, series, key, strongest: steps.flat() };
 }
 
 /** A series with the strongest tracks of each layer, as its picture shows them. */

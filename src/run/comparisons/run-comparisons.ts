@@ -6,12 +6,12 @@ import { openLake } from "../../../connectors/lake/open.ts";
 import { CHANGE_SETTINGS } from "../../compare/layer-change.ts";
 import { compareModels } from "../../flow/compare-models.ts";
 import type { ComparisonReport, PairReport } from "../../compare/comparison-report.ts";
-import type { SeriesReport } from "../../compare/series-report.ts";
 import type { ComparedHeader } from "../../model/comparison.ts";
 import { messageOf } from "../../model/errors.ts";
 import type { Sink } from "../../model/ports.ts";
 import type { PlannedModel } from "../collection/models.ts";
 import type { OpenEngine } from "../open-engine.ts";
+import type { KeyedComparisons, KeyedSeries } from "../../report/comparison-findings.ts";
 import type { PluginRecord } from "../plugins.ts";
 import type { Progress } from "../progress/progress.ts";
 import type { CompletedModels } from "../records/completed-models.ts";
@@ -42,6 +42,12 @@ export interface RunComparisons {
   readonly signal: AbortSignal | undefined;
 }
 
+/** What comparisons of a run found, and the same with the keys that they have in tables and graph. */
+export interface RunComparisonsFound {
+  readonly report: ComparisonReport;
+  readonly keyed: KeyedComparisons;
+}
+
 /** What was compared of each model of a run, by its id. */
 function contentsOf(
   { config, planned, done, plugins }: Pick<RunComparisons, "config" | "planned" | "done" | "plugins">,
@@ -62,7 +68,7 @@ function contentsOf(
  * @throws {ConfigError} when the config names a model that the run does not have
  * @throws the signal's reason when it is aborted
  */
-export async function runComparisons(run: RunComparisons): Promise<ComparisonReport | null> {
+export async function runComparisons(run: RunComparisons): Promise<RunComparisonsFound | null> {
   const { config, out, planned, progress, signal } = run;
   const contents = contentsOf(run);
   if (config.sinks.includes("parquet")) {
@@ -74,14 +80,14 @@ export async function runComparisons(run: RunComparisons): Promise<ComparisonRep
   }
   if (config.compare === undefined) return null;
   const pairs = chosenPairs(config.compare, planned);
-  const found: { readonly pair: ChosenPair; readonly report: PairReport }[] = [];
-  const told = (pair: ChosenPair, { report, work }: MadeComparison) => {
+  const found: { readonly pair: ChosenPair; readonly report: PairReport; readonly key: string }[] = [];
+  const told = (pair: ChosenPair, { report, key, work }: MadeComparison) => {
     const [base, other] = pair.map((at) => planned[at]!.id) as [string, string];
     progress({ event: "comparison", base, other, index: found.length + 1, of: pairs.length, work });
-    found.push({ pair, report });
+    found.push({ pair, report, key });
   };
   const inSeries = config.compare.series === true;
-  const all: SeriesReport[] = [];
+  const all: KeyedSeries[] = [];
   const left = new Set(pairs);
   for (const checkpoints of inSeries ? checkpointSeries(planned) : []) {
     const steps = neighbours(checkpoints);
@@ -89,10 +95,15 @@ export async function runComparisons(run: RunComparisons): Promise<ComparisonRep
     // Without one of them the others are compared, and no track goes through.
     if (own.length === 0 || checkpoints.some((at) => !contents.has(planned[at]!.id))) continue;
     try {
-      const { comparisons, series } = await seriesMade(run, checkpoints, pairs.length, contents);
+      const { comparisons, series, key, strongest } = await seriesMade(
+        run,
+        checkpoints,
+        pairs.length,
+        contents,
+      );
       for (const [at, comparison] of comparisons.entries()) told(own[at]!, comparison);
       for (const pair of own) left.delete(pair);
-      all.push(series);
+      all.push({ report: series, key, strongest });
     } catch (failure) {
       signal?.throwIfAborted();
       const [model, warning] = [planned[checkpoints[0]!]!.id, messageOf(failure)];
@@ -118,7 +129,11 @@ export async function runComparisons(run: RunComparisons): Promise<ComparisonRep
   }
   const comparisons = found.map(({ report }) => report);
   const links = () => forestLinks(planned.length, found.map(({ pair }) => pair), comparisons);
-  return { comparisons, forest: config.compare.all === true ? links() : [], series: all };
+  const series = all.map(({ report }) => report);
+  return {
+    report: { comparisons, forest: config.compare.all === true ? links() : [], series },
+    keyed: { comparisons: found, series: all },
+  };
 }
 
 type Contents = ReadonlyMap<string, string>;

@@ -9,7 +9,9 @@ import { openLadybugReader } from "../../../connectors/readers/ladybug-reader.ts
 import type { ComparisonReport } from "../../../src/compare/comparison-report.ts";
 import type { ProgressEvent } from "../../../src/run/progress/progress.ts";
 import { run, type RunSettings } from "../../../src/run/run-pipeline.ts";
+import type { RunReport } from "../../../src/run.ts";
 import { svr } from "../../integration/svr.ts";
+import { expectations, expectRows } from "../../queries/report-queries.ts";
 import { noise, writeTensors } from "../../support/files/safetensors-file.ts";
 
 const [NEURONS, LENGTH] = [10, 14];
@@ -56,6 +58,31 @@ async function ran(steps: readonly number[], given: Partial<RunSettings> = {}) {
       event.event === "warning" && /compare|track/.test(event.warning) ? [event.warning] : []
     ),
   };
+}
+
+/** What the report says of comparisons, and what its queries answer in graph and tables. */
+async function expectAnswers(): Promise<void> {
+  const { compared } = JSON.parse(await readFile(join(out(), "report.json"), "utf8")) as RunReport;
+  const all = compared.flatMap(({ title, findings }) =>
+    findings.flatMap((each) => expectations(title, each))
+  );
+  expect(new Set(all.map(({ where }) => where.split(": ").at(-1)))).toEqual(
+    new Set(["tracks", "kinship", "intruders", "changed-layers"]),
+  );
+  const reader = await openLadybugReader(join(out(), "graph.lbug"));
+  const duckdb = await (await DuckDBInstance.create()).connect();
+  try {
+    await duckdb.run(`SET file_search_path = '${out()}'`);
+    for (const each of all) {
+      const rows = each.language === "cypher"
+        ? (await reader.query(each.text)).rows
+        : (await duckdb.runAndReadAll(each.text)).getRowsJS();
+      expectRows(rows, each);
+    }
+  } finally {
+    duckdb.closeSync();
+    await reader.close();
+  }
 }
 
 /** Asks the tables, by the views of `svr lake sql`. */
@@ -127,6 +154,7 @@ describe("the tracks of a run", () => {
     ) as ComparisonReport;
     expect(series).toMatchObject([{ series: "net", models: [{ step: 1 }, { step: 2 }, { step: 4 }] }]);
     expect(series[0]!.layers.reduce((sum, { births }) => sum + births, 0)).toBe(direct![1]);
+    await expectAnswers();
   });
 
   it("are not made again where nothing changed; the graph gets them from the tables; a new checkpoint makes them anew", async () => {
@@ -136,6 +164,7 @@ describe("the tracks of a run", () => {
       await readFile(join(out(), "comparison", "tracks.svg"), "utf8"),
     ];
     expect((await ran([1, 2, 4])).work).toEqual(["none", "none"]);
+    await expectAnswers();
     await rm(join(out(), "graph.lbug"));
     expect((await ran([1, 2, 4])).work).toEqual(["copied", "copied"]);
     expect(await graph(IN_GRAPH)).toEqual(rows);
