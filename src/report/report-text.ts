@@ -24,7 +24,7 @@ const MOST_PAIRS_ON_SCREEN = 3;
 
 /** So many findings are told of a collection; and on the one screen of a run. */
 const MOST_OF_COLLECTION = 8;
-const MOST_TOLD_ON_SCREEN = 5;
+const MOST_TOLD_ON_SCREEN = 4;
 
 /** More models than this are compared, not shown one by one. */
 export const MOST_SHOWN = 8;
@@ -102,16 +102,28 @@ export function comparedText(
   if (compared.length === 0) return "";
   const shown = compared.slice(0, brief ? MOST_PAIRS_ON_SCREEN : MOST_PAIRS);
   const more = compared.length - shown.length;
-  const told = ({ findings }: ReportFrame["compared"][number]) =>
-    brief ? findings.filter(({ kind }) => kind !== "changed-layers") : findings;
   return [
     bold("Models compared"),
-    ...shown.flatMap((each) => [
-      wrapped(`  ${printable(each.title)}`, width, "    "),
-      ...told(each).map(({ title }) => wrapped(`    ${printable(title)}`, width, "      ")),
-    ]),
+    ...shown.flatMap((each) =>
+      brief ? [wrapped(`  ${printable(briefly(each))}`, width, "    ")] : [
+        wrapped(`  ${printable(each.title)}`, width, "    "),
+        ...each.findings.map(({ title }) => wrapped(`    ${printable(title)}`, width, "      ")),
+      ]
+    ),
     ...more > 0 ? [`  ${counted(more, "more comparison")} in report.md`] : [],
   ].join("\n");
+}
+
+/** One sentence of a comparison: its numbers, without what they mean. */
+function briefly({ title, findings }: ReportFrame["compared"][number]): string {
+  const said = findings.flatMap(({ kind, title: sentence, surprise }) => {
+    if (kind === "kinship") {
+      return surprise === null ? [] : [`p of having been trained apart = ${pText(surprise)}`];
+    }
+    if (kind === "changed-layers") return [];
+    return [sentence.replace(/ \(of the .*$|\.$/, "")];
+  });
+  return `${title}: ${said.join("; ")}.`;
 }
 
 /** A finding, in brief. */
