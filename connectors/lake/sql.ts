@@ -49,8 +49,10 @@ export function viewStatements(manifest: Manifest, settings: ViewSettings): stri
       `  FROM read_parquet(${files}, hive_partitioning = true, hive_types = {${types}}${unite});`;
   };
   const views = [
-    ...TABLE_NAMES.map((table) => view(table, ["model"])),
     // A pattern without a file is an error to DuckDB.
+    ...models.length === 0 && comparisons.length > 0
+      ? []
+      : TABLE_NAMES.map((table) => view(table, ["model"])),
     ...comparisons.length === 0 ? [] : COMPARISON_TABLE_NAMES.map((table) => view(table, ["model", "base"])),
   ];
   return `${[...bucketSettings(settings), MOVED, ...views, EXAMPLE].join("\n\n")}\n`;

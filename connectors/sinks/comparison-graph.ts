@@ -23,6 +23,8 @@ interface Relation {
   readonly to: readonly string[];
   /** Columns that nodes say already. */
   readonly told: readonly string[];
+  /** What tells relations between the same two nodes apart; absent where there is one. */
+  readonly key?: string;
 }
 
 const LAYERS = { from: ["base_layer"], to: ["other_layer"] };
@@ -41,7 +43,13 @@ const RELATIONS: Readonly<Record<ComparisonTableName, Relation>> = {
     ...LAYERS,
     told: ["base_name", "other_name"],
   },
-  subspaces: { name: "SHARES_SUBSPACE", ends: ["Layer", "Layer"], ...LAYERS, told: [] },
+  subspaces: {
+    name: "SHARES_SUBSPACE",
+    ends: ["Layer", "Layer"],
+    ...LAYERS,
+    told: [],
+    key: "dimensions",
+  },
   intruders: {
     name: "HAS_INTRUDER",
     ends: ["Layer", "SpectralNeuron"],
@@ -56,12 +64,16 @@ const RELATIONS: Readonly<Record<ComparisonTableName, Relation>> = {
     to: ["other_layer", "other_neuron"],
     told: [],
   },
+  // A track that begins or ends here has a neuron on one side only: layers are on both.
+  tracks: { name: "HAS_TRACK", ends: ["Layer", "Layer"], ...LAYERS, told: [], key: "track" },
 };
 
 /** A relation table that holds comparisons. */
 export interface ComparisonRelation extends GraphTable {
   readonly table: ComparisonTableName;
   readonly ends: readonly [string, string];
+  /** The property that tells relations between the same two nodes apart; null where there is one. */
+  readonly key: string | null;
 }
 
 /**
@@ -71,6 +83,7 @@ export const COMPARISON_RELATIONS: readonly ComparisonRelation[] = COMPARISON_TA
   table,
   name: RELATIONS[table].name,
   ends: RELATIONS[table].ends,
+  key: RELATIONS[table].key ?? null,
   columns: [...ENDS, ...propertiesOf(table)],
 })).reverse();
 

@@ -3,12 +3,13 @@
 import { counted } from "../model/counted.ts";
 import { type Command, Option } from "commander";
 import { ConfigError } from "../../config/document.ts";
+import { printable } from "../report/text.ts";
 import type { ExportOptions } from "../run/export.ts";
 
 /** Adds the command. @param write takes what belongs on stdout */
 export function addExportCommand(program: Command, write: (text: string) => void, signal: AbortSignal): void {
   program.command("export")
-    .description("write the tables of a run as files that another program loads")
+    .description("write the tables of a run, comparisons too, as files that another program loads")
     .argument("<run>", "output folder of the run")
     .addOption(
       new Option("--for <program>", "who is to load them").choices(["neo4j-admin"]).makeOptionMandatory(),
@@ -22,14 +23,21 @@ export function addExportCommand(program: Command, write: (text: string) => void
     .option("--label-prefix <text>", "stands before every label", "")
     .action(async (run: string, options: ExportOptions) => {
       const { exportForNeo4jAdmin } = await import("../run/export.ts");
-      const { folder, rows, arguments: args } = await exportForNeo4jAdmin(run, { ...options, signal }).catch(
-        (failure: unknown) => {
-          throw failure instanceof RangeError
-            ? new ConfigError(failure.message, { cause: failure })
-            : failure;
-        },
-      );
+      const { folder, rows, left, arguments: args } = await exportForNeo4jAdmin(run, { ...options, signal })
+        .catch(
+          (failure: unknown) => {
+            throw failure instanceof RangeError
+              ? new ConfigError(failure.message, { cause: failure })
+              : failure;
+          },
+        );
       for (const [name, count] of Object.entries(rows)) write(`${name}.csv: ${counted(count, "row")}\n`);
+      for (const { base, other } of left) {
+        write(
+          printable(`left out: the comparison of ${other} with ${base}, since not both have tables there`) +
+            "\n",
+        );
+      }
       write(
         "The server must be stopped, and the database must not exist or be given up (--overwrite-destination):\n" +
           `  cd ${quoted(folder)} && neo4j-admin ${args.join(" ")}\n`,

@@ -16,6 +16,7 @@ import type { Progress } from "../run/progress/progress.ts";
 import { askQuery, bindQuery, loadQuery } from "../query/query-library.ts";
 import {
   collectionText,
+  comparedText,
   comparisonText,
   indented,
   modelSummary,
@@ -73,6 +74,7 @@ async function* briefTexts(outcome: RunOutcome, screen: Screen): AsyncGenerator<
   const { report, told } = outcome;
   if (told.length > 1) {
     yield comparisonText(comparisonOf(outcome), screen, true);
+    yield comparedText(report, screen, true);
     yield collectionText(report, told, screen, true);
   } else for await (const model of ownModels(outcome)) yield modelSummary(model, screen);
 }
@@ -95,6 +97,7 @@ async function* wholeTexts(
 ): AsyncGenerator<string> {
   const { report, told } = outcome;
   yield comparisonText(comparisonOf(outcome), screen);
+  yield comparedText(report, screen);
   if (told.length > MOST_SHOWN) {
     yield collectionText(report, told, screen);
     return;

@@ -3,12 +3,21 @@
 import { COMPARISON_TABLES, type ComparisonTableName } from "../model/comparison-tables.ts";
 import type { ComparisonBatches, ComparisonHeader } from "../model/comparison.ts";
 import { batchOfRows, type Row } from "../model/tables.ts";
-import type { ComparedPair, CorrespondenceRow } from "./comparison-report.ts";
+import type { ComparedPair, CorrespondenceRow, TrackStepRow } from "./comparison-report.ts";
 
-/** The rows of a comparison, by table. */
+/** The tracks of a series in one of its comparisons. */
+export interface ComparisonTracks {
+  readonly series: string;
+  /** Hex digest of what the series was made of. */
+  readonly key: string;
+  readonly rows: readonly TrackStepRow[];
+}
+
+/** The rows of a comparison, by table. @param tracks of the series that it is a step of; null where it is none */
 export function comparisonBatches(
   { base, other, key }: ComparisonHeader,
-  { report, matches }: ComparedPair,
+  { report, matches }: Pick<ComparedPair, "report" | "matches">,
+  tracks: ComparisonTracks | null = null,
 ): ComparisonBatches {
   const { kinship, correspondences } = report;
   const batch = (table: ComparisonTableName, rows: readonly Row[]) =>
@@ -77,5 +86,14 @@ export function comparisonBatches(
       ),
     ),
     matches: batch("matches", matches.map((row) => ({ ...row, ...ends(row) }))),
+    tracks: batch(
+      "tracks",
+      (tracks?.rows ?? []).map((row) => ({
+        ...row,
+        ...ends(row),
+        series: tracks!.series,
+        series_key: tracks!.key,
+      })),
+    ),
   };
 }

@@ -88,6 +88,22 @@ export interface PairReport {
   readonly matches: number;
 }
 
+/** A track in a comparison of a checkpoint with the next: as in the table `tracks`. */
+export interface TrackStepRow {
+  readonly base_index: number;
+  readonly other_index: number;
+  readonly track: number;
+  readonly base_neuron: number | null;
+  readonly other_neuron: number | null;
+  readonly base_step: number;
+  readonly other_step: number;
+  readonly base_singular_value: number | null;
+  readonly other_singular_value: number | null;
+  readonly similarity: number | null;
+  readonly birth: boolean;
+  readonly death: boolean;
+}
+
 /** A comparison with the neurons that match: of large models they are millions, and stand in their table only. */
 export interface ComparedPair {
   readonly report: PairReport;
@@ -108,8 +124,8 @@ export interface ComparisonReport {
   readonly comparisons: readonly PairReport[];
   /** Where all were compared with all: links of least distance among kin. Empty where only with the base. */
   readonly forest: readonly ForestLink[];
-  /** Of a series: the tracks of its neurons, where each model was compared with the next. Null otherwise. */
-  readonly series: SeriesReport | null;
+  /** The tracks of each series whose models were compared each with the next. */
+  readonly series: readonly SeriesReport[];
 }
 
 /** Up to this corrected p two models are said to be of one lineage. */

@@ -26,6 +26,8 @@ export interface LayerStep {
 export interface TrackRow {
   /** From 0; a number of the whole series. */
   readonly track: number;
+  /** Which of the report's `layers` it is, from 0: a layer's name may differ from step to step. */
+  readonly chain: number;
   readonly layer: string;
   readonly model: string;
   readonly step: number;
@@ -33,9 +35,9 @@ export interface TrackRow {
   readonly singular_value: number;
   /** Inner product with the rank-one map of the track's step before, in [-1, 1]; null at the track's first. */
   readonly similarity: number | null;
-  /** Whether the track begins here, after the first step of the series. */
+  /** Whether the track begins here, after the first step of the layer. */
   readonly birth: boolean;
-  /** Whether the track ends here, before the last step of the series. */
+  /** Whether the track ends here, before the last step of the layer. */
   readonly death: boolean;
 }
 
@@ -46,7 +48,10 @@ export interface LayerTracks extends TrackCounts {
 
 /** The tracks of a series. */
 export interface SeriesReport {
+  /** What the series is called: as its models say it, else the id of the first. */
+  readonly series: string;
   readonly models: readonly SeriesModel[];
+  /** In the order of their tracks. */
   readonly layers: readonly LayerTracks[];
   readonly tracks: readonly TrackRow[];
 }
@@ -57,11 +62,13 @@ const NO_NEURONS: StepNeurons = { singularValues: new Float64Array(), directed: 
  * Follows neurons through a series. Only matches that are more than chance are followed; so a layer whose matches cannot be tested
  * (depthwise) has a track for each neuron of each step.
  *
+ * @param series what it is called
  * @param models in order
  * @param pairs layers of each step with those of the next, and of some steps with those of the next but one
  * @param logAlpha matches up to this corrected `ln p` are one neuron
  */
 export function seriesReport(
+  series: string,
   models: readonly SeriesModel[],
   pairs: readonly LayerStep[],
   logAlpha: number,
@@ -75,27 +82,31 @@ export function seriesReport(
       chain[from]?.name === base && chain[to]?.name === other
     ).flatMap((pair) => linksOf(pair, logAlpha));
     const tracks = tracksOf(steps, links);
-    layers.push({ layer: chain.findLast((each) => each !== undefined)!.name, ...trackCounts(tracks, steps) });
+    const [first, last] = [chain.findIndex(isThere), chain.findLastIndex(isThere)];
+    layers.push({ layer: chain[last]!.name, ...trackCounts(tracks, steps, [first, last]) });
     for (const track of tracks) {
       for (const { step, neuron, similarity } of track) {
         const { id: model, step: named } = models[step]!;
         rows.push({
           track: number,
+          chain: layers.length - 1,
           layer: chain[step]!.name,
           model,
           step: named,
           neuron,
           singular_value: steps[step]!.singularValues[neuron]!,
           similarity,
-          birth: similarity === null && step > 0,
-          death: step === track.at(-1)!.step && step < models.length - 1,
+          birth: similarity === null && step > first,
+          death: step === track.at(-1)!.step && step < last,
         });
       }
       number++;
     }
   }
-  return { models, layers, tracks: rows };
+  return { series, models, layers, tracks: rows };
 }
+
+const isThere = (layer: NamedNeurons | undefined) => layer !== undefined;
 
 function linksOf({ from, to, matches }: LayerStep, logAlpha: number): TrackLink[] {
   return matches.filter(({ logPCorrected }) => (logPCorrected ?? 0) <= logAlpha)

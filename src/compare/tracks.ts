@@ -71,26 +71,29 @@ export function tracksOf(steps: readonly StepNeurons[], links: readonly TrackLin
 /** What became of the tracks of a layer. */
 export interface TrackCounts {
   readonly tracks: number;
-  /** Tracks from the first step to the last. */
+  /** Tracks from the layer's first step to its last. */
   readonly through: number;
-  /** Tracks that begin after the first step. */
+  /** Tracks that begin after the layer's first step. */
   readonly births: number;
-  /** Tracks that end before the last step. */
+  /** Tracks that end before the layer's last step. */
   readonly deaths: number;
   /** Pairs of tracks whose singular values change their order between a step and the next at which both are. */
   readonly crossings: number;
 }
 
-/** @param steps how many there are */
-export function trackCounts(tracks: readonly Track[], steps: readonly StepNeurons[]): TrackCounts {
-  const born = tracks.filter(([first]) => first!.step > 0).length;
-  const died = tracks.filter((track) => track.at(-1)!.step < steps.length - 1).length;
-  const through = tracks.filter((track) => track[0]!.step === 0 && track.at(-1)!.step === steps.length - 1);
+/** @param range the first and the last step that have the layer */
+export function trackCounts(
+  tracks: readonly Track[],
+  steps: readonly StepNeurons[],
+  [first, last]: readonly [number, number],
+): TrackCounts {
+  const isBorn = (track: Track) => track[0]!.step > first;
+  const isDead = (track: Track) => track.at(-1)!.step < last;
   return {
     tracks: tracks.length,
-    through: through.length,
-    births: born,
-    deaths: died,
+    through: tracks.filter((track) => !isBorn(track) && !isDead(track)).length,
+    births: tracks.filter(isBorn).length,
+    deaths: tracks.filter(isDead).length,
     crossings: crossings(tracks, steps),
   };
 }

@@ -8,11 +8,18 @@ import { INTRUDER_COLUMNS } from "./tables/comparisons/intruders.ts";
 import { KINSHIP_COLUMNS } from "./tables/comparisons/kinship.ts";
 import { MATCH_COLUMNS } from "./tables/comparisons/matches.ts";
 import { SUBSPACE_COLUMNS } from "./tables/comparisons/subspaces.ts";
+import { TRACK_COLUMNS } from "./tables/comparisons/tracks.ts";
 import type { TableColumn } from "./tables/column.ts";
 import { type TableName, TABLES } from "./tables.ts";
 
 /** The tables of a comparison. */
-export type ComparisonTableName = "kinship" | "correspondences" | "subspaces" | "intruders" | "matches";
+export type ComparisonTableName =
+  | "kinship"
+  | "correspondences"
+  | "subspaces"
+  | "intruders"
+  | "matches"
+  | "tracks";
 
 /** Any table of a lake. */
 export type AnyTableName = TableName | ComparisonTableName;
@@ -31,6 +38,7 @@ export const COMPARISON_TABLES: Readonly<Record<ComparisonTableName, readonly Ta
   subspaces: SUBSPACE_COLUMNS,
   intruders: INTRUDER_COLUMNS,
   matches: MATCH_COLUMNS,
+  tracks: TRACK_COLUMNS,
 };
 
 /** The columns of every table of a lake. */
@@ -46,6 +54,8 @@ export const COMPARISON_TABLE_ROWS: Readonly<Record<ComparisonTableName, string>
   subspaces: "a pair of layers that correspond, and a number of leading neurons whose subspaces are compared",
   intruders: "a leading neuron of the other model that resembles none of the base's",
   matches: "a pair of neurons of corresponding layers that are each other's most similar",
+  tracks:
+    "a track of a series that is in either model, where the other is the base's next checkpoint; else none",
 };
 
 /** Their names, in the order in which they are written. */

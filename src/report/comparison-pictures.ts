@@ -38,14 +38,12 @@ export function picturedForest({ comparisons, forest }: ComparisonReport): Pictu
 /** The tracks of a series. */
 export function picturedTracks({ models, layers, tracks }: SeriesReport): PicturedTrackSeries {
   const places = new Map(models.map(({ id }, at) => [id, at]));
-  const rows = [...Map.groupBy(tracks, ({ track }) => track).values()];
-  // Tracks are numbered layer by layer. The name of a layer may differ from step to step, so that names do not tell whose they are.
-  let first = 0;
+  const chains = Map.groupBy(tracks, ({ chain }) => chain);
   return {
     steps: models.map(({ step }) => step),
-    layers: layers.map(({ layer, tracks: count }) => ({
+    layers: layers.map(({ layer }, at) => ({
       name: layer,
-      tracks: rows.slice(first, first += count).map((track) =>
+      tracks: [...Map.groupBy(chains.get(at) ?? [], ({ track }) => track).values()].map((track) =>
         track.map((row) => ({ step: places.get(row.model)!, singularValue: row.singular_value }))
       ),
     })),
@@ -55,7 +53,7 @@ export function picturedTracks({ models, layers, tracks }: SeriesReport): Pictur
 /**
  * The pictures that stand beside the tables of a comparison.
  *
- * @returns name and SVG: `forest.svg` where all were compared with all, `tracks.svg` of a series
+ * @returns name and SVG: `forest.svg` where all were compared with all, `tracks.svg` of a series, `tracks-2.svg` of another
  */
 export async function comparisonPictures(
   report: ComparisonReport,
@@ -66,9 +64,9 @@ export async function comparisonPictures(
     const { drawForest } = await import("../viewer/comparisons/forest-picture.ts");
     pictures.push(["forest.svg", drawForest(picturedForest(report))]);
   }
-  if (report.series !== null) {
+  for (const [at, series] of report.series.entries()) {
     const { drawTracks } = await import("../viewer/comparisons/tracks-picture.ts");
-    pictures.push(["tracks.svg", drawTracks(picturedTracks(report.series))]);
+    pictures.push([at === 0 ? "tracks.svg" : `tracks-${at + 1}.svg`, drawTracks(picturedTracks(series))]);
   }
   return pictures;
 }

@@ -23,17 +23,19 @@ const MOST_KINDS = 4;
 /** All comparisons as text. */
 export function comparisonText(report: ComparisonReport, { width, bold }: Screen = PLAIN): string {
   const { series } = report;
-  if (series !== null) {
-    const said = seriesSentences(series).map((each) => wrapped(each, width));
-    const tables = seriesTables(report).map(({ title, rows, ...frame }) => {
-      const more = rows.length - MOST_LAYERS;
-      return [
-        bold(title),
-        plainTable({ ...frame, rows: rows.slice(0, MOST_LAYERS) }, { width }),
-        ...more > 0 ? [`${more} more: see --out <dir> or --json`] : [],
-      ].join("\n");
-    });
-    return `${[said.join("\n"), ...tables].join("\n\n")}\n`;
+  if (series.length > 0) {
+    return series.map((each) => {
+      const said = seriesSentences(each).map((sentence) => wrapped(printable(sentence), width));
+      const tables = seriesTables(each, report).map(({ title, rows, ...frame }) => {
+        const more = rows.length - MOST_LAYERS;
+        return [
+          bold(title),
+          plainTable({ ...frame, rows: rows.slice(0, MOST_LAYERS) }, { width }),
+          ...more > 0 ? [`${more} more: see --out <dir> or --json`] : [],
+        ].join("\n");
+      });
+      return `${[said.join("\n"), ...tables].join("\n\n")}\n`;
+    }).join("\n");
   }
   const shown = report.comparisons.map((pair) => {
     const title = printable(`${pair.other.id}, compared with ${pair.base.id}`);
@@ -65,10 +67,11 @@ export function comparisonMarkdown(report: ComparisonReport): string {
   const tree = forest === null
     ? []
     : [`## ${forest.title}`, markdownTable(forest), fencedBlock(forestDrawing(report), "mermaid")];
-  const series = report.series === null ? [] : [
-    ...seriesSentences(report.series).map(markdownText),
-    ...seriesTables(report).flatMap((table) => [`## ${table.title}`, markdownTable(table)]),
-  ];
+  const series = report.series.flatMap((each) => [
+    ...report.series.length > 1 ? [`## Series ${markdownText(each.series)}`] : [],
+    ...seriesSentences(each).map(markdownText),
+    ...seriesTables(each, report).flatMap((table) => [`## ${table.title}`, markdownTable(table)]),
+  ]);
   return `${["# Models compared", MEANING, ...series, ...tree, ...sections].join("\n\n")}\n`;
 }
 
@@ -164,7 +167,8 @@ function correspondence({ correspondences, not_compared: left, kinship }: PairRe
   }${without}.${change}`;
 }
 
-function intruderSentence(pair: PairReport): string[] {
+/** How many leading neurons are intruders, and where; nothing where none was looked at. */
+export function intruderSentence(pair: PairReport): string[] {
   const { leading, intruder_cosine: cosine } = pair;
   const looked = sum(pair.correspondences, (row) => row.leading);
   if (looked === 0) return [];

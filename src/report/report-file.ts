@@ -188,6 +188,15 @@ const reportSchema = z.looseObject({
   rows,
   comparison: z.array(z.looseObject({ id: text, figures, ...controls })),
   series: z.array(series),
+  compared: z.array(
+    z.looseObject({
+      title: text,
+      base: text.nullable(),
+      other: text.nullable(),
+      series: text.nullable(),
+      findings: z.array(finding),
+    }),
+  ),
   models: z.array(model),
   earlier: z.array(
     z.looseObject({ id: text, uri: text, run_id: text, gone: z.boolean(), unreported: text.nullable() }),

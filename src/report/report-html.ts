@@ -11,6 +11,7 @@ import { folded, Html, type HtmlPart, htmlTable, markup, preformatted } from "./
 import type { Picture, Pictures } from "./pictures.ts";
 import {
   checkpointsOf,
+  COMPARED_MEANING,
   earlierTable,
   type ModelReports,
   NOT_SAME_TEST,
@@ -52,6 +53,7 @@ export async function* reportHtml(
 ${frame.same_test ? [] : markup`<p class="warning">${NOT_SAME_TEST}</p>`}
 ${frame.series.map((each) => seriesSection(each, frame))}
 ${comparison(frame)}
+${comparedModels(frame)}
 `.text;
   const checkpoints = new Set(frame.series.flatMap(({ models: ids }) => ids));
   for await (const model of models()) {
@@ -92,6 +94,18 @@ ${htmlTable(comparisonTable(models))}
 <p class="quiet">${COMPARISON_MEANING}</p>`;
 }
 
+/** What comparisons of models found. */
+function comparedModels({ compared }: ReportFrame): HtmlPart {
+  if (compared.length === 0) return [];
+  return markup`<h2>Models compared</h2>
+<p class="quiet">${COMPARED_MEANING}</p>
+${
+    compared.map(({ title, findings }) =>
+      folded(title, findings.map((finding) => findingSection(finding, kindName(finding))))
+    )
+  }`;
+}
+
 function failures({ failed }: ReportFrame): Html {
   return markup`<h2>Failed</h2>
 <ul>${failed.map(({ id, error }) => markup`<li class="warning">${id}: ${error}</li>`)}</ul>`;
@@ -108,7 +122,7 @@ ${
 ${summaryList(model.summary)}
 ${model.warnings.map((warning) => markup`<p class="warning">warning: ${warning}</p>`)}
 ${picture === null ? [] : figure(picture)}
-${model.findings.map((finding, at) => findingSection(finding, at + 1))}
+${model.findings.map((finding, at) => findingSection(finding, `Finding ${at + 1}: ${kindName(finding)}`))}
 ${model.remarks.map((remark) => markup`<p>${remark}</p>`)}
 ${modelTables(model).map((table) => folded(table.title, [htmlTable(table)]))}`;
 }
@@ -129,9 +143,13 @@ ${all.map(({ answer }) => markup`<dd>${answer}</dd>`)}`
   }</dl>`;
 }
 
-function findingSection(finding: Finding, rank: number): Html {
+function kindName({ kind }: Finding): string {
+  return kind.replaceAll("-", " ");
+}
+
+function findingSection(finding: Finding, heading: string): Html {
   const { table, queries } = finding;
-  return markup`<h3>Finding ${rank}: ${finding.kind.replaceAll("-", " ")}</h3>
+  return markup`<h3>${heading}</h3>
 <p>${finding.title}</p>
 <p class="quiet">Null control: ${finding.null_control}. ${finding.caveats.join("; ")}.</p>
 ${

@@ -8,6 +8,7 @@ import { pValueMeaning } from "../model/p-value.ts";
 import { type SeriesReport, seriesText, trendTable } from "../analysis/series.ts";
 import {
   checkpointsOf,
+  COMPARED_MEANING,
   earlierTable,
   type ModelReports,
   NOT_SAME_TEST,
@@ -36,10 +37,11 @@ export async function* reportMarkdown(frame: ReportFrame, models: ModelReports):
     `# svrflow run ${markdownText(frame.run_id)}`,
     markdownText(frame.meaning),
     markdownText(frame.ranking),
-    ...await someHasQueries(models) ? [ASKING] : [],
+    ...await someHasQueries(frame, models) ? [ASKING] : [],
     ...frame.same_test ? [] : [NOT_SAME_TEST],
     ...frame.series.flatMap((each) => seriesSection(each, frame)),
     ...comparison(frame),
+    ...comparedModels(frame),
     ...earlierModels(frame),
   ];
   yield head.join("\n\n");
@@ -55,7 +57,8 @@ export async function* reportMarkdown(frame: ReportFrame, models: ModelReports):
   yield failed.length === 0 ? "\n" : `\n\n## Failed\n\n${failed.join("\n")}\n`;
 }
 
-async function someHasQueries(models: ModelReports): Promise<boolean> {
+async function someHasQueries({ compared }: ReportFrame, models: ModelReports): Promise<boolean> {
+  if (compared.some(({ findings }) => findings.some(({ queries }) => queries.length > 0))) return true;
   for await (const { findings } of models()) {
     if (findings.some(({ queries }) => queries.length > 0)) return true;
   }
@@ -86,6 +89,19 @@ function comparison(frame: ReportFrame): string[] {
   ];
 }
 
+/** What comparisons of models found. */
+function comparedModels({ compared }: ReportFrame): string[] {
+  if (compared.length === 0) return [];
+  return [
+    "## Models compared",
+    COMPARED_MEANING,
+    ...compared.flatMap(({ title, findings }) => [
+      `### ${markdownText(title)}`,
+      ...findings.flatMap((finding) => findingSection(finding, `#### ${kindName(finding)}`)),
+    ]),
+  ];
+}
+
 /** The models that stand in the folder since earlier runs. */
 function earlierModels({ earlier }: ReportFrame): string[] {
   if (earlier.length === 0) return [];
@@ -102,7 +118,9 @@ function modelSection(model: ModelReport, frame: ReportFrame): string[] {
     ...model.test.null === frame.test.null ? [] : [markdownText(pValueMeaning(model.test.null).long)],
     summaryList(model.summary),
     ...model.warnings.map((warning) => `> warning: ${markdownText(warning)}`),
-    ...model.findings.flatMap((finding, at) => findingSection(finding, at + 1)),
+    ...model.findings.flatMap((finding, at) =>
+      findingSection(finding, `### Finding ${at + 1}: ${kindName(finding)}`)
+    ),
     ...model.remarks.map(markdownText),
     ...modelTables(model).flatMap((
       table,
@@ -118,10 +136,14 @@ function summaryList(lines: ModelReport["summary"]): string {
     .join("\n\n");
 }
 
-function findingSection(finding: Finding, rank: number): string[] {
+function kindName({ kind }: Finding): string {
+  return kind.replaceAll("-", " ");
+}
+
+function findingSection(finding: Finding, heading: string): string[] {
   const { table } = finding;
   return [
-    `### Finding ${rank}: ${finding.kind.replaceAll("-", " ")}`,
+    heading,
     markdownText(finding.title),
     markdownTable(numbersTable(finding)),
     `Null control: ${markdownText(finding.null_control)}.`,

@@ -64,5 +64,13 @@ function ofModel(report: RunReport, folder: string, id: string): RunReport {
     throw new ConfigError(`--model: found ${show(id)}, required a model of ${folder}: ${named}${more}`);
   }
   const [rows = report.rows] = models.map((each) => each.rows);
-  return { ...report, rows, models, failed, comparison: report.comparison.filter((each) => each.id === id) };
+  const isOf = ({ base, other }: RunReport["compared"][number]) => base === id || other === id;
+  return {
+    ...report,
+    rows,
+    models,
+    failed,
+    comparison: report.comparison.filter((each) => each.id === id),
+    compared: report.compared.filter(isOf),
+  };
 }

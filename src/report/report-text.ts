@@ -18,9 +18,13 @@ const MOST_FINDINGS = 4;
 const MOST_COMPARED = 20;
 const MOST_ON_SCREEN = 10;
 
+/** So many comparisons are told; and on the one screen of a run. */
+const MOST_PAIRS = 20;
+const MOST_PAIRS_ON_SCREEN = 3;
+
 /** So many findings are told of a collection; and on the one screen of a run. */
 const MOST_OF_COLLECTION = 8;
-const MOST_TOLD_ON_SCREEN = 5;
+const MOST_TOLD_ON_SCREEN = 4;
 
 /** More models than this are compared, not shown one by one. */
 export const MOST_SHOWN = 8;
@@ -89,6 +93,39 @@ export function comparisonText(
   ].join("\n");
 }
 
+/** What comparisons of models found. @param brief as many as go on a screen with other things */
+export function comparedText(
+  { compared }: Pick<ReportFrame, "compared">,
+  { width, bold }: Screen = PLAIN,
+  brief = false,
+): string {
+  if (compared.length === 0) return "";
+  const shown = compared.slice(0, brief ? MOST_PAIRS_ON_SCREEN : MOST_PAIRS);
+  const more = compared.length - shown.length;
+  return [
+    bold("Models compared"),
+    ...shown.flatMap((each) =>
+      brief ? [wrapped(`  ${printable(briefly(each))}`, width, "    ")] : [
+        wrapped(`  ${printable(each.title)}`, width, "    "),
+        ...each.findings.map(({ title }) => wrapped(`    ${printable(title)}`, width, "      ")),
+      ]
+    ),
+    ...more > 0 ? [`  ${counted(more, "more comparison")} in report.md`] : [],
+  ].join("\n");
+}
+
+/** One sentence of a comparison: its numbers, without what they mean. */
+function briefly({ title, findings }: ReportFrame["compared"][number]): string {
+  const said = findings.flatMap(({ kind, title: sentence, surprise }) => {
+    if (kind === "kinship") {
+      return surprise === null ? [] : [`p of having been trained apart = ${pText(surprise)}`];
+    }
+    if (kind === "changed-layers") return [];
+    return [sentence.replace(/ \(of the .*$|\.$/, "")];
+  });
+  return `${title}: ${said.join("; ")}.`;
+}
+
 /** A finding, in brief. */
 export type FindingSummary = Pick<Finding, "kind" | "title" | "surprise">;
 
@@ -121,6 +158,7 @@ export function reportText(report: RunReport, screen: Screen = PLAIN): string {
   const { models } = report;
   const parts = [
     comparisonText(report, screen),
+    comparedText(report, screen),
     ...models.length <= MOST_SHOWN ? models.map((model) => modelText(model, screen)) : [
       collectionText(
         report,

@@ -7,6 +7,7 @@ import { RANKING } from "../analysis/findings/finding.ts";
 import type { ModelReport } from "../analysis/report.ts";
 import { type Checkpoint, seriesOf, type SeriesReport, trendRow } from "../analysis/series.ts";
 import { pValueMeaning } from "../model/p-value.ts";
+import { type ComparedFindings, MOST_COMPARISONS } from "./comparison-findings.ts";
 import { SCHEMA_VERSION, TABLE_NAMES, type TableName } from "../model/tables.ts";
 
 /** A model that could not be done. */
@@ -64,6 +65,8 @@ export interface ReportFrame {
   readonly comparison: readonly ComparedModel[];
   /** Series of checkpoints among them, and what rises or falls with the step. */
   readonly series: readonly SeriesReport[];
+  /** What the comparisons of the run found. */
+  readonly compared: readonly ComparedFindings[];
   /** Which of the models that stand in the folder are not of this run. */
   readonly earlier: readonly EarlierModel[];
   readonly failed: readonly FailedModel[];
@@ -80,6 +83,11 @@ export type ModelReports = () => AsyncIterable<ModelReport> | Iterable<ModelRepo
 /** Said where models stand side by side that were tested with other settings. */
 export const NOT_SAME_TEST =
   "Not all of these models were tested in the same way: the tables of each say how.";
+
+/** Said before comparisons. */
+export const COMPARED_MEANING =
+  "What a comparison says of one model in the light of another: comparison/comparison.md has every layer. Of many comparisons the " +
+  `first ${MOST_COMPARISONS} are here.`;
 
 /** The models of a series in their order, and their steps by id. */
 export function checkpointsOf(
@@ -124,6 +132,7 @@ export function reportFrame(
   failed: readonly FailedModel[],
   earlier: readonly EarlierModel[] = [],
   series: readonly SeriesReport[] = [],
+  compared: readonly ComparedFindings[] = [],
 ): ReportFrame {
   return {
     schema_version: SCHEMA_VERSION,
@@ -141,6 +150,7 @@ export function reportFrame(
       null_control_spread,
     })),
     series,
+    compared,
     earlier,
     failed,
   };

@@ -21,9 +21,20 @@ export function seriesSentences({ models, layers }: SeriesReport): string[] {
   ];
 }
 
+/** Its tracks in one sentence. */
+export function tracksSentence({ models, layers }: SeriesReport): string {
+  const all = (of: keyof Omit<LayerTracks, "layer">) => layers.reduce((sum, layer) => sum + layer[of], 0);
+  return `${counted(all("tracks"), "track")} of neurons through ${
+    counted(models.length, "checkpoint")
+  }, from step ` +
+    `${models[0]!.step} to step ${models.at(-1)!.step}: ${all("births")} begin after the first, ${
+      all("deaths")
+    } end before the last.`;
+}
+
 /** Its tables: tracks by layer, and each step against the one before. */
-export function seriesTables({ comparisons, series }: ComparisonReport): ReportTable[] {
-  if (series === null) return [];
+export function seriesTables(series: SeriesReport, { comparisons }: ComparisonReport): ReportTable[] {
+  const ids = new Set(series.models.map(({ id }) => id));
   const columns = ["tracks", "through", "births", "deaths", "crossings"] as const;
   const stepOf = (id: string) => String(series.models.find((model) => model.id === id)?.step ?? id);
   return [
@@ -46,7 +57,8 @@ export function seriesTables({ comparisons, series }: ComparisonReport): ReportT
         "p of lineage",
       ],
       numeric: [true, true, true, true, true, true, true, true],
-      rows: comparisons.map(({ base, other, kinship, correspondences }) => {
+      rows: comparisons.filter(({ base, other }) => ids.has(base.id) && ids.has(other.id)).map((pair) => {
+        const { base, other, kinship, correspondences } = pair;
         const sum = (of: "kept" | "lost" | "gained") =>
           decimal(correspondences.reduce((total, row) => total + (row[of] ?? 0), 0));
         return [

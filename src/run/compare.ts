@@ -6,13 +6,14 @@ import type { LoadedConfig } from "../../config/load.ts";
 import type { RunConfig } from "../../config/schema.ts";
 import { isAdapter } from "../../connectors/sources/adapter.ts";
 import { type ComparedPair, type ComparisonReport, type PairReport } from "../compare/comparison-report.ts";
-import { compareModels, type ComparisonSettings, type ModelComparison } from "../flow/compare-models.ts";
+import { compareModels, type ComparisonSettings } from "../flow/compare-models.ts";
 import { counted } from "../model/counted.ts";
 import type { ComparedHeader } from "../model/comparison.ts";
-import { type ComparedStep, comparedStep, inSteps, seriesOf } from "./compared-series.ts";
+import { comparedStep, inSteps } from "./compared-series.ts";
 import { planModels, type PlannedModel } from "./collection/models.ts";
 import { openedSide, type OpenSide } from "./comparisons/opened-side.ts";
 import { forestLinks } from "./comparisons/forest-links.ts";
+import { computedSeries, type SeriesWork } from "./comparisons/made-series.ts";
 import { KeptComparisons } from "./comparisons/kept-comparisons.ts";
 import { pairReport } from "./comparisons/pair-report.ts";
 import { type OpenEngine, openEngine } from "./open-engine.ts";
@@ -142,29 +143,18 @@ async function comparisonWith(
     return { id: side.id, uri: side.uri, content };
   };
   const made = { ...settings, comparisons: pairs.length };
-  const steps: ComparedStep[] = [];
-  const compared = async (
-    from: readonly [OpenSide, PlannedModel],
-    to: readonly [OpenSide, PlannedModel],
-  ): Promise<PairReport> => {
-    const told = (done: number, of: number) => events.layer?.(to[0].id, done, of);
-    let found: ModelComparison | null = null;
-    const compute = async () => {
-      found = await compareModels(from[0], to[0], engine, made, told);
-      const pair = pairReport(from[0], to[0], found, made);
-      events.pair?.(pair);
-      return pair;
-    };
-    const report = folder === null
+  type Side = readonly [OpenSide, PlannedModel];
+  const computed = async ([from]: Side, [to, { id }]: Side) => {
+    const told = (done: number, of: number) => events.layer?.(id, done, of);
+    const found = await compareModels(from, to, engine, made, told);
+    events.pair?.(pairReport(from, to, found, made));
+    return { step: comparedStep(from, to, found), pair: () => pairReport(from, to, found, made) };
+  };
+  const compared = async (from: Side, to: Side): Promise<PairReport> => {
+    const compute = async () => (await computed(from, to)).pair();
+    return folder === null
       ? (await compute()).report
       : await folder.taken(await header(...from), await header(...to), made, compute, signal);
-    // What stands in tables has not all that tracks are made of.
-    if (series) {
-      steps.push(
-        comparedStep(from[0], to[0], found ?? await compareModels(from[0], to[0], engine, made, told)),
-      );
-    }
-    return report;
   };
   return await opened(base, null, async (root) => {
     const both = async <T>(
@@ -174,19 +164,41 @@ async function comparisonWith(
       const withOther = (side: OpenSide) => opened(models[to]!, root, (other) => work(side, other));
       return from === 0 ? await withOther(root) : await opened(models[from]!, root, withOther);
     };
+    const modelsOf = (pair: readonly [number, number]) =>
+      pair.map((at) => models[at]!) as [PlannedModel, PlannedModel];
+    if (series) {
+      const headers: ComparedHeader[] = [];
+      // A folder's run may have given the models other ids.
+      const ids: string[] = [root.id];
+      for (const [at, planned] of models.entries()) {
+        const named = async (side: OpenSide) => {
+          ids[at] = side.id;
+          if (folder !== null) headers.push(await header(side, planned));
+        };
+        await (at === 0 ? named(root) : opened(planned, root, named));
+      }
+      const work: SeriesWork = {
+        planned: models.map((model, at) => ({ ...model, id: ids[at]! })),
+        engine: () => Promise.resolve(engine),
+        both,
+        compute: (at) => {
+          const [earlier, later] = modelsOf([at, at + 1]);
+          return both([at, at + 1], (side, other) => computed([side, earlier], [other, later]));
+        },
+      };
+      if (folder === null) {
+        const { steps, series } = await computedSeries(work, made);
+        return { comparisons: steps.map((step) => step.pair().report), forest: [], series: [series] };
+      }
+      const { comparisons, series } = await folder.takenSeries(work, headers, made, signal);
+      return { comparisons: comparisons.map(({ report }) => report), forest: [], series: [series] };
+    }
     const comparisons: PairReport[] = [];
     for (const pair of pairs) {
-      const [earlier, later] = pair.map((at) => models[at]!) as [PlannedModel, PlannedModel];
+      const [earlier, later] = modelsOf(pair);
       comparisons.push(await both(pair, (side, other) => compared([side, earlier], [other, later])));
     }
-    // A folder's run may have given the models other ids.
-    const inSeries = () =>
-      models.map((model, at) => ({ ...model, id: at === 0 ? root.id : comparisons[at - 1]!.other.id }));
-    return {
-      comparisons,
-      forest: all ? forestLinks(models.length, pairs, comparisons) : [],
-      series: series ? await seriesOf(inSeries(), steps, both, engine, settings.logAlpha) : null,
-    };
+    return { comparisons, forest: all ? forestLinks(models.length, pairs, comparisons) : [], series: [] };
   });
 }
 

@@ -99,9 +99,19 @@ export async function seriesOf(
       }),
     );
   }
-  const models = planned.map(({ id, step }, at): SeriesModel => ({
-    id,
-    step: areSteps(planned) ? step! : at,
-  }));
-  return seriesReport(models, pairs, logAlpha);
+  const { name, models } = seriesModels(planned);
+  return seriesReport(name, models, pairs, logAlpha);
+}
+
+/** What a series is called, and its checkpoints with their steps: their places, where one has none or two have the same. */
+export function seriesModels(
+  planned: readonly PlannedModel[],
+): { readonly name: string; readonly models: readonly SeriesModel[] } {
+  const [first] = planned;
+  const inOne = first?.series !== undefined && planned.every(({ series }) => series === first.series);
+  const stepped = areSteps(planned);
+  return {
+    name: inOne ? first.series : first?.id ?? "",
+    models: planned.map(({ id, step }, at) => ({ id, step: stepped ? step! : at })),
+  };
 }

@@ -4,10 +4,12 @@ import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
+import { type LakeComparison, readManifest } from "../../connectors/lake/manifest.ts";
 import { openLake } from "../../connectors/lake/open.ts";
+import { COMPARISON_RELATIONS, relationRows } from "../../connectors/sinks/comparison-graph.ts";
 import { graphRows } from "../../connectors/sinks/graph-schema.ts";
 import { importArguments, ImportCsv } from "../../connectors/sinks/neo4j/import-csv.ts";
-import { readTable, storedModels } from "../../connectors/readers/run-tables.ts";
+import { readComparison, readTable, storedModels } from "../../connectors/readers/run-tables.ts";
 import { show } from "../model/errors.ts";
 import { TABLE_NAMES } from "../model/tables.ts";
 
@@ -32,6 +34,8 @@ export interface Exported {
   readonly arguments: readonly string[];
   /** Rows by label and type. */
   readonly rows: Readonly<Record<string, number>>;
+  /** Comparisons that were left out: not both of their models have tables. */
+  readonly left: readonly { readonly base: string; readonly other: string }[];
 }
 
 /** So that neither label nor database needs quoting anywhere. */
@@ -39,8 +43,8 @@ const PREFIX = /^(?:[A-Za-z_][A-Za-z0-9_]{0,63})?$/;
 const DATABASE = /^[A-Za-z][A-Za-z0-9.-]{2,62}$/;
 
 /**
- * Writes a run's Parquet tables as CSV files for Neo4j's offline import, all models of the output folder, or of the lake. The folder appears whole or
- * not at all; memory does not follow the number of rows.
+ * Writes a run's Parquet tables as CSV files for Neo4j's offline import, all models of the output folder, or of the lake, and their comparisons.
+ * The folder appears whole or not at all; memory follows the rows of one comparison, and not those of models.
  *
  * @throws {RangeError} when the folder exists, or the database or the prefix has a name that Neo4j does not take
  * @throws {Error} when the run's folder holds no tables; SyntaxError when a file in it is none
@@ -68,10 +72,15 @@ export async function exportForNeo4jAdmin(run: string, options: ExportOptions = 
   }
   const lake = await openLake(options.lake ?? run);
   const models = await storedModels(lake);
+  const stored = new Set(models.map(({ header }) => header.id));
+  const all = (await readManifest(lake))?.comparisons ?? [];
+  const [comparisons, left] = [true, false].map((has) =>
+    all.filter(({ base, other }) => (stored.has(base) && stored.has(other)) === has)
+  ) as [readonly LakeComparison[], readonly LakeComparison[]];
   const staging = join(dirname(folder), `.${basename(folder)}-${randomBytes(4).toString("hex")}`);
   await mkdir(staging, { recursive: true });
   try {
-    const csv = await ImportCsv.create(staging, labelPrefix);
+    const csv = await ImportCsv.create(staging, labelPrefix, comparisons.length > 0);
     try {
       for (const model of models) {
         await csv.writeModel(model);
@@ -83,6 +92,19 @@ export async function exportForNeo4jAdmin(run: string, options: ExportOptions = 
           }
         }
       }
+      for (const comparison of comparisons) {
+        const rows = await readComparison(lake, comparison);
+        const { base, other, base_uri, other_uri, base_content, other_content, key } = comparison;
+        const header = {
+          base: { id: base, uri: base_uri, content: base_content },
+          other: { id: other, uri: other_uri, content: other_content },
+          key,
+        };
+        for (const table of COMPARISON_RELATIONS) {
+          signal?.throwIfAborted();
+          await csv.write({ table, batch: relationRows(header, table.table, rows[table.table]) });
+        }
+      }
       await csv.close();
     } catch (failure) {
       await csv.abandon();
@@ -91,8 +113,9 @@ export async function exportForNeo4jAdmin(run: string, options: ExportOptions = 
     await rename(staging, folder);
     return {
       folder,
-      arguments: importArguments(database, csv.multiline),
+      arguments: importArguments(database, csv.multiline, comparisons.length > 0),
       rows: Object.fromEntries(csv.rows),
+      left: left.map(({ base, other }) => ({ base, other })),
     };
   } catch (failure) {
     await rm(staging, { recursive: true, force: true });

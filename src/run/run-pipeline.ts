@@ -24,6 +24,7 @@ import type { Progress } from "./progress/progress.ts";
 import { writeReadmes } from "./records/readme.ts";
 import { type RunRecord, writeRecords } from "./records/records.ts";
 import { writeComparison } from "../report/comparison-files.ts";
+import { comparisonFindings } from "../report/comparison-findings.ts";
 import { picturesOf } from "../report/pictures.ts";
 import { reportHtml } from "../report/report-html.ts";
 import {
@@ -210,6 +211,7 @@ export async function runPlan(
       outcome.failed,
       standing.earlier,
       summaries.some(({ series }) => series !== null) ? await reportedSeries(models) : [],
+      compared === null ? [] : comparisonFindings(compared.keyed, targets),
     );
     const record = runRecord({
       runId,
@@ -223,7 +225,7 @@ export async function runPlan(
       notTaken,
       work: work.summary(),
     });
-    if (compared !== null) await writeComparison(compared, join(out, "comparison"));
+    if (compared !== null) await writeComparison(compared.report, join(out, "comparison"));
     await writeRecords(out, record, report, models);
     // After them, for pictures are drawn from all that stands there.
     const pictures = picturesOf(out, record, { keep: true, signal });

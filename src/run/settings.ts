@@ -19,7 +19,7 @@ import { logSurvivalOfSigma, sigmaOfLogP } from "../stats/normal.ts";
 import { compileWeight, type EdgeWeight } from "../stages/weight.ts";
 import { VERSION } from "../version.ts";
 import { automaticMemory } from "./automatic-memory.ts";
-import type { PairSettings } from "./comparisons/pair-report.ts";
+import type { KeptSettings, PairSettings } from "./comparisons/pair-report.ts";
 
 /** How the edges of a run are tested. */
 export function testSettings(config: RunConfig): EdgeSettings {
@@ -220,9 +220,17 @@ export function comparedContent(
 export function comparisonKey(
   base: string,
   other: string,
-  { leading, intruderCosine, logAlpha, fileOrder = false, comparisons }: PairSettings,
+  { leading, intruderCosine, logAlpha, fileOrder = false, comparisons, series }: KeptSettings,
 ): string {
-  return digestOf({ base, other, leading, intruderCosine, logAlpha, fileOrder, comparisons });
+  return digestOf({ base, other, leading, intruderCosine, logAlpha, fileOrder, comparisons, series });
+}
+
+/** Names a series of checkpoints that were compared each with the next. @returns 64 hex digits */
+export function seriesKey(
+  checkpoints: readonly { readonly id: string; readonly content: string; readonly step: number }[],
+  { leading, intruderCosine, logAlpha, fileOrder = false }: PairSettings,
+): string {
+  return digestOf({ checkpoints, leading, intruderCosine, logAlpha, fileOrder });
 }
 
 function contentOf(

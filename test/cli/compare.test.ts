@@ -88,11 +88,12 @@ describe("svr compare", () => {
       /from step 0 to step 10: (\d+) tracks of neurons in 3 layers\.\s(\d+) go through all steps, (\d+) begin .* (\d+) end /
         .exec(stdout.replaceAll("\n", " "));
     const db = await (await DuckDBInstance.create()).connect();
-    const tracks = `read_parquet('${join(folder, "comparison", "tracks.parquet")}')`;
+    await db.run((await svr(["lake", "sql", folder])).stdout);
     const [counted] = (await db.runAndReadAll(
       `SELECT count(DISTINCT track)::INT,
-        (SELECT count(*)::INT FROM (SELECT track FROM ${tracks} GROUP BY track HAVING count(*) = 3)),
-        count_if(birth)::INT, count_if(death)::INT FROM ${tracks}`,
+        (SELECT count(*)::INT FROM (SELECT track FROM tracks GROUP BY track
+          HAVING count(base_neuron) = 2 AND count(other_neuron) = 2)),
+        count_if(birth)::INT, count_if(death)::INT FROM tracks`,
     )).getRowsJS();
     db.closeSync();
     expect(said!.slice(1).map(Number)).toEqual(counted);

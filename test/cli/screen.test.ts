@@ -14,7 +14,7 @@ const ESCAPE = String.fromCodePoint(27);
 
 describe("the demo", () => {
   it(
-    "fits on a screen of 100 columns, tells both discoveries, where its outputs are and what to do next",
+    "fits on a screen of 100 columns, tells all three discoveries, where its outputs are and what to do next",
     async () => {
       // An option behind `--` goes to the program: the checkout's own output folder stays as it is.
       const out = join(folder, "o");
@@ -32,7 +32,15 @@ describe("the demo", () => {
       expect(said).toMatch(/vgg16s-bn-wd 85\.4 % 17\.22 3\.552 /);
       expect(said).toMatch(/near-kernels of deep layers lie 1154 edges, 3\.552 times what chance gives/);
       expect(said).toMatch(/vgg16s-wd \(p = 1\.6e-908\): The dominant connection runs through 13 layers/);
-      expect(said).toContain(`tables, graph.lbug, report.html, report.md, run.json in ${out}`);
+      expect(said).toMatch(
+        /small-llama\/full, compared with small-llama\/base: p of .*; 0 of 160 leading neurons are intruders\./,
+      );
+      expect(said).toMatch(
+        /small-llama\/lora, compared with small-llama\/base: p of .*; 43 of 160 leading neurons are intruders: /,
+      );
+      expect(said).toContain(
+        `tables, graph.lbug, report.html, report.md, comparison/comparison.md, run.json in ${out}`,
+      );
       expect(stdout).toMatch(/^What to try next .*\n {2}svr report /m);
     },
     120_000,

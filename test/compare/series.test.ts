@@ -35,7 +35,7 @@ async function seriesOf(
   }
   const loaded = runConfigOf({ models, cache: "off", threads: 1 });
   const { series } = await comparisonOf(loaded, { ...CHANGE_SETTINGS, series: true });
-  return series!;
+  return series[0]!;
 }
 
 /** By track, the neurons at each step. */

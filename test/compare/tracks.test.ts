@@ -35,14 +35,26 @@ describe("tracks", () => {
       [[1, 2]],
     ]);
     expect(tracks[0]!.map(({ similarity }) => similarity)).toEqual([null, 0.9, 0.9]);
-    expect(trackCounts(tracks, steps)).toEqual({ tracks: 4, through: 1, births: 2, deaths: 2, crossings: 1 });
+    expect(trackCounts(tracks, steps, [0, steps.length - 1])).toEqual({
+      tracks: 4,
+      through: 1,
+      births: 2,
+      deaths: 2,
+      crossings: 1,
+    });
   });
 
   it("leave out neurons without a direction, and go on behind a step at which they had none", () => {
     const steps = [step([3, 1]), step([2, 2], [0, 0]), step([3, 1])];
     const tracks = tracksOf(steps, [link(0, 2, 0, 1), link(0, 2, 1, 0)]);
     expect(places(tracks)).toEqual([[[0, 0], [2, 1]], [[0, 1], [2, 0]]]);
-    expect(trackCounts(tracks, steps)).toEqual({ tracks: 2, through: 2, births: 0, deaths: 0, crossings: 1 });
+    expect(trackCounts(tracks, steps, [0, steps.length - 1])).toEqual({
+      tracks: 2,
+      through: 2,
+      births: 0,
+      deaths: 0,
+      crossings: 1,
+    });
   });
 
   it("pass over no step where a neighbouring step has the neuron", () => {
@@ -86,6 +98,6 @@ describe("tracks", () => {
     }
     const tracks = tracksOf(steps, links);
     expect(tracks).toHaveLength(neurons);
-    expect(trackCounts(tracks, steps).crossings).toBe(expected);
+    expect(trackCounts(tracks, steps, [0, steps.length - 1]).crossings).toBe(expected);
   });
 });

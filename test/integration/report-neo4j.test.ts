@@ -28,7 +28,9 @@ describeWithServer("the Cypher of a report, in Neo4j", (server) => {
     const { uri, database, labelPrefix } = choices;
     ({ report } = await run({
       models: [
-        { path: join(ROOT, "pipelines/models/mnist-mlp/epoch-010.safetensors"), id: "mlp" },
+        ...["000", "003", "010"].map((epoch) => ({
+          path: join(ROOT, `pipelines/models/mnist-mlp/epoch-${epoch}.safetensors`),
+        })),
         { id: HOSTILE, synthetic: { seed: 5, layers, planted } },
       ],
       out,
@@ -36,16 +38,19 @@ describeWithServer("the Cypher of a report, in Neo4j", (server) => {
       graph: "neo4j",
       nearKernel: { relative: 0.3 },
       edges: "all",
+      compare: { series: true },
       neo4j: { uri, database, labelPrefix },
     }));
   }, 300_000);
   afterAll(() => rm(out, { recursive: true, force: true }));
 
   it("gives the numbers beside it, under the labels of the run", async () => {
-    const all = report.models.flatMap(({ id, findings }) =>
-      findings.flatMap((found) => expectations(id, found))
-    );
+    const all = [...report.models.map(({ id, findings }) => ({ title: id, findings })), ...report.compared]
+      .flatMap(({ title, findings }) => findings.flatMap((found) => expectations(title, found)));
     expect(all.length).toBeGreaterThan(8);
+    for (const kind of ["kinship", "intruders", "changed-layers", "tracks"]) {
+      expect(all.some(({ where }) => where.endsWith(kind)), kind).toBe(true);
+    }
     expect(all.every(({ language, text }) => language === "cypher" && text.includes(choices.labelPrefix)))
       .toBe(true);
     const reader = await openNeo4jReader(choices);

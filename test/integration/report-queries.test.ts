@@ -75,6 +75,12 @@ beforeAll(async () => {
     out,
     nearKernel: { relative: 0.3 },
     layerMetrics: { permuted: true, bootstrap: 40 },
+    compare: {
+      pairs: [["mnist-mlp/epoch-000", "mnist-mlp/epoch-010"], ["vgg16s-wd", "vgg16s-bn-wd"], [
+        HOSTILE,
+        "y".repeat(10_240),
+      ]],
+    },
   });
   report = JSON.parse(await readFile(join(out, "report.json"), "utf8")) as RunReport;
   const graph = await openLadybugReader(join(out, "graph.lbug"));
@@ -96,9 +102,8 @@ afterAll(async () => {
 
 describe("every query of a report, run as printed", () => {
   it("gives the numbers beside it, in the embedded graph and in DuckDB", async () => {
-    const all = report.models.flatMap(({ id, findings }) =>
-      findings.flatMap((found) => expectations(id, found))
-    );
+    const all = [...report.models.map(({ id, findings }) => ({ title: id, findings })), ...report.compared]
+      .flatMap(({ title, findings }) => findings.flatMap((found) => expectations(title, found)));
     for (
       const kind of [
         "dominant-connection",
@@ -110,6 +115,9 @@ describe("every query of a report, run as printed", () => {
         "over-trained",
         "under-trained",
         "traps",
+        "kinship",
+        "intruders",
+        "changed-layers",
       ]
     ) {
       for (const language of ["cypher", "sql"]) {
@@ -140,7 +148,7 @@ describe("every query of a report, run as printed", () => {
 
   it("stands in report.md, within a fence, as it is in report.json", async () => {
     const text = await readFile(join(out, "report.md"), "utf8");
-    for (const { findings } of report.models) {
+    for (const { findings } of [...report.models, ...report.compared]) {
       for (const { queries, table } of findings) {
         for (const query of [...queries, ...table?.queries ?? []]) {
           expect(text).toContain(`\n\`\`\`${query.language}\n${query.text}\n\`\`\`\n`);

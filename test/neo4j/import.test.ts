@@ -8,14 +8,22 @@ import { SINKS } from "../../connectors/sinks/registry.ts";
 import { encodeModelId } from "../../connectors/sinks/staging.ts";
 import { type Exported, exportForNeo4jAdmin } from "../../src/run.ts";
 import { header, runInto, writeModel } from "../contract/sink/contract.ts";
+import { batchesOf, comparisonHeader } from "../contract/sink/comparison-contract.ts";
+import { comparisonFixture } from "../contract/sink/comparison-fixture.ts";
+import { TOLD_BY_NODES } from "../contract/sink/comparison-patterns.ts";
 import { fixture } from "../contract/sink/fixture.ts";
+import { COMPARISON_TABLE_NAMES, COMPARISON_TABLES } from "../../src/model/comparison-tables.ts";
 import type { Row } from "../../src/model/tables.ts";
-import { readGraph } from "./read-back.ts";
+import { readGraph, readGraphComparison } from "./read-back.ts";
 import { adminTool, startServer, type TestServer } from "./server.ts";
 import { describeWithOwnServer } from "./suite.ts";
 
 /** Ids as users have them, and as they do not. */
 const MODELS = new Map([["plain", 1], ['quoted "a, b"\n🧠 `}\'', 2], ["🧠 `}'\"\n,".repeat(1000), 3]]);
+
+/** The last one has a model without tables. */
+const [PLAIN, QUOTED] = [...MODELS.keys()] as [string, string];
+const COMPARED = [[PLAIN, QUOTED], [QUOTED, PLAIN], [PLAIN, "elsewhere"]] as const;
 
 // Its database is written over while it stands still.
 describeWithOwnServer("the offline import", () => {
@@ -29,6 +37,9 @@ describeWithOwnServer("the offline import", () => {
     runId = run.runId;
     const sink = await (await SINKS.parquet())(run);
     for (const [id, seed] of MODELS) await writeModel(sink, header(id), fixture(seed));
+    for (const [base, other] of COMPARED) {
+      await sink.compare!(comparisonHeader(base, other, 1), batchesOf(comparisonFixture(base, other, 1)));
+    }
     await sink.finish();
     exported = await exportForNeo4jAdmin(folder, { labelPrefix: "Svr" });
     server = await startServer();
@@ -66,6 +77,28 @@ describeWithOwnServer("the offline import", () => {
           [...MODELS.keys()].map((id) => [id, [encodeModelId(id), header(id).uri, "synthetic", runId]]),
         ),
       );
+    } finally {
+      await driver.close();
+    }
+  });
+
+  it("holds comparisons whose models it has, and names the others", async () => {
+    expect(exported.left).toEqual([{ base: PLAIN, other: "elsewhere" }]);
+    const driver = neo4j.driver(server.uri, neo4j.auth.basic(server.username, server.password), {
+      useBigInt: true,
+    });
+    try {
+      for (const [base, other] of COMPARED.slice(0, 2)) {
+        const found = await readGraphComparison(driver, "Svr", base, other);
+        const rows = comparisonFixture(base, other, 1);
+        for (const table of COMPARISON_TABLE_NAMES) {
+          const names = COMPARISON_TABLES[table].map(({ name }) => name).filter((name) =>
+            !(TOLD_BY_NODES as readonly string[]).includes(name)
+          );
+          const chosen = (row: Row): Row => Object.fromEntries(names.map((name) => [name, row[name]!]));
+          expect(sorted((found[table] ?? []).map(chosen)), table).toEqual(sorted(rows[table].map(chosen)));
+        }
+      }
     } finally {
       await driver.close();
     }

@@ -21,6 +21,8 @@ interface Subject {
   readonly asked: readonly Parameters[];
   /** Queries that answer nothing here. */
   readonly empty: readonly string[];
+  /** The queries that it is for; absent: all. */
+  readonly queries?: readonly string[];
 }
 
 const WIDTH = 6;
@@ -80,7 +82,7 @@ const SUBJECTS: readonly Subject[] = [
       { model: "", limit: 50, significant: true },
       { base: "mnist-mlp/epoch-003", other: "mnist-mlp/epoch-010", limit: 60 },
     ],
-    empty: [],
+    empty: ["tracks"],
   },
   {
     name: "a network of 200 layers with all its edges",
@@ -143,7 +145,7 @@ const SUBJECTS: readonly Subject[] = [
       },
     ],
     // Layers of 6 neurons are not tested for spikes.
-    empty: ["series", "spikes"],
+    empty: ["series", "spikes", "tracks"],
   },
   {
     name: "a model whose connections have parts, and with channels that are dead",
@@ -190,7 +192,32 @@ const SUBJECTS: readonly Subject[] = [
       "quantization-damage",
       "series",
       "spikes",
+      "tracks",
     ],
+  },
+  {
+    name: "a series of which some neurons change",
+    run: async (out) => {
+      const models: string[] = [];
+      for (const step of [1, 2, 4]) {
+        models.push(join(out, `net-step-${step}.safetensors`));
+        const tensors = ["in", "out"].map((layer, at) => {
+          const [all, rest] = [noise(12 * 12, at + 1), noise(12 * 12, 10 * step + at)];
+          return [layer, [12, 12], all.map((value, i) => i % 12 < 9 ? value : step * rest[i]!)] as const;
+        });
+        await writeTensors(models.at(-1)!, tensors);
+      }
+      return run({ models, out, sinks: ["parquet"], compare: { series: true } });
+    },
+    asked: [
+      { layer: "in", limit: 500 },
+      { event: "birth" },
+      { event: "death", limit: 3 },
+      { series: "net" },
+      { series: "another" },
+    ],
+    empty: [],
+    queries: ["tracks"],
   },
 ];
 
@@ -204,7 +231,7 @@ it("every query of the library has its answer in SQL", () => {
   expect(queries.map((query) => query.name)).toEqual(Object.keys(SQL).sort());
 });
 
-describe.each(SUBJECTS)("$name", ({ run, asked, empty }) => {
+describe.each(SUBJECTS)("$name", ({ run, asked, empty, queries: chosen }) => {
   let out = "";
   let tables: Awaited<ReturnType<typeof openTables>>;
   const readers = new Map<string, GraphReader>();
@@ -219,7 +246,8 @@ describe.each(SUBJECTS)("$name", ({ run, asked, empty }) => {
     await rm(out, { recursive: true, force: true });
   });
 
-  it.each(queries.map((query) => [query.name, query] as const))("@%s", async (queryName, query) => {
+  const own = queries.filter((query) => chosen?.includes(query.name) ?? true);
+  it.each(own.map((query) => [query.name, query] as const))("@%s", async (queryName, query) => {
     let rows = 0;
     for (const given of distinct(query, asked)) {
       const expected = await tables(SQL[queryName] ?? "", { ...defaults(query), ...given });

@@ -191,6 +191,16 @@ export const SQL: Readonly<Record<string, string>> = {
     FROM matches JOIN correspondences USING (base, model, base_layer, other_layer)
     WHERE base = $base AND model = $other AND ($layer = '' OR $layer IN (base_name, other_name))
     ORDER BY base_layer, base_neuron, other_layer, other_neuron LIMIT $limit`,
+  "tracks": `WITH named AS (SELECT t.*, k.name AS base_name, l.name AS other_name FROM tracks t
+      JOIN layers k ON k.model = t.base AND k.layer_index = t.base_layer JOIN layers l ON l.model = t.model AND l.layer_index = t.other_layer),
+    strongest AS (SELECT series_key, track, max(greatest(base_singular_value, other_singular_value)) AS strength FROM named
+      WHERE ($series = '' OR series = $series) AND ($layer = '' OR $layer IN (base_name, other_name)) GROUP BY ALL
+      HAVING CASE $event WHEN 'birth' THEN bool_or(birth) WHEN 'death' THEN bool_or(death) ELSE true END
+      ORDER BY strength DESC, series_key, track LIMIT $limit)
+    SELECT series, series_key, track, strength, base, model, base_step, other_step, base_layer, base_name, other_layer, other_name,
+      base_neuron, other_neuron, base_singular_value, other_singular_value, similarity, birth, death
+    FROM strongest JOIN named USING (series_key, track)
+    ORDER BY strength DESC, series_key, track, base_step, base, model`,
   "quantization-damage":
     `SELECT c.base_layer, base_name, c.other_layer, other_name, a.dtype, b.dtype, relative_change, spectrum_distance,
       lost, lost::DOUBLE / nullif(kept + lost, 0) AS lost_share,

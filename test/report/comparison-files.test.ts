@@ -31,6 +31,7 @@ const step = (from: number, base: string, other: string, [before, after]: readon
 
 /** Two layers, of which the first has another name at each step: at last the one that the other has at first. */
 const SERIES = seriesReport(
+  "net",
   ["a", "b", "c"].map((id, at) => ({ id, step: at })),
   [
     step(0, "up", "wide", [1, 2]),
@@ -61,15 +62,17 @@ describe("the files of a comparison", () => {
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   it("are those of the last one; what is the user's stays", async () => {
-    const nothing: ComparisonReport = { comparisons: [], forest: [], series: null };
+    const nothing: ComparisonReport = { comparisons: [], forest: [], series: [] };
     await writeFile(join(folder, "notes.txt"), "mine");
+    await writeFile(join(folder, "tracks.parquet"), "of an older version");
     await writeFile(join(folder, "forest.svg"), "of a comparison of all with all");
     const written = async (report: ComparisonReport) => {
       const names = await writeComparison(report, folder);
       expect((await readdir(folder)).sort()).toEqual([...names, "notes.txt"].sort());
       return names.filter((name) => !name.startsWith("comparison."));
     };
-    expect(await written({ ...nothing, series: SERIES })).toEqual(["tracks.parquet", "tracks.svg"]);
+    expect(await written({ ...nothing, series: [SERIES, SERIES] })).toEqual(["tracks.svg", "tracks-2.svg"]);
+    expect(await written({ ...nothing, series: [SERIES] })).toEqual(["tracks.svg"]);
     expect(await written(nothing)).toEqual([]);
   });
 });

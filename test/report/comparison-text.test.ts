@@ -54,7 +54,7 @@ function report(
       },
     ],
     forest: [{ base: "a", other: "<b>", distance: 0.1 }],
-    series: null,
+    series: [],
   };
 }
 

@@ -6,6 +6,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import type { ColumnData, ColumnSchema, ColumnType } from "../../../src/model/tables.ts";
+import { COMPARISON_RELATIONS } from "../comparison-graph.ts";
 import { ENDS, GRAPH_TABLES, type GraphRows, type GraphTable, modelRow } from "../graph-schema.ts";
 import type { StoredModel } from "../../readers/run-tables.ts";
 import { encodeModelId } from "../staging.ts";
@@ -40,10 +41,11 @@ export class ImportCsv {
    *
    * @param folder exists and is empty
    * @param labelPrefix stands before every label
+   * @param comparisons whether there are relations of comparisons
    */
-  static async create(folder: string, labelPrefix = ""): Promise<ImportCsv> {
+  static async create(folder: string, labelPrefix = "", comparisons = false): Promise<ImportCsv> {
     const csv = new ImportCsv(labelPrefix);
-    for (const table of GRAPH_TABLES) {
+    for (const table of tablesOf(comparisons)) {
       const handle = await open(join(folder, fileOf(table)), "wx");
       csv.#files.set(table.name, handle);
       csv.rows.set(table.name, 0);
@@ -107,6 +109,10 @@ export class ImportCsv {
   }
 }
 
+function tablesOf(comparisons: boolean): readonly GraphTable[] {
+  return comparisons ? [...GRAPH_TABLES, ...COMPARISON_RELATIONS] : GRAPH_TABLES;
+}
+
 function fileOf({ name }: GraphTable): string {
   return `${name}.csv`;
 }
@@ -127,10 +133,15 @@ function headerOf({ name, ends, columns }: GraphTable): string[] {
  * The arguments of `neo4j-admin` that import the files, for the folder that holds them.
  *
  * @param multiline whether a text holds a line break
+ * @param comparisons whether there are relations of comparisons
  */
-export function importArguments(database: string, multiline: boolean): readonly string[] {
+export function importArguments(
+  database: string,
+  multiline: boolean,
+  comparisons = false,
+): readonly string[] {
   const files = (nodes: boolean) =>
-    GRAPH_TABLES.filter(({ ends }) => (ends === undefined) === nodes).map(fileOf);
+    tablesOf(comparisons).filter(({ ends }) => (ends === undefined) === nodes).map(fileOf);
   return [
     ...["database", "import", "full", database, "--id-type=string", "--bad-tolerance=0"],
     ...multiline ? ["--multiline-fields=true"] : [],

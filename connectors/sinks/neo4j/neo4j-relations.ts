@@ -120,13 +120,12 @@ function endOf(server: GraphServer, label: string): End {
 }
 
 /** What makes the relations of a batch of `$rows` rows: `$c0` and `$c1` are the ids of the ends, the other lists the properties. */
-function createStatement(server: GraphServer, { name, ends, columns, table }: ComparisonRelation): string {
+function createStatement(server: GraphServer, { name, ends, columns, key }: ComparisonRelation): string {
   const [from, to] = ends.map((label) => endOf(server, label)) as [End, End];
   const properties = columns.slice(ENDS.length).map((column, at) =>
     `\`${column.name}\`: $c${at + ENDS.length}[i]`
   );
-  // Of subspaces there are several between two layers.
-  const own = table === "subspaces" ? ` {dimensions: $c${ENDS.length}[i]}` : "";
+  const own = key === null ? "" : ` {${key}: $c${columns.findIndex((each) => each.name === key)}[i]}`;
   return `UNWIND range(0, $rows - 1) AS i MATCH (a:${from.label} {${from.id}: $c0[i]}) ` +
     `MATCH (b:${to.label} {${to.id}: $c1[i]}) MERGE (a)-[r:${name}${own}]->(b) ` +
     `SET r = {${properties.join(", ")}} RETURN count(*) AS made`;

@@ -48,6 +48,10 @@ export const FINDING_KINDS = [
   "over-trained",
   "under-trained",
   "traps",
+  "kinship",
+  "intruders",
+  "changed-layers",
+  "tracks",
 ] as const;
 
 /** What a finding is about. */

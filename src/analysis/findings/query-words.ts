@@ -1,5 +1,6 @@
 /** Writes the Cypher and SQL of a report, for whatever a run has left that can be asked. */
 
+import type { ComparisonTableName } from "../../model/comparison-tables.ts";
 import type { TableName } from "../../model/tables.ts";
 import type { Finding, Query } from "./finding.ts";
 
@@ -40,6 +41,19 @@ export interface SqlWords {
  */
 const PLAIN = /^[A-Za-z0-9 ._/@+=,#-]{1,200}$/;
 
+/** Words of statements about a comparison. */
+export interface ComparedWords {
+  /** Both models, and the folder of their comparison within each table's; null where a statement says by itself what it is about. */
+  readonly sides:
+    | { readonly base: QueriedModel; readonly other: QueriedModel; readonly folder: string }
+    | null;
+  /** A condition: `a` is a node of the base, `b` one of the other model. */
+  readonly between: string;
+  /** What stands behind FROM: the rows of this comparison, and of all. */
+  table(name: ComparisonTableName): string;
+  every(name: ComparisonTableName): string;
+}
+
 const LAYER = "Layer";
 const NEURON = "SpectralNeuron";
 
@@ -51,12 +65,29 @@ export function queries(
   const cypher = texts.cypher({
     layer: LAYER,
     neuron: NEURON,
-    of: (variable) =>
-      PLAIN.test(model) ? `${variable}.model = '${model}'` : `${variable}.id STARTS WITH '${partition}/'`,
+    of: (variable) => isOf({ model, partition }, variable),
     neuronId: (layer, neuron) => `'${partition}/${layer}/${neuron}'`,
   });
   const sql = texts.sql({ table: (name) => `read_parquet('${name}/model=${partition}/*.parquet')` });
   return [{ language: "cypher", text: cypher }, { language: "sql", text: sql }];
+}
+
+function isOf({ model, partition }: QueriedModel, variable: string): string {
+  return PLAIN.test(model) ? `${variable}.model = '${model}'` : `${variable}.id STARTS WITH '${partition}/'`;
+}
+
+/** The texts that answer one thing of a comparison, in both languages. */
+export function comparedQueries(
+  sides: ComparedWords["sides"],
+  texts: Readonly<Record<Query["language"], (words: ComparedWords) => string>>,
+): Query[] {
+  const words: ComparedWords = {
+    sides,
+    between: sides === null ? "true" : `${isOf(sides.base, "a")} AND ${isOf(sides.other, "b")}`,
+    table: (name) => `read_parquet('${name}/${sides?.folder ?? "*/*"}/*.parquet')`,
+    every: (name) => `read_parquet('${name}/*/*/*.parquet', hive_partitioning = true)`,
+  };
+  return (["cypher", "sql"] as const).map((language) => ({ language, text: texts[language](words) }));
 }
 
 /** A finding with only the queries that a run can answer, under its labels. */
@@ -74,7 +105,7 @@ function answerableQuery(query: Query, { labelPrefix, tables }: QueryTargets): Q
   if (query.language === "sql") return tables ? [query] : [];
   if (labelPrefix === null) return [];
   // No id and no literal in our texts holds a colon before a letter: these are labels.
-  const text = query.text.replaceAll(/:(Layer|SpectralNeuron)\b/g, `:${labelPrefix}$1`);
+  const text = query.text.replaceAll(/:(Model|Layer|SpectralNeuron)\b/g, `:${labelPrefix}$1`);
   return [{ ...query, text }];
 }
 

@@ -37,7 +37,7 @@ export function chosenPairs(
     : base !== undefined
     ? against(place(base, "base"), models.length)
     : series === true
-    ? neighbours(models)
+    ? checkpointSeries(models).flatMap(neighbours)
     : all();
   const distinct = new Map(chosen.map((pair) => [pair.join(" "), pair]));
   const found = [...distinct.values()].filter(([from, to]) => from !== to);
@@ -50,13 +50,17 @@ function against(base: number, models: number): ChosenPair[] {
   return Array.from({ length: models }, (_, at) => [base, at] as const);
 }
 
-/** Each checkpoint of a series with the next. */
-function neighbours(models: readonly Pick<PlannedModel, "series" | "step">[]): ChosenPair[] {
+/** Each with the next. */
+export function neighbours(checkpoints: readonly number[]): ChosenPair[] {
+  return checkpoints.slice(1).map((at, index) => [checkpoints[index]!, at] as const);
+}
+
+/** The checkpoints of each series in the order of their steps, as indices. */
+export function checkpointSeries(models: readonly Pick<PlannedModel, "series" | "step">[]): number[][] {
   const placed = models.flatMap(({ series, step }, at) =>
     series === undefined || step === undefined ? [] : [{ series, step, at }]
   );
-  return [...Map.groupBy(placed, ({ series }) => series).values()].flatMap((checkpoints) => {
-    const ordered = checkpoints.sort((a, b) => a.step - b.step);
-    return ordered.slice(1).map(({ at }, index) => [ordered[index]!.at, at] as const);
-  });
+  return [...Map.groupBy(placed, ({ series }) => series).values()].map((checkpoints) =>
+    checkpoints.sort((a, b) => a.step - b.step).map(({ at }) => at)
+  );
 }

@@ -15,7 +15,8 @@ import { OpenSinks } from "../open-sinks.ts";
 import { openFolder } from "../output-folder.ts";
 import { type CompletedModel, CompletedModels } from "../records/completed-models.ts";
 import { ComparisonRecords } from "./comparison-records.ts";
-import { madeComparison } from "./made-comparison.ts";
+import { type ComparisonPlaces, madeComparison } from "./made-comparison.ts";
+import { type MadeSeries, madeSeries, type SeriesWork } from "./made-series.ts";
 import type { PairSettings } from "./pair-report.ts";
 
 /** An output folder that comparisons go to: held by one at a time, as a run holds it. */
@@ -79,14 +80,27 @@ export class KeptComparisons {
     compute: () => Promise<ComparedPair>,
     signal?: AbortSignal,
   ): Promise<PairReport> {
-    const places = {
+    return (await madeComparison(base, other, settings, this.#places(signal), compute)).report;
+  }
+
+  /** Brings a series to the folder. @param headers of its checkpoints */
+  async takenSeries(
+    work: SeriesWork,
+    headers: readonly ComparedHeader[],
+    settings: PairSettings,
+    signal?: AbortSignal,
+  ): Promise<MadeSeries> {
+    return await madeSeries(work, headers, settings, this.#places(signal));
+  }
+
+  #places(signal: AbortSignal | undefined): ComparisonPlaces {
+    return {
       out: this.#out,
       config: this.#config,
       sinks: this.#opened.all,
       records: this.#records,
       signal,
     };
-    return (await madeComparison(base, other, settings, places, compute)).report;
   }
 
   /**

@@ -4,14 +4,14 @@ import type { RunConfig } from "../../../config/schema.ts";
 import { findComparison } from "../../../connectors/lake/comparisons.ts";
 import { openLake } from "../../../connectors/lake/open.ts";
 import { readComparison } from "../../../connectors/readers/run-tables.ts";
-import { comparisonBatches } from "../../compare/comparison-batches.ts";
+import { comparisonBatches, type ComparisonTracks } from "../../compare/comparison-batches.ts";
 import type { ComparedPair, PairReport } from "../../compare/comparison-report.ts";
 import type { ComparedHeader, ComparisonBatches, ComparisonHeader } from "../../model/comparison.ts";
 import type { Sink, WrittenFile } from "../../model/ports.ts";
 import { queryTargets } from "../../query/query-targets.ts";
 import { comparisonKey, lakeOf } from "../settings.ts";
 import type { ComparisonRecord, ComparisonRecords } from "./comparison-records.ts";
-import { amongOthers, type PairSettings } from "./pair-report.ts";
+import { amongOthers, type KeptSettings, type PairSettings } from "./pair-report.ts";
 
 /** Where comparisons of a run go. */
 export interface ComparisonPlaces {
@@ -26,11 +26,13 @@ export interface ComparisonPlaces {
 /** A comparison that stands, and what had to be done for it. */
 export interface MadeComparison {
   readonly report: PairReport;
+  /** As in the table `kinship`. */
+  readonly key: string;
   readonly work: "computed" | "copied" | "none";
 }
 
 /**
- * Brings a comparison to all sinks that lack it. One that was made together with more or fewer others is not made again: its p is corrected.
+ * Brings a comparison to all sinks that lack it, and computes it where it does not stand.
  *
  * @param settings all that shapes it
  * @param compute compares the two models
@@ -40,39 +42,89 @@ export async function madeComparison(
   base: ComparedHeader,
   other: ComparedHeader,
   settings: PairSettings,
-  { out, config, sinks, records, signal }: ComparisonPlaces,
+  places: ComparisonPlaces,
   compute: () => Promise<ComparedPair>,
 ): Promise<MadeComparison> {
+  const standing = await standingComparison(base, other, settings, places);
+  if (standing !== null) return standing;
+  const pair = await compute();
+  places.signal?.throwIfAborted();
+  const key = await putComparison(base, other, settings, places, pair, null);
+  return { report: pair.report, key, work: "computed" };
+}
+
+/**
+ * Brings a comparison that stands to all sinks that lack it. One that was made together with more or fewer others is not made again: its p is
+ * corrected.
+ *
+ * @returns null where it does not stand, or not in tables that it could be taken from
+ */
+export async function standingComparison(
+  base: ComparedHeader,
+  other: ComparedHeader,
+  settings: KeptSettings,
+  { out, config, sinks, records, signal }: ComparisonPlaces,
+): Promise<MadeComparison | null> {
+  const record = await records.find(base.id, other.id);
+  if (record === null) return null;
+  const series = settings.series ?? record.series ?? undefined;
   const keyAmong = (comparisons: number) =>
-    comparisonKey(base.content, other.content, { ...settings, comparisons });
+    comparisonKey(base.content, other.content, { ...settings, series, comparisons });
+  if (record.key !== keyAmong(record.report.kinship.comparisons)) return null;
   const header = { base, other, key: keyAmong(settings.comparisons) };
-  const standing = await records.find(base.id, other.id);
-  const record = standing?.key === keyAmong(standing?.report.kinship.comparisons ?? 0) ? standing : null;
-  const isCorrected = record?.key === header.key;
-  const takers = sinks.filter((sink) => sink.compare !== undefined);
+  const isCorrected = record.key === header.key;
   const lacking: Sink[] = [];
-  for (const sink of takers) {
+  for (const sink of takersOf(sinks)) {
     if (!isCorrected || await sink.holdsComparison?.(header, record.files) !== true) lacking.push(sink);
   }
-  const put = async (report: PairReport, files: readonly WrittenFile[]) => {
-    await records.put({ ...header, files, lake: lakeOf(config), targets: queryTargets(config), report });
-  };
-  if (record !== null && isCorrected && lacking.length === 0) return { report: record.report, work: "none" };
-  const rows = record === null ? null : await rowsInTables(record, out).catch(() => null);
+  if (isCorrected && lacking.length === 0) return { report: record.report, key: header.key, work: "none" };
+  const rows = await rowsInTables(record, out).catch(() => null);
   signal?.throwIfAborted();
-  if (record !== null && rows !== null) {
-    const report = amongOthers(record.report, settings.comparisons);
-    const { kinship } = comparisonBatches(header, { report, matches: [], singular_values: [] });
-    const files = await givenTo(lacking, header, { ...rows, kinship });
-    const kinds = new Set(files.map(kindOf));
-    await put(report, [...record.files.filter((file) => !kinds.has(kindOf(file))), ...files]);
-    return { report, work: "copied" };
-  }
-  const pair = await compute();
-  signal?.throwIfAborted();
-  await put(pair.report, await givenTo(takers, header, comparisonBatches(header, pair)));
-  return { report: pair.report, work: "computed" };
+  if (rows === null) return null;
+  const report = amongOthers(record.report, settings.comparisons);
+  const { kinship } = comparisonBatches(header, { report, matches: [] });
+  const given = await givenTo(lacking, header, { ...rows, kinship });
+  const kinds = new Set(given.map(kindOf));
+  const files = [...record.files.filter((file) => !kinds.has(kindOf(file))), ...given];
+  await records.put({
+    ...record,
+    ...header,
+    files,
+    lake: lakeOf(config),
+    targets: queryTargets(config),
+    report,
+  });
+  return { report, key: header.key, work: "copied" };
 }
+
+/**
+ * Gives a comparison to all sinks.
+ *
+ * @param tracks those of the series of `settings`; null for none
+ * @returns its key
+ */
+export async function putComparison(
+  base: ComparedHeader,
+  other: ComparedHeader,
+  settings: KeptSettings,
+  { config, sinks, records }: ComparisonPlaces,
+  pair: Pick<ComparedPair, "report" | "matches">,
+  tracks: ComparisonTracks | null,
+): Promise<string> {
+  const header = { base, other, key: comparisonKey(base.content, other.content, settings) };
+  const files = await givenTo(takersOf(sinks), header, comparisonBatches(header, pair, tracks));
+  await records.put({
+    ...header,
+    files,
+    lake: lakeOf(config),
+    targets: queryTargets(config),
+    report: pair.report,
+    series: settings.series ?? null,
+  });
+  return header.key;
+}
+
+const takersOf = (sinks: readonly Sink[]) => sinks.filter((sink) => sink.compare !== undefined);
 
 /** What tells the files of one sink from another's. */
 const kindOf = ({ path }: WrittenFile) => path.slice(path.lastIndexOf("."));

@@ -26,6 +26,12 @@ export interface PairSettings extends ComparisonSettings {
   readonly comparisons: number;
 }
 
+/** How a comparison that is kept is made. */
+export interface KeptSettings extends PairSettings {
+  /** The key of the series whose tracks its tables are to hold. Absent: of whichever series they hold tracks. */
+  readonly series?: string | undefined;
+}
+
 /**
  * What a comparison of two models found, as a report.
  *

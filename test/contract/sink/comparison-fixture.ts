@@ -80,5 +80,23 @@ export function comparisonFixture(base: string, other: string, seed: number): Co
         log_p_corrected: half(neuron, 0),
       }))
     ),
+    tracks: layers.flatMap((layer) =>
+      [0, 1, 2, 7].map((track) => ({
+        base_layer: layer,
+        other_layer: layer + 1,
+        track,
+        base_neuron: half(track, 2),
+        other_neuron: half(track + 1, 1),
+        base_step: seed,
+        other_step: 1e15,
+        base_singular_value: half(track, 1 / 3),
+        other_singular_value: half(track + 1, Number.MIN_VALUE),
+        similarity: half(track, -1),
+        birth: track === 1,
+        death: track === 2,
+        series: "emoji 🧠",
+        series_key: String(seed).padEnd(64, "0"),
+      }))
+    ),
   };
 }

@@ -30,5 +30,6 @@ export function comparisonPatterns(
       between("SpectralNeuron", "MATCHES", "SpectralNeuron"),
       { ...LAYERS, base_neuron: "a.neuron", other_neuron: "b.neuron" },
     ],
+    tracks: [between("Layer", "HAS_TRACK", "Layer"), LAYERS],
   };
 }

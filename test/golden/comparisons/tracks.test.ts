@@ -28,7 +28,7 @@ describeWithShared("tracks of vgg16s", EPOCHS, () => {
       await readFile(new URL("../files/comparison/tracks.json", import.meta.url), "utf8"),
     ) as { steps: readonly number[]; layers: Readonly<Record<string, GoldenLayer>> };
     const loaded = runConfigOf({ models: EPOCHS.map(shared), cache: "off" });
-    const { series } = await comparisonOf(loaded, { ...CHANGE_SETTINGS, series: true });
+    const { series: [series] } = await comparisonOf(loaded, { ...CHANGE_SETTINGS, series: true });
     expect(series!.layers).toHaveLength(Object.keys(layers).length);
     for (const { layer, ...counts } of series!.layers) {
       const { leading, ...golden } = layers[layer]!;

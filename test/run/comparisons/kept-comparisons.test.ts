@@ -41,7 +41,7 @@ const named = () => run(settings({ models: paths.map((path, at) => ({ path, id: 
 describe("comparisons that are kept in a folder", () => {
   it("call models as the folder's run does, tracks too", async () => {
     await named();
-    const { comparisons, series } = await compared({ series: true });
+    const { comparisons, series: [series] } = await compared({ series: true });
     expect(comparisons.map(({ base, other }) => [base.id, other.id])).toEqual([
       ["epoch 0", "epoch 1"],
       ["epoch 1", "epoch 2"],
