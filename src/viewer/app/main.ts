@@ -51,7 +51,8 @@ function App({ index, report, warning }: Opening) {
       return h(ModelsView, { models: index.models, change });
     }
     const chain = report?.models.find(({ id }) => id === model.id)?.measures.chains[0]?.edges ?? null;
-    return h(ModelView, { key: model.id, indexed: model, client, address, change, chain });
+    const source = { model: model.id, token, weights: index.weights, exported: model.patterns };
+    return h(ModelView, { key: model.id, indexed: model, client, address, change, chain, source });
   }
 }
 

@@ -9,6 +9,8 @@ export interface IndexedModel {
   readonly format: string;
   readonly series: string | null;
   readonly step: number | null;
+  /** Address of the patterns of some neurons, in a page without a server; null where there are none. */
+  readonly patterns: string | null;
   /** Addresses of Parquet files by table, relative to the page. */
   readonly tables: Readonly<Record<"layers" | "neurons" | "connections" | "edges", readonly string[]>>;
 }
@@ -22,6 +24,8 @@ export interface Index {
   readonly report: boolean;
   /** Whether a graph can be asked, at `api/query`. */
   readonly queries: readonly LibraryEntry[] | null;
+  /** Whether what neurons look like can be asked, at `api/patterns` and `api/filter`. */
+  readonly weights: boolean;
 }
 
 /** A query of the library. */

@@ -2,7 +2,7 @@
 
 import type { LakePlace } from "../../../connectors/lake/place.ts";
 import { storedModels, tablePaths } from "../../../connectors/readers/run-tables.ts";
-import type { Index, IndexedModel, LibraryEntry } from "../app/protocol.ts";
+import type { Index, IndexedModel } from "../app/protocol.ts";
 
 /** The index of the page, and which files of the lake it names. */
 export interface ViewIndex {
@@ -14,14 +14,12 @@ export interface ViewIndex {
 /**
  * The models of a run or a lake, and where their tables are.
  *
- * @param report whether a report stands beside them
- * @param queries the query library, where a graph can be asked
+ * @param has what there is beside the tables
  * @throws {Error} when there are no tables
  */
 export async function viewIndex(
   lake: LakePlace,
-  report: boolean,
-  queries: readonly LibraryEntry[] | null,
+  has: Pick<Index, "report" | "queries" | "weights">,
 ): Promise<ViewIndex> {
   const paths = new Map<string, string>();
   const models: IndexedModel[] = [];
@@ -38,6 +36,7 @@ export async function viewIndex(
       format,
       series: series ?? null,
       step: step ?? null,
+      patterns: null,
       tables: {
         layers: await filesOf("layers"),
         neurons: await filesOf("neurons"),
@@ -46,7 +45,7 @@ export async function viewIndex(
       },
     });
   }
-  return { index: { name: lake.name, models, report, queries }, paths };
+  return { index: { name: lake.name, models, ...has }, paths };
 }
 
 /** The address of a lake's file in the page, before it is encoded. */
