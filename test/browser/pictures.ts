@@ -1,4 +1,4 @@
-/** Pictures of the page for `docs/view.md`: `node test/browser/pictures.ts <run> [names]` draws them anew from the run of the demo. */
+/** Pictures of the page for `docs/view.md`: `node test/browser/pictures.ts <run> [names]` draws them from the demo's run with `--compare all`. */
 
 import { mkdir } from "node:fs/promises";
 import { argv } from "node:process";
@@ -13,6 +13,7 @@ const SHOWN: Readonly<Record<string, string>> = {
   view: "model=vgg16s-wd&layer=7&neuron=0",
   patterns: "model=vgg16s-wd&layer=0&neuron=0&patterns=true",
   connection: "model=vgg16s-wd&connection=10-11-0",
+  compare: "view=compare&base=mnist-mlp%2Fepoch-000&model=mnist-mlp%2Fepoch-010&pair=1-1",
   models: "view=models",
   report: "view=report",
   ask: "view=ask&query=%40hubs&model=vgg16s-wd",

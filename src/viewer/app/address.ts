@@ -1,7 +1,7 @@
 /** What the page shows, as it stands in the address: behind `#`, so that any file server can serve the page. */
 
 /** The pages of the instrument. */
-export const VIEWS = ["models", "model", "report", "ask"] as const;
+export const VIEWS = ["models", "model", "compare", "report", "ask"] as const;
 
 /** How singular values are put on the vertical axis. */
 export const SCALES = ["relative", "linear", "log"] as const;
@@ -14,6 +14,10 @@ export interface Address {
   readonly view: typeof VIEWS[number];
   /** Id of the model; null for the first. */
   readonly model: string | null;
+  /** Id of the model that it is compared with; null for the first that it was compared with. */
+  readonly base: string | null;
+  /** Layers of the base and of the model that are looked at together. */
+  readonly pair: readonly [base: number, other: number] | null;
   /** Index of the selected layer. */
   readonly layer: number | null;
   /** The selected neuron of that layer. */
@@ -42,6 +46,8 @@ export interface Address {
 export const START: Address = {
   view: "model",
   model: null,
+  base: null,
+  pair: null,
   layer: null,
   neuron: null,
   connection: null,
@@ -85,6 +91,8 @@ export function parseAddress(hash: string): Address {
   return {
     view: oneOf("view", VIEWS, START.view),
     model: said.get("model"),
+    base: said.get("base"),
+    pair: numbers<readonly [number, number]>("pair", 2),
     layer: whole("layer"),
     neuron: whole("neuron"),
     connection: numbers<readonly [number, number, number]>("connection", 3),

@@ -1,6 +1,15 @@
 /** The page's side of its worker. */
 
-import type { Answer, Envelope, IndexedModel, Question, ViewedModel } from "./protocol.ts";
+import type {
+  Answer,
+  Comparison,
+  Envelope,
+  IndexedComparison,
+  IndexedModel,
+  Question,
+  Row,
+  ViewedModel,
+} from "./protocol.ts";
 import type { EdgeColumns, EdgeFilter } from "./edges.ts";
 import type { RowProgress } from "./parquet.ts";
 
@@ -69,6 +78,30 @@ export class TableClient {
   /** All edges of a connection, the strongest first. */
   connection(connection: readonly [number, number, number]): Promise<EdgeColumns> {
     return this.#edges({ ask: "connection", connection });
+  }
+
+  /** A comparison; models whose tables are not there are null. */
+  async comparison(
+    { tables }: IndexedComparison,
+    base: IndexedModel | null,
+    other: IndexedModel | null,
+  ): Promise<Comparison> {
+    const question = {
+      ask: "comparison",
+      tables,
+      base: base?.tables ?? null,
+      other: other?.tables ?? null,
+    } as const;
+    const answer = await this.#ask(question);
+    if (answer.of !== "comparison") throw unexpected(answer);
+    return answer.comparison;
+  }
+
+  /** All rows of small tables. @param files of each */
+  async rows(files: readonly (readonly string[])[]): Promise<readonly (readonly Row[])[]> {
+    const answer = await this.#ask({ ask: "rows", files });
+    if (answer.of !== "rows") throw unexpected(answer);
+    return answer.rows;
   }
 
   async #edges(question: Question): Promise<EdgeColumns> {

@@ -6,6 +6,7 @@ import { messageOf } from "../../model/errors.ts";
 import type { Address } from "./address.ts";
 import { AskView } from "./ask-view.ts";
 import { TableClient } from "./client.ts";
+import { CompareView } from "./compare/compare-view.ts";
 import { ModelView } from "./model-view.ts";
 import { ModelsView } from "./models-view.ts";
 import { type Change, useAddress } from "./navigation.ts";
@@ -35,7 +36,8 @@ function App({ index, report, warning }: Opening) {
   );
 
   function view() {
-    if (address.model !== null && model?.id !== address.model) {
+    // Of a comparison a model's own tables may be elsewhere.
+    if (address.model !== null && model?.id !== address.model && address.view !== "compare") {
       return h(
         "div",
         { class: "page" },
@@ -44,6 +46,9 @@ function App({ index, report, warning }: Opening) {
       );
     }
     if (address.view === "report" && report !== null) return h(ReportView, { report, index, change });
+    if (address.view === "compare" && index.comparisons.length > 0) {
+      return h(CompareView, { index, client, address, change });
+    }
     if (address.view === "ask" && index.queries !== null) {
       return h(AskView, { address, change, library: index.queries, model: model?.id ?? null, token });
     }
@@ -59,6 +64,7 @@ function App({ index, report, warning }: Opening) {
 const TABS: readonly (readonly [view: Address["view"], label: string])[] = [
   ["model", "Model"],
   ["models", "Models"],
+  ["compare", "Compare"],
   ["report", "Report"],
   ["ask", "Ask"],
 ];
@@ -71,7 +77,13 @@ function Head({ index, address, change, id, hasReport }: {
   readonly hasReport: boolean;
 }) {
   const there = (view: Address["view"]) =>
-    view === "report" ? hasReport : view === "ask" ? index.queries !== null : true;
+    ({
+      report: hasReport,
+      ask: index.queries !== null,
+      compare: index.comparisons.length > 0,
+      model: true,
+      models: true,
+    })[view];
   return h(
     "header",
     null,

@@ -20,7 +20,7 @@ interface PanelProps {
 }
 
 /** Columns of a row as a list of names and values. */
-function Facts({ row, without = [] }: { readonly row: Row; readonly without?: readonly string[] }) {
+export function Facts({ row, without = [] }: { readonly row: Row; readonly without?: readonly string[] }) {
   return h(
     "dl",
     { class: "facts" },

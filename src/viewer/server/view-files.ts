@@ -1,8 +1,10 @@
 /** What a page may read of a run: the index of its models, its tables, its report. */
 
 import type { LakePlace } from "../../../connectors/lake/place.ts";
+import { readManifest } from "../../../connectors/lake/manifest.ts";
 import { storedModels, tablePaths } from "../../../connectors/readers/run-tables.ts";
-import type { Index, IndexedModel } from "../app/protocol.ts";
+import { COMPARISON_TABLE_NAMES } from "../../model/comparison-tables.ts";
+import type { Index, IndexedComparison, IndexedModel } from "../app/protocol.ts";
 
 /** The index of the page, and which files of the lake it names. */
 export interface ViewIndex {
@@ -45,7 +47,15 @@ export async function viewIndex(
       },
     });
   }
-  return { index: { name: lake.name, models, ...has }, paths };
+  const comparisons = ((await readManifest(lake))?.comparisons ?? []).map(({ base, other, files }) => {
+    const tables = Object.fromEntries(COMPARISON_TABLE_NAMES.map((name) => [name, [] as string[]]));
+    for (const { table, path } of files) {
+      paths.set(addressOf(path), path);
+      tables[table]?.push(encoded(addressOf(path)));
+    }
+    return { base, other, tables: tables as unknown as IndexedComparison["tables"] };
+  });
+  return { index: { name: lake.name, models, comparisons, ...has }, paths };
 }
 
 /** The address of a lake's file in the page, before it is encoded. */

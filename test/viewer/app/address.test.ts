@@ -15,6 +15,8 @@ const index = fc.nat(999_999_999);
 const address: fc.Arbitrary<Address> = fc.record({
   view: fc.constantFrom(...VIEWS),
   model: fc.option(fc.string({ unit: "binary", minLength: 1 })),
+  base: fc.option(fc.string({ unit: "binary", minLength: 1 })),
+  pair: fc.option(fc.tuple(index, index)),
   layer: fc.option(index),
   neuron: fc.option(index),
   connection: fc.option(fc.tuple(index, index, index)),

@@ -21,7 +21,7 @@ async function exported(to: string, text: string): Promise<number> {
       ) => [name!, new TextEncoder().encode(content)]),
     ),
     index: {
-      index: { name: folder, models: [], report: false, queries: null, weights: false },
+      index: { name: folder, models: [], comparisons: [], report: false, queries: null, weights: false },
       paths: new Map(),
     },
     lake: await openLake(folder),
