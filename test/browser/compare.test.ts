@@ -112,6 +112,61 @@ describeInBrowser("models compared", () => {
     expect(new URL(page.url()).hash).not.toContain("pair");
   });
 
+  it("stand in a table as the tables have them, sorted and filtered", async () => {
+    const page = await browser.open(`${url}#view=models`);
+    const models = await rows(
+      `SELECT * FROM read_parquet('${out}/models/*/*.parquet', hive_partitioning = false)`,
+    );
+    const shown = page.getByRole("region", { name: "Table of models" }).locator("tbody tr");
+    expect(await shown.count()).toBe(models.length);
+    for (const model of models) {
+      const row = shown.filter({ has: page.getByRole("button", { name: String(model["id"]), exact: true }) });
+      const cells = await row.locator("td").allTextContents();
+      const counts = ["layers", "neurons", "connections", "edges", "skipped"].map((name) =>
+        Number(model[name])
+      );
+      expect(cells.slice(4, 9).map((each) => Number(each.replaceAll(",", "")))).toEqual(counts);
+    }
+    await page.getByRole("searchbox").fill("mlp");
+    await expect.poll(() => shown.count()).toBe(3);
+    await page.getByRole("button", { name: "edges", exact: true }).click();
+    const edges = (await shown.locator("td:nth-child(8)").allTextContents()).map(Number);
+    expect(edges).toEqual([...edges].sort((a, b) => a - b));
+    // One curve of each figure and model: stable ranks over three layers.
+    await expect.poll(() => shown.locator("svg").count()).toBe(6);
+    const [first] = await rows(
+      `SELECT stable_rank FROM read_parquet('${out}/layers/model=mlp-000/*.parquet') ORDER BY layer_index`,
+    );
+    const curve = page.getByRole("img", { name: "stable rank by layer of mlp-000" });
+    const said = /: ([\d.]+) to/.exec((await curve.getAttribute("aria-label"))!)![1];
+    expect(Number(said)).toBeCloseTo(Number(first!["stable_rank"]), 1);
+    await expectNoFaults(page);
+  });
+
+  it("are joined by least distances, strangers apart", async () => {
+    const page = await browser.open(`${url}#view=models`);
+    const kin = page.getByRole("region", { name: "Kin" });
+    await kin.locator("li").first().waitFor();
+    expect(await kin.locator("li").count()).toBe(5);
+    const distances = await rows(
+      `SELECT base_id, other_id, distance FROM read_parquet('${out}/kinship/*/*/*.parquet', hive_partitioning = false)
+       WHERE base_id LIKE 'mlp%' AND other_id LIKE 'mlp%' ORDER BY distance`,
+    );
+    // Of three kin the forest has the two least of three distances.
+    expect(distances).toHaveLength(3);
+    const said = (await kin.getByRole("button", { name: / % from / }).allTextContents()).sort();
+    const expected = distances.slice(0, 2).map((
+      { base_id: base, other_id: other, distance },
+    ) => [
+      `${Math.round(100 * Number(distance))} % from ${String(base)}`,
+      `${Math.round(100 * Number(distance))} % from ${String(other)}`,
+    ]);
+    expect(said).toHaveLength(2);
+    for (const both of expected) expect(said.some((each) => both.includes(each)), both.join()).toBe(true);
+    await kin.getByRole("button", { name: / % from / }).first().click();
+    await page.locator(".sentence").getByText("are of one lineage").waitFor();
+  });
+
   it("writes hostile names as text", async () => {
     const page = await opened(HOSTILE, `${HOSTILE} 2`, "&pair=0-0");
     await page.locator(".sentence").getByText("Nothing says that").waitFor();

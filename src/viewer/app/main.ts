@@ -8,7 +8,7 @@ import { AskView } from "./ask-view.ts";
 import { TableClient } from "./client.ts";
 import { CompareView } from "./compare/compare-view.ts";
 import { ModelView } from "./model-view.ts";
-import { ModelsView } from "./models-view.ts";
+import { ModelsView } from "./models/models-view.ts";
 import { type Change, useAddress } from "./navigation.ts";
 import type { Index } from "./protocol.ts";
 import { readReport, type Report } from "./report.ts";
@@ -42,7 +42,7 @@ function App({ index, report, warning }: Opening) {
         "div",
         { class: "page" },
         h("p", { role: "alert", class: "failure" }, `There is no model ${address.model} in ${index.name}.`),
-        h(ModelsView, { models: index.models, change }),
+        h(ModelsView, { index, client, change }),
       );
     }
     if (address.view === "report" && report !== null) return h(ReportView, { report, index, change });
@@ -53,7 +53,7 @@ function App({ index, report, warning }: Opening) {
       return h(AskView, { address, change, library: index.queries, model: model?.id ?? null, token });
     }
     if (address.view === "models" || model === undefined) {
-      return h(ModelsView, { models: index.models, change });
+      return h(ModelsView, { index, client, change });
     }
     const chain = report?.models.find(({ id }) => id === model.id)?.measures.chains[0]?.edges ?? null;
     const source = { model: model.id, token, weights: index.weights, exported: model.patterns };

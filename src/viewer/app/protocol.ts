@@ -3,6 +3,9 @@
 import type { ComparisonTableName } from "../../model/comparison-tables.ts";
 import type { EdgeColumns, EdgeFilter } from "./edges.ts";
 
+/** Tables whose rows are counted for each model. */
+export type CountedTable = "layers" | "neurons" | "connections" | "edges" | "skipped";
+
 /** A model as the index of the page names it. */
 export interface IndexedModel {
   readonly id: string;
@@ -10,6 +13,8 @@ export interface IndexedModel {
   readonly format: string;
   readonly series: string | null;
   readonly step: number | null;
+  /** Rows of its tables, as the manifest says; null where there is none. */
+  readonly rows: Readonly<Record<CountedTable, number>> | null;
   /** Address of the patterns of some neurons, in a page without a server; null where there are none. */
   readonly patterns: string | null;
   /** Addresses of Parquet files by table, relative to the page. */

@@ -4,7 +4,8 @@ import type { LakePlace } from "../../../connectors/lake/place.ts";
 import { readManifest } from "../../../connectors/lake/manifest.ts";
 import { storedModels, tablePaths } from "../../../connectors/readers/run-tables.ts";
 import { COMPARISON_TABLE_NAMES } from "../../model/comparison-tables.ts";
-import type { Index, IndexedComparison, IndexedModel } from "../app/protocol.ts";
+import type { WrittenFile } from "../../model/ports.ts";
+import type { CountedTable, Index, IndexedComparison, IndexedModel } from "../app/protocol.ts";
 
 /** The index of the page, and which files of the lake it names. */
 export interface ViewIndex {
@@ -38,6 +39,7 @@ export async function viewIndex(
       format,
       series: series ?? null,
       step: step ?? null,
+      rows: model.files === undefined ? null : rowsOf(model.files),
       patterns: null,
       tables: {
         layers: await filesOf("layers"),
@@ -56,6 +58,19 @@ export async function viewIndex(
     return { base, other, tables: tables as unknown as IndexedComparison["tables"] };
   });
   return { index: { name: lake.name, models, comparisons, ...has }, paths };
+}
+
+/** Rows by table. */
+function rowsOf(files: readonly WrittenFile[]): Readonly<Record<CountedTable, number>> {
+  const of = (wanted: CountedTable) =>
+    files.reduce((sum, { table, rows }) => table === wanted ? sum + rows : sum, 0);
+  return {
+    layers: of("layers"),
+    neurons: of("neurons"),
+    connections: of("connections"),
+    edges: of("edges"),
+    skipped: of("skipped"),
+  };
 }
 
 /** The address of a lake's file in the page, before it is encoded. */
