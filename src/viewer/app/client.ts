@@ -31,6 +31,7 @@ interface Waiting {
 export class TableClient {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
+  readonly #rows = new Map<string, readonly Row[]>();
   #number = 0;
   #failed: Error | null = null;
   #last: { readonly tables: IndexedModel["tables"]; readonly opened: Promise<OpenedModel> } | null = null;
@@ -97,11 +98,15 @@ export class TableClient {
     return answer.comparison;
   }
 
-  /** All rows of small tables. @param files of each */
+  /** All rows of small tables; what was read is not read again. @param files of each */
   async rows(files: readonly (readonly string[])[]): Promise<readonly (readonly Row[])[]> {
-    const answer = await this.#ask({ ask: "rows", files });
-    if (answer.of !== "rows") throw unexpected(answer);
-    return answer.rows;
+    const missing = files.filter((each) => !this.#rows.has(each.join("\n")));
+    if (missing.length > 0) {
+      const answer = await this.#ask({ ask: "rows", files: missing });
+      if (answer.of !== "rows") throw unexpected(answer);
+      for (const [at, each] of missing.entries()) this.#rows.set(each.join("\n"), answer.rows[at]!);
+    }
+    return files.map((each) => this.#rows.get(each.join("\n"))!);
   }
 
   async #edges(question: Question): Promise<EdgeColumns> {
