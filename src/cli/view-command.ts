@@ -6,13 +6,18 @@ import { join } from "node:path";
 import { platform, stderr } from "node:process";
 import { type Command, InvalidArgumentError } from "commander";
 import { DEFAULTS } from "../../config/defaults.ts";
+import { messageOf } from "../model/errors.ts";
 import { printable } from "../report/text.ts";
+import type { RunWeights } from "../run/patterns/run-weights.ts";
+import type { ViewIndex } from "../viewer/server/view-files.ts";
+import { countFrom } from "./argument-values.ts";
 
 interface Options {
   readonly port: number;
   readonly open: boolean;
   readonly lake?: string;
   readonly export?: string;
+  readonly patterns: number;
 }
 
 /** Adds the command. @param write takes what belongs on stdout @param signal ends the server */
@@ -27,6 +32,12 @@ export function addViewCommand(program: Command, write: (text: string) => void, 
       "where its tables lie, if not in the folder: another one, or s3://bucket/prefix",
     )
     .option("--export <folder>", "write the page as a new folder that any file server can serve, and end")
+    .option(
+      "--patterns <n>",
+      "in an exported page, so many neurons of each model with what they look like, if the weights are there",
+      countFrom(0),
+      64,
+    )
     .addHelpText(
       "after",
       "\nExamples:\n  svr view my-run\n  svr view my-run --port 8080 --no-open\n  svr view my-run --export my-page",
@@ -42,11 +53,12 @@ async function view(
   write: (text: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const [{ openLake }, { pageFiles }, { viewIndex }, { graphOf }] = await Promise.all([
+  const [{ openLake }, { pageFiles }, { viewIndex }, { graphOf }, { RunWeights }] = await Promise.all([
     import("../../connectors/lake/open.ts"),
     import("../viewer/server/page-files.ts"),
     import("../viewer/server/view-files.ts"),
     import("../query/graph-of-run.ts"),
+    import("../run/patterns/run-weights.ts"),
   ]);
   // A lake that is named alone has no report and no graph: those of another run would speak of other models.
   const run = named ?? (options.lake === undefined ? DEFAULTS.out : null);
@@ -54,16 +66,27 @@ async function view(
   const report = async (name: string) =>
     run === null ? null : await readFile(join(run, name), "utf8").catch(() => null);
   const graph = options.export === undefined && run !== null ? await graphOf(run) : null;
+  const weights = run === null ? null : await RunWeights.open(run).catch((failure: unknown) => {
+    stderr.write(`What neurons look like is not shown: ${printable(messageOf(failure))}\n`);
+    return null;
+  });
   const shown = {
     files: await pageFiles(),
-    index: await viewIndex(lake, await report("report.json") !== null, graph?.library ?? null),
+    index: await viewIndex(lake, {
+      report: await report("report.json") !== null,
+      queries: graph?.library ?? null,
+      weights: weights !== null,
+    }),
     lake,
     report,
     ask: graph?.ask ?? null,
+    weights,
   };
   if (options.export !== undefined) {
     const { exportView } = await import("../viewer/server/view-export.ts");
-    const { files, bytes } = await exportView(shown, options.export, signal);
+    const patterns = await patternsFor(shown.index, weights, options.patterns, signal);
+    const { files, bytes } = await exportView(shown, options.export, patterns, signal);
+    await weights?.close();
     write(`${printable(options.export)}: ${files} files, ${bytes} bytes; serve it with any file server\n`);
     return;
   }
@@ -80,7 +103,24 @@ async function view(
   } finally {
     await server.close();
     await graph?.close();
+    await weights?.close();
   }
+}
+
+/** Patterns that go along with a page, by the ids of their models. */
+async function patternsFor(
+  { index: { models } }: ViewIndex,
+  weights: RunWeights | null,
+  most: number,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, object>> {
+  const found = new Map<string, object>();
+  if (weights === null || most === 0) return found;
+  const { exportedPatterns } = await import("../run/patterns/exported-patterns.ts");
+  for (const { id } of models) {
+    found.set(id, await exportedPatterns(weights, id, most, { signal, progress: () => undefined }));
+  }
+  return found;
 }
 
 function portOf(text: string): number {

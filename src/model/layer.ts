@@ -138,6 +138,9 @@ export interface Skipped {
   readonly reason: string;
 }
 
+/** Why queries and keys feed nothing: the reason of what is skipped from them to the layer behind the attention. */
+export const QUERIES_AND_KEYS = "queries and keys weigh positions by a product of activations";
+
 /** The layers of one model, who feeds whom, and everything that was left out. */
 export interface LayerGraph {
   readonly layers: readonly Layer[];

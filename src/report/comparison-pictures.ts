@@ -4,7 +4,7 @@ import type { ComparedPair, ComparisonReport } from "../compare/comparison-repor
 import { CHANGE_SETTINGS } from "../compare/layer-change.ts";
 import type { SeriesReport } from "../compare/series-report.ts";
 import type { PicturedComparison } from "../viewer/comparisons/comparison-picture.ts";
-import type { PicturedForest } from "../viewer/comparisons/forest-picture.ts";
+import type { PicturedForest } from "../viewer/comparisons/forest-places.ts";
 import type { PicturedTrackSeries } from "../viewer/comparisons/tracks-picture.ts";
 
 /** Two models compared. */

@@ -2,12 +2,8 @@
 
 import type { ReportTable } from "../analysis/report-tables.ts";
 import { decimal, percent, pText, shortened } from "../analysis/findings/words.ts";
-import {
-  areKin,
-  type ComparisonReport,
-  type CorrespondenceRow,
-  type PairReport,
-} from "../compare/comparison-report.ts";
+import type { ComparisonReport, CorrespondenceRow, PairReport } from "../compare/comparison-report.ts";
+import { lineageSentence } from "../compare/lineage.ts";
 import { counted } from "../model/counted.ts";
 import { plainTable } from "./plain-table.ts";
 import { seriesSentences, seriesTables } from "./series-text.ts";
@@ -106,34 +102,12 @@ const MEANING =
 /** What was found, a sentence each. */
 export function comparisonSentences(pair: PairReport): string[] {
   return [
-    lineage(pair),
+    lineageSentence(shortened(pair.base.id), shortened(pair.other.id), pair.kinship, pText),
     correspondence(pair),
     ...orderSentence(pair),
     ...intruderSentence(pair),
     ...rankSentence(pair),
   ];
-}
-
-function lineage({ base, other, kinship }: PairReport): string {
-  const { log_p_corrected: logP, comparisons, spaces, topology, reordered } = kinship;
-  const names = `${shortened(other.id)} and ${shortened(base.id)}`;
-  if (logP === null && reordered === 0) {
-    return `Whether ${names} are of one lineage is not known: no space of hidden channels could be compared.`;
-  }
-  const over = comparisons > 1 ? `, corrected for ${comparisons} comparisons` : "";
-  const guessed = topology === "guessed" || topology === "inferred"
-    ? `; which channels are hidden is ${topology}`
-    : "";
-  const where = logP === null
-    ? "no space could be compared"
-    : `p = ${pText(logP)} over ${counted(spaces, "space")} of hidden channels${over}${guessed}`;
-  if (reordered > 0 && areKin({ log_p_corrected: logP, reordered: 0 }) !== true) {
-    return `${names} are of one lineage: hidden channels of one are those of the other, in another order. ` +
-      `A p is not known for that; as they stand in the files they show nothing (${where}).`;
-  }
-  return areKin(kinship) === true
-    ? `${names} are of one lineage: had they been trained apart, hidden channels would not agree so (${where}).`
-    : `Nothing says that ${names} are of one lineage (${where}).`;
 }
 
 function orderSentence({ correspondences, kinship: { reordered } }: PairReport): string[] {

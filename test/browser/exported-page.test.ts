@@ -1,7 +1,6 @@
 /** The page as a folder that other servers serve. */
 
 import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -9,6 +8,7 @@ import { run } from "../../src/run.ts";
 import { ROOT, svr } from "../integration/svr.ts";
 import { describeInBrowser } from "../support/browser.ts";
 import { browserPage, hashOf, idWith } from "./browser-page.ts";
+import { addressOf, plainServer } from "./plain-server.ts";
 import { served } from "./served.ts";
 
 describeInBrowser("an exported page", () => {
@@ -87,27 +87,3 @@ describeInBrowser("an exported page", () => {
     }
   });
 });
-
-const addressOf = (server: Server) => `http://127.0.0.1:${(server.address() as { port: number }).port}/`;
-
-/** Files of a folder as they are, without ranges, as the simplest servers send them. */
-async function plainServer(root: string): Promise<Server> {
-  const types: Record<string, string> = {
-    html: "text/html",
-    js: "text/javascript",
-    css: "text/css",
-    json: "application/json",
-  };
-  const server = createServer((request, response) => {
-    const path = decodeURIComponent(new URL(request.url!, "http://x").pathname).replace(/\/$/, "/index.html");
-    readFile(join(root, path)).then((content) => {
-      response.writeHead(200, {
-        "content-type": types[path.split(".").at(-1)!] ?? "application/octet-stream",
-        "content-length": content.length,
-      });
-      response.end(request.method === "HEAD" ? undefined : content);
-    }, () => response.writeHead(404).end());
-  });
-  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
-  return server;
-}

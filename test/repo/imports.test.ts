@@ -19,7 +19,11 @@ const ROOMS: readonly { readonly room: RegExp; readonly may: readonly RegExp[] }
   {
     room: /^src\/viewer\//,
     // A picture is drawn from what a run left, and ends as a file.
-    may: [/^src\/(viewer|model|stats)\//, /^connectors\/(readers|lake)\//, /^connectors\/whole-files\.ts$/],
+    may: [
+      /^src\/(viewer|model|stats|compare)\//,
+      /^connectors\/(readers|lake)\//,
+      /^connectors\/whole-files\.ts$/,
+    ],
   },
   {
     room: /^src\/(run|query|report)\//,

@@ -1,7 +1,7 @@
 /** What the page shows, as it stands in the address: behind `#`, so that any file server can serve the page. */
 
 /** The pages of the instrument. */
-export const VIEWS = ["models", "model", "report", "ask"] as const;
+export const VIEWS = ["models", "model", "compare", "report", "ask"] as const;
 
 /** How singular values are put on the vertical axis. */
 export const SCALES = ["relative", "linear", "log"] as const;
@@ -14,12 +14,20 @@ export interface Address {
   readonly view: typeof VIEWS[number];
   /** Id of the model; null for the first. */
   readonly model: string | null;
+  /** Id of the model that it is compared with; null for the first that it was compared with. */
+  readonly base: string | null;
+  /** Layers of the base and of the model that are looked at together. */
+  readonly pair: readonly [base: number, other: number] | null;
   /** Index of the selected layer. */
   readonly layer: number | null;
   /** The selected neuron of that layer. */
   readonly neuron: number | null;
   /** Source layer, target layer and part of the selected connection. */
   readonly connection: readonly [source: number, target: number, part: number] | null;
+  /** Whether what selected neurons look like is shown. */
+  readonly patterns: boolean;
+  /** Source and target neuron of the selected connection whose effective filter is shown. */
+  readonly filter: readonly [source: number, target: number] | null;
   /** The least overlap that is shown. */
   readonly overlap: number;
   /** The largest p that is shown, as the negative of its decimal logarithm; 0 shows all. */
@@ -38,9 +46,13 @@ export interface Address {
 export const START: Address = {
   view: "model",
   model: null,
+  base: null,
+  pair: null,
   layer: null,
   neuron: null,
   connection: null,
+  patterns: false,
+  filter: null,
   overlap: 0,
   certainty: 0,
   span: null,
@@ -70,15 +82,22 @@ export function parseAddress(hash: string): Address {
   };
   const oneOf = <T extends string>(name: string, all: readonly T[], otherwise: T) =>
     all.find((each) => each === said.get(name)) ?? otherwise;
-  const connection = /^(\d{1,9})-(\d{1,9})-(\d{1,9})$/.exec(said.get("connection") ?? "");
+  const numbers = <T extends readonly number[]>(name: string, count: T["length"]) => {
+    const parts = (said.get(name) ?? "").split("-");
+    return parts.length === count && parts.every((part) => /^\d{1,9}$/.test(part))
+      ? parts.map(Number) as readonly number[] as T
+      : null;
+  };
   return {
     view: oneOf("view", VIEWS, START.view),
     model: said.get("model"),
+    base: said.get("base"),
+    pair: numbers<readonly [number, number]>("pair", 2),
     layer: whole("layer"),
     neuron: whole("neuron"),
-    connection: connection === null
-      ? null
-      : [Number(connection[1]), Number(connection[2]), Number(connection[3])],
+    connection: numbers<readonly [number, number, number]>("connection", 3),
+    patterns: said.get("patterns") === "true",
+    filter: numbers<readonly [number, number]>("filter", 2),
     overlap: number("overlap", 1) ?? START.overlap,
     certainty: number("certainty", 1e6) ?? START.certainty,
     span: whole("span"),

@@ -5,6 +5,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { messageOf } from "../../model/errors.ts";
 import { counted } from "../../model/counted.ts";
 import type { Address } from "./address.ts";
+import { askServer } from "./asking.ts";
 import type { Change } from "./navigation.ts";
 import { figure } from "./numbers.ts";
 import type { LibraryEntry } from "./protocol.ts";
@@ -56,14 +57,9 @@ export function AskView({ address, change, library, model, token }: {
       ),
     );
     try {
-      const found = await fetch("api/query", {
-        method: "POST",
-        headers: { "content-type": "application/json", "x-svrflow-token": token },
-        body: JSON.stringify({ query, parameters }),
-      });
-      show(await found.json() as QueryAnswer | { readonly failure: string });
+      show(await askServer<QueryAnswer>("query", token, { query, parameters }));
     } catch (failure) {
-      show({ failure: `svr view does not answer; it may have been stopped (${messageOf(failure)})` });
+      show({ failure: messageOf(failure) });
     }
   };
 

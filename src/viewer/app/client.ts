@@ -1,6 +1,15 @@
 /** The page's side of its worker. */
 
-import type { Answer, Envelope, IndexedModel, Question, ViewedModel } from "./protocol.ts";
+import type {
+  Answer,
+  Comparison,
+  Envelope,
+  IndexedComparison,
+  IndexedModel,
+  Question,
+  Row,
+  ViewedModel,
+} from "./protocol.ts";
 import type { EdgeColumns, EdgeFilter } from "./edges.ts";
 import type { RowProgress } from "./parquet.ts";
 
@@ -22,6 +31,7 @@ interface Waiting {
 export class TableClient {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
+  readonly #rows = new Map<string, readonly Row[]>();
   #number = 0;
   #failed: Error | null = null;
   #last: { readonly tables: IndexedModel["tables"]; readonly opened: Promise<OpenedModel> } | null = null;
@@ -69,6 +79,34 @@ export class TableClient {
   /** All edges of a connection, the strongest first. */
   connection(connection: readonly [number, number, number]): Promise<EdgeColumns> {
     return this.#edges({ ask: "connection", connection });
+  }
+
+  /** A comparison; models whose tables are not there are null. */
+  async comparison(
+    { tables }: IndexedComparison,
+    base: IndexedModel | null,
+    other: IndexedModel | null,
+  ): Promise<Comparison> {
+    const question = {
+      ask: "comparison",
+      tables,
+      base: base?.tables ?? null,
+      other: other?.tables ?? null,
+    } as const;
+    const answer = await this.#ask(question);
+    if (answer.of !== "comparison") throw unexpected(answer);
+    return answer.comparison;
+  }
+
+  /** All rows of small tables; what was read is not read again. @param files of each */
+  async rows(files: readonly (readonly string[])[]): Promise<readonly (readonly Row[])[]> {
+    const missing = files.filter((each) => !this.#rows.has(each.join("\n")));
+    if (missing.length > 0) {
+      const answer = await this.#ask({ ask: "rows", files: missing });
+      if (answer.of !== "rows") throw unexpected(answer);
+      for (const [at, each] of missing.entries()) this.#rows.set(each.join("\n"), answer.rows[at]!);
+    }
+    return files.map((each) => this.#rows.get(each.join("\n"))!);
   }
 
   async #edges(question: Question): Promise<EdgeColumns> {

@@ -18,10 +18,12 @@ export interface EdgeTableProps {
   /** Rows of `edges`, in the order in which they are shown. */
   readonly order: "first" | "last";
   readonly select: (neuron: NeuronAt) => void;
+  /** Shows the effective filter of an edge; none are shown where it is absent. */
+  readonly filter?: (source: number, target: number) => void;
 }
 
 /** A row an edge; each end is a button that selects its neuron. */
-export function EdgeTable({ title, layers, edges, order, select }: EdgeTableProps) {
+export function EdgeTable({ title, layers, edges, order, select, filter }: EdgeTableProps) {
   const all = edges.overlap.length;
   const rows = Array.from({ length: Math.min(SHOWN, all) }, (_, at) => order === "first" ? at : all - 1 - at);
   const end = (layer: number, neuron: number) =>
@@ -40,7 +42,13 @@ export function EdgeTable({ title, layers, edges, order, select }: EdgeTableProp
       h(
         "thead",
         null,
-        h("tr", null, ...["from", "to", "overlap", "p"].map((name) => h("th", { scope: "col" }, name))),
+        h(
+          "tr",
+          null,
+          ...["from", "to", "overlap", "p", ...filter === undefined ? [] : ["filter"]].map((name) =>
+            h("th", { scope: "col" }, name)
+          ),
+        ),
       ),
       h(
         "tbody",
@@ -53,6 +61,22 @@ export function EdgeTable({ title, layers, edges, order, select }: EdgeTableProp
             h("td", null, end(edges.targetLayer[row]!, edges.targetNeuron[row]!)),
             h("td", { class: "number" }, figure(edges.overlap[row])),
             h("td", { class: "number" }, probability(edges.logP[row]!)),
+            filter === undefined ? null : h(
+              "td",
+              null,
+              h(
+                "button",
+                {
+                  type: "button",
+                  class: "link",
+                  "aria-label": `show the effective filter from ${edges.sourceNeuron[row]} to ${
+                    edges.targetNeuron[row]
+                  }`,
+                  onClick: () => filter(edges.sourceNeuron[row]!, edges.targetNeuron[row]!),
+                },
+                "show",
+              ),
+            ),
           )
         ),
       ),

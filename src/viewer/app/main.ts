@@ -6,8 +6,9 @@ import { messageOf } from "../../model/errors.ts";
 import type { Address } from "./address.ts";
 import { AskView } from "./ask-view.ts";
 import { TableClient } from "./client.ts";
+import { CompareView } from "./compare/compare-view.ts";
 import { ModelView } from "./model-view.ts";
-import { ModelsView } from "./models-view.ts";
+import { ModelsView } from "./models/models-view.ts";
 import { type Change, useAddress } from "./navigation.ts";
 import type { Index } from "./protocol.ts";
 import { readReport, type Report } from "./report.ts";
@@ -35,29 +36,35 @@ function App({ index, report, warning }: Opening) {
   );
 
   function view() {
-    if (address.model !== null && model?.id !== address.model) {
+    // Of a comparison a model's own tables may be elsewhere.
+    if (address.model !== null && model?.id !== address.model && address.view !== "compare") {
       return h(
         "div",
         { class: "page" },
         h("p", { role: "alert", class: "failure" }, `There is no model ${address.model} in ${index.name}.`),
-        h(ModelsView, { models: index.models, change }),
+        h(ModelsView, { index, client, change }),
       );
     }
     if (address.view === "report" && report !== null) return h(ReportView, { report, index, change });
+    if (address.view === "compare" && index.comparisons.length > 0) {
+      return h(CompareView, { index, client, address, change });
+    }
     if (address.view === "ask" && index.queries !== null) {
       return h(AskView, { address, change, library: index.queries, model: model?.id ?? null, token });
     }
     if (address.view === "models" || model === undefined) {
-      return h(ModelsView, { models: index.models, change });
+      return h(ModelsView, { index, client, change });
     }
     const chain = report?.models.find(({ id }) => id === model.id)?.measures.chains[0]?.edges ?? null;
-    return h(ModelView, { key: model.id, indexed: model, client, address, change, chain });
+    const source = { model: model.id, token, weights: index.weights, exported: model.patterns };
+    return h(ModelView, { key: model.id, indexed: model, client, address, change, chain, source });
   }
 }
 
 const TABS: readonly (readonly [view: Address["view"], label: string])[] = [
   ["model", "Model"],
   ["models", "Models"],
+  ["compare", "Compare"],
   ["report", "Report"],
   ["ask", "Ask"],
 ];
@@ -70,7 +77,13 @@ function Head({ index, address, change, id, hasReport }: {
   readonly hasReport: boolean;
 }) {
   const there = (view: Address["view"]) =>
-    view === "report" ? hasReport : view === "ask" ? index.queries !== null : true;
+    ({
+      report: hasReport,
+      ask: index.queries !== null,
+      compare: index.comparisons.length > 0,
+      model: true,
+      models: true,
+    })[view];
   return h(
     "header",
     null,

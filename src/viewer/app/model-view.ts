@@ -10,6 +10,7 @@ import { EdgeTable } from "./edge-table.ts";
 import { ExportButtons } from "./export-buttons.ts";
 import { ModelCanvas } from "./pictures/model-canvas.ts";
 import type { Change } from "./navigation.ts";
+import type { PatternSource } from "./patterns/neuron-patterns-panel.ts";
 import { messageOf } from "../../model/errors.ts";
 import { count } from "../label.ts";
 import type { IndexedModel, ViewedModel } from "./protocol.ts";
@@ -25,12 +26,13 @@ export interface ModelViewProps {
   readonly change: Change;
   /** Edges of the dominant connection, in order; null where the report has none. */
   readonly chain: readonly ReportedEdge[] | null;
+  readonly source: PatternSource;
 }
 
 type Loaded = OpenedModel | { readonly failure: string } | { readonly progress: string };
 
 /** Opens the model in the worker, then shows it. */
-export function ModelView({ indexed, client, address, change, chain }: ModelViewProps) {
+export function ModelView({ indexed, client, address, change, chain, source }: ModelViewProps) {
   const [loaded, setLoaded] = useState<Loaded>({ progress: "Reading the tables …" });
   useEffect(() => {
     let gone = false;
@@ -56,6 +58,7 @@ export function ModelView({ indexed, client, address, change, chain }: ModelView
     address,
     change,
     chain,
+    source,
   });
 }
 
@@ -64,12 +67,24 @@ type Selection =
   | { readonly connection: readonly [number, number, number] }
   | null;
 
-function OpenModel({ id, model, total, client, address, change, chain }: {
+function OpenModel({ id, model, total, client, address, change, chain, source }: {
   readonly id: string;
   readonly model: ViewedModel;
   readonly total: number;
 } & Omit<ModelViewProps, "indexed">) {
-  const { layer, neuron, connection, overlap, certainty, span, edges: most, scale, colour } = address;
+  const {
+    layer,
+    neuron,
+    connection,
+    patterns,
+    filter,
+    overlap,
+    certainty,
+    span,
+    edges: most,
+    scale,
+    colour,
+  } = address;
   const [shown, setShown] = useState<{ readonly passed: number; readonly edges: EdgeColumns } | null>(null);
   const [failure, setFailure] = useState<string | null>(null);
   useEffect(() => {
@@ -114,7 +129,7 @@ function OpenModel({ id, model, total, client, address, change, chain }: {
   const selectedEdges = selection !== null && selected?.key === key ? selected.edges : null;
 
   const select = (at: NeuronAt | null) =>
-    change({ layer: at?.layer ?? null, neuron: at?.neuron ?? null, connection: null });
+    change({ layer: at?.layer ?? null, neuron: at?.neuron ?? null, connection: null, filter: null });
   const chosen = selection !== null && "neuron" in selection && exists(model, selection.neuron)
     ? selection.neuron
     : null;
@@ -153,8 +168,24 @@ function OpenModel({ id, model, total, client, address, change, chain }: {
       layer === null && connection === null
         ? h(ConnectionList, { model, change, of: model.connections })
         : h("button", { type: "button", onClick: () => select(null) }, "Let go of the selection"),
-      connection === null ? null : h(ConnectionPanel, { model, select, connection, edges: selectedEdges }),
-      chosen === null ? null : h(NeuronPanel, { model, select, neuron: chosen, edges: selectedEdges }),
+      connection === null ? null : h(ConnectionPanel, {
+        model,
+        change,
+        select,
+        connection,
+        edges: selectedEdges,
+        source,
+        filter,
+      }),
+      chosen === null ? null : h(NeuronPanel, {
+        model,
+        change,
+        select,
+        neuron: chosen,
+        edges: selectedEdges,
+        source,
+        patterns,
+      }),
       layer === null || connection !== null ? null : h(LayerPanel, { model, change, select, layer, neuron }),
       shown === null || layer !== null || connection !== null
         ? null

@@ -5,6 +5,8 @@ import type { Change } from "./navigation.ts";
 import type { EdgeColumns } from "./edges.ts";
 import { EdgeTable } from "./edge-table.ts";
 import { figure } from "./numbers.ts";
+import { FilterPanel } from "./patterns/filter-panel.ts";
+import { NeuronPatternsPanel, type PatternSource } from "./patterns/neuron-patterns-panel.ts";
 import { OverlapMatrix } from "./pictures/overlap-matrix.ts";
 import type { Row, ViewedModel } from "./protocol.ts";
 import type { NeuronAt } from "./pictures/scene.ts";
@@ -18,7 +20,7 @@ interface PanelProps {
 }
 
 /** Columns of a row as a list of names and values. */
-function Facts({ row, without = [] }: { readonly row: Row; readonly without?: readonly string[] }) {
+export function Facts({ row, without = [] }: { readonly row: Row; readonly without?: readonly string[] }) {
   return h(
     "dl",
     { class: "facts" },
@@ -80,7 +82,7 @@ export function ConnectionList(
                 {
                   type: "button",
                   class: "link",
-                  onClick: () => change({ connection: keyOf(row), layer: null, neuron: null }),
+                  onClick: () => change({ connection: keyOf(row), filter: null, layer: null, neuron: null }),
                 },
                 connectionName(model, row),
               ),
@@ -117,11 +119,14 @@ export function LayerPanel({ model, change, select, layer, neuron }: PanelProps 
   );
 }
 
-/** A neuron: its numbers and all of its edges. */
+/** A neuron: its numbers, what it looks like, and all of its edges. */
 export function NeuronPanel(
-  { model, select, neuron: { layer, neuron }, edges }: Omit<PanelProps, "change"> & {
+  { model, change, select, neuron: { layer, neuron }, edges, source, patterns }: PanelProps & {
     readonly neuron: NeuronAt;
     readonly edges: EdgeColumns | null;
+    readonly source: PatternSource;
+    /** Whether what it looks like is shown. */
+    readonly patterns: boolean;
   },
 ) {
   const found = model.layers[layer];
@@ -141,6 +146,7 @@ export function NeuronPanel(
         null: found.nullNeuron[neuron] === 1,
       },
     }),
+    h(NeuronPatternsPanel, { source, at: { layer, neuron }, open: patterns, change }),
     edges === null
       ? h("p", null, "Reading its edges …")
       : edges.overlap.length === 0
@@ -149,11 +155,16 @@ export function NeuronPanel(
   );
 }
 
-/** A connection: its overlap matrix, its columns, its edges. */
-export function ConnectionPanel({ model, select, connection, edges }: Omit<PanelProps, "change"> & {
-  readonly connection: readonly [number, number, number];
-  readonly edges: EdgeColumns | null;
-}) {
+/** A connection: its overlap matrix, its columns, its edges, and the effective filter of one of them. */
+export function ConnectionPanel(
+  { model, change, select, connection, edges, source: patterns, filter }: PanelProps & {
+    readonly connection: readonly [number, number, number];
+    readonly edges: EdgeColumns | null;
+    readonly source: PatternSource;
+    /** Source and target neuron whose filter is shown; null for none. */
+    readonly filter: readonly [number, number] | null;
+  },
+) {
   const row = model.connections.find((each) => keyOf(each).join() === connection.join());
   const [source, target] = [model.layers[connection[0]], model.layers[connection[1]]];
   if (row === undefined || source === undefined || target === undefined) return null;
@@ -168,6 +179,7 @@ export function ConnectionPanel({ model, select, connection, edges }: Omit<Panel
       edges,
       select,
     }),
+    filter === null ? null : h(FilterPanel, { source: patterns, connection, neurons: filter }),
     h(Facts, { row, without: ["source_layer", "target_layer", "part", "model"] }),
     edges === null ? null : h(EdgeTable, {
       title: "Edges of this connection",
@@ -175,6 +187,7 @@ export function ConnectionPanel({ model, select, connection, edges }: Omit<Panel
       edges,
       order: "first",
       select,
+      filter: (source, target) => change({ filter: [source, target] }),
     }),
   );
 }

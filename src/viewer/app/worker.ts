@@ -3,8 +3,9 @@
 import { buffersOf, type EdgeColumns, edgesBetween, edgesOf, rowsOf, strongest } from "./edges.ts";
 import { messageOf } from "../../model/errors.ts";
 import { MOST_LAYERS, MOST_NEURONS } from "../picture-data.ts";
+import { readComparison } from "./compare/comparison-reader.ts";
 import { readColumns, readRows } from "./parquet.ts";
-import type { Answer, Envelope, IndexedModel, Question, ViewedLayer, ViewedModel } from "./protocol.ts";
+import type { Answer, Envelope, IndexedModel, Question, Row, ViewedLayer, ViewedModel } from "./protocol.ts";
 
 let edges: EdgeColumns | null = null;
 
@@ -29,7 +30,16 @@ async function answer({ number, content }: Envelope<Question>): Promise<void> {
     }
   };
   try {
+    if (content.ask === "rows") {
+      const rows: (readonly Row[])[] = [];
+      for (const files of content.files) rows.push(await readRows(files));
+      return send({ of: "rows", rows });
+    }
     requireNewest();
+    if (content.ask === "comparison") {
+      const comparison = await readComparison(content.tables, content.base, content.other);
+      return send({ of: "comparison", comparison });
+    }
     if (content.ask === "model") {
       edges = null;
       const model = await modelOf(content.tables);

@@ -14,21 +14,30 @@ const PIECE = 4 * 2 ** 20;
  *
  * @returns how many files, and their bytes
  * @param folder a new or empty one, or one of an earlier export: that page is replaced
+ * @param patterns those of some neurons, by their models' ids
  * @throws {Error} when a file cannot be written, or the folder holds something else
  * @throws the signal's reason when it is aborted
  */
 export async function exportView(
   { files, index: { index, paths }, lake, report }: View,
   folder: string,
+  patterns: ReadonlyMap<string, object> = new Map(),
   signal?: AbortSignal,
 ): Promise<{ readonly files: number; readonly bytes: number }> {
   await refuseOthers(folder, [...files.keys()]);
   const bytes = { sum: 0 };
   const written: (readonly [name: string, content: FileContent])[] = [];
   for (const [address, path] of paths) written.push([address, piecesOf(lake, path, bytes, signal)]);
+  const models = index.models.map((model, at) => ({
+    ...model,
+    patterns: patterns.has(model.id) ? `data/patterns/${at}.json` : null,
+  }));
   const texts: (readonly [string, string])[] = [
-    ["data/index.json", JSON.stringify({ ...index, queries: null })],
+    ["data/index.json", JSON.stringify({ ...index, models, queries: null, weights: false })],
   ];
+  for (const { id, patterns: address } of models) {
+    if (address !== null) texts.push([address, JSON.stringify(patterns.get(id))]);
+  }
   for (const name of ["report.json", "report.html"] as const) {
     const text = index.report ? await report(name) : null;
     if (text !== null) texts.push([`data/${name}`, text]);

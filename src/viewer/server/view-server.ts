@@ -1,17 +1,13 @@
 /** The local server of the page. */
 
-import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { LakePlace } from "../../../connectors/lake/place.ts";
 import { messageOf } from "../../model/errors.ts";
-import type { QueryAnswer } from "../../model/graph-reader.ts";
 import { type Asker, refusal } from "./access.ts";
 import type { PageFiles } from "./page-files.ts";
+import { type Answerer, answerers, answerQuestion, type AskGraph, type PageWeights } from "./questions.ts";
 import type { ViewIndex } from "./view-files.ts";
-
-/** Answers a statement, or `@name` of the query library. */
-export type AskGraph = (query: string, parameters: Readonly<Record<string, string>>) => Promise<QueryAnswer>;
 
 /** What is served. */
 export interface View {
@@ -22,6 +18,8 @@ export interface View {
   readonly report: (name: "report.json" | "report.html") => Promise<string | null>;
   /** Null where there is no graph. */
   readonly ask: AskGraph | null;
+  /** Null where the weights behind the tables are not known. */
+  readonly weights: PageWeights | null;
 }
 
 /** A server that listens. */
@@ -48,9 +46,6 @@ const TYPES: Readonly<Record<string, string>> = {
   parquet: "application/vnd.apache.parquet",
 };
 
-/** Longest question, in bytes: no statement of a person is. */
-const LONGEST_QUESTION = 2 ** 20;
-
 /** Bytes of a table that are sent at a time. */
 const PIECE = 2 ** 20;
 
@@ -62,8 +57,9 @@ const PIECE = 2 ** 20;
  */
 export async function serveView(view: View, port: number): Promise<OpenView> {
   const token = randomBytes(16).toString("hex");
+  const questions = answerers(view);
   const server = createServer((request, response) => {
-    answer(view, request, response, portOf(server), token).catch((failure: unknown) => {
+    answer(view, questions, request, response, portOf(server), token).catch((failure: unknown) => {
       if (response.headersSent) response.destroy();
       else sendText(response, 500, messageOf(failure));
     });
@@ -89,13 +85,14 @@ function portOf(server: Server): number {
 
 async function answer(
   view: View,
+  questions: ReadonlyMap<string, Answerer>,
   request: IncomingMessage,
   response: ServerResponse,
   port: number,
   token: string,
 ): Promise<void> {
   const path = pathOf(request.url ?? "/");
-  const asks = path === "api/query";
+  const asks = path?.startsWith("api/") === true;
   const said = request.headers["x-svrflow-token"];
   const asker: Asker = {
     method: request.method ?? "",
@@ -106,7 +103,10 @@ async function answer(
   const refused = refusal(asker, port, asks ? token : null);
   if (refused !== null) return asks ? sendFailure(response, 403, refused) : sendText(response, 403, refused);
   if (path === null) return sendText(response, 400, "found an address that cannot be decoded");
-  if (asks) return await answerQuestion(view, request, response);
+  const question = asks ? questions.get(path.slice("api/".length)) : undefined;
+  if (question !== undefined) {
+    return await answerQuestion(question, request, response, headersOf("answer.json"));
+  }
   const page = view.files.get(path === "" ? "index.html" : path);
   if (page !== undefined) return send(response, path === "" ? "index.html" : path, page);
   if (path === "data/index.json") return send(response, path, JSON.stringify(view.index.index));
@@ -127,50 +127,6 @@ function pathOf(url: string): string | null {
   } catch {
     return null;
   }
-}
-
-async function answerQuestion(
-  { ask }: View,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  if (ask === null) return notFound(response, "api/query");
-  try {
-    const { query, parameters } = questionOf(await bodyOf(request));
-    const { columns, rows } = await ask(query, parameters);
-    send(response, "answer.json", JSON.stringify({ columns, rows }, plain));
-  } catch (failure) {
-    sendFailure(response, 400, messageOf(failure));
-  }
-}
-
-/** Integers beyond 2^53 as text. */
-function plain(_name: string, value: unknown): unknown {
-  return typeof value === "bigint" ? String(value) : value;
-}
-
-function questionOf(
-  text: string,
-): { readonly query: string; readonly parameters: Readonly<Record<string, string>> } {
-  const said: unknown = JSON.parse(text);
-  const record = typeof said === "object" && said !== null ? said as Readonly<Record<string, unknown>> : {};
-  const { query, parameters } = record;
-  const given = Object.entries(typeof parameters === "object" && parameters !== null ? parameters : {});
-  if (typeof query !== "string" || given.some(([, value]) => typeof value !== "string")) {
-    throw new TypeError("found a question without a text, required query and parameters, all texts");
-  }
-  return { query, parameters: Object.fromEntries(given) };
-}
-
-async function bodyOf(request: IncomingMessage): Promise<string> {
-  const pieces: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const piece of request as AsyncIterable<Uint8Array>) {
-    bytes += piece.length;
-    if (bytes > LONGEST_QUESTION) throw new RangeError(`found a question of over ${LONGEST_QUESTION} bytes`);
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces).toString("utf8");
 }
 
 async function sendTable(

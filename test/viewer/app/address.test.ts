@@ -15,9 +15,13 @@ const index = fc.nat(999_999_999);
 const address: fc.Arbitrary<Address> = fc.record({
   view: fc.constantFrom(...VIEWS),
   model: fc.option(fc.string({ unit: "binary", minLength: 1 })),
+  base: fc.option(fc.string({ unit: "binary", minLength: 1 })),
+  pair: fc.option(fc.tuple(index, index)),
   layer: fc.option(index),
   neuron: fc.option(index),
   connection: fc.option(fc.tuple(index, index, index)),
+  patterns: fc.boolean(),
+  filter: fc.option(fc.tuple(index, index)),
   overlap: fc.double({ min: 0, max: 1, noNaN: true }).map(Math.abs),
   certainty: fc.double({ min: 0, max: 1e6, noNaN: true }).map(Math.abs),
   span: fc.option(index),
@@ -41,7 +45,7 @@ describe("the page's address", () => {
 
   it("is as at the start where it is wrong", () => {
     const wrong =
-      "#view=x&layer=-1&neuron=1e9&connection=1-2&overlap=2&certainty=NaN&span=&edges=99999999&scale=&colour=__proto__";
+      "#view=x&layer=-1&neuron=1e9&connection=1-2&patterns=yes&filter=3&overlap=2&certainty=NaN&span=&edges=99999999&scale=&colour=__proto__";
     expect(parseAddress(wrong)).toEqual({ ...START, edges: MOST_EDGES });
   });
 });

@@ -20,10 +20,14 @@ async function exported(to: string, text: string): Promise<number> {
         [name, content],
       ) => [name!, new TextEncoder().encode(content)]),
     ),
-    index: { index: { name: folder, models: [], report: false, queries: null }, paths: new Map() },
+    index: {
+      index: { name: folder, models: [], comparisons: [], report: false, queries: null, weights: false },
+      paths: new Map(),
+    },
     lake: await openLake(folder),
     report: () => Promise.resolve(null),
     ask: null,
+    weights: null,
   }, to);
   return files;
 }

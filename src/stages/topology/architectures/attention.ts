@@ -1,6 +1,7 @@
 /** Attention and gated feed-forward layers, of which every transformer is made. */
 
 import { show } from "../../../model/errors.ts";
+import { QUERIES_AND_KEYS } from "../../../model/layer.ts";
 import type { Signal } from "../../../model/operators.ts";
 import type { Network } from "./network.ts";
 
@@ -47,7 +48,7 @@ export function attend(
   each: number | null = null,
 ): Signal {
   for (const name of ends.queries) {
-    net.noConnection(name, ends.output, "queries and keys weigh positions by a product of activations");
+    net.noConnection(name, ends.output, QUERIES_AND_KEYS);
   }
   const said = positiveInteger(config, key);
   const number = said ?? (each === null ? null : width / each);
