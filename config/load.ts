@@ -88,6 +88,23 @@ export function runConfigOf(settings: Overrides): LoadedConfig {
 }
 
 /**
+ * A config that a run has written down, and settings that replace its own.
+ *
+ * @param path where it stands; messages name it
+ * @param baseDir the folder that paths of models start from
+ * @throws {ConfigError} when the settings are not valid
+ */
+export function recordedRunConfig(
+  path: string,
+  config: Overrides,
+  overrides: Overrides,
+  baseDir: string,
+): LoadedConfig {
+  const document = parseConfigDocument(path, JSON.stringify(config));
+  return { config: checkRun(document, fromHere(overrides)), baseDir };
+}
+
+/**
  * Loads a topology file.
  *
  * @throws {ConfigError} when it cannot be read or parsed, or is not valid

@@ -13,21 +13,23 @@ import { cacheOf, edgesOf, layerMetricsOf, numberOf } from "./cli/argument-value
 import { addCheckCommand } from "./cli/check-command.ts";
 import { addCompareCommand } from "./cli/compare-command.ts";
 import { addCompletionCommand } from "./cli/completion-command.ts";
-import { addDoctorCommand } from "./cli/doctor-command.ts";
 import { addExportCommand } from "./cli/export-command.ts";
 import { addFiltersCommand } from "./cli/filters-command.ts";
 import { addInitCommand } from "./cli/init-command.ts";
 import { INSPECT_FORMATS, type InspectFormat } from "./cli/inspect-text.ts";
 import { addLakeCommand } from "./cli/lake-command.ts";
+import { addBenchCommand } from "./cli/machine/bench-command.ts";
+import { addDoctorCommand } from "./cli/machine/doctor-command.ts";
 import { onShellExit } from "./cli/parent-shell.ts";
 import { addPlotCommand } from "./cli/plot-command.ts";
 import { addQueryCommand } from "./cli/query-command.ts";
 import { addReportCommand } from "./cli/report-command.ts";
 import { compareOf, configOfArguments } from "./cli/run-arguments.ts";
+import { addMergeCommand } from "./cli/scale/merge-command.ts";
+import { addWorkerOptions, workerOf, type WorkerOptions } from "./cli/scale/worker-options.ts";
 import { addViewCommand } from "./cli/view-command.ts";
 import { versionText } from "./cli/versions.ts";
 import { addServerOptions, withServer } from "./query/server-options.ts";
-import { plainTable } from "./report/plain-table.ts";
 import { printable } from "./report/text.ts";
 import { markOn, screenOn } from "./cli/terminal/screen.ts";
 import { errorEvent, messagesOf } from "./cli/terminal/failures.ts";
@@ -39,7 +41,7 @@ const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 const interrupt = new AbortController();
 
 /** Whether all that is said on stderr is JSON: known before the command line is understood, or is found not to be. */
-const speaksJson = argv[2] === "run" && argv.includes("--json");
+const speaksJson = (argv[2] === "run" || argv[2] === "merge") && argv.includes("--json");
 
 const program = new Command("svr")
   .description("Turns trained neural networks into graphs of spectral neurons.")
@@ -182,7 +184,12 @@ function addGuessOption(command: Command): void {
 }
 
 /** How a run speaks, beside its settings. */
-type RunOptions = Overrides & { json?: boolean; quiet?: boolean; verbose?: boolean; dryRun?: boolean };
+type RunOptions = Overrides & WorkerOptions & {
+  json?: boolean;
+  quiet?: boolean;
+  verbose?: boolean;
+  dryRun?: boolean;
+};
 
 /** Columns of what a run prints where there is no terminal. */
 const SCREEN = 100;
@@ -205,11 +212,13 @@ for (const [key, argument, description, parse] of SETTINGS) {
 }
 addGuessOption(run);
 addServerOptions(run);
+addWorkerOptions(run);
 run.action(
   async (
     what: string[],
-    { json = false, quiet = false, verbose = false, dryRun = false, ...options }: RunOptions,
+    { json = false, quiet = false, verbose = false, dryRun = false, share, ...options }: RunOptions,
   ) => {
+    const worker = workerOf({ share }, dryRun);
     const overrides = withServer(options);
     const loaded = await configOfArguments(what, overrides);
     const { startReports } = await import("./cli/terminal/heartbeat.ts");
@@ -219,6 +228,10 @@ run.action(
       const { dryRunCommand } = await import("./cli/dry-run-command.ts");
       const output = { print: write, width: screenOn(stdout, Infinity).width };
       await leave(await dryRunCommand(loaded, json, output, interrupt.signal).finally(stop));
+    }
+    if (worker !== null) {
+      const output = { write: quiet ? null : write, json, progress };
+      await leave(await worker(loaded, output, interrupt.signal).finally(stop));
     }
     const { runCommand } = await import("./cli/run-command.ts");
     const output = { print: json || quiet ? null : write, progress, screen, verbose };
@@ -261,28 +274,16 @@ addQueryCommand(program, write);
 addReportCommand(program, write);
 addExportCommand(program, write, interrupt.signal);
 addLakeCommand(program, write, leave);
+addMergeCommand(program, SETTINGS, { write, leave, signal: interrupt.signal });
 addPlotCommand(program, write, interrupt.signal);
 addViewCommand(program, write, interrupt.signal);
 addFiltersCommand(program, write, interrupt.signal);
 addCompareCommand(program, write, interrupt.signal);
 addInitCommand(program, write);
 addCheckCommand(program, write, leave, interrupt.signal);
+addBenchCommand(program, write);
 addDoctorCommand(program, write, leave);
 addCompletionCommand(program, write);
-
-program.command("bench")
-  .description("speed of each kernel here, against the fastest matrix product; about two minutes")
-  .option("--json", "as JSON")
-  .action(async ({ json }: { json?: boolean }) => {
-    const say = (what: string) => void (json !== true && stderr.write(`${what}\n`));
-    const { benchTables, measureKernels } = await import("./cli/bench.ts");
-    const { measurements, scalings, missing } = await measureKernels(say);
-    for (const each of missing) stderr.write(`not here: ${printable(each)}\n`);
-    if (json === true) return write(`${JSON.stringify({ measurements, scalings, missing }, null, 2)}\n`);
-    for (const table of benchTables(measurements, scalings)) {
-      write(`\n${table.title}\n${plainTable(table)}\n`);
-    }
-  });
 
 /** When it is asked for only: it reads a file. @throws {CommanderError} always, as commander's own does */
 function showVersion(): never {

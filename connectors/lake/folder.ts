@@ -15,7 +15,7 @@ import {
 } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { codeOf, messageOf } from "../../src/model/errors.ts";
-import { waitForLock } from "../../src/base/file-lock.ts";
+import { LockHeldError, takeLock, waitForLock } from "../../src/base/file-lock.ts";
 import { readFully } from "../../src/base/read-fully.ts";
 import { Semaphore } from "../../src/base/semaphore.ts";
 import { cannotWrite } from "../sinks/new-file.ts";
@@ -24,6 +24,23 @@ import { type LakeFile, type LakePlace, LARGEST_TEXT, PIECE } from "./place.ts";
 
 /** A lock is held for as long as a small file takes to be replaced; an older one is left over from a machine that died. */
 const STALE_LOCK_MS = 30_000;
+
+/** Removes what a process died over that was replacing a text in a folder; what is being replaced now stays. */
+export async function removeHalfTexts(folder: string): Promise<void> {
+  for (const name of await readdir(folder).catch(() => [])) {
+    const text = /^\.(.+)\.partial$/.exec(name)?.[1] ?? /^\.(.+)\.lock$/.exec(name)?.[1];
+    if (text === undefined) continue;
+    const lock = await takeLock(lockOf(join(folder, text)), folder, STALE_LOCK_MS).catch(
+      (failure: unknown) => {
+        if (failure instanceof LockHeldError) return null;
+        throw failure;
+      },
+    );
+    if (lock === null) continue;
+    await rm(join(folder, `.${text}.partial`), { force: true });
+    await lock.release();
+  }
+}
 
 /** A lake in a folder, which is made when it is missing. */
 export function folderLake(folder: string): LakePlace {
@@ -88,9 +105,13 @@ async function moveByCopy(from: string, to: string): Promise<void> {
   }
 }
 
+/** The lock of a text that is replaced. */
+const lockOf = (path: string) => join(dirname(path), `.${basename(path)}.lock`);
+
 /** Does `work` while no other process replaces the file. */
 async function locked(path: string, work: () => Promise<void>): Promise<void> {
-  const lock = await waitForLock(join(dirname(path), `.${basename(path)}.lock`), STALE_LOCK_MS)
+  const lock = await mkdir(dirname(path), { recursive: true })
+    .then(() => waitForLock(lockOf(path), STALE_LOCK_MS))
     .catch((cause: unknown) => {
       throw cannotWrite(path, cause);
     });

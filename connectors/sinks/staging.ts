@@ -1,13 +1,14 @@
 /** Names of what a sink leaves, and the folder in which it is made before it appears. */
 
 import { createHash } from "node:crypto";
-import { rm, rmdir, stat } from "node:fs/promises";
+import { rm, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { show } from "../../src/model/errors.ts";
 import type { ComparisonTableName } from "../../src/model/comparison-tables.ts";
 import type { ComparisonHeader } from "../../src/model/comparison.ts";
 import type { ModelHeader, RunHeader, WrittenFile } from "../../src/model/ports.ts";
 import { SCHEMA_VERSION, TABLE_NAMES, type TableName } from "../../src/model/tables.ts";
+import type { LakePlace } from "../lake/place.ts";
 
 /** File systems allow 255 bytes in a name; `model=` and temporary suffixes need some. */
 const LONGEST_NAME = 200;
@@ -103,10 +104,11 @@ export async function removeStaging(folder: string): Promise<void> {
 }
 
 /** Whether files stand where they were written, as long as they were: at least one of each table. */
-export async function filesStand(out: string, files: readonly WrittenFile[]): Promise<boolean> {
+export async function filesStand(
+  place: Pick<LakePlace, "sizeOf">,
+  files: readonly WrittenFile[],
+): Promise<boolean> {
   if (!TABLE_NAMES.every((name) => files.some(({ table }) => table === name))) return false;
-  const sizes = await Promise.all(
-    files.map(({ path }) => stat(join(out, path)).then(({ size }) => size, () => null)),
-  );
+  const sizes = await Promise.all(files.map(({ path }) => place.sizeOf(path)));
   return files.every(({ bytes }, at) => sizes[at] === bytes);
 }

@@ -8,7 +8,7 @@ import { counted } from "../model/counted.ts";
 import { messageOf } from "../model/errors.ts";
 import { auditModel, inferenceOf, type Inspection, inspectModel, topologyOfModel } from "../run/inspect.ts";
 import { inspectedSpaces } from "../run/inspected-spaces.ts";
-import { LazyEngine } from "../run/lazy-engine.ts";
+import { LazyEngine } from "../run/engine/lazy-engine.ts";
 import { type InspectFormat, inspectionText } from "./inspect-text.ts";
 import { topologyText } from "./topology-text.ts";
 import { layerSettings } from "../run/layer-settings.ts";

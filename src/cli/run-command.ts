@@ -23,7 +23,7 @@ import {
   MOST_SHOWN,
 } from "../report/report-text.ts";
 import { type Screen, wrapped } from "../report/screen.ts";
-import { type RunOutcome, runPipeline } from "../run/run-pipeline.ts";
+import { type RunOptions, type RunOutcome, runPipeline } from "../run/run-pipeline.ts";
 import { saysUnread } from "../run/unread.ts";
 import { serverChoices } from "../query/server-options.ts";
 import { printable } from "../report/text.ts";
@@ -44,14 +44,16 @@ export interface RunOutput {
 /**
  * Runs a config and prints its findings.
  *
+ * @param run does it; default: `runPipeline`
  * @returns the exit code: 0, or 3 when some models failed or none has a layer, and where `strict` says so of a model of which much was not read
  */
 export async function runCommand(
   loaded: LoadedConfig,
   { print, progress, screen, verbose }: RunOutput,
   signal: AbortSignal,
+  run: (loaded: LoadedConfig, options: RunOptions) => Promise<RunOutcome> = runPipeline,
 ): Promise<0 | 3> {
-  const outcome = await runPipeline(loaded, { progress, signal });
+  const outcome = await run(loaded, { progress, signal });
   if (print !== null) {
     const parts = verbose ? wholeTexts(outcome, loaded, screen) : briefTexts(outcome, screen);
     for await (const text of parts) if (text !== "") print(`${text}\n\n`);

@@ -1,10 +1,10 @@
 /** The output folder of a run: made where it is not there, held by one run at a time, without what dead runs left. */
 
 import { randomBytes } from "node:crypto";
-import { mkdir, readdir, rm, rmdir } from "node:fs/promises";
+import { mkdir, readdir, rm, rmdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { messageOf } from "../model/errors.ts";
-import { type FileLock, takeLock } from "../base/file-lock.ts";
+import { type FileLock, LockHeldError, takeLock } from "../base/file-lock.ts";
 
 /** The lock's name in an output folder. */
 export const LOCK_FILE = ".lock";
@@ -58,6 +58,9 @@ async function makeFolder(out: string): Promise<string | undefined> {
   }
 }
 
+/** What the names of the folders of workers begin with; each locks its own. */
+export const WORKER_FOLDER = ".worker-";
+
 /** What a run makes aside: its staging, files that are not whole, a probe, the lock by which a dead one's was taken. */
 const ASIDE = /^\.staging-|^\.probe-|^\..*\.partial$|^\.lock-next/;
 
@@ -73,5 +76,23 @@ async function removeEmpty(folder: string, topmost: string): Promise<void> {
   for (let at = folder; at.startsWith(topmost); at = resolve(at, "..")) {
     const removed = await rmdir(at).then(() => true, () => false);
     if (!removed) return;
+  }
+}
+
+/** A worker locks its folder as soon as it has made it: one of this age (ms) without a lock is a dead one's. */
+const LOCKED_AFTER = 60_000;
+
+/** Removes what workers of this machine have left that were killed. @param out the output folder that theirs are in */
+export async function removeDeadWorkers(out: string): Promise<void> {
+  for (const name of await readdir(out).catch(() => [])) {
+    const path = join(out, name);
+    const made = name.startsWith(WORKER_FOLDER) ? await stat(path).catch(() => null) : null;
+    if (made === null || Date.now() - made.mtimeMs < LOCKED_AFTER) continue;
+    try {
+      await (await openFolder(path)).release();
+      await rm(path, { recursive: true, force: true });
+    } catch (failure) {
+      if (!(failure instanceof LockHeldError)) throw failure;
+    }
   }
 }

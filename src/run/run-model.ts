@@ -1,14 +1,11 @@
 /** One model of a run: opened, digested, and done as far as it is not done already. */
 
-import { extname, resolve } from "node:path";
 import { firstValueFrom } from "rxjs";
 import type { RunConfig } from "../../config/schema.ts";
-import { folderLake } from "../../connectors/lake/folder.ts";
 import { samePlace } from "../../connectors/places/identity.ts";
-import { encodeModelId, filesStand } from "../../connectors/sinks/staging.ts";
-import type { ComparedModel } from "../analysis/findings/comparison.ts";
+import { encodeModelId } from "../../connectors/sinks/staging.ts";
 import { measureModel } from "../analysis/model-measures.ts";
-import { type ModelFindings, type ModelReport, modelReport } from "../analysis/report.ts";
+import { type ModelFindings, modelReport } from "../analysis/report.ts";
 import type { OverlapCache } from "../flow/spectra/overlap-cache.ts";
 import { covers, RECORDED_LEVEL } from "../flow/spectra/overlap-record.ts";
 import { isRecordOf } from "../flow/spectra/record-check.ts";
@@ -18,20 +15,20 @@ import type { ModelResult } from "../flow/operators/sinks.ts";
 import type { SpectrumEvent } from "../flow/engine.ts";
 import type { KernelInfo } from "../kernels/kernel.ts";
 import type { LayerGraph } from "../model/layer.ts";
-import type { InputFile, Model, ModelHeader, Sink, WrittenFile } from "../model/ports.ts";
+import type { InputFile, Model, ModelHeader, Sink } from "../model/ports.ts";
 import { connectionFlops, graphFlops, layerFlops } from "../stages/flops.ts";
 import { epsilonWarnings, isEpsilonWarning } from "./assumed-epsilon.ts";
 import { haveSameWeights, inferredLayers, preliminaryLayers, tensorsWanted } from "./inferred-layers.ts";
 import type { EdgeWeight } from "../stages/weight.ts";
-import { bothTargets, queryTargets } from "../query/query-targets.ts";
+import { queryTargets } from "../query/query-targets.ts";
 import { layerSettings } from "./layer-settings.ts";
+import { copiedModel } from "./records/copied-model.ts";
+import { type DoneModel, doneOf } from "./records/done-model.ts";
 import { FileDigests } from "./records/file-digests.ts";
-import { type CompletedModel, type CompletedModels, recentRuns } from "./records/completed-models.ts";
+import type { CompletedModel, CompletedModels } from "./records/completed-models.ts";
 import type { PlannedModel } from "./collection/models.ts";
 import type { Progress } from "./progress/progress.ts";
 import { type QuantizedWeights, quantizedWeights } from "./records/quantized-weights.ts";
-import type { RunRecord } from "./records/records.ts";
-import { findingSummaries, type FindingSummary } from "../report/report-text.ts";
 import { controlSeeds, keyOf, lakeOf, overlapKeyOf, testReport, testSettings } from "./settings.ts";
 import type { OpenEngine } from "./open-engine.ts";
 
@@ -55,31 +52,26 @@ export interface ModelRun {
   readonly signal: AbortSignal | undefined;
 }
 
-/** A model that is done, for the record. */
-export interface DoneModel {
-  readonly entry: RunRecord["models"][number];
-  /** Of its report, which stands in its mark. */
-  readonly told: ComparedModel & Pick<ModelReport, "series" | "test" | "rows" | "warnings"> & {
-    readonly findings: readonly FindingSummary[];
-  };
-  /** What this run had to do for it: everything, or only to take its tables to a sink that lacked them, or nothing. */
-  readonly work: "computed" | "copied" | "none";
-}
-
 /**
  * Runs one model.
  *
  * @throws whatever is wrong with it; nothing of it is left then
  */
 export async function runModel(planned: PlannedModel, run: ModelRun): Promise<DoneModel> {
-  const { progress } = run;
+  return await toldDone(run, async () => await opened(planned, await run.marks.find(planned.id), run));
+}
+
+/** Does a model and tells of it. */
+export async function toldDone(
+  { progress }: Pick<ModelRun, "progress">,
+  work: () => Promise<DoneModel>,
+): Promise<DoneModel> {
   const before = Date.now();
-  const mark = await run.marks.find(planned.id);
-  const done = await opened(planned, mark, run);
-  const { told, work } = done;
+  const done = await work();
+  const { told } = done;
   for (const warning of told.warnings) progress({ event: "warning", model: told.id, warning });
   const seconds = (Date.now() - before) / 1000;
-  progress({ event: "model-done", model: told.id, edges: told.rows.edges, work, seconds });
+  progress({ event: "model-done", model: told.id, edges: told.rows.edges, work: done.work, seconds });
   return done;
 }
 
@@ -138,7 +130,8 @@ async function opened(planned: PlannedModel, mark: CompletedModel | null, run: M
   }
 }
 
-function headerOf(
+/** A model as its tables name it. */
+export function headerOf(
   { id, uri, format, plugin }: Pick<Model, "id" | "uri" | "format" | "plugin">,
   { topology, series, step }: PlannedModel,
   inputs: readonly InputFile[],
@@ -151,50 +144,13 @@ function headerOf(
 /** What an earlier run has done, taken to the sinks that lack it; null where it has to be computed. */
 async function withoutComputing(
   { header, inputs, mark, remembered, news }: KnownModel,
-  { marks, sinks, out, config, runId, signal }: ModelRun,
+  run: ModelRun,
 ): Promise<DoneModel | null> {
   // Tables name where their model was read from.
   if (mark?.key !== header.key || !samePlace(mark.entry.uri, header.uri)) return null;
-  const { id, files } = mark.entry;
-  const { uri } = header;
-  const lake = lakeOf(config) ?? (config.sinks.includes("parquet") ? null : mark.lake);
-  const lacking: Sink[] = [];
-  for (const sink of sinks) {
-    if (await sink.holds?.({ id, runIds: mark.runIds, files }) !== true) lacking.push(sink);
-  }
-  if (lacking.length === 0) {
-    if (news || lake !== mark.lake) {
-      await marks.put({ ...mark, lake, entry: { ...mark.entry, uri, inputs }, ...remembered });
-    }
-    return doneOf(mark, { uri, inputs }, "none");
-  }
-  const tables = files.filter((file) => kindOf(file) === ".parquet");
-  // Of a lake in a bucket nothing is copied: the model is computed again, from the spectra that are kept.
-  const folder = config.lake === undefined ? out : resolve(config.lake);
-  if (!await filesStand(folder, tables)) return null;
-  const { copyModel } = await import("../../connectors/sinks/copy-model.ts");
-  try {
-    const copied = await copyModel(folderLake(folder), header, lacking, signal);
-    const kinds = new Set(copied.map(kindOf));
-    const entry = {
-      ...mark.entry,
-      uri,
-      inputs,
-      files: [...files.filter((file) => !kinds.has(kindOf(file))), ...copied],
-    };
-    const runIds = recentRuns(mark.runIds, runId);
-    const targets = bothTargets(queryTargets(config), mark.targets);
-    const next = await marks.put({ ...mark, runIds, entry, lake, targets, ...remembered });
-    return doneOf(next, { uri, inputs }, "copied");
-  } catch {
-    signal?.throwIfAborted();
-    // Its tables cannot be read: it is computed again, which says what is wrong if anything else is.
-    return null;
-  }
+  // Where its tables cannot be read it is computed again, which says what is wrong if anything else is.
+  return await copiedModel({ header, inputs, mark, remembered, news }, run, () => null);
 }
-
-/** What tells the files of one sink from another's. */
-const kindOf = ({ path, sink }: WrittenFile) => sink ?? extname(path);
 
 /** Tests again what an earlier run has kept of a model's overlaps; null where that does not say enough. */
 async function again(
@@ -287,7 +243,7 @@ function settingsOf(
 
 /** Marks a model as done. */
 async function committed(
-  { header, inputs, quantized, remembered, audit }: KnownModel,
+  { header, inputs, plugin, quantized, remembered, audit }: KnownModel,
   result: ModelResult,
   kernel: KernelInfo,
   { runId, config, marks }: ModelRun,
@@ -300,38 +256,10 @@ async function committed(
     runIds: [runId],
     entry: { id, uri, key, run_id: runId, kernel, inputs, quantized, files, skipped },
     lake: lakeOf(config),
+    plugin,
     targets: queryTargets(config),
     report: modelReport({ ...header, runId }, found, testReport(config), encodeModelId(id)),
     ...remembered,
   });
   return doneOf(mark, { uri, inputs }, "computed");
-}
-
-/** Where a model lies now is said anew: its path may be spelled in another way. */
-function doneOf(
-  { entry, report }: CompletedModel,
-  now: { readonly uri: string; readonly inputs: readonly InputFile[] },
-  work: DoneModel["work"],
-): DoneModel {
-  return { entry: { ...entry, ...now }, told: reportSummary(report), work };
-}
-
-/** What of a model's report is kept in memory for the run's. */
-export function reportSummary(
-  report: ModelReport,
-): DoneModel["told"] {
-  const { id, series, test, rows, figures, null_controls, null_control, null_control_spread, warnings } =
-    report;
-  return {
-    id,
-    series,
-    test,
-    rows,
-    figures,
-    null_controls,
-    null_control,
-    null_control_spread,
-    warnings,
-    findings: findingSummaries(report.findings),
-  };
 }

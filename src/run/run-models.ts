@@ -4,7 +4,8 @@ import { messageOf } from "../model/errors.ts";
 import { ModelsFailed } from "./models-failed.ts";
 import type { PlannedModel } from "./collection/models.ts";
 import type { FailedModel } from "../report/run-report.ts";
-import { type DoneModel, type ModelRun, runModel } from "./run-model.ts";
+import type { DoneModel } from "./records/done-model.ts";
+import { type ModelRun, runModel } from "./run-model.ts";
 
 /** What became of the models, in the order of the config. */
 export interface ModelsOutcome {
@@ -15,6 +16,7 @@ export interface ModelsOutcome {
 /**
  * Runs every model, at most `atATime` side by side; they begin in their order.
  *
+ * @param one does a model; default: `runModel`
  * @throws {ModelsFailed} when every model failed
  * @throws what `hopeless` names; the signal's reason when it is aborted, once no model is being worked on any more
  */
@@ -22,6 +24,7 @@ export async function runModels(
   planned: readonly PlannedModel[],
   atATime: number,
   run: ModelRun,
+  one: (planned: PlannedModel, run: ModelRun) => Promise<DoneModel> = runModel,
 ): Promise<ModelsOutcome> {
   const { progress, signal } = run;
   const outcomes: ({ readonly done: DoneModel } | { readonly error: unknown })[] = [];
@@ -32,7 +35,7 @@ export async function runModels(
       const model = planned[at]!;
       progress({ event: "model", model: model.id, index: at + 1, of: planned.length });
       try {
-        outcomes[at] = { done: await runModel(model, run) };
+        outcomes[at] = { done: await one(model, run) };
       } catch (error) {
         outcomes[at] = { error };
         if (planned.length > 1 && !over()) {

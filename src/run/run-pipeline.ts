@@ -1,26 +1,23 @@
 /** A whole run: every model of a config through the pipeline, into the sinks, and the record of it. */
 
-import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type LoadedConfig, runConfigOf } from "../../config/load.ts";
-import type { RunConfigInput } from "../../config/schema.ts";
-import { openOverlapCache } from "../flow/spectra/overlap-cache.ts";
-import type { SpectrumEvent } from "../flow/engine.ts";
+import type { RunConfig, RunConfigInput } from "../../config/schema.ts";
 import { naturalOrder } from "../model/natural-order.ts";
 import { VERSION } from "../version.ts";
-import { LazyEngine } from "./lazy-engine.ts";
 import { chosenPairs } from "./comparisons/chosen-pairs.ts";
 import { ComparisonRecords } from "./comparisons/comparison-records.ts";
 import { runComparisons } from "./comparisons/run-comparisons.ts";
-import { CompletedModels } from "./records/completed-models.ts";
+import { CompletedModels, STATE_FOLDER } from "./records/completed-models.ts";
+import { removeHalfTexts } from "../../connectors/lake/folder.ts";
 import { writeWhole } from "../../connectors/whole-files.ts";
 import { queryTargets } from "../query/query-targets.ts";
 import { refuseIdConflicts } from "./collection/id-conflicts.ts";
 import type { PassedFile } from "../../connectors/sources/passed-files.ts";
-import { planModels } from "./collection/models.ts";
+import { planModels, type PlannedModel } from "./collection/models.ts";
 import { OpenSinks } from "./open-sinks.ts";
-import { loadPlugins } from "./plugins.ts";
+import { type LoadedPlugins, loadPlugins } from "./plugins.ts";
 import { openFolder } from "./output-folder.ts";
 import type { Plugin, PluginFormat, PluginSink } from "../model/plugin.ts";
 import type { Progress } from "./progress/progress.ts";
@@ -38,13 +35,14 @@ import {
   type RunReport,
   wholeReport,
 } from "../report/run-report.ts";
-import type { DoneModel } from "./run-model.ts";
+import type { DoneModel } from "./records/done-model.ts";
+import { newRunId, runEngine } from "./engine/run-engine.ts";
+import type { ModelRun } from "./run-model.ts";
 import { runModels } from "./run-models.ts";
 import { goneWarning, recordedModels, standingModels } from "./records/standing-models.ts";
 import { runRecord } from "./records/run-record.ts";
-import { RunWork } from "./progress/run-work.ts";
 import { serverChoices } from "../query/server-options.ts";
-import { cacheOf, memoryOf, modelsAtATime, testReport, weightOf } from "./settings.ts";
+import { modelsAtATime, testReport, weightOf } from "./settings.ts";
 
 /** How a run may be watched and stopped. */
 export interface RunOptions {
@@ -85,12 +83,34 @@ export interface RunOutcome {
  * console.log(record.counts);
  */
 export async function runPipeline(
-  { config, baseDir }: LoadedConfig,
-  { progress: heard = () => undefined, signal }: RunOptions = {},
+  loaded: LoadedConfig,
+  options: RunOptions = {},
   plugin: Plugin = {},
 ): Promise<RunOutcome> {
-  // Everything that can be wrong with the config shows before a file is made.
-  const weight = await weightOf(config);
+  return await runPlan(loaded.config, await runPlanOf(loaded, options.signal, plugin), options);
+}
+
+/** What a run is to do. */
+export interface RunPlan {
+  readonly planned: readonly PlannedModel[];
+  /** Files beside the models that hold one and cannot be read. */
+  readonly notTaken: readonly PassedFile[];
+  readonly plugins: LoadedPlugins;
+  /** Does a model. Default: computes what is not done. */
+  readonly one?: (planned: PlannedModel, run: ModelRun) => Promise<DoneModel>;
+}
+
+/**
+ * The plan of a config: everything that can be wrong with it shows before a file is made.
+ *
+ * @throws {ConfigError} when it asks for what there is not
+ */
+export async function runPlanOf(
+  { config, baseDir }: LoadedConfig,
+  signal?: AbortSignal,
+  plugin: Plugin = {},
+): Promise<RunPlan> {
+  await weightOf(config);
   if (config.graph === "neo4j") serverChoices(config.neo4j);
   const plugins = await loadPlugins({ config, baseDir }, plugin);
   const notTaken: PassedFile[] = [];
@@ -102,45 +122,33 @@ export async function runPipeline(
     plugins.formats,
   );
   if (config.compare !== undefined) chosenPairs(config.compare, planned);
+  return { planned, notTaken, plugins };
+}
+
+/** Runs a plan as `runPipeline` runs a config. */
+export async function runPlan(
+  config: RunConfig,
+  { planned, notTaken, plugins, one }: RunPlan,
+  { progress: heard = () => undefined, signal }: RunOptions = {},
+): Promise<RunOutcome> {
+  const weight = await weightOf(config);
   const out = resolve(config.out);
-  const cache = cacheOf(config, out);
   const folder = await openFolder(out);
   const started = new Date();
-  const runId = `${started.toISOString().replaceAll(/[-:]|\.\d+/g, "")}-${randomBytes(4).toString("hex")}`;
-  const work: RunWork = new RunWork(heard, memoryOf(config), () => engine.held);
-  const progress = work.tell;
-  const sinks = new OpenSinks({ runId, version: VERSION, out, replace: config.replace, progress });
-  const spectra = { computed: 0, reused: 0 };
-  const spectrumDone = (spectrum: SpectrumEvent) => {
-    spectra[spectrum.from === "kernel" ? "computed" : "reused"]++;
-    progress({ event: "spectrum", ...spectrum, ...work.decomposed(spectrum) });
-  };
-  const engine = new LazyEngine({
-    kernel: config.kernel,
-    precision: config.precision,
-    ...config.threads === undefined ? {} : { threads: config.threads },
-    ...config.rank === undefined ? {} : { rank: config.rank },
-    memory: memoryOf(config),
+  const runId = newRunId(started);
+  const { work, progress, engine, spectra, spectrumDone, overlaps } = runEngine(config, {
+    out,
     spill: join(out, `.staging-${runId}`, "spectra"),
-    ...cache === null ? {} : {
-      cache: {
-        ...cache.spectra,
-        alone: cache.alone,
-        full: (reason: string) => progress({ event: "cache-off", reason }),
-      },
-    },
-    spectrumDone,
-    watch: work,
-    ...signal === undefined ? {} : { signal },
-  }, (kernel) => progress({ event: "kernel", ...kernel }));
+    shared: false,
+    heard,
+    signal,
+  });
+  const sinks = new OpenSinks({ runId, version: VERSION, out, replace: config.replace, progress });
   progress({ event: "run", run_id: runId, models: planned.length, out });
   for (const file of notTaken) progress({ event: "not-taken", ...file });
   try {
     const marks = new CompletedModels(out);
-    await marks.tidy();
-    const overlaps = cache === null
-      ? null
-      : await openOverlapCache({ ...cache.overlaps, alone: cache.alone });
+    await removeHalfTexts(join(out, STATE_FOLDER));
     await sinks.open(config, plugins.sinks);
     if (!config.replace) {
       await refuseIdConflicts(planned, [recordedModels(marks, out), ...sinks.places(config)]);
@@ -152,13 +160,13 @@ export async function runPipeline(
       weight,
       sinks: sinks.all,
       marks,
-      overlaps,
+      overlaps: await overlaps(),
       spectrumDone,
       progress,
       signal,
       engine: () => engine.open(),
       hopeless: () => engine.failure,
-    });
+    }, one);
     const counted = { ...spectra };
     const comparisons = new ComparisonRecords(out);
     const { done } = outcome;

@@ -5,7 +5,7 @@
 
 import { createInterface } from "node:readline";
 import { stdin, stdout } from "node:process";
-import { once, type Operation, random, scaling } from "../../src/cli/bench.ts";
+import { once, type Operation, random, scaling } from "../../src/cli/machine/bench.ts";
 import { type OpenEngine, openEngine } from "../../src/run/open-engine.ts";
 import { type ComputingKernelName, openInThread, type Precision } from "../../src/kernels/in-thread.ts";
 import type { Kernel } from "../../src/kernels/kernel.ts";

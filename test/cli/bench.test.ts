@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { benchTables, flops, measureKernels } from "../../src/cli/bench.ts";
+import { benchTables, flops, measureKernels } from "../../src/cli/machine/bench.ts";
 import { NO_BLAS } from "../support/kernels.ts";
 
 describe("svr bench", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { LazyEngine } from "../../src/run/lazy-engine.ts";
+import { LazyEngine } from "../../src/run/engine/lazy-engine.ts";
 import { matrix } from "../../src/model/tensor.ts";
 
 describe("an engine on demand", () => {

@@ -13,7 +13,7 @@ import type { OpenEngine } from "../open-engine.ts";
 import type { PluginRecord } from "../plugins.ts";
 import type { Progress } from "../progress/progress.ts";
 import type { CompletedModels } from "../records/completed-models.ts";
-import type { DoneModel } from "../run-model.ts";
+import type { DoneModel } from "../records/done-model.ts";
 import { comparedContent } from "../settings.ts";
 import { type ChosenPair, chosenPairs } from "./chosen-pairs.ts";
 import type { ComparisonRecords } from "./comparison-records.ts";

@@ -3,13 +3,11 @@
  * final names. A run that finds it, and the files that it names, has nothing to do for that model.
  */
 
-import { mkdir, open, readdir, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { folderLake } from "../../../connectors/lake/folder.ts";
+import type { LakePlace } from "../../../connectors/lake/place.ts";
 import { encodeModelId } from "../../../connectors/sinks/staging.ts";
-import { writeWhole } from "../../../connectors/whole-files.ts";
 import type { ModelReport } from "../../analysis/report.ts";
 import type { QueryTargets } from "../../analysis/findings/query-words.ts";
-import { codeOf } from "../../model/errors.ts";
 import { SCHEMA_VERSION } from "../../model/tables.ts";
 import type { DigestRecord } from "./file-digests.ts";
 import type { RunRecord } from "./records.ts";
@@ -20,9 +18,6 @@ const FORMAT = 4;
 /** The folder of the marks within an output folder. */
 export const STATE_FOLDER = ".state";
 
-/** A report of thousands of connections has megabytes; a file beyond this is none of ours. */
-const LARGEST = 2 ** 28;
-
 /** A model that is done. */
 export interface CompletedModel {
   readonly format: number;
@@ -31,6 +26,8 @@ export interface CompletedModel {
   /** Runs that gave it to a graph: one of them stands in the graph's copy, if there is one. */
   readonly runIds: readonly string[];
   readonly entry: RunRecord["models"][number];
+  /** See `Model.plugin`. */
+  readonly plugin?: string | undefined;
   /** Of its tables. */
   readonly schema: number;
   /** Where its Parquet tables were put, a folder's absolute path or an address; null for the output folder itself. */
@@ -48,20 +45,13 @@ export interface UnreadableModel {
   readonly entry: { readonly id: string; readonly uri: string; readonly run_id: string };
 }
 
-/** The marks in an output folder. */
+/** The marks in an output folder, or in a lake that several machines share. */
 export class CompletedModels {
-  readonly #folder: string;
+  readonly #place: LakePlace;
 
-  constructor(out: string) {
-    this.#folder = join(out, STATE_FOLDER);
-  }
-
-  /** Removes what was being written when a run was killed. */
-  async tidy(): Promise<void> {
-    const names = await readdir(this.#folder).catch(() => []);
-    for (const name of names) {
-      if (name.endsWith(".partial")) await rm(join(this.#folder, name), { force: true });
-    }
+  /** @param place an output folder, or the root of a lake */
+  constructor(place: string | LakePlace) {
+    this.#place = typeof place === "string" ? folderLake(place) : place;
   }
 
   /** The mark of a model, whatever its key. */
@@ -72,30 +62,23 @@ export class CompletedModels {
 
   /** All marks but those of some models, in no order; of other formats what can be told. @param except ids of models whose marks are not read */
   async *all(except: ReadonlySet<string>): AsyncGenerator<CompletedModel | UnreadableModel, void> {
-    const passed = new Set([...except].map((id) => markName(id)));
-    const names = await readdir(this.#folder).catch(() => []);
-    for (const name of names) {
-      if (passed.has(name)) continue;
-      const mark = /^model=.*\.json$/.test(name) ? await this.#read(join(this.#folder, name)) : null;
+    const passed = new Set([...except].map((id) => this.#path(id)));
+    for (const path of await this.#place.list(`${STATE_FOLDER}/`)) {
+      if (passed.has(path)) continue;
+      const mark = /^[^/]*\/model=.*\.json$/.test(path) ? await this.#read(path) : null;
       if (mark !== null) yield mark;
     }
   }
 
   async #read(path: string): Promise<CompletedModel | UnreadableModel | null> {
     try {
-      const file = await open(path, "r");
-      try {
-        if ((await file.stat()).size > LARGEST) return null;
-        const mark = JSON.parse(await file.readFile("utf8")) as CompletedModel | UnreadableModel;
-        return mark.format === FORMAT && "report" in mark ? mark : unreadable(mark);
-      } finally {
-        await file.close();
-      }
+      const text = await this.#place.readText(path);
+      if (text === null) return null;
+      const mark = JSON.parse(text) as CompletedModel | UnreadableModel;
+      return mark.format === FORMAT && "report" in mark ? mark : unreadable(mark);
     } catch (failure) {
-      // A damaged mark is none: the model is done again.
-      if (failure instanceof SyntaxError || failure instanceof TypeError || codeOf(failure) === "ENOENT") {
-        return null;
-      }
+      // A damaged mark is none, and so is a file of hundreds of megabytes: the model is done again.
+      if (failure instanceof SyntaxError || failure instanceof TypeError) return null;
       throw failure;
     }
   }
@@ -103,9 +86,7 @@ export class CompletedModels {
   /** Writes a mark, whole or not at all. @returns it as `find` will */
   async put(mark: Omit<CompletedModel, "format" | "schema">): Promise<CompletedModel> {
     const text = JSON.stringify({ format: FORMAT, schema: SCHEMA_VERSION, ...mark } satisfies CompletedModel);
-    const path = this.#path(mark.entry.id);
-    await mkdir(this.#folder, { recursive: true });
-    await writeWhole([path, text]);
+    await this.#place.replaceText(this.#path(mark.entry.id), () => text);
     return JSON.parse(text) as CompletedModel;
   }
 
@@ -117,16 +98,16 @@ export class CompletedModels {
   async report(id: string): Promise<ModelReport> {
     const report = (await this.find(id))?.report;
     if (report !== undefined) return report;
-    throw new Error(`${this.#path(id)}: found no such mark any more, required the one that this run left`);
+    throw new Error(
+      `${this.#place.name}/${
+        this.#path(id)
+      }: found no such mark any more, required the one that this run left`,
+    );
   }
 
   #path(id: string): string {
-    return join(this.#folder, markName(id));
+    return `${STATE_FOLDER}/model=${encodeModelId(id)}.json`;
   }
-}
-
-function markName(id: string): string {
-  return `model=${encodeModelId(id)}.json`;
 }
 
 /** The parts of a mark that all formats have; null where it lacks them. */

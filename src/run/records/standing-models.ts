@@ -2,6 +2,7 @@
 
 import { isGone, samePlace } from "../../../connectors/places/identity.ts";
 import { type Manifest, readManifest } from "../../../connectors/lake/manifest.ts";
+import { folderLake } from "../../../connectors/lake/folder.ts";
 import { isBucket, openLake } from "../../../connectors/lake/open.ts";
 import { filesStand } from "../../../connectors/sinks/staging.ts";
 import type { QueryTargets } from "../../analysis/findings/query-words.ts";
@@ -11,7 +12,7 @@ import type { WrittenFile } from "../../model/ports.ts";
 import { SCHEMA_VERSION, TABLE_NAMES } from "../../model/tables.ts";
 import type { EarlierModel } from "../../report/run-report.ts";
 import type { ModelPlace } from "../collection/id-conflicts.ts";
-import { type DoneModel, reportSummary } from "../run-model.ts";
+import { type DoneModel, reportSummary } from "./done-model.ts";
 import type { CompletedModel, CompletedModels } from "./completed-models.ts";
 
 /** A model that is reported. */
@@ -91,9 +92,11 @@ async function tablesStand(
 ): Promise<boolean> {
   const own = files.filter(({ sink }) => sink === undefined);
   const parquet = own.filter(({ path }) => path.endsWith(".parquet"));
-  if (parquet.length === 0) return own.length === 0 || await filesStand(out, own);
+  if (parquet.length === 0) return own.length === 0 || await filesStand(folderLake(out), own);
   const place = lake ?? out;
-  return isBucket(place) ? await named(place, id, parquet, manifests) : await filesStand(place, parquet);
+  return isBucket(place)
+    ? await named(place, id, parquet, manifests)
+    : await filesStand(folderLake(place), parquet);
 }
 
 /** Whether the manifest of a bucket names just these files of a model: to ask for each of them would take a request. */

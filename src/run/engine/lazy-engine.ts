@@ -1,8 +1,8 @@
 /** An engine that is opened when the first model needs it: a run that finds all done loads no kernel. */
 
-import type { KernelInfo } from "../kernels/kernel.ts";
-import { messageOf } from "../model/errors.ts";
-import type { EngineOptions, OpenEngine } from "./open-engine.ts";
+import type { KernelInfo } from "../../kernels/kernel.ts";
+import { messageOf } from "../../model/errors.ts";
+import type { EngineOptions, OpenEngine } from "../open-engine.ts";
 
 /** A kernel as a run records it. */
 export type UsedKernel = KernelInfo & { readonly threads: number };
@@ -46,7 +46,7 @@ export class LazyEngine {
   }
 
   async #load(): Promise<OpenEngine> {
-    const { openEngine } = await import("./open-engine.ts");
+    const { openEngine } = await import("../open-engine.ts");
     return await openEngine(this.#options);
   }
 

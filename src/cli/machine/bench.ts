@@ -2,15 +2,15 @@
 
 import { availableParallelism } from "node:os";
 import { cpuUsage } from "node:process";
-import { type ComputingKernelName, openInThread, type Precision } from "../kernels/in-thread.ts";
-import type { Kernel } from "../kernels/kernel.ts";
-import { openPool } from "../kernels/pool.ts";
-import { normals } from "../kernels/numbers.ts";
-import { messageOf } from "../model/errors.ts";
-import { productFlops, svdFlops } from "../stages/flops.ts";
-import { median } from "../stats/ordinary.ts";
-import { type Matrix, matrix } from "../model/tensor.ts";
-import type { ReportTable } from "../analysis/report-tables.ts";
+import { type ComputingKernelName, openInThread, type Precision } from "../../kernels/in-thread.ts";
+import type { Kernel } from "../../kernels/kernel.ts";
+import { openPool } from "../../kernels/pool.ts";
+import { normals } from "../../kernels/numbers.ts";
+import { messageOf } from "../../model/errors.ts";
+import { productFlops, svdFlops } from "../../stages/flops.ts";
+import { median } from "../../stats/ordinary.ts";
+import { type Matrix, matrix } from "../../model/tensor.ts";
+import type { ReportTable } from "../../analysis/report-tables.ts";
 
 /** What is measured. */
 export type Operation = "svd" | "overlap" | "multiply";

@@ -1,8 +1,8 @@
 /** `svr doctor`: what works here, what does not, and what would be faster. */
 
 import type { Command } from "commander";
-import { plainTable } from "../report/plain-table.ts";
-import { printable } from "../report/text.ts";
+import { plainTable } from "../../report/plain-table.ts";
+import { printable } from "../../report/text.ts";
 
 /** Messages say what was tried; most lines are much shorter. */
 const LONGEST = 400;

@@ -4,11 +4,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { arch, env, platform } from "node:process";
-import { freeMemory } from "../base/free-memory.ts";
-import { messageOf } from "../model/errors.ts";
-import { automaticMemory } from "../run/automatic-memory.ts";
-import { runtime } from "./versions.ts";
-import { VERSION } from "../version.ts";
+import { freeMemory } from "../../base/free-memory.ts";
+import { messageOf } from "../../model/errors.ts";
+import { automaticMemory } from "../../run/automatic-memory.ts";
+import { runtime } from "../versions.ts";
+import { VERSION } from "../../version.ts";
 
 /** One part that was looked at. */
 export interface Checkup {
@@ -48,8 +48,8 @@ function machine(): Checkup {
 }
 
 async function kernels(): Promise<Checkup[]> {
-  const { openKernel } = await import("../kernels/select.ts");
-  const { calibrate } = await import("../run/forecast/calibration.ts");
+  const { openKernel } = await import("../../kernels/select.ts");
+  const { calibrate } = await import("../../run/forecast/calibration.ts");
   const { kernel, because } = await openKernel("auto");
   try {
     const { name, version } = kernel.info;
@@ -75,7 +75,7 @@ async function embeddedGraph(): Promise<Checkup> {
   const part = "embedded graph";
   const folder = await mkdtemp(join(tmpdir(), "svrflow-doctor-"));
   try {
-    const { loadLadybug, openStore } = await import("../../connectors/sinks/ladybug/ladybug-store.ts");
+    const { loadLadybug, openStore } = await import("../../../connectors/sinks/ladybug/ladybug-store.ts");
     const store = await openStore(loadLadybug(), join(folder, "graph.lbug"), "write", 64 * 2 ** 20);
     try {
       await store.run("RETURN 1 AS one");
@@ -96,8 +96,8 @@ async function graphServer(): Promise<Checkup> {
     return { part, state: "absent", what: "NEO4J_URI is not set", advice: null };
   }
   try {
-    const { neo4jSettings } = await import("../../connectors/sinks/neo4j/neo4j-settings.ts");
-    const { connectServer } = await import("../../connectors/sinks/neo4j/neo4j-server.ts");
+    const { neo4jSettings } = await import("../../../connectors/sinks/neo4j/neo4j-settings.ts");
+    const { connectServer } = await import("../../../connectors/sinks/neo4j/neo4j-server.ts");
     const settings = neo4jSettings({ patience: 0 });
     const server = await connectServer(settings);
     try {
@@ -113,7 +113,7 @@ async function graphServer(): Promise<Checkup> {
 
 async function png(): Promise<Checkup> {
   try {
-    const { openPngWriter } = await import("../viewer/png.ts");
+    const { openPngWriter } = await import("../../viewer/png.ts");
     (await openPngWriter())('<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"/>');
     return works("png", "resvg draws");
   } catch (failure) {

@@ -1,0 +1,36 @@
+/** What `svr run` may be told of the work of others on the same run. */
+
+import { env } from "node:process";
+import type { Command } from "commander";
+import { ConfigError } from "../../../config/document.ts";
+import type { LoadedConfig } from "../../../config/load.ts";
+import { shareOf } from "../../run/workers/share.ts";
+import type { WorkerOutput } from "./worker-command.ts";
+
+/** The options as commander gives them. */
+export interface WorkerOptions {
+  readonly share?: string | undefined;
+}
+
+/** Does the work of a worker. @returns the exit code: 0, or 3 when some models failed */
+export type Worker = (loaded: LoadedConfig, output: WorkerOutput, signal: AbortSignal) => Promise<0 | 3>;
+
+/** Adds the options to `svr run`. */
+export function addWorkerOptions(run: Command): void {
+  run.option(
+    "--share <k/n>",
+    "do one of n shares of the models, into the lake, and nothing else: svr merge makes reports and graph of all. " +
+      "auto takes it from the environment of a job array (Slurm, AWS Batch, Kubernetes)",
+  );
+}
+
+/** The worker that options ask for; null where they ask for none. @throws {ConfigError} when they are not valid, or do not go together */
+export function workerOf({ share }: WorkerOptions, dryRun: boolean): Worker | null {
+  if (share === undefined) return null;
+  if (dryRun) throw new ConfigError("--dry-run: found --share too, required one of them");
+  const which = shareOf(share, env);
+  return async (loaded, output, signal) => {
+    const { shareCommand } = await import("./worker-command.ts");
+    return await shareCommand(loaded, which, output, signal);
+  };
+}
