@@ -20,6 +20,11 @@ const SERVICES: readonly Service[] = [
     found: canStartServer,
     packages: ["openjdk-17-jre-headless", "maven"],
   },
+  {
+    name: "Slurm for job arrays (slurmctld, slurmd, munged)",
+    found: canStartSlurm,
+    packages: ["slurmctld", "slurmd", "slurm-client", "munge"],
+  },
   { name: "Chromium for pages (SVRFLOW_CHROMIUM)", found: canStartBrowser, packages: ["chromium"] },
   { name: "Redis for a queue (SVRFLOW_REDIS)", found: canStartRedis, packages: ["redis-server"] },
 ];
@@ -45,6 +50,13 @@ async function canStartServer(): Promise<boolean> {
   if (env["NEO4J_URI"] !== undefined) return true;
   const answers = [["java", "-version"], ["mvn", "-version"]].map(([program = "", flag = ""]) =>
     execute(program, [flag]).then(({ code }) => code === 0, () => false)
+  );
+  return (await Promise.all(answers)).every((found) => found);
+}
+
+async function canStartSlurm(): Promise<boolean> {
+  const answers = ["munged", "slurmctld", "slurmd", "sbatch"].map((program) =>
+    execute(program, ["--version"]).then(() => true, () => false)
   );
   return (await Promise.all(answers)).every((found) => found);
 }
