@@ -26,7 +26,8 @@ import { addQueryCommand } from "./cli/query-command.ts";
 import { addReportCommand } from "./cli/report-command.ts";
 import { compareOf, configOfArguments } from "./cli/run-arguments.ts";
 import { addMergeCommand } from "./cli/scale/merge-command.ts";
-import { addWorkerOptions, workerOf, type WorkerOptions } from "./cli/scale/worker-options.ts";
+import { addWorkerCommand } from "./cli/scale/queue-command.ts";
+import { addWorkerOptions, queuedRunOf, workerOf, type WorkerOptions } from "./cli/scale/worker-options.ts";
 import { addViewCommand } from "./cli/view-command.ts";
 import { versionText } from "./cli/versions.ts";
 import { addServerOptions, withServer } from "./query/server-options.ts";
@@ -216,9 +217,10 @@ addWorkerOptions(run);
 run.action(
   async (
     what: string[],
-    { json = false, quiet = false, verbose = false, dryRun = false, share, ...options }: RunOptions,
+    { json = false, quiet = false, verbose = false, dryRun = false, share, queue, ...options }: RunOptions,
   ) => {
     const worker = workerOf({ share }, dryRun);
+    const queued = queuedRunOf({ share, queue }, dryRun);
     const overrides = withServer(options);
     const loaded = await configOfArguments(what, overrides);
     const { startReports } = await import("./cli/terminal/heartbeat.ts");
@@ -235,7 +237,7 @@ run.action(
     }
     const { runCommand } = await import("./cli/run-command.ts");
     const output = { print: json || quiet ? null : write, progress, screen, verbose };
-    const code = await runCommand(loaded, output, interrupt.signal).finally(stop);
+    const code = await runCommand(loaded, output, interrupt.signal, queued).finally(stop);
     if (json) write(await readFile(join(loaded.config.out, "report.json"), "utf8"));
     await leave(code);
   },
@@ -274,7 +276,9 @@ addQueryCommand(program, write);
 addReportCommand(program, write);
 addExportCommand(program, write, interrupt.signal);
 addLakeCommand(program, write, leave);
-addMergeCommand(program, SETTINGS, { write, leave, signal: interrupt.signal });
+for (const add of [addMergeCommand, addWorkerCommand]) {
+  add(program, SETTINGS, { write, leave, signal: interrupt.signal });
+}
 addPlotCommand(program, write, interrupt.signal);
 addViewCommand(program, write, interrupt.signal);
 addFiltersCommand(program, write, interrupt.signal);

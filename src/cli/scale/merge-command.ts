@@ -34,7 +34,7 @@ export interface MergeOutput {
   readonly signal: AbortSignal;
 }
 
-type Setting = readonly [
+export type Setting = readonly [
   key: string,
   argument: string,
   description: string,
