@@ -26,6 +26,7 @@ const SERVICES: readonly Service[] = [
     packages: ["slurmctld", "slurmd", "slurm-client", "munge"],
   },
   { name: "Chromium for pages (SVRFLOW_CHROMIUM)", found: canStartBrowser, packages: ["chromium"] },
+  { name: "Redis for a queue (SVRFLOW_REDIS)", found: canStartRedis, packages: ["redis-server"] },
 ];
 
 /** Finds or installs every service; says what it does. */
@@ -66,6 +67,11 @@ async function canStartBrowser(): Promise<boolean> {
     execute(program, ["--version"]).then(({ code }) => code === 0, () => false)
   );
   return (await Promise.all(answers)).some((found) => found);
+}
+
+async function canStartRedis(): Promise<boolean> {
+  if (env["SVRFLOW_REDIS"] !== undefined) return true;
+  return await execute("redis-server", ["--version"]).then(({ code }) => code === 0, () => false);
 }
 
 /** Installs Debian packages. */

@@ -9,7 +9,7 @@ import process, { argv, exit, stderr, stdout } from "node:process";
 import { Command, CommanderError, Option } from "commander";
 import { ConfigError } from "../config/document.ts";
 import { flagOf, type Overrides } from "../config/load.ts";
-import { cacheOf, edgesOf, layerMetricsOf, numberOf } from "./cli/argument-values.ts";
+import { numberOf } from "./cli/argument-values.ts";
 import { addCheckCommand } from "./cli/check-command.ts";
 import { addCompareCommand } from "./cli/compare-command.ts";
 import { addCompletionCommand } from "./cli/completion-command.ts";
@@ -24,9 +24,11 @@ import { onShellExit } from "./cli/parent-shell.ts";
 import { addPlotCommand } from "./cli/plot-command.ts";
 import { addQueryCommand } from "./cli/query-command.ts";
 import { addReportCommand } from "./cli/report-command.ts";
-import { compareOf, configOfArguments } from "./cli/run-arguments.ts";
+import { configOfArguments } from "./cli/run-arguments.ts";
+import { CHOICE, SETTINGS } from "./cli/run-settings.ts";
 import { addMergeCommand } from "./cli/scale/merge-command.ts";
-import { addWorkerOptions, workerOf, type WorkerOptions } from "./cli/scale/worker-options.ts";
+import { addWorkerCommand } from "./cli/scale/queue-command.ts";
+import { addWorkerOptions, queuedRunOf, workerOf, type WorkerOptions } from "./cli/scale/worker-options.ts";
 import { addViewCommand } from "./cli/view-command.ts";
 import { versionText } from "./cli/versions.ts";
 import { addServerOptions, withServer } from "./query/server-options.ts";
@@ -54,126 +56,6 @@ const program = new Command("svr")
     "after",
     "\nExit codes: 0 done; 1 the run failed; 2 bad usage or config; 3 some models failed (each is named), or none has a layer; 130 interrupted.",
   );
-
-/** Which models are taken, and what they are checkpoints of; of `inspect` too. */
-const CHOICE: readonly (readonly [
-  key: string,
-  argument: string,
-  description: string,
-  parse: (text: string, before?: unknown) => unknown,
-])[] = [
-  ["include", "<glob>", "of a folder or glob only files of this name or path; may be repeated", oneMore],
-  ["exclude", "<glob>", "of a folder or glob no files of this name or path; may be repeated", oneMore],
-  [
-    "series",
-    "<rule>",
-    "how epoch or step are read from names: auto, off, or a pattern with (?<step>…) (default: auto)",
-    (text) => text === "auto" || text === "off" ? text : { pattern: text },
-  ],
-  [
-    "plugins",
-    "<module>",
-    "formats and sinks of your own: ./my-format.ts or a package; may be repeated",
-    oneMore,
-  ],
-];
-
-/** The settings of a run that are options too: key in the config, argument, what it does. */
-const SETTINGS: readonly (readonly [
-  key: string,
-  argument: string,
-  description: string,
-  parse?: (text: string, before?: unknown) => unknown,
-])[] = [
-  ...CHOICE,
-  [
-    "idPrefix",
-    "<text>",
-    "stands before every model's id; {folder} is the folder that the model lies in, {run} the output folder's name",
-  ],
-  ["replace", "", "let a model replace another of its id that was read from elsewhere (default: refuse)"],
-  [
-    "strict",
-    "",
-    "exit code 3 where a model has no layers or over a tenth of its numbers were not read (default: warn)",
-  ],
-  ["out", "<dir>", "output folder (default: svr-out)"],
-  ["lake", "<place>", "folder or s3://bucket/prefix for the Parquet tables (default: the output folder)"],
-  ["graph", "<store>", "embedded, neo4j or none (default: embedded)"],
-  [
-    "sinks",
-    "<list>",
-    "parquet,arrow or one of them (default: both)",
-    (text) => text === "none" ? [] : text.split(","),
-  ],
-  ["edges", "<which>", "significant, all or top:<k> (default: significant)", edgesOf],
-  [
-    "null",
-    "<name>",
-    "what an overlap is compared with. rotation: the channels of the two layers have nothing to do with each other, all else as it is. " +
-    "beta, chi2: singular vectors point in random directions, so profile and alignment are tested together (default: rotation)",
-  ],
-  ["sigma", "<number>", "level of significance, alpha = 1 - Phi(sigma) (default: 3)", numberOf],
-  ["alpha", "<number>", "level of significance, instead of --sigma", numberOf],
-  ["correction", "<name>", "none, bonferroni, holm, bh or by (default: bh)"],
-  ["correctionOver", "<family>", "connection or model (default: connection)"],
-  [
-    "weight",
-    "<expression>",
-    "weight of an edge, such as sqrt(overlap), or overlap, amplitude, gain (default: overlap)",
-  ],
-  ["unfolding", "<name>", "svr or cosvr (default: svr)"],
-  ["batchNorm", "<mode>", "raw, or folded into the layer before (default: raw)"],
-  ["batchNormEpsilon", "<number>", "where the file does not say it (default: 1e-5)", numberOf],
-  ["normGain", "<mode>", "of layer and RMS norms: raw, or folded into the layers behind (default: raw)"],
-  [
-    "nearKernel",
-    "<share>",
-    "neurons up to this share of s_1 are near-kernels (default: 0.1)",
-    (text) => ({ relative: numberOf(text) }),
-  ],
-  [
-    "layerMetrics",
-    "<list>",
-    "figures of layers that cost more: pooled (positions of convolutions apart, as WeightWatcher has them), permuted (those of permuted entries), bootstrap=<samples> (interval of alpha, goodness of fit); and alpha=<level> of spikes (default: 0.001)",
-    layerMetricsOf,
-  ],
-  [
-    "nullControl",
-    "[count]",
-    "repeat the analysis with every layer's channels turned at random, so that every figure stands beside chance; so many times, for a mean and a spread; behind the models, or as --null-control=20 (alone: once)",
-    numberOf,
-  ],
-  ["nullControlSeed", "<n>", "seed of the first null control; the others' count up (default: 0)", numberOf],
-  ["compare", "<which>", "compare models when they are done: all, series, or the id of the base", compareOf],
-  ["dominant", "<k>", "the k best disjoint chains of edges (default: 1)", numberOf],
-  [
-    "topology",
-    "<file>",
-    "who feeds whom: a topology, or a model that lends its graph (default: <model>.topology.yaml beside the model, else the model's own graph, else a known architecture, else inferred from the weights, else guessed)",
-  ],
-  ["kernel", "<name>", "auto, wasm, native (OpenBLAS) or reference (default: auto)"],
-  ["precision", "<name>", "f64 or, with the native kernel, f32 (default: f64)"],
-  ["threads", "<n>", "matrices at a time (default: one per core)", numberOf],
-  ["rank", "<k>", "only about the k leading neurons of each matrix, by a randomized method", numberOf],
-  [
-    "residual",
-    "<k>",
-    "residual connections from the k nearest layers only (default: from all)",
-    (text) => ({ span: numberOf(text) }),
-  ],
-  [
-    "memory",
-    "<size>",
-    "byte budget for weights and spectra, such as 512MiB (default: half of what is free, 1 to 16 GiB)",
-  ],
-  ["modelsAtATime", "<n>", "models worked on side by side (default: threads + 1, at most 4)", numberOf],
-  ["cache", "<size|off>", "bytes of spectra that are kept for later runs (default: 4GiB)", cacheOf],
-];
-
-function oneMore(text: string, before?: unknown): unknown {
-  return [...Array.isArray(before) ? before as readonly unknown[] : [], text];
-}
 
 /** Without the default that commander gives a negated option, which would replace a config's. */
 function addGuessOption(command: Command): void {
@@ -216,9 +98,11 @@ addWorkerOptions(run);
 run.action(
   async (
     what: string[],
-    { json = false, quiet = false, verbose = false, dryRun = false, share, lease, ...options }: RunOptions,
+    { json = false, quiet = false, verbose = false, dryRun = false, share, lease, queue, ...options }:
+      RunOptions,
   ) => {
     const worker = workerOf({ share, lease }, dryRun);
+    const queued = queuedRunOf({ share, lease, queue }, dryRun);
     const overrides = withServer(options);
     const loaded = await configOfArguments(what, overrides);
     const { startReports } = await import("./cli/terminal/heartbeat.ts");
@@ -235,7 +119,7 @@ run.action(
     }
     const { runCommand } = await import("./cli/run-command.ts");
     const output = { print: json || quiet ? null : write, progress, screen, verbose };
-    const code = await runCommand(loaded, output, interrupt.signal).finally(stop);
+    const code = await runCommand(loaded, output, interrupt.signal, queued).finally(stop);
     if (json) write(await readFile(join(loaded.config.out, "report.json"), "utf8"));
     await leave(code);
   },
@@ -274,7 +158,9 @@ addQueryCommand(program, write);
 addReportCommand(program, write);
 addExportCommand(program, write, interrupt.signal);
 addLakeCommand(program, write, leave);
-addMergeCommand(program, SETTINGS, { write, leave, signal: interrupt.signal });
+for (const add of [addMergeCommand, addWorkerCommand]) {
+  add(program, SETTINGS, { write, leave, signal: interrupt.signal });
+}
 addPlotCommand(program, write, interrupt.signal);
 addViewCommand(program, write, interrupt.signal);
 addFiltersCommand(program, write, interrupt.signal);

@@ -1,6 +1,8 @@
 /** Values of arguments that several commands take. */
 
 import { InvalidArgumentError } from "commander";
+import { shownServer } from "../../connectors/queue/redis.ts";
+import { messageOf } from "../model/errors.ts";
 
 /** Any number. @throws {InvalidArgumentError} when the text is none */
 export function numberOf(text: string): number {
@@ -49,4 +51,14 @@ export function layerMetricsOf(text: string): unknown {
 /** Which edges are written: a name, or as many as `top:<k>` says. @throws {InvalidArgumentError} when k is no number */
 export function edgesOf(text: string): unknown {
   return text.startsWith("top:") ? { top: numberOf(text.slice(4)) } : text;
+}
+
+/** The address of a queue. @throws {InvalidArgumentError} when it is none of Redis; repeats no password */
+export function queueOf(text: string): string {
+  try {
+    shownServer(text);
+    return text;
+  } catch (cause) {
+    throw new InvalidArgumentError(`${messageOf(cause)}.`);
+  }
 }

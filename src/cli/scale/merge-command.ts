@@ -6,6 +6,7 @@ import { stderr, stdout } from "node:process";
 import { type Command, Option } from "commander";
 import { flagOf, type Overrides } from "../../../config/load.ts";
 import { addServerOptions, withServer } from "../../query/server-options.ts";
+import type { Setting } from "../run-settings.ts";
 import { screenOn } from "../terminal/screen.ts";
 
 /** The settings of a run that a merge may replace: the tables are there already. */
@@ -33,13 +34,6 @@ export interface MergeOutput {
   readonly leave: (code: number) => Promise<never>;
   readonly signal: AbortSignal;
 }
-
-type Setting = readonly [
-  key: string,
-  argument: string,
-  description: string,
-  parse?: (text: string, before?: unknown) => unknown,
-];
 
 /** Adds the command. @param settings those of a run that are options */
 export function addMergeCommand(

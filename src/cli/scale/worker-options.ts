@@ -5,17 +5,23 @@ import type { Command } from "commander";
 import { ConfigError } from "../../../config/document.ts";
 import type { LoadedConfig } from "../../../config/load.ts";
 import { show } from "../../model/errors.ts";
+import type { RunOptions, RunOutcome } from "../../run/run-pipeline.ts";
 import { shareOf } from "../../run/workers/share.ts";
+import { queueOf } from "../argument-values.ts";
 import type { WorkerOutput } from "./worker-command.ts";
 
 /** The options as commander gives them. */
 export interface WorkerOptions {
   readonly share?: string | undefined;
   readonly lease?: string | true | undefined;
+  readonly queue?: string | undefined;
 }
 
 /** Does the work of a worker. @returns the exit code: 0, or 3 when some models failed */
 export type Worker = (loaded: LoadedConfig, output: WorkerOutput, signal: AbortSignal) => Promise<0 | 3>;
+
+/** Does a run. */
+export type QueuedRun = (loaded: LoadedConfig, options: RunOptions) => Promise<RunOutcome>;
 
 /** Adds the options to `svr run`. */
 export function addWorkerOptions(run: Command): void {
@@ -23,12 +29,32 @@ export function addWorkerOptions(run: Command): void {
     "--share <k/n>",
     "do one of n shares of the models, into the lake, and nothing else: svr merge makes reports and graph of all. " +
       "auto takes it from the environment of a job array (Slurm, AWS Batch, Kubernetes)",
-  )
-    .option(
-      "--lease [seconds]",
-      "do models into the lake that no other worker does, until all are done; a worker that is not heard of for so long is dead " +
-        "(default: 60); behind the models, or as --lease=60. svr merge makes reports and graph of all",
-    );
+  ).option(
+    "--lease [seconds]",
+    "do models into the lake that no other worker does, until all are done; a worker that is not heard of for so long is dead " +
+      "(default: 60); behind the models, or as --lease=60. svr merge makes reports and graph of all",
+  ).option(
+    "--queue <address>",
+    "have the models done by whoever works at a queue (svr worker), redis://host:port/0, and make reports and graph of all",
+    queueOf,
+  );
+}
+
+/** What does a run whose models are in a queue; undefined where they are in none. @throws {ConfigError} when options do not go together */
+export function queuedRunOf({ share, lease, queue }: WorkerOptions, dryRun: boolean): QueuedRun | undefined {
+  if (queue === undefined) return undefined;
+  const other = share !== undefined
+    ? "--share"
+    : lease !== undefined
+    ? "--lease"
+    : dryRun
+    ? "--dry-run"
+    : null;
+  if (other !== null) throw new ConfigError(`--queue: found ${other} too, required one of them`);
+  return async (loaded, options) => {
+    const { runQueue } = await import("../../run/workers/run-queue.ts");
+    return await runQueue(loaded, queue, options);
+  };
 }
 
 /** The worker that options ask for; null where they ask for none. @throws {ConfigError} when they are not valid, or do not go together */

@@ -113,6 +113,10 @@ export function humanReporter(
             }`,
           );
           return;
+        case "queued":
+          line(printable(`${counted(event.models, "model")} queued, into ${event.lake}`));
+          return;
+        case "queue-away":
         case "readme-failed":
           line(`${mark("yellow", "warning:")} ${printable(event.reason)}`);
           return;

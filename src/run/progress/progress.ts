@@ -74,6 +74,19 @@ export type ProgressEvent =
     readonly work: "computed" | "copied" | "none";
   }
   | { readonly event: "cache-off"; readonly reason: string }
+  /** The models of a run are in a queue, to be done into a lake. */
+  | { readonly event: "queued"; readonly models: number; readonly lake: string }
+  | {
+    /** A worker has done a model of the queue. */
+    readonly event: "job-done";
+    readonly model: string;
+    readonly index: number;
+    readonly of: number;
+    /** Null where nothing is wrong with it. */
+    readonly failure: string | null;
+  }
+  /** The server of the queue has gone away; it is waited for. */
+  | { readonly event: "queue-away"; readonly reason: string }
   /** A README of the run could not be written; all else is there. */
   | { readonly event: "readme-failed"; readonly reason: string }
   | ({

@@ -1,0 +1,249 @@
+/**
+ * A queue of jobs in Redis, by BullMQ. A job has an id that says all that it is: whoever asks for it again waits for the same one. What is
+ * done must be the same however often it is done: after an outage of the server a job may run twice.
+ */
+
+import type { Queue, QueueEvents, Worker } from "bullmq";
+import type { Redis } from "ioredis";
+import { setTimeout as sleep } from "node:timers/promises";
+import { messageOf } from "../../src/model/errors.ts";
+import { openRedis, shownServer } from "./redis.ts";
+
+/** A job. */
+export interface QueuedJob<Data> {
+  /** Letters, digits and `-`; at least one letter. */
+  readonly id: string;
+  /** Goes through JSON. */
+  readonly data: Data;
+}
+
+/** How a job has ended. */
+export interface JobEnd {
+  readonly id: string;
+  /** Null where it is done. */
+  readonly failure: string | null;
+}
+
+/** Processes that a job may end before it is given up. */
+export const MOST_DEATHS = 2;
+
+/** Workers that may go away with a job, by a kill or an outage, before it is given up: that need not be the job's fault. */
+const MOST_STALLS = 10;
+
+/** Milliseconds without a word of a worker after which another takes its job. */
+const LOCK = 30_000;
+
+/** Milliseconds between two looks for such jobs. */
+const STALL_CHECK = 5_000;
+
+/** Milliseconds between two looks at jobs of which no end was told: while the server was away nobody tells. */
+const LOOK = 5_000;
+
+/** The same, for each job that is looked at: looking takes the server's time. */
+const LOOK_PER_JOB = 10;
+
+/** Seconds that a job that is done is remembered, for those who wait for it. */
+const REMEMBERED = 3_600;
+
+/** Puts jobs into a queue, and waits for them. */
+export class JobQueue<Data> {
+  readonly #client: Redis;
+  readonly #queue: Queue;
+  readonly #events: QueueEvents;
+
+  private constructor(client: Redis, queue: Queue, events: QueueEvents) {
+    this.#client = client;
+    this.#queue = queue;
+    this.#events = events;
+  }
+
+  /**
+   * @param name of the queue: letters, digits, `.` and `-`
+   * @param away told when the server has gone away; it is waited for
+   * @throws as `openRedis`, or when bullmq is not installed
+   */
+  static async open<Data>(
+    address: string,
+    name: string,
+    away: (message: string) => void,
+  ): Promise<JobQueue<Data>> {
+    const { Queue, QueueEvents } = await library();
+    const client = await openRedis(address);
+    const connection = connectionOf(client);
+    const tell = outageTeller(client, address, away);
+    const queue = new Queue(name, { connection });
+    const events = new QueueEvents(name, { connection });
+    queue.on("error", tell);
+    events.on("error", tell);
+    await events.waitUntilReady();
+    return new JobQueue(client, queue, events);
+  }
+
+  /** Adds jobs; those that wait or run already stay as they are. One that has ended is done again. */
+  async add(jobs: readonly QueuedJob<Data>[]): Promise<void> {
+    for (const { id, data } of jobs) {
+      const before = await this.#queue.getJob(id);
+      const state = await before?.getState();
+      // Adding an id that has ended would do nothing, and say nothing.
+      if (state === "completed" || state === "failed") await before!.remove();
+      await this.#queue.add("job", data, {
+        jobId: id,
+        attempts: MOST_DEATHS,
+        removeOnComplete: { age: REMEMBERED },
+        stackTraceLimit: 0,
+      });
+    }
+  }
+
+  /**
+   * The ends of jobs, each once, as they come. Jobs that the server has forgotten are added again.
+   *
+   * @throws the signal's reason once it is aborted; the jobs stay in the queue
+   */
+  async *ends(jobs: readonly QueuedJob<Data>[], signal?: AbortSignal): AsyncGenerator<JobEnd> {
+    const open = new Map(jobs.map((job) => [job.id, job]));
+    const told: JobEnd[] = [];
+    let wake = () => undefined as void;
+    const end = (id: string, failure: string | null) => {
+      told.push({ id, failure });
+      wake();
+    };
+    const completed = ({ jobId }: { jobId: string }) => end(jobId, null);
+    const failed = ({ jobId, failedReason }: { jobId: string; failedReason: string }) =>
+      end(jobId, failedReason);
+    this.#events.on("completed", completed);
+    this.#events.on("failed", failed);
+    try {
+      // What has ended before anybody listened is seen at the first look.
+      for (let pause = 0; open.size > 0; pause = Math.max(LOOK, open.size * LOOK_PER_JOB)) {
+        const waked = new Promise<void>((resolve) => wake = resolve);
+        const due = Date.now() + pause;
+        const timer = new AbortController();
+        const signals = signal === undefined ? timer.signal : AbortSignal.any([signal, timer.signal]);
+        if (told.length === 0) {
+          await Promise.race([waked, sleep(pause, undefined, { signal: signals }).catch(() => undefined)]);
+        }
+        timer.abort();
+        signal?.throwIfAborted();
+        if (told.length === 0 && Date.now() >= due) await this.#look([...open.values()], end);
+        for (const each of told.splice(0)) if (open.delete(each.id)) yield each;
+      }
+    } finally {
+      this.#events.off("completed", completed);
+      this.#events.off("failed", failed);
+    }
+  }
+
+  async #look(
+    jobs: readonly QueuedJob<Data>[],
+    end: (id: string, failure: string | null) => void,
+  ): Promise<void> {
+    for (const job of jobs) {
+      const found = await this.#queue.getJob(job.id);
+      const state = await found?.getState();
+      if (state === "completed") end(job.id, null);
+      else if (state === "failed") end(job.id, found!.failedReason);
+      else if (found === undefined) await this.add([job]);
+    }
+  }
+
+  /** Takes a job out that nobody works at. */
+  async forget(id: string): Promise<void> {
+    await (await this.#queue.getJob(id))?.remove();
+  }
+
+  async close(): Promise<void> {
+    this.#client.removeAllListeners("close");
+    await this.#events.close();
+    await this.#queue.close();
+    this.#client.disconnect();
+  }
+}
+
+/** A failure that another attempt would meet again. */
+export class LastingFailure extends Error {}
+
+/** Asked for by who does a job when it stops: the job goes back, for another worker. */
+export class JobGivenBack extends Error {}
+
+/** How jobs are done. */
+export interface JobWorkerOptions<Data> {
+  /** Does a job. It is done again, once, after an error that is no `LastingFailure`. */
+  readonly work: (job: QueuedJob<Data>) => Promise<void>;
+  /** Told when the server has gone away. */
+  readonly away: (message: string) => void;
+}
+
+/** A worker of a queue: one job at a time. */
+export class JobWorker {
+  readonly #client: Redis;
+  readonly #worker: Worker;
+
+  private constructor(client: Redis, worker: Worker) {
+    this.#client = client;
+    this.#worker = worker;
+  }
+
+  /** Begins to work. @throws as `JobQueue.open` */
+  static async open<Data>(
+    address: string,
+    name: string,
+    { work, away }: JobWorkerOptions<Data>,
+  ): Promise<JobWorker> {
+    const { UnrecoverableError, WaitingError, Worker } = await library();
+    const client = await openRedis(address);
+    const worker = new Worker<Data>(name, async (job, token) => {
+      try {
+        await work({ id: job.id!, data: job.data });
+      } catch (failure) {
+        if (failure instanceof JobGivenBack) {
+          await job.moveToWait(token);
+          throw new WaitingError();
+        }
+        if (failure instanceof LastingFailure) throw new UnrecoverableError(failure.message);
+        throw failure;
+      }
+    }, {
+      connection: connectionOf(client),
+      lockDuration: LOCK,
+      stalledInterval: STALL_CHECK,
+      maxStalledCount: MOST_STALLS,
+    });
+    worker.on("error", outageTeller(client, address, away));
+    await worker.waitUntilReady();
+    return new JobWorker(client, worker);
+  }
+
+  /** Takes no more jobs, and ends when the one at hand has ended. */
+  async close(): Promise<void> {
+    this.#client.removeAllListeners("close");
+    await this.#worker.close();
+    this.#client.disconnect();
+  }
+}
+
+/** BullMQ's own types for it are of any version. */
+const connectionOf = (client: Redis) => client as never;
+
+/** Tells once of each outage; other errors each time. */
+function outageTeller(client: Redis, address: string, away: (message: string) => void) {
+  const name = shownServer(address);
+  let isAway = false;
+  client.on("ready", () => isAway = false);
+  client.on("error", () => undefined); // told when the connection closes
+  client.on("close", () => {
+    if (!isAway) away(`${name}: the server has gone away; it is waited for`);
+    isAway = true;
+  });
+  return (failure: Error) => {
+    if (client.status === "ready") away(`${name}: ${messageOf(failure)}`);
+  };
+}
+
+async function library(): Promise<typeof import("bullmq")> {
+  try {
+    return await import("bullmq");
+  } catch (cause) {
+    throw new Error("a queue: found no bullmq, required it (npm install bullmq ioredis)", { cause });
+  }
+}

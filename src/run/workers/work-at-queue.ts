@@ -1,0 +1,91 @@
+/** `svr worker`: does models of whatever runs are in a queue, one after another, until it is stopped. */
+
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Overrides } from "../../../config/load.ts";
+import { JobGivenBack, JobWorker, LastingFailure } from "../../../connectors/queue/job-queue.ts";
+import type { Progress } from "../progress/progress.ts";
+import { BEGINNING } from "../progress/progress-line.ts";
+import { MODEL_QUEUE, type ModelJob } from "./model-jobs.ts";
+import { ModelProcess } from "./model-process.ts";
+
+const WAITING = "waiting for models";
+
+/** How a worker may be watched, stopped and told what is its own. */
+export interface QueueWorkerOptions {
+  /** Settings that may differ from worker to worker: `memory`, `threads`, `kernel`, `out` and others of machines. */
+  readonly overrides?: Overrides;
+  /** Whether it loads modules that a run names (`plugins`). Default: no, since whoever can write to the lake would choose what it executes. */
+  readonly plugins?: boolean;
+  readonly progress?: Progress;
+  readonly signal?: AbortSignal;
+  /** Ends when it has had nothing to do for so many milliseconds. Default: never. */
+  readonly idle?: number;
+}
+
+/**
+ * Works at a queue. A model is done in a process of its own: where that ends, by an abort or for lack of memory, the worker goes on, and the model
+ * is tried once more, by whoever takes it. When the worker is stopped, the model at hand goes back.
+ *
+ * @param address of a Redis: `redis://host:port/0`
+ * @returns how many models it has done
+ * @throws {RangeError} when the address is none, or the server may lose jobs
+ * @throws {Error} when the server cannot be reached
+ * @example
+ * import { workAtQueue } from "svrflow/run";
+ *
+ * const controller = new AbortController();
+ * process.once("SIGTERM", () => controller.abort());
+ * const done = await workAtQueue("redis://queue.example.org:6379", {
+ *   overrides: { threads: 4, memory: "8GiB" },
+ *   signal: controller.signal,
+ * });
+ * console.log(done);
+ */
+export async function workAtQueue(
+  address: string,
+  { overrides = {}, plugins = false, progress = () => undefined, signal, idle = Infinity }:
+    QueueWorkerOptions = {},
+): Promise<number> {
+  const tell = (waiting: string | null, what = "") =>
+    progress({
+      ...BEGINNING,
+      phase: "models",
+      models_done: done,
+      models: done + (waiting === null ? 1 : 0),
+      waiting,
+      what,
+    });
+  let done = 0;
+  let last = Date.now();
+  let isBusy = false;
+  const models = new ModelProcess({ overrides, plugins, progress });
+  const worker = await JobWorker.open<ModelJob>(address, MODEL_QUEUE, {
+    away: (reason) => progress({ event: "queue-away", reason }),
+    async work({ data }) {
+      isBusy = true;
+      tell(null, data.model);
+      try {
+        signal?.throwIfAborted();
+        const failure = await models.do(data, signal);
+        if (failure !== null) throw new LastingFailure(failure);
+        done++;
+      } catch (failure) {
+        throw signal?.aborted === true ? new JobGivenBack() : failure;
+      } finally {
+        isBusy = false;
+        last = Date.now();
+        tell(WAITING);
+      }
+    },
+  });
+  tell(WAITING);
+  try {
+    while (signal?.aborted !== true && (isBusy || Date.now() - last < idle)) {
+      await sleep(100, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
+    }
+  } finally {
+    await worker.close();
+    await models.close();
+  }
+  return done;
+}
