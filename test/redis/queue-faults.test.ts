@@ -19,9 +19,9 @@ import {
   startNetwork,
   startRedis,
   type TestRedis,
-} from "../redis/server.ts";
+} from "./server.ts";
 import { difference, graphOf, leftBehind, textOf } from "../run/workers/left-by-runs.ts";
-import { ROOT } from "./svr.ts";
+import { ROOT } from "../integration/svr.ts";
 
 const MODELS = 60;
 const KILLS = 30;
