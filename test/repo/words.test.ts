@@ -11,6 +11,7 @@ import { COMPARISON_RELATIONS } from "../../connectors/sinks/comparison-graph.ts
 import { GRAPH_TABLES } from "../../connectors/sinks/graph-schema.ts";
 import { bindQuery, loadQuery } from "../../src/query/query-library.ts";
 import { withServer } from "../../src/query/server-options.ts";
+import { workerOf, type WorkerOptions } from "../../src/cli/scale/worker-options.ts";
 import { withPlugins } from "../../src/cli/run-arguments.ts";
 import { type Understood, understood } from "../words/command-line.ts";
 import { fileOf, typeErrors } from "../words/examples.ts";
@@ -41,6 +42,7 @@ const FOREIGN: Readonly<Record<string, string>> = {
   "apt-get": "installs a library on the host",
   "brew": "installs a library on the host",
   "docker": "starts a server; test/neo4j starts one of its own",
+  "sbatch": "hands a script to Slurm; test/run/workers does so",
   "export": "sets variables of the shell; the page on configuration lists those that we read",
 };
 
@@ -215,9 +217,9 @@ describe("shell blocks", () => {
   it("give settings that a run takes", () => {
     const issues = answers.flatMap((answer) => {
       if ("error" in answer || answer.command !== "run") return [];
-      const { json: _json, quiet: _quiet, verbose: _verbose, dryRun: _dry, ...options } = withPlugins(
-        withServer(answer.options),
-      );
+      const { json: _json, quiet: _quiet, verbose: _verbose, dryRun: _dry, share, lease, ...options } =
+        withPlugins(withServer(answer.options));
+      workerOf({ share, lease } as WorkerOptions, false);
       return runConfigSchema.safeParse({ models: answer.arguments[0], ...options }).error?.issues ?? [];
     });
     expect(issues).toEqual([]);
