@@ -2,12 +2,12 @@
  * How well topologies are inferred from weights. Graphs and families are hidden; weights stand in the order of the known topology, with names or without.
  *
  * - `node test/bench/wiring.ts [folder of shared models [part of a path]]`: the table
- * - `--cost [folder [part of a path]]`: what it takes beside the decompositions
+ * - `--cost [folder [part of a path]]`: the processor time that it takes beside the decompositions
  * - `--wide [width [layers]]`: the same of matrices of random numbers
  * - `--null [networks]`: networks that share nothing
  */
 
-import { argv, stdout } from "node:process";
+import { argv, cpuUsage, stdout } from "node:process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Kernel } from "../../src/kernels/kernel.ts";
@@ -158,7 +158,13 @@ async function nulls(networks: number, kernel: Kernel): Promise<void> {
   stdout.write(`${levels.map((level, i) => `${level}: ${hits[i]}`).join(", ")}\n`);
 }
 
-/** What inference takes beside the decompositions of the same layers: seconds of each, one behind the other in one thread. */
+/** Seconds of all processors since then. */
+function secondsSince(start: NodeJS.CpuUsage): number {
+  const { user, system } = cpuUsage(start);
+  return (user + system) / 1e6;
+}
+
+/** What inference takes beside the decompositions of the same layers: processor time of each, one behind the other in one thread. */
 async function cost(
   name: string,
   from: InferredFrom,
@@ -167,19 +173,20 @@ async function cost(
 ): Promise<void> {
   // Both read the weights once more, when they are in the cache of the file system.
   for (const { weight } of layers) await from.read(weight.tensor);
-  const start = performance.now();
+  const start = cpuUsage();
   const { ports } = await inferred(from, kernel);
-  const between = performance.now();
+  const inference = secondsSince(start);
+  const between = cpuUsage();
   for (const layer of layers) {
     for (const block of unfold(layer, await from.read(layer.weight.tensor), "svr")) await kernel.svd(block);
   }
-  const [inference, decompositions] = [between - start, performance.now() - between].map((ms) => ms / 1000);
+  const decompositions = secondsSince(between);
   const cells = [
     name,
     ports.length,
-    inference!.toFixed(2),
-    decompositions!.toFixed(2),
-    (inference! / decompositions!).toFixed(2),
+    inference.toFixed(2),
+    decompositions.toFixed(2),
+    (inference / decompositions).toFixed(2),
   ];
   stdout.write(`| ${cells.join(" | ")} |\n`);
 }
