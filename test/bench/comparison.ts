@@ -1,7 +1,7 @@
 /**
  * Compares two models of 20 layers of 1024 x 1024, first with nothing kept, then with the spectra that the first time has left, and says which
- * part of the processor time of decomposing them the comparison takes: `node test/bench/comparison.ts [layers] [width]`. Every layer but the
- * last stands for a space of hidden channels, so that the test of lineage is made of all of them. The memory is the largest resident set of
+ * part of the processor time of decomposing them the comparison takes: `node test/bench/comparison.ts [layers] [width] [kernel]`. Every layer but
+ * the last stands for a space of hidden channels, so that the test of lineage is made of all of them. The memory is the largest resident set of
  * the second time, above that at its start.
  */
 
@@ -15,7 +15,8 @@ import { comparisonOf } from "../../src/run/compare.ts";
 import { gaussian } from "../support/layer-fixture.ts";
 import { writeTensors } from "../support/files/safetensors-file.ts";
 
-const [layers = 20, width = 1024] = argv.slice(2).map(Number);
+const [layers = 20, width = 1024] = argv.slice(2, 4).map(Number);
+const kernel = argv[4] ?? "auto";
 const folder = await mkdtemp(join(tmpdir(), "svr-bench-comparison-"));
 
 async function written(name: string, more: (layer: number) => (at: number) => number): Promise<string> {
@@ -35,6 +36,7 @@ async function written(name: string, more: (layer: number) => (at: number) => nu
 async function measured(models: readonly string[]): Promise<{ seconds: number; megabytes: number }> {
   const loaded = runConfigOf({
     models,
+    kernel,
     topology: { chain: Array.from({ length: layers }, (_, layer) => `fc${layer}`) },
     out: join(folder, "out"),
   });
@@ -58,7 +60,7 @@ try {
   const decomposing = cold.seconds - warm.seconds;
   stdout.write(
     [
-      `${layers} layers of ${width} x ${width}`,
+      `${layers} layers of ${width} x ${width}, kernel ${kernel}`,
       `decomposing both: ${decomposing.toFixed(1)} s`,
       `comparing them:   ${warm.seconds.toFixed(1)} s, ${
         (100 * warm.seconds / decomposing).toFixed(1)

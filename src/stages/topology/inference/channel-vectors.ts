@@ -171,7 +171,11 @@ export function inVectors(weights: ChannelWeights, cosines: Matrix, vectors: Lay
     }
   }
   const scaled = (scale: (o: number) => number, target: (o: number) => number, penalty: number) => {
-    const rows = sums.map((sum, at) => sum / scale(Math.floor(at / n)));
+    const rows = new Float64Array(sums.length);
+    for (let o = 0; o < others; o++) {
+      const length = scale(o);
+      for (let at = o * n; at < (o + 1) * n; at++) rows[at] = sums[at]! / length;
+    }
     return ridge(rows, Float64Array.from({ length: others }, (_, o) => target(o) / scale(o)), n, penalty);
   };
   if (mean !== undefined && variance !== undefined) {

@@ -1,5 +1,7 @@
 /** Least squares with a penalty, of few equations in many unknowns. */
 
+import { dot } from "../../../stats/assignment-moments.ts";
+
 /** More equations than these are looked at in part: every how many-th. */
 const MOST_EQUATIONS = 256;
 
@@ -26,11 +28,7 @@ export function ridge(
   const gram = new Float64Array(m * m);
   let trace = 0;
   for (let i = 0; i < m; i++) {
-    for (let j = 0; j <= i; j++) {
-      let sum = 0;
-      for (let c = 0; c < unknowns; c++) sum += A[i]![c]! * A[j]![c]!;
-      gram[i * m + j] = sum;
-    }
+    for (let j = 0; j <= i; j++) gram[i * m + j] = dot(A[i]!, A[j]!);
     trace += gram[i * m + i]!;
   }
   if (!(trace > 0 && trace < Infinity)) return null;
