@@ -74,9 +74,9 @@ export async function exportForNeo4jAdmin(run: string, options: ExportOptions = 
   const models = await storedModels(lake);
   const stored = new Set(models.map(({ header }) => header.id));
   const all = (await readManifest(lake))?.comparisons ?? [];
-  const [comparisons, left] = [true, false].map((has) =>
-    all.filter(({ base, other }) => (stored.has(base) && stored.has(other)) === has)
-  ) as [readonly LakeComparison[], readonly LakeComparison[]];
+  const isStored = ({ base, other }: LakeComparison) => stored.has(base) && stored.has(other);
+  const comparisons = all.filter(isStored);
+  const left = all.filter((each) => !isStored(each));
   const staging = join(dirname(folder), `.${basename(folder)}-${randomBytes(4).toString("hex")}`);
   await mkdir(staging, { recursive: true });
   try {
