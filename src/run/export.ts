@@ -76,7 +76,7 @@ export async function exportForNeo4jAdmin(run: string, options: ExportOptions = 
   const all = (await readManifest(lake))?.comparisons ?? [];
   const isStored = ({ base, other }: LakeComparison) => stored.has(base) && stored.has(other);
   const comparisons = all.filter(isStored);
-  const left = all.filter((comparison) => !isStored(comparison));
+  const left = all.filter((each) => !isStored(each));
   const staging = join(dirname(folder), `.${basename(folder)}-${randomBytes(4).toString("hex")}`);
   await mkdir(staging, { recursive: true });
   try {

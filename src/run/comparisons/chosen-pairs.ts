@@ -15,7 +15,8 @@ const MOST_NAMED = 10;
 /**
  * The pairs that a config asks for, in the order of the models; each once.
  *
- * @throws {ConfigError} when it names a model that the run does not have, or no two models are left to be compared
+ * @returns none where there are not two models, or not two checkpoints of a series, yet: a nightly run begins so
+ * @throws {ConfigError} when it names a model that the run does not have, names no two models, or asks for series where no model is a checkpoint
  */
 export function chosenPairs(
   compare: NonNullable<RunConfig["compare"]>,
@@ -41,10 +42,24 @@ export function chosenPairs(
     : all();
   const distinct = new Map(chosen.map((pair) => [pair.join(" "), pair]));
   const found = [...distinct.values()].filter(([from, to]) => from !== to);
-  if (found.length > 0) return found;
-  const required = series === true ? "two checkpoints of one series" : "two models";
-  throw new ConfigError(`compare: found ${counted(models.length, "model")}, required ${required} to compare`);
+  if (found.length > 0 || pairs === undefined && (series !== true || models.some(isCheckpoint))) return found;
+  throw new ConfigError(`compare: found ${nothingToCompare(compare, models)}`);
 }
+
+/** What was found where there is nothing to compare, and what is required. */
+export function nothingToCompare(
+  { series }: NonNullable<RunConfig["compare"]>,
+  models: readonly Pick<PlannedModel, "series" | "step">[],
+): string {
+  const count = series === true
+    ? counted(models.filter(isCheckpoint).length, "checkpoint")
+    : counted(models.length, "model");
+  const required = series === true ? "two checkpoints of one series" : "two models";
+  return `${count}, required ${required} to compare`;
+}
+
+const isCheckpoint = ({ series, step }: Pick<PlannedModel, "series" | "step">) =>
+  series !== undefined && step !== undefined;
 
 function against(base: number, models: number): ChosenPair[] {
   return Array.from({ length: models }, (_, at) => [base, at] as const);

@@ -30,7 +30,7 @@ export interface ComparisonRecord extends ComparisonHeader {
 }
 
 /** A series whose tracks were made. */
-interface SeriesRecord {
+export interface SeriesRecord {
   readonly format: number;
   /** Of its checkpoints and of the settings. */
   readonly key: string;
@@ -56,10 +56,9 @@ export class ComparisonRecords {
     await this.#write(nameOf(record.base.id, record.other.id), record);
   }
 
-  /** What is known of a series; null where nothing is, or of another key. */
-  async findSeries(series: string, key: string): Promise<SeriesReport | null> {
-    const record = await this.#read<SeriesRecord>(seriesName(series));
-    return record?.key === key ? record.report : null;
+  /** What is known of a series, as it was last made; null where nothing is. */
+  async findSeries(series: string): Promise<SeriesRecord | null> {
+    return await this.#read<SeriesRecord>(seriesName(series));
   }
 
   async putSeries(key: string, report: SeriesReport): Promise<void> {

@@ -1,5 +1,6 @@
 /** One comparison of a run: made, taken from the tables of an earlier run, or left as it stands. */
 
+import { createHash } from "node:crypto";
 import type { RunConfig } from "../../../config/schema.ts";
 import { findComparison } from "../../../connectors/lake/comparisons.ts";
 import { openLake } from "../../../connectors/lake/open.ts";
@@ -122,6 +123,29 @@ export async function putComparison(
     series: settings.series ?? null,
   });
   return header.key;
+}
+
+/**
+ * Takes the tracks of a series out of a comparison that is no step of it any more; the comparison stays. Nothing happens where its tables are
+ * gone, or it has no tracks of that series.
+ *
+ * @param series its key
+ */
+export async function dropTracks(
+  [base, other]: readonly [string, string],
+  series: string,
+  { out, config, sinks, records }: ComparisonPlaces,
+): Promise<void> {
+  const record = await records.find(base, other);
+  if (record?.series !== series) return;
+  const rows = await rowsInTables(record, out).catch(() => null);
+  if (rows === null) return;
+  // A key that no settings have: whoever asks for the comparison again gets it anew.
+  const key = createHash("sha256").update(`${record.key} without tracks`).digest("hex");
+  const header = { base: record.base, other: record.other, key };
+  const { kinship, tracks } = comparisonBatches(header, { report: record.report, matches: [] });
+  const files = await givenTo(takersOf(sinks), header, { ...rows, kinship, tracks });
+  await records.put({ ...record, ...header, files, lake: lakeOf(config), series: null });
 }
 
 const takersOf = (sinks: readonly Sink[]) => sinks.filter((sink) => sink.compare !== undefined);

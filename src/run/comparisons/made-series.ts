@@ -11,6 +11,7 @@ import { type ComparedStep, seriesModels, seriesOf } from "../compared-series.ts
 import { seriesKey } from "../settings.ts";
 import {
   type ComparisonPlaces,
+  dropTracks,
   type MadeComparison,
   putComparison,
   standingComparison,
@@ -80,15 +81,15 @@ export async function madeSeries(
   );
   const kept = { ...settings, series: key };
   const pairs = headers.slice(1).map((other, at) => [headers[at]!, other] as const);
-  const known = await places.records.findSeries(name, key);
-  if (known !== null) {
+  const known = await places.records.findSeries(name);
+  if (known?.key === key) {
     const standing: MadeComparison[] = [];
     for (const [base, other] of pairs) {
       const found = await standingComparison(base, other, kept, places);
       if (found === null) break;
       standing.push(found);
     }
-    if (standing.length === pairs.length) return madeOf(standing, known, key);
+    if (standing.length === pairs.length) return madeOf(standing, known.report, key);
   }
   const { steps, series } = await computedSeries(work, settings);
   const reports: PairReport[] = steps.map((step) => step.pair().report);
@@ -99,6 +100,12 @@ export async function madeSeries(
     const own = { series: name, key, rows: tracks[at]! };
     const given = await putComparison(base, other, kept, places, steps[at]!.pair(), own);
     made.push({ report: reports[at]!, key: given, work: "computed" });
+  }
+  // Steps of the series as it was, between which another checkpoint stands now, or of which one is gone.
+  const current = new Set(pairs.map(([base, other]) => JSON.stringify([base.id, other.id])));
+  for (const [at, { id }] of known?.report.models.slice(1).entries() ?? []) {
+    const step = [known!.report.models[at]!.id, id] as const;
+    if (!current.has(JSON.stringify(step))) await dropTracks(step, known!.key, places);
   }
   await places.records.putSeries(key, remembered(series));
   return madeOf(made, series, key);

@@ -18,7 +18,13 @@ import type { CompletedModels } from "../records/completed-models.ts";
 import type { DoneModel } from "../records/done-model.ts";
 import { comparedContent } from "../settings.ts";
 import { comparedStep } from "../compared-series.ts";
-import { checkpointSeries, type ChosenPair, chosenPairs, neighbours } from "./chosen-pairs.ts";
+import {
+  checkpointSeries,
+  type ChosenPair,
+  chosenPairs,
+  neighbours,
+  nothingToCompare,
+} from "./chosen-pairs.ts";
 import type { ComparisonRecords } from "./comparison-records.ts";
 import { forestLinks } from "./forest-links.ts";
 import type { MadeComparison } from "./made-comparison.ts";
@@ -80,6 +86,10 @@ export async function runComparisons(run: RunComparisons): Promise<RunComparison
   }
   if (config.compare === undefined) return null;
   const pairs = chosenPairs(config.compare, planned);
+  if (pairs.length === 0) {
+    const warning = `nothing to compare yet: found ${nothingToCompare(config.compare, planned)}`;
+    progress({ event: "warning", model: planned[0]!.id, warning });
+  }
   const found: { readonly pair: ChosenPair; readonly report: PairReport; readonly key: string }[] = [];
   const told = (pair: ChosenPair, { report, key, work }: MadeComparison) => {
     const [base, other] = pair.map((at) => planned[at]!.id) as [string, string];

@@ -189,6 +189,32 @@ describe("the tracks of a run", () => {
     expect(await graph(IN_GRAPH)).toEqual(rows);
   });
 
+  it("begin with the second checkpoint: a run of one says so and goes through", async () => {
+    expect(await ran([1])).toEqual({
+      work: [],
+      warnings: [
+        "nothing to compare yet: found 1 checkpoint, required two checkpoints of one series to compare",
+      ],
+    });
+    expect((await ran([1, 2])).work).toEqual(["computed"]);
+  });
+
+  it("of a series that has lost a checkpoint go, where they are no step of it any more; the comparisons stay", async () => {
+    await ran([1, 2, 4]);
+    const old = await tables("SELECT count(*)::INT FROM tracks");
+    expect((await ran([1, 4])).work).toEqual(["computed"]);
+    const steps = "SELECT DISTINCT base, model FROM tracks ORDER BY ALL";
+    expect(await tables(steps)).toEqual([["net-step-1", "net-step-4"]]);
+    expect(await graph("MATCH (a:Layer)-[:HAS_TRACK]->(b:Layer) RETURN DISTINCT a.model, b.model")).toEqual(
+      await tables(steps),
+    );
+    expect(await tables("SELECT base, model FROM kinship ORDER BY ALL")).toHaveLength(3);
+    expect((await checkLake(folderLake(out()))).defects).toEqual([]);
+    // And back.
+    expect((await ran([1, 2, 4])).work).toEqual(["computed", "computed"]);
+    expect(await tables("SELECT count(*)::INT FROM tracks")).toEqual(old);
+  });
+
   it("are not made through a checkpoint that failed: what is left is compared", async () => {
     await write(9);
     await writeFile(file(2), "no tensors");
