@@ -14,6 +14,7 @@ const SHOWN: Readonly<Record<string, string>> = {
   patterns: "model=vgg16s-wd&layer=0&neuron=0&patterns=true",
   connection: "model=vgg16s-wd&connection=10-11-0",
   compare: "view=compare&base=mnist-mlp%2Fepoch-000&model=mnist-mlp%2Fepoch-010&pair=1-1",
+  series: "view=series&step=2&layer=1",
   models: "view=models",
   report: "view=report",
   ask: "view=ask&query=%40hubs&model=vgg16s-wd",

@@ -1,7 +1,7 @@
 /** What the page shows, as it stands in the address: behind `#`, so that any file server can serve the page. */
 
 /** The pages of the instrument. */
-export const VIEWS = ["models", "model", "compare", "report", "ask"] as const;
+export const VIEWS = ["models", "model", "compare", "series", "report", "ask"] as const;
 
 /** How singular values are put on the vertical axis. */
 export const SCALES = ["relative", "linear", "log"] as const;
@@ -18,6 +18,10 @@ export interface Address {
   readonly base: string | null;
   /** Layers of the base and of the model that are looked at together. */
   readonly pair: readonly [base: number, other: number] | null;
+  /** Name of the series; null for the first. */
+  readonly series: string | null;
+  /** Place of the checkpoint among those of the series, by their steps. */
+  readonly step: number;
   /** Index of the selected layer. */
   readonly layer: number | null;
   /** The selected neuron of that layer. */
@@ -48,6 +52,8 @@ export const START: Address = {
   model: null,
   base: null,
   pair: null,
+  series: null,
+  step: 0,
   layer: null,
   neuron: null,
   connection: null,
@@ -92,6 +98,8 @@ export function parseAddress(hash: string): Address {
     view: oneOf("view", VIEWS, START.view),
     model: said.get("model"),
     base: said.get("base"),
+    series: said.get("series"),
+    step: whole("step") ?? START.step,
     pair: numbers<readonly [number, number]>("pair", 2),
     layer: whole("layer"),
     neuron: whole("neuron"),

@@ -8,6 +8,7 @@ import type {
   IndexedModel,
   Question,
   Row,
+  Spectra,
   ViewedModel,
 } from "./protocol.ts";
 import type { EdgeColumns, EdgeFilter } from "./edges.ts";
@@ -27,11 +28,15 @@ interface Waiting {
   readonly progress: RowProgress;
 }
 
+/** Models whose spectra are kept. */
+const MOST_SPECTRA = 32;
+
 /** Asks the worker; each question has one answer. A newer question of a kind takes the place of one that waits. */
 export class TableClient {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
   readonly #rows = new Map<string, readonly Row[]>();
+  readonly #spectra = new Map<string, Promise<Spectra>>();
   #number = 0;
   #failed: Error | null = null;
   #last: { readonly tables: IndexedModel["tables"]; readonly opened: Promise<OpenedModel> } | null = null;
@@ -96,6 +101,22 @@ export class TableClient {
     const answer = await this.#ask(question);
     if (answer.of !== "comparison") throw unexpected(answer);
     return answer.comparison;
+  }
+
+  /** The singular values of a model's layers; those of the models that were asked for last are kept. */
+  spectra({ id, tables }: IndexedModel): Promise<Spectra> {
+    const known = this.#spectra.get(id);
+    if (known !== undefined) return known;
+    const found = this.#ask({ ask: "spectra", tables }).then((answer) => {
+      if (answer.of !== "spectra") throw unexpected(answer);
+      return answer.spectra;
+    });
+    this.#spectra.set(id, found);
+    found.catch(() => this.#spectra.delete(id));
+    for (const oldest of this.#spectra.keys()) {
+      if (this.#spectra.size > MOST_SPECTRA) this.#spectra.delete(oldest);
+    }
+    return found;
   }
 
   /** All rows of small tables; what was read is not read again. @param files of each */

@@ -13,6 +13,8 @@ import { type Change, useAddress } from "./navigation.ts";
 import type { Index } from "./protocol.ts";
 import { readReport, type Report } from "./report.ts";
 import { ReportView } from "./report-view.ts";
+import { seriesIn } from "./series/checkpoints.ts";
+import { SeriesView } from "./series/series-view.ts";
 
 const client = new TableClient(new Worker("worker.js", { type: "module" }));
 
@@ -49,6 +51,9 @@ function App({ index, report, warning }: Opening) {
     if (address.view === "compare" && index.comparisons.length > 0) {
       return h(CompareView, { index, client, address, change });
     }
+    if (address.view === "series" && hasSeries(index)) {
+      return h(SeriesView, { index, client, address, change });
+    }
     if (address.view === "ask" && index.queries !== null) {
       return h(AskView, { address, change, library: index.queries, model: model?.id ?? null, token });
     }
@@ -61,10 +66,13 @@ function App({ index, report, warning }: Opening) {
   }
 }
 
+const hasSeries = ({ models }: Index) => seriesIn(models).size > 0;
+
 const TABS: readonly (readonly [view: Address["view"], label: string])[] = [
   ["model", "Model"],
   ["models", "Models"],
   ["compare", "Compare"],
+  ["series", "Series"],
   ["report", "Report"],
   ["ask", "Ask"],
 ];
@@ -81,6 +89,7 @@ function Head({ index, address, change, id, hasReport }: {
       report: hasReport,
       ask: index.queries !== null,
       compare: index.comparisons.length > 0,
+      series: hasSeries(index),
       model: true,
       models: true,
     })[view];

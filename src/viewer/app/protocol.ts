@@ -116,6 +116,8 @@ export type Question =
     readonly base: IndexedModel["tables"] | null;
     readonly other: IndexedModel["tables"] | null;
   }
+  /** The singular values of a model's layers. */
+  | { readonly ask: "spectra"; readonly tables: IndexedModel["tables"] }
   /** All rows of small tables, one after another. */
   | { readonly ask: "rows"; readonly files: readonly (readonly string[])[] };
 
@@ -125,6 +127,7 @@ export type Answer =
   | { readonly of: "strongest"; readonly passed: number; readonly edges: EdgeColumns }
   | { readonly of: "edges"; readonly edges: EdgeColumns }
   | { readonly of: "comparison"; readonly comparison: Comparison }
+  | { readonly of: "spectra"; readonly spectra: Spectra }
   | { readonly of: "rows"; readonly rows: readonly (readonly Row[])[] }
   | { readonly of: "progress"; readonly done: number; readonly total: number }
   | { readonly of: "failure"; readonly message: string };

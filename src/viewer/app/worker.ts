@@ -3,7 +3,7 @@
 import { buffersOf, type EdgeColumns, edgesBetween, edgesOf, rowsOf, strongest } from "./edges.ts";
 import { messageOf } from "../../model/errors.ts";
 import { MOST_LAYERS, MOST_NEURONS } from "../picture-data.ts";
-import { readComparison } from "./compare/comparison-reader.ts";
+import { readComparison, spectraOf } from "./compare/comparison-reader.ts";
 import { readColumns, readRows } from "./parquet.ts";
 import type { Answer, Envelope, IndexedModel, Question, Row, ViewedLayer, ViewedModel } from "./protocol.ts";
 
@@ -34,6 +34,9 @@ async function answer({ number, content }: Envelope<Question>): Promise<void> {
       const rows: (readonly Row[])[] = [];
       for (const files of content.files) rows.push(await readRows(files));
       return send({ of: "rows", rows });
+    }
+    if (content.ask === "spectra") {
+      return send({ of: "spectra", spectra: await spectraOf(content.tables) });
     }
     requireNewest();
     if (content.ask === "comparison") {

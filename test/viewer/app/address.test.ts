@@ -17,6 +17,8 @@ const address: fc.Arbitrary<Address> = fc.record({
   model: fc.option(fc.string({ unit: "binary", minLength: 1 })),
   base: fc.option(fc.string({ unit: "binary", minLength: 1 })),
   pair: fc.option(fc.tuple(index, index)),
+  series: fc.option(fc.string({ unit: "binary", minLength: 1 })),
+  step: index,
   layer: fc.option(index),
   neuron: fc.option(index),
   connection: fc.option(fc.tuple(index, index, index)),

@@ -53,7 +53,8 @@ export async function readComparison(
   };
 }
 
-async function spectraOf(tables: IndexedModel["tables"] | null): Promise<Spectra> {
+/** The singular values of a model by layer; none where its tables are not there. */
+export async function spectraOf(tables: IndexedModel["tables"] | null): Promise<Spectra> {
   if (tables === null) return [];
   const types = { layer_index: "int32", neuron: "int32", singular_value: "float64" } as const;
   const { layer_index: layers, neuron, singular_value: values } = await readColumns(tables.neurons, types);
