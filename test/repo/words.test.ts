@@ -11,7 +11,7 @@ import { COMPARISON_RELATIONS } from "../../connectors/sinks/comparison-graph.ts
 import { GRAPH_TABLES } from "../../connectors/sinks/graph-schema.ts";
 import { bindQuery, loadQuery } from "../../src/query/query-library.ts";
 import { withServer } from "../../src/query/server-options.ts";
-import { workerOf, type WorkerOptions } from "../../src/cli/scale/worker-options.ts";
+import { queuedRunOf, workerOf, type WorkerOptions } from "../../src/cli/scale/worker-options.ts";
 import { withPlugins } from "../../src/cli/run-arguments.ts";
 import { type Understood, understood } from "../words/command-line.ts";
 import { fileOf, typeErrors } from "../words/examples.ts";
@@ -217,9 +217,10 @@ describe("shell blocks", () => {
   it("give settings that a run takes", () => {
     const issues = answers.flatMap((answer) => {
       if ("error" in answer || answer.command !== "run") return [];
-      const { json: _json, quiet: _quiet, verbose: _verbose, dryRun: _dry, share, lease, ...options } =
+      const { json: _json, quiet: _quiet, verbose: _verbose, dryRun: _dry, share, lease, queue, ...options } =
         withPlugins(withServer(answer.options));
       workerOf({ share, lease } as WorkerOptions, false);
+      queuedRunOf({ share, lease, queue } as WorkerOptions, false);
       return runConfigSchema.safeParse({ models: answer.arguments[0], ...options }).error?.issues ?? [];
     });
     expect(issues).toEqual([]);
