@@ -4,12 +4,13 @@ import { join } from "node:path";
 import { messageOf, show } from "../../../src/model/errors.ts";
 import type { OpenSink } from "../../../src/model/ports.ts";
 import { SCHEMA_VERSION } from "../../../src/model/tables.ts";
+import { retry } from "../../../src/base/retry.ts";
 import { otherSource, samePlace } from "../../places/identity.ts";
 import { BatchSpool } from "../batch-spool.ts";
 import { loadModel } from "./neo4j-load.ts";
 import { removeAbandoned } from "./neo4j-progress.ts";
 import { holdsComparison, relateModels, stageComparison, type StagedComparison } from "./neo4j-relations.ts";
-import { connectServer, type GraphServer } from "./neo4j-server.ts";
+import { codeOf, connectServer, type GraphServer } from "./neo4j-server.ts";
 import { type Neo4jChoices, neo4jSettings } from "./neo4j-settings.ts";
 import { StagedRows } from "./neo4j-staging.ts";
 import { labelsOf, schemaStatements } from "./neo4j-statements.ts";
@@ -127,6 +128,16 @@ export function neo4jSink(choices: Neo4jChoices = {}): OpenSink {
   };
 }
 
+/** Attempts at one statement of the schema. */
+const SCHEMA_ATTEMPTS = 5;
+
+/** Another process that makes the same at this moment makes the server refuse what a second attempt finds there. */
+function againWhereMade(failure: unknown, attempts: number): number | null {
+  const code = failure instanceof Error ? codeOf(failure.cause) : "";
+  const isMade = /^Neo\.ClientError\.Schema\.\w+AlreadyExists$/.test(code);
+  return isMade && attempts < SCHEMA_ATTEMPTS ? 0 : null;
+}
+
 /** Makes what is missing; where nothing is, only asks. */
 async function prepareSchema(server: GraphServer): Promise<void> {
   const { labelPrefix } = server.settings;
@@ -134,7 +145,7 @@ async function prepareSchema(server: GraphServer): Promise<void> {
   const indexes = await server.alone("SHOW INDEXES YIELD name");
   const there = new Set(indexes.map(({ name }) => name));
   for (const [name, statement] of schemaStatements(labelPrefix)) {
-    if (!there.has(name)) await server.alone(statement);
+    if (!there.has(name)) await retry(() => server.alone(statement), againWhereMade);
   }
   const [row] = await server.write((run) =>
     run(

@@ -5,6 +5,7 @@ import { ConfigError } from "../../../config/document.ts";
 import { type LoadedConfig, type Overrides, recordedRunConfig } from "../../../config/load.ts";
 import { openLake } from "../../../connectors/lake/open.ts";
 import type { LakePlace } from "../../../connectors/lake/place.ts";
+import { messageOf } from "../../model/errors.ts";
 import type { Plugin } from "../../model/plugin.ts";
 import { planModels, type PlannedModel } from "../collection/models.ts";
 import { chosenPairs } from "../comparisons/chosen-pairs.ts";
@@ -34,7 +35,9 @@ export async function sharedConfig(
   address: string,
   overrides: Overrides = {},
 ): Promise<LoadedConfig & { readonly models: readonly SharedModel[] }> {
-  const place = await openLake(address);
+  const place = await openLake(address).catch((cause: unknown) => {
+    throw new ConfigError(messageOf(cause), { cause });
+  });
   const shared = await readSharedRun(place);
   if (shared === null) {
     throw new ConfigError(

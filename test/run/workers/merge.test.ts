@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ConfigError } from "../../../config/document.ts";
 import { type Overrides, runConfigOf } from "../../../config/load.ts";
 import { COMPARISON_TABLE_NAMES } from "../../../src/model/comparison-tables.ts";
 import { TABLE_NAMES } from "../../../src/model/tables.ts";
@@ -111,6 +112,7 @@ describe("a merge", () => {
     const lake = join(folder, "empty");
     await mkdir(lake);
     await expect(sharedConfig(lake)).rejects.toThrow(/empty: found no \.state\/shared-run\.json/);
+    await expect(sharedConfig("s3://b/x")).rejects.toThrow(ConfigError);
   });
 
   it("of a lake without Parquet tables is refused when the work begins", async () => {
