@@ -26,8 +26,23 @@ export interface LayerOrder {
 }
 
 /**
- * The order of a layer's channels in another model. A layer in groups stays as it is. Out channels that feed no layer are the model's own
- * outputs: they keep their order.
+ * Whether a layer's out channels may stand in another order: those that a layer reads, and those beside them, of a layer that is fed by the same
+ * ones, such as gates, queries and keys. Others are the model's own outputs, which keep their order.
+ */
+export function mayBeReordered(
+  { index }: Pick<Layer, "index">,
+  connections: readonly Pick<Connection, "source" | "target">[],
+): boolean {
+  const read = new Set(connections.map(({ source }) => source));
+  if (read.has(index)) return true;
+  const fed = Map.groupBy(connections, ({ target }) => target);
+  const feeders = (layer: number) => (fed.get(layer) ?? []).map(({ source }) => source).sort().join();
+  return fed.has(index) &&
+    [...fed.keys()].some((layer) => read.has(layer) && feeders(layer) === feeders(index));
+}
+
+/**
+ * The order of a layer's channels in another model. A layer in groups stays as it is, and so do the model's own outputs.
  *
  * @param layer of the base
  * @param connections of the base
@@ -47,9 +62,9 @@ export async function layerOrder(
   }
   const fed = fedOrder(connections.filter(({ target }) => target === layer.index), layer.inChannels, orders);
   const asFed = fed === null ? null : columnsInOrder(others, fed);
-  const isRead = connections.some(({ source }) => source === layer.index);
+  const isSought = mayBeReordered(layer, connections);
   const orderOf = async (other: Matrix) =>
-    inOrder(own, other) ? null : isRead ? await channelOrder(own, other, kernel) : undefined;
+    inOrder(own, other) ? null : isSought ? await channelOrder(own, other, kernel) : undefined;
   const found = asFed === null ? undefined : await orderOf(asFed);
   // Where a guessed topology is wrong, channels agree as they stand and not as they are fed.
   const standing = found === undefined ? await orderOf(others) : undefined;

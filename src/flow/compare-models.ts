@@ -1,7 +1,7 @@
 /** Two models compared, layer by layer: no more than two layers are in memory at a time. */
 
 import { firstValueFrom, of } from "rxjs";
-import { type ChannelOrder, layerOrder, spectrumInOrder } from "../compare/channel-order.ts";
+import { type ChannelOrder, layerOrder, mayBeReordered, spectrumInOrder } from "../compare/channel-order.ts";
 import { type ChangeSettings, type LayerChange, layerChange } from "../compare/layer-change.ts";
 import { type LayerPair, pairsByName, pairsBySpectrum, type UnnamedLayer } from "../compare/layer-pairs.ts";
 import { hiddenSpaces, kinshipLogP, sameChannels } from "../compare/kinship.ts";
@@ -210,9 +210,8 @@ async function comparedLayer(
   };
   const layer = base.graph.layers[pair.base]!;
   // Two weights and their difference; the other's weight and vectors in another order; products of each channel with each, to find it.
-  const isRead = base.graph.connections.some(({ source }) => source === layer.index);
   const matrices = 8 * 6 * layer.outChannels * layer.inChannels / layer.groups * layer.positions +
-    (isRead ? 8 * layer.outChannels ** 2 : 0);
+    (mayBeReordered(layer, base.graph.connections) ? 8 * layer.outChannels ** 2 : 0);
   return await withSpectra(base, other, pair, matrices, engine, async (spectrum, later) => {
     const both = {
       base: await weights(base, pair.base),
