@@ -108,7 +108,9 @@ const compareSchema = z.strictObject({
     "Pairs of ids of models of the run: the base, and the model that is compared with it.",
   ),
   base: text.optional().describe("The id of the model that all others are compared with."),
-  series: z.literal(true).optional().describe("Each checkpoint of a series with the next."),
+  series: z.literal(true).optional().describe(
+    "Each checkpoint of a series with the next, and the tracks of neurons through all of them.",
+  ),
   all: z.literal(true).optional().describe("Every model with every other."),
   leading: z.int().min(1).max(2 ** 20).default(DEFAULTS.compare.leading)
     .describe("How many leading neurons of a layer may be intruders."),
