@@ -13,7 +13,10 @@ const LONGEST = 2 ** 27;
  *
  * @throws {SyntaxError} when the file is too long, no JSON, or has no vocabulary; names it
  */
-export async function tokensBeside(model: string, signal?: AbortSignal): Promise<ReadonlyMap<number, string> | null> {
+export async function tokensBeside(
+  model: string,
+  signal?: AbortSignal,
+): Promise<ReadonlyMap<number, string> | null> {
   const path = beside(model, "tokenizer.json");
   const source = await openIfThere(path, signal);
   if (source === null) return null;
@@ -31,13 +34,19 @@ function vocabularyOf(value: unknown, path: string): ReadonlyMap<number, string>
   const pairs: [unknown, unknown][] = Array.isArray(vocab)
     ? vocab.map((each: unknown, at) => [at, Array.isArray(each) ? each[0] : undefined])
     : Object.entries(record(vocab)).map(([token, id]) => [id, token]);
-  if (pairs.length === 0) throw new SyntaxError(`${path}: found no vocabulary, required tokens in model.vocab`);
-  for (const each of Array.isArray(added) ? added : []) pairs.push([record(each)["id"], record(each)["content"]]);
+  if (pairs.length === 0) {
+    throw new SyntaxError(`${path}: found no vocabulary, required tokens in model.vocab`);
+  }
+  for (const each of Array.isArray(added) ? added : []) {
+    pairs.push([record(each)["id"], record(each)["content"]]);
+  }
   const tokens = new Map<number, string>();
   for (const [id, token] of pairs) {
     if (typeof token !== "string" || typeof id !== "number" || !Number.isSafeInteger(id) || id < 0) {
       throw new SyntaxError(
-        `${path}, token ${show(String(token))}: found number ${show(String(id))}, required a whole number from 0 on`,
+        `${path}, token ${show(String(token))}: found number ${
+          show(String(id))
+        }, required a whole number from 0 on`,
       );
     }
     tokens.set(id, token);

@@ -1,7 +1,7 @@
 /** One model: the picture, what is selected in it, and the same as tables. */
 
 import { h } from "preact";
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Address } from "./address.ts";
 import type { OpenedModel, TableClient } from "./client.ts";
 import { Controls } from "./controls.ts";
@@ -128,6 +128,7 @@ function OpenModel({ id, model, total, client, address, change, chain, source }:
   }, [model, key]);
   const selectedEdges = selection !== null && selected?.key === key ? selected.edges : null;
 
+  const svg = useRef<(() => string) | null>(null);
   const select = (at: NeuronAt | null) =>
     change({ layer: at?.layer ?? null, neuron: at?.neuron ?? null, connection: null, filter: null });
   const chosen = selection !== null && "neuron" in selection && exists(model, selection.neuron)
@@ -149,7 +150,7 @@ function OpenModel({ id, model, total, client, address, change, chain, source }:
       { class: "picture" },
       h(Controls, { address, model, change }),
       failure === null ? null : h("p", { role: "alert", class: "failure" }, failure),
-      h(ModelCanvas, { picture, scale, colour, select }),
+      h(ModelCanvas, { picture, scale, colour, select, svg }),
       h(
         "p",
         { class: "said", role: "status", "aria-live": "polite" },
@@ -160,7 +161,7 @@ function OpenModel({ id, model, total, client, address, change, chain, source }:
         chosen === null ? "" : ` Selected: ${model.layers[chosen.layer]!.name}, neuron ${chosen.neuron}.`,
         picture.chain.length === 0 ? "" : " The dominant connection is the thick line.",
       ),
-      h(ExportButtons, { id, layers: model.layers, edges: shown?.edges ?? null }),
+      h(ExportButtons, { id, layers: model.layers, edges: shown?.edges ?? null, svg }),
     ),
     h(
       "div",

@@ -3,6 +3,7 @@
 import type { Address } from "../address.ts";
 import type { EdgeColumns } from "../edges.ts";
 import type { NeuronAt, Projection, Scene } from "./scene.ts";
+import type { Pen } from "./svg-pen.ts";
 import type { Theme } from "./theme.ts";
 import type { ViewedLayer } from "../protocol.ts";
 
@@ -26,7 +27,7 @@ const CLASSES = 8;
 
 /** Draws the picture; everything before is gone. @param width, height in pixels of the page */
 export function draw(
-  context: CanvasRenderingContext2D,
+  context: Pen,
   picture: Picture,
   projection: Projection,
   width: number,
@@ -46,7 +47,7 @@ export function draw(
 }
 
 function drawAxes(
-  context: CanvasRenderingContext2D,
+  context: Pen,
   { layers, scene }: Picture,
   projection: Projection,
   height: number,
@@ -87,7 +88,7 @@ function shortened(name: string): string {
 }
 
 function drawEdges(
-  context: CanvasRenderingContext2D,
+  context: Pen,
   { scene, classes }: Picture,
   edges: EdgeColumns,
   projection: Projection,
@@ -133,7 +134,7 @@ export function edgeClasses(
 }
 
 function drawLines(
-  context: CanvasRenderingContext2D,
+  context: Pen,
   { x, y, first }: Scene,
   edges: EdgeColumns,
   projection: Projection,
@@ -155,7 +156,7 @@ function drawLines(
 }
 
 function drawNeurons(
-  context: CanvasRenderingContext2D,
+  context: Pen,
   { layers, scene: { x, y, first } }: Picture,
   projection: Projection,
   theme: Theme,
@@ -174,7 +175,7 @@ function drawNeurons(
 }
 
 function drawChain(
-  context: CanvasRenderingContext2D,
+  context: Pen,
   { scene: { x, y, first }, chain }: Picture,
   projection: Projection,
   theme: Theme,
@@ -191,7 +192,7 @@ function drawChain(
 }
 
 function ring(
-  context: CanvasRenderingContext2D,
+  context: Pen,
   { x, y, first }: Scene,
   { layer, neuron }: NeuronAt,
   projection: Projection,
@@ -206,7 +207,7 @@ function ring(
   context.stroke();
 }
 
-function line(context: CanvasRenderingContext2D, x: number, y: number, toX: number, toY: number): void {
+function line(context: Pen, x: number, y: number, toX: number, toY: number): void {
   context.beginPath();
   context.moveTo(x, y);
   context.lineTo(toX, toY);

@@ -6,6 +6,7 @@ import type { Address } from "../address.ts";
 import { draw, edgeClasses, type Picture } from "./drawing.ts";
 import { probability } from "../../label.ts";
 import { type Camera, type NeuronAt, neuronAt, Projection, sceneOf, WHOLE } from "./scene.ts";
+import { SvgPen } from "./svg-pen.ts";
 import { themeOf, useDark } from "./theme.ts";
 
 /** Pixels within which a neuron is at the pointer. */
@@ -17,10 +18,12 @@ export interface ModelCanvasProps {
   readonly scale: Address["scale"];
   readonly colour: Address["colour"];
   readonly select: (neuron: NeuronAt | null) => void;
+  /** Gets what draws the picture again, as the text of an SVG file. */
+  readonly svg: { current: (() => string) | null };
 }
 
 /** Layers across, singular values up, the strongest edges on top; wheel and drag zoom and move, arrow keys go from neuron to neuron. */
-export function ModelCanvas({ picture, scale, colour, select }: ModelCanvasProps) {
+export function ModelCanvas({ picture, scale, colour, select, svg }: ModelCanvasProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const [size, setSize] = useState({ width: 800, height: 500, ratio: 1 });
   const [camera, setCamera] = useState<Camera>(WHOLE);
@@ -50,6 +53,11 @@ export function ModelCanvas({ picture, scale, colour, select }: ModelCanvasProps
     const element = canvas.current;
     const context = element?.getContext("2d") ?? null;
     if (element === null || context === null) return;
+    svg.current = () => {
+      const pen = new SvgPen(size.width, size.height);
+      draw(pen, { ...picture, scene, classes }, projection, size.width, size.height, themeOf(element));
+      return pen.text();
+    };
     const frame = requestAnimationFrame(() => {
       context.setTransform(size.ratio, 0, 0, size.ratio, 0, 0);
       draw(context, { ...picture, scene, classes }, projection, size.width, size.height, themeOf(element));
