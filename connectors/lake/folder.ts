@@ -90,6 +90,9 @@ async function moveByCopy(from: string, to: string): Promise<void> {
 
 /** Does `work` while no other process replaces the file. */
 async function locked(path: string, work: () => Promise<void>): Promise<void> {
+  await mkdir(dirname(path), { recursive: true }).catch((cause: unknown) => {
+    throw cannotWrite(path, cause);
+  });
   const lock = await waitForLock(join(dirname(path), `.${basename(path)}.lock`), STALE_LOCK_MS)
     .catch((cause: unknown) => {
       throw cannotWrite(path, cause);

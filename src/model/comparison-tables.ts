@@ -9,7 +9,7 @@ import { KINSHIP_COLUMNS } from "./tables/comparisons/kinship.ts";
 import { MATCH_COLUMNS } from "./tables/comparisons/matches.ts";
 import { SUBSPACE_COLUMNS } from "./tables/comparisons/subspaces.ts";
 import type { TableColumn } from "./tables/column.ts";
-import { type TableName, TABLES } from "./tables.ts";
+import { TABLE_ROWS, type TableName, TABLES } from "./tables.ts";
 
 /** The tables of a comparison. */
 export type ComparisonTableName = "kinship" | "correspondences" | "subspaces" | "intruders" | "matches";
@@ -46,6 +46,12 @@ export const COMPARISON_TABLE_ROWS: Readonly<Record<ComparisonTableName, string>
   subspaces: "a pair of layers that correspond, and a number of leading neurons whose subspaces are compared",
   intruders: "a leading neuron of the other model that resembles none of the base's",
   matches: "a pair of neurons of corresponding layers that are each other's most similar",
+};
+
+/** What a row of each table of a lake is. */
+export const ALL_TABLE_ROWS: Readonly<Record<AnyTableName, string>> = {
+  ...TABLE_ROWS,
+  ...COMPARISON_TABLE_ROWS,
 };
 
 /** Their names, in the order in which they are written. */
