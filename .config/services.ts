@@ -20,6 +20,11 @@ const SERVICES: readonly Service[] = [
     found: canStartServer,
     packages: ["openjdk-17-jre-headless", "maven"],
   },
+  {
+    name: "DuckDB's extensions for tables (SVRFLOW_DUCKDB_EXTENSIONS)",
+    found: canFetchExtensions,
+    packages: ["python3-pip"],
+  },
   { name: "Chromium for pages (SVRFLOW_CHROMIUM)", found: canStartBrowser, packages: ["chromium"] },
 ];
 
@@ -54,6 +59,12 @@ async function canStartBrowser(): Promise<boolean> {
     execute(program, ["--version"]).then(({ code }) => code === 0, () => false)
   );
   return (await Promise.all(answers)).some((found) => found);
+}
+
+/** The extensions themselves come as Python packages, when the first suite asks for them. */
+async function canFetchExtensions(): Promise<boolean> {
+  if (env["SVRFLOW_DUCKDB_EXTENSIONS"] !== undefined) return true;
+  return await execute("python3", ["-m", "pip", "--version"]).then(({ code }) => code === 0, () => false);
 }
 
 /** Installs Debian packages. */

@@ -23,7 +23,10 @@ export function duckLakeStatements(manifest: Manifest, settings: ViewSettings): 
     return [
       `CREATE TABLE svr.${name} (${columns.join(", ")});`,
       ...found.files.map(({ path }) =>
-        `CALL ducklake_add_data_files('svr', '${name}', ${text(pattern(`${root}/${path}`))});`
+        // The id is a column: the folder's name may be cut.
+        `CALL ducklake_add_data_files('svr', '${name}', ${
+          text(pattern(`${root}/${path}`))
+        }, hive_partitioning => false);`
       ),
     ].join("\n");
   };

@@ -45,6 +45,12 @@ export async function commitTables(
   formats: readonly EngineFormat[],
   by: { readonly runId: string | null; readonly version: string },
 ): Promise<CommittedLake> {
+  const required = async () => {
+    const manifest = await readManifest(place);
+    if (manifest !== null) return manifest;
+    throw new Error(`${place.name}: found no _manifest.json, required a lake that svr run has written`);
+  };
+  await required();
   await keepFormats(place, formats);
   const footers = new Footers(place);
   const tables: CommittedTable[] = [];
@@ -53,11 +59,7 @@ export async function commitTables(
     for (const format of formats) {
       for (let losses = 0;; losses++) {
         // Read again after each loss: whoever was faster may have known more.
-        const manifest = await readManifest(place);
-        if (manifest === null) {
-          throw new Error(`${place.name}: found no _manifest.json, required a lake that svr run has written`);
-        }
-        const found = filesOfTable(manifest, table);
+        const found = filesOfTable(await required(), table);
         for (const id of found.old) old.add(id);
         try {
           const done = await COMMITS[format]({ place, table, footers, ...by, files: found.files });

@@ -66,8 +66,9 @@ export function addedEntry(
     return found === undefined ? [] : [{ key: column.fieldId, type: column.type, ...found }];
   });
   const bounds = (side: "min" | "max") =>
-    known.flatMap(({ key, type, [side]: value }) =>
-      value === null ? [] : [{ key, value: boundBytes(type, value) }]
+    known.flatMap(({ key, type, nans, [side]: value }) =>
+      // Some engines take NaN for greater than all numbers.
+      value === null || side === "max" && nans !== 0 ? [] : [{ key, value: boundBytes(type, value) }]
     );
   const counts = (of: "nulls" | "nans") =>
     known.flatMap(({ key, [of]: value }) => value === null ? [] : [{ key, value: BigInt(value) }]);
