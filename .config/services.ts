@@ -25,6 +25,11 @@ const SERVICES: readonly Service[] = [
     found: canStartSlurm,
     packages: ["slurmctld", "slurmd", "slurm-client", "munge"],
   },
+  {
+    name: "DuckDB's extensions for tables (SVRFLOW_DUCKDB_EXTENSIONS)",
+    found: canFetchExtensions,
+    packages: ["python3-pip"],
+  },
   { name: "Chromium for pages (SVRFLOW_CHROMIUM)", found: canStartBrowser, packages: ["chromium"] },
   { name: "Redis for a queue (SVRFLOW_REDIS)", found: canStartRedis, packages: ["redis-server"] },
 ];
@@ -72,6 +77,12 @@ async function canStartBrowser(): Promise<boolean> {
 async function canStartRedis(): Promise<boolean> {
   if (env["SVRFLOW_REDIS"] !== undefined) return true;
   return await execute("redis-server", ["--version"]).then(({ code }) => code === 0, () => false);
+}
+
+/** The extensions themselves come as Python packages, when the first suite asks for them. */
+async function canFetchExtensions(): Promise<boolean> {
+  if (env["SVRFLOW_DUCKDB_EXTENSIONS"] !== undefined) return true;
+  return await execute("python3", ["-m", "pip", "--version"]).then(({ code }) => code === 0, () => false);
 }
 
 /** Installs Debian packages. */

@@ -4,7 +4,7 @@ import { dirname, relative, resolve } from "node:path";
 import { z } from "zod";
 import { type ConfigDocument, ConfigError, parseConfigDocument, readDocument } from "./document.ts";
 import { complaints } from "./issues.ts";
-import { type RunConfig, runConfigSchema } from "./schema.ts";
+import { type RunConfig, runConfigSchema, settledConfig } from "./schema.ts";
 import { type TopologyConfig, topologySchema } from "./topology.ts";
 
 /** A checked config, and the folder that the paths in it start from. */
@@ -186,12 +186,17 @@ function checkRun(document: ConfigDocument, overrides: Overrides): RunConfig {
     const [written, said] = [document.value[key], given[key]];
     if (isObject(written) && isObject(said)) settings[key] = { ...written, ...said };
   }
-  return check(
+  // Elsewhere, with the tables that the file asks for.
+  const { lake } = document.value;
+  if (isObject(lake) && typeof given["lake"] === "string") {
+    settings["lake"] = { ...lake, place: given["lake"] };
+  }
+  return settledConfig(check(
     runConfigSchema,
     document,
     settings,
     (keys) => Object.hasOwn(given, String(keys[0])) ? `--${flagOf(String(keys[0]))}` : document.place(keys),
-  );
+  ));
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -125,6 +125,19 @@ const compareSchema = z.strictObject({
   "one of pairs, base, series and all",
 ).describe("Which models are compared with which, after all are done. Default: none.");
 
+const lakePlace = text.refine((address) => !address.startsWith("s3:") || S3_ADDRESS.test(address), {
+  error: "a folder, or s3://bucket/prefix with neither user nor port",
+  params: { hidden: true },
+});
+
+/** What a config says of its lake, in whichever way it is written. */
+interface LakeSettings {
+  /** A folder or an address, if not the output folder. */
+  readonly lake?: string;
+  /** Formats in which the lake keeps its tables. */
+  readonly lakeTables?: readonly ("delta" | "iceberg")[];
+}
+
 /** The settings of a run. */
 export const runConfigSchema = z.strictObject({
   models: z.union([modelSchema, z.array(modelSchema).min(1)]).describe("What is read."),
@@ -144,10 +157,15 @@ export const runConfigSchema = z.strictObject({
   out: text.default(DEFAULTS.out).describe(
     "The output folder. A path in a config file is relative to the file, as all of them are.",
   ),
-  lake: text.refine((address) => !address.startsWith("s3:") || S3_ADDRESS.test(address), {
-    error: "a folder, or s3://bucket/prefix with neither user nor port",
-    params: { hidden: true },
-  }).optional().describe(
+  lake: z.union([
+    lakePlace,
+    z.strictObject({
+      place: lakePlace.optional().describe("Where the tables go. Default: the output folder."),
+      tables: z.array(z.enum(["delta", "iceberg"])).describe(
+        "Formats of tables that engines know, which each run to this lake keeps up from then on.",
+      ),
+    }),
+  ]).optional().describe(
     "Where the Parquet tables go, if not into the output folder: a folder, or s3://bucket/prefix. " +
       "Credentials come from the environment (AWS_ACCESS_KEY_ID and so on).",
   ),
@@ -293,7 +311,26 @@ export const runConfigSchema = z.strictObject({
 );
 
 /** A checked run config, defaults filled in. */
-export type RunConfig = z.output<typeof runConfigSchema>;
+export type RunConfig = Omit<z.output<typeof runConfigSchema>, "lake"> & LakeSettings;
+
+/** A checked config, with what it says of its lake written in one way. */
+export function settledConfig({ lake, ...config }: z.output<typeof runConfigSchema>): RunConfig {
+  if (lake === undefined) return config;
+  if (typeof lake === "string") return { ...config, lake };
+  const { place, tables } = lake;
+  return { ...config, ...place === undefined ? {} : { lake: place }, lakeTables: tables };
+}
+
+/** A checked config as a user would have written it: what `settledConfig` has made of it, undone. */
+export function writtenConfig({ lake: place, lakeTables: tables, ...config }: RunConfig): WrittenConfig {
+  const lake = tables === undefined
+    ? place
+    : { ...place === undefined ? {} : { place }, tables: [...tables] };
+  return { ...config, ...lake === undefined ? {} : { lake } };
+}
+
+/** A checked config in the form in which a user may write it. */
+export type WrittenConfig = z.output<typeof runConfigSchema>;
 
 /** A run config as a user may write it. */
 export type RunConfigInput = z.input<typeof runConfigSchema>;

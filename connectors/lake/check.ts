@@ -7,6 +7,8 @@ import { type AnyTableName, COMPARISON_TABLE_NAMES } from "../../src/model/compa
 import { TABLE_NAMES } from "../../src/model/tables.ts";
 import { isGone } from "../places/identity.ts";
 import { digestOf, type LakeModel, MANIFEST, readManifest } from "./manifest.ts";
+import { keptFormats } from "./table-formats/kept-formats.ts";
+import { namedByVersions } from "./table-formats/versions.ts";
 import type { LakeFile, LakePlace } from "./place.ts";
 
 /** What can be wrong with a lake. */
@@ -61,21 +63,25 @@ export async function checkLake(place: LakePlace, options: CheckOptions = {}): P
     options.progress?.(at, files.length);
     defects.push(...await checkFile(place, file, options.quick === true));
   }
-  const requireFiles = (entry: Pick<LakeModel, "files" | "partition">, tables: readonly AnyTableName[]) => {
-    for (const table of tables) {
-      if (entry.files.some((file) => file.table === table)) continue;
-      const path = `${table}/${entry.partition}`;
-      defects.push({ kind: "missing", path, found: "no file in the manifest", required: "at least one" });
-    }
+  // The tables that always have a row; others leave no file where they have none.
+  const requireFile = (entry: Pick<LakeModel, "files" | "partition">, table: AnyTableName) => {
+    if (entry.files.some((file) => file.table === table)) return;
+    const path = `${table}/${entry.partition}`;
+    defects.push({ kind: "missing", path, found: "no file in the manifest", required: "at least one" });
   };
-  for (const model of models) requireFiles(model, TABLE_NAMES);
-  for (const comparison of comparisons) requireFiles(comparison, COMPARISON_TABLE_NAMES);
+  for (const model of models) requireFile(model, "models");
+  for (const comparison of comparisons) requireFile(comparison, "kinship");
   const named = new Set(files.map(({ path }) => path));
+  const formats = await keptFormats(place);
   for (const table of [...TABLE_NAMES, ...COMPARISON_TABLE_NAMES]) {
-    for (const path of await place.list(`${table}/`)) {
-      if (!named.has(path)) {
-        defects.push({ kind: "unknown", path, found: "a file", required: "to be named in the manifest" });
-      }
+    const others = (await place.list(`${table}/`)).filter((path) =>
+      !named.has(path) && !path.startsWith(`${table}/_delta_log/`)
+    );
+    if (others.length === 0) continue;
+    const versions = await namedByVersions(place, table, formats);
+    for (const path of others) {
+      if (versions.has(path)) continue;
+      defects.push({ kind: "unknown", path, found: "a file", required: "to be named in the manifest" });
     }
   }
   const sum = (of: "rows" | "bytes") => files.reduce((total, file) => total + file[of], 0);

@@ -11,7 +11,11 @@ import {
   readManifest,
   replaceEntries,
 } from "./manifest.ts";
+import { keptFormats } from "./table-formats/kept-formats.ts";
 import type { LakePlace } from "./place.ts";
+
+/** Where the lake is a run's own folder, its Arrow files lie there. */
+const ARROW = "arrow/";
 
 /** Names the files of what is being removed: what an interrupted call leaves, the next removes. */
 const REMOVAL = "_removal.json";
@@ -31,7 +35,8 @@ export interface Removed {
 
 /**
  * Removes models with their comparisons: first their entries in the manifest, then their files, Arrow files beside them too. Who reads by the
- * manifest never sees half a model. Only files are removed that were there before the entries went.
+ * manifest never sees half a model. Only files are removed that were there before the entries went. In a lake that keeps versions of its
+ * tables the Parquet files stay: older versions name them.
  *
  * @param wanted tells by its id whether a model is to go
  * @returns what was removed; nothing where no id was wanted, and then nothing has changed
@@ -88,7 +93,8 @@ async function removeEntries(
 }
 
 /**
- * Removes the files of what an interrupted call took out of the manifest. Files that the manifest names stay.
+ * Removes the files of what an interrupted call took out of the manifest. Files that the manifest names stay, and in a lake that keeps
+ * versions of its tables all Parquet files.
  *
  * @returns the ids of those models
  * @throws {SyntaxError} when the manifest is not valid; Error when the lake cannot be written to
@@ -100,7 +106,11 @@ export async function finishRemoval(place: LakePlace): Promise<readonly string[]
   const standing = new Set([...models, ...comparisons].map(({ partition }) => partition));
   // One whose entry stands was not removed, or is there again: its files are its own.
   const gone = parsed(text).filter((each) => !standing.has(partitionOf(each)));
-  for (const { files } of gone) for (const path of files) await place.remove(path);
+  const keepsVersions = (await keptFormats(place)).length > 0;
+  for (const path of gone.flatMap(({ files }) => files)) {
+    // Versions of the tables name the others.
+    if (!keepsVersions || path.startsWith(ARROW)) await place.remove(path);
+  }
   await place.remove(REMOVAL);
   return gone.flatMap(({ id, base }) => base === undefined ? [id] : []);
 }
@@ -110,10 +120,10 @@ function partitionOf({ id, base }: Pick<Removal, "id" | "base">): string {
   return base === undefined ? `model=${encodeModelId(id)}` : comparisonPartition(base, id);
 }
 
-/** Where its files lie. Where the lake is a run's own folder, the same rows lie there as Arrow files. */
+/** Where its files lie. */
 function foldersOf(of: Pick<Removal, "id" | "base">): readonly string[] {
   const names = of.base === undefined ? TABLE_NAMES : COMPARISON_TABLE_NAMES;
-  return names.flatMap((name) => [name, `arrow/${name}`]).map((table) => `${table}/${partitionOf(of)}/`);
+  return names.flatMap((name) => [name, `${ARROW}${name}`]).map((table) => `${table}/${partitionOf(of)}/`);
 }
 
 async function filesIn(place: LakePlace, folders: readonly string[]): Promise<readonly string[]> {

@@ -1,7 +1,8 @@
 /** The views of a lake as SQL for DuckDB. */
 
 import { type AnyTableName, COMPARISON_TABLE_NAMES } from "../../src/model/comparison-tables.ts";
-import { SCHEMA_VERSION, TABLE_NAMES } from "../../src/model/tables.ts";
+import { type ColumnType, SCHEMA_VERSION, TABLE_NAMES } from "../../src/model/tables.ts";
+import { storedColumns } from "../../src/model/tables/stored-columns.ts";
 import type { Manifest } from "./manifest.ts";
 
 /** What the text depends on beside the manifest. */
@@ -37,7 +38,10 @@ export function viewStatements(manifest: Manifest, settings: ViewSettings): stri
   const schemas = new Set(entries.map(({ schema_version }) => schema_version));
   const unite = schemas.size > 1 ? ", union_by_name = true" : "";
   const place = `coalesce(getvariable('lake'), ${text(pattern(root))})`;
+  const filled = new Set(entries.flatMap(({ files }) => files.map(({ table }) => table)));
   const view = (table: AnyTableName, keys: readonly string[]) => {
+    // A pattern without a file is an error to DuckDB.
+    if (!filled.has(table)) return emptyView(table, keys);
     const files = settings.pinned
       ? `[${place} || file FOR file IN [\n    ${
         entries.flatMap(({ files }) => paths(table, files)).join(",\n    ")
@@ -49,13 +53,31 @@ export function viewStatements(manifest: Manifest, settings: ViewSettings): stri
       `  FROM read_parquet(${files}, hive_partitioning = true, hive_types = {${types}}${unite});`;
   };
   const views = [
-    // A pattern without a file is an error to DuckDB.
-    ...models.length === 0 && comparisons.length > 0
-      ? []
-      : TABLE_NAMES.map((table) => view(table, ["model"])),
+    ...TABLE_NAMES.map((table) => view(table, ["model"])),
     ...comparisons.length === 0 ? [] : COMPARISON_TABLE_NAMES.map((table) => view(table, ["model", "base"])),
   ];
   return `${[...bucketSettings(settings), MOVED, ...views, EXAMPLE].join("\n\n")}\n`;
+}
+
+/** DuckDB's types. */
+export const SQL_TYPES: Readonly<Record<ColumnType, string>> = {
+  utf8: "VARCHAR",
+  int32: "INTEGER",
+  int64: "BIGINT",
+  float64: "DOUBLE",
+  bool: "BOOLEAN",
+};
+
+/** The columns in the order of the other views. */
+function emptyView(table: AnyTableName, keys: readonly string[]): string {
+  const columns = storedColumns(table);
+  const ordered = [
+    ...columns.filter(({ name }) => keys.includes(name)),
+    ...columns.filter(({ name }) => !keys.includes(name)),
+  ];
+  const nothing = ordered.map(({ name, type }) => `NULL::${SQL_TYPES[type]} AS "${name}"`).join(", ");
+  return `-- No model has rows of ${table}. Make the views again when one has.\n` +
+    `CREATE OR REPLACE VIEW ${table} AS\n  SELECT ${nothing} WHERE false;`;
 }
 
 const MOVED =
@@ -84,7 +106,8 @@ function paths(table: AnyTableName, files: Manifest["models"][number]["files"]):
   return files.filter((file) => file.table === table).map(({ path }) => text(`/${path}`));
 }
 
-function bucketSettings({ root, endpoint, region }: ViewSettings): string[] {
+/** What a session needs that does not know the bucket yet, as a comment; nothing for a folder. */
+export function bucketSettings({ root, endpoint, region }: ViewSettings): string[] {
   if (!root.startsWith("s3://")) return [];
   const url = endpoint === undefined ? null : URL.parse(endpoint);
   const server = url === null ? [] : [
@@ -105,11 +128,11 @@ function bucketSettings({ root, endpoint, region }: ViewSettings): string[] {
 }
 
 /** A path that DuckDB takes for itself and not for a pattern. */
-function pattern(path: string): string {
+export function pattern(path: string): string {
   return path.replaceAll(/[[*?]/g, "[$&]");
 }
 
 /** A literal; DuckDB's know no escape but the doubled quote. */
-function text(value: string): string {
+export function text(value: string): string {
   return `'${value.replaceAll("'", "''")}'`;
 }

@@ -19,6 +19,7 @@ import {
   type TableBatch,
   type TableName,
 } from "../../src/model/tables.ts";
+import { storedColumns } from "../../src/model/tables/stored-columns.ts";
 import { type LakeComparison, readManifest } from "../lake/manifest.ts";
 import type { LakePlace } from "../lake/place.ts";
 import { encodeModelId } from "../sinks/staging.ts";
@@ -29,7 +30,7 @@ export interface StoredModel {
   readonly runId: string;
   /** The folder that holds its files, below each table's. */
   readonly partition: string;
-  /** As the manifest names them; where they are not given, the only file that each table has. */
+  /** As the manifest names them, none of a table without rows; where they are not given, the only file that each table has. */
   readonly files?: readonly WrittenFile[] | undefined;
 }
 
@@ -51,8 +52,8 @@ const BATCH = 16 * 1024;
  * for (const { header } of await storedModels(await openLake("my-run"))) console.log(header.id, header.uri);
  */
 export async function storedModels(place: LakePlace, only?: string): Promise<readonly StoredModel[]> {
-  const folders = (await place.list("layers/")).flatMap((path) =>
-    /^layers\/(model=[^/]+)\//.exec(path)?.[1] ?? []
+  const folders = (await place.list("models/")).flatMap((path) =>
+    /^models\/(model=[^/]+)\//.exec(path)?.[1] ?? []
   );
   const partitions = [...new Set(folders)];
   if (partitions.length === 0) {
@@ -66,18 +67,18 @@ export async function storedModels(place: LakePlace, only?: string): Promise<rea
     partitions.filter((each) => wanted === null || each === wanted).map(async (partition) => {
       const named = manifest?.models.find((model) => model.partition === partition);
       const files = named?.files;
-      const [path = ""] = await pathsOf(place, "layers", partition, files);
+      const [path = ""] = await pathsOf(place, "models", partition, files);
       const metadata = await withFile(
         place,
         path,
-        (file) => openMetadata(file, `${place.name}/${path}`, "layers"),
+        (file) => openMetadata(file, `${place.name}/${path}`, "models"),
       );
       const said = new Map(metadata.key_value_metadata?.map(({ key, value }) => [key, value ?? ""]));
-      const [id = "", wroteLayers = "", uri = "", format = ""] = ["model", "run_id", "uri", "format"].map((
+      const [id = "", wrote = "", uri = "", format = ""] = ["model", "run_id", "uri", "format"].map((
         name,
       ) => said.get(`svrflow.${name}`));
       // A file that would have been the same again stands since an earlier run.
-      const runId = named?.run_id ?? wroteLayers;
+      const runId = named?.run_id ?? wrote;
       if (partition !== `model=${encodeModelId(id)}`) {
         throw new SyntaxError(
           `${place.name}/${path}: found model ${show(id)}, required that of its folder ${partition}`,
@@ -157,6 +158,7 @@ async function* rowsOf(
   table: AnyTableName,
 ): AsyncGenerator<TableBatch, void> {
   const metadata = await openMetadata(file, path, table);
+  const columns = ALL_TABLES[table].map(({ name }) => name);
   let rowStart = 0;
   for (const [at, group] of metadata.row_groups.entries()) {
     const rows = Number(group.num_rows);
@@ -168,7 +170,7 @@ async function* rowsOf(
     const rowEnd = rowStart + rows;
     const objects = await inFile(
       path,
-      () => parquetReadObjects({ file, metadata, rowStart, rowEnd }),
+      () => parquetReadObjects({ file, metadata, columns, rowStart, rowEnd }),
     ) as Row[];
     if (objects.length !== rows) {
       throw new SyntaxError(`${path}, row group ${at}: found ${objects.length} rows, required ${rows}`);
@@ -181,9 +183,9 @@ async function* rowsOf(
 }
 
 /**
- * Paths in the lake of the files of one table of a model, in the order of their rows.
+ * Paths in the lake of the files of one table of a model, in the order of their rows; none where it has no rows.
  *
- * @throws {Error} when there is none, or several of which no manifest tells which count
+ * @throws {Error} when no manifest names them, and there is none or several
  * @example
  * import { openLake, storedModels, tablePaths } from "svrflow";
  *
@@ -272,7 +274,7 @@ async function openMetadata(file: AsyncBuffer, path: string, table: AnyTableName
     );
   }
   const found = metadata.schema.slice(1).map(({ name }) => name);
-  const required = ALL_TABLES[table].map(({ name }) => name);
+  const required = storedColumns(table).map(({ name }) => name);
   if (found.join() !== required.join()) {
     throw new SyntaxError(`${path}: found columns ${show(found)}, required ${required.join(", ")}`);
   }

@@ -7,7 +7,7 @@ import { show } from "../../src/model/errors.ts";
 import type { ComparisonTableName } from "../../src/model/comparison-tables.ts";
 import type { ComparisonHeader } from "../../src/model/comparison.ts";
 import type { ModelHeader, RunHeader, WrittenFile } from "../../src/model/ports.ts";
-import { SCHEMA_VERSION, TABLE_NAMES, type TableName } from "../../src/model/tables.ts";
+import { SCHEMA_VERSION, type TableName } from "../../src/model/tables.ts";
 import type { LakePlace } from "../lake/place.ts";
 
 /** File systems allow 255 bytes in a name; `model=` and temporary suffixes need some. */
@@ -103,12 +103,17 @@ export async function removeStaging(folder: string): Promise<void> {
   await rmdir(dirname(folder)).catch(() => undefined);
 }
 
-/** Whether files stand where they were written, as long as they were: at least one of each table. */
+/** Whether files are a model's: a table without rows has none, and the table `models` always has a row. */
+export function hasModel(files: readonly Pick<WrittenFile, "table">[]): boolean {
+  return files.some(({ table }) => table === "models");
+}
+
+/** Whether a model's files stand where they were written, as long as they were. */
 export async function filesStand(
   place: Pick<LakePlace, "sizeOf">,
   files: readonly WrittenFile[],
 ): Promise<boolean> {
-  if (!TABLE_NAMES.every((name) => files.some(({ table }) => table === name))) return false;
+  if (!hasModel(files)) return false;
   const sizes = await Promise.all(files.map(({ path }) => place.sizeOf(path)));
   return files.every(({ bytes }, at) => sizes[at] === bytes);
 }

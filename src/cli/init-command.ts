@@ -52,7 +52,7 @@ export function configText(models: string, schema: string): string {
       property.default === undefined
         ? `# ${key}: …`
         : `# ${
-          stringify({ [key]: property.default }, { collectionStyle: "flow" }).trim().replace(
+          stringify({ [key]: property.default }, { collectionStyle: "flow", lineWidth: 0 }).trim().replace(
             /^\{ (.*) \}$/,
             "$1",
           )

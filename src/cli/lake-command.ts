@@ -1,4 +1,4 @@
-/** `svr lake check`, `svr lake sql` and `svr lake rm`. */
+/** `svr lake check`, `svr lake sql`, `svr lake delta`, `svr lake iceberg` and `svr lake rm`. */
 
 import { counted } from "../model/counted.ts";
 import { resolve } from "node:path";
@@ -7,6 +7,12 @@ import type { Command } from "commander";
 import { ConfigError } from "../../config/document.ts";
 import { messageOf, show } from "../model/errors.ts";
 import { printable } from "../report/text.ts";
+import { VERSION } from "../version.ts";
+
+const FORMATS = [
+  ["delta", "Delta", "with a log beside the files of each"],
+  ["iceberg", "Iceberg", "with metadata in _iceberg/<table>"],
+] as const;
 
 /**
  * Adds the commands.
@@ -20,7 +26,7 @@ export function addLakeCommand(
   leave: (code: number) => Promise<never>,
 ): void {
   const lake = program.command("lake").description(
-    "verify a lake of Parquet tables, print its views, or take models out of it",
+    "verify a lake of Parquet tables, print its views, make tables of it that engines know, or take models out of it",
   );
   lake.command("check")
     .description(
@@ -77,10 +83,15 @@ export function addLakeCommand(
     .description("print CREATE VIEW statements for DuckDB, one per table: svr lake sql my-run | duckdb my.db")
     .argument("<place>", "as for check")
     .option("--pinned", "the files that the manifest names now, not whatever lies in the folders later")
-    .action(async (address: string, { pinned }: { pinned?: boolean }) => {
+    .option(
+      "--ducklake",
+      "statements that register the files in a DuckLake instead: svr lake sql my-run --ducklake | duckdb. DuckLake's clean-up deletes files",
+    )
+    .action(async (address: string, { pinned, ducklake }: { pinned?: boolean; ducklake?: boolean }) => {
       const { readManifest } = await import("../../connectors/lake/manifest.ts");
       const { isBucket } = await import("../../connectors/lake/open.ts");
       const { viewStatements } = await import("../../connectors/lake/sql.ts");
+      const { duckLakeStatements } = await import("../../connectors/lake/ducklake.ts");
       const place = await opened(address);
       const manifest = await readManifest(place);
       if (manifest === null) {
@@ -88,13 +99,36 @@ export function addLakeCommand(
       }
       const endpoint = env["AWS_ENDPOINT_URL_S3"] ?? env["AWS_ENDPOINT_URL"];
       const region = env["AWS_REGION"] ?? env["AWS_DEFAULT_REGION"];
-      write(viewStatements(manifest, {
+      const statements = ducklake === true ? duckLakeStatements : viewStatements;
+      write(statements(manifest, {
         root: isBucket(address) ? place.name : resolve(address),
         pinned: pinned === true,
         ...endpoint === undefined || endpoint === "" ? {} : { endpoint },
         ...region === undefined || region === "" ? {} : { region },
       }));
     });
+  for (const [format, name, where] of FORMATS) {
+    lake.command(format)
+      .description(
+        `make ${name} tables of the lake, ${where}, or add a version to each that has changed. No row is written twice. From then on every ` +
+          "run keeps them up, and no file goes that a version names",
+      )
+      .argument("<place>", "as for check")
+      .action(async (address: string) => {
+        const { commitTables } = await import("../../connectors/lake/table-formats/commit.ts");
+        const by = { runId: null, version: VERSION };
+        const { tables, old } = await commitTables(await opened(address), [format], by);
+        for (const { table, version, added, removed, changed } of tables) {
+          const news = changed ? `${counted(added, "file")} added, ${removed} removed` : "as it was";
+          write(`${table}: version ${version}, ${news}\n`);
+        }
+        for (const id of old) {
+          write(
+            `${printable(`left out ${show(id)}: its files have no ids of columns; run the model again`)}\n`,
+          );
+        }
+      });
+  }
 }
 
 async function opened(address: string) {

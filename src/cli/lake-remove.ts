@@ -5,8 +5,11 @@ import { globMatcher, isGlob } from "../../connectors/glob.ts";
 import { readManifest } from "../../connectors/lake/manifest.ts";
 import type { LakePlace } from "../../connectors/lake/place.ts";
 import { finishRemoval, removeModels } from "../../connectors/lake/remove.ts";
+import { commitTables } from "../../connectors/lake/table-formats/commit.ts";
+import { keptFormats } from "../../connectors/lake/table-formats/kept-formats.ts";
 import { messageOf, show } from "../model/errors.ts";
 import { printable } from "../report/text.ts";
+import { VERSION } from "../version.ts";
 
 /** An error names so many of a lake's models. */
 const MOST_NAMED = 10;
@@ -44,10 +47,15 @@ export async function removeCommand(
     for (const id of found) chosen.add(id);
   }
   const removed = await removeModels(place, (id) => chosen.has(id));
-  for (const { id, files } of removed.models) write(`${printable(`removed ${id}: ${files.length} files`)}\n`);
-  for (const { base, other, files } of removed.comparisons) {
-    write(`${printable(`removed the comparison of ${other} with ${base}: ${files.length} files`)}\n`);
+  const formats = await keptFormats(place);
+  const stay = formats.length === 0 ? "" : " stay, for older versions of the tables name them";
+  for (const { id, files } of removed.models) {
+    write(`${printable(`removed ${id}: ${files.length} files${stay}`)}\n`);
   }
+  for (const { base, other, files } of removed.comparisons) {
+    write(`${printable(`removed the comparison of ${other} with ${base}: ${files.length} files${stay}`)}\n`);
+  }
+  if (formats.length > 0) await commitTables(place, formats, { runId: null, version: VERSION });
 }
 
 function idFilter(wanted: string, ids: readonly string[]): (id: string) => boolean {

@@ -10,7 +10,7 @@ import { MATCH_COLUMNS } from "./tables/comparisons/matches.ts";
 import { SUBSPACE_COLUMNS } from "./tables/comparisons/subspaces.ts";
 import { TRACK_COLUMNS } from "./tables/comparisons/tracks.ts";
 import type { TableColumn } from "./tables/column.ts";
-import { type TableName, TABLES } from "./tables.ts";
+import { TABLE_ROWS, type TableName, TABLES } from "./tables.ts";
 
 /** The tables of a comparison. */
 export type ComparisonTableName =
@@ -56,6 +56,12 @@ export const COMPARISON_TABLE_ROWS: Readonly<Record<ComparisonTableName, string>
   matches: "a pair of neurons of corresponding layers that are each other's most similar",
   tracks:
     "a track of a series that is in either model, where the other is the base's next checkpoint; else none",
+};
+
+/** What a row of each table of a lake is. */
+export const ALL_TABLE_ROWS: Readonly<Record<AnyTableName, string>> = {
+  ...TABLE_ROWS,
+  ...COMPARISON_TABLE_ROWS,
 };
 
 /** Their names, in the order in which they are written. */

@@ -1,7 +1,8 @@
 /**
  * The tables that a run leaves: one schema each, shared by every sink, and batches of rows stored by column.
  *
- * Column names are snake_case. Tables are Hive-partitioned by model, so the model id is in the path and not a column.
+ * Column names are snake_case. Tables are Hive-partitioned by model. The model's id is no column here: files have it in their paths,
+ * and Parquet files as their last column (`tables/stored-columns.ts`).
  */
 
 import type { ColumnSchema, ColumnType, TableColumn } from "./tables/column.ts";

@@ -1,7 +1,8 @@
 /** The `README.md` of an output folder and of a lake: what lies there, how to open it, what its columns mean. */
 
-import { SCHEMA_VERSION, TABLE_NAMES } from "../model/tables.ts";
-import { ALL_TABLE_NAMES, ALL_TABLE_ROWS, briefTable } from "./tables-page.ts";
+import { SCHEMA_VERSION, type TableName } from "../model/tables.ts";
+import { ALL_TABLE_ROWS } from "../model/comparison-tables.ts";
+import { ALL_TABLE_NAMES, briefTable } from "./tables-page.ts";
 import { markdownText } from "./text.ts";
 
 /** How a README of ours begins: one that begins otherwise is somebody's own. */
@@ -18,6 +19,8 @@ export interface FolderFacts {
   /** Models of the run. */
   readonly models: number;
   readonly sinks: readonly ("parquet" | "arrow")[];
+  /** Tables of which the folder has Parquet files. */
+  readonly tables: readonly TableName[];
   /** Where the Parquet tables lie, if not in the folder. */
   readonly lake?: string;
   /** Name of the graph's file; null where there is none. */
@@ -26,7 +29,7 @@ export interface FolderFacts {
 
 /** The README of an output folder. */
 export function folderReadme(facts: FolderFacts): string {
-  const { runId, version, ended, models, sinks, lake, graph } = facts;
+  const { runId, version, ended, models, sinks, tables, lake, graph } = facts;
   const parquet = sinks.includes("parquet");
   const here = parquet && lake === undefined;
   const lines = [
@@ -38,8 +41,8 @@ export function folderReadme(facts: FolderFacts): string {
     ...here
       ? [
         [
-          TABLE_NAMES.map((table) => `\`${table}\``).join(", "),
-          "the tables as Parquet, in a folder `model=<id>` for each model",
+          tables.map((table) => `\`${table}\``).join(", "),
+          "the tables that have rows as Parquet, in a folder `model=<id>` for each model",
         ],
         ["`_manifest.json`", "every Parquet file of every model: rows, bytes, SHA-256"],
       ]

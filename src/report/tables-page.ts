@@ -1,21 +1,15 @@
 /** What the columns of all tables mean, as Markdown: the page `docs/tables.md`, and a part of each output folder's README. */
 
 import {
+  ALL_TABLE_ROWS,
   ALL_TABLES,
   type AnyTableName,
   COMPARISON_TABLE_NAMES,
-  COMPARISON_TABLE_ROWS,
 } from "../model/comparison-tables.ts";
-import { TABLE_NAMES, TABLE_ROWS, type TableColumn } from "../model/tables.ts";
+import { TABLE_NAMES, type TableColumn } from "../model/tables.ts";
 
 /** All tables: of a model, then of a comparison. */
 export const ALL_TABLE_NAMES: readonly AnyTableName[] = [...TABLE_NAMES, ...COMPARISON_TABLE_NAMES];
-
-/** What a row of each is. */
-export const ALL_TABLE_ROWS: Readonly<Record<AnyTableName, string>> = {
-  ...TABLE_ROWS,
-  ...COMPARISON_TABLE_ROWS,
-};
 
 const INTRODUCTION = `# Tables
 
@@ -37,9 +31,10 @@ for field in pq.ParquetDataset("my-run/edges").fragments[0].physical_schema:
     print(field.name, field.metadata)
 \`\`\`
 
-Logarithms are natural. Indices count from 0. The model's id is the partition \`model=\` of the path, and a column of
-\`models\`. Tables of a [comparison](comparing.md) have two partitions: \`model=\` is the other model, \`base=\` the
-base.
+Logarithms are natural. Indices count from 0. The model's id is the partition \`model=\` of the path, where it may be
+cut, and \`model\`, the last column of Parquet files, where it is whole. Tables of a [comparison](comparing.md) have two
+partitions and two such columns: \`model\` is the other model, \`base\` the base. Arrow files lack them. A table without
+rows leaves no file. New columns are appended before \`model\`, and none ever takes the \`field_id\` of another.
 `;
 
 /** The page \`docs/tables.md\`. */

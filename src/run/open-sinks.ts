@@ -23,7 +23,10 @@ export class OpenSinks {
     const names: SinkName[] = [...config.sinks, ...graphs[config.graph]];
     const choices = {
       ...config.graph === "neo4j" ? { neo4j: serverChoices(config.neo4j) } : {},
-      ...config.lake === undefined ? {} : { parquet: { lake: config.lake } },
+      parquet: {
+        ...config.lake === undefined ? {} : { lake: config.lake },
+        ...config.lakeTables === undefined ? {} : { tables: config.lakeTables },
+      },
     };
     // Before ours: where a plugin's fails to commit a model, none of ours has committed it.
     for (const plugin of plugins) this.all.push(await pluginSink(plugin)(this.#run));

@@ -124,21 +124,22 @@ export function reportedTest({ test, measures: { chains: [best] } }: ReportedMod
 }
 
 /**
- * Whether the table of edges that is recorded of a model stands in a lake. Names of files are made of the content and the settings that shape
- * it, and a model has one: where it stands, it was meant.
+ * Whether the edges that are recorded of a model stand in a lake. Names of files are made of the content and the settings that shape it, and a
+ * model has one of edges: where it stands, it was meant. Without edges there is none, and the table of the model itself tells.
  */
 export async function edgesStand(
   lake: LakePlace,
   files: readonly { readonly path: string }[],
   partition: string,
 ): Promise<boolean> {
-  const path = files.map((file) => file.path).find((file) => isEdgeTable(file, partition));
+  const recorded = (table: "edges" | "models") =>
+    files.map((file) => file.path).find((file) => isTable(file, `${table}/${partition}/`));
+  const path = recorded("edges") ?? recorded("models");
   return path !== undefined && await lake.sizeOf(path) !== null;
 }
 
 /** Nothing else of a record is taken for a path. */
-function isEdgeTable(path: string, partition: string): boolean {
-  const folder = `edges/${partition}/`;
+function isTable(path: string, folder: string): boolean {
   return path.startsWith(folder) && /^part-[\w-]+\.parquet$/.test(path.slice(folder.length));
 }
 

@@ -158,7 +158,7 @@ describe("svr completion", () => {
 
   it("completes commands, options and choices in bash", async () => {
     expect(await complete("do")).toEqual(["doctor"]);
-    expect(await complete("lake", "")).toEqual(["check", "rm", "sql", "help", "--help"]);
+    expect(await complete("lake", "")).toEqual(["check", "rm", "sql", "delta", "iceberg", "help", "--help"]);
     expect(await complete("run", "model.safetensors", "--near")).toEqual(["--near-kernel"]);
     expect(await complete("inspect", "m", "--format", "t")).toEqual(["table", "topology"]);
     expect(await complete("lake", "check", "--q")).toEqual(["--quick"]);

@@ -126,7 +126,6 @@ describe("names that mean something elsewhere", () => {
         "report.json",
         "report.md",
         "run.json",
-        "skipped",
       ],
     ]);
   });

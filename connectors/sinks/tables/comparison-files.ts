@@ -1,18 +1,16 @@
-/** Table files of comparisons: `<root>/<table>/model=<other>/base=<base>/part-<key><extension>`, one of each table. */
+/** Table files of comparisons: `<root>/<table>/model=<other>/base=<base>/part-<key><extension>`, one of each table that has rows. */
 
-import {
-  COMPARISON_TABLE_NAMES,
-  COMPARISON_TABLES,
-  type ComparisonTableName,
-} from "../../../src/model/comparison-tables.ts";
+import { randomBytes } from "node:crypto";
+import { COMPARISON_TABLE_NAMES, type ComparisonTableName } from "../../../src/model/comparison-tables.ts";
 import type { ComparisonBatches, ComparisonHeader } from "../../../src/model/comparison.ts";
 import type { RunHeader, WrittenFile } from "../../../src/model/ports.ts";
 import { findComparison, recordComparison } from "../../lake/comparisons.ts";
 import { comparisonPartition, FILE_NAME } from "../../lake/manifest.ts";
+import { keptFormats } from "../../lake/table-formats/kept-formats.ts";
 import type { LakePlace } from "../../lake/place.ts";
 import { comparisonMetadata } from "../staging.ts";
 import { newTableFile } from "./table-file.ts";
-import type { TableFormat } from "./table-format.ts";
+import { tableFilePlan, type TableFormat } from "./table-format.ts";
 
 /** A file that a manifest names is not replaced: the next one has the other name. */
 const ENDS = ["", "-b"] as const;
@@ -30,7 +28,7 @@ export interface ComparisonPlace {
 }
 
 /**
- * Writes the tables of a comparison: all files are complete before the first appears, a manifest names them at once, then the older ones go.
+ * Writes the tables of a comparison, those that have rows: all files are complete before the first appears, a manifest names them at once, then the older ones go.
  *
  * @throws {Error} when they cannot be written; the comparison is then what it was
  */
@@ -42,24 +40,25 @@ export async function writeComparisonFiles(
   const { format, run, place, stem } = to;
   const standing = format.lake ? await findComparison(place, header.base.id, header.other.id) : null;
   const named = new Set(standing?.files.map(({ path }) => path));
+  const keepsVersions = format.lake && (await keptFormats(place)).length > 0;
   const appeared: string[] = [];
   try {
     const staged: (WrittenFile & { readonly from: string })[] = [];
     for (const table of COMPARISON_TABLE_NAMES) {
-      const from = `${stem}${table}${format.extension}`;
-      const file = newTableFile({
-        format: format.name,
-        path: from,
-        columns: COMPARISON_TABLES[table],
-        metadata: comparisonMetadata(run, header, table),
-      });
       const batch = tables[table];
-      if (batch.rows > 0) await file.write(batch);
+      if (batch.rows === 0) continue;
+      const from = `${stem}${table}${format.extension}`;
+      const metadata = comparisonMetadata(run, header, table);
+      const ids = { model: header.other.id, base: header.base.id };
+      const file = newTableFile(tableFilePlan(format, from, table, metadata, ids));
+      await file.write(batch);
       const digest = await file.close();
-      const paths = ENDS.map((end) =>
-        `${folderOf(format, header, table)}${stemOf(header)}${end}${format.extension}`
-      );
-      const path = paths.find((each) => !named.has(each)) ?? paths[0]!;
+      const at = (end: string) =>
+        `${folderOf(format, header, table)}${stemOf(header)}${end}${format.extension}`;
+      const free = ENDS.map(at).find((each) => !named.has(each)) ?? at("");
+      // A version of the table may name what the manifest no longer does: there no name is used twice.
+      const isTaken = keepsVersions && await place.sizeOf(free) !== null;
+      const path = isTaken ? at(`-${randomBytes(6).toString("hex")}`) : free;
       staged.push({ from, path, table, rows: file.rows, ...digest });
     }
     const written: WrittenFile[] = [];
@@ -70,7 +69,10 @@ export async function writeComparisonFiles(
     }
     if (format.lake) await recordComparison(place, run, header, written);
     // It is there. What cannot be removed now goes with the next, and `svr lake check` names it.
-    await removeOlder(to, header, new Set(appeared)).catch(() => undefined);
+    // The mark is looked for after the manifest has been written: see `keepFormats`.
+    if (!format.lake || (await keptFormats(place)).length === 0) {
+      await removeOlder(to, header, new Set(appeared)).catch(() => undefined);
+    }
     return written;
   } catch (failure) {
     await Promise.allSettled(appeared.filter((path) => !named.has(path)).map((path) => place.remove(path)));
@@ -85,7 +87,7 @@ export async function holdsComparisonFiles(
   files: readonly WrittenFile[],
 ): Promise<boolean> {
   const ours = files.filter(({ path, sink }) => sink === undefined && path.endsWith(format.extension));
-  if (!COMPARISON_TABLE_NAMES.every((name) => ours.some(({ table }) => table === name))) return false;
+  if (!ours.some(({ table }) => table === "kinship")) return false;
   if (!ours.every(({ path }) => path.includes(`/${stemOf({ key })}`))) return false;
   if (format.lake) {
     const named = await findComparison(place, base.id, other.id);

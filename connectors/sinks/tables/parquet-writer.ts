@@ -11,7 +11,7 @@ import {
 } from "../../../src/model/tables.ts";
 import { copiedRows } from "../batch-pieces.ts";
 import { NewFile } from "../new-file.ts";
-import { columnMetadata } from "./column-metadata.ts";
+import { columnMetadata, NAN_KEY } from "./column-metadata.ts";
 import type { TableFile } from "./table-file.ts";
 
 /** Rows per row group unless said otherwise: large enough to compress and to scan fast, small enough to prune. */
@@ -46,39 +46,51 @@ export interface ParquetChoices {
   readonly rowGroup?: number;
   /** Whether it shall outlive the process (see `NewFile.create`). */
   readonly kept?: boolean;
+  /** Texts by the names of columns that hold one in all rows; batches lack these columns. */
+  readonly constants?: Readonly<Record<string, string>>;
 }
 
 /**
  * Creates a Parquet file (snappy, data pages v2, one per column and row group, exact int64, min and max of numbers).
  *
+ * @param columns all columns, in order
  * @param metadata key-value metadata of the file; what columns mean is added
  * @throws when the file exists, or its folder cannot be written to
  */
 export async function createParquet(
   path: string,
-  schema: readonly ColumnSchema[],
+  columns: readonly ColumnSchema[],
   metadata: Readonly<Record<string, string>>,
-  { rowGroup = ROW_GROUP, kept = true }: ParquetChoices = {},
+  { rowGroup = ROW_GROUP, kept = true, constants = {} }: ParquetChoices = {},
 ): Promise<TableFile> {
+  const schema = columns.filter(({ name }) => constants[name] === undefined);
   const out = await NewFile.create(path, kept);
   const encoded = new Encoded(out);
+  const kvMetadata = Object.entries({ ...metadata, ...columnMetadata(columns, Object.keys(constants)) }).map(
+    ([key, value]) => ({ key, value }),
+  );
+  const notNumbers: Record<string, number> = {};
   const writer = new ParquetWriter({
     writer: encoded,
-    schema: [{ name: "root", num_children: schema.length }, ...schema.map(elementOf)],
+    schema: [{ name: "root", num_children: columns.length }, ...columns.map(elementOf)],
     codec: "SNAPPY",
-    kvMetadata: Object.entries({ ...metadata, ...columnMetadata(schema) }).map(([key, value]) => ({
-      key,
-      value,
-    })),
+    kvMetadata,
     createdBy: "svrflow",
   });
   let pending: TableBatch[] = [];
   let waiting = 0;
   const flush = async () => {
-    const { rows: rowGroupSize, columns } = joinedBatches(schema, pending);
+    const { rows: rowGroupSize, columns: gathered } = joinedBatches(schema, pending);
     pending = [];
     waiting = 0;
-    const columnData = schema.map((column, at) => sourceOf(column, columns[at]!));
+    countNotNumbers(schema, gathered, notNumbers);
+    let at = 0;
+    const columnData = columns.map((column) => {
+      const constant = constants[column.name];
+      return constant === undefined
+        ? sourceOf(column, gathered[at++]!)
+        : constantOf(column, constant, rowGroupSize);
+    });
     // No limit to a page: a row group has one per column.
     await writer.write({ columnData, rowGroupSize, pageSize: 0 });
   };
@@ -110,6 +122,10 @@ export async function createParquet(
     },
     async close() {
       if (waiting > 0) await flush();
+      // Parquet's least and greatest values pass over NaN: who prunes by them must know where there is one.
+      if (Object.keys(constants).length > 0) {
+        kvMetadata.push({ key: NAN_KEY, value: JSON.stringify(notNumbers) });
+      }
       await writer.finish();
       await encoded.flush();
       return await out.close();
@@ -117,6 +133,23 @@ export async function createParquet(
     abandon: () => out.abandon(),
   };
   return file;
+}
+
+/** Adds how many values of each column are NaN, where there are some. */
+function countNotNumbers(
+  schema: readonly ColumnSchema[],
+  columns: readonly ColumnData[],
+  counts: Record<string, number>,
+): void {
+  for (const [at, { name }] of schema.entries()) {
+    const { type, values, valid } = columns[at]!;
+    if (type !== "float64") continue;
+    let found = 0;
+    for (let row = 0; row < values.length; row++) {
+      if (Number.isNaN(values[row]) && valid?.[row] !== 0) found++;
+    }
+    if (found > 0) counts[name] = (counts[name] ?? 0) + found;
+  }
 }
 
 /** Puts the last of the batches together as far as they are small, each with one of about its size: a row is copied a dozen times at most. */
@@ -129,8 +162,14 @@ function joinSmall(schema: readonly ColumnSchema[], batches: TableBatch[]): void
   }
 }
 
-function elementOf({ name, type, nullable }: ColumnSchema): SchemaElement {
-  return { name, ...TYPES[type], repetition_type: nullable ? "OPTIONAL" : "REQUIRED" };
+function elementOf({ name, type, nullable, fieldId }: ColumnSchema): SchemaElement {
+  const id = fieldId === undefined ? {} : { field_id: fieldId };
+  return { name, ...TYPES[type], ...id, repetition_type: nullable ? "OPTIONAL" : "REQUIRED" };
+}
+
+/** With statistics: engines pass over row groups and files of other models. */
+function constantOf({ name }: ColumnSchema, value: string, rows: number): ColumnSource {
+  return { name, data: new Array<string>(rows).fill(value), offsetIndex: false, statistics: true };
 }
 
 /** What has been encoded, on its way to the file: a row group at a time, in memory that is used again for the next. */

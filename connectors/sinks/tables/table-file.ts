@@ -25,7 +25,11 @@ export interface TableFilePlan {
   readonly columns: readonly ColumnSchema[];
   readonly metadata: Readonly<Record<string, string>>;
   /** Of Parquet; see `ParquetChoices`. */
-  readonly choices?: { readonly rowGroup?: number; readonly kept?: boolean };
+  readonly choices?: {
+    readonly rowGroup?: number;
+    readonly kept?: boolean;
+    readonly constants?: Readonly<Record<string, string>>;
+  };
 }
 
 /** What the thread is told. */

@@ -1,24 +1,21 @@
 /** Sinks of Hive-partitioned table files: staged in the output folder, put in place once all of a model's are complete. */
 
+import { randomBytes } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { ModelHeader, ModelSink, RunHeader, Sink, WrittenFile } from "../../../src/model/ports.ts";
-import {
-  batchOfRows,
-  TABLE_NAMES,
-  type TableBatch,
-  type TableName,
-  TABLES,
-} from "../../../src/model/tables.ts";
+import { TABLE_NAMES, type TableBatch, type TableName, TABLES } from "../../../src/model/tables.ts";
 import { waitForAll } from "../../../src/base/wait-for-all.ts";
 import { FILE_NAME, readManifest, recordModel, sourcesOf } from "../../lake/manifest.ts";
 import type { LakePlace } from "../../lake/place.ts";
+import { commitTables } from "../../lake/table-formats/commit.ts";
+import { type EngineFormat, keptFormats } from "../../lake/table-formats/kept-formats.ts";
 import { cannotWrite, type FileDigest } from "../new-file.ts";
 import { holdsComparisonFiles, writeComparisonFiles } from "./comparison-files.ts";
 import { SortedRows } from "./sorted-rows.ts";
-import type { TableFormat } from "./table-format.ts";
+import { tableFilePlan, type TableFormat } from "./table-format.ts";
 import { newTableFile, prepareTableFiles, type TableFile } from "./table-file.ts";
-import { encodeModelId, removeStaging, stagingFolder, tableMetadata } from "../staging.ts";
+import { encodeModelId, hasModel, removeStaging, stagingFolder, tableMetadata } from "../staging.ts";
 import { contentKey, StandingFiles } from "./unchanged-tables.ts";
 
 /** What names end with: a file that a manifest names is not replaced, so the next one has the other name. */
@@ -61,9 +58,19 @@ export async function openTableSink(format: TableFormat, run: RunHeader, place: 
     holds: ({ id, files }) => holds(format, place, id, files),
     // Files without a manifest do not tell.
     ...format.lake ? { sources: (ids) => sourcesOf(place, ids) } : {},
-    finish: () => removeStaging(staging),
+    async finish() {
+      await removeStaging(staging);
+      if (format.lake) await commitVersion(place, run, format.keep ?? []);
+    },
     abort: () => removeStaging(staging),
   };
+}
+
+/** Adds a version to the tables that the lake keeps, and to those that it is to keep. */
+async function commitVersion(place: LakePlace, run: RunHeader, keep: readonly EngineFormat[]): Promise<void> {
+  const formats = [...new Set([...await keptFormats(place), ...keep])];
+  if (formats.length === 0 || await readManifest(place) === null) return;
+  await commitTables(place, formats, { runId: run.runId, version: run.version });
 }
 
 /** Whether all files of a model stand in the place as they were recorded, and the manifest says the same of them. */
@@ -74,7 +81,7 @@ async function holds(
   files: readonly WrittenFile[],
 ): Promise<boolean> {
   const ours = files.filter(({ path, sink }) => sink === undefined && path.endsWith(format.extension));
-  if (!TABLE_NAMES.every((name) => ours.some(({ table }) => table === name))) return false;
+  if (!hasModel(ours)) return false;
   if (format.lake) {
     const named = (await readManifest(place))?.models.find((model) => model.id === id)?.files ?? [];
     const digests = new Map(named.map(({ path, sha256 }) => [path, sha256]));
@@ -158,12 +165,9 @@ class TableModel implements ModelSink {
       (path) => this.#place.sizeOf(path),
     );
     await waitForAll(TABLE_NAMES.map((table) => this.#keepOrAppend(table, standing)));
-    // All files are complete before the first appears. A table without rows leaves a file too, so that globs find it.
-    const unfinished = TABLE_NAMES.filter((table) =>
-      !this.#kept.has(table) && (this.#open.has(table) || !this.#begun(table))
-    );
-    // Side by side: each waits for the disk.
-    await waitForAll(unfinished.map((table) => this.#close(table)));
+    // All files are complete before the first appears. Side by side: each waits for the disk. A table without rows leaves none: engines
+    // that know tables stumble over files without row groups.
+    await waitForAll([...this.#open.keys()].map((table) => this.#close(table)));
     return await this.#publish(standing);
   }
 
@@ -178,12 +182,13 @@ class TableModel implements ModelSink {
   /** A table that has come whole: its file stands already, or is to be written. */
   async #keepOrAppend(table: TableName, standing: StandingFiles): Promise<void> {
     if (table === "edges" || this.#begun(table)) return;
-    const whole = this.#whole.get(table) ?? batchOfRows(TABLES[table], []);
+    const whole = this.#whole.get(table);
+    if (whole === undefined || whole.rows === 0) return;
     const key = contentKey(this.#run, this.#model, table, whole);
     this.#keys.set(table, key);
-    const kept = await standing.find(ENDS.map((end) => this.#path(table, end)), whole.rows);
+    const kept = await standing.find(this.#finalStem(table), whole.rows);
     if (kept !== null) this.#kept.set(table, kept);
-    else if (whole.rows > 0) await this.#append(table, whole);
+    else await this.#append(table, whole);
   }
 
   async #append(table: TableName, batch: TableBatch): Promise<void> {
@@ -198,7 +203,9 @@ class TableModel implements ModelSink {
     const number = this.#staged.get(table)?.length ?? 0;
     const path = `${this.#stem}${table}-${number}${this.#format.extension}`;
     const metadata = tableMetadata(this.#run, this.#model, table);
-    const file = newTableFile({ format: this.#format.name, path, columns: TABLES[table], metadata });
+    const file = newTableFile(
+      tableFilePlan(this.#format, path, table, metadata, { model: this.#model.id }),
+    );
     const made = { path, file };
     this.#open.set(table, made);
     return made;
@@ -215,19 +222,23 @@ class TableModel implements ModelSink {
   async #publish(standing: StandingFiles): Promise<readonly WrittenFile[]> {
     const appeared: string[] = [];
     try {
+      const keepsVersions = this.#format.lake && (await keptFormats(this.#place)).length > 0;
       const written: WrittenFile[] = [];
       for (const table of TABLE_NAMES) {
         const kept = this.#kept.get(table);
         if (kept !== undefined) written.push(kept);
-        for (const { from, ...file } of this.#named(table, standing)) {
+        for (const { from, ...file } of await this.#named(table, standing, keepsVersions)) {
           appeared.push(file.path);
           await this.#place.publish(from, file.path, file.bytes);
           written.push(file);
         }
       }
       if (this.#format.lake) await recordModel(this.#place, this.#run, this.#model, written);
-      // The model is committed. What cannot be removed now goes with its next commit, and `svr lake check` names it.
-      await this.#removeOlder(new Set(written.map(({ path }) => path))).catch(() => undefined);
+      // The model is committed. What cannot be removed now goes with its next commit, and `svr lake check` names it. The mark is looked for
+      // after the manifest has been written: see `keepFormats`.
+      if (!this.#format.lake || (await keptFormats(this.#place)).length === 0) {
+        await this.#removeOlder(new Set(written.map(({ path }) => path))).catch(() => undefined);
+      }
       return written;
     } catch (failure) {
       await this.#takeBack(appeared);
@@ -248,22 +259,33 @@ class TableModel implements ModelSink {
     return `${root === "." ? "" : `${root}/`}${table}/model=${encodeModelId(this.#model.id)}/`;
   }
 
-  #path(table: TableName, end: string): string {
-    const stem = this.#keys.get(table) ?? this.#model.key.slice(0, 16);
-    return `${this.#partition(table)}part-${stem}${end}${this.#format.extension}`;
+  #finalStem(table: TableName): string {
+    return `${this.#partition(table)}part-${this.#keys.get(table) ?? this.#model.key.slice(0, 16)}`;
   }
 
-  /** Final names of a table's new files. A file that the manifest names is never replaced in place: they take the other name then. */
-  #named(table: TableName, standing: StandingFiles): (WrittenFile & { readonly from: string })[] {
+  /**
+   * Final names of a table's new files. A file that the manifest names is never replaced in place: they take the other name then. In a lake
+   * that keeps versions of its tables no name is ever used twice.
+   */
+  async #named(
+    table: TableName,
+    standing: StandingFiles,
+    keepsVersions: boolean,
+  ): Promise<(WrittenFile & { readonly from: string })[]> {
     const staged = this.#staged.get(table) ?? [];
     const names = (end: string) =>
       staged.map(({ path: from, ...file }, at) => {
         const number = staged.length === 1 ? "" : `-${String(at + 1).padStart(4, "0")}`;
-        return { from, path: this.#path(table, `${end}${number}`), table, ...file };
+        const path = `${this.#finalStem(table)}${end}${number}${this.#format.extension}`;
+        return { from, path, table, ...file };
       });
     const [plain, other] = ENDS;
     const first = names(plain);
-    return this.#format.lake && first.some(({ path }) => standing.has(path)) ? names(other) : first;
+    if (!keepsVersions) {
+      return this.#format.lake && first.some(({ path }) => standing.has(path)) ? names(other) : first;
+    }
+    const sizes = await Promise.all(first.map(({ path }) => this.#place.sizeOf(path)));
+    return sizes.every((size) => size === null) ? first : names(`-${randomBytes(6).toString("hex")}`);
   }
 
   /** What stands of the model: in a lake what its manifest says, else what the run was told. */

@@ -44,11 +44,15 @@ export class StandingFiles {
     return this.#files.has(path);
   }
 
-  /** The first of the paths that was recorded with so many rows, and has the size that it had; null where there is none. */
-  async find(paths: readonly string[], rows: number): Promise<WrittenFile | null> {
-    for (const path of paths) {
-      const file = this.#files.get(path);
-      if (file?.rows === rows && await this.#sizeOf(path) === file.bytes) return file;
+  /**
+   * The first that was recorded with so many rows, and has the size that it had; null where there is none.
+   *
+   * @param stem what its path begins with: a dot, or `-` and a word that tells it from older ones, follows
+   */
+  async find(stem: string, rows: number): Promise<WrittenFile | null> {
+    for (const [path, file] of this.#files) {
+      if (!path.startsWith(stem) || !/^(?:-[a-z0-9]+)?\./.test(path.slice(stem.length))) continue;
+      if (file.rows === rows && await this.#sizeOf(path) === file.bytes) return file;
     }
     return null;
   }

@@ -21,6 +21,8 @@ export interface ColumnSchema {
   readonly name: string;
   readonly type: ColumnType;
   readonly nullable: boolean;
+  /** By which engines know it in files (`field_id` of Parquet). Absent in tables that only pass between parts of the program. */
+  readonly fieldId?: number;
   /** Absent in tables that only pass between parts of the program. */
   readonly meaning?: ColumnMeaning;
 }

@@ -5,7 +5,7 @@ import { dirname, resolve } from "node:path";
 import { ConfigError } from "../../../config/document.ts";
 import { loadTopology } from "../../../config/load.ts";
 import { loadManifest } from "../../../config/manifest.ts";
-import type { FileEntry, RunConfig } from "../../../config/schema.ts";
+import { type FileEntry, type RunConfig, type WrittenConfig, writtenConfig } from "../../../config/schema.ts";
 import { beside, folderNameOf, isRemote, nameOf, placeOf, shown } from "../../../connectors/places/place.ts";
 import { resolveModels } from "../../../connectors/sources/collection.ts";
 import { checkDigest } from "../../../connectors/sources/digest.ts";
@@ -252,7 +252,7 @@ export async function openModel(path: string, id?: string): Promise<Model> {
 }
 
 /** A config as it may be written down: without what is secret in an address. */
-export function recorded(config: RunConfig): RunConfig {
+export function recorded(config: RunConfig): WrittenConfig {
   const { models } = config;
   const known = <T extends { topology?: TopologyEntry }>(owner: T): T => {
     const { topology } = owner;
@@ -264,5 +264,6 @@ export function recorded(config: RunConfig): RunConfig {
     if (typeof model === "string") return shown(model);
     return "path" in model ? known({ ...model, path: shown(model.path) }) : model;
   };
-  return known({ ...config, models: Array.isArray(models) ? models.map(entry) : entry(models) });
+  const all = { ...config, models: Array.isArray(models) ? models.map(entry) : entry(models) };
+  return writtenConfig(known(all));
 }

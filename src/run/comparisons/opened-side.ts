@@ -54,8 +54,7 @@ export async function openedSide(
       graph,
       warnings: graph.warnings,
       tables: mark === null ? null : layersByName(mark.report.layers),
-      inputs: () =>
-        model.inputs(signal, tensorsWanted(model, graph), new FileDigests(mark?.digests)),
+      inputs: () => model.inputs(signal, tensorsWanted(model, graph), new FileDigests(mark?.digests)),
       close: () => file.close(),
     };
   } catch (failure) {

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { ConfigError } from "../../../config/document.ts";
-import { type RunConfig, runConfigSchema } from "../../../config/schema.ts";
+import { type RunConfig, runConfigSchema, settledConfig } from "../../../config/schema.ts";
 import { globBase, isGlob } from "../../../connectors/glob.ts";
 import { isRemote, shown } from "../../../connectors/places/place.ts";
 import { messageOf, show } from "../../model/errors.ts";
@@ -22,7 +22,7 @@ export async function recordedConfig(out: string): Promise<RunConfig | null> {
   if (!existsSync(path)) return null;
   try {
     const { config } = JSON.parse(await readFile(path, "utf8")) as { readonly config?: unknown };
-    return runConfigSchema.parse(config);
+    return settledConfig(runConfigSchema.parse(config));
   } catch (cause) {
     throw new ConfigError(`${path}: ${messageOf(cause)}; required the record that svr run writes`, { cause });
   }

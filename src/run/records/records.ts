@@ -3,7 +3,7 @@
 import { arch, availableParallelism, platform, totalmem } from "node:os";
 import { join } from "node:path";
 import { versions } from "node:process";
-import type { RunConfig } from "../../../config/schema.ts";
+import type { WrittenConfig } from "../../../config/schema.ts";
 import type { PassedFile } from "../../../connectors/sources/passed-files.ts";
 import { writeWhole } from "../../../connectors/whole-files.ts";
 import type { KernelInfo } from "../../kernels/kernel.ts";
@@ -41,7 +41,7 @@ export interface RunRecord {
   readonly null_controls: number;
   /** Of the first null control, the others' count up from it; null where there is none. */
   readonly null_control_seed: number | null;
-  readonly config: RunConfig;
+  readonly config: WrittenConfig;
   /** Where its Parquet tables are, a folder's absolute path or an address; null for the output folder itself. */
   readonly lake: string | null;
   /** The byte budget that it had. */

@@ -4,12 +4,12 @@ import { isGone, samePlace } from "../../../connectors/places/identity.ts";
 import { type Manifest, readManifest } from "../../../connectors/lake/manifest.ts";
 import { folderLake } from "../../../connectors/lake/folder.ts";
 import { isBucket, openLake } from "../../../connectors/lake/open.ts";
-import { filesStand } from "../../../connectors/sinks/staging.ts";
+import { filesStand, hasModel } from "../../../connectors/sinks/staging.ts";
 import type { QueryTargets } from "../../analysis/findings/query-words.ts";
 import { messageOf } from "../../model/errors.ts";
 import { naturalOrder } from "../../model/natural-order.ts";
 import type { WrittenFile } from "../../model/ports.ts";
-import { SCHEMA_VERSION, TABLE_NAMES } from "../../model/tables.ts";
+import { SCHEMA_VERSION } from "../../model/tables.ts";
 import type { EarlierModel } from "../../report/run-report.ts";
 import type { ModelPlace } from "../collection/id-conflicts.ts";
 import { type DoneModel, reportSummary } from "./done-model.ts";
@@ -110,7 +110,7 @@ async function named(
   manifests.set(place, manifest);
   const model = (await manifest)?.models.find((each) => each.id === id);
   const digests = new Map(model?.files.map(({ path, sha256 }) => [path, sha256]));
-  return TABLE_NAMES.every((name) => files.some(({ table }) => table === name)) &&
+  return hasModel(files) &&
     files.length === digests.size && files.every(({ path, sha256 }) => digests.get(path) === sha256);
 }
 

@@ -3,6 +3,7 @@
 import { resolve } from "node:path";
 import { ConfigError } from "../../../config/document.ts";
 import { type LoadedConfig, type Overrides, recordedRunConfig } from "../../../config/load.ts";
+import { settledConfig } from "../../../config/schema.ts";
 import { openLake } from "../../../connectors/lake/open.ts";
 import type { LakePlace } from "../../../connectors/lake/place.ts";
 import { messageOf } from "../../model/errors.ts";
@@ -35,18 +36,21 @@ export async function sharedConfig(
   address: string,
   overrides: Overrides = {},
 ): Promise<LoadedConfig & { readonly models: readonly SharedModel[] }> {
-  const place = await openLake(address).catch((cause: unknown) => {
+  const opened = await openLake(address).catch((cause: unknown) => {
     throw new ConfigError(messageOf(cause), { cause });
   });
-  const shared = await readSharedRun(place);
+  const shared = await readSharedRun(opened);
   if (shared === null) {
     throw new ConfigError(
-      `${place.name}: found no ${SHARED_RUN}, required the lake of a run that workers do (svr run --share, svr run --lease)`,
+      `${opened.name}: found no ${SHARED_RUN}, required the lake of a run that workers do (svr run --share, svr run --lease)`,
     );
   }
-  const { lake, ...config } = shared.config;
+  const { lake: place, lakeTables: tables, ...config } = settledConfig(shared.config);
   // Where the output folder is the lake, it is so for the merge too.
-  const places = lake === undefined ? { out: address } : { lake: address };
+  const lake = tables === undefined
+    ? place === undefined ? {} : { lake: address }
+    : { lake: { ...place === undefined ? {} : { place: address }, tables } };
+  const places = { ...place === undefined ? { out: address } : {}, ...lake };
   const recorded = recordedRunConfig(SHARED_RUN, { ...config, ...places }, overrides, shared.baseDir);
   return { ...recorded, models: shared.models };
 }

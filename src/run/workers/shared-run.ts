@@ -6,7 +6,7 @@
 import { join, resolve } from "node:path";
 import { ConfigError } from "../../../config/document.ts";
 import type { LoadedConfig } from "../../../config/load.ts";
-import type { RunConfig } from "../../../config/schema.ts";
+import { type RunConfig, settledConfig, type WrittenConfig } from "../../../config/schema.ts";
 import { isBucket } from "../../../connectors/lake/open.ts";
 import type { LakePlace } from "../../../connectors/lake/place.ts";
 import type { PassedFile } from "../../../connectors/sources/passed-files.ts";
@@ -33,7 +33,7 @@ export type SharedModel = Pick<PlannedModel, "id" | "uri" | "series" | "step"> &
 export interface SharedRun {
   readonly format: number;
   /** Without what is secret in addresses. Paths of models start from `baseDir`, all others are absolute. */
-  readonly config: RunConfig;
+  readonly config: WrittenConfig;
   readonly baseDir: string;
   readonly models: readonly SharedModel[];
   readonly notTaken: readonly PassedFile[];
@@ -81,7 +81,7 @@ export async function agreedRun(
   }
   const mine: SharedRun = {
     format: FORMAT,
-    config: placed(recorded(config)),
+    config: recorded(placed(config)),
     baseDir,
     models: models.map((model, at) => ({ ...model, flops: flops[at]! })),
     notTaken,
@@ -110,7 +110,7 @@ const described = (
 
 /** What tells one run from another: its settings and its models. */
 function identityOf(config: RunConfig, models: readonly Omit<SharedModel, "flops">[]): string {
-  const settings = Object.entries(placed(recorded(config))).filter(([key, value]) =>
+  const settings = Object.entries(recorded(placed(config))).filter(([key, value]) =>
     value !== undefined && !(OWN as readonly string[]).includes(key)
   );
   return JSON.stringify([settings.sort(([a], [b]) => a < b ? -1 : 1), models.map(described)]);
@@ -125,7 +125,7 @@ function sameRun(text: string, identity: string, place: LakePlace): SharedRun | 
     if (failure instanceof ConfigError) return null;
     throw failure;
   }
-  return identityOf(standing.config, standing.models) === identity ? standing : null;
+  return identityOf(settledConfig(standing.config), standing.models) === identity ? standing : null;
 }
 
 function parsed(text: string, { name }: LakePlace): SharedRun {

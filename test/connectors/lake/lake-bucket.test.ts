@@ -10,6 +10,7 @@ import { openLake } from "../../../connectors/lake/open.ts";
 import { parquetSink } from "../../../connectors/sinks/tables/parquet.ts";
 import { header, runInto, writeModel } from "../../contract/sink/contract.ts";
 import { fixture } from "../../contract/sink/fixture.ts";
+import { batchOfRows, TABLES } from "../../../src/model/tables.ts";
 import { BUCKET, inS3Environment, keysIn, type S3Server, startS3 } from "../../support/s3-server.ts";
 
 /** What the proxy answers instead of the server; null to let the request pass. */
@@ -111,6 +112,7 @@ describe("a lake in a bucket", () => {
     for (const what of ["edges/", "_manifest.json"]) {
       fault = ({ method, url }) => method === "PUT" && url?.includes(what) === true ? 403 : null;
       const model = await sink.begin(header("a", "fedcba9876543210fedcba9876543210"));
+      await model.write("edges", batchOfRows(TABLES.edges, fixture(2).edges));
       await expect(model.commit(), what).rejects.toThrow(/cannot be written/);
       await model.abort();
       fault = () => null;

@@ -47,6 +47,7 @@ async function writeBig(mostBytes?: number): Promise<void> {
   const model = await sink.begin(header("big"));
   const rows = 300_000;
   const { schema, columns } = bigEdges(0, rows);
+  await model.write("models", batchOfRows(TABLES.models, fixture(1).models));
   const order = Uint32Array.from({ length: rows }, (_, at) => 1000 * (at % 300) + Math.floor(at / 300));
   const transposed = columns.map((column) => ({
     ...column,
@@ -159,8 +160,8 @@ describe("the files of a lake", () => {
     const once = async (run: string, key: string, seed: number, uri = "it") => {
       const sink = await parquetSink()({ ...runInto(out), runId: run, replace: uri !== "it" });
       const model = await sink.begin({ ...header("a"), uri, key: key.repeat(64) });
-      const [{ layers, neurons, skipped }, { edges, connections }] = [fixture(1), fixture(seed)];
-      for (const [table, rows] of Object.entries({ layers, neurons, skipped, edges, connections })) {
+      const [{ models, layers, neurons, skipped }, { edges, connections }] = [fixture(1), fixture(seed)];
+      for (const [table, rows] of Object.entries({ models, layers, neurons, skipped, edges, connections })) {
         const name = table as TableName;
         await model.write(name, batchOfRows(TABLES[name], rows));
       }

@@ -61,12 +61,12 @@ describe("svr lake rm", () => {
         code: 0,
         stderr: "",
         // Naturally sorted, as the manifest is.
-        stdout: "removed epoch_1: 6 files\nremoved epoch_10: 6 files\nremoved other [x]: 6 files\n",
+        stdout: "removed epoch_1: 4 files\nremoved epoch_10: 4 files\nremoved other [x]: 4 files\n",
       });
-      expect(await check(place), place).toMatchObject({ ok: true, models: 1, files: 6 });
+      expect(await check(place), place).toMatchObject({ ok: true, models: 1, files: 4 });
     }
     const left = (await readdir(local(), { recursive: true })).filter((path) => path.endsWith(".parquet"));
-    expect(left).toHaveLength(6);
+    expect(left).toHaveLength(4);
     expect((await keysIn(server, "lake")).filter((key) => key.endsWith(".parquet")).sort()).toEqual(
       left.sort(),
     );
@@ -104,7 +104,7 @@ describe("svr lake rm", () => {
       (await readdir(place.name, { recursive: true })).filter((path) => /\.parquet$|^_/.test(path)).sort();
     await settled();
     const before = await left();
-    const newer = "edges/model=epoch_10/part-9.parquet";
+    const newer = "layers/model=epoch_10/part-9.parquet";
     let removals = 0;
     const dying: LakePlace = {
       ...place,

@@ -40,6 +40,8 @@ const readComparison: ReadComparison = async (out, base, other) => {
   const found: Partial<Record<ComparisonTableName, readonly Row[]>> = {};
   for (const table of COMPARISON_TABLE_NAMES) {
     const root = join(out, "arrow", table);
+    // A table without rows leaves no file.
+    if (!existsSync(root)) continue;
     for (const path of await readdir(root, { recursive: true })) {
       if (!path.endsWith(".arrow")) continue;
       const content = tableFromIPC(await readFile(join(root, path)));
