@@ -9,7 +9,7 @@ import process, { argv, exit, stderr, stdout } from "node:process";
 import { Command, CommanderError, Option } from "commander";
 import { ConfigError } from "../config/document.ts";
 import { flagOf, type Overrides } from "../config/load.ts";
-import { cacheOf, edgesOf, layerMetricsOf, numberOf } from "./cli/argument-values.ts";
+import { cacheOf, edgesOf, layerMetricsOf, numberOf, rankOf } from "./cli/argument-values.ts";
 import { addCheckCommand } from "./cli/check-command.ts";
 import { addCompareCommand } from "./cli/compare-command.ts";
 import { addCompletionCommand } from "./cli/completion-command.ts";
@@ -153,7 +153,8 @@ const SETTINGS: readonly (readonly [
   ["kernel", "<name>", "auto, wasm, native (OpenBLAS) or reference (default: auto)"],
   ["precision", "<name>", "f64 or, with the native kernel, f32 (default: f64)"],
   ["threads", "<n>", "matrices at a time (default: one per core)", numberOf],
-  ["rank", "<k>", "only about the k leading neurons of each matrix, by a randomized method", numberOf],
+  ["rank", "<k>", "the k leading neurons of each matrix, all, or auto (default)", rankOf],
+  ["tolerance", "<share>", "largest residual of a converged leading neuron (default: 1e-8)", numberOf],
   [
     "residual",
     "<k>",

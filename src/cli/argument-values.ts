@@ -9,6 +9,11 @@ export function numberOf(text: string): number {
   return value;
 }
 
+/** A number, `all` or `auto`. @throws {InvalidArgumentError} when the text is none */
+export function rankOf(text: string): number | string {
+  return text === "all" || text === "auto" ? text : numberOf(text);
+}
+
 /** A number from 0 to 1. @throws {InvalidArgumentError} when the text is none */
 export function shareOf(text: string): number {
   const value = numberOf(text);

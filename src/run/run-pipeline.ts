@@ -44,7 +44,7 @@ import { goneWarning, recordedModels, standingModels } from "./records/standing-
 import { runRecord } from "./records/run-record.ts";
 import { RunWork } from "./progress/run-work.ts";
 import { serverChoices } from "../query/server-options.ts";
-import { cacheOf, memoryOf, modelsAtATime, testReport, weightOf } from "./settings.ts";
+import { cacheOf, memoryOf, modelsAtATime, rankChoice, testReport, weightOf } from "./settings.ts";
 
 /** How a run may be watched and stopped. */
 export interface RunOptions {
@@ -119,7 +119,8 @@ export async function runPipeline(
     kernel: config.kernel,
     precision: config.precision,
     ...config.threads === undefined ? {} : { threads: config.threads },
-    ...config.rank === undefined ? {} : { rank: config.rank },
+    rank: rankChoice(config),
+    tolerance: config.tolerance,
     memory: memoryOf(config),
     spill: join(out, `.staging-${runId}`, "spectra"),
     ...cache === null ? {} : {

@@ -8,6 +8,9 @@ import { isWholeTensor } from "./unfold.ts";
 /** Overlap blocks are this large at most: enough rows for the kernel to be efficient. */
 export const BLOCK_BYTES = 32 * 2 ** 20;
 
+/** See `Kernel.workspace`. */
+export type Workspace = (rows: number, cols: number, rank?: number) => number;
+
 /** Types of which a file's bytes are at most half of what float64 takes, and nothing else is made of them. */
 const PLAIN = /^(F32|F16|BF16)$/;
 
@@ -29,12 +32,12 @@ export function layerNeed(
   layer: Layer,
   unfolding: Unfolding,
   rank: number,
-  workspace: (rows: number, cols: number) => number,
+  workspace: Workspace,
 ): LayerNeed {
   const { rows, cols } = unfoldedShape(layer, unfolding);
   const weight = 8 * layer.groups * rows * cols;
   const spectrum = Math.min(rankOf(layer, unfolding), rank * layer.groups) * (8 * (rows + cols) + 12);
-  const computing = workspace(rows, cols) + spectrum;
+  const computing = workspace(rows, cols, rank) + spectrum;
   if (!isWholeTensor(layer, unfolding) || !PLAIN.test(layer.dtype)) {
     return { bytes: 2 * weight + computing, spectrum };
   }
@@ -52,7 +55,7 @@ export function figuresBytes(
   layer: Layer,
   unfolding: Unfolding,
   rank: number,
-  workspace: (rows: number, cols: number) => number,
+  workspace: Workspace,
   wanted: { readonly pooled: boolean; readonly permuted: boolean },
 ): number {
   const { rows, cols } = unfoldedShape(layer, unfolding);
@@ -61,7 +64,7 @@ export function figuresBytes(
   const pooled = wanted.pooled && !isPooledAsUnfolded(layer, unfolding)
     ? workspace(m, n) + 8 * Math.min(m, n) * (m + n)
     : 0;
-  return 8 * layer.groups * rows * cols + Math.max(0, pooled - workspace(rows, cols));
+  return 8 * layer.groups * rows * cols + Math.max(0, pooled - workspace(rows, cols, rank));
 }
 
 /** What a connection needs beside both spectra: one block of inner products with its operands and results, and the candidates of a whole matrix at the worst. */

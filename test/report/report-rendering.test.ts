@@ -111,13 +111,13 @@ describe("svr report", () => {
   it.each([
     [
       "cut",
-      '{"schema_version": 5, ',
+      '{"schema_version": 6, ',
       /cut.report\.json: found .*JSON.*, required the JSON that svr run writes/,
     ],
     ["empty", "", /report\.json: found/],
-    ["none", "null", /found schema_version undefined, required 5/],
-    ["old", '{"schema_version": 3}', /found schema_version 3, required 5; run the models again/],
-    ["bare", '{"schema_version": 5}', /at "run_id": /],
+    ["none", "null", /found schema_version undefined, required 6/],
+    ["old", '{"schema_version": 3}', /found schema_version 3, required 6; run the models again/],
+    ["bare", '{"schema_version": 6}', /at "run_id": /],
     [
       "changed",
       JSON.stringify({
