@@ -3,7 +3,7 @@
 import { type Layer, rankOf, unfoldedShape, type Unfolding } from "../model/layer.ts";
 import { isPooledAsUnfolded, needsWeight, pooledShape } from "./metrics/weight-metrics.ts";
 import { turnedEnd } from "./overlap-geometry.ts";
-import { isWholeTensor } from "./unfold.ts";
+import { isLarge, isPermuted, isWholeTensor } from "./unfold.ts";
 
 /** Overlap blocks are this large at most: enough rows for the kernel to be efficient. */
 export const BLOCK_BYTES = 32 * 2 ** 20;
@@ -38,10 +38,12 @@ export function layerNeed(
   const weight = 8 * layer.groups * rows * cols;
   const spectrum = Math.min(rankOf(layer, unfolding), rank * layer.groups) * (8 * (rows + cols) + 12);
   const computing = workspace(rows, cols, rank) + spectrum;
-  if (!isWholeTensor(layer, unfolding) || !PLAIN.test(layer.dtype)) {
+  const isInPlace = isWholeTensor(layer, unfolding) ||
+    isPermuted(layer, unfolding) && isLarge({ length: rows * cols });
+  if (!isInPlace || !PLAIN.test(layer.dtype)) {
     return { bytes: 2 * weight + computing, spectrum };
   }
-  // What was read becomes the matrix; the file's own bytes are half of it at most.
+  // What was read becomes the matrix; the file's own bytes, or its numbers in single precision, are half of it at most.
   return { bytes: Math.max(1.5 * weight, weight + computing), spectrum };
 }
 

@@ -46,7 +46,10 @@ export interface ModelForecast {
   readonly weight_bytes: number;
   readonly read_bytes: number;
   readonly layers: number;
+  /** At most: which of the leading ones stand out of noise only their weights tell. */
   readonly neurons: number;
+  /** Layers of which leading neurons only are computed. */
+  readonly leading: number;
   readonly connections: number;
   /** Pairs of neurons that are compared: no connection can have more edges. */
   readonly pairs: number;
@@ -169,6 +172,7 @@ async function forecastModel(
       ...readingOf(model, wanted, file, isRemote(planned.uri)),
       layers: graph.layers.length,
       neurons: sum(neurons),
+      leading: graph.layers.filter((layer, at) => neurons[at]! < neuronsOf(layer, unfolding)).length,
       connections: graph.connections.length,
       pairs: sum(pairs),
       spectra_flops: spectra,
