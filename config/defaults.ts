@@ -17,6 +17,8 @@ export const DEFAULTS = {
   edges: "significant",
   nearKernel: { relative: 0.1 },
   layerMetrics: { pooled: false, permuted: false, bootstrap: 0, seed: 0, alpha: 0.001 },
+  rank: "auto",
+  tolerance: 1e-8,
   dominant: 1,
   nullControl: false,
   nullControlSeed: 0,

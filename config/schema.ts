@@ -246,8 +246,12 @@ export const runConfigSchema = z.strictObject({
     .describe("Precision of the linear algebra; f32 with the native kernel only."),
   threads: z.int().min(1).max(1024).optional()
     .describe("Matrices decomposed at a time. Default: one per core, fewer where memory is small."),
-  rank: z.int().min(1).optional().describe(
-    "Only about so many leading singular triplets of each matrix, by a randomized method: an approximation. Default: all.",
+  rank: z.union([z.int().min(1), z.enum(["all", "auto"])]).default(DEFAULTS.rank).describe(
+    "Which neurons of each matrix are wanted: so many leading ones, each with its residual, or all. auto: all, but of matrices with both sides " +
+      "over 4096, and of those over 1024 in models that take over 10^13 operations, those above the noise edge, 1 to 256 of them.",
+  ),
+  tolerance: z.number().min(1e-12).max(0.01).default(DEFAULTS.tolerance).describe(
+    "Largest residual, relative to the largest singular value, at which a leading neuron has converged. Others are kept and not tested.",
   ),
   residual: z.strictObject({
     span: z.int().min(1).describe("So many of the nearest layers that write to a residual stream."),
@@ -303,9 +307,9 @@ export const runConfigSchema = z.strictObject({
   message: "parquet among the sinks, which is what a lake is made of",
   path: ["lake"],
 }).refine(
-  ({ compare, unfolding, rank }) => compare === undefined || unfolding === "svr" && rank === undefined,
+  ({ compare, unfolding, rank }) => compare === undefined || unfolding === "svr" && typeof rank !== "number",
   {
-    message: "unfolding svr and no rank: all neurons of that unfolding are compared",
+    message: "unfolding svr and no number as rank: all neurons of that unfolding are compared",
     path: ["compare"],
   },
 );

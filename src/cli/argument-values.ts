@@ -11,6 +11,13 @@ export function numberOf(text: string): number {
   return value;
 }
 
+/** A number, `all` or `auto`. @throws {InvalidArgumentError} when the text is none */
+export function rankOf(text: string): number | string {
+  if (text === "all" || text === "auto") return text;
+  if (Number.isNaN(Number(text))) throw new InvalidArgumentError("Neither a number nor all or auto.");
+  return numberOf(text);
+}
+
 /** A number from 0 to 1. @throws {InvalidArgumentError} when the text is none */
 export function shareOf(text: string): number {
   const value = numberOf(text);

@@ -38,6 +38,7 @@ export function forecastText(forecast: Forecast, width = Infinity): string {
         ? `; ${done === 1 ? "1 is done, if its" : `${done} are done, if their`} bytes are still the same`
         : ""
     }`,
+    ...leadingText(models),
     `Read: ${size(total.read_bytes)} (digests and weights)`,
     `Compute: ${figure(total.flops / 1e9)} GFLOP; ${duration(seconds)} of arithmetic on ${
       counted(calibration.threads, "thread")
@@ -56,6 +57,15 @@ export function forecastText(forecast: Forecast, width = Infinity): string {
     ...failed.map(({ id, error }) => printable(`would fail: ${id}: ${error}`)),
     ...passedText(notTaken),
   ].join("\n");
+}
+
+function leadingText(models: readonly ModelForecast[]): string[] {
+  const leading = models.reduce((sum, model) => sum + model.leading, 0);
+  return leading === 0 ? [] : [
+    `Leading neurons only: of ${
+      counted(leading, "layer")
+    }, the others left out (rank); neurons are counted at most`,
+  ];
 }
 
 function row(model: ModelForecast): string[] {

@@ -1,6 +1,6 @@
 /** The settings of a run that are options too. */
 
-import { cacheOf, edgesOf, layerMetricsOf, numberOf } from "./argument-values.ts";
+import { cacheOf, edgesOf, layerMetricsOf, numberOf, rankOf } from "./argument-values.ts";
 import { compareOf } from "./run-arguments.ts";
 
 /** Key in the config, argument, what it does, and what its text means. */
@@ -101,7 +101,8 @@ export const SETTINGS: readonly Setting[] = [
   ["kernel", "<name>", "auto, wasm, native (OpenBLAS) or reference (default: auto)"],
   ["precision", "<name>", "f64 or, with the native kernel, f32 (default: f64)"],
   ["threads", "<n>", "matrices at a time (default: one per core)", numberOf],
-  ["rank", "<k>", "only about the k leading neurons of each matrix, by a randomized method", numberOf],
+  ["rank", "<k>", "the k leading neurons of each matrix, all, or auto (default)", rankOf],
+  ["tolerance", "<share>", "largest residual of a converged leading neuron (default: 1e-8)", numberOf],
   [
     "residual",
     "<k>",

@@ -82,6 +82,9 @@ const DIMENSIONS = [1, 4, 16, 64] as const;
 /** So many leading singular values of the change are computed. */
 export const MOST_CHANGE_RANK = 64;
 
+/** No vectors are taken from it: a singular value is known to this share of the largest, and mostly to its square. */
+const CHANGE_TOLERANCE = 1e-4;
+
 /**
  * Compares two layers of one shape.
  *
@@ -150,7 +153,10 @@ async function weightChange(
     // What rounding of the weights leaves is a random matrix: its largest singular value is that of noise of this deviation.
     const rounding = (epsilon ?? 0) * norm / Math.sqrt(layer.groups) *
       (1 / Math.sqrt(rows) + 1 / Math.sqrt(cols));
-    const { singularValues } = await kernel.svd(change, { rank: MOST_CHANGE_RANK });
+    const { singularValues } = await kernel.svd(change, {
+      rank: MOST_CHANGE_RANK,
+      tolerance: CHANGE_TOLERANCE,
+    });
     largest = Math.max(largest, singularValues[0]!);
     const above = singularValues.filter((value) => value > rounding).length;
     const known = above < singularValues.length || singularValues.length === Math.min(rows, cols);

@@ -46,8 +46,8 @@ function keepGroups({ rows, cols, data }: Matrix, own: Int32Array, others: Int32
 }
 
 /** Whether a neuron has a direction of its own: a null neuron has none, and one of a cluster shares a subspace with others. */
-export function hasDirection({ nullNeurons, clustered }: Spectrum, neuron: number): boolean {
-  return nullNeurons[neuron] === 0 && clustered[neuron] === 0;
+export function hasDirection({ nullNeurons, clustered, converged }: Spectrum, neuron: number): boolean {
+  return nullNeurons[neuron] === 0 && clustered[neuron] === 0 && converged?.[neuron] !== 0;
 }
 
 /**

@@ -5,10 +5,13 @@
 
 import type { Handed, Kernel, SvdOptions } from "../kernels/kernel.ts";
 import type { Layer, Unfolding } from "../model/layer.ts";
-import type { BareSpectrum } from "../model/spectrum.ts";
+import { type BareSpectrum, certificateOf } from "../model/spectrum.ts";
 import { type Matrix, ownMatrix } from "../model/tensor.ts";
 import { layerFlops } from "../stages/flops.ts";
 import { spectrum } from "../stages/svd.ts";
+
+/** See `SvdOptions`. */
+export type Leading = Pick<SvdOptions, "rank" | "noise" | "tolerance">;
 
 /** What is to be decomposed, and how. Plain data. */
 export interface Decomposition {
@@ -16,8 +19,8 @@ export interface Decomposition {
   readonly unfolding: Unfolding;
   /** As `unfold` returns them; given away. */
   readonly blocks: readonly Matrix[];
-  /** As for `Kernel.svd`; Infinity for all triplets. */
-  readonly rank: number;
+  /** Which triplets are wanted, where not all are. */
+  readonly leading: Leading;
 }
 
 /**
@@ -29,7 +32,7 @@ export interface Decomposition {
 export async function decomposed(
   asked: () => Promise<Decomposition>,
   kernel: Kernel,
-  { layer, unfolding, rank }: Pick<Decomposition, "layer" | "unfolding" | "rank">,
+  { layer, unfolding, leading }: Pick<Decomposition, "layer" | "unfolding" | "leading">,
   options: Pick<SvdOptions, "signal" | "subject">,
 ): Promise<BareSpectrum> {
   const { within } = kernel;
@@ -39,7 +42,7 @@ export async function decomposed(
     const blocks = decomposition.blocks.map(ownMatrix);
     return { value: { ...decomposition, blocks }, given: blocks.map(({ data }) => data.buffer) };
   };
-  const flops = layerFlops(layer, unfolding, rank);
+  const flops = layerFlops(layer, unfolding, leading.rank);
   return await within<Decomposition, BareSpectrum>(import.meta.url, given, {
     ...options,
     flops,
@@ -49,13 +52,12 @@ export async function decomposed(
 
 /** Answers where the kernel computes: the work that its `within` is asked to do. */
 export default async function answer(
-  { layer, unfolding, blocks, rank }: Decomposition,
+  { layer, unfolding, blocks, leading }: Decomposition,
   kernel: Kernel,
   options: Pick<SvdOptions, "signal" | "subject"> = {},
 ): Promise<Handed<BareSpectrum>> {
-  const most = rank === Infinity ? {} : { rank };
-  const found = await spectrum(layer, blocks, unfolding, kernel, { ...options, ...most });
-  const { left, right, singularValues, group, norm, residual } = found;
-  const value = { left, right, singularValues, group, norm, ...residual === undefined ? {} : { residual } };
+  const found = await spectrum(layer, blocks, unfolding, kernel, { ...options, ...leading });
+  const { left, right, singularValues, group, norm } = found;
+  const value = { left, right, singularValues, group, norm, ...certificateOf(found) };
   return { value, given: [left.data, right.data, singularValues, group].map(({ buffer }) => buffer) };
 }

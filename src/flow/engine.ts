@@ -1,6 +1,7 @@
 /** What the computing stages share: who computes, with how much memory. */
 
 import type { Kernel } from "../kernels/kernel.ts";
+import type { RankChoice } from "./leading.ts";
 import type { ByteBudget } from "./budget.ts";
 import type { SpectrumCache } from "./spectra/spectrum-cache.ts";
 import type { SpectrumStore } from "./spectra/spectrum-store.ts";
@@ -26,8 +27,10 @@ export interface Engine {
   readonly budget: ByteBudget;
   readonly store: SpectrumStore;
   readonly signal?: AbortSignal;
-  /** Only about so many leading triplets of each matrix, by a randomized method. Default: all, exactly. */
-  readonly rank?: number;
+  /** Only so many leading triplets of each matrix, or what matters of large ones. Default: all. */
+  readonly rank?: RankChoice;
+  /** See `SvdOptions`. */
+  readonly tolerance?: number;
   /** Spectra of earlier runs. Default: every weight is decomposed. */
   readonly cache?: SpectrumCache;
   /** Told of every spectrum; of a new one once it is in the cache. */

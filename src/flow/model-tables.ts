@@ -11,6 +11,7 @@ import {
   type TableName,
   TABLES,
 } from "../model/tables.ts";
+import type { SpectrumValues } from "./spectra/spectrum-store.ts";
 import type { ConnectionEdges, LayerResult, SkippedConnection } from "./jobs.ts";
 import { nearKernels } from "../stages/near-kernels.ts";
 import { type MetricSettings, metricsRow, neuronMetricColumns } from "./metric-rows.ts";
@@ -40,11 +41,7 @@ export class ModelTables {
     if ("skipped" in job.spectrum) {
       this.skipped.push({ subject: "layer", name: job.layer.name, reason: job.spectrum.skipped });
     } else if (job.spectrum.residual !== undefined) {
-      const { singularValues, residual } = job.spectrum;
-      this.approximations.push(
-        `${job.layer.name}: only the ${singularValues.length} leading neurons, by a randomized method; ` +
-          `what is left out has ${(100 * residual).toPrecision(2)} % of the weight's norm`,
-      );
+      this.approximations.push(`${job.layer.name}: ${leadingNeurons(job.spectrum)}`);
     }
   }
 
@@ -99,6 +96,8 @@ export class ModelTables {
     const [values, relative] = [new Float64Array(rows), new Float64Array(rows)];
     const [energy, intensity] = [new Float64Array(rows), new Float64Array(rows)];
     const [near, nulls, clustered] = [new Uint8Array(rows), new Uint8Array(rows), new Uint8Array(rows)];
+    const [residuals, measured] = [new Float64Array(rows), new Uint8Array(rows)];
+    const converged = new Uint8Array(rows).fill(1);
     let at = 0;
     for (const { layer, spectrum } of jobs) {
       if ("skipped" in spectrum) continue;
@@ -106,6 +105,11 @@ export class ModelTables {
       near.set(nearKernels(s, this.#nearKernel), at);
       nulls.set(spectrum.nullNeurons, at);
       clustered.set(spectrum.clustered, at);
+      if (spectrum.residuals !== undefined) {
+        residuals.set(spectrum.residuals, at);
+        measured.fill(1, at, at + s.length);
+      }
+      if (spectrum.converged !== undefined) converged.set(spectrum.converged, at);
       // The last layers feed nobody: their neurons count in full.
       const feeds = this.#graph.connections.some(({ source }) => source === layer.index);
       const found = this.#intensity.get(layer.index);
@@ -134,6 +138,8 @@ export class ModelTables {
         { type: "bool", values: near },
         { type: "bool", values: nulls },
         { type: "bool", values: clustered },
+        { type: "float64", values: residuals, ...measured.includes(0) ? { valid: measured } : {} },
+        { type: "bool", values: converged },
         ...neuronMetricColumns(jobs, rows),
       ],
     };
@@ -156,6 +162,15 @@ export class ConnectionRows {
       )
       .map(({ row }) => row);
   }
+}
+
+/** What is said of a layer of which only leading neurons are there. */
+function leadingNeurons({ singularValues, residual = 0, converged }: SpectrumValues): string {
+  const count = singularValues.length;
+  const left = `what is left out has ${(100 * residual).toPrecision(2)} % of the weight's norm`;
+  const unknown = count - (converged?.reduce((sum, flag) => sum + flag, 0) ?? count);
+  const tested = unknown === 0 ? "" : `, of which ${unknown} did not converge and are not tested`;
+  return `only the ${count} leading neurons, by a randomized method${tested}; ${left}`;
 }
 
 function ranksOf(spectrum: LayerResult["spectrum"]): number {

@@ -26,7 +26,9 @@ export async function openInThread(name: ComputingKernelName, precision: Precisi
     case "wasm":
       return lapackKernel(await openWasmLapack());
     case "native":
-      return lapackKernel(await openNativeLapack(precision));
+      return precision === "f64"
+        ? lapackKernel(await openNativeLapack(precision))
+        : lapackKernel(await openNativeLapack(precision), await openNativeLapack("f64"));
     case "reference":
       return openReferenceKernel();
   }

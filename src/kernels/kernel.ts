@@ -27,13 +27,19 @@ export interface Subject {
 /** What is wanted of a decomposition. */
 export interface SvdOptions extends CallOptions {
   /**
-   * Only about the leading `rank` triplets, by a randomized method: an approximation, whose error `Svd.residual` estimates.
-   * Without effect where the matrix has no more than that.
+   * Only the leading `rank` triplets, each with its residual, and whether it converged. Without effect where the matrix has no more than that.
    */
   readonly rank?: number;
+  /** Of leading triplets only those above the noise edge, at least one. */
+  readonly noise?: boolean;
+  /** Largest residual of a triplet that is called converged, relative to `s_1`. Default 1e-8. */
+  readonly tolerance?: number;
   /** For those who watch; kernels take no notice of it. */
   readonly subject?: Subject;
 }
+
+/** Residual up to which a triplet has converged, where nobody says another. */
+export const TOLERANCE = 1e-8;
 
 /** How a product reads its second factor. */
 export interface MultiplyOptions extends CallOptions {
@@ -67,7 +73,7 @@ export interface Kernel {
   /** How many calls proceed at the same time; more of them wait. */
   readonly concurrency: number;
   /**
-   * The thin SVD of a `rows x cols` matrix, all `r = min(rows, cols)` triplets (or `rank` of them), signs as `Svd` says.
+   * The thin SVD of a `rows x cols` matrix, all `r = min(rows, cols)` triplets (or the leading ones), signs as `Svd` says.
    * `matrix` may be overwritten, and its memory may be given away.
    *
    * Reconstruction and orthogonality residuals are under `50 * eps * max(rows, cols)`, relative to `s_1`.
@@ -118,8 +124,8 @@ export interface Kernel {
     argument: () => Handed<Argument> | Promise<Handed<Argument>>,
     options?: WithinOptions,
   ) => Promise<Answer>;
-  /** Bytes of working memory that `svd` needs beside the matrix and its result, for a matrix of this shape. */
-  workspace(rows: number, cols: number): number;
+  /** Bytes of working memory that `svd` needs beside the matrix and its result, for a matrix of this shape. @param rank as for `svd` */
+  workspace(rows: number, cols: number, rank?: number): number;
   /** Releases threads and memory. The kernel is not used afterwards. */
   dispose(): Promise<void>;
 }

@@ -10,14 +10,20 @@ import {
   type Kernel,
   type MultiplyOptions,
   type SvdOptions,
+  TOLERANCE,
 } from "./kernel.ts";
 import { allocateDense, type Dense, type Lapack } from "./lapack.ts";
-import { randomizedSvd } from "./randomized-svd.ts";
+import { leadingSvd } from "./leading-svd.ts";
+import { svdBytes } from "./svd-bytes.ts";
 import { alignRows } from "../model/signs.ts";
-import { hold, thinSvd, thinSvdBytes } from "./thin-svd.ts";
+import { hold, thinSvd } from "./thin-svd.ts";
 
-/** Makes a kernel of a `Lapack`. Signals are looked at before the work, which cannot be stopped within. */
-export function lapackKernel(lapack: Lapack): Kernel {
+/**
+ * Makes a kernel of a `Lapack`. Signals are looked at before the work, which cannot be stopped within.
+ *
+ * @param double the same in double precision: in single precision no residual becomes small, so that leading triplets are sought there
+ */
+export function lapackKernel(lapack: Lapack, double: Lapack = lapack): Kernel {
   const result = ({ block, rows, cols }: Dense) => matrix(rows, cols, lapack.take(block));
   const computed = <T>(signal: AbortSignal | undefined, work: () => T): Promise<T> =>
     new Promise((resolve) => {
@@ -27,12 +33,12 @@ export function lapackKernel(lapack: Lapack): Kernel {
   return {
     info: lapack.info,
     concurrency: 1,
-    svd: (input: Matrix, { signal, rank }: SvdOptions = {}) =>
+    svd: (input: Matrix, { signal, rank, noise = false, tolerance = TOLERANCE }: SvdOptions = {}) =>
       computed(
         signal,
         () =>
           rank !== undefined && rank < Math.min(input.rows, input.cols)
-            ? randomizedSvd(lapack, input, rank)
+            ? leadingSvd(double, input, { rank, noise, tolerance })
             : thinSvd(lapack, input),
       ),
     multiply: (a: Matrix, b: Matrix, { transposeB = false, signal }: MultiplyOptions = {}) =>
@@ -73,7 +79,8 @@ export function lapackKernel(lapack: Lapack): Kernel {
         checkSquare(input);
         return lapack.scoped(() => Float64Array.from(lapack.eigen(hold(lapack, input))));
       }),
-    workspace: (rows: number, cols: number) => thinSvdBytes(rows, cols, lapack.info.precision),
+    workspace: (rows: number, cols: number, rank?: number) =>
+      svdBytes(rows, cols, lapack.info.precision, rank),
     dispose: () => Promise.resolve(),
   };
 }

@@ -36,7 +36,7 @@ export interface Lapack {
   readonly mostBytes: number;
   /** What to use instead, when that is too little. */
   readonly instead: string;
-  /** Runs `work`; what it allocates is freed when it ends. Not nested. */
+  /** Runs `work`; what it allocates is freed when it ends. One may be within another. */
   scoped<T>(work: () => T): T;
   /**
    * Uninitialized numbers.

@@ -78,12 +78,14 @@ class NativeLapack implements Lapack {
   }
 
   scoped<T>(work: () => T): T {
+    const outer = this.#used;
+    this.#used = [];
     try {
       return work();
     } finally {
       // The next matrix is likely of the shape of one of the last.
       this.#spare = mostRecent([...this.#used, ...this.#spare], SPARE_BYTES);
-      this.#used = [];
+      this.#used = outer;
     }
   }
 

@@ -2,10 +2,10 @@
 
 import type { Numbers } from "./lapack.ts";
 
-/** Seeded standard normals: the same matrix gives the same answer. */
-export function normals(count: number): Float64Array {
+/** Seeded standard normals: the same matrix gives the same answer. @param seed a whole number; others give other numbers */
+export function normals(count: number, seed = 0): Float64Array {
   // In an array, because an engine would allocate each number that a closure keeps.
-  const state = Int32Array.of(0x9e3779b9);
+  const state = Int32Array.of(0x9e3779b9 ^ Math.imul(seed, 0x85ebca6b));
   const uniform = () => {
     const now = (state[0]! + 0x6d2b79f5) | 0;
     state[0] = now;
@@ -31,4 +31,11 @@ export function transpose(from: Numbers, to: Numbers, rows: number, cols: number
       }
     }
   }
+}
+
+/** The sum of the squares of numbers that may be squared. */
+export function squareSum(data: Numbers): number {
+  let sum = 0;
+  for (const value of data) sum += value * value;
+  return sum;
 }

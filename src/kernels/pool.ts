@@ -21,7 +21,7 @@ import {
   type SvdOptions,
   type WithinOptions,
 } from "./kernel.ts";
-import { thinSvdBytes } from "./thin-svd.ts";
+import { svdBytes } from "./svd-bytes.ts";
 import { newOpening, noneIsOpening, noneOpens, type Opening } from "./opening.ts";
 import type { Answer, Call, Question, ThreadData, ThreadOptions } from "./worker.ts";
 
@@ -114,9 +114,14 @@ class Pool implements Kernel {
     if (answer.kind === "info") this.#info = answer.info;
   }
 
-  async svd(input: Matrix, { signal, started, rank }: SvdOptions = {}): Promise<Svd> {
+  async svd(input: Matrix, { signal, started, rank, noise, tolerance }: SvdOptions = {}): Promise<Svd> {
     const given = whole(input) ? input : copyOf(input);
-    const call: Question = { kind: "svd", matrix: given, ...rank === undefined ? {} : { rank } };
+    const options = {
+      ...rank === undefined ? {} : { rank },
+      ...noise === undefined ? {} : { noise },
+      ...tolerance === undefined ? {} : { tolerance },
+    };
+    const call: Question = { kind: "svd", matrix: given, options };
     const answer = await this.#run(call, [given.data.buffer], { signal, started });
     if (answer.kind !== "svd") throw new TypeError(`svd: found an answer of kind ${answer.kind}`);
     return answer.svd;
@@ -178,8 +183,8 @@ class Pool implements Kernel {
     return answer.value as Value;
   };
 
-  workspace(rows: number, cols: number): number {
-    return thinSvdBytes(rows, cols, this.info.precision);
+  workspace(rows: number, cols: number, rank?: number): number {
+    return svdBytes(rows, cols, this.info.precision, rank);
   }
 
   async dispose(): Promise<void> {

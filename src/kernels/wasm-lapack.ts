@@ -75,7 +75,7 @@ class WasmLapack implements Lapack {
   readonly mostBytes = MOST_BYTES;
   readonly instead = "the native kernel, which has no such bound, or rank: k";
   readonly #wasm: Exports;
-  #allocated: number[] = [];
+  readonly #allocated: number[] = [];
 
   constructor(wasm: Exports, name: string) {
     this.#wasm = wasm;
@@ -84,11 +84,11 @@ class WasmLapack implements Lapack {
   }
 
   scoped<T>(work: () => T): T {
+    const before = this.#allocated.length;
     try {
       return work();
     } finally {
-      for (const address of this.#allocated) this.#wasm.free(address);
-      this.#allocated = [];
+      for (const address of this.#allocated.splice(before)) this.#wasm.free(address);
     }
   }
 

@@ -4,7 +4,7 @@ import { move, transferableSymbol, valueSymbol, workerData } from "piscina";
 import type { Svd } from "../model/spectrum.ts";
 import type { Matrix } from "../model/tensor.ts";
 import { type ComputingKernelName, openInThread, type Precision } from "./in-thread.ts";
-import type { Handed, Kernel, ThreadWork } from "./kernel.ts";
+import type { Handed, Kernel, SvdOptions, ThreadWork } from "./kernel.ts";
 import { type Opening, opens } from "./opening.ts";
 
 /** How a thread is furnished. */
@@ -27,7 +27,11 @@ export type Call = Question & {
 /** What is asked. */
 export type Question =
   | { readonly kind: "open" }
-  | { readonly kind: "svd"; readonly matrix: Matrix; readonly rank?: number }
+  | {
+    readonly kind: "svd";
+    readonly matrix: Matrix;
+    readonly options: Omit<SvdOptions, "signal" | "started">;
+  }
   | { readonly kind: "multiply"; readonly a: Matrix; readonly b: Matrix; readonly transposeB: boolean }
   | { readonly kind: "overlap"; readonly tested: Matrix; readonly other: Matrix; readonly positions: number }
   | { readonly kind: "orthonormalize"; readonly rows: Matrix }
@@ -65,10 +69,8 @@ async function compute(kernel: Kernel, call: Question): Promise<Answer> {
   switch (call.kind) {
     case "open":
       return { kind: "info", info: kernel.info };
-    case "svd": {
-      const options = call.rank === undefined ? {} : { rank: call.rank };
-      return { kind: "svd", svd: await kernel.svd(call.matrix, options) };
-    }
+    case "svd":
+      return { kind: "svd", svd: await kernel.svd(call.matrix, call.options) };
     case "multiply": {
       const { a, b, transposeB } = call;
       return { kind: "matrix", matrix: await kernel.multiply(a, b, { transposeB }) };
@@ -94,8 +96,12 @@ function failed(failure: unknown): Answer {
 
 function numbersOf(answer: Answer): ArrayBufferLike[] {
   switch (answer.kind) {
-    case "svd":
-      return [answer.svd.left.data.buffer, answer.svd.singularValues.buffer, answer.svd.right.data.buffer];
+    case "svd": {
+      const { left, right, singularValues, residuals, converged } = answer.svd;
+      return [left.data, right.data, singularValues, residuals, converged].flatMap((each) =>
+        each?.buffer ?? []
+      );
+    }
     case "matrix":
       return [answer.matrix.data.buffer];
     case "values":

@@ -20,6 +20,10 @@ export interface Svd {
    * Where only leading triplets were asked for: an estimate of `|M - sum_j s_j u_j v_j'|` (Frobenius) relative to `|M|`, in [0, 1].
    */
   readonly residual?: number;
+  /** Of leading triplets: the larger of `|M v_j - s_j u_j|` and `|M' u_j - s_j v_j|`, relative to `s_1`. */
+  readonly residuals?: Float64Array;
+  /** Of leading triplets: 1 where the residual is within the tolerance, and the vectors are told apart from their neighbours. */
+  readonly converged?: Uint8Array;
 }
 
 /**
@@ -45,6 +49,24 @@ export interface Spectrum extends Svd {
 
 /** A spectrum without the layer that it belongs to, and without what follows from its singular values or weights: equal weights have equal ones. */
 export type BareSpectrum = Omit<Spectrum, "layer" | "unfolding" | "nullNeurons" | "clustered" | "sparse">;
+
+/** What is said of leading triplets; empty where all are there. */
+export function certificateOf(
+  { residual, residuals, converged }: Pick<Svd, "residual" | "residuals" | "converged">,
+): Pick<Svd, "residual" | "residuals" | "converged"> {
+  return {
+    ...residual === undefined ? {} : { residual },
+    ...residuals === undefined ? {} : { residuals },
+    ...converged === undefined ? {} : { converged },
+  };
+}
+
+/** 1 for neurons whose direction is not known: null ones, and those that did not converge. They are not tested. */
+export function undirected(
+  { nullNeurons, converged }: Pick<Spectrum, "nullNeurons" | "converged">,
+): Uint8Array {
+  return converged === undefined ? nullNeurons : nullNeurons.map((isNull, j) => isNull | (1 - converged[j]!));
+}
 
 /** Bytes that the vectors and values of a spectrum take in memory. */
 export function spectrumBytes(spectrum: Spectrum): number {

@@ -35,7 +35,8 @@ export function picturesOf(
   run: RecordedRun | null,
   { keep = false, signal }: DrawingOptions = {},
 ): Pictures {
-  const lake = run?.config?.lake;
+  const said = run?.config?.lake;
+  const lake = typeof said === "object" ? said.place : said;
   const places = [folder, ...lake === undefined || isBucket(lake) ? [] : [lake]];
   const filesOf = new Map(run?.models.map((model) => [model.id, model.files]));
   const store = new PictureStore(folder);

@@ -17,6 +17,7 @@ import {
   type NeuronRange,
 } from "../stages/effective-filters.ts";
 import { neuronsOf } from "../stages/flops.ts";
+import { leadingOf, mostNeurons } from "../flow/leading.ts";
 import { inferredLayers, preliminaryLayers } from "./inferred-layers.ts";
 import { BLOCK_BYTES, type LayerNeed, layerNeed } from "../stages/memory-needs.ts";
 import { spectrum } from "../stages/svd.ts";
@@ -106,13 +107,17 @@ async function spectrumOf(
   model: Model,
   graph: LayerGraph,
   index: number,
-  { unfolding, rank }: RunConfig,
+  { unfolding, rank, tolerance }: RunConfig,
   kernel: Kernel,
   signal?: AbortSignal,
 ): Promise<Spectrum> {
   const layer = graph.layers[index]!;
   const job = await firstValueFrom(of({ model, graph, layer }).pipe(unfold(unfolding, signal)));
-  const options = { ...rank === undefined ? {} : { rank }, ...signal === undefined ? {} : { signal } };
+  const options = {
+    ...leadingOf(graph, unfolding, rank)(layer),
+    tolerance,
+    ...signal === undefined ? {} : { signal },
+  };
   return await spectrum(layer, await job.read(), unfolding, kernel, options);
 }
 
@@ -158,10 +163,11 @@ function checkMemory(
   config: RunConfig,
   kernel: Kernel,
 ): void {
-  const { unfolding, rank = Infinity } = config;
+  const { unfolding } = config;
+  const rank = mostNeurons(graph, unfolding, config.rank);
   const [from, to] = [graph.layers[source]!, graph.layers[target]!];
   const [a, b] = [from, to].map((layer) =>
-    layerNeed(layer, unfolding, rank, (rows, cols) => kernel.workspace(rows, cols))
+    layerNeed(layer, unfolding, rank(layer), (rows, cols, most) => kernel.workspace(rows, cols, most))
   ) as [LayerNeed, LayerNeed];
   const arriving = 8 * to.inChannels * neuronsOf(from, unfolding, rank) *
     (unfolding === "svr" ? 1 : from.positions);

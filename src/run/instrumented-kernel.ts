@@ -83,7 +83,7 @@ export function instrumentedKernel(kernel: Kernel, watch: KernelObserver): Kerne
       within: (module, argument, options) =>
         timed(options?.flops ?? 0, options, options?.subject, (told) => within(module, argument, told)),
     },
-    workspace: (rows, cols) => kernel.workspace(rows, cols),
+    workspace: (rows, cols, rank) => kernel.workspace(rows, cols, rank),
     dispose: () => kernel.dispose(),
   };
 }

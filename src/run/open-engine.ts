@@ -7,6 +7,7 @@ import { ByteBudget } from "../flow/budget.ts";
 import type { CacheOptions } from "../flow/spectra/archive-cache.ts";
 import { SpectrumCache } from "../flow/spectra/spectrum-cache.ts";
 import { SpectrumStore } from "../flow/spectra/spectrum-store.ts";
+import type { RankChoice } from "../flow/leading.ts";
 import type { Engine, SpectrumEvent } from "../flow/engine.ts";
 import type { Precision } from "../kernels/in-thread.ts";
 import { automaticMemory } from "./automatic-memory.ts";
@@ -21,8 +22,10 @@ export interface EngineOptions {
   readonly precision?: Precision;
   /** Matrices at a time. Default: one per core, fewer where `memory` is small. */
   readonly threads?: number;
-  /** Only about so many leading triplets of each matrix. Default: all. */
-  readonly rank?: number;
+  /** Only so many leading triplets of each matrix; `auto`: what matters of matrices that are too large for all. Default: `all`. */
+  readonly rank?: RankChoice;
+  /** Residual up to which a leading triplet has converged, relative to `s_1`. Default 1e-8. */
+  readonly tolerance?: number;
   /** Bytes for weights and spectra. Default: half of what is free, 1 to 16 GiB. */
   readonly memory?: number;
   /** Folder for spectra that do not fit; made when needed, removed by `dispose`. Default: in the system's temporary folder. */
@@ -56,7 +59,7 @@ export interface OpenEngine extends Engine {
  * await engine.dispose();
  */
 export async function openEngine(options: EngineOptions = {}): Promise<OpenEngine> {
-  const { kernel: name = "auto", precision, threads, rank, memory = automaticMemory() } = options;
+  const { kernel: name = "auto", precision, threads, rank, tolerance, memory = automaticMemory() } = options;
   const { spill, cache, spectrumDone, watch, signal } = options;
   const budget = new ByteBudget(memory);
   const { kernel: opened, because } = await openKernel(name, {
@@ -75,6 +78,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<OpenEngin
     store,
     because,
     ...rank === undefined ? {} : { rank },
+    ...tolerance === undefined ? {} : { tolerance },
     ...cache === undefined ? {} : { cache: await SpectrumCache.open(cache) },
     ...spectrumDone === undefined ? {} : { spectrumDone },
     ...signal === undefined ? {} : { signal },

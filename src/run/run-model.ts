@@ -19,6 +19,7 @@ import type { InputFile, Model, ModelHeader, Sink } from "../model/ports.ts";
 import { connectionFlops, graphFlops, layerFlops } from "../stages/flops.ts";
 import { epsilonWarnings, isEpsilonWarning } from "./assumed-epsilon.ts";
 import { haveSameWeights, inferredLayers, preliminaryLayers, tensorsWanted } from "./inferred-layers.ts";
+import { mostNeurons } from "../flow/leading.ts";
 import type { EdgeWeight } from "../stages/weight.ts";
 import { queryTargets } from "../query/query-targets.ts";
 import { layerSettings } from "./layer-settings.ts";
@@ -29,7 +30,15 @@ import type { CompletedModel, CompletedModels } from "./records/completed-models
 import type { PlannedModel } from "./collection/models.ts";
 import type { Progress } from "./progress/progress.ts";
 import { type QuantizedWeights, quantizedWeights } from "./records/quantized-weights.ts";
-import { controlSeeds, keyOf, lakeOf, overlapKeyOf, testReport, testSettings } from "./settings.ts";
+import {
+  controlSeeds,
+  keyOf,
+  lakeOf,
+  overlapKeyOf,
+  rankChoice,
+  testReport,
+  testSettings,
+} from "./settings.ts";
 import type { OpenEngine } from "./open-engine.ts";
 
 /** What every model of a run is done with. */
@@ -210,7 +219,8 @@ function settingsOf(
   graph: LayerGraph,
   { config, weight, sinks, progress }: ModelRun,
 ): Omit<PipelineSettings, "engine" | "graph" | "test"> {
-  const flops = graphFlops(graph, config.unfolding, config.rank);
+  const rank = mostNeurons(graph, config.unfolding, rankChoice(config));
+  const flops = graphFlops(graph, config.unfolding, rank);
   // Each null control has overlaps of its own.
   const rounds = 1 + controlSeeds(config).length;
   progress({
@@ -234,8 +244,8 @@ function settingsOf(
     metrics: { unfolding: config.unfolding, logAlpha: Math.log(config.layerMetrics.alpha) },
     progress({ ends: [first, second], ...step }) {
       const [kind, flops] = second === undefined
-        ? ["layer" as const, layerFlops(first, config.unfolding, config.rank)]
-        : ["connection" as const, rounds * connectionFlops(first, second, config.unfolding, config.rank)];
+        ? ["layer" as const, layerFlops(first, config.unfolding, rank)]
+        : ["connection" as const, rounds * connectionFlops(first, second, config.unfolding, rank)];
       progress({ event: "step", ...step, kind, flops });
     },
   };

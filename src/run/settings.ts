@@ -16,6 +16,7 @@ import type { InputFile, ModelHeader } from "../model/ports.ts";
 import { SCHEMA_VERSION } from "../model/tables.ts";
 import type { TopologyDeclaration } from "../model/topology.ts";
 import { logSurvivalOfSigma, sigmaOfLogP } from "../stats/normal.ts";
+import type { RankChoice } from "../flow/leading.ts";
 import { compileWeight, type EdgeWeight } from "../stages/weight.ts";
 import { VERSION } from "../version.ts";
 import { automaticMemory } from "./automatic-memory.ts";
@@ -122,6 +123,7 @@ const SHAPING = [
   "dominant",
   "precision",
   "rank",
+  "tolerance",
   "residual",
   "infer",
 ] as const satisfies readonly (keyof RunConfig)[];
@@ -179,6 +181,11 @@ export function keyOf(
     ...config.audit ? { audit: true } : {},
     ...contentOf(inputs, topology, config, plugin),
   });
+}
+
+/** Which neurons are wanted. Models are compared by all of them, so that `auto` means `all` where some are. */
+export function rankChoice({ rank, compare }: Pick<RunConfig, "rank" | "compare">): RankChoice {
+  return compare !== undefined && rank === "auto" ? "all" : rank;
 }
 
 /** The lake of a run, a folder's absolute path or an address; null where it has none of its own. */

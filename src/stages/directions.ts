@@ -153,6 +153,7 @@ export async function canonical(
       rowsAt(side, run).data.set((await kernel.multiply(turn, rowsAt(side, run), options)).data);
     }
     fixSigns(rowsAt(left, run), rowsAt(right, run));
+    turnResiduals(found, run);
   }
   if (nulls.from === nulls.to) return found;
   const others = { from: 0, to: nulls.from };
@@ -166,6 +167,14 @@ export async function canonical(
   }
   fixSigns(rowsAt(left, nulls), rowsAt(right, nulls));
   return found;
+}
+
+/** What is known of turned vectors: no residual is larger than that of all together, and none has converged where one has not. */
+function turnResiduals({ singularValues, residuals, converged }: Svd, { from, to }: Run): void {
+  if (residuals === undefined || converged === undefined) return;
+  const spread = (singularValues[from]! - singularValues[to - 1]!) / singularValues[0]!;
+  residuals.fill(Math.hypot(...residuals.subarray(from, to)) + spread, from, to);
+  if (converged.subarray(from, to).includes(0)) converged.fill(0, from, to);
 }
 
 function normals({ from, to }: Run, cols: number, seed: number, name: string): Matrix {

@@ -10,19 +10,27 @@ import {
 } from "../model/layer.ts";
 import { channelNumbers, comparedChannels, FEW_CHANNELS } from "./compared-channels.ts";
 
-/** A randomized method forms this many products with the matrix: a sketch, two power iterations and a projection. */
-const PASSES = 6;
+/** How many neurons of each group of a layer are wanted at most: of every layer, or of each. */
+export type MostNeurons = number | ((layer: Layer) => number);
+
+const mostOf = (most: MostNeurons, layer: Layer): number => typeof most === "number" ? most : most(layer);
+
+/** Vectors that leading triplets take to converge, by experience with ordinary spectra: so many, and so many more for each triplet. */
+const KRYLOV_VECTORS = 320;
+const VECTORS_EACH = 4;
 
 /**
  * Operations of a thin SVD, values and both sides' vectors: `6 L r^2 + 20 r^3` for an `r x L` matrix (Golub and Van Loan, Matrix
  * Computations, figure 8.6.1, R-SVD). A kernel that needs fewer shows more of them per second.
  *
- * @param rank about so many leading triplets, by a randomized method: its products, and the SVD of the sketch
+ * @param rank so many leading triplets: about the products of the vectors that find them, with the matrix and its transpose
  */
 export function svdFlops(rows: number, cols: number, rank = Infinity): number {
   const [r, long] = [Math.min(rows, cols), Math.max(rows, cols)];
-  if (rank >= r) return 6 * long * r * r + 20 * r ** 3;
-  return PASSES * productFlops(rows, cols, rank) + svdFlops(rank, long);
+  const whole = 6 * long * r * r + 20 * r ** 3;
+  return rank >= r
+    ? whole
+    : Math.min(whole, 2 * productFlops(rows, cols, KRYLOV_VECTORS + VECTORS_EACH * rank));
 }
 
 /** Operations of the product of a `rows x inner` and an `inner x cols` matrix: a multiplication and an addition each. */
@@ -31,21 +39,26 @@ export function productFlops(rows: number, inner: number, cols: number): number 
 }
 
 /** Operations of a layer's decomposition, group by group. */
-export function layerFlops(layer: Layer, unfolding: Unfolding, rank = Infinity): number {
+export function layerFlops(layer: Layer, unfolding: Unfolding, rank: MostNeurons = Infinity): number {
   const { rows, cols } = unfoldedShape(layer, unfolding);
-  return layer.groups * svdFlops(rows, cols, rank);
+  return layer.groups * svdFlops(rows, cols, mostOf(rank, layer));
 }
 
-/** Neurons of a layer: all triplets of all groups, or about `rank` of each. */
-export function neuronsOf(layer: Layer, unfolding: Unfolding, rank = Infinity): number {
-  return Math.min(rankOf(layer, unfolding), rank * layer.groups);
+/** Neurons of a layer: all triplets of all groups, or at most `rank` of each. */
+export function neuronsOf(layer: Layer, unfolding: Unfolding, rank: MostNeurons = Infinity): number {
+  return Math.min(rankOf(layer, unfolding), mostOf(rank, layer) * layer.groups);
 }
 
 /**
  * Operations of a connection's overlaps: `2 r' r n z`, an inner product for each pair of neurons over the channels `n` of one group
  * and the positions `z` of the side that carries them.
  */
-export function connectionFlops(source: Layer, target: Layer, unfolding: Unfolding, rank = Infinity): number {
+export function connectionFlops(
+  source: Layer,
+  target: Layer,
+  unfolding: Unfolding,
+  rank: MostNeurons = Infinity,
+): number {
   const pairs = neuronsOf(source, unfolding, rank) * neuronsOf(target, unfolding, rank);
   const vector = unfolding === "svr"
     ? target.inChannels / target.groups * target.positions
@@ -66,7 +79,7 @@ export function sharedChannelFlops(
   connection: Connection,
   { layers }: Pick<LayerGraph, "layers">,
   unfolding: Unfolding,
-  rank = Infinity,
+  rank: MostNeurons = Infinity,
 ): number {
   const told = (layer: Layer, port: "out" | "in") =>
     channelNumbers(layer, unfolding, port, neuronsOf(layer, unfolding, rank));
@@ -84,7 +97,7 @@ export function sharedChannelFlops(
 export function graphFlops(
   { layers, connections }: LayerGraph,
   unfolding: Unfolding,
-  rank = Infinity,
+  rank: MostNeurons = Infinity,
 ): { readonly spectra: number; readonly overlaps: number; readonly comparisons: number } {
   const between = ({ source, target }: Connection) =>
     connectionFlops(layers[source]!, layers[target]!, unfolding, rank);

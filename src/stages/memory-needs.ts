@@ -3,10 +3,13 @@
 import { type Layer, rankOf, unfoldedShape, type Unfolding } from "../model/layer.ts";
 import { isPooledAsUnfolded, needsWeight, pooledShape } from "./metrics/weight-metrics.ts";
 import { turnedEnd } from "./overlap-geometry.ts";
-import { isWholeTensor } from "./unfold.ts";
+import { isLarge, isPermuted, isWholeTensor } from "./unfold.ts";
 
 /** Overlap blocks are this large at most: enough rows for the kernel to be efficient. */
 export const BLOCK_BYTES = 32 * 2 ** 20;
+
+/** See `Kernel.workspace`. */
+export type Workspace = (rows: number, cols: number, rank?: number) => number;
 
 /** Types of which a file's bytes are at most half of what float64 takes, and nothing else is made of them. */
 const PLAIN = /^(F32|F16|BF16)$/;
@@ -29,16 +32,18 @@ export function layerNeed(
   layer: Layer,
   unfolding: Unfolding,
   rank: number,
-  workspace: (rows: number, cols: number) => number,
+  workspace: Workspace,
 ): LayerNeed {
   const { rows, cols } = unfoldedShape(layer, unfolding);
   const weight = 8 * layer.groups * rows * cols;
   const spectrum = Math.min(rankOf(layer, unfolding), rank * layer.groups) * (8 * (rows + cols) + 12);
-  const computing = workspace(rows, cols) + spectrum;
-  if (!isWholeTensor(layer, unfolding) || !PLAIN.test(layer.dtype)) {
+  const computing = workspace(rows, cols, rank) + spectrum;
+  const isInPlace = isWholeTensor(layer, unfolding) ||
+    isPermuted(layer, unfolding) && isLarge({ length: rows * cols });
+  if (!isInPlace || !PLAIN.test(layer.dtype)) {
     return { bytes: 2 * weight + computing, spectrum };
   }
-  // What was read becomes the matrix; the file's own bytes are half of it at most.
+  // What was read becomes the matrix; the file's own bytes, or its numbers in single precision, are half of it at most.
   return { bytes: Math.max(1.5 * weight, weight + computing), spectrum };
 }
 
@@ -52,7 +57,7 @@ export function figuresBytes(
   layer: Layer,
   unfolding: Unfolding,
   rank: number,
-  workspace: (rows: number, cols: number) => number,
+  workspace: Workspace,
   wanted: { readonly pooled: boolean; readonly permuted: boolean },
 ): number {
   const { rows, cols } = unfoldedShape(layer, unfolding);
@@ -61,7 +66,7 @@ export function figuresBytes(
   const pooled = wanted.pooled && !isPooledAsUnfolded(layer, unfolding)
     ? workspace(m, n) + 8 * Math.min(m, n) * (m + n)
     : 0;
-  return 8 * layer.groups * rows * cols + Math.max(0, pooled - workspace(rows, cols));
+  return 8 * layer.groups * rows * cols + Math.max(0, pooled - workspace(rows, cols, rank));
 }
 
 /** What a connection needs beside both spectra: one block of inner products with its operands and results, and the candidates of a whole matrix at the worst. */

@@ -1,7 +1,7 @@
 /** The sizes of a connection between two decomposed layers, on which its null distributions depend. */
 
-import { type Connection, type Layer, sharedChannels, type Unfolding } from "../model/layer.ts";
-import type { Spectrum } from "../model/spectrum.ts";
+import { type Connection, type Layer, rankOf, sharedChannels, type Unfolding } from "../model/layer.ts";
+import { type Spectrum, undirected } from "../model/spectrum.ts";
 import { liveChannels } from "./directions.ts";
 
 /** The sizes on which a connection's null distribution depends. */
@@ -28,6 +28,8 @@ export interface OverlapGeometry {
   /** `r'` and `r`. */
   readonly targets: number;
   readonly sources: number;
+  /** Pairs of all neurons, for each pair that has directions, where only leading neurons are there. Absent where all are. */
+  readonly pairsEach?: number;
 }
 
 /** How many channels of each group are alive. */
@@ -104,7 +106,17 @@ export function overlapGeometry(
     direct: isDirect(connection, from, to),
     targets: target.singularValues.length,
     sources: source.singularValues.length,
+    ...source.converged === undefined && target.converged === undefined
+      ? {}
+      : { pairsEach: allForEach(source) * allForEach(target) },
   };
+}
+
+/** All neurons of a layer for each of its leading ones that has a direction; 1 where all are there. */
+function allForEach(spectrum: Spectrum): number {
+  if (spectrum.converged === undefined) return 1;
+  const directed = undirected(spectrum).reduce((sum, flag) => sum + 1 - flag, 0);
+  return rankOf(spectrum.layer, spectrum.unfolding) / Math.max(1, directed);
 }
 
 /** Whether anything can be tested: between two single channels every overlap is `rho`, and `p = 1`. */

@@ -4,7 +4,7 @@ import type { Handed, Kernel } from "../kernels/kernel.ts";
 import type { NearKernels, OverlapMeasures } from "../model/graph.ts";
 import type { Connection } from "../model/layer.ts";
 import type { MeasureOverlap, WantedProducts } from "../model/ports.ts";
-import type { Spectrum } from "../model/spectrum.ts";
+import { type Spectrum, undirected } from "../model/spectrum.ts";
 import { type Matrix, matrix } from "../model/tensor.ts";
 import { productFlops } from "./flops.ts";
 import { BLOCK_BYTES } from "./memory-needs.ts";
@@ -62,7 +62,8 @@ export async function scanOverlaps(
 ): Promise<OverlapScan> {
   const geometry = overlapGeometry(connection, source, target, kernel.info.precision);
   // What is not turned says nothing about what turning would give.
-  const near = test.null === "rotation" ? without(all, unturnedNeurons(geometry, source, target)) : all;
+  const known = without(all, { source: unconverged(source), target: unconverged(target) });
+  const near = test.null === "rotation" ? without(known, unturnedNeurons(geometry, source, target)) : known;
   const options = signal === undefined ? {} : { signal };
   const vectors = products?.vectors ?? [];
   const { null: name, logAlpha, correction, edges, keep } = test;
@@ -73,8 +74,8 @@ export async function scanOverlaps(
     vectors,
     sides: {
       ...near,
-      sourceNull: source.nullNeurons,
-      targetNull: target.nullNeurons,
+      sourceNull: undirected(source),
+      targetNull: undirected(target),
       sourceClustered: source.clustered,
       targetClustered: target.clustered,
     },
@@ -124,6 +125,10 @@ export async function scanOverlaps(
     sparse: source.sparse || target.sparse,
     near,
   };
+}
+
+function unconverged({ converged, group }: Spectrum): Uint8Array {
+  return converged === undefined ? new Uint8Array(group.length) : converged.map((flag) => 1 - flag);
 }
 
 function without(flags: NearKernels, others: SideFlags): NearKernels {

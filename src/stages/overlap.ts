@@ -255,6 +255,12 @@ export function neuronsOf(spectrum: Spectrum, first: number, rows: number): Spec
     group: spectrum.group.subarray(first, first + rows),
     nullNeurons: spectrum.nullNeurons.subarray(first, first + rows),
     clustered: spectrum.clustered.subarray(first, first + rows),
+    ...spectrum.residuals === undefined
+      ? {}
+      : { residuals: spectrum.residuals.subarray(first, first + rows) },
+    ...spectrum.converged === undefined
+      ? {}
+      : { converged: spectrum.converged.subarray(first, first + rows) },
   };
 }
 

@@ -30,7 +30,7 @@ export interface Verdicts {
  */
 export function decide(family: readonly Candidates[], settings: TestSettings): Verdicts[] {
   const { correction, logAlpha } = settings;
-  const tests = family.reduce((sum, each) => sum + each.tests, 0);
+  const tests = family.reduce((sum, each) => sum + allTests(each), 0);
   const counted = family.map((each) => countedIn(each, settings));
   const all = new Float64Array(counted.reduce((sum, { length }) => sum + length, 0));
   let end = 0;
@@ -39,7 +39,8 @@ export function decide(family: readonly Candidates[], settings: TestSettings): V
   let rejected = 0;
   for (const q of adjusted) if (q <= logAlpha) rejected++;
   const level = tests === 0 ? null : criticalLogP(correction, logAlpha, tests, rejected);
-  const expected = expectedByChance(correction, tests, Math.exp(logAlpha));
+  const made = family.reduce((sum, each) => sum + each.tests, 0);
+  const expected = expectedByChance(correction, correction === "none" ? made : tests, Math.exp(logAlpha));
   let next = 0;
   return family.map((each, i) => {
     const logQ = new Float64Array(each.logP.length);
@@ -62,9 +63,19 @@ export function decide(family: readonly Candidates[], settings: TestSettings): V
       threshold: level === null || each.tests === 0
         ? null
         : commonThreshold(settings.null, each.geometry, level - Math.log(each.looked ?? 1)),
-      expectedByChance: tests === 0 ? 0 : expected * each.tests / tests / (each.looked ?? 1),
+      expectedByChance: each.tests === 0
+        ? 0
+        : expected * each.tests / (correction === "none" ? made : tests) / (each.looked ?? 1),
     };
   });
+}
+
+/**
+ * Tests that there would be with all neurons. Where only leading ones are there, the correction is for these: what is significant then is so
+ * with all neurons too.
+ */
+function allTests({ tests, geometry }: Candidates): number {
+  return Math.round(tests * (geometry.pairsEach ?? 1));
 }
 
 /** The overlap at a log p, where that is one and the same for all pairs; null where it is not, or where nothing can be as unlikely. */

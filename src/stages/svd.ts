@@ -13,7 +13,7 @@ import { isSparse } from "./sparse-layers.ts";
  * arbitrary are made canonical (`directions.ts`).
  *
  * @param blocks as `unfold` returns them; may be overwritten, and their memory given away
- * @param options `rank`: only about so many leading triplets of each block
+ * @param options `rank`: only so many leading triplets of each block
  * @throws {RangeError} when a weight is NaN or infinite
  */
 export async function spectrum(
@@ -21,11 +21,13 @@ export async function spectrum(
   blocks: readonly Matrix[],
   unfolding: Unfolding,
   kernel: Kernel,
-  { signal, rank, subject }: SvdOptions = {},
+  { signal, rank, noise, tolerance, subject }: SvdOptions = {},
 ): Promise<Spectrum> {
   const options = {
     ...signal === undefined ? {} : { signal },
     ...rank === undefined ? {} : { rank },
+    ...noise === undefined ? {} : { noise },
+    ...tolerance === undefined ? {} : { tolerance },
     ...subject === undefined ? {} : { subject },
   };
   // The blocks are gone afterwards. Where all singular values come, they say the norm too.
@@ -81,5 +83,12 @@ function merged(parts: readonly Svd[], order: readonly GroupNeuron[]): Svd & Pic
     singularValues: Float64Array.from(order, ({ at, group }) => parts[group]!.singularValues[at]!),
     right: gather("right"),
     group: Int32Array.from(order, ({ group }) => group),
+    // Of blocks of one shape all are leading triplets, or none.
+    ...parts.every(({ residuals, converged }) => residuals !== undefined && converged !== undefined)
+      ? {
+        residuals: Float64Array.from(order, ({ at, group }) => parts[group]!.residuals![at]!),
+        converged: Uint8Array.from(order, ({ at, group }) => parts[group]!.converged![at]!),
+      }
+      : {},
   };
 }

@@ -19,7 +19,7 @@ const name = z.string().max(4096);
 
 const runSchema = z.object({
   run_id: name,
-  config: z.object({ lake: name.optional() }).optional(),
+  config: z.object({ lake: z.union([name, z.object({ place: name.optional() })]).optional() }).optional(),
   models: z.array(z.object({
     id: z.string(),
     files: z.array(z.object({ path: name, sha256: name.optional() })).readonly(),

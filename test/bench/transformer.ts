@@ -1,6 +1,8 @@
 /**
- * A synthetic decoder of the llama family, bf16: `node test/bench/transformer.ts [blocks] [width] [memory]` (default 24, 1024, 1GiB) writes it
- * to a temporary folder, runs svrflow over it and prints the time and the largest resident set.
+ * A synthetic decoder of the llama family, bf16: `node test/bench/transformer.ts [shapes] [blocks] [memory]` writes it to a temporary folder, runs
+ * svrflow over it and prints the time and the largest resident set. Shapes: `small` (default; 24 blocks of width 1024, 1GiB), `1.1b`
+ * (TinyLlama's, 22 blocks of width 2048) or `7b` (llama 2's, 32 blocks of width 4096), the latter two with default settings. With fewer
+ * blocks than that, the difference between two runs is what a block takes.
  */
 
 import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
@@ -9,18 +11,32 @@ import { join } from "node:path";
 import { argv, hrtime, memoryUsage, resourceUsage, stdout } from "node:process";
 import { run } from "../../src/run.ts";
 
-const VOCABULARY = 4096;
-/** Channels of one head. */
-const EACH = 64;
-/** Heads that share values. */
-const SHARED = 4;
+interface Shapes {
+  readonly blocks: number;
+  readonly width: number;
+  readonly inner: number;
+  readonly vocabulary: number;
+  /** Channels of one head. */
+  readonly each: number;
+  /** Heads that share values. */
+  readonly shared: number;
+  readonly memory: string;
+}
+
+const SHAPES: Readonly<Record<string, Shapes>> = {
+  "small": { blocks: 24, width: 1024, inner: 2816, vocabulary: 4096, each: 64, shared: 4, memory: "1GiB" },
+  "1.1b": { blocks: 22, width: 2048, inner: 5632, vocabulary: 32_000, each: 64, shared: 8, memory: "auto" },
+  "7b": { blocks: 32, width: 4096, inner: 11_008, vocabulary: 32_000, each: 128, shared: 1, memory: "auto" },
+};
 
 /** Names and shapes of a decoder's weights. */
-export function decoder(blocks: number, width: number): readonly (readonly [string, readonly number[]])[] {
-  const inner = Math.round(width * 11 / 4);
-  const values = width / SHARED;
+export function decoder(
+  { width, inner, vocabulary, shared }: Shapes,
+  blocks: number,
+): readonly (readonly [string, readonly number[]])[] {
+  const values = width / shared;
   return [
-    ["model.embed_tokens.weight", [VOCABULARY, width]],
+    ["model.embed_tokens.weight", [vocabulary, width]],
     ...Array.from({ length: blocks }, (_, i) =>
       ([
         ["self_attn.q_proj", [width, width]],
@@ -34,7 +50,7 @@ export function decoder(blocks: number, width: number): readonly (readonly [stri
         ["post_attention_layernorm", [width]],
       ] as const).map(([name, shape]) => [`model.layers.${i}.${name}.weight`, shape] as const)).flat(),
     ["model.norm.weight", [width]],
-    ["lm_head.weight", [VOCABULARY, width]],
+    ["lm_head.weight", [vocabulary, width]],
   ];
 }
 
@@ -72,13 +88,19 @@ function noise(count: number): Uint16Array {
   return out;
 }
 
-const [blocks = 24, width = 1024] = argv.slice(2).map(Number);
-const memory = argv[4] ?? "1GiB";
+const [, , name = "small", count, budget] = argv;
+const shapes = SHAPES[name];
+if (shapes === undefined) {
+  throw new RangeError(`found ${name}, required one of ${Object.keys(SHAPES).join(", ")}`);
+}
+const blocks = count === undefined ? shapes.blocks : Number(count);
+const memory = budget ?? shapes.memory;
 const folder = await mkdtemp(join(tmpdir(), "svrflow-transformer-"));
 try {
   const path = join(folder, "model.safetensors");
-  const bytes = await write(path, decoder(blocks, width));
-  const config = { model_type: "llama", num_attention_heads: width / EACH, tie_word_embeddings: false };
+  const bytes = await write(path, decoder(shapes, blocks));
+  const heads = shapes.width / shapes.each;
+  const config = { model_type: "llama", num_attention_heads: heads, tie_word_embeddings: false };
   await writeFile(join(folder, "config.json"), JSON.stringify(config));
   stdout.write(
     `model: ${(bytes / 2 ** 20).toFixed(0)} MiB; resident before ${mebibytes(memoryUsage.rss())}\n`,
@@ -87,7 +109,10 @@ try {
   const { report } = await run({ models: path, out: join(folder, "run"), memory, graph: "none" });
   const seconds = Number(hrtime.bigint() - begin) / 1e9;
   for (const { layers, connections, warnings } of report.models) {
-    stdout.write(`${layers.length} layers, ${connections.length} connections\n${warnings.join("\n")}\n`);
+    stdout.write(
+      `${layers.length} layers, ${connections.length} connections, ${warnings.length} warnings:\n`,
+    );
+    stdout.write(`${warnings.slice(0, 3).join("\n")}\n`);
   }
   const { maxRSS, userCPUTime } = resourceUsage();
   stdout.write(`${seconds.toFixed(0)} s (processor ${(userCPUTime / 1e6).toFixed(0)} s), `);

@@ -58,6 +58,25 @@ describe("unfolding", () => {
     expect([...weight]).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
+  it("transposes a large weight in its own memory, but for numbers that need double precision", () => {
+    const [rows, cols] = [2 ** 12, 2 ** 13];
+    const { weight: stored, ...layer } = layerOf(0, cols, rows);
+    const transposed = {
+      ...layer,
+      weight: { ...stored, shape: [rows, cols], strides: { ...stored.strides, out: 1, in: cols } },
+    };
+    for (const last of [0.5, 1 / 3]) {
+      const weight = new Float64Array(rows * cols);
+      weight[1] = 2;
+      weight[cols] = 3;
+      weight[rows * cols - 2] = last;
+      const [found] = unfold(transposed, weight, "svr");
+      expect([found!.rows, found!.cols, found!.data === weight]).toEqual([cols, rows, last === 0.5]);
+      const places = [[1, 0], [0, 1], [cols - 2, rows - 1], [cols - 1, rows - 1]];
+      expect(places.map(([row, col]) => found!.data[row! * rows + col!])).toEqual([2, 3, last, 0]);
+    }
+  });
+
   it("refuses another number of weights", () => {
     const layer = layerOf(0, 2, 3);
     const weight = Float64Array.of(1, 2, 3, 4, 5, 6);

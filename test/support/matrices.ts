@@ -58,5 +58,30 @@ export function reconstruct({ left, singularValues, right }: Svd): Matrix {
   return out;
 }
 
+/**
+ * A matrix of any size with known triplets, `H D K'` with a Householder reflection on either side: `u_j = H e_j`, `v_j = K e_j`.
+ *
+ * @param s descending
+ */
+export function reflected(rows: number, cols: number, s: readonly number[], seed: number): Matrix {
+  const [h, k] = [rows, cols].map((length, at) => {
+    const { data } = normalMatrix(1, length, seed + at);
+    const norm = Math.hypot(...data);
+    return data.map((value) => value / norm);
+  }) as [Float64Array, Float64Array];
+  // (I - 2 h h') D (I - 2 k k').
+  const inner = s.reduce((sum, value, j) => sum + value * h[j]! * k[j]!, 0);
+  const at = (values: Float64Array, j: number) => (values[j] ?? 0) * (s[j] ?? 0);
+  return matrix(
+    rows,
+    cols,
+    Float64Array.from({ length: rows * cols }, (_, place) => {
+      const [i, j] = [Math.floor(place / cols), place % cols];
+      return (i === j ? s[i] ?? 0 : 0) - 2 * h[i]! * at(h, j) - 2 * at(k, i) * k[j]! +
+        4 * inner * h[i]! * k[j]!;
+    }),
+  );
+}
+
 /** The same numbers in memory of their own. */
 export const copyOf = (a: Matrix): Matrix => matrix(a.rows, a.cols, a.data.slice());

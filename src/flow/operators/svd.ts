@@ -6,10 +6,11 @@ import { rankOf, type Unfolding } from "../../model/layer.ts";
 import type { BareSpectrum, Spectrum } from "../../model/spectrum.ts";
 import type { Matrix } from "../../model/tensor.ts";
 import { directions } from "../../stages/directions.ts";
+import { leadingOf } from "../leading.ts";
 import { isSparse } from "../../stages/sparse-layers.ts";
 import { figuresBytes, layerNeed } from "../../stages/memory-needs.ts";
 import type { Grant } from "../budget.ts";
-import { decomposed } from "../decomposition.ts";
+import { decomposed, type Leading } from "../decomposition.ts";
 import { measured, type WantedMetrics } from "../layer-measurement.ts";
 import type { LayerJob, MatrixJob, SpectrumJob } from "../jobs.ts";
 import { spectrumKey } from "../spectra/spectrum-key.ts";
@@ -35,16 +36,17 @@ import type { Engine } from "../engine.ts";
  * await engine.dispose();
  */
 export function svd(
-  { kernel, budget, store, signal: outer, rank: most = Infinity, cache, spectrumDone }: Engine,
+  { kernel, budget, store, signal: outer, rank: choice, tolerance, cache, spectrumDone }: Engine,
   unfolding: Unfolding,
   wanted: WantedMetrics | null = null,
 ): OperatorFunction<MatrixJob, SpectrumJob> {
   const computed = async (
     { model, layer, read }: MatrixJob,
+    leading: Leading,
     first: readonly Matrix[],
     signal: AbortSignal,
   ): Promise<BareSpectrum> => {
-    const how = { layer, unfolding, rank: most };
+    const how = { layer, unfolding, leading };
     let unread: readonly Matrix[] | null = first;
     const asked = async () => {
       // The matrices went with the thread that died; they are read again, once.
@@ -61,26 +63,38 @@ export function svd(
     ...directions(spectrum, shape, kernel.info.precision),
     sparse,
   });
-  const found = async (job: MatrixJob, rank: number, signal: AbortSignal): Promise<Spectrum> => {
+  const leadingFor = ({ graph, layer }: MatrixJob): Leading => {
+    const leading = leadingOf(graph, unfolding, choice)(layer);
+    return leading.rank === undefined || tolerance === undefined ? leading : { ...leading, tolerance };
+  };
+  const found = async (
+    job: MatrixJob,
+    leading: Leading,
+    rank: number,
+    signal: AbortSignal,
+  ): Promise<Spectrum> => {
     const { layer, model, shape } = job;
     const done = { model: model.id, layer: layer.name };
     const blocks = await job.read();
     const sparse = isSparse(layer, blocks, unfolding);
     if (cache === undefined) {
-      const spectrum = await computed(job, blocks, signal);
+      const spectrum = await computed(job, leading, blocks, signal);
       spectrumDone?.({ ...done, key: null, from: "kernel" });
       return whole(spectrum, sparse, job);
     }
-    const key = spectrumKey(blocks, unfolding, kernel.info, most === Infinity ? undefined : most);
+    const key = spectrumKey(blocks, unfolding, kernel.info, leading);
     const sides = { rank, leftCols: shape.rows, rightCols: shape.cols };
-    const { spectrum, from } = await cache.take(key, sides, () => computed(job, blocks, signal));
+    const { spectrum, from } = await cache.take(key, sides, () => computed(job, leading, blocks, signal));
     spectrumDone?.({ ...done, key, from });
     return whole(spectrum, sparse, job);
   };
   const spectrumOf = async (job: MatrixJob, signal: AbortSignal): Promise<SpectrumJob> => {
     const { layer, graph, model } = job;
+    const leading = leadingFor(job);
+    const { rank: most = Infinity } = leading;
     const rank = Math.min(rankOf(layer, unfolding), most * layer.groups);
-    const workspace = (rows: number, cols: number) => kernel.workspace(rows, cols);
+    const workspace = (rows: number, cols: number, leadingOnly?: number) =>
+      kernel.workspace(rows, cols, leadingOnly);
     const need = layerNeed(layer, unfolding, most, workspace).bytes +
       (wanted === null ? 0 : figuresBytes(layer, unfolding, most, workspace, wanted));
     await store.caughtUp(model, kernel.concurrency);
@@ -90,7 +104,7 @@ export function svd(
       const uses = graph.connections.filter(({ source, target }) =>
         source === layer.index || target === layer.index
       ).length;
-      const spectrum = await found(job, rank, signal);
+      const spectrum = await found(job, leading, rank, signal);
       signal.throwIfAborted();
       const metrics = wanted === null
         ? {}

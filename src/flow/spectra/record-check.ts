@@ -29,13 +29,14 @@ export function isRecordOf(record: OverlapRecord, graph: LayerGraph): boolean {
 }
 
 function isSpectrum(
-  { singularValues, group, nullNeurons, clustered }: Exclude<
+  { singularValues, group, nullNeurons, clustered, residuals, converged }: Exclude<
     OverlapRecord["layers"][number]["spectrum"],
     { readonly skipped: string }
   >,
 ): boolean {
   const { length } = singularValues;
-  return length > 0 && group.length === length && nullNeurons.length === length &&
+  return [residuals, converged].every((each) => each === undefined || each.length === length) && length > 0 &&
+    group.length === length && nullNeurons.length === length &&
     clustered.length === length;
 }
 

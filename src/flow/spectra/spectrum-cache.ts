@@ -55,8 +55,12 @@ export class SpectrumCache {
   }
 }
 
-function fits({ left, right, singularValues, group }: BareSpectrum, shape: SpectrumShape): boolean {
+function fits(
+  { left, right, singularValues, group, residuals, converged }: BareSpectrum,
+  shape: SpectrumShape,
+): boolean {
   const rank = singularValues.length;
+  if ([residuals, converged].some((each) => each !== undefined && each.length !== rank)) return false;
   const isMatrix = ({ rows, cols, data }: Matrix, required: number) =>
     rows === rank && cols === required && data instanceof Float64Array && data.length === rows * cols;
   return rank >= 1 && rank <= shape.rank && group.length === rank && isMatrix(left, shape.leftCols) &&

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import type { KernelInfo } from "../../kernels/kernel.ts";
 import type { Unfolding } from "../../model/layer.ts";
 import type { Matrix } from "../../model/tensor.ts";
+import type { Leading } from "../decomposition.ts";
 
 /** Raised when the decomposition of a matrix, the merging of groups, the signs or the choice of arbitrary vectors change. */
 const ALGORITHM = 2;
@@ -14,14 +15,14 @@ const ALGORITHM = 2;
  * has computed is never taken for another's.
  *
  * @param blocks a layer's matrices, one per group
- * @param rank as for `Kernel.svd`; undefined for all triplets
+ * @param leading which triplets are wanted; empty for all
  * @returns 64 hex digits
  */
 export function spectrumKey(
   blocks: readonly Matrix[],
   unfolding: Unfolding,
   { name, version, precision }: KernelInfo,
-  rank: number | undefined,
+  leading: Leading,
 ): string {
   const shapes = blocks.map(({ rows, cols }) => [rows, cols]);
   const hash = createHash("sha256");
@@ -30,7 +31,7 @@ export function spectrumKey(
       algorithm: ALGORITHM,
       kernel: { name, version, precision },
       unfolding,
-      rank: rank ?? null,
+      rank: leading.rank === undefined ? null : leading,
       shapes,
     }),
   );

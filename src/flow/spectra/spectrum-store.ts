@@ -4,7 +4,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Unfolding } from "../../model/layer.ts";
-import { type Spectrum, spectrumBytes } from "../../model/spectrum.ts";
+import { certificateOf, type Spectrum, spectrumBytes } from "../../model/spectrum.ts";
 import { matrix } from "../../model/tensor.ts";
 import type { ByteBudget, Grant } from "../budget.ts";
 import { archiveParts, readArchive } from "./archive.ts";
@@ -258,10 +258,9 @@ export type SpectrumValues = Omit<Spectrum, "layer" | "unfolding" | "left" | "ri
 
 /** What stays of a spectrum when its vectors are gone. */
 export function valuesOf(
-  { singularValues, group, nullNeurons, clustered, sparse, norm, residual }: SpectrumValues,
+  { singularValues, group, nullNeurons, clustered, sparse, norm, ...found }: SpectrumValues,
 ): SpectrumValues {
-  const values = { singularValues, group, nullNeurons, clustered, sparse, norm };
-  return { ...values, ...residual === undefined ? {} : { residual } };
+  return { singularValues, group, nullNeurons, clustered, sparse, norm, ...certificateOf(found) };
 }
 
 /** A spectrum in a store: what is always known of it. */

@@ -100,7 +100,8 @@ export const CONNECTION_COLUMNS: readonly TableColumn[] = [
     description: "How many significant pairs chance gives",
     ...expected,
     formula:
-      "expected number of rejections of the correction under the null, in proportion to tests where the family is the model",
+      "expected number of rejections of the correction under the null, in proportion to tests where the family is the model; with `rank` the " +
+      "correction is for the pairs of all neurons",
   }),
   column("nominal", "int64", {
     description: "Pairs with an unadjusted p of at most alpha; chance gives alpha * tests",

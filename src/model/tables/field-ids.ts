@@ -110,6 +110,8 @@ const NAMES: Readonly<Record<AnyTableName, readonly string[]>> = {
     "part_ratio",
     "vec_entropy",
     "spike_log_p",
+    "residual",
+    "converged",
   ],
   connections: [
     "source_layer",

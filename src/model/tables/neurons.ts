@@ -69,6 +69,20 @@ export const NEURON_COLUMNS: readonly TableColumn[] = [
     ...flag,
     formula: "neighbours in the order of singular values differ by rounding only",
   }),
+  column("residual", "float64", {
+    description: "How far the neuron is from a singular triplet: a singular value lies within it",
+    unit: "none (a share of s_1)",
+    range: "0 or more",
+    formula: "max(|M v_j - s_j u_j|, |M' u_j - s_j v_j|) / s_1, measured; s_1 of the neuron's group",
+    whenNull: "where all neurons of the layer were computed: rounding of the decomposition",
+  }),
+  column("converged", "bool", {
+    description:
+      "Whether the residual is within the tolerance, and the neuron told apart from its neighbours; others are no ends of edges",
+    ...flag,
+    formula:
+      "residual <= tolerance, and s_j farther from its neighbours than their residuals or equal to them; true where all neurons were computed",
+  }),
   column("loc_ratio", "float64", {
     description: "Localization ratio: over how many channels the neuron's largest entry would be spread",
     ...vector,

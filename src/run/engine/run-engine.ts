@@ -7,7 +7,7 @@ import { openOverlapCache, type OverlapCache } from "../../flow/spectra/overlap-
 import { LazyEngine } from "./lazy-engine.ts";
 import type { Progress } from "../progress/progress.ts";
 import { RunWork } from "../progress/run-work.ts";
-import { cacheOf, memoryOf } from "../settings.ts";
+import { cacheOf, memoryOf, rankChoice } from "../settings.ts";
 
 /** Where a run computes, and who hears of it. */
 export interface EnginePlace {
@@ -50,7 +50,8 @@ export function runEngine(config: RunConfig, place: EnginePlace): RunEngine {
     kernel: config.kernel,
     precision: config.precision,
     ...config.threads === undefined ? {} : { threads: config.threads },
-    ...config.rank === undefined ? {} : { rank: config.rank },
+    rank: rankChoice(config),
+    tolerance: config.tolerance,
     memory: memoryOf(config),
     spill,
     ...cache === null ? {} : {

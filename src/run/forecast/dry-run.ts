@@ -16,7 +16,14 @@ import type { Layer, LayerGraph } from "../../model/layer.ts";
 import type { Model } from "../../model/ports.ts";
 import { graphFlops, neuronsOf } from "../../stages/flops.ts";
 import { preliminaryLayers, tensorsWanted } from "../inferred-layers.ts";
-import { connectionWorkspace, figuresBytes, layerNeed, turningBytes } from "../../stages/memory-needs.ts";
+import { mostNeurons } from "../../flow/leading.ts";
+import {
+  connectionWorkspace,
+  figuresBytes,
+  layerNeed,
+  turningBytes,
+  type Workspace,
+} from "../../stages/memory-needs.ts";
 import { expectedByChance } from "../../stats/multiple-testing.ts";
 import { calibrate, type Calibration } from "./calibration.ts";
 import { layerSettings } from "../layer-settings.ts";
@@ -27,7 +34,7 @@ import { planModels, type PlannedModel } from "../collection/models.ts";
 import type { RunRecord } from "../records/records.ts";
 import { serverChoices } from "../../query/server-options.ts";
 import { loadPlugins } from "../plugins.ts";
-import { keyOf, memoryOf, testSettings, weightOf } from "../settings.ts";
+import { keyOf, memoryOf, rankChoice, testSettings, weightOf } from "../settings.ts";
 
 /** What a model would take. Bytes, rows and floating-point operations; nothing of it has been done. */
 export interface ModelForecast {
@@ -39,7 +46,10 @@ export interface ModelForecast {
   readonly weight_bytes: number;
   readonly read_bytes: number;
   readonly layers: number;
+  /** At most: which of the leading ones stand out of noise only their weights tell. */
   readonly neurons: number;
+  /** Layers of which leading neurons only are computed. */
+  readonly leading: number;
   readonly connections: number;
   /** Pairs of neurons that are compared: no connection can have more edges. */
   readonly pairs: number;
@@ -115,7 +125,7 @@ export async function forecast({ config, baseDir }: LoadedConfig, signal?: Abort
           each,
           config,
           marks,
-          (rows, cols) => kernel.workspace(rows, cols),
+          (rows, cols, rank) => kernel.workspace(rows, cols, rank),
           signal,
         );
         models.push(found);
@@ -141,7 +151,7 @@ async function forecastModel(
   planned: PlannedModel,
   config: RunConfig,
   marks: CompletedModels,
-  workspace: (rows: number, cols: number) => number,
+  workspace: Workspace,
   signal?: AbortSignal,
 ): Promise<ModelForecast> {
   const model = await planned.open(signal);
@@ -149,7 +159,8 @@ async function forecastModel(
     const settings = { ...layerSettings(config), topology: planned.topology };
     const { graph } = preliminaryLayers(model, settings, config.infer);
     const wanted = tensorsWanted(model, graph);
-    const { unfolding, rank = Infinity } = config;
+    const { unfolding } = config;
+    const rank = mostNeurons(graph, unfolding, rankChoice(config));
     const { spectra, overlaps, comparisons } = graphFlops(graph, unfolding, rank);
     const neurons = graph.layers.map((layer) => neuronsOf(layer, unfolding, rank));
     const pairs = graph.connections.map(({ source, target }) => neurons[source]! * neurons[target]!);
@@ -161,6 +172,7 @@ async function forecastModel(
       ...readingOf(model, wanted, file, isRemote(planned.uri)),
       layers: graph.layers.length,
       neurons: sum(neurons),
+      leading: graph.layers.filter((layer, at) => neurons[at]! < neuronsOf(layer, unfolding)).length,
       connections: graph.connections.length,
       pairs: sum(pairs),
       spectra_flops: spectra,
@@ -189,17 +201,19 @@ function readingOf({ tensors }: Model, wanted: ReadonlySet<string>, file: number
 
 function memoryNeed(
   { layers, connections }: LayerGraph,
-  { unfolding, rank = Infinity, nullControl, layerMetrics }: RunConfig,
-  workspace: (rows: number, cols: number) => number,
+  config: RunConfig,
+  workspace: Workspace,
 ): { readonly memory_bytes: number; readonly memory_for: string } {
-  const needs = layers.map((layer) => layerNeed(layer, unfolding, rank, workspace));
+  const { unfolding, nullControl, layerMetrics } = config;
+  const rank = mostNeurons({ layers }, unfolding, rankChoice(config));
+  const needs = layers.map((layer) => layerNeed(layer, unfolding, rank(layer), workspace));
   let most = { memory_bytes: 0, memory_for: "" };
   const note = (bytes: number, what: string) => {
     if (bytes > most.memory_bytes) most = { memory_bytes: bytes, memory_for: what };
   };
   needs.forEach(({ bytes }, at) => {
     const layer = layers[at]!;
-    note(bytes + figuresBytes(layer, unfolding, rank, workspace, layerMetrics), `layer ${layer.name}`);
+    note(bytes + figuresBytes(layer, unfolding, rank(layer), workspace, layerMetrics), `layer ${layer.name}`);
   });
   const count = (layer: Layer) => neuronsOf(layer, unfolding, rank);
   for (const { source, target } of connections) {

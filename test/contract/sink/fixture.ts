@@ -82,6 +82,8 @@ export function fixture(seed: number): Tables {
       near_kernel: (layer_index + neuron + seed) % 2 === 0,
       null: (layer_index + neuron + seed) % 4 === 0,
       cluster: (layer_index * neuron + seed) % 3 === 1,
+      residual: maybe(),
+      converged: (layer_index + neuron * seed) % 5 !== 1,
       loc_ratio: maybe(),
       part_ratio: maybe(),
       vec_entropy: maybe(),

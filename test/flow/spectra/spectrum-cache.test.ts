@@ -191,25 +191,27 @@ describe("spectrum cache", () => {
 describe("the key of a spectrum", () => {
   const kernel = { name: "wasm", version: "1", precision: "f64" } as const;
   const blocks = [matrix(2, 3, Float64Array.of(1, 2, 3, 4, 5, 6))];
-  const key = spectrumKey(blocks, "svr", kernel, undefined);
+  const key = spectrumKey(blocks, "svr", kernel, {});
 
   it("is the same for the same, and another for whatever changes the spectrum", () => {
-    expect(spectrumKey([matrix(2, 3, Float64Array.of(1, 2, 3, 4, 5, 6))], "svr", { ...kernel }, undefined))
+    expect(spectrumKey([matrix(2, 3, Float64Array.of(1, 2, 3, 4, 5, 6))], "svr", { ...kernel }, {}))
       .toBe(key);
     const others = [
-      spectrumKey([matrix(2, 3, Float64Array.of(1, 2, 3, 4, 5, 7))], "svr", kernel, undefined),
-      spectrumKey([matrix(3, 2, Float64Array.of(1, 2, 3, 4, 5, 6))], "svr", kernel, undefined),
+      spectrumKey([matrix(2, 3, Float64Array.of(1, 2, 3, 4, 5, 7))], "svr", kernel, {}),
+      spectrumKey([matrix(3, 2, Float64Array.of(1, 2, 3, 4, 5, 6))], "svr", kernel, {}),
       spectrumKey(
         [matrix(1, 3, Float64Array.of(1, 2, 3)), matrix(1, 3, Float64Array.of(4, 5, 6))],
         "svr",
         kernel,
-        undefined,
+        {},
       ),
-      spectrumKey(blocks, "cosvr", kernel, undefined),
-      spectrumKey(blocks, "svr", kernel, 1),
-      spectrumKey(blocks, "svr", { ...kernel, name: "native" }, undefined),
-      spectrumKey(blocks, "svr", { ...kernel, version: "2" }, undefined),
-      spectrumKey(blocks, "svr", { ...kernel, precision: "f32" }, undefined),
+      spectrumKey(blocks, "cosvr", kernel, {}),
+      spectrumKey(blocks, "svr", kernel, { rank: 1 }),
+      spectrumKey(blocks, "svr", kernel, { rank: 1, noise: true }),
+      spectrumKey(blocks, "svr", kernel, { rank: 1, tolerance: 1e-6 }),
+      spectrumKey(blocks, "svr", { ...kernel, name: "native" }, {}),
+      spectrumKey(blocks, "svr", { ...kernel, version: "2" }, {}),
+      spectrumKey(blocks, "svr", { ...kernel, precision: "f32" }, {}),
     ];
     expect(new Set([key, ...others]).size).toBe(others.length + 1);
   });

@@ -118,7 +118,10 @@ export function turnedWarnings(turned: ReadonlySet<string>, told: ReadonlySet<st
   const all = [...turned];
   return [
     ...said(all.filter((weight) => told.has(weight)), "the length of vectors of their own"),
-    ...said(all.filter((weight) => !told.has(weight)), "the channels that weights share, the order of layers and how others lie"),
+    ...said(
+      all.filter((weight) => !told.has(weight)),
+      "the channels that weights share, the order of layers and how others lie",
+    ),
   ];
 }
 
