@@ -3,6 +3,7 @@
  * done must be the same however often it is done: after an outage of the server a job may run twice.
  */
 
+import type * as BullMq from "bullmq";
 import type { Queue, QueueEvents, Worker } from "bullmq";
 import type { Redis } from "ioredis";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -240,7 +241,7 @@ function outageTeller(client: Redis, address: string, away: (message: string) =>
   };
 }
 
-async function library(): Promise<typeof import("bullmq")> {
+async function library(): Promise<typeof BullMq> {
   try {
     return await import("bullmq");
   } catch (cause) {

@@ -1,5 +1,6 @@
 /** A Redis server (or Valkey) for a queue: how it is reached, and whether jobs are safe there. */
 
+import type * as IoRedis from "ioredis";
 import type { Redis } from "ioredis";
 import { messageOf } from "../../src/model/errors.ts";
 
@@ -81,7 +82,7 @@ function factsOf(info: string): ReadonlyMap<string, string> {
   );
 }
 
-async function library(): Promise<Pick<typeof import("ioredis"), "Redis">> {
+async function library(): Promise<Pick<typeof IoRedis, "Redis">> {
   try {
     return await import("ioredis");
   } catch (cause) {

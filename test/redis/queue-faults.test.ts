@@ -13,13 +13,7 @@ import { TABLE_NAMES } from "../../src/model/tables.ts";
 import { runPipeline } from "../../src/run/run-pipeline.ts";
 import { runQueue } from "../../src/run/workers/run-queue.ts";
 import { random } from "../../src/model/random.ts";
-import {
-  describeWithRedis,
-  type Network,
-  startNetwork,
-  startRedis,
-  type TestRedis,
-} from "./server.ts";
+import { describeWithRedis, type Network, startNetwork, startRedis, type TestRedis } from "./server.ts";
 import { difference, graphOf, leftBehind, textOf } from "../run/workers/left-by-runs.ts";
 import { ROOT } from "../integration/svr.ts";
 

@@ -1,6 +1,7 @@
 /** A real Redis for tests: `SVRFLOW_REDIS`, else a `redis-server` of this machine, on a free port, with an append-only file. */
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { type EventEmitter, once } from "node:events";
 import { accessSync, constants } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
@@ -65,7 +66,8 @@ export async function startRedis(settings: Readonly<Record<string, string>> = {}
   };
   const kill = async () => {
     if (child === null) return;
-    const gone = new Promise((resolve) => child!.once("close", resolve));
+    // Deno's types leave out that it is one.
+    const gone = once(child as unknown as EventEmitter, "close");
     child.kill("SIGKILL");
     await gone;
     child = null;
