@@ -1,5 +1,6 @@
 /** What runs leave, compared. */
 
+import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
@@ -10,6 +11,10 @@ const tableOf = (root: string, table: string) =>
 
 /** Rows of a table in one lake that the other lacks, either way; and how many there are. */
 export async function difference(a: string, b: string, table: string): Promise<number[]> {
+  // A table without rows has no file.
+  const [has, had] = [a, b].map((root) => existsSync(join(root, table)));
+  if (has !== had) throw new Error(`${table}: found in one of ${a} and ${b} only`);
+  if (has === false) return [0, 0, 0];
   const duckdb = await (await DuckDBInstance.create()).connect();
   const [one, other] = [tableOf(a, table), tableOf(b, table)];
   const rows = await duckdb.runAndReadAll(
