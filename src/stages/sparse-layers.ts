@@ -25,7 +25,7 @@ export function isSparse(
 ): boolean {
   const entries = blocks.reduce((sum, { data }) => sum + data.length, 0);
   // Of most layers no more needs to be seen.
-  if (!(nonZeros(blocks, LEAST_DENSITY * entries) < LEAST_DENSITY * entries)) return false;
+  if (!hasZeros(blocks, (1 - LEAST_DENSITY) * entries)) return false;
   const livePositions = new Uint8Array(z);
   const [perRow, perCol] = unfolding === "svr" ? [1, z] : [z, 1];
   let found = 0;
@@ -46,19 +46,13 @@ export function isSparse(
   return found < LEAST_DENSITY * pairs * total(livePositions);
 }
 
-/** Weights that are counted before anybody asks whether these are enough. */
-const CHUNK = 4096;
-
-/** Weights that are not zero, counted up to about `enough`. */
-function nonZeros(blocks: readonly Matrix[], enough: number): number {
+/** Whether more than so many weights are exactly zero. Most layers have none: the engine's own search is many times faster than a loop. */
+function hasZeros(blocks: readonly Matrix[], most: number): boolean {
   let count = 0;
   for (const { data } of blocks) {
-    for (let first = 0; first < data.length && count < enough; first += CHUNK) {
-      const end = Math.min(data.length, first + CHUNK);
-      for (let at = first; at < end; at++) count += Number(data[at] !== 0);
-    }
+    for (let at = data.indexOf(0); at >= 0; at = data.indexOf(0, at + 1)) if (++count > most) return true;
   }
-  return count;
+  return false;
 }
 
 const total = (flags: Uint8Array) => flags.reduce((sum, flag) => sum + flag, 0);
