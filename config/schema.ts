@@ -247,8 +247,8 @@ export const runConfigSchema = z.strictObject({
   threads: z.int().min(1).max(1024).optional()
     .describe("Matrices decomposed at a time. Default: one per core, fewer where memory is small."),
   rank: z.union([z.int().min(1), z.enum(["all", "auto"])]).default(DEFAULTS.rank).describe(
-    "Which neurons of each matrix are wanted: so many leading ones, each with its residual, or all. auto: all, but of matrices with both sides " +
-      "over 4096, and of those over 1024 in models that take over 10^13 operations, those above the noise edge, 1 to 256 of them.",
+    "Which neurons of each matrix are wanted: so many leading ones, each with its residual; all; or auto, which is all, but of matrices " +
+      "with both sides over 4096, and of those over 1024 in models that take over 10^13 operations, those above the noise edge, 1 to 256 of them.",
   ),
   tolerance: z.number().min(1e-12).max(0.01).default(DEFAULTS.tolerance).describe(
     "Largest residual, relative to the largest singular value, at which a leading neuron has converged. Others are kept and not tested.",

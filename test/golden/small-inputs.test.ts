@@ -76,8 +76,8 @@ const FILES: readonly (readonly [
     ["model.layers.0.mlp.experts.gate_up_proj.0 -> model.layers.0.mlp.experts.down_proj.0"],
   ],
   ["gptq/model.safetensors", {}, {
-    "model.layers.0.self_attn.q_proj": 23.084286,
-    "model.layers.0.mlp.down_proj": 26.41787,
+    "model.layers.0.self_attn.q_proj": 22.031424,
+    "model.layers.0.mlp.down_proj": 27.068432,
   }, ["model.layers.0.mlp.up_proj -> model.layers.0.mlp.down_proj"]],
   ["fp8/model.safetensors", {}, {
     "model.layers.0.self_attn.q_proj": 479.616029,

@@ -101,7 +101,7 @@ describe("bad input", () => {
     };
     expect(report.models.map(({ id }) => id)).toEqual(["good"]);
     expect(report.failed.map(({ id }) => id)).toEqual(["bad"]);
-    expect(await readdir(join(folder, "out", "edges"))).toEqual(["model=good"]);
+    expect(await readdir(join(folder, "out", "models"))).toEqual(["model=good"]);
     expect((await readdir(join(folder, "out"))).filter((name) => name.startsWith(".")).sort())
       .toEqual([".cache", ".state"]);
   });
@@ -177,7 +177,7 @@ describe("bad input", () => {
     expect(code).toBe(0);
     expect((await readdir(folder)).sort()).toEqual(["deep", "good.safetensors", "run.yaml"]);
     expect(await readdir(join(folder, "deep"))).toEqual(["er"]);
-    expect(await readdir(join(folder, "deep", "er", "out", "edges"))).toEqual([
+    expect(await readdir(join(folder, "deep", "er", "out", "models"))).toEqual([
       "model=..%2F..%2Fescape".replace("..", "%2E%2E"),
     ]);
   });

@@ -85,9 +85,10 @@ describe("the figures of layers of a run", () => {
       const floats = TABLES[table].filter(({ type }) => type === "float64").map(({ name }) => name);
       const found = await sql(
         `SELECT ${
-          floats.map((name) => `bool_or(isnan("${name}") OR isinf("${name}"))`).map((each, at) =>
-            `${each} AS c${at}`
-          ).join(", ")
+          floats.map((name) => `coalesce(bool_or(isnan("${name}") OR isinf("${name}")), false)`).map((
+            each,
+            at,
+          ) => `${each} AS c${at}`).join(", ")
         }
          FROM read_parquet('${table}/*/*.parquet')`,
       );

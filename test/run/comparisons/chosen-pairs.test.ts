@@ -67,7 +67,7 @@ describe("the section compare", () => {
 
   it("is of neurons that the run has", () => {
     const compare = { all: true };
-    expect(() => read({ compare, unfolding: "cosvr" })).toThrow(/unfolding svr and no rank/);
-    expect(() => read({ compare, rank: 3 })).toThrow(/unfolding svr and no rank/);
+    expect(() => read({ compare, unfolding: "cosvr" })).toThrow(/unfolding svr and no number as rank/);
+    expect(() => read({ compare, rank: 3 })).toThrow(/unfolding svr and no number as rank/);
   });
 });
