@@ -207,7 +207,7 @@ const SUBJECTS: readonly Subject[] = [
         });
         await writeTensors(models.at(-1)!, tensors);
       }
-      return run({ models, out, sinks: ["parquet"], compare: { series: true } });
+      return run({ models, out, sinks: ["parquet"], edges: "all", compare: { series: true } });
     },
     asked: [
       { layer: "in", limit: 500 },
