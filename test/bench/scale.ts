@@ -1,7 +1,7 @@
 /**
  * A run in a queue, done by workers of one thread each: `node test/bench/scale.ts pairs [models]` takes one worker and two by turns and
  * prints the ratio of their times; `node test/bench/scale.ts growth 10,100,1000` prints what a run of so many models takes and leaves.
- * Needs redis-server. Models are generated: 8 layers of 512 x 512 (pairs) or of 128 x 128 (growth).
+ * Needs redis-server. Models are files of random weights: 8 layers of 512 x 512 (pairs) or of 128 x 128 (growth).
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
@@ -13,6 +13,8 @@ import { Redis } from "ioredis";
 import { runConfigOf } from "../../config/load.ts";
 import { runQueue } from "../../src/run/workers/run-queue.ts";
 import { ROOT } from "../integration/svr.ts";
+import { normals } from "../../src/kernels/numbers.ts";
+import { writeTensors } from "../support/files/safetensors-file.ts";
 import { startRedis, type TestRedis } from "../redis/server.ts";
 
 const LAYERS = 8;
@@ -28,14 +30,18 @@ interface Measured {
   readonly graph: number;
 }
 
-const generated = (count: number, width: number) =>
-  Array.from({ length: count }, (_, seed) => ({
-    id: `m${seed}`,
-    synthetic: {
-      seed,
-      layers: Array.from({ length: LAYERS }, (_, layer) => ({ name: `l${layer}`, out: width, in: width })),
-    },
-  }));
+/** Writes models of random weights. @returns their folder */
+async function written(count: number, width: number): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "svrflow-scale-models-"));
+  for (let model = 0; model < count; model++) {
+    const tensors = Array.from(
+      { length: LAYERS },
+      (_, layer) => [`l${layer}.weight`, [width, width], normals(width * width)] as const,
+    );
+    await writeTensors(join(folder, `m${model}.safetensors`), tensors);
+  }
+  return folder;
+}
 
 async function bytesIn(folder: string): Promise<number> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
@@ -52,7 +58,7 @@ async function usedMemory(client: Redis): Promise<number> {
 /** Runs models by so many workers, which have been started and wait. */
 async function measured(
   server: TestRedis,
-  models: ReturnType<typeof generated>,
+  models: string,
   count: number,
 ): Promise<Measured> {
   const folder = await mkdtemp(join(tmpdir(), "svrflow-scale-"));
@@ -104,9 +110,9 @@ const [, , what = "pairs", text = what === "pairs" ? "20" : "10,100,1000"] = arg
 const server = await startRedis();
 try {
   if (what === "pairs") {
+    const models = await written(Number(text), 512);
     const ratios: number[] = [];
     for (let round = 0; round < 5; round++) {
-      const models = generated(Number(text), 512);
       const [one, two] = [await measured(server, models, 1), await measured(server, models, 2)];
       ratios.push(two.models / one.models);
       console.log(
@@ -116,9 +122,12 @@ try {
       );
     }
     console.log(`median ratio ${median(ratios).toFixed(3)}`);
+    await rm(models, { recursive: true });
   } else {
     for (const count of text.split(",").map(Number)) {
-      const { models, merge, queued, lake, graph } = await measured(server, generated(count, 128), 2);
+      const folder = await written(count, 128);
+      const { models, merge, queued, lake, graph } = await measured(server, folder, 2);
+      await rm(folder, { recursive: true });
       console.log(
         `${count} models: ${models.toFixed(1)} s by two workers (${
           (count / models / 2).toFixed(2)
