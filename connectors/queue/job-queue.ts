@@ -104,10 +104,10 @@ export class JobQueue<Data> {
   async *ends(jobs: readonly QueuedJob<Data>[], signal?: AbortSignal): AsyncGenerator<JobEnd> {
     const open = new Map(jobs.map((job) => [job.id, job]));
     const told: JobEnd[] = [];
-    let wake = () => undefined as void;
+    let wake = new AbortController();
     const end = (id: string, failure: string | null) => {
       told.push({ id, failure });
-      wake();
+      wake.abort();
     };
     const completed = ({ jobId }: { jobId: string }) => end(jobId, null);
     const failed = ({ jobId, failedReason }: { jobId: string; failedReason: string }) =>
@@ -117,16 +117,13 @@ export class JobQueue<Data> {
     try {
       // What has ended before anybody listened is seen at the first look.
       for (let pause = 0; open.size > 0; pause = Math.max(LOOK, open.size * LOOK_PER_JOB)) {
-        const waked = new Promise<void>((resolve) => wake = resolve);
-        const due = Date.now() + pause;
-        const timer = new AbortController();
-        const signals = signal === undefined ? timer.signal : AbortSignal.any([signal, timer.signal]);
+        wake = new AbortController();
         if (told.length === 0) {
-          await Promise.race([waked, sleep(pause, undefined, { signal: signals }).catch(() => undefined)]);
+          const signals = signal === undefined ? wake.signal : AbortSignal.any([signal, wake.signal]);
+          const isTime = await sleep(pause, true, { signal: signals }).catch(() => false);
+          signal?.throwIfAborted();
+          if (isTime) await this.#look([...open.values()], end);
         }
-        timer.abort();
-        signal?.throwIfAborted();
-        if (told.length === 0 && Date.now() >= due) await this.#look([...open.values()], end);
         for (const each of told.splice(0)) if (open.delete(each.id)) yield each;
       }
     } finally {
@@ -148,11 +145,6 @@ export class JobQueue<Data> {
     }
   }
 
-  /** Takes a job out that nobody works at. */
-  async forget(id: string): Promise<void> {
-    await (await this.#queue.getJob(id))?.remove();
-  }
-
   async close(): Promise<void> {
     this.#client.removeAllListeners("close");
     await this.#events.close();
@@ -164,7 +156,7 @@ export class JobQueue<Data> {
 /** A failure that another attempt would meet again. */
 export class LastingFailure extends Error {}
 
-/** Asked for by who does a job when it stops: the job goes back, for another worker. */
+/** Thrown by a worker that cannot end a job, because it stops: the job goes back, for another worker. */
 export class JobGivenBack extends Error {}
 
 /** How jobs are done. */

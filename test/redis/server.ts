@@ -2,27 +2,17 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { type EventEmitter, once } from "node:events";
-import { accessSync, constants } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { env } from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
+import { freePort, programOf } from "../support/machine.ts";
 import { describeUnless } from "../support/shared.ts";
 
 /** The server's program; null where there is none. */
-const REDIS: string | null = env["SVRFLOW_REDIS"] ??
-  (env["PATH"] ?? "").split(delimiter).map((folder) => join(folder, "redis-server")).find(isProgram) ?? null;
-
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
+const REDIS: string | null = env["SVRFLOW_REDIS"] ?? programOf("redis-server");
 
 /** A suite that needs a Redis. */
 export function describeWithRedis(name: string, body: () => void): void {
@@ -138,14 +128,6 @@ function answers(port: number): Promise<boolean> {
     });
     socket.on("error", () => resolve(false));
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await listening(server);
-  const port = portOf(server);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 const listening = (server: Server) =>

@@ -1,26 +1,13 @@
 /** A real browser for tests of pages: `SVRFLOW_CHROMIUM`, else a Chromium of this machine. */
 
-import { accessSync, constants } from "node:fs";
-import { delimiter, join } from "node:path";
 import { env, getuid } from "node:process";
 import { type Browser, chromium } from "playwright-core";
+import { programOf } from "./machine.ts";
 import { describeUnless } from "./shared.ts";
 
-const NAMES = ["chromium", "chromium-browser", "google-chrome"];
-
 /** The browser's program; null where there is none. */
-export const CHROMIUM: string | null = env["SVRFLOW_CHROMIUM"] ?? (env["PATH"] ?? "").split(delimiter)
-  .flatMap((folder) => NAMES.map((name) => join(folder, name))).find(isProgram) ??
-  null;
-
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
+export const CHROMIUM: string | null = env["SVRFLOW_CHROMIUM"] ??
+  programOf("chromium", "chromium-browser", "google-chrome");
 
 /** A suite that needs a browser. */
 export function describeInBrowser(name: string, body: () => void): void {

@@ -4,18 +4,17 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { getuid } from "node:process";
 import { vi } from "vitest";
+import { freePort, programOf } from "./machine.ts";
 
 const PROGRAMS = ["munged", "slurmctld", "slurmd", "sbatch", "sinfo"];
 
 /** What is missing for a Slurm here; null where nothing is. */
 export function missingForSlurm(): string | null {
-  const absent = PROGRAMS.filter((name) => spawnSync("which", [name]).status !== 0);
+  const absent = PROGRAMS.filter((name) => programOf(name) === null);
   if (absent.length > 0) return `needs ${absent.join(", ")}`;
   return getuid?.() === 0 ? null : "needs root, which slurmd does";
 }
@@ -81,15 +80,6 @@ const eventually = (is: () => boolean) =>
   vi.waitFor(() => {
     if (!is()) throw new Error("not yet");
   }, { timeout: 30_000, interval: 100 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 /** Without cgroups and accounting, which a container may not have. */
 function configText(

@@ -3,15 +3,14 @@
  * with that process; and where it ends its process, which it does when a disk fills in a transaction, the run goes on to say so.
  */
 
-import { type ChildProcess, fork } from "node:child_process";
-import type { EventEmitter } from "node:events";
-import { fileURLToPath } from "node:url";
+import type { ChildProcess } from "node:child_process";
 import { moduleUrl } from "../../../src/base/module-url.ts";
+import { eventsOf, sendTo, startSubprocess } from "../../../src/base/subprocess.ts";
 import type { LoadPlan } from "./ladybug-contents.ts";
 import type { CompleteFiles, StagedFile } from "./ladybug-load.ts";
 import type { StagedTable } from "./ladybug-schema.ts";
 
-const CHILD = fileURLToPath(moduleUrl("./ladybug-subprocess-main", import.meta.url));
+const CHILD = moduleUrl("./ladybug-subprocess-main", import.meta.url);
 
 /** What the process that loads is told: what to do, then which files, when it has asked. */
 export type Order = { readonly plan: LoadPlan } | {
@@ -36,7 +35,7 @@ export async function makeStoreInSubprocess(
   signal?: AbortSignal,
 ): Promise<void> {
   signal?.throwIfAborted();
-  const child = fork(CHILD, [], { execArgv: [], stdio: ["ignore", "ignore", "inherit", "ipc"] });
+  const child = startSubprocess(CHILD);
   const stop = () => void child.kill("SIGKILL");
   signal?.addEventListener("abort", stop, { once: true });
   try {
@@ -53,15 +52,13 @@ export async function makeStoreInSubprocess(
 /** Ends when the process has, which waits for that: where it ended by itself, Deno could hear of that before it heard the last word. */
 function conversation(child: ChildProcess, plan: LoadPlan, complete: CompleteFiles): Promise<void> {
   return new Promise((resolve, reject) => {
-    // Deno's types leave out that it is one.
-    const events = child as unknown as EventEmitter;
+    const events = eventsOf(child);
     let end: { readonly failure: unknown } | "done" | null = null;
     const failed = (failure: unknown) => {
       end ??= { failure };
       child.kill("SIGKILL");
     };
-    // Where it has ended meanwhile, that is said when it is heard.
-    const tell = (order: Order) => child.connected && child.send(order, (): void => undefined);
+    const tell = (order: Order) => sendTo(child, order);
     events.on("message", (word: Word) => {
       if (word.says === "done") {
         end ??= "done";

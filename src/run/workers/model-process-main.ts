@@ -61,6 +61,8 @@ async function done(job: ModelJob, overrides: Overrides, plugins: boolean): Prom
     await worker.do(planned);
     return { says: "done" };
   } catch (failure) {
+    const hopeless = open?.worker.run.hopeless() ?? null;
+    if (hopeless !== null) return { says: "hopeless", message: messageOf(hopeless) };
     return { says: "failed", message: messageOf(failure) };
   }
 }

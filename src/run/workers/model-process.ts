@@ -1,14 +1,13 @@
 /** Models done in a process of their own, one after another: whatever ends that process, the worker goes on. */
 
-import { type ChildProcess, fork } from "node:child_process";
-import type { EventEmitter } from "node:events";
-import { fileURLToPath } from "node:url";
+import type { ChildProcess } from "node:child_process";
 import type { Overrides } from "../../../config/load.ts";
 import { moduleUrl } from "../../base/module-url.ts";
+import { eventsOf, sendTo, startSubprocess } from "../../base/subprocess.ts";
 import type { Progress, ProgressEvent } from "../progress/progress.ts";
 import type { ModelJob } from "./model-jobs.ts";
 
-const CHILD = fileURLToPath(moduleUrl("./model-process-main", import.meta.url));
+const CHILD = moduleUrl("./model-process-main", import.meta.url);
 
 /** What the process is told: to do a model, or to stop with what it does. */
 export type ModelOrder =
@@ -19,7 +18,12 @@ export type ModelOrder =
 export type ModelWord =
   | { readonly says: "event"; readonly event: ProgressEvent }
   | { readonly says: "done" }
-  | { readonly says: "failed"; readonly message: string };
+  | { readonly says: "failed"; readonly message: string }
+  /** No model can be done here. */
+  | { readonly says: "hopeless"; readonly message: string };
+
+/** Why a worker can do no model at all. */
+export class HopelessWorker extends Error {}
 
 /** Milliseconds that it may take to stop. */
 const PATIENCE = 5_000;
@@ -43,29 +47,37 @@ export class ModelProcess {
    * Does a model.
    *
    * @returns null where it is done, else what is wrong with it
+   * @throws {HopelessWorker} when no model can be done here, for want of a kernel
    * @throws {Error} how the process ended, where it did; the signal's reason once it is aborted
    */
   async do(job: ModelJob, signal?: AbortSignal): Promise<string | null> {
     signal?.throwIfAborted();
     const { overrides, plugins, progress } = this.#settings;
-    const child = this.#child ??= fork(CHILD, [], {
-      execArgv: [],
-      stdio: ["ignore", "ignore", "inherit", "ipc"],
-    });
+    const child = this.#child ??= this.#started();
     const stop = () => {
-      tell(child, { stop: true });
+      sendTo<ModelOrder>(child, { stop: true });
       setTimeout(() => void child.kill("SIGKILL"), PATIENCE).unref();
     };
     signal?.addEventListener("abort", stop, { once: true });
     try {
       return await answered(child, { do: job, overrides, plugins }, progress);
     } catch (failure) {
-      this.#child = null;
       signal?.throwIfAborted();
       throw failure;
     } finally {
       signal?.removeEventListener("abort", stop);
     }
+  }
+
+  #started(): ChildProcess {
+    const child = startSubprocess(CHILD);
+    // It may end while it has nothing to do, too.
+    for (const event of ["exit", "error"]) {
+      eventsOf(child).once(event, () => {
+        if (this.#child === child) this.#child = null;
+      });
+    }
+    return child;
   }
 
   /** Ends the process, which does nothing now. */
@@ -74,19 +86,12 @@ export class ModelProcess {
     if (child === null) return;
     this.#child = null;
     const ended = new Promise((resolve) => eventsOf(child).once("exit", resolve));
-    tell(child, { stop: true });
+    sendTo<ModelOrder>(child, { stop: true });
     const timer = setTimeout(() => void child.kill("SIGKILL"), PATIENCE);
     await ended;
     clearTimeout(timer);
   }
 }
-
-/** Deno's types leave out that it is one. */
-const eventsOf = (child: ChildProcess) => child as unknown as EventEmitter;
-
-/** Where it has ended meanwhile, that is said when it is heard. */
-const tell = (child: ChildProcess, order: ModelOrder) =>
-  child.connected && child.send(order, (): void => undefined);
 
 function answered(child: ChildProcess, order: ModelOrder, progress: Progress): Promise<string | null> {
   return new Promise((resolve, reject) => {
@@ -94,7 +99,8 @@ function answered(child: ChildProcess, order: ModelOrder, progress: Progress): P
     const heard = (word: ModelWord) => {
       if (word.says === "event") return progress(word.event);
       leave();
-      resolve(word.says === "done" ? null : word.message);
+      if (word.says === "hopeless") reject(new HopelessWorker(word.message));
+      else resolve(word.says === "done" ? null : word.message);
     };
     const ended = (code: number | null, killed: string | null) => {
       leave();
@@ -112,6 +118,6 @@ function answered(child: ChildProcess, order: ModelOrder, progress: Progress): P
     events.on("message", heard);
     events.on("exit", ended);
     events.on("error", failed);
-    tell(child, order);
+    sendTo(child, order);
   });
 }

@@ -51,8 +51,8 @@ export async function runQueue(
       const model = models.get(id)!;
       progress({ event: "job-done", model, index: ++index, of: jobs.length, failure });
       tell();
-      // Where its process ended, or its workers, nobody could say so in the lake.
-      if (failure !== null && await failures.find(model) === null) {
+      // Where its process ended, or its workers, nobody could say so in the lake; an earlier run may have said something else.
+      if (failure !== null && (await failures.find(model))?.error !== failure) {
         await failures.put({ id: model, uri: uris.get(model)!, error: failure, run_id: MODEL_QUEUE });
       }
     }

@@ -6,7 +6,7 @@ import { JobGivenBack, JobWorker, LastingFailure } from "../../../connectors/que
 import type { Progress } from "../progress/progress.ts";
 import { BEGINNING } from "../progress/progress-line.ts";
 import { MODEL_QUEUE, type ModelJob } from "./model-jobs.ts";
-import { ModelProcess } from "./model-process.ts";
+import { HopelessWorker, ModelProcess } from "./model-process.ts";
 
 const WAITING = "waiting for models";
 
@@ -29,6 +29,7 @@ export interface QueueWorkerOptions {
  * @param address of a Redis: `redis://host:port/0`
  * @returns how many models it has done
  * @throws {RangeError} when the address is none, or the server may lose jobs
+ * @throws {HopelessWorker} when it can do no model, for want of a kernel; the model at hand goes back
  * @throws {Error} when the server cannot be reached
  * @example
  * import { workAtQueue } from "svrflow/run";
@@ -58,6 +59,7 @@ export async function workAtQueue(
   let done = 0;
   let last = Date.now();
   let isBusy = false;
+  let hopeless: HopelessWorker | null = null;
   const models = new ModelProcess({ overrides, plugins, progress });
   const worker = await JobWorker.open<ModelJob>(address, MODEL_QUEUE, {
     away: (reason) => progress({ event: "queue-away", reason }),
@@ -70,7 +72,9 @@ export async function workAtQueue(
         if (failure !== null) throw new LastingFailure(failure);
         done++;
       } catch (failure) {
-        throw signal?.aborted === true ? new JobGivenBack() : failure;
+        // Another worker may have what this one lacks.
+        if (failure instanceof HopelessWorker) hopeless = failure;
+        throw signal?.aborted === true || hopeless !== null ? new JobGivenBack() : failure;
       } finally {
         isBusy = false;
         last = Date.now();
@@ -80,12 +84,13 @@ export async function workAtQueue(
   });
   tell(WAITING);
   try {
-    while (signal?.aborted !== true && (isBusy || Date.now() - last < idle)) {
+    while (signal?.aborted !== true && hopeless === null && (isBusy || Date.now() - last < idle)) {
       await sleep(100, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
     }
   } finally {
     await worker.close();
     await models.close();
   }
+  if (hopeless !== null) throw hopeless as HopelessWorker;
   return done;
 }

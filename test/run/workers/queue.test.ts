@@ -1,7 +1,7 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { access, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { type Overrides, runConfigOf } from "../../../config/load.ts";
 import { COMPARISON_TABLE_NAMES } from "../../../src/model/comparison-tables.ts";
 import { TABLE_NAMES } from "../../../src/model/tables.ts";
@@ -121,6 +121,55 @@ describeWithRedis("a run in a queue", () => {
     await expect(refused).rejects.toThrow(
       /plugins: found .*aborts\.mjs, required a worker that may load them/,
     );
+  });
+
+  it("goes on where the process that does models has ended while it had nothing to do", async () => {
+    const [plugin, gone] = [join(folder, "ends.mjs"), join(folder, "ended")];
+    await writeFile(join(folder, "first.ends"), "");
+    // What is left of a model ends the process behind it.
+    await writeFile(
+      plugin,
+      `import { writeFileSync } from "node:fs";
+      const tensors = ["a", "b"].map((name) => ({ name: name + ".weight", dtype: "F64", shape: [8, 8], byteLength: 512 }));
+      export const formats = [{ name: "ends", version: "1", extensions: [".ends"], open: (uri, id) => ({
+        id, uri, format: "ends", tensors, metadata: new Map(),
+        read: () => Promise.resolve(Float64Array.from({ length: 64 }, (_, at) => Math.sin(at * at))),
+        inputs: () => Promise.resolve([{ path: uri, bytes: 0, digested: 0, sha256: "0".repeat(64) }]),
+        close() {
+          if (process.argv[1].includes("model-process-main")) setTimeout(() => (writeFileSync(${
+        JSON.stringify(gone)
+      }, ""), process.exit(9)), 700);
+          return Promise.resolve();
+        },
+      }) }];`,
+    );
+    const first = {
+      models: join(folder, "first.ends"),
+      plugins: [plugin],
+      out: join(folder, "ends"),
+      compare: undefined,
+    };
+    const second = { models: [synthetic("m1", 1)], out: join(folder, "after"), compare: undefined };
+    const run = (own: Overrides) => runQueue(runConfigOf(settings(own)), server.address);
+    const { result } = await withWorkers(async () => {
+      const { record } = await run(first);
+      await vi.waitFor(() => access(gone), { timeout: 10_000 });
+      return [record.counts.done, (await run(second)).record.counts.done];
+    }, [{ plugins: true }]);
+    expect(result).toEqual([1, 1]);
+  });
+
+  it("goes on with another worker where one has no kernel, which ends and says so", async () => {
+    const loaded = runConfigOf(
+      settings({ models: [synthetic("m1", 1)], out: join(folder, "hopeless"), compare: undefined }),
+    );
+    vi.stubEnv("SVRFLOW_BLAS", join(folder, "no-such-library"));
+    const worker = workAtQueue(server.address, { overrides: { kernel: "native" } });
+    const run = runQueue(loaded, server.address);
+    await expect(worker).rejects.toThrow(/no-such-library/);
+    vi.unstubAllEnvs();
+    const { result } = await withWorkers(() => run);
+    expect(result.record.counts).toMatchObject({ done: 1, failed: 0 });
   });
 
   it("goes on with another worker where one is stopped: the model goes back", async () => {
