@@ -8,7 +8,7 @@ import { join } from "node:path";
 import process, { argv, exit, stderr, stdout } from "node:process";
 import { Command, CommanderError, Option } from "commander";
 import { ConfigError } from "../config/document.ts";
-import { flagOf, type Overrides } from "../config/load.ts";
+import type { Overrides } from "../config/load.ts";
 import { numberOf } from "./cli/argument-values.ts";
 import { addCheckCommand } from "./cli/check-command.ts";
 import { addCompareCommand } from "./cli/compare-command.ts";
@@ -25,7 +25,7 @@ import { addPlotCommand } from "./cli/plot-command.ts";
 import { addQueryCommand } from "./cli/query-command.ts";
 import { addReportCommand } from "./cli/report-command.ts";
 import { configOfArguments } from "./cli/run-arguments.ts";
-import { CHOICE, SETTINGS } from "./cli/run-settings.ts";
+import { addChoice, addSettings } from "./cli/run-settings.ts";
 import { addMergeCommand } from "./cli/scale/merge-command.ts";
 import { addWorkerCommand } from "./cli/scale/queue-command.ts";
 import { addWorkerOptions, queuedRunOf, workerOf, type WorkerOptions } from "./cli/scale/worker-options.ts";
@@ -43,7 +43,7 @@ const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 const interrupt = new AbortController();
 
 /** Whether all that is said on stderr is JSON: known before the command line is understood, or is found not to be. */
-const speaksJson = (argv[2] === "run" || argv[2] === "merge") && argv.includes("--json");
+const speaksJson = ["run", "merge", "worker"].includes(argv[2] ?? "") && argv.includes("--json");
 
 const program = new Command("svr")
   .description("Turns trained neural networks into graphs of spectral neurons.")
@@ -88,10 +88,7 @@ const run = program.command("run")
   .option("--quiet", "no progress, no tables; errors only")
   .option("--verbose", "all tables of each model, each of many models when it is done, the slowest layers")
   .option("--dry-run", "only say what would be read, computed and written, and how long it would take");
-for (const [key, argument, description, parse] of SETTINGS) {
-  const option = new Option(`--${flagOf(key)} ${argument}`.trimEnd(), description);
-  run.addOption(parse === undefined ? option : option.argParser(parse));
-}
+addSettings(run);
 addGuessOption(run);
 addServerOptions(run);
 addWorkerOptions(run);
@@ -137,9 +134,7 @@ const inspect = program.command("inspect")
     new Option("--format <name>", "how the answer is written").choices(INSPECT_FORMATS).default("table"),
   )
   .option("--json", "the same as --format json");
-for (const [key, argument, description, parse] of CHOICE) {
-  inspect.addOption(new Option(`--${flagOf(key)} ${argument}`, description).argParser(parse));
-}
+addChoice(inspect);
 addGuessOption(inspect);
 inspect.action(
   async (
@@ -159,7 +154,7 @@ addReportCommand(program, write);
 addExportCommand(program, write, interrupt.signal);
 addLakeCommand(program, write, leave);
 for (const add of [addMergeCommand, addWorkerCommand]) {
-  add(program, SETTINGS, { write, leave, signal: interrupt.signal });
+  add(program, { write, leave, signal: interrupt.signal });
 }
 addPlotCommand(program, write, interrupt.signal);
 addViewCommand(program, write, interrupt.signal);

@@ -1,10 +1,12 @@
 /** The settings of a run that are options too. */
 
+import { type Command, Option } from "commander";
+import { flagOf } from "../../config/load.ts";
 import { cacheOf, edgesOf, layerMetricsOf, numberOf, rankOf } from "./argument-values.ts";
 import { compareOf } from "./run-arguments.ts";
 
 /** Key in the config, argument, what it does, and what its text means. */
-export type Setting = readonly [
+type Setting = readonly [
   key: string,
   argument: string,
   description: string,
@@ -12,7 +14,7 @@ export type Setting = readonly [
 ];
 
 /** Which models are taken, and what they are checkpoints of; of `inspect` too. */
-export const CHOICE: readonly Required<Setting>[] = [
+const CHOICE: readonly Required<Setting>[] = [
   ["include", "<glob>", "of a folder or glob only files of this name or path; may be repeated", oneMore],
   ["exclude", "<glob>", "of a folder or glob no files of this name or path; may be repeated", oneMore],
   [
@@ -30,7 +32,7 @@ export const CHOICE: readonly Required<Setting>[] = [
 ];
 
 /** The settings of a run that are options too: key in the config, argument, what it does. */
-export const SETTINGS: readonly Setting[] = [
+const SETTINGS: readonly Setting[] = [
   ...CHOICE,
   [
     "idPrefix",
@@ -120,4 +122,22 @@ export const SETTINGS: readonly Setting[] = [
 
 function oneMore(text: string, before?: unknown): unknown {
   return [...Array.isArray(before) ? before as readonly unknown[] : [], text];
+}
+
+/** Adds the settings of a run as options. @param said keys of those that the command takes, with a description where the command has its own; default: all */
+export function addSettings(command: Command, said?: Readonly<Record<string, string | undefined>>): void {
+  for (const setting of SETTINGS) {
+    const [key] = setting;
+    if (said === undefined || Object.hasOwn(said, key)) command.addOption(optionOf(setting, said?.[key]));
+  }
+}
+
+/** Adds those that say which models are taken. */
+export function addChoice(command: Command): void {
+  for (const setting of CHOICE) command.addOption(optionOf(setting));
+}
+
+function optionOf([key, argument, description, parse]: Setting, said = description): Option {
+  const option = new Option(`--${flagOf(key)} ${argument}`.trimEnd(), said);
+  return parse === undefined ? option : option.argParser(parse);
 }

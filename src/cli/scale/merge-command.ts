@@ -3,25 +3,25 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { stderr, stdout } from "node:process";
-import { type Command, Option } from "commander";
-import { flagOf, type Overrides } from "../../../config/load.ts";
+import type { Command } from "commander";
+import type { Overrides } from "../../../config/load.ts";
 import { addServerOptions, withServer } from "../../query/server-options.ts";
-import type { Setting } from "../run-settings.ts";
+import { addSettings } from "../run-settings.ts";
 import { screenOn } from "../terminal/screen.ts";
 
 /** The settings of a run that a merge may replace: the tables are there already. */
-const REPLACED: ReadonlySet<string> = new Set([
-  "out",
-  "graph",
-  "sinks",
-  "compare",
-  "replace",
-  "strict",
-  "kernel",
-  "threads",
-  "memory",
-  "cache",
-]);
+const REPLACED = {
+  out: "output folder (default: that of the workers)",
+  graph: undefined,
+  sinks: undefined,
+  compare: undefined,
+  replace: undefined,
+  strict: undefined,
+  kernel: undefined,
+  threads: undefined,
+  memory: undefined,
+  cache: undefined,
+};
 
 /** Columns of what it prints where there is no terminal. */
 const SCREEN = 100;
@@ -35,12 +35,8 @@ export interface MergeOutput {
   readonly signal: AbortSignal;
 }
 
-/** Adds the command. @param settings those of a run that are options */
-export function addMergeCommand(
-  program: Command,
-  settings: readonly Setting[],
-  { write, leave, signal }: MergeOutput,
-): void {
+/** Adds the command. */
+export function addMergeCommand(program: Command, { write, leave, signal }: MergeOutput): void {
   const merge = program.command("merge")
     .description(
       "make of what workers have done (svr run --share) the reports, the graph and the comparisons that one run of all models leaves",
@@ -52,12 +48,7 @@ export function addMergeCommand(
     .option("--json", "progress as JSON lines on stderr, the report as JSON on stdout")
     .option("--quiet", "no progress, no tables; errors only")
     .option("--verbose", "all tables of each model");
-  for (const [key, argument, description, parse] of settings) {
-    if (!REPLACED.has(key)) continue;
-    const said = key === "out" ? "output folder (default: that of the workers)" : description;
-    const option = new Option(`--${flagOf(key)} ${argument}`.trimEnd(), said);
-    merge.addOption(parse === undefined ? option : option.argParser(parse));
-  }
+  addSettings(merge, REPLACED);
   addServerOptions(merge);
   merge.action(async (
     lake: string,

@@ -1,22 +1,24 @@
 /** `svr worker`. */
 
 import { stderr } from "node:process";
-import { type Command, Option } from "commander";
-import { flagOf, type Overrides } from "../../../config/load.ts";
+import type { Command } from "commander";
+import type { Overrides } from "../../../config/load.ts";
 import { counted } from "../../model/counted.ts";
 import { numberOf, queueOf } from "../argument-values.ts";
-import type { Setting } from "../run-settings.ts";
+import { addSettings } from "../run-settings.ts";
 import type { MergeOutput } from "./merge-command.ts";
 
 /** The settings of a run that may differ from worker to worker. */
-const OWN: ReadonlySet<string> = new Set(["out", "kernel", "threads", "memory", "cache"]);
+const OWN = {
+  out: "where its own files go, if the lake is a bucket (default: svr-out)",
+  kernel: undefined,
+  threads: undefined,
+  memory: undefined,
+  cache: undefined,
+};
 
-/** Adds the command. @param settings those of a run that are options */
-export function addWorkerCommand(
-  program: Command,
-  settings: readonly Setting[],
-  { write, leave, signal }: MergeOutput,
-): void {
+/** Adds the command. */
+export function addWorkerCommand(program: Command, { write, leave, signal }: MergeOutput): void {
   const worker = program.command("worker")
     .description("do models of the runs in a queue (svr run --queue), one after another, until it is stopped")
     .requiredOption("--queue <address>", "redis://host:port/0", queueOf)
@@ -27,14 +29,7 @@ export function addWorkerCommand(
     )
     .option("--json", "progress as JSON lines on stderr")
     .option("--quiet", "errors only");
-  for (const [key, argument, description, parse] of settings) {
-    if (!OWN.has(key)) continue;
-    const said = key === "out"
-      ? "where its own files go, if the lake is a bucket (default: svr-out)"
-      : description;
-    const option = new Option(`--${flagOf(key)} ${argument}`.trimEnd(), said);
-    worker.addOption(parse === undefined ? option : option.argParser(parse));
-  }
+  addSettings(worker, OWN);
   worker.action(async (
     { queue, idle = Infinity, plugins = false, json = false, quiet = false, ...overrides }: Overrides & {
       queue: string;
