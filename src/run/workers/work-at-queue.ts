@@ -29,8 +29,7 @@ export interface QueueWorkerOptions {
  * @param address of a Redis: `redis://host:port/0`
  * @returns how many models it has done
  * @throws {RangeError} when the address is none, or the server may lose jobs
- * @throws {HopelessWorker} when it can do no model, for want of a kernel; the model at hand goes back
- * @throws {Error} when the server cannot be reached
+ * @throws {Error} when the server cannot be reached, or the worker can do no model, for want of a kernel: the model at hand goes back
  * @example
  * import { workAtQueue } from "svrflow/run";
  *
