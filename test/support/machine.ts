@@ -1,5 +1,6 @@
 /** What this machine has for tests: programs and ports. */
 
+import type { EventEmitter } from "node:events";
 import { accessSync, constants } from "node:fs";
 import { createServer } from "node:net";
 import { delimiter, join } from "node:path";
@@ -24,7 +25,8 @@ function isProgram(path: string): boolean {
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
-    server.on("error", reject);
+    // Deno's types leave out that it is one.
+    (server as unknown as EventEmitter).on("error", reject);
     server.listen(0, "127.0.0.1", () => {
       const { port } = server.address() as { readonly port: number };
       server.close(() => resolve(port));
