@@ -48,9 +48,10 @@ type Action = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
  * @throws {Error} when the version is there already: somebody was faster
  */
 export async function commitDelta(
-  { place, table, files, footers, runId, version: program }: Commit,
+  { place, table, files: readFiles, footers, runId, version: program }: Commit,
 ): Promise<Committed> {
   const state = await readLog(place, table);
+  const files = await readFiles();
   const schema = schemaText(table);
   const wanted = new Map(files.map((file) => [file.path, file]));
   const added = files.filter(({ path }) => !state.live.has(path));
