@@ -52,10 +52,11 @@ export async function commitTables(
   };
   await required();
   await keepFormats(place, formats);
-  const footers = new Footers(place);
   const tables: CommittedTable[] = [];
   const old = new Set<string>();
   for (const table of [...TABLE_NAMES, ...COMPARISON_TABLE_NAMES]) {
+    // For both formats; those of all tables would be 20 KB of memory a model.
+    const footers = new Footers(place);
     const files = async () => {
       const found = filesOfTable(await required(), table);
       for (const id of found.old) old.add(id);
