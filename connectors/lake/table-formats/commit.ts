@@ -52,17 +52,20 @@ export async function commitTables(
   };
   await required();
   await keepFormats(place, formats);
-  const footers = new Footers(place);
   const tables: CommittedTable[] = [];
   const old = new Set<string>();
   for (const table of [...TABLE_NAMES, ...COMPARISON_TABLE_NAMES]) {
+    // For both formats; those of all tables would be 20 KB of memory a model.
+    const footers = new Footers(place);
+    const files = async () => {
+      const found = filesOfTable(await required(), table);
+      for (const id of found.old) old.add(id);
+      return found.files;
+    };
     for (const format of formats) {
       for (let losses = 0;; losses++) {
-        // Read again after each loss: whoever was faster may have known more.
-        const found = filesOfTable(await required(), table);
-        for (const id of found.old) old.add(id);
         try {
-          const done = await COMMITS[format]({ place, table, footers, ...by, files: found.files });
+          const done = await COMMITS[format]({ place, table, footers, ...by, files });
           tables.push({ format, table, ...done });
           break;
         } catch (cause) {

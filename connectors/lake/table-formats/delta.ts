@@ -5,7 +5,7 @@ import { ALL_TABLE_ROWS, type AnyTableName } from "../../../src/model/comparison
 import { show } from "../../../src/model/errors.ts";
 import type { ColumnType } from "../../../src/model/tables.ts";
 import { partitionKeys, storedColumns } from "../../../src/model/tables/stored-columns.ts";
-import { createText } from "./new-files.ts";
+import { createText, readText } from "./new-files.ts";
 import type { LakePlace } from "../place.ts";
 import type { DataFile, FileStatistics } from "./table-files.ts";
 import type { Commit, Committed } from "./table-version.ts";
@@ -48,9 +48,10 @@ type Action = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
  * @throws {Error} when the version is there already: somebody was faster
  */
 export async function commitDelta(
-  { place, table, files, footers, runId, version: program }: Commit,
+  { place, table, files: readFiles, footers, runId, version: program }: Commit,
 ): Promise<Committed> {
   const state = await readLog(place, table);
+  const files = await readFiles();
   const schema = schemaText(table);
   const wanted = new Map(files.map((file) => [file.path, file]));
   const added = files.filter(({ path }) => !state.live.has(path));
@@ -123,22 +124,24 @@ async function readLog(place: LakePlace, table: AnyTableName): Promise<LogState>
   const names = (await place.list(folder)).flatMap((path) =>
     /^\d{20}\.json$/.exec(path.slice(folder.length)) ?? []
   );
-  const live = new Map<string, { size: number; partition: Record<string, string> }>();
-  const named = new Set<string>();
-  let id: string | null = null;
-  let schema: string | null = null;
   for (const [at, name] of names.entries()) {
     if (Number.parseInt(name) !== at) {
       throw new Error(
         `${place.name}/${folder}${name}: found it, required version ${at} before it (another program has cleaned up the log)`,
       );
     }
-    const text = await place.readText(folder + name) ?? "";
+  }
+  const texts = await Promise.all(names.map((name) => readText(place, folder + name)));
+  const live = new Map<string, { size: number; partition: Record<string, string> }>();
+  const named = new Set<string>();
+  let id: string | null = null;
+  let schema: string | null = null;
+  for (const [at, text] of texts.entries()) {
     for (const [number, line] of text.split("\n").entries()) {
       if (line.trim() === "") continue;
       const { add, remove, metaData } = parsedLine(
         line,
-        `${place.name}/${folder}${name}, line ${number + 1}`,
+        `${place.name}/${folder}${names[at]}, line ${number + 1}`,
       );
       if (metaData !== undefined) {
         id = String(metaData["id"]);

@@ -65,9 +65,10 @@ interface ReadManifest {
  * @throws {Error} when the version is there already (somebody was faster), or the lake has moved since the table was made
  */
 export async function commitIceberg(commit: Commit): Promise<Committed> {
-  const { place, table, files, footers, runId } = commit;
+  const { place, table, footers, runId } = commit;
   const at = metadataPlace(place, table);
   const { version, metadata } = await readMetadata(at);
+  const files = await commit.files();
   const current = metadata?.snapshots.find((each) => each["snapshot-id"] === metadata["current-snapshot-id"]);
   const manifests = current === undefined ? [] : await readSnapshot(at, current);
   const wanted = new Set(files.map(({ path }) => at.root + path));

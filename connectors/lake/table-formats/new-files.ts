@@ -3,7 +3,13 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Semaphore } from "../../../src/base/semaphore.ts";
 import type { LakePlace } from "../place.ts";
+
+/** Files that are read at a time: each is open, and waits for the disk or the network. */
+export const LANES = 16;
+
+const turn = new Semaphore(LANES);
 
 /** Somebody else has made the file. */
 export class TakenError extends Error {
@@ -34,17 +40,25 @@ export async function createBytes(place: LakePlace, path: string, bytes: Uint8Ar
   }
 }
 
-/** All bytes of a small file. @throws {Error} when there is none */
-export async function readBytes(place: LakePlace, path: string): Promise<Uint8Array> {
-  const file = await place.open(path);
-  if (file === null) {
-    throw new Error(`${place.name}/${path}: found no such file, required the one that a version names`);
-  }
-  try {
-    return await file.slice(0, file.bytes);
-  } finally {
-    await file.close();
-  }
+/** A small text, when its turn has come. @throws {Error} when there is none */
+export async function readText(place: LakePlace, path: string): Promise<string> {
+  return await turn.run(() => place.readText(path)) ?? refuseMissing(place, path);
+}
+
+/** All bytes of a small file, when its turn has come. @throws {Error} when there is none */
+export function readBytes(place: LakePlace, path: string): Promise<Uint8Array> {
+  return turn.run(async () => {
+    const file = await place.open(path) ?? refuseMissing(place, path);
+    try {
+      return await file.slice(0, file.bytes);
+    } finally {
+      await file.close();
+    }
+  });
+}
+
+function refuseMissing(place: LakePlace, path: string): never {
+  throw new Error(`${place.name}/${path}: found no such file, required the one that a version names`);
 }
 
 /** Whether a failure says that somebody else has made the file; places wrap what fails. */

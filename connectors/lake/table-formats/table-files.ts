@@ -9,12 +9,10 @@ import { type PartitionKey, storedColumns } from "../../../src/model/tables/stor
 import { NAN_KEY } from "../../sinks/tables/column-metadata.ts";
 import type { Manifest } from "../manifest.ts";
 import type { LakePlace } from "../place.ts";
+import { LANES } from "./new-files.ts";
 
 /** Since this version files have ids of columns, and the models' ids as columns. */
 const FIRST_SCHEMA = 6;
-
-/** Footers that are read at a time. */
-const LANES = 16;
 
 /** A file of a table. */
 export interface DataFile {

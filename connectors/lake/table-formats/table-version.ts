@@ -8,8 +8,11 @@ import type { DataFile, Footers } from "./table-files.ts";
 export interface Commit {
   readonly place: LakePlace;
   readonly table: AnyTableName;
-  /** All that the table consists of now. */
-  readonly files: readonly DataFile[];
+  /**
+   * Reads all that the table consists of now. To be called after its last version has been read: whoever commits in between then makes the
+   * next version first. In the other order, files that came in between would be taken out again.
+   */
+  readonly files: () => Promise<readonly DataFile[]>;
   readonly footers: Footers;
   /** Of the run that asks; null where none does. */
   readonly runId: string | null;

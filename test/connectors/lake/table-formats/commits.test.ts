@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { runConfigOf } from "../../../../config/load.ts";
 import { checkLake } from "../../../../connectors/lake/check.ts";
 import { folderLake } from "../../../../connectors/lake/folder.ts";
-import { readManifest } from "../../../../connectors/lake/manifest.ts";
+import { MANIFEST, readManifest } from "../../../../connectors/lake/manifest.ts";
 import { openLake } from "../../../../connectors/lake/open.ts";
 import { commitTables } from "../../../../connectors/lake/table-formats/commit.ts";
 import { namedByDelta } from "../../../../connectors/lake/table-formats/delta.ts";
@@ -134,6 +134,24 @@ describe("versions of a lake's tables", () => {
     expect(new Set(adds).size).toBe(adds.length);
     expect([...await namedByDelta(place, "layers")].sort()).toEqual(wanted);
     expect([...await namedByIceberg(place, "layers")].sort()).toEqual(wanted);
+    expect((await commitTables(place, TABLE_FORMATS, BY)).tables.every(({ changed }) => !changed)).toBe(true);
+  });
+
+  it("keep what another run has added since the manifest was read", async () => {
+    await once("a", 1, ["delta", "iceberg"]);
+    const place = folderLake(lake);
+    const commitLate = async (late: number) => {
+      let reads = 0;
+      const readText = async (path: string) => {
+        const text = await place.readText(path);
+        if (path === MANIFEST && ++reads === late) await once(`m${late}`, late);
+        return text;
+      };
+      await commitTables({ ...place, readText }, TABLE_FORMATS, BY);
+    };
+    // The first read is before any table's; then each table is read for Delta, and for Iceberg.
+    for (const late of [2, 3]) await commitLate(late);
+    expect(said((await log("models")).flat(), "remove")).toEqual([]);
     expect((await commitTables(place, TABLE_FORMATS, BY)).tables.every(({ changed }) => !changed)).toBe(true);
   });
 
