@@ -32,6 +32,8 @@ const PROBE_STEPS = 5;
 /** Vectors that may be multiplied, as a multiple of the shorter side: about the cost of the whole decomposition. */
 const MOST_PRODUCTS = 3;
 
+const EPS = 2 ** -52;
+
 /** Rows of the bases for so many triplets. */
 function basisOf(rank: number): number {
   return KRYLOV_BLOCK * (Math.ceil(rank / KRYLOV_BLOCK) + 1 + CYCLE);
@@ -78,7 +80,7 @@ export function leadingSvd(lapack: Lapack, input: Matrix, wanted: Leading): Svd 
 
 interface Found {
   readonly vectors: Vectors;
-  /** The largest singular value that is not among them, as far as it is known; 0 where there is none. */
+  /** The most that the largest singular value that is not among them can be, as far as it is known. */
   readonly next: number;
   readonly products: Products;
 }
@@ -101,26 +103,33 @@ function iterated(lapack: Lapack, input: Matrix, squares: number, wanted: Leadin
   const basis = new KrylovBasis(lapack, products, basisOf(wanted.rank));
   const most = MOST_PRODUCTS * Math.min(input.rows, input.cols) / KRYLOV_BLOCK;
   basis.extend(basisOf(wanted.noise ? LEAST : wanted.rank) / KRYLOV_BLOCK - CYCLE);
-  for (let probed = false;;) {
-    basis.extend(probed ? PROBE_STEPS : CYCLE);
+  for (let probed = false, steps = CYCLE;;) {
+    basis.extend(steps);
     const { values, residuals } = basis.ritz();
     const count = countOf(values, squares, input, wanted);
     // A fourth, so that what is measured at the end is below the tolerance too.
     const least = wanted.tolerance / 4 * values[0]!;
     const done = residuals.subarray(0, count).every((residual) => residual <= least);
-    if (done && probed || basis.steps >= most) {
+    // The next one is as large as that at most, as far as it is known.
+    const next = values[count]! + residuals[count]!;
+    const over = basis.steps >= most;
+    if (probed && (over || done && isDecided(values, count, next))) {
       basis.restart(count);
-      return {
-        vectors: { ...basis.rows(count), values: values.slice(0, count) },
-        next: values[count]!,
-        products,
-      };
+      return { vectors: { ...basis.rows(count), values: values.slice(0, count) }, next, products };
     }
     // Random vectors take the place of what couples triplets to the rest: only of those that have converged it is small.
-    basis.restart(done ? count : count + KRYLOV_BLOCK);
-    if (done) basis.probe();
-    probed = done;
+    const asks: boolean = !probed && (done || over);
+    basis.restart(asks ? count : count + KRYLOV_BLOCK);
+    if (asks) basis.probe();
+    probed = asks || probed && done;
+    steps = asks ? PROBE_STEPS : CYCLE;
   }
+}
+
+/** Whether the last of the triplets is known to be larger than the next one, or equal to it. @param next the most that it can be */
+function isDecided(values: Float64Array, count: number, next: number): boolean {
+  const last = values[count - 1]!;
+  return last > next || last - values[count]! <= EPS * values[0]! * values.length;
 }
 
 /** How many triplets are wanted. */

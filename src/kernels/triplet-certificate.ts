@@ -53,7 +53,7 @@ export function measured(lapack: Lapack, products: Products, { left, right, valu
  * 1 for triplets whose residual is within the tolerance, and that are told apart from their neighbours: where two singular values are nearer than
  * their residuals, and not equal to rounding, either vector may be any in between. Of equal ones all must be there, or none is known.
  *
- * @param next the largest singular value that is not among them
+ * @param next the most that the largest singular value that is not among them can be
  */
 export function toldApart(
   values: Float64Array,
@@ -72,7 +72,7 @@ export function toldApart(
       converged[j] = converged[j + 1] = 0;
     }
   }
-  for (let j = last, below = next; j >= 0 && values[j]! > rounding; below = values[j]!, j--) {
+  for (let j = last, below = next; j >= 0 && values[j]! > rounding; below = Math.max(next, values[j]!), j--) {
     if (values[j]! - below > Math.max(rounding, 2 * residuals[j]! * largest)) break;
     converged[j] = 0;
   }

@@ -115,6 +115,13 @@ for (const name of ["wasm", "native"] as const) {
       expect(found.singularValues[63]).toBeCloseTo(1, 12);
     });
 
+    it("says so too where those left out are fewer than a block", async () => {
+      const equal = reflected(ROWS, COLS, descending((j) => j < 40 ? 1 : 0.9 - 1e-3 * j), 11);
+      const found = await kernel.svd(equal, { rank: 36 });
+      expect(flags(found)).toBe(0);
+      expect(found.singularValues[35]).toBeCloseTo(1, 12);
+    });
+
     it("says what did not converge", async () => {
       // No residual gets that small, and rounding makes them differ.
       const found = await kernel.svd(normalMatrix(ROWS, COLS, 7), { rank: 8, tolerance: 1e-17 });

@@ -7,7 +7,7 @@ import type { Matrix } from "../../model/tensor.ts";
 import type { Leading } from "../decomposition.ts";
 
 /** Raised when the decomposition of a matrix, the merging of groups, the signs or the choice of arbitrary vectors change. */
-const ALGORITHM = 2;
+const ALGORITHM = 3;
 
 /**
  * Digests the matrices that are decomposed: the weight as it is after unfolding and folding, so that nothing that shapes it can be
