@@ -69,10 +69,7 @@ export async function writeComparisonFiles(
     }
     if (format.lake) await recordComparison(place, run, header, written);
     // It is there. What cannot be removed now goes with the next, and `svr lake check` names it.
-    // The mark is looked for after the manifest has been written: see `keepFormats`.
-    if (!format.lake || (await keptFormats(place)).length === 0) {
-      await removeOlder(to, header, new Set(appeared)).catch(() => undefined);
-    }
+    await removeOlder(to, header, new Set(appeared)).catch(() => undefined);
     return written;
   } catch (failure) {
     await Promise.allSettled(appeared.filter((path) => !named.has(path)).map((path) => place.remove(path)));
@@ -108,11 +105,14 @@ function folderOf(
   return `${root === "." ? "" : `${root}/`}${table}/${comparisonPartition(base.id, other.id)}/`;
 }
 
+/** Removes the comparison's other files, unless the lake keeps versions, which may name them. To be called after it is recorded. */
 async function removeOlder(
   { format, place }: ComparisonPlace,
   header: ComparisonHeader,
   kept: ReadonlySet<string>,
 ): Promise<void> {
+  // The mark is looked for after the manifest has been written: see `keepFormats`.
+  if (format.lake && (await keptFormats(place)).length > 0) return;
   for (const table of COMPARISON_TABLE_NAMES) {
     const folder = folderOf(format, header, table);
     for (const path of await place.list(folder)) {

@@ -234,11 +234,8 @@ class TableModel implements ModelSink {
         }
       }
       if (this.#format.lake) await recordModel(this.#place, this.#run, this.#model, written);
-      // The model is committed. What cannot be removed now goes with its next commit, and `svr lake check` names it. The mark is looked for
-      // after the manifest has been written: see `keepFormats`.
-      if (!this.#format.lake || (await keptFormats(this.#place)).length === 0) {
-        await this.#removeOlder(new Set(written.map(({ path }) => path))).catch(() => undefined);
-      }
+      // The model is committed. What cannot be removed now goes with its next commit, and `svr lake check` names it.
+      await this.#removeOlder(new Set(written.map(({ path }) => path))).catch(() => undefined);
       return written;
     } catch (failure) {
       await this.#takeBack(appeared);
@@ -295,7 +292,10 @@ class TableModel implements ModelSink {
     return models.find(({ id }) => id === this.#model.id)?.files ?? [];
   }
 
+  /** Removes the model's other files, unless the lake keeps versions, which may name them. To be called after the model is recorded. */
   async #removeOlder(kept: ReadonlySet<string>): Promise<void> {
+    // The mark is looked for after the manifest has been written: see `keepFormats`.
+    if (this.#format.lake && (await keptFormats(this.#place)).length > 0) return;
     for (const table of TABLE_NAMES) {
       const folder = this.#partition(table);
       for (const path of await this.#place.list(folder)) {

@@ -13,7 +13,10 @@ import { namedByDelta } from "../../../../connectors/lake/table-formats/delta.ts
 import { namedByIceberg } from "../../../../connectors/lake/table-formats/iceberg.ts";
 import { TABLE_FORMATS } from "../../../../connectors/lake/table-formats/kept-formats.ts";
 import { parquetSink } from "../../../../connectors/sinks/tables/parquet.ts";
+import { openTableSink } from "../../../../connectors/sinks/tables/table-sink.ts";
 import { TABLE_NAMES } from "../../../../src/model/tables.ts";
+import { batchesOf, comparisonHeader } from "../../../contract/sink/comparison-contract.ts";
+import { comparisonFixture } from "../../../contract/sink/comparison-fixture.ts";
 import { header, runInto, writeModel } from "../../../contract/sink/contract.ts";
 import { fixture } from "../../../contract/sink/fixture.ts";
 import { svr } from "../../../integration/svr.ts";
@@ -153,6 +156,31 @@ describe("versions of a lake's tables", () => {
     for (const late of [2, 3]) await commitLate(late);
     expect(said((await log("models")).flat(), "remove")).toEqual([]);
     expect((await commitTables(place, TABLE_FORMATS, BY)).tables.every(({ changed }) => !changed)).toBe(true);
+  });
+
+  it("take back nothing of a model or a comparison where their mark cannot be read after it was recorded", async () => {
+    const place = folderLake(lake);
+    let recorded = "";
+    const readText = async (path: string) => {
+      if (path === "_tables.json" && (await place.readText(MANIFEST) ?? "").includes(recorded)) {
+        throw new Error("the network is gone");
+      }
+      return await place.readText(path);
+    };
+    const format = {
+      name: "parquet",
+      extension: ".parquet",
+      root: ".",
+      mostBytes: Infinity,
+      lake: true,
+    } as const;
+    const sink = await openTableSink(format, runInto(lake), { ...place, readText });
+    recorded = '"id":"a"';
+    await writeModel(sink, header("a"), fixture(1));
+    recorded = '"comparisons"';
+    await sink.compare!(comparisonHeader("a", "b", 1), batchesOf(comparisonFixture("a", "b", 1)));
+    await sink.abort();
+    expect(await checkLake(place)).toMatchObject({ models: 1, comparisons: 1, defects: [] });
   });
 
   it("are made in a bucket too, and name its files", async () => {
