@@ -68,6 +68,14 @@ export async function commitIceberg(commit: Commit): Promise<Committed> {
   const { place, table, footers, runId } = commit;
   const at = metadataPlace(place, table);
   const { version, metadata } = await readMetadata(at);
+  const location = locationOf(at.root, table);
+  if (metadata !== null && metadata.location !== location) {
+    throw new Error(
+      `${place.name}/${versionPath(at, version)}: found location ${show(metadata.location)}, required ${
+        show(location)
+      }: Iceberg's tables do not move with a lake; remove ${ICEBERG_FOLDER} and make them again`,
+    );
+  }
   const files = await commit.files();
   const current = metadata?.snapshots.find((each) => each["snapshot-id"] === metadata["current-snapshot-id"]);
   const manifests = current === undefined ? [] : await readSnapshot(at, current);
@@ -183,10 +191,14 @@ function schemasOf(metadata: Metadata | null, table: AnyTableName): Metadata["sc
   return last !== undefined && says(last) === says(next) ? before : [...before, next];
 }
 
-/** Paths, from the lake's root, of all files that any snapshot of a table names. */
+/** Paths, from the lake's root, of all files that any snapshot of a table names. Of a lake that has moved too: its files have moved with it. */
 export async function namedByIceberg(place: LakePlace, table: AnyTableName): Promise<ReadonlySet<string>> {
-  const at = metadataPlace(place, table);
-  const { metadata } = await readMetadata(at);
+  const here = metadataPlace(place, table);
+  const { metadata } = await readMetadata(here);
+  const suffix = locationOf("", table);
+  const at = metadata?.location.endsWith(`/${suffix}`)
+    ? { ...here, root: metadata.location.slice(0, -suffix.length) }
+    : here;
   const read = new Set<string>();
   const named = new Set<string>();
   for (const { "manifest-list": list } of metadata?.snapshots ?? []) {
@@ -226,7 +238,7 @@ const versionPath = ({ folder }: MetadataPlace, version: number) => `${folder}v$
 async function readMetadata(
   at: MetadataPlace,
 ): Promise<{ readonly version: number; readonly metadata: Metadata | null }> {
-  const { place, folder, root, table } = at;
+  const { place, folder } = at;
   const versions = (await place.list(folder)).map((path) =>
     Number(/^v(\d{1,9})\.metadata\.json$/.exec(path.slice(folder.length))?.[1] ?? 0)
   );
@@ -240,13 +252,6 @@ async function readMetadata(
     throw new SyntaxError(`${place.name}/${path}: found no JSON, required the metadata of a table`, {
       cause,
     });
-  }
-  const location = locationOf(root, table);
-  if (metadata.location !== location) {
-    throw new Error(
-      `${place.name}/${path}: found location ${show(metadata.location)}, required ${show(location)}: ` +
-        `Iceberg's tables do not move with a lake; remove ${ICEBERG_FOLDER} and make them again`,
-    );
   }
   return { version, metadata };
 }
