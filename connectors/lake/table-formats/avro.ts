@@ -87,6 +87,7 @@ export function avroRecords(bytes: Uint8Array, name: string): readonly AvroValue
       const count = Number(source.long());
       const stored = source.bytes(Number(source.long()));
       const block = new Reader(codec === "deflate" ? inflateRawSync(stored) : stored);
+      block.requireItems(count);
       for (let at = 0; at < count; at++) records.push(block.value(schema));
       source.bytes(SYNC);
     }
@@ -186,6 +187,16 @@ class Reader {
     return this.#bytes.subarray(this.#at, this.#at += length);
   }
 
+  /** Iceberg's records and items take a byte each at least; of others, a few bytes could ask for any number. @throws {RangeError} */
+  requireItems(count: number): void {
+    const left = this.#bytes.length - this.#at;
+    if (!(count >= 0 && count <= left)) {
+      throw new RangeError(
+        `byte ${this.#at}: found a count of ${count}, required 0 to ${left}, the bytes that are left`,
+      );
+    }
+  }
+
   long(): bigint {
     let value = 0n;
     for (let shift = 0n; shift < 70n; shift += 7n) {
@@ -244,11 +255,9 @@ class Reader {
       if (count === 0n) return items;
       // A negative count is followed by the block's size in bytes.
       if (count < 0n) this.long();
-      for (let left = count < 0n ? -count : count; left > 0n; left--) {
-        // Nothing of nothing would be read for ever.
-        if (this.ended) throw new RangeError(`byte ${this.#at}: found the end, required ${left} more items`);
-        items.push(read());
-      }
+      const size = Math.abs(Number(count));
+      this.requireItems(size);
+      for (let at = 0; at < size; at++) items.push(read());
     }
   }
 }

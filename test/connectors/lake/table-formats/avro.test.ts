@@ -63,6 +63,19 @@ describe("Avro files", () => {
     expect(avroRecords(file, "it")).toEqual([{ a: "x".repeat(40) }]);
   });
 
+  it.each<[string, AvroType]>([
+    ["records", { type: "record", name: "t", fields: [] }],
+    ["items", { type: "record", name: "t", fields: [{ name: "a", type: { type: "array", items: "null" } }] }],
+  ])("are refused where they count more %s than they have bytes", (what, schema) => {
+    // 2 ** 27 and nothing else, as a count of records or of items in one record.
+    const count = Buffer.from([0x80, 0x80, 0x80, 0x80, 0x01]);
+    const block = what === "records" ? Buffer.of() : Buffer.concat([count, Buffer.of(0)]);
+    const head = avroFile(schema, {}, []);
+    const before = what === "records" ? count : Buffer.of(2);
+    const file = Buffer.concat([head, before, Buffer.of(block.length * 2), block, head.subarray(-16)]);
+    expect(() => avroRecords(file, "m.avro")).toThrow(/^m\.avro: .*found a count of 134217728/);
+  });
+
   it("are refused where they are damaged, with the file's name", () => {
     const file = avroFile(SCHEMA, {}, RECORDS);
     for (const length of [0, 3, 20, 300, file.length - 40, file.length - 1]) {
