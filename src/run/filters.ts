@@ -25,7 +25,7 @@ import { layerSettings } from "./layer-settings.ts";
 import { planModels } from "./collection/models.ts";
 import { loadPlugins } from "./plugins.ts";
 import { writeNpy } from "./npy.ts";
-import { memoryOf } from "./settings.ts";
+import { memoryOf, rankChoice } from "./settings.ts";
 import { openEngine } from "./open-engine.ts";
 
 /** What is wanted. */
@@ -107,14 +107,15 @@ async function spectrumOf(
   model: Model,
   graph: LayerGraph,
   index: number,
-  { unfolding, rank, tolerance }: RunConfig,
+  config: RunConfig,
   kernel: Kernel,
   signal?: AbortSignal,
 ): Promise<Spectrum> {
+  const { unfolding, tolerance } = config;
   const layer = graph.layers[index]!;
   const job = await firstValueFrom(of({ model, graph, layer }).pipe(unfold(unfolding, signal)));
   const options = {
-    ...leadingOf(graph, unfolding, rank)(layer),
+    ...leadingOf(graph, unfolding, rankChoice(config))(layer),
     tolerance,
     ...signal === undefined ? {} : { signal },
   };
@@ -164,7 +165,7 @@ function checkMemory(
   kernel: Kernel,
 ): void {
   const { unfolding } = config;
-  const rank = mostNeurons(graph, unfolding, config.rank);
+  const rank = mostNeurons(graph, unfolding, rankChoice(config));
   const [from, to] = [graph.layers[source]!, graph.layers[target]!];
   const [a, b] = [from, to].map((layer) =>
     layerNeed(layer, unfolding, rank(layer), (rows, cols, most) => kernel.workspace(rows, cols, most))

@@ -7,7 +7,7 @@ import { encodeModelId } from "../../connectors/sinks/staging.ts";
 import { measureModel } from "../analysis/model-measures.ts";
 import { type ModelFindings, modelReport } from "../analysis/report.ts";
 import type { OverlapCache } from "../flow/spectra/overlap-cache.ts";
-import { covers, RECORDED_LEVEL } from "../flow/spectra/overlap-record.ts";
+import { covers, type OverlapRecord, RECORDED_LEVEL } from "../flow/spectra/overlap-record.ts";
 import { isRecordOf } from "../flow/spectra/record-check.ts";
 import { type PipelineSettings, retestedGraph, spectralGraph } from "../flow/pipeline.ts";
 import type { EdgeSettings } from "../flow/operators/test.ts";
@@ -33,6 +33,7 @@ import { type QuantizedWeights, quantizedWeights } from "./records/quantized-wei
 import {
   controlSeeds,
   keyOf,
+  lacksNeurons,
   lakeOf,
   overlapKeyOf,
   rankChoice,
@@ -157,6 +158,7 @@ async function withoutComputing(
 ): Promise<DoneModel | null> {
   // Tables name where their model was read from.
   if (mark?.key !== header.key || !samePlace(mark.entry.uri, header.uri)) return null;
+  if (lacksNeurons(run.config, mark.report.layers)) return null;
   // Where its tables cannot be read it is computed again, which says what is wrong if anything else is.
   return await copiedModel({ header, inputs, mark, remembered, news }, run, () => null);
 }
@@ -175,7 +177,14 @@ async function again(
     isInferred && haveSameWeights(found, graph)
       ? found
       : { ...graph, warnings: [...graph.warnings, ...found.warnings.filter(isEpsilonWarning)] };
-  const record = await run.overlaps?.find(key, (found) => isRecordOf(found, expected(found.graph))) ?? null;
+  // A record of leading neurons is made anew where all are wanted.
+  const isWanted = ({ layers }: OverlapRecord) =>
+    rankChoice(run.config) !== "all" ||
+    layers.every(({ spectrum }) => "skipped" in spectrum || spectrum.residual === undefined);
+  const record = await run.overlaps?.find(
+    key,
+    (found) => isRecordOf(found, expected(found.graph)) && isWanted(found),
+  ) ?? null;
   const test = testOf(run);
   if (record === null || !covers(record, test)) return null;
   const settings = settingsOf(known, record.graph, run);

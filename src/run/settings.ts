@@ -13,7 +13,7 @@ import type { TestReport } from "../analysis/findings/facts.ts";
 import type { EdgeSettings } from "../flow/operators/test.ts";
 import { messageOf } from "../model/errors.ts";
 import type { InputFile, ModelHeader } from "../model/ports.ts";
-import { SCHEMA_VERSION } from "../model/tables.ts";
+import { type Row, SCHEMA_VERSION } from "../model/tables.ts";
 import type { TopologyDeclaration } from "../model/topology.ts";
 import { logSurvivalOfSigma, sigmaOfLogP } from "../stats/normal.ts";
 import type { RankChoice } from "../flow/leading.ts";
@@ -186,6 +186,19 @@ export function keyOf(
 /** Which neurons are wanted. Models are compared by all of them, so that `auto` means `all` where some are. */
 export function rankChoice({ rank, compare }: Pick<RunConfig, "rank" | "compare">): RankChoice {
   return compare !== undefined && rank === "auto" ? "all" : rank;
+}
+
+/**
+ * Whether an earlier run left out neurons that are wanted: `auto` is one setting, and means all neurons only where models are compared.
+ *
+ * @param layers rows of the layers table, of a run with the same settings
+ */
+export function lacksNeurons(config: Pick<RunConfig, "rank" | "compare">, layers: readonly Row[]): boolean {
+  if (rankChoice(config) === config.rank) return false;
+  // Compared models are unfolded as svr.
+  return layers.some(({ rank, out_channels: outs, in_channels: ins, positions }) =>
+    rank != null && Number(rank) < Math.min(Number(outs), Number(ins) * Number(positions))
+  );
 }
 
 /** The lake of a run, a folder's absolute path or an address; null where it has none of its own. */

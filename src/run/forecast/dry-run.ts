@@ -34,7 +34,7 @@ import { planModels, type PlannedModel } from "../collection/models.ts";
 import type { RunRecord } from "../records/records.ts";
 import { serverChoices } from "../../query/server-options.ts";
 import { loadPlugins } from "../plugins.ts";
-import { keyOf, memoryOf, rankChoice, testSettings, weightOf } from "../settings.ts";
+import { keyOf, lacksNeurons, memoryOf, rankChoice, testSettings, weightOf } from "../settings.ts";
 
 /** What a model would take. Bytes, rows and floating-point operations; nothing of it has been done. */
 export interface ModelForecast {
@@ -259,7 +259,10 @@ async function earlier(
     if (size !== bytes) return "new";
   }
   const place = { ...series === undefined ? {} : { series }, ...step === undefined ? {} : { step } };
-  return keyOf(mark.entry.inputs, topology, config, place, plugin) === mark.key ? "done" : "other settings";
+  return keyOf(mark.entry.inputs, topology, config, place, plugin) === mark.key &&
+      !lacksNeurons(config, mark.report.layers)
+    ? "done"
+    : "other settings";
 }
 
 /** Bytes of a row before compression: numbers as they are, texts short. */

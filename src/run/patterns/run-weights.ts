@@ -20,7 +20,7 @@ import { layerSettings } from "../layer-settings.ts";
 import { type OpenEngine, openEngine } from "../open-engine.ts";
 import { type CompletedModel, CompletedModels } from "../records/completed-models.ts";
 import { FileDigests } from "../records/file-digests.ts";
-import { cacheOf, memoryOf } from "../settings.ts";
+import { cacheOf, memoryOf, rankChoice } from "../settings.ts";
 import { recordedConfig, recordedModel, requireSameFiles } from "./recorded-model.ts";
 
 /** Who waits for an answer, and how it can be stopped. */
@@ -227,14 +227,15 @@ export class RunWeights {
   }
 
   #started(): Promise<OpenEngine> {
-    const { kernel, precision, threads, rank } = this.#config;
+    const { kernel, precision, threads, tolerance } = this.#config;
     const cache = cacheOf(this.#config, this.#out);
     return this.#engine ??= openEngine({
       kernel,
       precision,
       memory: memoryOf(this.#config),
       ...threads === undefined ? {} : { threads },
-      ...rank === undefined ? {} : { rank },
+      rank: rankChoice(this.#config),
+      tolerance,
       // A run may be writing to the cache meanwhile.
       ...cache === null ? {} : { cache: { ...cache.spectra, alone: false } },
     });

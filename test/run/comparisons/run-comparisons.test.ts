@@ -10,6 +10,8 @@ import { openLadybugReader } from "../../../connectors/readers/ladybug-reader.ts
 import type { ComparisonReport } from "../../../src/compare/comparison-report.ts";
 import type { ProgressEvent } from "../../../src/run/progress/progress.ts";
 import { run, type RunSettings } from "../../../src/run/run-pipeline.ts";
+import { CompletedModels } from "../../../src/run/records/completed-models.ts";
+import { lacksNeurons } from "../../../src/run/settings.ts";
 import { svr } from "../../integration/svr.ts";
 import { gaussian } from "../../support/layer-fixture.ts";
 import { writeTensors } from "../../support/files/safetensors-file.ts";
@@ -202,6 +204,16 @@ describe("comparisons of a run", () => {
     await removeModels(folderLake(out()), (id) => id === "b");
     expect((await ran()).work).toEqual({ "a b": "computed", "a stranger": "none", "b stranger": "computed" });
     expect((await checkLake(folderLake(out()))).comparisons).toBe(3);
+  });
+
+  it("need all neurons, also of a model of which an earlier run with rank auto kept leading ones only", async () => {
+    const rows = async () => (await new CompletedModels(out()).find("a"))!.report.layers;
+    const compare = { all: true, leading: 1, cosine: 0.5, fileOrder: false } as const;
+    await ran({ compare: undefined, rank: 2, kernel: "wasm" });
+    expect(lacksNeurons({ rank: "auto", compare }, await rows())).toBe(true);
+    expect(lacksNeurons({ rank: "auto" }, await rows())).toBe(false);
+    await ran({ compare: undefined });
+    expect(lacksNeurons({ rank: "auto", compare }, await rows())).toBe(false);
   });
 
   it("leave out a model that failed, with a warning; a name that is none ends the run before it begins", async () => {

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -97,6 +97,27 @@ describe("the weights behind a run", () => {
       await expect(asked).rejects.toThrow("nobody waits");
       expect((await weights.patterns("mine", 0, 0, asking)).input.channels).toBe(20);
     });
+  });
+
+  it("are decomposed by the settings of the run: leading neurons with its tolerance are found in its cache", async () => {
+    const leading = join(folder, "leading");
+    await run({
+      out: leading,
+      models: [{ path: model, id: "mine" }],
+      rank: 4,
+      tolerance: 1e-6,
+      graph: "none",
+    });
+    const cached = () => readdir(join(leading, ".cache", "spectra"));
+    const before = await cached();
+    const weights = (await RunWeights.open(leading))!;
+    try {
+      await weights.patterns("mine", 0, 0, asking);
+    } finally {
+      await weights.close();
+    }
+    expect(before.length).toBeGreaterThan(0);
+    expect((await cached()).sort()).toEqual(before.sort());
   });
 
   it("say where they are not those of the tables", async () => {
