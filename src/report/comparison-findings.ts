@@ -148,6 +148,7 @@ function changedLayers(pair: PairReport): Finding[] {
     change(b) - change(a) || a.base_index - b.base_index || a.other_index - b.other_index
   ).slice(0, MOST_ROWS);
   const changed = correspondences.filter((row) => change(row) > 0).length;
+  const unknown = correspondences.filter((row) => row.relative_change === null).length;
   const largest = rows[0]!.relative_change;
   const most = changed === 0 || largest === null
     ? ""
@@ -158,7 +159,9 @@ function changedLayers(pair: PairReport): Finding[] {
   const listed = (of: string) => columns.map((name) => `${of}${name} AS ${name}`).join(", ");
   return [described({
     kind: "changed-layers",
-    title: `${changed} of ${counted(correspondences.length, "layer")} that correspond changed${most}.`,
+    title: `${changed} of ${counted(correspondences.length, "layer")} that correspond changed${most}${
+      unknown === 0 ? "" : `; of ${counted(unknown, "layer")} it is not known`
+    }.`,
     surprise: null,
     numbers: numbersOf({ layers: correspondences.length, changed, relative_change: largest }),
     queries: comparedQueries(sidesOf(pair), {

@@ -32,7 +32,7 @@ export async function recordedConfig(out: string): Promise<RunConfig | null> {
  * A model of a run as it can be opened again: with the topology that the run's config has for it. Plugins are never loaded, and nothing is fetched:
  * a record says what a run did, not what a program may do.
  *
- * @throws {RangeError} when it is not on this machine any more; names the place
+ * @throws {RangeError} when it is not on this machine any more, or its topology is not; names the place
  */
 export async function recordedModel(config: RunConfig, { entry }: CompletedModel): Promise<PlannedModel> {
   const { id, uri } = entry;
@@ -46,6 +46,14 @@ export async function recordedModel(config: RunConfig, { entry }: CompletedModel
         isRemote(uri) ? `them at ${shown(uri)}, which svr view does not fetch` : `no file ${uri}`
       }, ` +
         "required the file that the run has read",
+    );
+  }
+  const declared = typeof topology === "string" ? topology : topology?.from;
+  if (declared !== undefined && isRemote(declared)) {
+    throw new RangeError(
+      `the topology of ${show(id)}: found it at ${
+        shown(declared)
+      }, which svr view does not fetch, required a file`,
     );
   }
   const models = generated ?? { path: uri, id, ...topology === undefined ? {} : { topology } };

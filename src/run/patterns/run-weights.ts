@@ -227,8 +227,10 @@ export class RunWeights {
   }
 
   #started(): Promise<OpenEngine> {
-    const { kernel, precision, threads, tolerance } = this.#config;
-    const cache = cacheOf(this.#config, this.#out);
+    const { kernel, precision, threads, tolerance, cache: said } = this.#config;
+    // A folder that somebody sent does not choose another one to write to.
+    const isInside = said !== "off" && said.dir === undefined;
+    const cache = isInside ? cacheOf(this.#config, this.#out) : null;
     return this.#engine ??= openEngine({
       kernel,
       precision,

@@ -120,6 +120,31 @@ describe("the weights behind a run", () => {
     expect((await cached()).sort()).toEqual(before.sort());
   });
 
+  it("are neither fetched nor kept elsewhere, whatever the record of a folder that somebody sent says", async () => {
+    const path = join(out, "run.json");
+    const before = await readFile(path, "utf8");
+    const record = JSON.parse(before) as { config: Record<string, unknown> };
+    const elsewhere = join(folder, "elsewhere");
+    const models = [model];
+    const recorded = async (config: object) =>
+      await writeFile(path, JSON.stringify({ ...record, config: { ...record.config, models, ...config } }));
+    try {
+      await recorded({ cache: { limit: "1GiB", dir: elsewhere }, topology: { chain: ["fc1", "fc2"] } });
+      await withWeights((weights) => weights.patterns("mine", 0, 0, asking));
+      await expect(readdir(elsewhere)).rejects.toThrow("ENOENT");
+      for (const topology of ["https://example.org/t.yaml", { from: "hub:someone/else" }]) {
+        await recorded({ topology });
+        await withWeights(async (weights) => {
+          await expect(weights.patterns("mine", 0, 0, asking)).rejects.toThrow(
+            /^the topology of "mine": found it at .*, which svr view does not fetch, required a file$/,
+          );
+        });
+      }
+    } finally {
+      await writeFile(path, before);
+    }
+  });
+
   it("say where they are not those of the tables", async () => {
     const before = await readFile(model);
     const failure = () =>
