@@ -86,3 +86,9 @@ export function probability(logP: number): string {
   const mantissa = (10 ** (log10 - exponent)).toFixed(1);
   return mantissa === "10.0" ? `1e${exponent + 1}` : `${Number(mantissa)}e${exponent}`;
 }
+
+/** The end of a name, which tells layers apart. @param most characters of the result */
+export function ending(name: string, most: number): string {
+  const characters = [...name];
+  return characters.length <= most ? name : `…${characters.slice(1 - most).join("")}`;
+}

@@ -5,7 +5,7 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import { lineageSentence } from "../../../compare/lineage.ts";
 import type { Kinship } from "../../../compare/comparison-report.ts";
 import { messageOf } from "../../../model/errors.ts";
-import { counted, percent, probability } from "../../label.ts";
+import { counted, ending, percent, probability } from "../../label.ts";
 import type { Address } from "../address.ts";
 import type { TableClient } from "../client.ts";
 import type { Change } from "../navigation.ts";
@@ -154,7 +154,7 @@ function Overview({ comparison, of: { base, other }, address, change }: LoadedPr
             "aria-pressed": address.pair?.join() === `${pair.base},${pair.other}`,
             onClick: () => change({ pair: [pair.base, pair.other] }),
           },
-          h("span", { class: "name" }, h("bdi", null, ending(pair.otherName))),
+          h("span", { class: "name" }, h("bdi", null, ending(pair.otherName, 18))),
           h("span", { class: "quiet" }, changeText(pair.row["relative_change"])),
           h(PairPicture, { pair, width: 150, height: 150, most: NEURONS }),
         )
@@ -168,12 +168,6 @@ function Overview({ comparison, of: { base, other }, address, change }: LoadedPr
       )
       : null,
   );
-}
-
-/** The end of a name, which tells layers apart. */
-function ending(name: string): string {
-  const characters = [...name];
-  return characters.length <= 18 ? name : `…${characters.slice(-17).join("")}`;
 }
 
 const changeText = (change: unknown) =>

@@ -1,5 +1,6 @@
 /** The picture of a model on a canvas. */
 
+import { ending } from "../../label.ts";
 import type { Address } from "../address.ts";
 import type { EdgeColumns } from "../edges.ts";
 import type { NeuronAt, Projection, Scene } from "./scene.ts";
@@ -76,15 +77,10 @@ function drawAxes(
     context.save();
     context.translate(x, height - 52);
     context.rotate(Math.PI / 5);
-    context.fillText(shortened(name), 0, 0, 90);
+    context.fillText(ending(name, 22), 0, 0, 90);
     context.restore();
     free = x + 18;
   }
-}
-
-function shortened(name: string): string {
-  const characters = [...name];
-  return characters.length <= 22 ? name : `…${characters.slice(-21).join("")}`;
 }
 
 function drawEdges(
