@@ -29,7 +29,10 @@ export function lineageSentence(
     : `p = ${pText(logP)} over ${counted(spaces, "space")} of hidden channels${over}${guessed}`;
   if (reordered > 0 && areKin({ log_p_corrected: logP, reordered: 0 }) !== true) {
     return `${names} are of one lineage: hidden channels of one are those of the other, in another order. ` +
-      `A p is not known for that; as they stand in the files they show nothing (${where}).`;
+      "A p is not known for that; " +
+      (logP === null
+        ? "as they stand in the files no space could be compared."
+        : `as they stand in the files they show nothing (${where}).`);
   }
   return areKin(kinship) === true
     ? `${names} are of one lineage: had they been trained apart, hidden channels would not agree so (${where}).`

@@ -85,7 +85,7 @@ function kinship(pair: PairReport, key: string): Finding {
     numbers: numbersOf({ log_p, log_p_corrected, comparisons, spaces, reordered, distance }),
     queries: comparedQueries(sidesOf(pair), {
       cypher: () =>
-        `MATCH (:Model)-[k:KIN]->(:Model)\nWHERE k.key = '${key}'\nRETURN ${
+        `MATCH (:Model)-[k:KIN]->(:Model)\nWHERE k.key = '${key}'\nRETURN DISTINCT ${
           names.map((name) => `k.${name} AS ${name}`).join(", ")
         }`,
       sql: ({ table }) => `SELECT ${names.join(", ")}\nFROM ${table("kinship")}`,
@@ -135,7 +135,7 @@ function intruders(pair: PairReport): Finding[] {
     },
     caveats: [
       "both numbers of an intruder are choices",
-      "null neurons and neurons that share a singular value are not looked at",
+      "null neurons, and those that share a singular value or have not converged, are not looked at",
     ],
   })];
 }

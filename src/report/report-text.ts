@@ -2,6 +2,7 @@
 
 import { comparisonSentences, comparisonTable } from "../analysis/findings/comparison.ts";
 import { type Finding, ranked } from "../analysis/findings/finding.ts";
+import { areKin } from "../compare/comparison-report.ts";
 import { counted } from "../model/counted.ts";
 import { pText } from "../analysis/findings/words.ts";
 import type { ModelReport } from "../analysis/report.ts";
@@ -110,20 +111,30 @@ export function comparedText(
         ...each.findings.map(({ title }) => wrapped(`    ${printable(title)}`, width, "      ")),
       ]
     ),
-    ...more > 0 ? [`  ${counted(more, "more comparison")} in report.md`] : [],
+    ...more > 0
+      ? [`  ${counted(more, "more comparison")} in report.md, all in comparison/comparison.md`]
+      : [],
   ].join("\n");
 }
 
 /** One sentence of a comparison: its numbers, without what they mean. */
 function briefly({ title, findings }: ReportFrame["compared"][number]): string {
-  const said = findings.flatMap(({ kind, title: sentence, surprise }) => {
-    if (kind === "kinship") {
-      return surprise === null ? [] : [`p of having been trained apart = ${pText(surprise)}`];
-    }
+  const said = findings.flatMap((finding) => {
+    const { kind, title: sentence } = finding;
+    if (kind === "kinship") return [lineage(finding)];
     if (kind === "changed-layers") return [];
     return [sentence.replace(/ \(of the .*$|\.$/, "")];
   });
   return `${title}: ${said.join("; ")}.`;
+}
+
+/** Whether two models are of one lineage, in few words. */
+function lineage({ numbers, surprise }: Pick<Finding, "numbers" | "surprise">): string {
+  const reordered = Number(numbers.find(({ name }) => name === "reordered")?.value ?? 0);
+  const p = surprise === null ? "" : ` (p = ${pText(surprise)}, had they been trained apart)`;
+  if (areKin({ log_p_corrected: surprise, reordered: 0 }) === true) return `of one lineage${p}`;
+  if (reordered > 0) return "of one lineage, with channels in another order";
+  return surprise === null ? "lineage not known" : `nothing says that they are of one lineage${p}`;
 }
 
 /** A finding, in brief. */

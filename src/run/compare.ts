@@ -170,15 +170,15 @@ async function comparisonWith(
       const headers: ComparedHeader[] = [];
       // A folder's run may have given the models other ids.
       const ids: string[] = [root.id];
-      for (const [at, planned] of models.entries()) {
+      for (const [at, planned] of folder === null ? [] : models.entries()) {
         const named = async (side: OpenSide) => {
           ids[at] = side.id;
-          if (folder !== null) headers.push(await header(side, planned));
+          headers.push(await header(side, planned));
         };
         await (at === 0 ? named(root) : opened(planned, root, named));
       }
       const work: SeriesWork = {
-        planned: models.map((model, at) => ({ ...model, id: ids[at]! })),
+        planned: models.map((model, at) => ({ ...model, id: ids[at] ?? model.id })),
         engine: () => Promise.resolve(engine),
         both,
         compute: (at) => {

@@ -33,10 +33,10 @@ describe("the demo", () => {
       expect(said).toMatch(/near-kernels of deep layers lie 1154 edges, 3\.552 times what chance gives/);
       expect(said).toMatch(/vgg16s-wd \(p = 1\.6e-908\): The dominant connection runs through 13 layers/);
       expect(said).toMatch(
-        /small-llama\/full, compared with small-llama\/base: p of .*; 0 of 160 leading neurons are intruders\./,
+        /small-llama\/full, compared with small-llama\/base: of one lineage \(p = .*, had they been trained apart\); 0 of 160 leading neurons are intruders\./,
       );
       expect(said).toMatch(
-        /small-llama\/lora, compared with small-llama\/base: p of .*; 43 of 160 leading neurons are intruders: /,
+        /small-llama\/lora, compared with small-llama\/base: of one lineage \(p = .*, had they been trained apart\); 43 of 160 leading neurons are intruders: /,
       );
       expect(said).toContain(
         `tables, graph.lbug, report.html, report.md, comparison/comparison.md, run.json in ${out}`,

@@ -1,6 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { ComparisonReport, CorrespondenceRow, PairReport } from "../../src/compare/comparison-report.ts";
+import type { QueryTargets } from "../../src/analysis/findings/query-words.ts";
+import { comparisonFindings } from "../../src/report/comparison-findings.ts";
 import { comparisonMarkdown, comparisonSentences } from "../../src/report/comparison-text.ts";
+import { comparedText } from "../../src/report/report-text.ts";
+import { PLAIN } from "../../src/report/screen.ts";
 
 const row = (name: string, change: Partial<CorrespondenceRow> = {}): CorrespondenceRow => ({
   base_layer: name,
@@ -114,5 +118,48 @@ describe("a comparison in words", () => {
     const text = comparisonMarkdown(report([row("x")]));
     expect(text).toContain('m0 ---|"10 %"| m1');
     expect(text.replace(/```[^]*?```/g, "")).not.toContain("<b>");
+  });
+});
+
+const ANSWERING: QueryTargets = { labelPrefix: null, tables: false };
+
+describe("a comparison on the screen of a run", () => {
+  const brief = (kinship: Partial<PairReport["kinship"]>, rows = [row("fc", { leading: 0 })]) => {
+    const [pair] = report(rows, kinship).comparisons;
+    const compared = comparisonFindings(
+      { comparisons: [{ report: pair!, key: "k" }], series: [] },
+      ANSWERING,
+    );
+    return comparedText({ compared }, { ...PLAIN, width: Infinity }, true).split("\n").slice(1);
+  };
+
+  it("says what is known of lineage, and no more", () => {
+    const start = "  <b>, compared with a: ";
+    expect(brief({})).toEqual([`${start}of one lineage (p = 1.9e-22, had they been trained apart).`]);
+    const unlike = { log_p: Math.log(0.95), log_p_corrected: Math.log(0.95) };
+    expect(brief(unlike)).toEqual([
+      `${start}nothing says that they are of one lineage (p = 0.95, had they been trained apart).`,
+    ]);
+    expect(brief({ ...unlike, reordered: 3 })).toEqual([
+      `${start}of one lineage, with channels in another order.`,
+    ]);
+    expect(brief({ log_p: null, log_p_corrected: null, spaces: 0 })).toEqual([`${start}lineage not known.`]);
+  });
+
+  it("says nothing of a test that could not be made", () => {
+    const [pair] =
+      report([row("fc")], { log_p: null, log_p_corrected: null, spaces: 0, reordered: 2 }).comparisons;
+    expect(comparisonSentences(pair!)[0]).toMatch(
+      /in another order\. A p is not known for that; as they stand in the files no space could be compared\.$/,
+    );
+  });
+
+  it("names the file that has all, where there are more than fit", () => {
+    const [pair] = report([row("fc")]).comparisons;
+    const comparisons = Array.from({ length: 70 }, (_, at) => ({ report: pair!, key: String(at) }));
+    const compared = comparisonFindings({ comparisons, series: [] }, ANSWERING);
+    expect(comparedText({ compared }, PLAIN, true)).toMatch(
+      /more comparisons in report\.md, all in comparison\/comparison\.md$/,
+    );
   });
 });
