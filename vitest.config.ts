@@ -10,7 +10,7 @@ const PLACES = {
     "words",
     "golden/svr-large.test.ts",
     "integration/neo4j-faults.test.ts",
-    "redis/queue-faults.test.ts",
+    "redis",
     "integration/resume.test.ts",
     "library/package.test.ts",
     "stats/permutation-test.test.ts",

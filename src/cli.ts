@@ -95,11 +95,11 @@ addWorkerOptions(run);
 run.action(
   async (
     what: string[],
-    { json = false, quiet = false, verbose = false, dryRun = false, share, lease, queue, ...options }:
+    { json = false, quiet = false, verbose = false, dryRun = false, share, lease, queue, divide, ...options }:
       RunOptions,
   ) => {
     const worker = workerOf({ share, lease }, dryRun);
-    const queued = queuedRunOf({ share, lease, queue }, dryRun);
+    const queued = queuedRunOf({ share, lease, queue, divide }, dryRun);
     const overrides = withServer(options);
     const loaded = await configOfArguments(what, overrides);
     const { startReports } = await import("./cli/terminal/heartbeat.ts");

@@ -40,7 +40,7 @@ export type { RunRecord } from "./run/records/records.ts";
 export { run, type RunOptions, type RunOutcome, runPipeline, type RunSettings } from "./run/run-pipeline.ts";
 export { mergeRun, sharedConfig } from "./run/workers/merge.ts";
 export { runLeased } from "./run/workers/run-leased.ts";
-export { runQueue } from "./run/workers/run-queue.ts";
+export { type QueueOptions, runQueue } from "./run/workers/run-queue.ts";
 export { runShare, type WorkerOutcome } from "./run/workers/run-share.ts";
 export type { Share } from "./run/workers/share.ts";
 export { type QueueWorkerOptions, workAtQueue } from "./run/workers/work-at-queue.ts";

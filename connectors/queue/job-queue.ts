@@ -4,7 +4,7 @@
  */
 
 import type * as BullMq from "bullmq";
-import type { Queue, QueueEvents, Worker } from "bullmq";
+import type { FlowProducer, JobsOptions, Queue, QueueEvents, Worker } from "bullmq";
 import type { Redis } from "ioredis";
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../../src/model/errors.ts";
@@ -16,6 +16,8 @@ export interface QueuedJob<Data> {
   readonly id: string;
   /** Goes through JSON. */
   readonly data: Data;
+  /** Jobs that come first: this one is done when all of them have ended, in whatever way. They have no parts themselves. Default: none. */
+  readonly parts?: readonly QueuedJob<Data>[];
 }
 
 /** How a job has ended. */
@@ -46,15 +48,24 @@ const LOOK_PER_JOB = 10;
 /** Seconds that a job that is done is remembered, for those who wait for it. */
 const REMEMBERED = 3_600;
 
+/** What BullMQ is told of each job. */
+const OPTIONS = {
+  attempts: MOST_DEATHS,
+  removeOnComplete: { age: REMEMBERED },
+  stackTraceLimit: 0,
+} satisfies JobsOptions;
+
 /** Puts jobs into a queue, and waits for them. */
 export class JobQueue<Data> {
   readonly #client: Redis;
   readonly #queue: Queue;
+  readonly #flows: FlowProducer;
   readonly #events: QueueEvents;
 
-  private constructor(client: Redis, queue: Queue, events: QueueEvents) {
+  private constructor(client: Redis, queue: Queue, flows: FlowProducer, events: QueueEvents) {
     this.#client = client;
     this.#queue = queue;
+    this.#flows = flows;
     this.#events = events;
   }
 
@@ -68,41 +79,60 @@ export class JobQueue<Data> {
     name: string,
     away: (message: string) => void,
   ): Promise<JobQueue<Data>> {
-    const { Queue, QueueEvents } = await library();
+    const { FlowProducer, Queue, QueueEvents } = await library();
     const client = await openRedis(address);
     const connection = connectionOf(client);
     const tell = outageTeller(client, address, away);
     const queue = new Queue(name, { connection });
+    const flows = new FlowProducer({ connection });
     const events = new QueueEvents(name, { connection });
     queue.on("error", tell);
+    flows.on("error", tell);
     events.on("error", tell);
     await events.waitUntilReady();
-    return new JobQueue(client, queue, events);
+    return new JobQueue(client, queue, flows, events);
   }
 
-  /** Adds jobs; those that wait or run already stay as they are. One that has ended is done again. */
+  /** Adds jobs; those that wait or run already stay as they are, with the parts that they have. One that has ended is done again. */
   async add(jobs: readonly QueuedJob<Data>[]): Promise<void> {
-    for (const { id, data } of jobs) {
-      const before = await this.#queue.getJob(id);
-      const state = await before?.getState();
-      // Adding an id that has ended would do nothing, and say nothing.
-      if (state === "completed" || state === "failed") await before!.remove();
-      await this.#queue.add("job", data, {
-        jobId: id,
-        attempts: MOST_DEATHS,
-        removeOnComplete: { age: REMEMBERED },
-        stackTraceLimit: 0,
+    for (const { id, data, parts = [] } of jobs) {
+      if (await this.#isOpen(id)) continue;
+      if (parts.length === 0) {
+        await this.#queue.add("job", data, { ...OPTIONS, jobId: id });
+        continue;
+      }
+      for (const part of parts) await this.#isOpen(part.id);
+      // All of them at once, or none.
+      await this.#flows.add({
+        ...this.#node({ id, data }),
+        // A part that has failed would keep the others waiting for ever.
+        children: parts.map((part) => this.#node(part, { ignoreDependencyOnFailure: true })),
       });
     }
   }
 
+  /** Whether a job waits or runs. One that has ended is removed: adding its id again would do nothing, and say nothing. */
+  async #isOpen(id: string): Promise<boolean> {
+    const job = await this.#queue.getJob(id);
+    const state = await job?.getState();
+    if (state !== "completed" && state !== "failed") return job !== undefined;
+    await job!.remove();
+    return false;
+  }
+
+  #node({ id, data }: QueuedJob<Data>, options: JobsOptions = {}) {
+    return { name: "job", queueName: this.#queue.name, data, opts: { ...OPTIONS, ...options, jobId: id } };
+  }
+
   /**
-   * The ends of jobs, each once, as they come. Jobs that the server has forgotten are added again.
+   * The ends of jobs, each once, as they come; of their parts, too, as far as they are told before their job ends. Jobs that the server has
+   * forgotten are added again.
    *
    * @throws the signal's reason once it is aborted; the jobs stay in the queue
    */
   async *ends(jobs: readonly QueuedJob<Data>[], signal?: AbortSignal): AsyncGenerator<JobEnd> {
     const open = new Map(jobs.map((job) => [job.id, job]));
+    const parts = new Set(jobs.flatMap((job) => (job.parts ?? []).map(({ id }) => id)));
     const told: JobEnd[] = [];
     let wake = new AbortController();
     const end = (id: string, failure: string | null) => {
@@ -124,7 +154,7 @@ export class JobQueue<Data> {
           signal?.throwIfAborted();
           if (isTime) await this.#look([...open.values()], end);
         }
-        for (const each of told.splice(0)) if (open.delete(each.id)) yield each;
+        for (const each of told.splice(0)) if (open.delete(each.id) || parts.delete(each.id)) yield each;
       }
     } finally {
       this.#events.off("completed", completed);
@@ -148,6 +178,7 @@ export class JobQueue<Data> {
   async close(): Promise<void> {
     this.#client.removeAllListeners("close");
     await this.#events.close();
+    await this.#flows.close();
     await this.#queue.close();
     this.#client.disconnect();
   }
@@ -161,8 +192,12 @@ export class JobGivenBack extends Error {}
 
 /** How jobs are done. */
 export interface JobWorkerOptions<Data> {
-  /** Does a job. It is done again, once, after an error that is no `LastingFailure`. */
-  readonly work: (job: QueuedJob<Data>) => Promise<void>;
+  /**
+   * Does a job. It is done again, once, after an error that is no `LastingFailure`.
+   *
+   * @param failures of its parts
+   */
+  readonly work: (job: QueuedJob<Data>, failures: readonly string[]) => Promise<void>;
   /** Told when the server has gone away. */
   readonly away: (message: string) => void;
 }
@@ -187,7 +222,8 @@ export class JobWorker {
     const client = await openRedis(address);
     const worker = new Worker<Data>(name, async (job, token) => {
       try {
-        await work({ id: job.id!, data: job.data });
+        const failures = await job.getIgnoredChildrenFailures();
+        await work({ id: job.id!, data: job.data }, Object.values(failures));
       } catch (failure) {
         if (failure instanceof JobGivenBack) {
           await job.moveToWait(token);

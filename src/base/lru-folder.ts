@@ -69,8 +69,14 @@ export class LruFolder {
     return this.#bytes;
   }
 
-  has(name: string): boolean {
-    return this.#files.has(name);
+  /** Whether there is such a file. In a folder that processes share, another may have written it since the last listing. */
+  async has(name: string): Promise<boolean> {
+    if (this.#files.has(name)) return true;
+    if (this.#options.alone) return false;
+    const about = await stat(this.path(name)).catch(() => null);
+    if (about?.isFile() !== true) return false;
+    if (!this.#files.has(name)) this.#count(name, about.size);
+    return true;
   }
 
   path(name: string): string {

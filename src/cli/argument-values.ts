@@ -60,6 +60,13 @@ export function edgesOf(text: string): unknown {
   return text.startsWith("top:") ? { top: numberOf(text.slice(4)) } : text;
 }
 
+/** A number of floating-point operations, such as `1e12`; Infinity for `off`. @throws {InvalidArgumentError} when it is neither */
+export function operationsOf(text: string): number {
+  const operations = text === "off" ? Infinity : text === "" ? NaN : Number(text);
+  if (operations >= 0) return operations;
+  throw new InvalidArgumentError("Not a number of operations, such as 1e12, nor off.");
+}
+
 /** The address of a queue. @throws {InvalidArgumentError} when it is none of Redis; repeats no password */
 export function queueOf(text: string): string {
   try {

@@ -87,7 +87,15 @@ const RECORDS = 1 / 8;
 export function cacheOf(
   { cache }: RunConfig,
   out: string,
-): { readonly spectra: CachePlace; readonly overlaps: CachePlace; readonly alone: boolean } | null {
+):
+  | {
+    readonly spectra: CachePlace;
+    readonly overlaps: CachePlace;
+    /** Of both together. */
+    readonly limit: number;
+    readonly alone: boolean;
+  }
+  | null {
   if (cache === "off") return null;
   const limit = parseByteSize(cache.limit);
   if (limit === null) throw new ConfigError(`cache: found ${cache.limit}, required a size such as 4GiB`);
@@ -95,6 +103,7 @@ export function cacheOf(
   return {
     spectra: { folder: folder("spectra"), limit: Math.ceil(limit * (1 - RECORDS)) },
     overlaps: { folder: folder("overlaps"), limit: Math.floor(limit * RECORDS) },
+    limit,
     alone: cache.dir === undefined,
   };
 }

@@ -77,7 +77,7 @@ describe("an LRU folder", () => {
     async (end) => {
       await (await opened()).put("x/1", bytes(9));
       const again = await opened({ folder: folder + end });
-      expect([again.has("x/1"), again.bytes]).toEqual([true, 9]);
+      expect([await again.has("x/1"), again.bytes]).toEqual([true, 9]);
       await again.put("2", bytes(2));
       expect(await names()).toEqual(["2"]);
     },
@@ -102,6 +102,21 @@ describe("an LRU folder", () => {
     expect(await names()).toEqual(expect.arrayContaining(["55", "56", "57", "58", "59"]));
   });
 
+  it("finds what another process has written since, and counts it", async () => {
+    const [own, other] = [await opened({ alone: false }), await opened({ alone: false })];
+    await other.put("x/1", bytes(3));
+    expect([await own.has("x/1"), await own.has("x/1"), await own.has("x/2"), await own.has("x")]).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ]);
+    expect(own.bytes).toBe(3);
+    await other.remove("x/1");
+    await own.remove("x/1");
+    expect([await own.has("x/1"), own.bytes]).toEqual([false, 0]);
+  });
+
   it("counts right what is written and removed side by side while the folder is listed", async () => {
     const files = await opened({ limit: 100, alone: false });
     await Promise.all(Array.from({ length: 200 }, async (_, at) => {
@@ -121,7 +136,7 @@ describe("an LRU folder", () => {
     await writeFile(
       script,
       `import { LruFolder } from ${JSON.stringify(`${ROOT}src/base/lru-folder.ts`)};
-      const files = await LruFolder.open(${options}, /^[0-9]$/); console.log(files.has("1"));`,
+      const files = await LruFolder.open(${options}, /^[0-9]$/); console.log(await files.has("1"));`,
     );
     expect(await execute(DENO, ["run", "--no-prompt", "--allow-read", script])).toMatchObject({
       stdout: "true\n",

@@ -7,7 +7,7 @@ import type { LoadedConfig } from "../../../config/load.ts";
 import { show } from "../../model/errors.ts";
 import type { RunOptions, RunOutcome } from "../../run/run-pipeline.ts";
 import { shareOf } from "../../run/workers/share.ts";
-import { queueOf } from "../argument-values.ts";
+import { operationsOf, queueOf } from "../argument-values.ts";
 import type { WorkerOutput } from "./worker-command.ts";
 
 /** The options as commander gives them. */
@@ -15,6 +15,8 @@ export interface WorkerOptions {
   readonly share?: string | undefined;
   readonly lease?: string | true | undefined;
   readonly queue?: string | undefined;
+  /** Floating-point operations. */
+  readonly divide?: number | undefined;
 }
 
 /** Does the work of a worker. @returns the exit code: 0, or 3 when some models failed */
@@ -37,12 +39,23 @@ export function addWorkerOptions(run: Command): void {
     "--queue <address>",
     "have the models done by whoever works at a queue (svr worker), redis://host:port/0, and make reports and graph of all",
     queueOf,
+  ).option(
+    "--divide <operations|off>",
+    "with --queue: divide the layers of models that take more floating-point operations among workers, where these share a folder " +
+      "for spectra (default: 1e12)",
+    operationsOf,
   );
 }
 
 /** What does a run whose models are in a queue; undefined where they are in none. @throws {ConfigError} when options do not go together */
-export function queuedRunOf({ share, lease, queue }: WorkerOptions, dryRun: boolean): QueuedRun | undefined {
-  if (queue === undefined) return undefined;
+export function queuedRunOf(
+  { share, lease, queue, divide }: WorkerOptions,
+  dryRun: boolean,
+): QueuedRun | undefined {
+  if (queue === undefined) {
+    if (divide === undefined) return undefined;
+    throw new ConfigError("--divide: found no --queue, required one: only its workers divide a model");
+  }
   const other = share !== undefined
     ? "--share"
     : lease !== undefined
@@ -53,7 +66,7 @@ export function queuedRunOf({ share, lease, queue }: WorkerOptions, dryRun: bool
   if (other !== null) throw new ConfigError(`--queue: found ${other} too, required one of them`);
   return async (loaded, options) => {
     const { runQueue } = await import("../../run/workers/run-queue.ts");
-    return await runQueue(loaded, queue, options);
+    return await runQueue(loaded, queue, { ...options, ...divide === undefined ? {} : { divide } });
   };
 }
 

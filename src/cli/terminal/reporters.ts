@@ -114,7 +114,12 @@ export function humanReporter(
           );
           return;
         case "queued":
-          line(printable(`${counted(event.models, "model")} queued, into ${event.lake}`));
+          line(printable(queuedText(event)));
+          return;
+        case "layers-done":
+          if (each && event.failure === null) {
+            line(printable(`${event.model}: ${counted(event.layers.length, "layer")} decomposed`));
+          }
           return;
         case "queue-away":
         case "readme-failed":
@@ -141,6 +146,11 @@ export function humanReporter(
     },
     end: flush,
   };
+}
+
+function queuedText({ models, groups, lake }: Event<"queued">): string {
+  const layers = groups === 0 ? "" : ` and ${counted(groups, "group")} of layers`;
+  return `${counted(models, "model")}${layers} queued, into ${lake}`;
 }
 
 function failureText({ model, error }: Event<"model-failed">, mark: Mark = (_, text) => text): string {

@@ -44,7 +44,7 @@ export class ArchiveCache<T> {
   /** The value of this key; null where there is none that is whole. @param fits whether it is what it should be */
   async find(key: string, fits: (value: T) => boolean = () => true): Promise<T | null> {
     const name = key + this.#format.extension;
-    if (!this.#files.has(name)) return null;
+    if (!await this.#files.has(name)) return null;
     try {
       const found = await readArchive(this.#files.path(name)) as Entry<T> | null;
       if (found?.version === this.#format.version && found.key === key && fits(found.value)) {

@@ -6,7 +6,6 @@ import type { LoadedConfig } from "../../../config/load.ts";
 import type { RunConfig } from "../../../config/schema.ts";
 import { sourcesOf } from "../../../connectors/lake/manifest.ts";
 import { openLake } from "../../../connectors/lake/open.ts";
-import { samePlace } from "../../../connectors/places/identity.ts";
 import { isRemote } from "../../../connectors/places/place.ts";
 import { isDigestedWhole } from "../../../connectors/sources/digest.ts";
 import { openKernel } from "../../kernels/select.ts";
@@ -26,6 +25,7 @@ import {
 } from "../../stages/memory-needs.ts";
 import { expectedByChance } from "../../stats/multiple-testing.ts";
 import { calibrate, type Calibration } from "./calibration.ts";
+import { earlierWork } from "./earlier-work.ts";
 import { layerSettings } from "../layer-settings.ts";
 import { CompletedModels } from "../records/completed-models.ts";
 import { refuseIdConflicts } from "../collection/id-conflicts.ts";
@@ -34,7 +34,7 @@ import { planModels, type PlannedModel } from "../collection/models.ts";
 import type { RunRecord } from "../records/records.ts";
 import { serverChoices } from "../../query/server-options.ts";
 import { loadPlugins } from "../plugins.ts";
-import { keyOf, lacksNeurons, memoryOf, rankChoice, testSettings, weightOf } from "../settings.ts";
+import { memoryOf, rankChoice, testSettings, weightOf } from "../settings.ts";
 
 /** What a model would take. Bytes, rows and floating-point operations; nothing of it has been done. */
 export interface ModelForecast {
@@ -179,7 +179,7 @@ async function forecastModel(
       overlap_flops: (1 + Number(config.nullControl)) * (overlaps + comparisons),
       ...memoryNeed(graph, config, workspace),
       ...edgesOf(pairs, config),
-      earlier: await earlier(planned, model, config, marks),
+      earlier: await earlierWork(planned, model, config, marks),
     };
   } finally {
     await model.close();
@@ -241,28 +241,6 @@ function edgesOf(
   const families = over === "model" ? [all] : pairs;
   const chance = sum(families.map((tests) => expectedByChance(correction, tests, Math.exp(logAlpha))));
   return { edges_most: all, edges_by_chance: chance };
-}
-
-/** Without a digest only sizes can be compared; the run itself compares the bytes. */
-async function earlier(
-  { id, topology, series, step }: PlannedModel,
-  { uri, plugin }: Model,
-  config: RunConfig,
-  marks: CompletedModels,
-): Promise<ModelForecast["earlier"]> {
-  const mark = await marks.find(id);
-  // A model from elsewhere is computed, whatever its bytes: tables name where their model was read from.
-  if (mark === null || !samePlace(mark.entry.uri, uri)) return "new";
-  for (const { path, bytes } of mark.entry.inputs) {
-    // A generated model has no file; its seed is in the settings.
-    const size = await stat(path).then((found) => found.size, () => bytes);
-    if (size !== bytes) return "new";
-  }
-  const place = { ...series === undefined ? {} : { series }, ...step === undefined ? {} : { step } };
-  return keyOf(mark.entry.inputs, topology, config, place, plugin) === mark.key &&
-      !lacksNeurons(config, mark.report.layers)
-    ? "done"
-    : "other settings";
 }
 
 /** Bytes of a row before compression: numbers as they are, texts short. */

@@ -74,8 +74,16 @@ export type ProgressEvent =
     readonly work: "computed" | "copied" | "none";
   }
   | { readonly event: "cache-off"; readonly reason: string }
-  /** The models of a run are in a queue, to be done into a lake. */
-  | { readonly event: "queued"; readonly models: number; readonly lake: string }
+  /** The models of a run are in a queue, to be done into a lake; with jobs for groups of layers of the large ones. */
+  | { readonly event: "queued"; readonly models: number; readonly groups: number; readonly lake: string }
+  | {
+    /** A worker has decomposed a group of layers. */
+    readonly event: "layers-done";
+    readonly model: string;
+    readonly layers: readonly string[];
+    /** Null where its process lives. */
+    readonly failure: string | null;
+  }
   | {
     /** A worker has done a model of the queue. */
     readonly event: "job-done";

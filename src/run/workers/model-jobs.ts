@@ -4,15 +4,20 @@ import { createHash } from "node:crypto";
 import type { LakePlace } from "../../../connectors/lake/place.ts";
 import type { QueuedJob } from "../../../connectors/queue/job-queue.ts";
 import { VERSION } from "../../version.ts";
-import { SHARED_RUN, type SharedRun } from "./shared-run.ts";
+import type { JobCache } from "./layer-jobs.ts";
+import { SHARED_RUN } from "./shared-run.ts";
 
-/** A model that a worker is asked to do: keys and places, the lake has the rest. */
+/** A model, or layers of one, that a worker is asked to do: keys and places, the lake has the rest. */
 export interface ModelJob {
   readonly lake: string;
   /** Names what the lake's workers have agreed on: settings and models. 64 hex digits. */
   readonly run: string;
   /** Its id. */
   readonly model: string;
+  /** Where the spectra of a model's layers meet, whose jobs these are or were. */
+  readonly cache?: JobCache;
+  /** Names of the layers that are to be decomposed into the cache, and nothing else. Absent for the model itself. */
+  readonly layers?: readonly string[];
 }
 
 /** The queue: workers of another version leave its jobs alone. */
@@ -24,12 +29,26 @@ export async function sharedRunKey(place: LakePlace): Promise<string | null> {
   return text === null ? null : sha256(text);
 }
 
-/** The jobs of a run. Equal runs into one lake have equal jobs, whoever asks for them. */
-export function modelJobs(lake: string, run: string, { models }: SharedRun): QueuedJob<ModelJob>[] {
-  return models.map(({ id: model }) => ({
-    id: `model-${sha256([lake, run, model].join("\n"))}`,
-    data: { lake, run, model },
+/**
+ * The job of a model. Equal runs into one lake have equal jobs, whoever asks for them.
+ *
+ * @param groups names of layers, a job each, that come first; with a cache for their spectra
+ */
+export function modelJob(
+  job: Pick<ModelJob, "lake" | "run" | "model">,
+  groups: readonly (readonly string[])[],
+  cache: JobCache | null,
+): QueuedJob<ModelJob> {
+  const { lake, run, model } = job;
+  const key = [lake, run, model];
+  const id = `model-${sha256(key.join("\n"))}`;
+  if (groups.length === 0 || cache === null) return { id, data: job };
+  const data = { ...job, cache };
+  const parts = groups.map((layers) => ({
+    id: `layers-${sha256([...key, ...layers].join("\n"))}`,
+    data: { ...data, layers },
   }));
+  return { id, data, parts };
 }
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");

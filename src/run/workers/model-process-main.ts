@@ -6,6 +6,8 @@ import { openLake } from "../../../connectors/lake/open.ts";
 import { messageOf } from "../../model/errors.ts";
 import type { ProgressEvent } from "../progress/progress.ts";
 import { LakeWorker } from "./lake-worker.ts";
+import type { JobCache } from "./layer-jobs.ts";
+import { keepSpectra } from "./layer-spectra.ts";
 import { sharedConfig } from "./merge.ts";
 import { type ModelJob, sharedRunKey } from "./model-jobs.ts";
 import type { ModelOrder, ModelWord } from "./model-process.ts";
@@ -25,14 +27,15 @@ let open: { readonly key: string; readonly worker: LakeWorker } | null = null;
 /** What the terminal is shown of a model; the rest stays here. */
 const TOLD: ReadonlySet<ProgressEvent["event"]> = new Set([
   "kernel",
+  "spectrum",
   "warning",
   "model-done",
   "cache-off",
   "not-taken",
 ]);
 
-async function workerFor(job: ModelJob, overrides: Overrides, plugins: boolean): Promise<LakeWorker> {
-  const key = JSON.stringify([job.lake, job.run]);
+async function workerFor(job: ModelJob, own: Overrides, plugins: boolean): Promise<LakeWorker> {
+  const key = JSON.stringify([job.lake, job.run, job.cache]);
   if (open?.key === key) return open.worker;
   await open?.worker.close();
   open = null;
@@ -40,7 +43,7 @@ async function workerFor(job: ModelJob, overrides: Overrides, plugins: boolean):
   if (await sharedRunKey(place) !== job.run) {
     throw new Error(`${place.name}: found another run, required the one that this model was queued for`);
   }
-  const loaded = await sharedConfig(job.lake, overrides);
+  const loaded = await sharedConfig(job.lake, settingsFor(job, own));
   const modules = loaded.config.plugins ?? [];
   if (modules.length > 0 && !plugins) {
     throw new Error(
@@ -53,16 +56,26 @@ async function workerFor(job: ModelJob, overrides: Overrides, plugins: boolean):
   return worker;
 }
 
+/** Where the spectra of layers meet no worker decides; how many of them it keeps is its own. */
+function settingsFor({ cache }: ModelJob, own: Overrides): Overrides {
+  if (cache === undefined) return own;
+  const limit = typeof own["cache"] === "object" ? (own["cache"] as Partial<JobCache>).limit : undefined;
+  return { ...own, cache: { ...cache, limit: limit ?? cache.limit } };
+}
+
 async function done(job: ModelJob, overrides: Overrides, plugins: boolean): Promise<ModelWord> {
   try {
     const worker = await workerFor(job, overrides, plugins);
     const planned = worker.planned.find(({ id }) => id === job.model);
     if (planned === undefined) throw new Error(`${job.model}: found no such model, required one of the run`);
-    await worker.do(planned);
+    if (job.layers === undefined) await worker.do(planned);
+    else await keepSpectra(planned, job.layers, worker.run);
     return { says: "done" };
   } catch (failure) {
     const hopeless = open?.worker.run.hopeless() ?? null;
     if (hopeless !== null) return { says: "hopeless", message: messageOf(hopeless) };
+    // Who does the model meets the same, and says so.
+    if (job.layers !== undefined) return { says: "done" };
     return { says: "failed", message: messageOf(failure) };
   }
 }

@@ -3,16 +3,27 @@
 import { resolve } from "node:path";
 import type { LoadedConfig } from "../../../config/load.ts";
 import { isBucket, openLake } from "../../../connectors/lake/open.ts";
-import { JobQueue } from "../../../connectors/queue/job-queue.ts";
+import { JobQueue, type QueuedJob } from "../../../connectors/queue/job-queue.ts";
 import type { Plugin } from "../../model/plugin.ts";
 import type { RunOptions, RunOutcome } from "../run-pipeline.ts";
-import { BEGINNING } from "../progress/progress-line.ts";
+import { BEGINNING, type RunStatus } from "../progress/progress-line.ts";
 import { LakeWorker } from "./lake-worker.ts";
+import { DIVIDED_ABOVE, layerGroups, sharedCache } from "./layer-jobs.ts";
 import { mergeRun } from "./merge.ts";
 import { ModelFailures } from "./model-failures.ts";
-import { MODEL_QUEUE, type ModelJob, modelJobs, sharedRunKey } from "./model-jobs.ts";
+import { MODEL_QUEUE, type ModelJob, modelJob, sharedRunKey } from "./model-jobs.ts";
+import { largestFirst } from "./share.ts";
 
 const WAITING = "workers do them (svr worker)";
+
+/** How a run in a queue may be watched, stopped and divided. */
+export interface QueueOptions extends RunOptions {
+  /**
+   * Floating-point operations. Of a model whose layers take more, these are jobs of their own, where workers share a cache of spectra. Default
+   * 1e12, about a minute of one core; Infinity: each model is one job.
+   */
+  readonly divide?: number;
+}
 
 /**
  * Puts the models of a run into a queue as jobs, waits until workers (`workAtQueue`) have done them into the lake, and makes of them what
@@ -32,7 +43,7 @@ const WAITING = "workers do them (svr worker)";
 export async function runQueue(
   loaded: LoadedConfig,
   address: string,
-  options: RunOptions = {},
+  options: QueueOptions = {},
   plugin: Plugin = {},
 ): Promise<RunOutcome> {
   const { progress = () => undefined, signal } = options;
@@ -41,20 +52,25 @@ export async function runQueue(
   try {
     const { lake, jobs, failures, uris } = await agreed(loaded, options, plugin);
     await queue.add(jobs);
-    progress({ event: "queued", models: jobs.length, lake });
-    const models = new Map(jobs.map(({ id, data }) => [id, data.model]));
-    let index = 0;
-    const tell = () =>
-      progress({ ...BEGINNING, phase: "models", models_done: index, models: jobs.length, what: WAITING });
+    const groups = jobs.flatMap(({ parts = [] }) => parts);
+    progress({ event: "queued", models: jobs.length, groups: groups.length, lake });
+    const known = new Map([...jobs, ...groups].map(({ id, data }) => [id, data]));
+    const count = new WorkCount(jobs);
+    const tell = () => progress({ ...BEGINNING, phase: "models", ...count.figures, what: WAITING });
     tell();
     for await (const { id, failure } of queue.ends(jobs, signal)) {
-      const model = models.get(id)!;
-      progress({ event: "job-done", model, index: ++index, of: jobs.length, failure });
-      tell();
-      // Where its process ended, or its workers, nobody could say so in the lake; an earlier run may have said something else.
-      if (failure !== null && (await failures.find(model))?.error !== failure) {
-        await failures.put({ id: model, uri: uris.get(model)!, error: failure, run_id: MODEL_QUEUE });
+      const { model, layers } = known.get(id)!;
+      count.end(id);
+      if (layers !== undefined) progress({ event: "layers-done", model, layers, failure });
+      else {
+        const index = count.figures.models_done;
+        progress({ event: "job-done", model, index, of: jobs.length, failure });
+        // Where its process ended, or its workers, nobody could say so in the lake; an earlier run may have said something else.
+        if (failure !== null && (await failures.find(model))?.error !== failure) {
+          await failures.put({ id: model, uri: uris.get(model)!, error: failure, run_id: MODEL_QUEUE });
+        }
       }
+      tell();
     }
   } finally {
     await queue.close();
@@ -62,15 +78,62 @@ export async function runQueue(
   return await mergeRun(loaded, options, plugin);
 }
 
-/** Agrees with the workers of the lake on the run. */
-async function agreed(loaded: LoadedConfig, { signal }: RunOptions, plugin: Plugin) {
+/** How many of the jobs have ended, as the status of a run says it. */
+class WorkCount {
+  readonly #jobs: readonly QueuedJob<ModelJob>[];
+  readonly #ended = new Set<string>();
+
+  constructor(jobs: readonly QueuedJob<ModelJob>[]) {
+    this.#jobs = jobs;
+  }
+
+  end(id: string): void {
+    this.#ended.add(id);
+  }
+
+  get figures(): Pick<RunStatus, "models" | "models_done" | "layers" | "layers_done"> {
+    const figures = { models: this.#jobs.length, models_done: 0, layers: 0, layers_done: 0 };
+    for (const { id, parts = [] } of this.#jobs) {
+      const isDone = this.#ended.has(id);
+      if (isDone) figures.models_done++;
+      for (const { id: part, data: { layers = [] } } of parts) {
+        figures.layers += layers.length;
+        // While the server was away nobody told of groups of layers; where the model has ended, they have.
+        if (isDone || this.#ended.has(part)) figures.layers_done += layers.length;
+      }
+    }
+    return figures;
+  }
+}
+
+/** Agrees with the workers of the lake on the run, and on its jobs: the largest first. */
+async function agreed(
+  loaded: LoadedConfig,
+  { divide = DIVIDED_ABOVE, progress = () => undefined, signal }: QueueOptions,
+  plugin: Plugin,
+) {
   const worker = await LakeWorker.open(loaded, signal === undefined ? {} : { signal }, plugin);
   try {
-    const address = loaded.config.lake ?? loaded.config.out;
+    const { config, planned, shared } = worker;
+    const address = config.lake ?? config.out;
     const lake = isBucket(address) ? address : resolve(address);
     const place = await openLake(lake);
-    const jobs = modelJobs(lake, (await sharedRunKey(place))!, worker.shared);
-    const uris = new Map(worker.shared.models.map(({ id, uri }) => [id, uri]));
+    const run = (await sharedRunKey(place))!;
+    const cache = sharedCache(loaded.config);
+    const jobs: QueuedJob<ModelJob>[] = [];
+    for (const { id: model, flops } of largestFirst(shared.models)) {
+      const found = (flops ?? 0) <= divide ? null : await layerGroups(
+        planned.find(({ id }) => id === model)!,
+        config,
+        worker.run.marks,
+        divide,
+        signal,
+      ).catch(() => null); // who does the model says what is wrong
+      signal?.throwIfAborted();
+      if (typeof found?.reason === "string") progress({ event: "warning", model, warning: found.reason });
+      jobs.push(modelJob({ lake, run, model }, found?.groups ?? [], cache));
+    }
+    const uris = new Map(shared.models.map(({ id, uri }) => [id, uri]));
     return { lake, jobs, failures: new ModelFailures(place), uris };
   } finally {
     await worker.close();

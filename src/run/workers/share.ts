@@ -21,10 +21,10 @@ const MOST = 1_000_000;
  * @param of number of shares, at least 1
  * @returns ids by share, each in the order in which they are done: the largest first
  * @example
- * divided([{ id: "a", uri: "/a", flops: 3 }, { id: "b", uri: "/b", flops: 2 }, { id: "c", uri: "/c", flops: 1 }], 2);
+ * divided([{ id: "a", flops: 3 }, { id: "b", flops: 2 }, { id: "c", flops: 1 }], 2);
  * // [["a"], ["b", "c"]]
  */
-export function divided(models: readonly SharedModel[], of: number): string[][] {
+export function divided(models: readonly Pick<SharedModel, "id" | "flops">[], of: number): string[][] {
   const shares = Array.from({ length: of }, () => ({ flops: 0, ids: [] as string[] }));
   for (const { id, flops } of largestFirst(models)) {
     // Of equal ones the one with fewer models: those that nobody can read are divided too.

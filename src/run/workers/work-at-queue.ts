@@ -1,14 +1,21 @@
-/** `svr worker`: does models of whatever runs are in a queue, one after another, until it is stopped. */
+/** `svr worker`: does models, and layers of large ones, of whatever runs are in a queue, one after another, until it is stopped. */
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Overrides } from "../../../config/load.ts";
 import { JobGivenBack, JobWorker, LastingFailure } from "../../../connectors/queue/job-queue.ts";
+import { messageOf } from "../../model/errors.ts";
 import type { Progress } from "../progress/progress.ts";
 import { BEGINNING } from "../progress/progress-line.ts";
 import { MODEL_QUEUE, type ModelJob } from "./model-jobs.ts";
 import { HopelessWorker, ModelProcess } from "./model-process.ts";
 
 const WAITING = "waiting for models";
+
+/** So many layers are named. */
+const MOST_NAMED = 3;
+
+const layersText = (names: readonly string[]) =>
+  names.length <= MOST_NAMED ? names.join(", ") : `${names[0]} and ${names.length - 1} more layers`;
 
 /** How a worker may be watched, stopped and told what is its own. */
 export interface QueueWorkerOptions {
@@ -27,7 +34,7 @@ export interface QueueWorkerOptions {
  * is tried once more, by whoever takes it. When the worker is stopped, the model at hand goes back.
  *
  * @param address of a Redis: `redis://host:port/0`
- * @returns how many models it has done
+ * @returns how many models it has done; layers of others are not counted
  * @throws {RangeError} when the address is none, or the server may lose jobs
  * @throws {Error} when the server cannot be reached, or the worker can do no model, for want of a kernel: the model at hand goes back
  * @example
@@ -62,18 +69,24 @@ export async function workAtQueue(
   const models = new ModelProcess({ overrides, plugins, progress });
   const worker = await JobWorker.open<ModelJob>(address, MODEL_QUEUE, {
     away: (reason) => progress({ event: "queue-away", reason }),
-    async work({ data }) {
+    async work({ data }, [ended]) {
+      const { model, layers } = data;
       isBusy = true;
-      tell(null, data.model);
+      tell(null, layers === undefined ? model : `${model}: ${layersText(layers)}`);
       try {
         signal?.throwIfAborted();
+        // Its layers have ended processes enough.
+        if (ended !== undefined) throw new LastingFailure(ended);
         const failure = await models.do(data, signal);
         if (failure !== null) throw new LastingFailure(failure);
-        done++;
+        if (layers === undefined) done++;
+        else progress({ event: "layers-done", model, layers, failure: null });
       } catch (failure) {
         // Another worker may have what this one lacks.
         if (failure instanceof HopelessWorker) hopeless = failure;
-        throw signal?.aborted === true || hopeless !== null ? new JobGivenBack() : failure;
+        if (signal?.aborted === true || hopeless !== null) throw new JobGivenBack();
+        if (layers === undefined || failure instanceof LastingFailure) throw failure;
+        throw new Error(`${layersText(layers)}: ${messageOf(failure)}`, { cause: failure });
       } finally {
         isBusy = false;
         last = Date.now();

@@ -6,6 +6,7 @@ import {
   JobGivenBack,
   JobQueue,
   JobWorker,
+  type JobWorkerOptions,
   LastingFailure,
   MOST_DEATHS,
   type QueuedJob,
@@ -38,7 +39,7 @@ describeWithRedis("a queue of jobs", () => {
   const told: string[] = [];
   const away = (message: string) => void told.push(message);
   const queueOf = (name: string) => JobQueue.open<Job["data"]>(network.address, name, away);
-  const workerOf = (name: string, work: (job: Job) => Promise<void>) =>
+  const workerOf = (name: string, work: JobWorkerOptions<Job["data"]>["work"]) =>
     JobWorker.open<Job["data"]>(network.address, name, { work, away });
 
   async function endsOf(
@@ -99,6 +100,45 @@ describeWithRedis("a queue of jobs", () => {
     await queue.add(jobs.slice(0, 1));
     await endsOf(queue, jobs.slice(0, 1));
     expect(timesOf("fails-0")).toBe(2);
+    for (const each of [worker, queue]) await each.close();
+  });
+
+  it("does a job behind its parts, and tells it which of them have failed; asked for again, all of it", async () => {
+    const [all] = jobsOf("all", 1);
+    const parts = jobsOf("part", 3);
+    const jobs = [{ ...all!, parts }];
+    const order: string[] = [];
+    const heard: (readonly string[])[] = [];
+    const queue = await queueOf("parts");
+    await queue.add(jobs);
+    // Who asks meanwhile, even for other parts, waits for the same.
+    await queue.add([{ ...all!, parts: jobsOf("other", 2) }]);
+    const worker = await workerOf("parts", ({ id }, failures) => {
+      order.push(id);
+      if (id === "all-0") heard.push(failures);
+      return id === "part-1" && heard.length === 0
+        ? Promise.reject(new Error("its process ended with SIGABRT"))
+        : Promise.resolve();
+    });
+    const ends = await endsOf(queue, jobs);
+    const reason = "its process ended with SIGABRT";
+    expect([...ends].sort()).toEqual([
+      ["all-0", null],
+      ["part-0", null],
+      ["part-1", reason],
+      ["part-2", null],
+    ]);
+    expect(order.filter((id) => id.startsWith("part")).sort()).toEqual([
+      "part-0",
+      "part-1",
+      "part-1",
+      "part-2",
+    ]);
+    expect([order.at(-1), heard]).toEqual(["all-0", [[reason]]]);
+    await queue.add(jobs);
+    expect([...await endsOf(queue, jobs)].sort()).toEqual([...ends].map(([id]) => [id, null]).sort());
+    expect(order.slice(5).sort()).toEqual(["all-0", "part-0", "part-1", "part-2"]);
+    expect(heard).toEqual([[reason], []]);
     for (const each of [worker, queue]) await each.close();
   });
 

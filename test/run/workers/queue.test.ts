@@ -217,6 +217,8 @@ describeWithRedis("a run in a queue", () => {
   it.each([
     [["run", "x.yaml", "--queue", "redis://127.0.0.1:1", "--share", "1/2"], 2, /--queue: found --share too/],
     [["run", "x.yaml", "--queue", "redis://127.0.0.1:1", "--dry-run"], 2, /--queue: found --dry-run too/],
+    [["run", "x.yaml", "--divide", "1e12"], 2, /--divide: found no --queue, required one/],
+    [["run", "x.yaml", "--queue", "redis://127.0.0.1:1", "--divide", "-1"], 2, /Not a number of operations/],
     [["worker"], 2, /required option '--queue <address>'/],
     [["worker", "--queue", "http://127.0.0.1"], 2, /found no address of Redis, required redis:\/\/host:port/],
     [
