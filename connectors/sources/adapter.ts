@@ -128,6 +128,7 @@ export function adaptedModel(base: Model, adapter: Model): Model {
       }
       return weight;
     },
+    rows: (name) => replaced.has(name) || changes.has(name) ? null : base.rows?.(name) ?? null,
     inputs: async (signal, _, known) => [
       ...await base.inputs(signal, undefined, known),
       ...await adapter.inputs(signal, undefined, known),

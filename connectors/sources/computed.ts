@@ -39,6 +39,7 @@ export function withComputed(
       for (const part of found.parts) values.push(await model.read(original(part), signal));
       return found.compute(...values);
     },
+    rows: (name) => byName.has(name) ? null : model.rows?.(original(name)) ?? null,
     inputs: (signal, wanted, known) =>
       model.inputs(
         signal,

@@ -65,6 +65,18 @@ function modelOf(path: string, id: string, source: ByteSource, header: Header): 
       const bytes = await source.slice(header.data + entry.begin, header.data + entry.end, signal);
       return toFloat64(entry.dtype, bytes);
     },
+    rows(name) {
+      const entry = byName.get(name);
+      const [extent = 0] = entry?.shape ?? [];
+      if (entry === undefined || !isStored(entry) || extent === 0) return null;
+      const bytes = entry.byteLength / extent;
+      const start = header.data + entry.begin;
+      return async (first, count, signal) =>
+        toFloat64(
+          entry.dtype,
+          await source.slice(start + first * bytes, start + (first + count) * bytes, signal),
+        );
+    },
     async inputs(signal, tensors, known) {
       if (tensors === undefined) return [await digestFile(path, source, { signal, known })];
       const needed = header.entries.filter(({ name }) => tensors.has(name)).map(({ begin, end }) => ({

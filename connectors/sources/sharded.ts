@@ -168,6 +168,7 @@ function modelOf(
       }
       return await shard.read(name, signal);
     },
+    rows: (name) => shards.get(found.get(name) ?? "")?.rows?.(name) ?? null,
     async inputs(signal, tensors, known) {
       const digests = files === null ? [] : [await indexDigest(path, signal, known)];
       for (const shard of shards.values()) digests.push(...await shard.inputs(signal, tensors, known));

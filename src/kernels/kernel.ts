@@ -32,14 +32,13 @@ export interface SvdOptions extends CallOptions {
   readonly rank?: number;
   /** Of leading triplets only those above the noise edge, at least one. */
   readonly noise?: boolean;
+  /** The matrix is `W' W` of a `W` with so many rows: it is `W` whose singular values are compared with noise. */
+  readonly gramOf?: number;
   /** Largest residual of a triplet that is called converged, relative to `s_1`. Default 1e-8. */
   readonly tolerance?: number;
   /** For those who watch; kernels take no notice of it. */
   readonly subject?: Subject;
 }
-
-/** Residual up to which a triplet has converged, where nobody says another. */
-export const TOLERANCE = 1e-8;
 
 /** How a product reads its second factor. */
 export interface MultiplyOptions extends CallOptions {

@@ -1,5 +1,6 @@
 /** A kernel that computes in the thread that calls it, with a `Lapack`; `pool.ts` gives it threads of its own. */
 
+import { TOLERANCE } from "../model/spectrum.ts";
 import { type Matrix, matrix } from "../model/tensor.ts";
 import {
   type CallOptions,
@@ -10,7 +11,6 @@ import {
   type Kernel,
   type MultiplyOptions,
   type SvdOptions,
-  TOLERANCE,
 } from "./kernel.ts";
 import { allocateDense, type Dense, type Lapack } from "./lapack.ts";
 import { leadingSvd } from "./leading-svd.ts";
@@ -33,12 +33,12 @@ export function lapackKernel(lapack: Lapack, double: Lapack = lapack): Kernel {
   return {
     info: lapack.info,
     concurrency: 1,
-    svd: (input: Matrix, { signal, rank, noise = false, tolerance = TOLERANCE }: SvdOptions = {}) =>
+    svd: (input: Matrix, { signal, rank, noise = false, tolerance = TOLERANCE, gramOf }: SvdOptions = {}) =>
       computed(
         signal,
         () =>
           rank !== undefined && rank < Math.min(input.rows, input.cols)
-            ? leadingSvd(double, input, { rank, noise, tolerance })
+            ? leadingSvd(double, input, { rank, noise, tolerance, ...gramOf === undefined ? {} : { gramOf } })
             : thinSvd(lapack, input),
       ),
     multiply: (a: Matrix, b: Matrix, { transposeB = false, signal }: MultiplyOptions = {}) =>

@@ -6,7 +6,7 @@
  * share, the rest shows when random vectors are put to what is left over, as is done before anything is called converged.
  */
 
-import type { Svd } from "../model/spectrum.ts";
+import { type Svd, toldApart } from "../model/spectrum.ts";
 import type { Matrix } from "../model/tensor.ts";
 import type { SvdOptions } from "./kernel.ts";
 import { KRYLOV_BLOCK, KrylovBasis } from "./krylov-basis.ts";
@@ -15,10 +15,10 @@ import { heldBytes, type Products, productsOf } from "./matrix-products.ts";
 import { aboveNoise } from "./noise-edge.ts";
 import { squareSum } from "./numbers.ts";
 import { scaleInPlace, store, thinSvd, thinSvdBytes } from "./thin-svd.ts";
-import { leftOut, measured, skewed, toldApart, type Vectors } from "./triplet-certificate.ts";
+import { leftOut, measured, skewed, type Vectors } from "./triplet-certificate.ts";
 
 /** What is wanted: see `SvdOptions`. */
-export type Leading = Required<Pick<SvdOptions, "rank" | "noise" | "tolerance">>;
+export type Leading = Required<Pick<SvdOptions, "rank" | "noise" | "tolerance">> & Pick<SvdOptions, "gramOf">;
 
 /** Triplets that are kept whatever the noise is. */
 const LEAST = 1;
@@ -63,7 +63,7 @@ export function leadingSvd(lapack: Lapack, input: Matrix, wanted: Leading): Svd 
   const scale = scaleInPlace(input);
   const { rows, cols } = input;
   return lapack.scoped(() => {
-    const squares = squareSum(input.data);
+    const squares = wanted.gramOf === undefined ? squareSum(input.data) : trace(input);
     const { vectors, next, products } = isWhole(rows, cols, wanted.rank)
       ? whole(lapack, input, squares, wanted)
       : iterated(lapack, input, squares, wanted);
@@ -132,12 +132,22 @@ function isDecided(values: Float64Array, count: number, next: number): boolean {
   return last > next || last - values[count]! <= EPS * values[0]! * values.length;
 }
 
-/** How many triplets are wanted. */
+/** How many triplets are wanted. @param squares of all entries of the matrix whose noise it is */
 function countOf(
   values: Float64Array,
   squares: number,
   { rows, cols }: Matrix,
-  { rank, noise }: Leading,
+  { rank, noise, gramOf }: Leading,
 ): number {
-  return noise ? Math.min(rank, Math.max(LEAST, aboveNoise(values, squares, rows, cols))) : rank;
+  if (!noise) return rank;
+  const found = gramOf === undefined
+    ? aboveNoise(values, squares, rows, cols)
+    : aboveNoise(values.map(Math.sqrt), squares, gramOf, cols);
+  return Math.min(rank, Math.max(LEAST, found));
+}
+
+function trace({ rows, cols, data }: Matrix): number {
+  let sum = 0;
+  for (let row = 0; row < rows; row++) sum += data[row * cols + row]!;
+  return sum;
 }

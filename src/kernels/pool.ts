@@ -114,12 +114,16 @@ class Pool implements Kernel {
     if (answer.kind === "info") this.#info = answer.info;
   }
 
-  async svd(input: Matrix, { signal, started, rank, noise, tolerance }: SvdOptions = {}): Promise<Svd> {
+  async svd(
+    input: Matrix,
+    { signal, started, rank, noise, tolerance, gramOf }: SvdOptions = {},
+  ): Promise<Svd> {
     const given = whole(input) ? input : copyOf(input);
     const options = {
       ...rank === undefined ? {} : { rank },
       ...noise === undefined ? {} : { noise },
       ...tolerance === undefined ? {} : { tolerance },
+      ...gramOf === undefined ? {} : { gramOf },
     };
     const call: Question = { kind: "svd", matrix: given, options };
     const answer = await this.#run(call, [given.data.buffer], { signal, started });

@@ -5,8 +5,6 @@ import { allocateDense, type Dense, type Lapack, rowsOf } from "./lapack.ts";
 import type { Products } from "./matrix-products.ts";
 import { normals, squareSum } from "./numbers.ts";
 
-const EPS = 2 ** -52;
-
 /** Inner products of vectors that are rounding. */
 const ORTHOGONAL = 1e-10;
 
@@ -47,36 +45,6 @@ export function measured(lapack: Lapack, products: Products, { left, right, valu
     note(back, v, first);
   }
   return residuals;
-}
-
-/**
- * 1 for triplets whose residual is within the tolerance, and that are told apart from their neighbours: where two singular values are nearer than
- * their residuals, and not equal to rounding, either vector may be any in between. Of equal ones all must be there, or none is known.
- *
- * @param next the most that the largest singular value that is not among them can be
- */
-export function toldApart(
-  values: Float64Array,
-  residuals: Float64Array,
-  next: number,
-  side: number,
-  tolerance: number,
-): Uint8Array {
-  const converged = Uint8Array.from(residuals, (residual) => Number(residual <= tolerance));
-  const largest = values[0]!;
-  const rounding = side * EPS * largest;
-  const last = values.length - 1;
-  for (let j = 0; j < last && values[j]! > rounding; j++) {
-    const gap = values[j]! - values[j + 1]!;
-    if (gap > rounding && gap <= (residuals[j]! + residuals[j + 1]!) * largest) {
-      converged[j] = converged[j + 1] = 0;
-    }
-  }
-  for (let j = last, below = next; j >= 0 && values[j]! > rounding; below = Math.max(next, values[j]!), j--) {
-    if (values[j]! - below > Math.max(rounding, 2 * residuals[j]! * largest)) break;
-    converged[j] = 0;
-  }
-  return converged;
 }
 
 /** Triplets of which a vector is not orthogonal to the others, or not of length one. */

@@ -37,6 +37,9 @@ export interface KnownDigests {
   put(content: string, sha256: string): void;
 }
 
+/** Reads some consecutive rows of a tensor, along its outermost axis; what comes is as `Model.read` says. */
+export type RowReader = (first: number, count: number, signal?: AbortSignal) => Promise<Float64Array>;
+
 /** A model that has been opened: its header is known, its data is still on disk. */
 export interface Model extends FileFacts {
   /** Unique within a run; chosen by the user or derived from the path. Untrusted: encode it wherever it names a file. */
@@ -66,6 +69,8 @@ export interface Model extends FileFacts {
    * @throws {RangeError} when the tensor does not exist or cannot be read as real numbers
    */
   read(tensor: string, signal?: AbortSignal): Promise<Float64Array>;
+  /** How a tensor is read by rows, which matters where memory cannot hold it; null where the format can only read it whole. Default: null for all. */
+  rows?(tensor: string): RowReader | null;
   /**
    * The files behind the model, digested. Reads them in pieces: whole, unless `tensors` says that less than half of a file
    * matters to the run and the format can tell where that is; not at all where `known` has the digest of a file that has not changed since.

@@ -3,6 +3,11 @@
 import type { Layer, Unfolding } from "./layer.ts";
 import type { Matrix } from "./tensor.ts";
 
+const EPS = 2 ** -52;
+
+/** Residual up to which a triplet has converged, where nobody says another. */
+export const TOLERANCE = 1e-8;
+
 /**
  * A thin singular value decomposition `M = sum_j s_j u_j v_j'` of a `rows x cols` matrix, `r = min(rows, cols)`.
  *
@@ -66,6 +71,36 @@ export function undirected(
   { nullNeurons, converged }: Pick<Spectrum, "nullNeurons" | "converged">,
 ): Uint8Array {
   return converged === undefined ? nullNeurons : nullNeurons.map((isNull, j) => isNull | (1 - converged[j]!));
+}
+
+/**
+ * 1 for triplets whose residual is within the tolerance, and that are told apart from their neighbours: where two singular values are nearer than
+ * their residuals, and not equal to rounding, either vector may be any in between. Of equal ones all must be there, or none is known.
+ *
+ * @param next the most that the largest singular value that is not among them can be
+ */
+export function toldApart(
+  values: Float64Array,
+  residuals: Float64Array,
+  next: number,
+  side: number,
+  tolerance: number,
+): Uint8Array {
+  const converged = Uint8Array.from(residuals, (residual) => Number(residual <= tolerance));
+  const largest = values[0]!;
+  const rounding = side * EPS * largest;
+  const last = values.length - 1;
+  for (let j = 0; j < last && values[j]! > rounding; j++) {
+    const gap = values[j]! - values[j + 1]!;
+    if (gap > rounding && gap <= (residuals[j]! + residuals[j + 1]!) * largest) {
+      converged[j] = converged[j + 1] = 0;
+    }
+  }
+  for (let j = last, below = next; j >= 0 && values[j]! > rounding; below = Math.max(next, values[j]!), j--) {
+    if (values[j]! - below > Math.max(rounding, 2 * residuals[j]! * largest)) break;
+    converged[j] = 0;
+  }
+  return converged;
 }
 
 /** Bytes that the vectors and values of a spectrum take in memory. */

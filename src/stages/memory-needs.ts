@@ -14,6 +14,9 @@ export type Workspace = (rows: number, cols: number, rank?: number) => number;
 /** Types of which a file's bytes are at most half of what float64 takes, and nothing else is made of them. */
 const PLAIN = /^(F32|F16|BF16)$/;
 
+/** Types that are read as codes of few bits and scales: beside the weight these are five eighths of it at most, as float64. */
+const DEQUANTIZED = /^(I?Q\d|TQ\d|MXFP4|NVFP4|NF4|FP4|F8_|GPTQ|AWQ|MLX)/;
+
 /** A layer's decomposition. */
 export interface LayerNeed {
   /** While it is decomposed. */
@@ -40,9 +43,11 @@ export function layerNeed(
   const computing = workspace(rows, cols, rank) + spectrum;
   const isInPlace = isWholeTensor(layer, unfolding) ||
     isPermuted(layer, unfolding) && isLarge({ length: rows * cols });
-  if (!isInPlace || !PLAIN.test(layer.dtype)) {
+  const isDequantized = DEQUANTIZED.test(layer.dtype);
+  if (!isInPlace || !(isDequantized || PLAIN.test(layer.dtype))) {
     return { bytes: 2 * weight + computing, spectrum };
   }
+  if (isDequantized) return { bytes: Math.max(1.625 * weight, weight + computing), spectrum };
   // What was read becomes the matrix; the file's own bytes, or its numbers in single precision, are half of it at most.
   return { bytes: Math.max(1.5 * weight, weight + computing), spectrum };
 }

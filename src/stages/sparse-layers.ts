@@ -46,6 +46,35 @@ export function isSparse(
   return found < LEAST_DENSITY * pairs * total(livePositions);
 }
 
+/** The same of a matrix of one position that comes by blocks of rows. */
+export class ZeroCount {
+  readonly #live: Uint8Array;
+  #liveRows = 0;
+  #found = 0;
+
+  constructor(cols: number) {
+    this.#live = new Uint8Array(cols);
+  }
+
+  /** Takes the next rows. */
+  take({ rows, cols, data }: Matrix): void {
+    for (let row = 0, at = 0; row < rows; row++) {
+      const before = this.#found;
+      for (let col = 0; col < cols; col++, at++) {
+        if (data[at] === 0) continue;
+        this.#found++;
+        this.#live[col] = 1;
+      }
+      if (this.#found > before) this.#liveRows++;
+    }
+  }
+
+  /** See `isSparse`. */
+  get isSparse(): boolean {
+    return this.#found < LEAST_DENSITY * this.#liveRows * total(this.#live);
+  }
+}
+
 /** Whether more than so many weights are exactly zero. Most layers have none: the engine's own search is many times faster than a loop. */
 function hasZeros(blocks: readonly Matrix[], most: number): boolean {
   let count = 0;

@@ -99,11 +99,13 @@ export function interleavedHeads(values: Values, name: string): number | null {
  */
 export function halvesApart(values: Float64Array, rows: number, heads: number): Float64Array {
   const [width, perHead] = [values.length / rows, rows / heads];
-  const out = new Float64Array(values.length);
-  for (let row = 0; row < rows; row++) {
-    const within = row % perHead;
-    const to = row - within + within % 2 * (perHead / 2) + Math.floor(within / 2);
-    out.set(values.subarray(row * width, (row + 1) * width), to * width);
+  // In their own memory, a head at a time: they may be half of what there is.
+  for (let first = 0; first < rows; first += perHead) {
+    const before = values.slice(first * width, (first + perHead) * width);
+    for (let row = 0; row < perHead; row++) {
+      const to = first + row % 2 * (perHead / 2) + Math.floor(row / 2);
+      values.set(before.subarray(row * width, (row + 1) * width), to * width);
+    }
   }
-  return out;
+  return values;
 }

@@ -126,6 +126,23 @@ function modelOf(path: string, id: string, parts: readonly Part[]): Model {
         ? read
         : halvesApart(read, entry.shape[0]!, heads);
     },
+    rows(name) {
+      const found = byName.get(name);
+      const [extent = 0] = found?.entry.shape ?? [];
+      if (found === undefined || found.entry.unreadable !== undefined || extent === 0) return null;
+      // Rows whose order is another than the file's.
+      const heads = interleavedHeads(values, name);
+      if (heads !== null && dividesInto(found.entry.shape, heads)) return null;
+      const { entry, part } = found;
+      // Blocks are of one row each.
+      const bytes = (entry.end - entry.begin) / extent;
+      return async (first, count, signal) =>
+        numbers(
+          `${part.path}: tensor ${show(name)}`,
+          entry,
+          await part.source.slice(entry.begin + first * bytes, entry.begin + (first + count) * bytes, signal),
+        );
+    },
     async inputs(signal, tensors, known) {
       const digests: InputFile[] = [];
       for (const { path: place, source, length, entries } of parts) {

@@ -8,12 +8,15 @@ import type { Matrix } from "../../model/tensor.ts";
 import { directions } from "../../stages/directions.ts";
 import { leadingOf } from "../leading.ts";
 import { isSparse } from "../../stages/sparse-layers.ts";
-import { figuresBytes, layerNeed } from "../../stages/memory-needs.ts";
+import { figuresBytes } from "../../stages/memory-needs.ts";
+import { affordableNeed } from "../../stages/tall/affordable-need.ts";
+import type { TallMatrix } from "../../stages/tall/tall-matrix.ts";
+import { tallSpectrum } from "../../stages/tall/tall-spectrum.ts";
 import type { Grant } from "../budget.ts";
 import { decomposed, type Leading } from "../decomposition.ts";
 import { measured, type WantedMetrics } from "../layer-measurement.ts";
 import type { LayerJob, MatrixJob, SpectrumJob } from "../jobs.ts";
-import { spectrumKey } from "../spectra/spectrum-key.ts";
+import { spectrumKey, tallSpectrumKey } from "../spectra/spectrum-key.ts";
 import type { Engine } from "../engine.ts";
 
 /**
@@ -88,6 +91,29 @@ export function svd(
     spectrumDone?.({ ...done, key, from });
     return whole(spectrum, sparse, job);
   };
+  /** The same of a weight that is read by rows. */
+  const foundByRows = async (
+    job: MatrixJob,
+    tall: TallMatrix,
+    leading: Leading,
+    rank: number,
+    signal: AbortSignal,
+  ): Promise<Spectrum> => {
+    const { layer, model, shape } = job;
+    const subject = { model: model.id, layer: layer.name };
+    const how = { ...leading, rank, subject, signal };
+    const decompose = () => tallSpectrum(layer, tall, unfolding, kernel, how);
+    if (cache === undefined) {
+      const { spectrum, sparse } = await decompose();
+      spectrumDone?.({ ...subject, key: null, from: "kernel" });
+      return whole(spectrum, sparse, job);
+    }
+    const { key, sparse } = await tallSpectrumKey(tall, unfolding, kernel.info, leading, signal);
+    const sides = { rank, leftCols: shape.rows, rightCols: shape.cols };
+    const { spectrum, from } = await cache.take(key, sides, async () => (await decompose()).spectrum);
+    spectrumDone?.({ ...subject, key, from });
+    return whole(spectrum, sparse, job);
+  };
   const spectrumOf = async (job: MatrixJob, signal: AbortSignal): Promise<SpectrumJob> => {
     const { layer, graph, model } = job;
     const leading = leadingFor(job);
@@ -95,8 +121,11 @@ export function svd(
     const rank = Math.min(rankOf(layer, unfolding), most * layer.groups);
     const workspace = (rows: number, cols: number, leadingOnly?: number) =>
       kernel.workspace(rows, cols, leadingOnly);
-    const need = layerNeed(layer, unfolding, most, workspace).bytes +
-      (wanted === null ? 0 : figuresBytes(layer, unfolding, most, workspace, wanted));
+    const { bytes, tall } = affordableNeed(layer, unfolding, most, { workspace, info: kernel.info }, {
+      model,
+      budget: budget.total,
+    });
+    const need = bytes + (wanted === null ? 0 : figuresBytes(layer, unfolding, most, workspace, wanted));
     await store.caughtUp(model, kernel.concurrency);
     let grant: Grant | null = null;
     try {
@@ -104,11 +133,20 @@ export function svd(
       const uses = graph.connections.filter(({ source, target }) =>
         source === layer.index || target === layer.index
       ).length;
-      const spectrum = await found(job, leading, rank, signal);
+      const spectrum = await (tall === null
+        ? found(job, leading, rank, signal)
+        : foundByRows(job, tall, leading, rank, signal));
       signal.throwIfAborted();
-      const metrics = wanted === null
-        ? {}
-        : { metrics: await measured(spectrum, () => job.read(), wanted, kernel, { signal }) };
+      const metrics = wanted === null ? {} : {
+        metrics: await measured(
+          spectrum,
+          () =>
+            job.read(),
+          wanted,
+          kernel,
+          { signal },
+        ),
+      };
       return { kind: "layer", ...lean(job), spectrum: store.put(spectrum, grant, uses, model), ...metrics };
     } catch (failure) {
       grant?.release();

@@ -1,9 +1,11 @@
 /** What a spectrum depends on, as one digest. */
 
-import { createHash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
 import type { KernelInfo } from "../../kernels/kernel.ts";
 import type { Unfolding } from "../../model/layer.ts";
 import type { Matrix } from "../../model/tensor.ts";
+import { ZeroCount } from "../../stages/sparse-layers.ts";
+import type { TallMatrix } from "../../stages/tall/tall-matrix.ts";
 import type { Leading } from "../decomposition.ts";
 
 /** Raised when the decomposition of a matrix, the merging of groups, the signs or the choice of arbitrary vectors change. */
@@ -21,9 +23,41 @@ const ALGORITHM = 3;
 export function spectrumKey(
   blocks: readonly Matrix[],
   unfolding: Unfolding,
-  { name, version, precision }: KernelInfo,
+  kernel: KernelInfo,
   leading: Leading,
 ): string {
+  const hash = hashOf(blocks, unfolding, kernel, leading, {});
+  for (const { data } of blocks) hash.update(bytesOf(data));
+  return hash.digest("hex");
+}
+
+/** The same of a matrix that is read by rows, and whether it is sparse; what is so decomposed is never taken for what was decomposed whole. */
+export async function tallSpectrumKey(
+  tall: TallMatrix,
+  unfolding: Unfolding,
+  kernel: KernelInfo,
+  leading: Leading,
+  signal?: AbortSignal,
+): Promise<{ readonly key: string; readonly sparse: boolean }> {
+  const zeros = new ZeroCount(tall.cols);
+  const hash = hashOf([tall], unfolding, kernel, leading, { byRows: tall.isTurned ? "turned" : "as stored" });
+  for await (const block of tall.blocks(signal)) {
+    zeros.take(block);
+    hash.update(bytesOf(block.data));
+  }
+  return { key: hash.digest("hex"), sparse: zeros.isSparse };
+}
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Float64Array) =>
+  new Uint8Array(buffer, byteOffset, byteLength);
+
+function hashOf(
+  blocks: readonly Pick<Matrix, "rows" | "cols">[],
+  unfolding: Unfolding,
+  { name, version, precision }: KernelInfo,
+  leading: Leading,
+  how: { readonly byRows?: string },
+): Hash {
   const shapes = blocks.map(({ rows, cols }) => [rows, cols]);
   const hash = createHash("sha256");
   hash.update(
@@ -33,8 +67,8 @@ export function spectrumKey(
       unfolding,
       rank: leading.rank === undefined ? null : leading,
       shapes,
+      ...how,
     }),
   );
-  for (const { data } of blocks) hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  return hash.digest("hex");
+  return hash;
 }

@@ -16,13 +16,8 @@ import type { Model } from "../../model/ports.ts";
 import { graphFlops, neuronsOf } from "../../stages/flops.ts";
 import { preliminaryLayers, tensorsWanted } from "../inferred-layers.ts";
 import { mostNeurons } from "../../flow/leading.ts";
-import {
-  connectionWorkspace,
-  figuresBytes,
-  layerNeed,
-  turningBytes,
-  type Workspace,
-} from "../../stages/memory-needs.ts";
+import { connectionWorkspace, figuresBytes, turningBytes } from "../../stages/memory-needs.ts";
+import { affordableNeed } from "../../stages/tall/affordable-need.ts";
 import { expectedByChance } from "../../stats/multiple-testing.ts";
 import { calibrate, type Calibration } from "./calibration.ts";
 import { earlierWork } from "./earlier-work.ts";
@@ -125,7 +120,7 @@ export async function forecast({ config, baseDir }: LoadedConfig, signal?: Abort
           each,
           config,
           marks,
-          (rows, cols, rank) => kernel.workspace(rows, cols, rank),
+          { info: kernel.info, workspace: (rows, cols, rank) => kernel.workspace(rows, cols, rank) },
           signal,
         );
         models.push(found);
@@ -151,7 +146,7 @@ async function forecastModel(
   planned: PlannedModel,
   config: RunConfig,
   marks: CompletedModels,
-  workspace: Workspace,
+  kernel: Parameters<typeof affordableNeed>[3],
   signal?: AbortSignal,
 ): Promise<ModelForecast> {
   const model = await planned.open(signal);
@@ -177,7 +172,7 @@ async function forecastModel(
       pairs: sum(pairs),
       spectra_flops: spectra,
       overlap_flops: (1 + Number(config.nullControl)) * (overlaps + comparisons),
-      ...memoryNeed(graph, config, workspace),
+      ...memoryNeed(model, graph, config, kernel),
       ...edgesOf(pairs, config),
       earlier: await earlierWork(planned, model, config, marks),
     };
@@ -200,20 +195,27 @@ function readingOf({ tensors }: Model, wanted: ReadonlySet<string>, file: number
 }
 
 function memoryNeed(
+  model: Model,
   { layers, connections }: LayerGraph,
   config: RunConfig,
-  workspace: Workspace,
+  kernel: Parameters<typeof affordableNeed>[3],
 ): { readonly memory_bytes: number; readonly memory_for: string } {
   const { unfolding, nullControl, layerMetrics } = config;
   const rank = mostNeurons({ layers }, unfolding, rankChoice(config));
-  const needs = layers.map((layer) => layerNeed(layer, unfolding, rank(layer), workspace));
+  const budget = memoryOf(config);
+  const needs = layers.map((layer) =>
+    affordableNeed(layer, unfolding, rank(layer), kernel, { model, budget })
+  );
   let most = { memory_bytes: 0, memory_for: "" };
   const note = (bytes: number, what: string) => {
     if (bytes > most.memory_bytes) most = { memory_bytes: bytes, memory_for: what };
   };
   needs.forEach(({ bytes }, at) => {
     const layer = layers[at]!;
-    note(bytes + figuresBytes(layer, unfolding, rank(layer), workspace, layerMetrics), `layer ${layer.name}`);
+    note(
+      bytes + figuresBytes(layer, unfolding, rank(layer), kernel.workspace, layerMetrics),
+      `layer ${layer.name}`,
+    );
   });
   const count = (layer: Layer) => neuronsOf(layer, unfolding, rank);
   for (const { source, target } of connections) {

@@ -55,6 +55,8 @@ async function adapted(config: object, tensors = factors, onto = base) {
     expect(isAdapter(adapter)).toBe(true);
     expect(isAdapter(model)).toBe(false);
     const whole = adaptedModel(model, adapter);
+    // What is changed is read whole only.
+    expect(whole.rows?.("block.fc.weight") ?? null).toBeNull();
     return await Promise.all(whole.tensors.map(async ({ name }) => [...await whole.read(name)]));
   } finally {
     await adapter.close();

@@ -143,6 +143,11 @@ describe("what GGUF says of its network", () => {
     expect(await read(names[1])).toEqual([0, 2, 4, 6, 1, 3, 5, 7]);
     expect(await read(names[2])).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
     expect(await read("blk.1.attn_q.bias")).toEqual([0, 2, 1, 3, 4, 6, 5, 7]);
+    expect(names.map((name) => typeof (model.rows?.(name) ?? null))).toEqual([
+      "object",
+      "object",
+      "function",
+    ]);
     expect(model.metadata.get("rotary rows")).toMatch(/order of transformers/);
     expect(model.warnings).toBeUndefined();
     await model.close();
@@ -241,6 +246,9 @@ describeWithShared("tiny-llama as GGUF", ["our-models/tiny-llama", "our-models/t
         const original = originals.get(bare(name)) ?? "";
         expect(base.tensors.find((tensor) => tensor.name === original)?.shape, name).toEqual(shape);
         const [expected, found] = [await base.read(original), await quantized.read(name)];
+        const two = await quantized.rows?.(name)?.(1, 2);
+        if (two !== undefined) expect([...two]).toEqual([...found.subarray(shape[1], 3 * shape[1]!)]);
+        else expect(name).toMatch(/attn_[qk]\.weight$/);
         let [apart, length] = [0, 0];
         expected.forEach((each, i) => {
           apart += (each - found[i]!) ** 2;

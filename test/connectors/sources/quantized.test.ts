@@ -69,6 +69,7 @@ describe("quantized weights in files", () => {
       expect(new Set(expected).size).toBeGreaterThan(3);
     }
     expect(layerGraph(model).layers.length).toBeGreaterThanOrEqual(right.tensors.length);
+    for (const { name } of right.tensors) expect(model.rows?.(name) ?? null).toBeNull();
     await model.close();
     await right.close();
   });

@@ -88,6 +88,22 @@ export function sourceContract(format: SourceFormat, traits: SourceTraits): void
       for (const { name, values } of tensors) expect([...await model.read(name)], name).toEqual(values);
     });
 
+    it("reads a tensor by rows as it reads it whole, where it can", async () => {
+      const tensors = [ramp("a", [5, 4]), ramp("conv", [4, 3, 5]), ramp("tiny", [1, 1])];
+      const model = await opened(...tensors);
+      for (const { name, shape, values } of tensors) {
+        const rows = model.rows?.(name) ?? null;
+        if (rows === null) continue;
+        const width = values.length / shape[0]!;
+        for (const [first, count] of [[0, shape[0]!], [shape[0]! - 1, 1], [0, 1]] as const) {
+          expect([...await rows(first, count)], name).toEqual(
+            values.slice(first * width, (first + count) * width),
+          );
+        }
+      }
+      expect(model.rows?.("__proto__") ?? null).toBeNull();
+    });
+
     it("says what it is, and lists every tensor once, by its exact name", async () => {
       const names = NAMES.filter((name) => traits.spells?.(name) ?? true);
       expect(names.length).toBeGreaterThan(NAMES.length - 2);

@@ -18,8 +18,8 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 /** Half of what a machine of 8 GiB has free when it does little else. */
 const MEMORY = "3.5GiB";
 
-const WEIGHTS: readonly (readonly [string, readonly [number, number]])[] = [
-  ["model.embed_tokens", [32_000, 8192]],
+const weights = (vocabulary: number): readonly (readonly [string, readonly [number, number]])[] => [
+  ["model.embed_tokens", [vocabulary, 8192]],
   ["model.layers.0.self_attn.q_proj", [8192, 8192]],
   ["model.layers.0.self_attn.k_proj", [1024, 8192]],
   ["model.layers.0.self_attn.v_proj", [1024, 8192]],
@@ -27,27 +27,38 @@ const WEIGHTS: readonly (readonly [string, readonly [number, number]])[] = [
   ["model.layers.0.mlp.gate_proj", [28_672, 8192]],
   ["model.layers.0.mlp.up_proj", [28_672, 8192]],
   ["model.layers.0.mlp.down_proj", [8192, 28_672]],
-  ["lm_head", [32_000, 8192]],
+  ["lm_head", [vocabulary, 8192]],
 ];
 
 /** A file of zeros that takes no room. */
-async function written(): Promise<string> {
+async function written(vocabulary: number): Promise<string> {
   const path = join(folder, "model.safetensors");
   let at = 0;
-  const header = JSON.stringify(Object.fromEntries(WEIGHTS.map(([name, shape]) => {
-    const begin = at;
-    at += 2 * shape[0] * shape[1];
-    return [`${name}.weight`, { dtype: "BF16", shape, data_offsets: [begin, at] }];
-  })));
+  const header = JSON.stringify(Object.fromEntries(
+    weights(vocabulary).map(([name, shape]) => {
+      const begin = at;
+      at += 2 * shape[0] * shape[1];
+      return [`${name}.weight`, { dtype: "BF16", shape, data_offsets: [begin, at] }];
+    }),
+  ));
   await writeRaw(path, header, new Uint8Array(0));
   await truncate(path, 8 + Buffer.byteLength(header) + at);
   return path;
 }
 
-it.each(["wasm", "auto"] as const)(
-  "fits into a machine of 8 GiB with default settings: %s",
-  async (kernel) => {
-    const settings = { models: await written(), out: join(folder, "out"), kernel, memory: MEMORY };
+it.each(
+  [
+    ["wasm", 32_000],
+    ["auto", 32_000],
+    ["wasm", 128_256],
+    ["auto", 128_256],
+    ["wasm", 256_000],
+    ["auto", 256_000],
+  ] as const,
+)(
+  "fits into a machine of 8 GiB with default settings: %s, %i tokens",
+  async (kernel, vocabulary) => {
+    const settings = { models: await written(vocabulary), out: join(folder, "out"), kernel, memory: MEMORY };
     const found = await forecast(runConfigOf(settings));
     expect(found.failed).toEqual([]);
     const [model] = found.models;
