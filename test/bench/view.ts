@@ -4,11 +4,12 @@
  * the page's memory, and how many bytes are fetched of those that the columns have.
  */
 
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { argv } from "node:process";
 import { DuckDBInstance } from "@duckdb/node-api";
+import type { Browser } from "playwright-core";
 import { run } from "../../src/run.ts";
 import { served } from "../browser/served.ts";
 import { openBrowser } from "../support/browser.ts";
@@ -44,6 +45,7 @@ try {
         fetched += Number(response.headers()["content-length"] ?? 0);
       }
     });
+    const empty = await memoryOf(browser);
     let start = performance.now();
     await page.goto(url);
     await page.getByText(/of .* edges that pass are drawn/).waitFor();
@@ -57,13 +59,14 @@ try {
     await page.keyboard.press("ArrowRight");
     await page.getByText("Edges of this neuron").waitFor();
     console.log(`edges of a neuron: ${seconds(start)} s`);
-    const session = await page.context().newCDPSession(page);
-    await session.send("HeapProfiler.collectGarbage");
-    const { usedSize, backingStorageSize = 0 } = await session.send("Runtime.getHeapUsage") as {
-      usedSize: number;
-      backingStorageSize?: number;
-    };
-    console.log(`page without its worker: ${megabytes(usedSize + backingStorageSize)} MB`);
+    await page.context().newCDPSession(page).then((session) => session.send("HeapProfiler.collectGarbage"));
+    const full = await memoryOf(browser);
+    console.log(
+      `page and worker: ${megabytes(full.resident)} MB resident, at most ${megabytes(full.peak)} MB; ` +
+        `of them ${megabytes(full.own)} MB are no file's. Before the page was opened: ${
+          megabytes(empty.resident)
+        } MB, ` + `${megabytes(empty.own)} MB`,
+    );
     console.log(
       `fetched: ${megabytes(fetched)} MB, ${(fetched / needed).toFixed(3)} times the columns that are read`,
     );
@@ -73,6 +76,29 @@ try {
   }
 } finally {
   await rm(folder, { recursive: true, force: true });
+}
+
+/** What a process holds. */
+interface ProcessMemory {
+  readonly resident: number;
+  readonly peak: number;
+  /** What is no file's: not the browser's program. */
+  readonly own: number;
+}
+
+/** Bytes of the largest process of a browser that draws pages: that of the page and its worker. Linux tells them; elsewhere they are NaN. */
+async function memoryOf(browser: Browser): Promise<ProcessMemory> {
+  const session = await browser.newBrowserCDPSession();
+  const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+  const found = await Promise.all(
+    processInfo.filter(({ type }) => type === "renderer").map(async ({ id }): Promise<ProcessMemory> => {
+      const said = await readFile(`/proc/${id}/status`, "utf8").catch(() => "");
+      const bytes = (name: string) =>
+        1024 * Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(said)?.[1] ?? NaN);
+      return { resident: bytes("VmRSS"), peak: bytes("VmHWM"), own: bytes("RssAnon") };
+    }),
+  );
+  return found.reduce((most, each) => each.own > most.own ? each : most);
 }
 
 /** Bytes of the columns that the page reads, as another reader finds them in the footers. */
