@@ -16,6 +16,7 @@ import type { SpectrumEvent } from "../flow/engine.ts";
 import type { KernelInfo } from "../kernels/kernel.ts";
 import type { LayerGraph } from "../model/layer.ts";
 import type { InputFile, Model, ModelHeader, Sink } from "../model/ports.ts";
+import { withoutCircuits } from "../stages/circuits/circuits.ts";
 import { connectionFlops, graphFlops, layerFlops } from "../stages/flops.ts";
 import { epsilonWarnings, isEpsilonWarning } from "./assumed-epsilon.ts";
 import { haveSameWeights, inferredLayers, preliminaryLayers, tensorsWanted } from "./inferred-layers.ts";
@@ -119,7 +120,7 @@ async function opened(planned: PlannedModel, mark: CompletedModel | null, run: M
       async audit(of) {
         if (!config.audit) return undefined;
         const { audited } = await import("./audit-report.ts");
-        return await audited(model, of, await run.engine(), signal);
+        return await audited(model, withoutCircuits(of), await run.engine(), signal);
       },
       remembered: { digests: digests.record() },
       news: digests.changed,

@@ -38,9 +38,14 @@ export function productFlops(rows: number, inner: number, cols: number): number 
   return 2 * rows * inner * cols;
 }
 
-/** Operations of a layer's decomposition, group by group. */
+/** Operations of a layer's decomposition, group by group; of a circuit those of its factors' bases, of taking vectors back, and of its core. */
 export function layerFlops(layer: Layer, unfolding: Unfolding, rank: MostNeurons = Infinity): number {
   const { rows, cols } = unfoldedShape(layer, unfolding);
+  const { circuit } = layer;
+  if (circuit !== undefined) {
+    const { width } = circuit;
+    return 4 * productFlops(width, rows + cols, width) + svdFlops(width, width);
+  }
   return layer.groups * svdFlops(rows, cols, mostOf(rank, layer));
 }
 

@@ -16,6 +16,7 @@ const ALGORITHM = 3;
  *
  * @param blocks a layer's matrices, one per group
  * @param leading which triplets are wanted; empty for all
+ * @param isProduct whether the product of two matrices is decomposed, and not each
  * @returns 64 hex digits
  */
 export function spectrumKey(
@@ -23,6 +24,7 @@ export function spectrumKey(
   unfolding: Unfolding,
   { name, version, precision }: KernelInfo,
   leading: Leading,
+  isProduct = false,
 ): string {
   const shapes = blocks.map(({ rows, cols }) => [rows, cols]);
   const hash = createHash("sha256");
@@ -33,6 +35,7 @@ export function spectrumKey(
       unfolding,
       rank: leading.rank === undefined ? null : leading,
       shapes,
+      ...isProduct ? { isProduct } : {},
     }),
   );
   for (const { data } of blocks) hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
