@@ -178,6 +178,8 @@ export interface Connection {
   readonly via: Via;
   readonly evidence: Evidence;
   readonly channels: readonly ChannelRange[];
+  /** Of two circuits: whether the second reads as queries, keys or values. Queries are the left side of a QK circuit, keys its right one. */
+  readonly composition?: "Q" | "K" | "V";
   /** Of a connection that the weights chose: how many pairs of ports were looked at. */
   readonly looked?: number;
   /** Whether the weights support a guess of names and shapes, by a p of at most 0.01 of its own. */
@@ -225,6 +227,14 @@ export function unfoldedShape(layer: Layer, unfolding: Unfolding): { rows: numbe
   return unfolding === "svr"
     ? { rows: m, cols: n * layer.positions }
     : { rows: m * layer.positions, cols: n };
+}
+
+/** The same graph without circuits, which come behind all other layers. */
+export function withoutCircuits<T extends Pick<LayerGraph, "layers" | "connections">>(graph: T): T {
+  const layers = graph.layers.filter(({ circuit }) => circuit === undefined);
+  if (layers.length === graph.layers.length) return graph;
+  const isThere = ({ source, target }: Connection) => Math.max(source, target) < layers.length;
+  return { ...graph, layers, connections: graph.connections.filter(isThere) };
 }
 
 /** Whether every channel of a layer has a kernel of its own. */

@@ -3,11 +3,10 @@
 import type { RunConfig } from "../../config/schema.ts";
 import type { Kernel } from "../kernels/kernel.ts";
 import type { ChannelRange, Layer, LayerGraph } from "../model/layer.ts";
-import { sharedChannels, unfoldedShape } from "../model/layer.ts";
+import { sharedChannels, unfoldedShape, withoutCircuits } from "../model/layer.ts";
 import { isRemote } from "../../connectors/places/place.ts";
 import type { AuditReport } from "../model/audit-report.ts";
 import type { Model } from "../model/ports.ts";
-import { withoutCircuits } from "../stages/circuits/circuits.ts";
 import { foldedTensors } from "../stages/fold.ts";
 import { knownGraph, type LayerSettings } from "../stages/layers.ts";
 import { declarationOf, type FullDeclaration } from "../stages/topology/declaration.ts";

@@ -89,10 +89,15 @@ export function sharedChannelFlops(
   const told = (layer: Layer, port: "out" | "in") =>
     channelNumbers(layer, unfolding, port, neuronsOf(layer, unfolding, rank));
   const [out, into] = [told(layers[connection.source]!, "out"), told(layers[connection.target]!, "in")];
-  if (out === null || into === null) return 0;
+  if (out === null || into === null || isOfCircuits(connection, layers)) return 0;
   const { length } = comparedChannels(connection);
   return comparisonFlops(length, out.neurons * out.positions) +
     comparisonFlops(length, into.neurons * into.positions);
+}
+
+/** Whether one of the ends is a circuit: of these the test is not made. */
+function isOfCircuits({ source, target }: Connection, layers: readonly Layer[]): boolean {
+  return [source, target].some((at) => layers[at]!.circuit !== undefined);
 }
 
 /**

@@ -12,6 +12,7 @@ import type {
   LayerGraph,
   Skipped,
 } from "../../model/layer.ts";
+import { compositionsOf } from "./compositions.ts";
 import { outerChannels } from "./factors.ts";
 
 /** Said of a model whose heads nobody knows. */
@@ -26,8 +27,8 @@ interface Attention {
 }
 
 /**
- * Adds the circuits of every head whose channels are known: `W_O W_V`, and `W_Q' W_K` where it is known which queries meet which keys. What is
- * missing is skipped with a reason. Layers that were there keep their places.
+ * Adds the circuits of every head whose channels are known, `W_O W_V`, and `W_Q' W_K` where it is known which queries meet which keys, and their
+ * connections. What is missing is skipped with a reason. Layers that were there keep their places.
  *
  * @param graph with normalizations folded
  */
@@ -68,15 +69,8 @@ export function withCircuits({ scores = [], ...graph }: LayerGraph): LayerGraph 
       else add(qk(met, head, graph.layers), block);
     }
   }
-  return { ...graph, layers, skipped: [...graph.skipped, ...skipped] };
-}
-
-/** The same graph without circuits. */
-export function withoutCircuits(graph: LayerGraph): LayerGraph {
-  const layers = graph.layers.filter(({ circuit }) => circuit === undefined);
-  if (layers.length === graph.layers.length) return graph;
-  const isThere = ({ source, target }: Connection) => Math.max(source, target) < layers.length;
-  return { ...graph, layers, connections: graph.connections.filter(isThere) };
+  const connections = [...graph.connections, ...compositionsOf({ ...graph, layers })];
+  return { ...graph, layers, connections, skipped: [...graph.skipped, ...skipped] };
 }
 
 function attentionsOf({ layers, connections }: LayerGraph): readonly Attention[] {
