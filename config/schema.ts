@@ -290,6 +290,7 @@ export const runConfigSchema = z.strictObject({
   audit: z.boolean().default(DEFAULTS.audit).describe(
     "Whether weights are asked what they say to the topology: connections that they contradict, spaces of channels that nobody declared. Reads every weight once more.",
   ),
+  circuits: z.boolean().optional().describe("Whether circuits of heads are layers too. Default: false."),
   strict: z.boolean().default(DEFAULTS.strict).describe(
     "Whether a run ends with exit code 3 where a model has no layers, or more than a tenth of its numbers could not be read. Otherwise it warns.",
   ),

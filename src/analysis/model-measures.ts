@@ -1,6 +1,7 @@
 /** Figures of a whole model, gathered while its connections go by. */
 
 import { flowOrder, isForward } from "../model/flow-order.ts";
+import { withoutCircuits } from "../model/layer.ts";
 import type { MeasureModel } from "../model/ports.ts";
 import { type CountedConnection, logChainCount } from "./chain-count.ts";
 import { edgesAt, LinkStore } from "./chain-links.ts";
@@ -19,8 +20,10 @@ import { NO_PRODUCTS, PathSums } from "./path-metric.ts";
  * export const measurer = measureModel(shape);
  */
 export const measureModel: MeasureModel = ({ graph, logAlpha, floor, chains: most, pathMetric }) => {
-  const order = flowOrder(graph);
-  const paths = new PathSums(order, graph.layers, floor);
+  // Circuits go the same ways as the layers that they are made of.
+  const network = withoutCircuits(graph);
+  const order = flowOrder(network);
+  const paths = new PathSums(order, network.layers, floor);
   const store = new LinkStore();
   const counted: CountedConnection[] = [];
   return {

@@ -121,7 +121,9 @@ export function modelReport(
   partition: string,
 ): ModelReport {
   const name = (index: unknown) => found.graph.layers[Number(index)]?.name ?? String(index);
-  const between = sparsification(found.connections);
+  // Figures of the whole model are of its layers; what heads do with each other is a finding of its own.
+  const isPlain = (index: unknown) => found.graph.layers[Number(index)]?.circuit === undefined;
+  const between = sparsification(found.connections.filter((row) => isPlain(row["source_layer"])));
   const shares = new Map(
     between.layers.map(({ layer, share, shareExpected }) => [layer, { share, shareExpected }]),
   );
@@ -158,7 +160,7 @@ export function modelReport(
     measures: reportedMeasures(found.measures, name),
     sparsification: between.model.share,
     sparsification_expected: between.model.shareExpected,
-    layer_means: layerMeans(layers),
+    layer_means: layerMeans(layers.filter((row: Row) => isPlain(row["layer_index"]))),
     layers,
     connections: found.connections.map((row) => ({
       ...row,

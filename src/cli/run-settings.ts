@@ -112,6 +112,11 @@ const SETTINGS: readonly Setting[] = [
     (text) => ({ span: numberOf(text) }),
   ],
   [
+    "circuits",
+    "",
+    "the circuits of attention heads as layers too: OV, and QK without positions (default: not)",
+  ],
+  [
     "memory",
     "<size>",
     "byte budget for weights and spectra, such as 512MiB (default: half of what is free, 1 to 16 GiB)",

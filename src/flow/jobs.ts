@@ -18,9 +18,9 @@ export interface LayerJob {
   readonly layer: Layer;
 }
 
-/** A layer whose unfolded weight can be read, one matrix per group. */
+/** A layer whose unfolded weight can be read, one matrix per group; of a circuit its two factors. */
 export interface MatrixJob extends LayerJob {
-  /** Rows and columns of each group's matrix. */
+  /** Rows and columns of each group's matrix; of a circuit those of the product. */
   readonly shape: { readonly rows: number; readonly cols: number };
   read(): Promise<Matrix[]>;
 }

@@ -22,19 +22,22 @@ export const LARGE_MODEL_FLOPS = 1e13;
 /** Which neurons of a layer are wanted; empty for all. */
 export type LeadingOptions = Pick<SvdOptions, "rank" | "noise">;
 
-/** What `rank` means for each layer of a model. */
+/** What `rank` means for each layer of a model. Circuits have few neurons, and all of them are wanted. */
 export function leadingOf(
   { layers }: Pick<LayerGraph, "layers">,
   unfolding: Unfolding,
   choice: RankChoice = "all",
 ): (layer: Layer) => LeadingOptions {
   if (choice === "all") return () => ({});
-  if (choice !== "auto") return () => ({ rank: choice });
-  const flops = layers.reduce((sum, layer) => sum + layerFlops(layer, unfolding), 0);
+  if (choice !== "auto") return ({ circuit }) => circuit === undefined ? { rank: choice } : {};
+  const others = layers.filter(({ circuit }) => circuit === undefined);
+  const flops = others.reduce((sum, layer) => sum + layerFlops(layer, unfolding), 0);
   const side = flops > LARGE_MODEL_FLOPS ? LARGE_MODEL_SIDE : LARGE_SIDE;
   return (layer) => {
     const { rows, cols } = unfoldedShape(layer, unfolding);
-    return Math.min(rows, cols) > side ? { rank: MOST_LEADING, noise: true } : {};
+    return layer.circuit === undefined && Math.min(rows, cols) > side
+      ? { rank: MOST_LEADING, noise: true }
+      : {};
   };
 }
 

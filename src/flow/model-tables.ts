@@ -248,6 +248,8 @@ function connectionRow(summary: ConnectionSummary): Row {
     near_kernel_nominal: nearKernel.nominal,
     sparsification: measures.sparsification,
     sparsification_expected: measures.sparsificationExpected,
+    composition: connection.composition ?? null,
+    composition_score: summary.compositionScore ?? null,
   };
 }
 

@@ -102,4 +102,6 @@ export interface ConnectionSummary {
   readonly sharedLogP: number | null;
   /** Whether most weights of one of the two layers are zero: then it is tested only where it is known that they share channels. */
   readonly sparse: boolean;
+  /** Of two circuits: `|B A| / (|B| |A|)`; absent of other layers, and where one of the two is 0. */
+  readonly compositionScore?: number;
 }

@@ -12,8 +12,8 @@
  */
 export type Unfolding = "svr" | "cosvr";
 
-/** What kind of linear map a layer is. */
-export type LayerKind = "linear" | "conv" | "conv-transpose" | "embedding" | "recurrent";
+/** What kind of linear map a layer is. A circuit is the product of two weights of an attention head. */
+export type LayerKind = "linear" | "conv" | "conv-transpose" | "embedding" | "recurrent" | "circuit";
 
 /** How a signal gets from one layer to the next. */
 export type Via =
@@ -85,6 +85,7 @@ export interface Layer {
   readonly index: number;
   readonly name: string;
   readonly kind: LayerKind;
+  /** Of a circuit that of its left factor. */
   readonly weight: WeightView;
   /** The weight's element type as the file spells it. */
   readonly dtype: string;
@@ -100,6 +101,58 @@ export interface Layer {
   readonly normGain: NormGain;
   /** Where the factors of the normalizations around the layer are; absent where there are none that could be folded in. */
   readonly folding?: Folding;
+  /** Of a circuit its two factors; absent of all other layers. */
+  readonly circuit?: Circuit;
+}
+
+/** `ov`: `W_O W_V`, what a head writes of what it reads. `qk`: `W_Q' W_K`, what its queries and keys have in common, positions aside. */
+export type CircuitKind = "ov" | "qk";
+
+/** Channels `[from, from + length)`. */
+export interface Channels {
+  readonly from: number;
+  readonly length: number;
+}
+
+/** The part of a layer's weight that is one head's: its rows (`out`) or its columns (`in`). */
+export interface Factor {
+  /** Dense, with one position, and with the normalizations that are folded in. */
+  readonly layer: Layer;
+  readonly port: "out" | "in";
+  /** In the order of the head's channels. */
+  readonly channels: readonly Channels[];
+}
+
+/**
+ * A product `A' B` of a `width x m` and a `width x n` factor. Of an `ov` circuit `A` is from the output layer and `B` from that of the values: it writes
+ * `m` channels and reads `n`. Of a `qk` circuit `A` is from the layer of the queries and `B` from that of the keys: it reads on both sides, the queries'
+ * with its left vectors, the keys' with its right ones.
+ */
+export interface Circuit {
+  readonly kind: CircuitKind;
+  /** Number of the head within its block, from 0. */
+  readonly head: number;
+  /** Channels of the head. */
+  readonly width: number;
+  readonly left: Factor;
+  readonly right: Factor;
+}
+
+/** Channels of a layer that are one head's. */
+export interface HeadChannels {
+  /** Index of the layer. */
+  readonly layer: number;
+  readonly channels: readonly Channels[];
+}
+
+/** Which queries of a head meet which keys. */
+export interface HeadScores {
+  /** The layer of the head's values. */
+  readonly values: number;
+  /** See `Connection.part`. */
+  readonly part: number;
+  readonly queries: HeadChannels;
+  readonly keys: HeadChannels;
 }
 
 /** Out channels `[source, source + length)` of the source are in channels `[target, target + length)` of the target. */
@@ -125,6 +178,8 @@ export interface Connection {
   readonly via: Via;
   readonly evidence: Evidence;
   readonly channels: readonly ChannelRange[];
+  /** Of two circuits: whether the second reads as queries, keys or values. Queries are the left side of a QK circuit, keys its right one. */
+  readonly composition?: "Q" | "K" | "V";
   /** Of a connection that the weights chose: how many pairs of ports were looked at. */
   readonly looked?: number;
   /** Whether the weights support a guess of names and shapes, by a p of at most 0.01 of its own. */
@@ -150,6 +205,8 @@ export interface LayerGraph {
   readonly evidence?: Evidence;
   /** One line each, for the user: what was guessed and on what ground. */
   readonly warnings: readonly string[];
+  /** Which queries meet which keys, as far as it is known; absent where nobody asks for circuits. */
+  readonly scores?: readonly HeadScores[];
 }
 
 /** `n`: the number of channels that a connection carries. */
@@ -157,10 +214,10 @@ export function sharedChannels(connection: Connection): number {
   return connection.channels.reduce((sum, range) => sum + range.length, 0);
 }
 
-/** `r = min(rows, cols)` of the unfolded weight, summed over groups: the number of spectral neurons of the layer. */
+/** `r = min(rows, cols)` of the unfolded weight, summed over groups: the number of spectral neurons of the layer. Of a circuit at most the head's width. */
 export function rankOf(layer: Layer, unfolding: Unfolding): number {
   const { rows, cols } = unfoldedShape(layer, unfolding);
-  return layer.groups * Math.min(rows, cols);
+  return layer.groups * Math.min(rows, cols, layer.circuit?.width ?? Infinity);
 }
 
 /** Rows and columns of one group's unfolded weight. */
@@ -170,6 +227,14 @@ export function unfoldedShape(layer: Layer, unfolding: Unfolding): { rows: numbe
   return unfolding === "svr"
     ? { rows: m, cols: n * layer.positions }
     : { rows: m * layer.positions, cols: n };
+}
+
+/** The same graph without circuits, which come behind all other layers. */
+export function withoutCircuits<T extends Pick<LayerGraph, "layers" | "connections">>(graph: T): T {
+  const layers = graph.layers.filter(({ circuit }) => circuit === undefined);
+  if (layers.length === graph.layers.length) return graph;
+  const isThere = ({ source, target }: Connection) => Math.max(source, target) < layers.length;
+  return { ...graph, layers, connections: graph.connections.filter(isThere) };
 }
 
 /** Whether every channel of a layer has a kernel of its own. */

@@ -44,12 +44,16 @@ type Step =
     readonly width: number;
     readonly via?: Via;
   }
-  /** Heads, each mixing positions in its own way: what goes through one is a connection of its own, `part` its number. */
+  /**
+   * Heads, each mixing positions in its own way: what goes through one is a connection of its own, `part` its number. Where it is known which
+   * queries and keys say how, their signals: queries as wide as what comes out, keys as wide as `input`.
+   */
   | {
     readonly op: "heads";
     readonly input: Signal;
     readonly parts: readonly (readonly ChannelRange[])[];
     readonly width: number;
+    readonly scores?: HeadSignals;
   }
   /**
    * A recurrent cell, its state as the signal. The state carries the candidate (an LSTM's cell input `g`, a GRU's `n`, a plain
@@ -64,6 +68,12 @@ type Step =
   }
   /** What comes out is no longer any layer's channels, and why: a product of activations, say. */
   | { readonly op: "stop"; readonly inputs: readonly Signal[]; readonly reason: string };
+
+/** What queries and keys are, all heads side by side. */
+export interface HeadSignals {
+  readonly queries: Signal;
+  readonly keys: Signal;
+}
 
 /** A network's dataflow. */
 export interface OperatorGraph {

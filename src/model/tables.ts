@@ -21,7 +21,7 @@ import { SKIPPED_COLUMNS } from "./tables/skipped.ts";
  *
  * console.log(`required tables of schema version ${SCHEMA_VERSION}`);
  */
-export const SCHEMA_VERSION = 6;
+export const SCHEMA_VERSION = 7;
 
 export type { ColumnMeaning, ColumnSchema, ColumnType, TableColumn } from "./tables/column.ts";
 

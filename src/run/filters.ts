@@ -10,6 +10,7 @@ import { show } from "../model/errors.ts";
 import type { Connection, LayerGraph } from "../model/layer.ts";
 import type { Model } from "../model/ports.ts";
 import type { Spectrum } from "../model/spectrum.ts";
+import { readingSide } from "../stages/circuits/compositions.ts";
 import {
   effectiveFilters,
   type FilterChoice,
@@ -78,7 +79,9 @@ export async function writeFilters(
       checkMemory(graph, connection, config, engine.kernel);
       const decomposed = (index: number) => spectrumOf(model, graph, index, config, engine.kernel, signal);
       const source = await decomposed(connection.source);
-      const target = connection.target === connection.source ? source : await decomposed(connection.target);
+      const target = connection.target === connection.source
+        ? source
+        : readingSide(connection, await decomposed(connection.target));
       const choice: FilterChoice = { ...request, mostBytes: BLOCK_BYTES };
       const shape = chosenShape(connection, source, target, choice);
       await writeNpy(request.output, shape, blocks(effectiveFilters(connection, source, target, choice)));

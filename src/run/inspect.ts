@@ -2,8 +2,8 @@
 
 import type { RunConfig } from "../../config/schema.ts";
 import type { Kernel } from "../kernels/kernel.ts";
-import type { ChannelRange, LayerGraph } from "../model/layer.ts";
-import { sharedChannels, unfoldedShape } from "../model/layer.ts";
+import type { ChannelRange, Layer, LayerGraph } from "../model/layer.ts";
+import { sharedChannels, unfoldedShape, withoutCircuits } from "../model/layer.ts";
 import { isRemote } from "../../connectors/places/place.ts";
 import type { AuditReport } from "../model/audit-report.ts";
 import type { Model } from "../model/ports.ts";
@@ -24,8 +24,9 @@ export interface InspectedLayer {
   /** How it is known what kind of layer it is and how its weight lies, as for connections. */
   readonly evidence: string;
   readonly dtype: string;
+  /** Of a circuit those of both factors. */
   readonly tensor: string;
-  /** The tensor's own. */
+  /** The tensor's own; of a circuit that of the product. */
   readonly shape: readonly number[];
   readonly out_channels: number;
   readonly in_channels: number;
@@ -152,8 +153,8 @@ export async function inspectModel(
           kind: layer.kind,
           evidence,
           dtype: layer.dtype,
-          tensor: layer.weight.tensor,
-          shape: layer.weight.shape,
+          tensor: tensorOf(layer),
+          shape: layer.circuit === undefined ? layer.weight.shape : [rows, cols],
           out_channels: layer.outChannels,
           in_channels: layer.inChannels,
           positions: layer.positions,
@@ -182,6 +183,13 @@ export async function inspectModel(
   }
 }
 
+/** The tensor of a layer's weight, or both of a circuit's. */
+function tensorOf({ weight, circuit }: Layer): string {
+  if (circuit === undefined) return weight.tensor;
+  const tensors = [circuit.left, circuit.right].map(({ layer }) => layer.weight.tensor);
+  return [...new Set(tensors)].join(" and ");
+}
+
 /**
  * Asks the weights of a model what they say to its topology. Reads every weight of its layers.
  *
@@ -197,7 +205,7 @@ export async function auditModel(
   try {
     const graph = plannedLayers(model, { ...settings, topology: planned.topology });
     const { audited } = await import("./audit-report.ts");
-    return await audited(model, graph, { kernel }, signal);
+    return await audited(model, withoutCircuits(graph), { kernel }, signal);
   } finally {
     await model.close();
   }
@@ -237,6 +245,7 @@ function accounted({ tensors }: Pick<Model, "tensors">, { layers, skipped }: Lay
   const note = (map: Map<string, string[]>, tensor: string, layer: string) =>
     map.set(tensor, [...map.get(tensor) ?? [], layer]);
   for (const layer of layers) {
+    if (layer.circuit !== undefined) continue;
     note(uses, layer.weight.tensor, layer.name);
     for (const tensor of foldedTensors(layer)) note(folded, tensor, layer.name);
   }

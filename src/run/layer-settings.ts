@@ -5,7 +5,7 @@ import type { LayerSettings } from "../stages/layers.ts";
 
 /** What the run says about layers, but for the topology, which is each model's own. */
 export function layerSettings(
-  { batchNorm, batchNormEpsilon, normGain, unfolding, residual, guess }: RunConfig,
+  { batchNorm, batchNormEpsilon, normGain, unfolding, residual, guess, circuits }: RunConfig,
 ): Omit<LayerSettings, "topology"> {
-  return { batchNorm, batchNormEpsilon, normGain, unfolding, residualSpan: residual?.span, guess };
+  return { batchNorm, batchNormEpsilon, normGain, unfolding, residualSpan: residual?.span, guess, circuits };
 }

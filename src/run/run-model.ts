@@ -14,7 +14,7 @@ import type { EdgeSettings } from "../flow/operators/test.ts";
 import type { ModelResult } from "../flow/operators/sinks.ts";
 import type { SpectrumEvent } from "../flow/engine.ts";
 import type { KernelInfo } from "../kernels/kernel.ts";
-import type { LayerGraph } from "../model/layer.ts";
+import { type LayerGraph, withoutCircuits } from "../model/layer.ts";
 import type { InputFile, Model, ModelHeader, Sink } from "../model/ports.ts";
 import { connectionFlops, graphFlops, layerFlops } from "../stages/flops.ts";
 import { epsilonWarnings, isEpsilonWarning } from "./assumed-epsilon.ts";
@@ -119,7 +119,7 @@ async function opened(planned: PlannedModel, mark: CompletedModel | null, run: M
       async audit(of) {
         if (!config.audit) return undefined;
         const { audited } = await import("./audit-report.ts");
-        return await audited(model, of, await run.engine(), signal);
+        return await audited(model, withoutCircuits(of), await run.engine(), signal);
       },
       remembered: { digests: digests.record() },
       news: digests.changed,

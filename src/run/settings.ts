@@ -134,6 +134,7 @@ const SHAPING = [
   "rank",
   "tolerance",
   "residual",
+  "circuits",
   "infer",
 ] as const satisfies readonly (keyof RunConfig)[];
 
@@ -205,8 +206,9 @@ export function rankChoice({ rank, compare }: Pick<RunConfig, "rank" | "compare"
 export function lacksNeurons(config: Pick<RunConfig, "rank" | "compare">, layers: readonly Row[]): boolean {
   if (rankChoice(config) === config.rank) return false;
   // Compared models are unfolded as svr.
-  return layers.some(({ rank, out_channels: outs, in_channels: ins, positions }) =>
-    rank != null && Number(rank) < Math.min(Number(outs), Number(ins) * Number(positions))
+  return layers.some(({ kind, rank, out_channels: outs, in_channels: ins, positions }) =>
+    kind !== "circuit" && rank != null &&
+    Number(rank) < Math.min(Number(outs), Number(ins) * Number(positions))
   );
 }
 

@@ -38,9 +38,14 @@ export function productFlops(rows: number, inner: number, cols: number): number 
   return 2 * rows * inner * cols;
 }
 
-/** Operations of a layer's decomposition, group by group. */
+/** Operations of a layer's decomposition, group by group; of a circuit those of its factors' bases, of taking vectors back, and of its core. */
 export function layerFlops(layer: Layer, unfolding: Unfolding, rank: MostNeurons = Infinity): number {
   const { rows, cols } = unfoldedShape(layer, unfolding);
+  const { circuit } = layer;
+  if (circuit !== undefined) {
+    const { width } = circuit;
+    return 4 * productFlops(width, rows + cols, width) + svdFlops(width, width);
+  }
   return layer.groups * svdFlops(rows, cols, mostOf(rank, layer));
 }
 
@@ -84,10 +89,15 @@ export function sharedChannelFlops(
   const told = (layer: Layer, port: "out" | "in") =>
     channelNumbers(layer, unfolding, port, neuronsOf(layer, unfolding, rank));
   const [out, into] = [told(layers[connection.source]!, "out"), told(layers[connection.target]!, "in")];
-  if (out === null || into === null) return 0;
+  if (out === null || into === null || isOfCircuits(connection, layers)) return 0;
   const { length } = comparedChannels(connection);
   return comparisonFlops(length, out.neurons * out.positions) +
     comparisonFlops(length, into.neurons * into.positions);
+}
+
+/** Whether one of the ends is a circuit: of these the test is not made. */
+function isOfCircuits({ source, target }: Connection, layers: readonly Layer[]): boolean {
+  return [source, target].some((at) => layers[at]!.circuit !== undefined);
 }
 
 /**

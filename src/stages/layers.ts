@@ -6,6 +6,7 @@ import type { OperatorGraph } from "../model/operators.ts";
 import type { Model } from "../model/ports.ts";
 import { COPY_OF, elementCount, type TensorInfo } from "../model/tensor.ts";
 import type { TopologyDeclaration } from "../model/topology.ts";
+import { withCircuits } from "./circuits/circuits.ts";
 import { recognized } from "./topology/architectures/registry.ts";
 import { declaredGraph } from "./topology/declared.ts";
 import { fold, type FoldSettings } from "./fold.ts";
@@ -20,6 +21,8 @@ export interface LayerSettings extends FoldSettings {
   readonly unfolding?: Unfolding;
   /** Of a layer's residual connections only those from so many of the nearest layers are kept. Default: all. */
   readonly residualSpan?: number | undefined;
+  /** Whether products of attention heads' weights are layers too. Default: false. */
+  readonly circuits?: boolean | undefined;
   /** Whether connections may be guessed. Default: true. */
   readonly guess?: boolean;
   /** The graph that the weights have shown, before normalizations are folded: it takes the place of all that is known but a declared topology. */
@@ -47,7 +50,10 @@ export function layerGraph(
 ): LayerGraph {
   const graph = fold(knownGraph(model, settings), settings);
   if (settings.guess === false) refuseGuess(graph, model.uri ?? "model");
-  return settings.residualSpan === undefined ? graph : withinSpan(graph, settings.residualSpan);
+  const { residualSpan } = settings;
+  const { scores, ...near } = residualSpan === undefined ? graph : withinSpan(graph, residualSpan);
+  if (settings.circuits !== true) return near;
+  return withCircuits(scores === undefined ? near : { ...near, scores });
 }
 
 function refuseGuess({ connections }: LayerGraph, uri: string): void {

@@ -1,5 +1,6 @@
 /** Bytes that the jobs of a run need at a time, of its byte budget. */
 
+import { factorBytes } from "./circuits/factors.ts";
 import { type Layer, rankOf, unfoldedShape, type Unfolding } from "../model/layer.ts";
 import { isPooledAsUnfolded, needsWeight, pooledShape } from "./metrics/weight-metrics.ts";
 import { turnedEnd } from "./overlap-geometry.ts";
@@ -40,6 +41,13 @@ export function layerNeed(
   const { rows, cols } = unfoldedShape(layer, unfolding);
   const weight = 8 * layer.groups * rows * cols;
   const spectrum = Math.min(rankOf(layer, unfolding), rank * layer.groups) * (8 * (rows + cols) + 12);
+  if (layer.circuit !== undefined) {
+    const { circuit, circuit: { width } } = layer;
+    // Both factors, their bases and the core lie side by side.
+    const factors = factorBytes(circuit);
+    const computing = workspace(width, Math.max(width, rows, cols)) + 32 * width ** 2;
+    return { bytes: factors + 8 * width * (rows + cols) + computing + spectrum, spectrum };
+  }
   const computing = workspace(rows, cols, rank) + spectrum;
   const isInPlace = isWholeTensor(layer, unfolding) ||
     isPermuted(layer, unfolding) && isLarge({ length: rows * cols });
@@ -66,7 +74,9 @@ export function figuresBytes(
   wanted: { readonly pooled: boolean; readonly permuted: boolean },
 ): number {
   const { rows, cols } = unfoldedShape(layer, unfolding);
-  if (rank < Math.min(rows, cols) || !needsWeight(layer, unfolding, wanted)) return 0;
+  if (layer.circuit !== undefined || rank < Math.min(rows, cols) || !needsWeight(layer, unfolding, wanted)) {
+    return 0;
+  }
   const { rows: m, cols: n } = pooledShape(layer);
   const pooled = wanted.pooled && !isPooledAsUnfolded(layer, unfolding)
     ? workspace(m, n) + 8 * Math.min(m, n) * (m + n)

@@ -17,6 +17,7 @@ import {
   unturnedNeurons,
 } from "./overlap-geometry.ts";
 import { type HandedQuestion, type PartQuestion, type PartScan, scanPart } from "./overlap-part.ts";
+import { compositionScore } from "./circuits/compositions.ts";
 import { moduleUrl } from "../base/module-url.ts";
 import { sharedChannels } from "./shared-channels.ts";
 import { type Candidates, joinedCandidates, type TestSettings } from "./candidates.ts";
@@ -44,6 +45,8 @@ export interface OverlapScan {
   /** Whether one of the two layers is sparse. */
   readonly sparse: boolean;
   readonly near: NearKernels;
+  /** Of two circuits, see `compositionScore`; absent of other layers, and where it is not defined. */
+  readonly compositionScore?: number;
 }
 
 /** Rows of a part: so many that computing them is far more work than handing the sources' vectors over once more. */
@@ -65,7 +68,9 @@ export async function scanOverlaps(
   const known = without(all, { source: unconverged(source), target: unconverged(target) });
   const near = test.null === "rotation" ? without(known, unturnedNeurons(geometry, source, target)) : known;
   const options = signal === undefined ? {} : { signal };
-  const vectors = products?.vectors ?? [];
+  const asks = products?.vectors ?? [];
+  const isComposition = connection.composition !== undefined;
+  const vectors = isComposition ? [...asks, source.singularValues.map((value) => value ** 2)] : asks;
   const { null: name, logAlpha, correction, edges, keep } = test;
   const asked = {
     connection,
@@ -93,7 +98,10 @@ export async function scanOverlaps(
   // Beside the parts, and not behind them: these may leave a thread idle.
   const beside = [
     nearKernelChance(asker, kernel, options),
-    sharedChannels(connection, source, target, kernel, options),
+    // Of circuits it is known, and pairs of heads are too many to ask each time.
+    isOfCircuits(source, target)
+      ? Promise.resolve(null)
+      : sharedChannels(connection, source, target, kernel, options),
   ] as const;
   const ended = Promise.allSettled(beside);
   const candidates: PartScan["candidates"][] = [];
@@ -115,7 +123,8 @@ export async function scanOverlaps(
     // After a failure nothing may still be going on.
     await ended;
   }
-  products?.take(found);
+  products?.take(found.slice(0, asks.length));
+  const score = isComposition ? compositionScore(source, target, found.at(-1)!) : null;
   const [chance, sharedLogP] = [await beside[0], await beside[1]];
   return {
     geometry,
@@ -124,7 +133,12 @@ export async function scanOverlaps(
     sharedLogP,
     sparse: source.sparse || target.sparse,
     near,
+    ...score === null ? {} : { compositionScore: score },
   };
+}
+
+function isOfCircuits(...ends: readonly Spectrum[]): boolean {
+  return ends.some(({ layer }) => layer.circuit !== undefined);
 }
 
 function unconverged({ converged, group }: Spectrum): Uint8Array {

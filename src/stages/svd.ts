@@ -4,15 +4,16 @@ import type { Kernel, SvdOptions } from "../kernels/kernel.ts";
 import { type Layer, unfoldedShape, type Unfolding } from "../model/layer.ts";
 import type { Spectrum, Svd } from "../model/spectrum.ts";
 import { type Matrix, matrix } from "../model/tensor.ts";
+import { factoredSvd } from "./circuits/factored-svd.ts";
 import { canonical, contentSeed, directions, type GroupNeuron, neuronOrder } from "./directions.ts";
 import { isSparse } from "./sparse-layers.ts";
 
 /**
  * Decomposes a layer's unfolded weight. A grouped layer is decomposed block by block; the spectra are merged, sorted by
  * singular value (ties up to rounding by group, null neurons last), and each neuron remembers its group. Vectors that are
- * arbitrary are made canonical (`directions.ts`).
+ * arbitrary are made canonical (`directions.ts`). Of a circuit the product of its factors is decomposed, with all of its neurons.
  *
- * @param blocks as `unfold` returns them; may be overwritten, and their memory given away
+ * @param blocks as `unfold` returns them, or a circuit's factors; may be overwritten, and their memory given away
  * @param options `rank`: only so many leading triplets of each block
  * @throws {RangeError} when a weight is NaN or infinite
  */
@@ -35,10 +36,17 @@ export async function spectrum(
   const sparse = isSparse(layer, blocks, unfolding);
   const shape = unfoldedShape(layer, unfolding);
   const norms = rank === undefined ? [] : blocks.map(({ data }) => frobeniusNorm(data));
+  const signalled = signal === undefined ? {} : { signal };
   const parts: Svd[] = [];
-  for (const [at, block] of blocks.entries()) {
-    const found = await kernel.svd(block, options);
-    parts.push(await canonical(found, shape, seeds[at]!, kernel, signal === undefined ? {} : { signal }));
+  if (layer.circuit !== undefined) {
+    const [a, b] = blocks as [Matrix, Matrix];
+    const found = await factoredSvd(a, b, kernel, signalled);
+    parts.push(await canonical(found, shape, Math.imul(seeds[0]!, 31) ^ seeds[1]!, kernel, signalled));
+  } else {
+    for (const [at, block] of blocks.entries()) {
+      const found = await kernel.svd(block, options);
+      parts.push(await canonical(found, shape, seeds[at]!, kernel, signalled));
+    }
   }
   const { precision } = kernel.info;
   const all = parts.length === 1

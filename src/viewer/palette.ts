@@ -7,6 +7,7 @@ const KINDS: Readonly<Record<string, string>> = {
   "conv-transpose": "#56b4e9",
   embedding: "#cc79a7",
   recurrent: "#e69f00",
+  circuit: "#f0e442",
 };
 
 /** The dominant connection. */

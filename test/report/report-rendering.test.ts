@@ -111,13 +111,13 @@ describe("svr report", () => {
   it.each([
     [
       "cut",
-      '{"schema_version": 6, ',
+      '{"schema_version": 7, ',
       /cut.report\.json: found .*JSON.*, required the JSON that svr run writes/,
     ],
     ["empty", "", /report\.json: found/],
-    ["none", "null", /found schema_version undefined, required 6/],
-    ["old", '{"schema_version": 3}', /found schema_version 3, required 6; run the models again/],
-    ["bare", '{"schema_version": 6}', /at "run_id": /],
+    ["none", "null", /found schema_version undefined, required 7/],
+    ["old", '{"schema_version": 3}', /found schema_version 3, required 7; run the models again/],
+    ["bare", '{"schema_version": 7}', /at "run_id": /],
     [
       "changed",
       JSON.stringify({

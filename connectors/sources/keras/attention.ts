@@ -33,14 +33,16 @@ export const multiHeadAttention: Rule = (context, [query, value, key = value]) =
       `values of ${values.shape.join(" x ")} for outputs of ${outputs.shape.join(" x ")}`,
     );
   }
-  project(context, "query", queries, query);
-  project(context, "key", keys, key);
+  const scores = {
+    queries: project(context, "query", queries, query).signal,
+    keys: project(context, "key", keys, key).signal,
+  };
   const projected = project(context, "value", values, value);
   const parts = Array.from(
     { length: heads },
     (_, head) => [{ source: head * depth, target: head * depth, length: depth }],
   );
-  const mixed = context.add({ op: "heads", input: projected.signal, parts, width: heads * depth });
+  const mixed = context.add({ op: "heads", input: projected.signal, parts, width: heads * depth, scores });
   // `[heads, depth, m]` is, as it lies, `[heads * depth, m]`.
   const layer = context.draft(`${context.name}/attention_output`, {
     ...outputs,

@@ -133,7 +133,7 @@ export function modelFacts(sources: FactSources): ModelFacts {
     asking: sources.asking,
     names: sources.layers.map((row) => String(row["name"])),
     layers,
-    deep: deepLayers(layers),
+    deep: deepLayers(layers.filter(({ kind }) => kind !== "circuit")),
     connections,
     measures: sources.measures,
     controls: sources.controls.map((control) => ({

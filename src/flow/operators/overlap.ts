@@ -5,6 +5,7 @@ import type { Connection, LayerGraph } from "../../model/layer.ts";
 import type { MeasureOverlap, ModelMeasurer, WantedProducts } from "../../model/ports.ts";
 import type { TestSettings } from "../../stages/candidates.ts";
 import { connectionWorkspace, turningBytes } from "../../stages/memory-needs.ts";
+import { readingLayer, readingSide } from "../../stages/circuits/compositions.ts";
 import { nearKernels } from "../../stages/near-kernels.ts";
 import { turnedEnds } from "../../stages/null-control.ts";
 import { scanOverlaps } from "../../stages/overlap-parts.ts";
@@ -167,10 +168,13 @@ function connectionJob<Kind extends ConnectionKind>(
   const seed = control === null ? null : settings.controlSeeds![control]!;
   const [sources, targets] = [sourceValues.length, targetValues.length];
   const workspace = connectionWorkspace(sources, targets, target.positions) +
-    (seed === null ? 0 : turningBytes(source, target, a.unfolding, sources, targets));
+    (seed === null
+      ? 0
+      : turningBytes(source, readingLayer(connection, target), a.unfolding, sources, targets));
   const options = signal === undefined ? {} : { signal };
   const overlaps = once(() =>
-    store.use(a, b, workspace, async (own, other) => {
+    store.use(a, b, workspace, async (own, stored) => {
+      const other = readingSide(connection, stored);
       // Each control is turned anew for each connection: no more than one turned spectrum is in memory.
       const [from, to] = seed === null ? [own, other] : await turnedEnds(own, other, seed, kernel, options);
       const { measure, products, ...test } = settingsFor({ kind }, settings);

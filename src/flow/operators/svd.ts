@@ -85,7 +85,7 @@ export function svd(
       spectrumDone?.({ ...done, key: null, from: "kernel" });
       return whole(spectrum, sparse, job);
     }
-    const key = spectrumKey(blocks, unfolding, kernel.info, leading);
+    const key = spectrumKey(blocks, unfolding, kernel.info, leading, layer.circuit !== undefined);
     const sides = { rank, leftCols: shape.rows, rightCols: shape.cols };
     const { spectrum, from } = await cache.take(key, sides, () => computed(job, leading, blocks, signal));
     spectrumDone?.({ ...done, key, from });

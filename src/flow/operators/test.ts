@@ -127,7 +127,7 @@ function edgesOf(
   all: EdgeTestSettings,
   { result, verdicts }: { result: OverlapResult; verdicts: Verdicts },
 ): ConnectionEdges {
-  const { candidates, geometry, measures, sharedLogP, sparse } = result;
+  const { candidates, geometry, measures, sharedLogP, sparse, compositionScore } = result;
   const settings = settingsFor(job, all);
   const at = chosen(candidates, verdicts, settings.edges);
   const written = new Uint8Array(candidates.overlap.length);
@@ -153,6 +153,7 @@ function edgesOf(
       measures,
       sharedLogP,
       sparse,
+      ...compositionScore === undefined ? {} : { compositionScore },
     },
   };
 }

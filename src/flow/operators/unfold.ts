@@ -1,7 +1,10 @@
 /** The second stage: `layers.pipe(unfold("svr"))`. */
 
 import { map, type OperatorFunction } from "rxjs";
-import { unfoldedShape, type Unfolding } from "../../model/layer.ts";
+import { type Layer, unfoldedShape, type Unfolding } from "../../model/layer.ts";
+import type { Model } from "../../model/ports.ts";
+import type { Matrix } from "../../model/tensor.ts";
+import { factorsOf } from "../../stages/circuits/factors.ts";
 import { channelFactors, scale } from "../../stages/fold.ts";
 import { unfold as unfoldWeight } from "../../stages/unfold.ts";
 import type { LayerJob, MatrixJob } from "../jobs.ts";
@@ -22,12 +25,25 @@ export function unfold(unfolding: Unfolding, signal?: AbortSignal): OperatorFunc
     ...job,
     shape: unfoldedShape(job.layer, unfolding),
     read: async () => {
-      const { layer, model } = job;
-      const blocks = unfoldWeight(layer, await model.read(layer.weight.tensor, signal), unfolding);
-      if (layer.folding !== undefined) {
-        scale(layer, blocks, unfolding, await channelFactors(layer, (tensor) => model.read(tensor, signal)));
-      }
-      return blocks;
+      const { layer: { circuit }, layer, model } = job;
+      if (circuit === undefined) return await blocksOf(layer, model, unfolding, signal);
+      return await factorsOf(
+        circuit,
+        async (each) => (await blocksOf(each, model, unfolding, signal))[0]!,
+      );
     },
   }));
+}
+
+async function blocksOf(
+  layer: Layer,
+  model: Pick<Model, "read">,
+  unfolding: Unfolding,
+  signal?: AbortSignal,
+): Promise<Matrix[]> {
+  const blocks = unfoldWeight(layer, await model.read(layer.weight.tensor, signal), unfolding);
+  if (layer.folding !== undefined) {
+    scale(layer, blocks, unfolding, await channelFactors(layer, (tensor) => model.read(tensor, signal)));
+  }
+  return blocks;
 }

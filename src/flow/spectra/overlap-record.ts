@@ -57,6 +57,7 @@ interface RecordedConnection {
   readonly near: NearKernels;
   readonly sharedLogP: number | null;
   readonly sparse: boolean;
+  readonly compositionScore?: number;
   readonly candidates: KeptCandidates;
 }
 
@@ -112,7 +113,7 @@ export class OverlapRecorder {
 
   #note(
     job: Pick<ConnectionEnds<ConnectionKind>, "kind" | "control" | "connection">,
-    { geometry, candidates, measures, near, sharedLogP, sparse }: OverlapResult,
+    { geometry, candidates, measures, near, sharedLogP, sparse, compositionScore }: OverlapResult,
   ): void {
     const { geometry: _, ...kept } = candidates;
     this.#bytes += 8 * measures.sourceIntensity.length + 32 * kept.logP.length + near.source.length +
@@ -130,6 +131,7 @@ export class OverlapRecorder {
       near,
       sharedLogP,
       sparse,
+      ...compositionScore === undefined ? {} : { compositionScore },
       candidates: kept,
     });
   }
@@ -190,7 +192,7 @@ export function recordedItems(
     const ends = each.control === null
       ? { ...layers, kind: "connection" as const, control: null }
       : { ...layers, kind: "control" as const, control: each.control };
-    const { geometry, measures, near, sharedLogP, sparse } = each;
+    const { geometry, measures, near, sharedLogP, sparse, compositionScore } = each;
     const { products } = settings;
     return {
       ...ends,
@@ -203,6 +205,7 @@ export function recordedItems(
           sharedLogP,
           sparse,
           near,
+          ...compositionScore === undefined ? {} : { compositionScore },
           candidates: retestedCandidates(each.candidates, geometry, settingsFor(ends, settings)),
         });
       }),

@@ -18,6 +18,7 @@ const ALGORITHM = 3;
  *
  * @param blocks a layer's matrices, one per group
  * @param leading which triplets are wanted; empty for all
+ * @param isProduct whether the product of two matrices is decomposed, and not each
  * @returns 64 hex digits
  */
 export function spectrumKey(
@@ -25,8 +26,9 @@ export function spectrumKey(
   unfolding: Unfolding,
   kernel: KernelInfo,
   leading: Leading,
+  isProduct = false,
 ): string {
-  const hash = hashOf(blocks, unfolding, kernel, leading, {});
+  const hash = hashOf(blocks, unfolding, kernel, leading, isProduct ? { isProduct } : {});
   for (const { data } of blocks) hash.update(bytesOf(data));
   return hash.digest("hex");
 }
@@ -56,7 +58,7 @@ function hashOf(
   unfolding: Unfolding,
   { name, version, precision }: KernelInfo,
   leading: Leading,
-  how: { readonly byRows?: string },
+  how: { readonly byRows?: string; readonly isProduct?: true },
 ): Hash {
   const shapes = blocks.map(({ rows, cols }) => [rows, cols]);
   const hash = createHash("sha256");

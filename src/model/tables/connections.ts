@@ -28,7 +28,7 @@ export const CONNECTION_COLUMNS: readonly TableColumn[] = [
   }),
   column("part", "int32", {
     description:
-      "Tells connections between the same two layers apart: the number of an attention head, otherwise 0",
+      "Tells connections between the same two layers apart: the number of an attention head; 1 of a composition with keys; otherwise 0",
     unit: "index from 0",
     range: "0 or more",
     formula: "from the topology",
@@ -195,5 +195,21 @@ export const CONNECTION_COLUMNS: readonly TableColumn[] = [
     range: "[0, 1]",
     formula: "expected overlap of the block / expected overlap of all pairs",
     whenNull: "where no overlap is expected",
+  }),
+  column("composition", "utf8", {
+    description: "How a circuit reads what an earlier OV circuit writes",
+    unit: "none",
+    range: "Q (as queries, the left vectors of a QK circuit), K (as keys, its right ones) or V (as values)",
+    formula: "the layer of the network that reads: of queries, keys or values",
+    whenNull: "where the two layers are not both circuits",
+  }),
+  column("composition_score", "float64", {
+    description:
+      "How much of two circuits is left in their product: the composition score of Elhage et al. 2021",
+    unit: "none (a ratio)",
+    range: "[0, 1]",
+    formula:
+      "|B A| / (|B| |A|), Frobenius, of what A writes and B reads: sqrt(sum t_i^2 s_j^2 overlap_ij) over both norms",
+    whenNull: "where the two layers are not both circuits, and where one of them is 0",
   }),
 ];

@@ -144,6 +144,8 @@ const NAMES: Readonly<Record<AnyTableName, readonly string[]>> = {
     "near_kernel_nominal",
     "sparsification",
     "sparsification_expected",
+    "composition",
+    "composition_score",
   ],
   edges: [
     "source_layer",

@@ -22,7 +22,8 @@ export const LAYER_COLUMNS: readonly TableColumn[] = [
   column("kind", "utf8", {
     description: "What kind of linear map it is",
     unit: "none",
-    range: "linear, conv, conv-transpose, embedding or recurrent",
+    range:
+      "linear, conv, conv-transpose, embedding, recurrent or circuit (a product of two weights of an attention head)",
     formula: "from the weight's shape, the model's graph or the topology",
   }),
   column("out_channels", "int32", {
@@ -54,7 +55,7 @@ export const LAYER_COLUMNS: readonly TableColumn[] = [
     unit: "count",
     range: "1 or more",
     formula:
-      "groups * min(m / groups, n * z / groups) in svr, groups * min(m * z / groups, n / groups) in cosvr; or as many as the run asked for",
+      "groups * min(m / groups, n * z / groups) in svr, groups * min(m * z / groups, n / groups) in cosvr; or as many as the run asked for; of a circuit at most the channels of its head",
     ...skipped,
   }),
   column("frobenius_norm", "float64", {

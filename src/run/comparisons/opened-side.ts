@@ -45,7 +45,9 @@ export async function openedSide(
       );
     }
     const model = root !== null && isAdapter(file) ? adaptedModel(root.model, file) : file;
-    const settings = { ...layerSettings({ ...config, unfolding: "svr" }), topology: planned.topology };
+    // Circuits come behind all other layers, which are the same without them.
+    const compared = { ...config, unfolding: "svr", circuits: false } as const;
+    const settings = { ...layerSettings(compared), topology: planned.topology };
     const { graph } = preliminaryLayers(model, settings, config.infer);
     return {
       id: mark?.entry.id ?? planned.id,

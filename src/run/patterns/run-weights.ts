@@ -13,6 +13,7 @@ import type { ConnectionFilter, NeuronPatterns } from "../../model/patterns/neur
 import type { Model } from "../../model/ports.ts";
 import { type Spectrum, spectrumBytes } from "../../model/spectrum.ts";
 import type { Row } from "../../model/tables.ts";
+import { readingSide } from "../../stages/circuits/compositions.ts";
 import { effectiveFilters } from "../../stages/effective-filters.ts";
 import { filterOf } from "../../analysis/patterns/connection-filter.ts";
 import { inferredLayers, preliminaryLayers, tensorsWanted } from "../inferred-layers.ts";
@@ -111,7 +112,7 @@ export class RunWeights {
       }
       const sides = [
         await this.#spectrumOf(open, from, asking),
-        await this.#spectrumOf(open, to, asking),
+        readingSide(connection, await this.#spectrumOf(open, to, asking)),
       ] as const;
       const choice = { sources: [source, source + 1], targets: [target, target + 1] } as const;
       const [block] = effectiveFilters(connection, ...sides, choice);

@@ -30,11 +30,14 @@ export function matricesOf(
     .map((members) => ({ values: Float64Array.from(members, (neuron) => singularValues[neuron]!), side }));
 }
 
-/** Whether a spectrum has all neurons of its layer. */
+/**
+ * Whether a spectrum has all neurons of its layer, so that figures of the whole of it can be made. Of circuits none are: their singular values are
+ * not those of one random matrix.
+ */
 export function isWhole(
   { layer, unfolding, singularValues }: Pick<Spectrum, "layer" | "unfolding" | "singularValues">,
 ): boolean {
-  return singularValues.length === rankOf(layer, unfolding);
+  return layer.circuit === undefined && singularValues.length === rankOf(layer, unfolding);
 }
 
 /**

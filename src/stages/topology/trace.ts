@@ -1,6 +1,15 @@
 /** From a network's dataflow to its connections: which out channels of which layer are which in channels of which other. */
 
-import type { Folding, Layer, LayerGraph, Skipped, Via } from "../../model/layer.ts";
+import type {
+  ChannelRange,
+  Folding,
+  HeadChannels,
+  HeadScores,
+  Layer,
+  LayerGraph,
+  Skipped,
+  Via,
+} from "../../model/layer.ts";
 import { finishLayer } from "../../model/layer-draft.ts";
 import type { Operator, OperatorGraph, Signal } from "../../model/operators.ts";
 import { identity } from "../channel-map.ts";
@@ -25,13 +34,14 @@ import {
  * @throws {RangeError} when a layer does not fit its tensor; names it
  */
 export function trace(graph: OperatorGraph): LayerGraph {
-  const { layers, connections, skipped } = new Tracer(graph).finish();
+  const { layers, connections, skipped, scores } = new Tracer(graph).finish();
   return {
     layers,
     connections,
     skipped: [...graph.skipped, ...skipped],
     warnings: graph.warnings,
     evidence: graph.evidence,
+    ...scores.length === 0 ? {} : { scores },
   };
 }
 
@@ -43,6 +53,7 @@ class Tracer {
   /** Layers behind which a batch normalization stands, whether or not it can be folded in. */
   readonly #normalized = new Set<number>();
   readonly #users: Uint32Array;
+  readonly #scores: HeadScores[] = [];
 
   constructor(graph: OperatorGraph) {
     this.#graph = graph;
@@ -51,7 +62,7 @@ class Tracer {
     for (const operator of graph.operators) this.#signals.push(this.#named(operator));
   }
 
-  finish(): Pick<LayerGraph, "layers" | "connections"> & { skipped: Skipped[] } {
+  finish(): Pick<LayerGraph, "layers" | "connections"> & { skipped: Skipped[]; scores: HeadScores[] } {
     const layers = this.#graph.layers.map((draft, index): Layer => {
       const reading = this.#readings.find(({ target }) => target === index);
       const layer = finishLayer(draft, {
@@ -67,7 +78,11 @@ class Tracer {
         ...folding === undefined ? {} : { folding },
       };
     });
-    return { layers, ...connectionsOf(this.#readings, layers, this.#graph.evidence) };
+    return {
+      layers,
+      ...connectionsOf(this.#readings, layers, this.#graph.evidence),
+      scores: this.#scores,
+    };
   }
 
   #at(signal: Signal): Traced {
@@ -164,8 +179,19 @@ class Tracer {
     return plain(signal);
   }
 
-  #heads({ input, parts, width }: Operator & { op: "heads" }): Traced {
+  #heads({ input, parts, width, scores }: Operator & { op: "heads" }): Traced {
     const signal = this.#at(input);
+    parts.forEach((channels, part) => {
+      const values = headChannels(signal, channels);
+      if (values === null || scores === undefined) return;
+      // A head's queries are as its outputs lie, its keys as its values do.
+      const asOutputs = channels.map(({ target, length }) => ({ source: target, target, length }));
+      const queries = headChannels(this.#at(scores.queries), asOutputs);
+      const keys = headChannels(this.#at(scores.keys), channels);
+      if (queries !== null && keys !== null) {
+        this.#scores.push({ values: values.layer, part, queries, keys });
+      }
+    });
     const origins = parts.flatMap((channels, part) =>
       through(signal, channels, width).origins.map((origin) => ({ ...origin, part }))
     );
@@ -181,6 +207,17 @@ class Tracer {
     this.#read(hiddenLayer, state);
     return state;
   }
+}
+
+/** The channels of the one layer that some channels of a signal come from; null where it is not one, or not all of them are known. */
+function headChannels(signal: Traced, channels: readonly ChannelRange[]): HeadChannels | null {
+  const wanted = channels.reduce((sum, { length }) => sum + length, 0);
+  const [origin, ...others] = through(signal, channels, wanted).origins;
+  if (origin === undefined || others.length > 0) return null;
+  const found = origin.channels.map(({ source, length }) => ({ from: source, length }));
+  return found.reduce((sum, { length }) => sum + length, 0) === wanted
+    ? { layer: origin.layer, channels: found }
+    : null;
 }
 
 /** The signals that an operator reads. */

@@ -121,6 +121,8 @@ export function fixture(seed: number): Tables {
     near_kernel_nominal: pick(INT64S),
     sparsification: maybe(),
     sparsification_expected: maybe(),
+    composition: ["Q", "K", "V", null][at % 4]!,
+    composition_score: maybe(),
   }));
   const edges = FLOATS.flatMap((overlap, at) =>
     [0, 1, 2].map((source_neuron): Row => ({

@@ -2,7 +2,7 @@
 
 import { show } from "../../../model/errors.ts";
 import { QUERIES_AND_KEYS } from "../../../model/layer.ts";
-import type { Signal } from "../../../model/operators.ts";
+import type { HeadSignals, Signal } from "../../../model/operators.ts";
 import type { Network } from "./network.ts";
 
 /** What `config.json` is asked for. */
@@ -36,14 +36,14 @@ export function saidOf(config: unknown, key: string): unknown {
  * The number of heads is the config's; else `each`, the channels of one head, tells it where a file shows them. Queries and keys end
  * here: what they make is a product of activations.
  *
- * @param ends names of the layers of queries and keys, and of the layer that reads the heads
+ * @param ends names of the layers of queries and keys, and of the layer that reads the heads; what queries and keys are, where they are known
  * @param width the in channels of that layer
  */
 export function attend(
   net: Network,
   v: Signal,
   width: number,
-  ends: { readonly queries: readonly string[]; readonly output: string },
+  ends: { readonly queries: readonly string[]; readonly output: string; readonly scores?: HeadSignals },
   { config, key }: HeadsInConfig,
   each: number | null = null,
 ): Signal {
@@ -58,7 +58,7 @@ export function attend(
     );
     return net.stop("the number of attention heads is not known", width, v);
   }
-  const heads = net.heads(v, number, width);
+  const heads = net.heads(v, number, width, ends.scores);
   if (heads !== null) return heads;
   const found = `${net.channels(v)} values and ${width} channels do not divide into ${show(number)} heads`;
   net.warn(`${found}: no connections from values to outputs`);
@@ -66,19 +66,24 @@ export function attend(
 }
 
 /**
- * Values out of a weight that holds all queries, then all keys, then all values, each as wide as what they read.
+ * Queries, keys and values out of a weight that holds all queries, then all keys, then all values, each as wide as what they read.
  *
  * @param parts what the three layers are called
  * @throws {RangeError} when the weight has another width
  */
-export function fusedValues(net: Network, tensor: string, parts: readonly string[], x: Signal): Signal {
+export function fusedHeads(
+  net: Network,
+  tensor: string,
+  parts: readonly string[],
+  x: Signal,
+): { readonly values: Signal; readonly scores: HeadSignals } {
   const width = net.channels(x)!;
   const [out] = net.shape(tensor);
   if (out !== 3 * width) net.fail(tensor, `${out ?? "none"} out channels`, `${3 * width}`);
-  const layers = parts.map((name, i) =>
+  const [queries, keys, values] = parts.map((name, i) =>
     net.layer(tensor, x, { name: net.prefix + name, out: { from: i * width, length: width } })
-  );
-  return layers[2]!;
+  ) as [Signal, Signal, Signal];
+  return { values, scores: { queries, keys } };
 }
 
 /** Why a gate feeds nothing. */

@@ -9,7 +9,8 @@ import { counted } from "../../../model/counted.ts";
 import { messageOf, show } from "../../../model/errors.ts";
 import type { ChannelRange } from "../../../model/layer.ts";
 import { draftLayer, type DraftOptions, type FlattenOrder } from "../../../model/layer-draft.ts";
-import { NetworkBuilder, type Operator, type OperatorGraph, type Signal } from "../../../model/operators.ts";
+import type { HeadSignals, Operator, OperatorGraph, Signal } from "../../../model/operators.ts";
+import { NetworkBuilder } from "../../../model/operators.ts";
 import type { TensorInfo } from "../../../model/tensor.ts";
 import { EPSILON, skipReason } from "../weights.ts";
 import { findPlace, NamedTensors, PARTS_OF_NORMS, type Place } from "./named-tensors.ts";
@@ -180,14 +181,13 @@ export class Network extends NamedTensors {
   }
 
   /**
-   * Attention heads between values and the layer that reads them. Where several heads share values (grouped queries), there are fewer
-   * of those.
+   * Attention heads between values and the layer that reads them. Several heads may share values (grouped queries).
    *
    * @param heads how many read; must divide `width`
    * @param width how many channels they make together
    * @returns null where values and heads do not go together
    */
-  heads(v: Signal, heads: number, width: number): Signal | null {
+  heads(v: Signal, heads: number, width: number, scores?: HeadSignals): Signal | null {
     const values = this.channels(v);
     const each = width / heads;
     if (values === null || heads < 1 || heads > MOST_HEADS || !Number.isInteger(each)) return null;
@@ -196,7 +196,7 @@ export class Network extends NamedTensors {
     const parts = Array.from({ length: heads }, (_, head) => [
       { source: Math.floor(head / shared) * each, target: head * each, length: each },
     ]);
-    return this.#add({ op: "heads", input: v, parts, width }, width);
+    return this.#add({ op: "heads", input: v, parts, width, ...scores ? { scores } : {} }, width);
   }
 
   /** A recurrent cell of PyTorch, its state: `weight_ih` and `weight_hh`, gates `r, z, n` of a GRU or `i, f, g, o` of an LSTM. */

@@ -1,6 +1,6 @@
 /** Self-attention and cross-attention, with queries, keys and values in weights of their own or in one. */
 
-import type { Signal } from "../../../../model/operators.ts";
+import type { HeadSignals, Signal } from "../../../../model/operators.ts";
 import { attend, positiveInteger } from "../attention.ts";
 import type { Network } from "../network.ts";
 import { keyOf } from "./config.ts";
@@ -53,13 +53,19 @@ export function selfAttention(net: Network, names: AttentionNames, place: Attent
   const width = insOf(net, output, layout);
   const key = keyOf(config, names.heads);
   const each = names.perHead?.(net, block) ?? null;
-  const last = (v: Signal, queries: readonly string[]) =>
-    layerOf(net, output, attend(net, v, width, { queries, output }, { config, key }, each), { layout });
+  const last = (v: Signal, queries: readonly string[], scores?: HeadSignals) => {
+    const ends = { queries, output, ...scores === undefined ? {} : { scores } };
+    return layerOf(net, output, attend(net, v, width, ends, { config, key }, each), { layout });
+  };
   if (names.fused === undefined || !net.hasLayer(at(names.fused))) {
     const [q, k, v] = [names.queries, names.keys, names.values].map(at) as [string, string, string];
-    const queries = net.channels(layerOf(net, q, place.reads?.queries ?? x, { layout }));
+    const scores = {
+      queries: layerOf(net, q, place.reads?.queries ?? x, { layout }),
+      keys: layerOf(net, k, place.reads?.keys ?? memory, { layout }),
+    };
+    const queries = net.channels(scores.queries);
     if (queries !== width) net.fail(`${q}.weight`, `${queries} out channels`, `${width}`);
-    const keys = net.channels(layerOf(net, k, place.reads?.keys ?? memory, { layout }));
+    const keys = net.channels(scores.keys);
     const values = layerOf(net, v, memory, { layout });
     if (keys !== net.channels(values) || names.shares !== true && keys !== width) {
       net.fail(
@@ -68,7 +74,7 @@ export function selfAttention(net: Network, names: AttentionNames, place: Attent
         names.shares === true ? `${net.channels(values)}, as of the values` : `${width}`,
       );
     }
-    return last(values, [q, k]);
+    return last(values, [q, k], scores);
   }
   const fused = at(names.fused);
   const order = names.order === undefined ? "blocks" : names.order(config);
@@ -80,10 +86,10 @@ export function selfAttention(net: Network, names: AttentionNames, place: Attent
   }
   if (order === "blocks") {
     const parts = [["q", 0, width], ["k", width, shared], ["v", width + shared, shared]] as const;
-    const [, , v] = parts.map(([part, from, length]) =>
+    const [queries, keys, v] = parts.map(([part, from, length]) =>
       layerOf(net, fused, x, { layout, part, out: { from, length } })
-    );
-    return last(v!, [`${fused}.q`, `${fused}.k`]);
+    ) as [Signal, Signal, Signal];
+    return last(v, [`${fused}.q`, `${fused}.k`], { queries, keys });
   }
   const whole = layerOf(net, fused, x, { layout });
   const number = positiveInteger(config, key);
@@ -95,14 +101,20 @@ export function selfAttention(net: Network, names: AttentionNames, place: Attent
     net.warn(`${unknown}: no connections from values to outputs`);
     return layerOf(net, output, net.stop(unknown, width, whole), { layout });
   }
-  const values = Number.isInteger(channels) && Number.isInteger(groups)
-    ? net.map(
+  if (!(Number.isInteger(channels) && Number.isInteger(groups))) {
+    const values = net.stop("the number of attention heads is not known", shared, whole);
+    return last(values, []);
+  }
+  // Of each group of `length` channels, from `from` on.
+  const part = (from: number, length: number, each: number) =>
+    net.map(
       whole,
       Array.from({ length: groups }, (_, group) => (
-        { source: (group + 1) * size - channels, target: group * channels, length: channels }
+        { source: group * size + from, target: group * length, length }
       )),
-      shared,
-    )
-    : net.stop("the number of attention heads is not known", shared, whole);
-  return last(values, []);
+      each,
+    );
+  const own = size - 2 * channels;
+  const scores = { queries: part(0, own, width), keys: part(own, channels, shared) };
+  return last(part(own + channels, channels, shared), [], scores);
 }

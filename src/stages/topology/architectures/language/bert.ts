@@ -32,10 +32,9 @@ export const bert: Architecture = {
 function attention(net: Network, name: string, x: Signal, config: unknown): Signal {
   const [q, k, v] = [`${name}.self.query`, `${name}.self.key`, `${name}.self.value`] as const;
   const output = `${name}.output.dense`;
-  net.linear(q, x);
-  net.linear(k, x);
+  const scores = { queries: net.linear(q, x), keys: net.linear(k, x) };
   const width = net.tensor(`${output}.weight`).shape[1]!;
-  const ends = { queries: [q, k], output };
+  const ends = { queries: [q, k], output, scores };
   const values = net.linear(v, x);
   const key = "num_attention_heads";
   const heads = positiveInteger(config, key);

@@ -58,10 +58,9 @@ function attention(net: Network, name: string, x: Signal): Signal {
         net.layer(tensor, x, { ...IN_OUT, name: `${net.prefix}${tensor}.${head}`, leading: [head] }),
     );
   };
-  heads("Q");
-  heads("K");
+  const scores = { queries: net.concat(...heads("Q")), keys: net.concat(...heads("K")) };
   const values = net.concat(...heads("V"));
-  const ends = { queries: [`${name}.W_Q`, `${name}.W_K`], output };
+  const ends = { queries: [`${name}.W_Q`, `${name}.W_K`], output, scores };
   const read = attend(net, values, number * each, ends, { config: undefined, key: "n_heads" }, each);
   return net.layer(output, read, { ...IN_OUT, shape: [number * each, width] });
 }

@@ -2,7 +2,7 @@
 
 import type { Signal } from "../../../../model/operators.ts";
 import type { Architecture } from "../architecture.ts";
-import { attend, fusedValues } from "../attention.ts";
+import { attend, fusedHeads } from "../attention.ts";
 import { head } from "../heads.ts";
 import { Network } from "../network.ts";
 import { layerNormalized, read } from "./units.ts";
@@ -105,8 +105,8 @@ function attention(net: Network, name: string, x: Signal): Signal {
   const width = net.channels(x)!;
   const heads = net.shape(`${name}.relative_position_bias_table`)[1] ?? net.shape(`${name}.logit_scale`)[0]!;
   const parts = ["q", "k", "v"].map((part) => `${name}.${part}`);
-  const v = fusedValues(net, `${name}.qkv.weight`, parts, x);
-  const ends = { queries: parts.slice(0, 2), output: `${name}.proj` };
+  const { values, scores } = fusedHeads(net, `${name}.qkv.weight`, parts, x);
+  const ends = { queries: parts.slice(0, 2), output: `${name}.proj`, scores };
   const said = { config: null, key: "num_attention_heads" } as const;
-  return read(net, ends.output, attend(net, v, width, ends, said, width / heads));
+  return read(net, ends.output, attend(net, values, width, ends, said, width / heads));
 }

@@ -2,7 +2,7 @@
 
 import type { Signal } from "../../../../model/operators.ts";
 import type { Architecture, ModelFacts } from "../architecture.ts";
-import { attend, fusedValues } from "../attention.ts";
+import { attend, fusedHeads } from "../attention.ts";
 import { Network } from "../network.ts";
 import { layerNormalized } from "./units.ts";
 
@@ -171,10 +171,15 @@ function attention(
   const parts = fused
     ? ["q", "k", "v"].map((part) => `${module}.${part}`)
     : values.map((each) => `${block}.${each}`);
-  const v = fused
-    ? fusedValues(net, `${block}.${values}`, parts, x)
-    : parts.map((name) => net.linear(name, x)).at(-1)!;
-  const ends = { queries: parts.slice(0, 2), output: `${block}.${output}` };
-  const heads = attend(net, v, width, ends, { config, key: "num_attention_heads" });
+  const found = fused
+    ? fusedHeads(net, `${block}.${values}`, parts, x)
+    : separateHeads(parts.map((name) => net.linear(name, x)));
+  const ends = { queries: parts.slice(0, 2), output: `${block}.${output}`, scores: found.scores };
+  const heads = attend(net, found.values, width, ends, { config, key: "num_attention_heads" });
   return net.linear(ends.output, heads);
+}
+
+function separateHeads(parts: readonly Signal[]) {
+  const [queries, keys, values] = parts as [Signal, Signal, Signal];
+  return { values, scores: { queries, keys } };
 }

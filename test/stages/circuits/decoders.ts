@@ -1,0 +1,75 @@
+/** Small decoders of random weights, of the shapes of GPT-2 and of llama with grouped queries. */
+
+import { random } from "../../../src/model/random.ts";
+import type { Model } from "../../../src/model/ports.ts";
+import { modelInMemory, type Values } from "../../support/model-in-memory.ts";
+
+/** Channels of the stream, heads, and channels of each head. */
+export const WIDTH = 48;
+export const HEADS = 4;
+export const EACH = WIDTH / HEADS;
+
+/** What a test changes in the weights before they are read. */
+export type Plant = (tensors: ReadonlyMap<string, Values>) => void;
+
+/** GPT-2's names: queries, keys and values side by side in one weight, all weights `[in, out]`. */
+export function gpt2(seed: number, blocks: number, plant: Plant = () => undefined): Model {
+  const shapes: [string, ...number[]][] = [["wte.weight", 64, WIDTH], ["wpe.weight", 32, WIDTH]];
+  for (let block = 0; block < blocks; block++) {
+    shapes.push(
+      [`h.${block}.ln_1.weight`, WIDTH],
+      [`h.${block}.attn.c_attn.weight`, WIDTH, 3 * WIDTH],
+      [`h.${block}.attn.c_proj.weight`, WIDTH, WIDTH],
+      [`h.${block}.ln_2.weight`, WIDTH],
+      [`h.${block}.mlp.c_fc.weight`, WIDTH, 4 * WIDTH],
+      [`h.${block}.mlp.c_proj.weight`, 4 * WIDTH, WIDTH],
+    );
+  }
+  shapes.push(["ln_f.weight", WIDTH]);
+  return decoder(seed, shapes, { model_type: "gpt2", n_head: HEADS }, plant);
+}
+
+/** Llama's names; `HEADS` heads of queries share two of keys and values. */
+export function llama(seed: number, blocks: number, config: unknown, plant: Plant = () => undefined): Model {
+  const shapes: [string, ...number[]][] = [["model.embed_tokens.weight", 64, WIDTH]];
+  for (let block = 0; block < blocks; block++) {
+    const at = `model.layers.${block}`;
+    shapes.push(
+      [`${at}.input_layernorm.weight`, WIDTH],
+      [`${at}.self_attn.q_proj.weight`, WIDTH, WIDTH],
+      [`${at}.self_attn.k_proj.weight`, 2 * EACH, WIDTH],
+      [`${at}.self_attn.v_proj.weight`, 2 * EACH, WIDTH],
+      [`${at}.self_attn.o_proj.weight`, WIDTH, WIDTH],
+      [`${at}.post_attention_layernorm.weight`, WIDTH],
+      [`${at}.mlp.gate_proj.weight`, 2 * WIDTH, WIDTH],
+      [`${at}.mlp.up_proj.weight`, 2 * WIDTH, WIDTH],
+      [`${at}.mlp.down_proj.weight`, WIDTH, 2 * WIDTH],
+    );
+  }
+  shapes.push(["model.norm.weight", WIDTH], ["lm_head.weight", 64, WIDTH]);
+  return decoder(seed, shapes, config, plant);
+}
+
+function decoder(
+  seed: number,
+  shapes: readonly (readonly [string, ...number[]])[],
+  config: unknown,
+  plant: Plant,
+): Model {
+  const tensors = new Map(shapes.map(([name, ...shape]): [string, Values] => {
+    const values = new Float64Array(shape.reduce((product, extent) => product * extent, 1));
+    random(seed, name).normals(values);
+    return [name, { shape, values }];
+  }));
+  plant(tensors);
+  return {
+    ...modelInMemory(tensors),
+    id: "decoder",
+    uri: "decoder.safetensors",
+    format: "synthetic",
+    metadata: new Map(),
+    config,
+    inputs: () => Promise.resolve([]),
+    close: () => Promise.resolve(),
+  };
+}
