@@ -94,6 +94,7 @@ export async function workAtQueue(
       }
     },
   });
+  models.start();
   tell(WAITING);
   try {
     while (signal?.aborted !== true && hopeless === null && (isBusy || Date.now() - last < idle)) {
