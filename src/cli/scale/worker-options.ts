@@ -41,8 +41,7 @@ export function addWorkerOptions(run: Command): void {
     queueOf,
   ).option(
     "--divide <operations|off>",
-    "with --queue: divide the layers of models that take more floating-point operations among workers, where these share a folder " +
-      "for spectra (default: 1e12)",
+    "with --queue: divide the layers of models that take more floating-point operations among workers (default: 1e12)",
     operationsOf,
   );
 }

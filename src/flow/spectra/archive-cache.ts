@@ -4,8 +4,18 @@ import { messageOf } from "../../model/errors.ts";
 import { LruFolder, type LruFolderOptions } from "../../base/lru-folder.ts";
 import { archiveParts, readArchive } from "./archive.ts";
 
+/** Files, by name, that other machines see too. */
+export interface FarFiles {
+  /** The parts of a file, one after another; null where there is none. @throws when it cannot be told */
+  find(name: string): Promise<readonly Uint8Array[] | null>;
+  /** Puts a file there, whole or not at all. @throws when it cannot be written */
+  put(name: string, parts: readonly Uint8Array[]): Promise<void>;
+}
+
 /** How a cache is kept. */
 export interface CacheOptions extends LruFolderOptions {
+  /** Where files that the folder lacks may be, and new ones go. Default: nowhere. */
+  readonly beyond?: FarFiles;
   /** Told once, when the folder takes no more: the run goes on without. */
   readonly full?: (reason: string) => void;
 }
@@ -22,12 +32,18 @@ export interface CacheFormat {
 export class ArchiveCache<T> {
   readonly #files: LruFolder;
   readonly #format: CacheFormat;
+  readonly #beyond: FarFiles | null;
   #full: ((reason: string) => void) | null;
 
-  private constructor(files: LruFolder, format: CacheFormat, { full = () => undefined }: CacheOptions) {
+  private constructor(
+    files: LruFolder,
+    format: CacheFormat,
+    { full = () => undefined, beyond }: CacheOptions,
+  ) {
     this.#files = files;
     this.#format = format;
     this.#full = full;
+    this.#beyond = beyond ?? null;
   }
 
   /** Opens a cache, and removes what was never finished and what is beyond the limit. @throws when the folder cannot be read */
@@ -44,8 +60,8 @@ export class ArchiveCache<T> {
   /** The value of this key; null where there is none that is whole. @param fits whether it is what it should be */
   async find(key: string, fits: (value: T) => boolean = () => true): Promise<T | null> {
     const name = key + this.#format.extension;
-    if (!await this.#files.has(name)) return null;
     try {
+      if (!await this.#files.has(name) && !await this.#fetched(name)) return null;
       const found = await readArchive(this.#files.path(name)) as Entry<T> | null;
       if (found?.version === this.#format.version && found.key === key && fits(found.value)) {
         await this.#files.touch(name);
@@ -58,6 +74,11 @@ export class ArchiveCache<T> {
     return null;
   }
 
+  async #fetched(name: string): Promise<boolean> {
+    const parts = await this.#beyond?.find(name) ?? null;
+    return parts !== null && await this.#files.put(name, parts);
+  }
+
   /** Keeps a value, whole or not at all. One that is too large for an archive or for the cache is not kept. */
   async put(key: string, value: T): Promise<void> {
     if (this.#full === null) return;
@@ -66,6 +87,7 @@ export class ArchiveCache<T> {
     if (parts === null) return;
     try {
       await this.#files.put(key + extension, parts);
+      await this.#beyond?.put(key + extension, parts);
     } catch (failure) {
       this.#full?.(messageOf(failure));
       this.#full = null;

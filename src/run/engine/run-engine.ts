@@ -3,6 +3,7 @@
 import { randomBytes } from "node:crypto";
 import type { RunConfig } from "../../../config/schema.ts";
 import type { SpectraCount, SpectrumEvent } from "../../flow/engine.ts";
+import type { FarFiles } from "../../flow/spectra/archive-cache.ts";
 import { openOverlapCache, type OverlapCache } from "../../flow/spectra/overlap-cache.ts";
 import { LazyEngine } from "./lazy-engine.ts";
 import type { Progress } from "../progress/progress.ts";
@@ -17,6 +18,8 @@ export interface EnginePlace {
   readonly spill: string;
   /** Whether other processes keep their spectra in the output folder too. */
   readonly shared: boolean;
+  /** Where spectra meet with those of other machines. Default: nowhere but in the cache's folder. */
+  readonly beyond?: FarFiles | undefined;
   readonly heard: Progress;
   readonly signal: AbortSignal | undefined;
 }
@@ -36,7 +39,7 @@ export interface RunEngine {
 
 /** The engine of a run; its kernel is loaded when the first model needs it. */
 export function runEngine(config: RunConfig, place: EnginePlace): RunEngine {
-  const { out, spill, shared, heard, signal } = place;
+  const { out, spill, shared, beyond, heard, signal } = place;
   const kept = cacheOf(config, out);
   const cache = kept === null ? null : { ...kept, alone: kept.alone && !shared };
   const work: RunWork = new RunWork(heard, memoryOf(config), () => engine.held);
@@ -58,6 +61,7 @@ export function runEngine(config: RunConfig, place: EnginePlace): RunEngine {
       cache: {
         ...cache.spectra,
         alone: cache.alone,
+        ...beyond === undefined ? {} : { beyond },
         full: (reason: string) => progress({ event: "cache-off", reason }),
       },
     },

@@ -20,8 +20,15 @@ import { newRunId, type RunEngine, runEngine } from "../engine/run-engine.ts";
 import { type ModelRun, runModel } from "../run-model.ts";
 import { type RunOptions, type RunPlan, runPlanOf } from "../run-pipeline.ts";
 import { weightOf } from "../settings.ts";
+import { spectraIn } from "./lake-spectra.ts";
 import { ModelFailures } from "./model-failures.ts";
 import { agreedRun, type SharedRun } from "./shared-run.ts";
+
+/** How a worker is opened. */
+export interface LakeWorkerOptions extends RunOptions {
+  /** Whether spectra go into the lake too, for workers that see no common folder. Default: no. */
+  readonly lakeSpectra?: boolean;
+}
 
 /** A worker that is open. */
 export class LakeWorker {
@@ -71,7 +78,7 @@ export class LakeWorker {
    */
   static async open(
     loaded: LoadedConfig,
-    { progress: heard = () => undefined, signal }: RunOptions = {},
+    { progress: heard = () => undefined, signal, lakeSpectra = false }: LakeWorkerOptions = {},
     plugin: Plugin = {},
   ): Promise<LakeWorker> {
     const { config } = loaded;
@@ -92,7 +99,14 @@ export class LakeWorker {
     const path = join(out, `${WORKER_FOLDER}${runId}`);
     const folder = await openFolder(path);
     const spill = join(path, "spectra");
-    const engine = runEngine(config, { out, spill, shared: true, heard, signal });
+    const engine = runEngine(config, {
+      out,
+      spill,
+      shared: true,
+      beyond: lakeSpectra ? spectraIn(lake) : undefined,
+      heard,
+      signal,
+    });
     const sinks = new OpenSinks({ runId, version: VERSION, out: path, replace: config.replace });
     try {
       // Graphs, and tables beside the lake, are made when all models are there.

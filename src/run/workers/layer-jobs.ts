@@ -27,20 +27,22 @@ const MOST_JOBS = 1000;
 /** A folder that processes share is emptied to this part of its limit where it is full. */
 const KEPT = 0.9;
 
-/** A cache as a job names it: settings of a config. */
+/** A cache as a job names it. */
 export interface JobCache {
-  readonly limit: string;
-  /** Absolute. Absent where the output folder is the lake: the cache is in it. */
-  readonly dir?: string;
+  /** Settings of a config. Without a folder it is the worker's own, or in the lake where that is the output folder. */
+  readonly cache: { readonly limit: string; readonly dir?: string };
+  /** Whether spectra lie in the lake, too, as long as the run lasts. */
+  readonly inLake: boolean;
 }
 
 /** The cache that all workers of a run see; null where there is none. */
 export function sharedCache({ cache, lake }: Pick<RunConfig, "cache" | "lake">): JobCache | null {
   if (cache === "off") return null;
   const { limit, dir } = cache;
-  if (dir !== undefined) return { limit, dir: resolve(dir) };
-  if (lake === undefined) return { limit };
-  return isBucket(lake) ? null : { limit, dir: join(resolve(lake), ".cache", "spectra") };
+  if (dir !== undefined) return { cache: { limit, dir: resolve(dir) }, inLake: false };
+  if (lake === undefined) return { cache: { limit }, inLake: false };
+  if (isBucket(lake)) return { cache: { limit }, inLake: true };
+  return { cache: { limit, dir: join(resolve(lake), ".cache", "spectra") }, inLake: false };
 }
 
 /** How a model's layers are divided. */
@@ -86,12 +88,11 @@ export async function layerGroups(
     });
     if (isInferred) return one("a topology that weights are asked for", "a known one");
     const cache = cacheOf(config, config.out);
-    if (cache === null || sharedCache(config) === null) {
-      return one("no cache of spectra that all workers see", "cache: {dir: a folder of all}");
-    }
+    const shared = sharedCache(config);
+    if (cache === null || shared === null) return one("no cache of spectra (cache: off)", "one");
     const bytes = layers.reduce((sum, each) => sum + each.bytes, 0);
     const held = KEPT * cache.spectra.limit;
-    if (bytes > held) {
+    if (bytes > held && !shared.inLake) {
       // Of its limit a cache keeps a part for other things than spectra.
       const limit = Math.ceil(bytes / held * cache.limit / 2 ** 20);
       return one(`spectra of ${size(bytes)}`, `a cache that holds them (--cache ${limit}MiB)`);

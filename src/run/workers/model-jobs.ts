@@ -15,7 +15,7 @@ export interface ModelJob {
   /** Its id. */
   readonly model: string;
   /** Where the spectra of a model's layers meet, whose jobs these are or were. */
-  readonly cache?: JobCache;
+  readonly spectra?: JobCache;
   /** Names of the layers that are to be decomposed into the cache, and nothing else. Absent for the model itself. */
   readonly layers?: readonly string[];
 }
@@ -37,13 +37,13 @@ export async function sharedRunKey(place: LakePlace): Promise<string | null> {
 export function modelJob(
   job: Pick<ModelJob, "lake" | "run" | "model">,
   groups: readonly (readonly string[])[],
-  cache: JobCache | null,
+  spectra: JobCache | null,
 ): QueuedJob<ModelJob> {
   const { lake, run, model } = job;
   const key = [lake, run, model];
   const id = `model-${sha256(key.join("\n"))}`;
-  if (groups.length === 0 || cache === null) return { id, data: job };
-  const data = { ...job, cache };
+  if (groups.length === 0 || spectra === null) return { id, data: job };
+  const data = { ...job, spectra };
   const parts = groups.map((layers) => ({
     id: `layers-${sha256([...key, ...layers].join("\n"))}`,
     data: { ...data, layers },

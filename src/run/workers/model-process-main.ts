@@ -35,7 +35,7 @@ const TOLD: ReadonlySet<ProgressEvent["event"]> = new Set([
 ]);
 
 async function workerFor(job: ModelJob, own: Overrides, plugins: boolean): Promise<LakeWorker> {
-  const key = JSON.stringify([job.lake, job.run, job.cache]);
+  const key = JSON.stringify([job.lake, job.run, job.spectra]);
   if (open?.key === key) return open.worker;
   await open?.worker.close();
   open = null;
@@ -51,15 +51,22 @@ async function workerFor(job: ModelJob, own: Overrides, plugins: boolean): Promi
     );
   }
   const progress = (event: ProgressEvent) => void (TOLD.has(event.event) && say({ says: "event", event }));
-  const worker = await LakeWorker.open(loaded, { progress, signal: stopped.signal });
+  const worker = await LakeWorker.open(loaded, {
+    progress,
+    signal: stopped.signal,
+    lakeSpectra: job.spectra?.inLake === true,
+  });
   open = { key, worker };
   return worker;
 }
 
 /** Where the spectra of layers meet no worker decides; how many of them it keeps is its own. */
-function settingsFor({ cache }: ModelJob, own: Overrides): Overrides {
-  if (cache === undefined) return own;
-  const limit = typeof own["cache"] === "object" ? (own["cache"] as Partial<JobCache>).limit : undefined;
+function settingsFor({ spectra }: ModelJob, own: Overrides): Overrides {
+  if (spectra === undefined) return own;
+  const { cache } = spectra;
+  const limit = typeof own["cache"] === "object"
+    ? (own["cache"] as Partial<JobCache["cache"]>).limit
+    : undefined;
   return { ...own, cache: { ...cache, limit: limit ?? cache.limit } };
 }
 

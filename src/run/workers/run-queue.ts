@@ -10,6 +10,7 @@ import { BEGINNING, type RunStatus } from "../progress/progress-line.ts";
 import { LakeWorker } from "./lake-worker.ts";
 import { DIVIDED_ABOVE, layerGroups, sharedCache } from "./layer-jobs.ts";
 import { mergeRun } from "./merge.ts";
+import { removeSpectra } from "./lake-spectra.ts";
 import { ModelFailures } from "./model-failures.ts";
 import { MODEL_QUEUE, type ModelJob, modelJob, sharedRunKey } from "./model-jobs.ts";
 import { largestFirst } from "./share.ts";
@@ -19,7 +20,7 @@ const WAITING = "workers do them (svr worker)";
 /** How a run in a queue may be watched, stopped and divided. */
 export interface QueueOptions extends RunOptions {
   /**
-   * Floating-point operations. Of a model whose layers take more, these are jobs of their own, where workers share a cache of spectra. Default
+   * Floating-point operations. Of a model whose layers take more, these are jobs of their own, unless nothing is cached. Default
    * 1e12, about a minute of one core; Infinity: each model is one job.
    */
   readonly divide?: number;
@@ -50,7 +51,7 @@ export async function runQueue(
   const away = (reason: string) => progress({ event: "queue-away", reason });
   const queue = await JobQueue.open<ModelJob>(address, MODEL_QUEUE, away);
   try {
-    const { lake, jobs, failures, uris } = await agreed(loaded, options, plugin);
+    const { lake, place, jobs, failures, uris } = await agreed(loaded, options, plugin);
     await queue.add(jobs);
     const groups = jobs.flatMap(({ parts = [] }) => parts);
     progress({ event: "queued", models: jobs.length, groups: groups.length, lake });
@@ -72,6 +73,7 @@ export async function runQueue(
       }
       tell();
     }
+    if (jobs.some(({ data }) => data.spectra?.inLake === true)) await removeSpectra(place);
   } finally {
     await queue.close();
   }
@@ -134,7 +136,7 @@ async function agreed(
       jobs.push(modelJob({ lake, run, model }, found?.groups ?? [], cache));
     }
     const uris = new Map(shared.models.map(({ id, uri }) => [id, uri]));
-    return { lake, jobs, failures: new ModelFailures(place), uris };
+    return { lake, place, jobs, failures: new ModelFailures(place), uris };
   } finally {
     await worker.close();
   }

@@ -2,6 +2,8 @@ import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { folderLake } from "../../../connectors/lake/folder.ts";
+import { removeSpectra, spectraIn } from "../../../src/run/workers/lake-spectra.ts";
 import type { CacheOptions } from "../../../src/flow/spectra/archive-cache.ts";
 import { SpectrumCache } from "../../../src/flow/spectra/spectrum-cache.ts";
 import { spectrumKey } from "../../../src/flow/spectra/spectrum-key.ts";
@@ -52,6 +54,40 @@ const fileBytes = async (at = 1) => (await stat(join(folder, "spectra", `${keyOf
 const names = async () => (await readdir(join(folder, "spectra")).catch(() => [])).sort();
 
 describe("spectrum cache", () => {
+  it("takes what it lacks from a lake that other machines see, whole or not at all", async () => {
+    const lake = folderLake(join(folder, "lake"));
+    const machine = (name: string, limit = 1e6) =>
+      opened({ folder: join(folder, name), limit, beyond: spectraIn(lake) });
+    expect(await take(await machine("a"), 1)).toBe("kernel");
+    const path = `.state/spectra/${keyOf(1)}.spectrum`;
+    expect(await lake.list(".state/")).toEqual([path]);
+    const other = await machine("b");
+    expect(await take(other, 1)).toBe("cache");
+    expect(await take(other, 2)).toBe("kernel");
+    expect(await take(await machine("a"), 2)).toBe("cache");
+    // What is damaged, or too large for the folder, is computed.
+    expect(await take(await machine("small", 100), 1)).toBe("kernel");
+    await writeFile(join(folder, "lake", path), "damaged");
+    expect(await take(await machine("c"), 1)).toBe("kernel");
+    expect(await take(await machine("d"), 1)).toBe("cache");
+    await removeSpectra(lake);
+    expect(await lake.list(".state/")).toEqual([]);
+    expect(await take(await machine("e"), 1)).toBe("kernel");
+  });
+
+  it("goes on without a lake that cannot be reached, and says so once", async () => {
+    const told: string[] = [];
+    const refused = () => Promise.reject(new Error("s3://bucket: 503"));
+    const beyond = { find: refused, put: refused };
+    const cache = await opened({ beyond, full: (reason) => void told.push(reason) });
+    expect([await take(cache, 1), await take(cache, 2), await take(cache, 1)]).toEqual([
+      "kernel",
+      "kernel",
+      "cache",
+    ]);
+    expect(told).toEqual(["s3://bucket: 503"]);
+  });
+
   it("gives back bit for bit what was computed once, also to a later run", async () => {
     const first = await opened();
     expect(await take(first, 1)).toBe("kernel");

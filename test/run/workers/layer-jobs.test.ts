@@ -65,17 +65,14 @@ describe("groups of layers", () => {
     expect(fewer.groups.map(({ length }) => length)).toEqual([8, 8, 8, 8, 8]);
   });
 
-  it("are there with a cache as large as the one that was required", async () => {
+  it("are there with a cache as large as the one that was required, and beside a bucket with any", async () => {
     expect((await groups({ cache: { limit: "1MiB" } }, 1)).groups).toHaveLength(4);
+    const far = { cache: { limit: "64KiB" }, lake: "s3://bucket/lake" };
+    expect((await groups(far, 1)).groups).toHaveLength(4);
   });
 
   it.each<readonly [string, Overrides, RegExp]>([
-    [
-      "there is no cache",
-      { cache: "off" },
-      /found no cache of spectra that all workers see, required cache: \{dir/,
-    ],
-    ["the lake is a bucket", { lake: "s3://bucket/lake" }, /found no cache of spectra that all workers see/],
+    ["there is no cache", { cache: "off" }, /found no cache of spectra \(cache: off\), required one/],
     [
       "the cache is too small",
       { cache: { limit: "64KiB" } },
@@ -91,16 +88,19 @@ describe("the cache that workers share", () => {
   const cache = { limit: "1GiB" };
 
   it.each([
-    ["is in the lake that is the output folder", { cache }, { limit: "1GiB" }],
+    ["is in the lake that is the output folder", { cache }, { cache, inLake: false }],
     ["is in a lake that is a folder", { cache, lake: "/lake" }, {
-      limit: "1GiB",
-      dir: join("/lake", ".cache", "spectra"),
+      cache: { limit: "1GiB", dir: join("/lake", ".cache", "spectra") },
+      inLake: false,
     }],
     ["is the one that is named", { cache: { ...cache, dir: "/all" }, lake: "s3://bucket/lake" }, {
-      limit: "1GiB",
-      dir: "/all",
+      cache: { limit: "1GiB", dir: "/all" },
+      inLake: false,
     }],
-    ["is none beside a bucket", { cache, lake: "s3://bucket/lake" }, null],
+    ["is each worker's own, and the lake, where that is a bucket", { cache, lake: "s3://bucket/lake" }, {
+      cache,
+      inLake: true,
+    }],
     ["is none where nothing is kept", { cache: "off" as const, lake: "/lake" }, null],
   ])("%s", (_, config, expected) => {
     expect(sharedCache(config)).toEqual(expected);

@@ -12,6 +12,7 @@ import { runPipeline } from "../../../src/run/run-pipeline.ts";
 import { runQueue } from "../../../src/run/workers/run-queue.ts";
 import { type QueueWorkerOptions, workAtQueue } from "../../../src/run/workers/work-at-queue.ts";
 import { type Ended, execute, ROOT } from "../../integration/svr.ts";
+import { BUCKET, inS3Environment, keysIn, startS3 } from "../../support/s3-server.ts";
 import { describeWithRedis, startRedis, type TestRedis } from "../../redis/server.ts";
 import { difference, graphOf, leftBehind, textOf } from "./left-by-runs.ts";
 
@@ -139,6 +140,27 @@ describeWithRedis("a large model in a queue", () => {
     for (const at of [join(lake, ".cache", "spectra"), cache.dir]) {
       const kept = (await readdir(at)).filter((name) => name.endsWith(".spectrum"));
       expect(kept.length).toBeGreaterThanOrEqual(LAYERS.length);
+    }
+  });
+
+  it("is divided where workers have nothing in common but a bucket", async () => {
+    const bucket = await startS3();
+    const restore = inS3Environment(bucket);
+    try {
+      const lake = `s3://${BUCKET}/lake`;
+      const own = { lake, models: [chain("large", 2, 40)], cache: { limit: "1GiB" } };
+      const workers = ["first", "second"].map((name) => ({ overrides: { out: join(folder, name) } }));
+      const { spectra, outcome } = await ran({ ...own, out: join(folder, "far") }, workers);
+      expect(outcome.record.counts).toMatchObject({ done: 1, failed: 0 });
+      expect(layersOf(spectra, "large", "kernel")).toEqual(LAYERS);
+      expect(layersOf(spectra, "large", "cache")).toEqual(LAYERS);
+      const near = join(folder, "near");
+      await runPipeline(runConfigOf(settings({ ...own, lake: undefined, out: near })));
+      expect(await graphOf(join(folder, "far"))).toEqual(await graphOf(near));
+      expect((await keysIn(bucket, "lake")).filter((key) => key.includes("spectr"))).toEqual([]);
+    } finally {
+      restore();
+      await bucket.close();
     }
   });
 
