@@ -16,7 +16,7 @@ export type Workspace = (rows: number, cols: number, rank?: number) => number;
 const PLAIN = /^(F32|F16|BF16)$/;
 
 /** Types that are read as codes of few bits and scales: beside the weight these are five eighths of it at most, as float64. */
-const DEQUANTIZED = /^(I?Q\d|TQ\d|MXFP4|NVFP4|NF4|FP4|F8_|GPTQ|AWQ|MLX)/;
+const DEQUANTIZED = /^(I?Q\d|TQ\d|MXFP4|NVFP4|NF4|FP4|F8_|GPTQ|AWQ|MLX|INT[124]$)/;
 
 /** A layer's decomposition. */
 export interface LayerNeed {

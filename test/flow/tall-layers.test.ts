@@ -16,6 +16,9 @@ import { pipelineSettings } from "../support/pipeline-settings.ts";
 
 const [TOKENS, WIDTH, RANK] = [8000, 256, 24];
 
+/** The matrix takes 16 MB in double precision, and half as much while it is read. */
+const SMALL = 20 * 2 ** 20;
+
 let folder = "";
 let path = "";
 beforeAll(async () => {
@@ -41,14 +44,24 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-async function ran(memory: number) {
-  const engine = await openEngine({ kernel: "wasm", threads: 2, rank: RANK, memory });
+/** @param cache folder of one; none by default */
+async function ran(memory: number, cache?: string) {
+  const from: string[] = [];
+  const engine = await openEngine({
+    kernel: "wasm",
+    threads: 2,
+    rank: RANK,
+    memory,
+    spectrumDone: (event) => from.push(event.from),
+    ...cache === undefined ? {} : { cache: { folder: cache, limit: 2 ** 30, alone: true } },
+  });
   const model = await safetensors.open(path, "tall");
   try {
     const { sink, models } = memorySink();
     const settings = { ...pipelineSettings(engine, logSurvivalOfSigma(3)), sinks: [sink] };
     await lastValueFrom(spectralGraph(model, settings));
-    return { neurons: models[0]!.tables.get("neurons") ?? [], edges: models[0]!.tables.get("edges") ?? [] };
+    const { tables } = models[0]!;
+    return { from, neurons: tables.get("neurons") ?? [], edges: tables.get("edges") ?? [] };
   } finally {
     await model.close();
     await engine.dispose();
@@ -56,9 +69,8 @@ async function ran(memory: number) {
 }
 
 describe("a budget below the size of a layer", () => {
-  it("gives the neurons of a budget that holds it", async () => {
-    // The matrix takes 16 MB in double precision, and half as much while it is read.
-    const small = await ran(20 * 2 ** 20);
+  it("gives the neurons of a budget that holds it", { timeout: 60_000 }, async () => {
+    const small = await ran(SMALL);
     const large = await ran(2 ** 30);
     expect(small.neurons).toHaveLength(2 * RANK);
     small.neurons.forEach((row, at) => {
@@ -78,8 +90,19 @@ describe("a budget below the size of a layer", () => {
     for (const [pair, overlap] of few) expect(overlap).toBeCloseTo(many.get(pair)!, 9);
   });
 
+  it("is taken from a cache, and not as what a larger one gives", { timeout: 60_000 }, async () => {
+    const cache = join(folder, "cache");
+    const first = await ran(SMALL, cache);
+    const second = await ran(SMALL, cache);
+    expect([first.from, second.from]).toEqual([["kernel", "kernel"], ["cache", "cache"]]);
+    expect(second.neurons).toEqual(first.neurons);
+    expect(second.edges).toEqual(first.edges);
+    // The small layer is decomposed alike.
+    expect((await ran(2 ** 30, cache)).from.toSorted()).toEqual(["cache", "kernel"]);
+  });
+
   it("is refused where all neurons are wanted", async () => {
-    const engine = await openEngine({ kernel: "wasm", threads: 1, memory: 20 * 2 ** 20 });
+    const engine = await openEngine({ kernel: "wasm", threads: 1, memory: SMALL });
     const model = await safetensors.open(path, "tall");
     try {
       const settings = { ...pipelineSettings(engine, logSurvivalOfSigma(3)), sinks: [memorySink().sink] };

@@ -8,6 +8,7 @@ import type { Model, SourceFormat } from "../../../src/model/ports.ts";
 import { type Computed, withComputed } from "../computed.ts";
 import { isStored } from "../floats.ts";
 import { eightBits, fourBits } from "./bitsandbytes.ts";
+import { compressed } from "./compressed.ts";
 import { mlx } from "./mlx.ts";
 import { mxfp4 } from "./mxfp4.ts";
 import { packed } from "./packed.ts";
@@ -15,7 +16,7 @@ import type { Rule, Stored } from "./rule.ts";
 import { scaled } from "./scaled.ts";
 
 /** No two of them apply to one tensor. */
-const RULES: readonly Rule[] = [packed, mlx, mxfp4, fourBits, eightBits, scaled];
+const RULES: readonly Rule[] = [packed, compressed, mlx, mxfp4, fourBits, eightBits, scaled];
 
 /** The same format, whose models have quantized weights as real numbers. */
 export function withDequantized(format: SourceFormat): SourceFormat {

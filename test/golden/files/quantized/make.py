@@ -1,7 +1,7 @@
 """Makes small files of quantized weights, and right.safetensors with what the library that wrote each reads from it.
 
 Libraries: transformers 5.24 (MXFP4, float8), auto_gptq 0.7.1 (its qlinear_cuda.py alone, given as the first argument: the package needs
-CUDA), autoawq 0.2.9, bitsandbytes 0.50, compressed-tensors 0.20, mlx 0.32. Written without a library: AWQ's packing (the inverse of
+CUDA), autoawq 0.2.9, bitsandbytes 0.50, compressed-tensors 0.20.1, mlx 0.32. Written without a library: AWQ's packing (the inverse of
 autoawq's unpack_awq and reverse_awq_order), float8 with scales (torch's casts), MXFP4's blocks (random bytes).
 """
 
@@ -139,6 +139,57 @@ def compressed():
         write(f"compressed-{kind}", {f"layers.0.fc.{k}": v for k, v in state.items()}, {"layers.0.fc.weight": right}, config)
 
 
+def compressed_packed():
+    """Integers in words, and NVFP4. The library reads no `weight_g_idx` any more: what it means is computed here."""
+    from compressed_tensors.compressors.base import BaseCompressor
+    from compressed_tensors.compressors.nvfp4.helpers import unpack_fp4_from_uint8
+    from compressed_tensors.quantization import QuantizationArgs, QuantizationScheme
+    from compressed_tensors.quantization.lifecycle.forward import dequantize
+    from compressed_tensors.quantization.utils import calculate_qparams, generate_gparam
+    kinds = {
+        "pack-4": {"num_bits": 4, "strategy": "group", "group_size": 32},
+        "pack-4-zeros": {"num_bits": 4, "strategy": "group", "group_size": 32, "symmetric": False},
+        "pack-8": {"num_bits": 8, "strategy": "channel"},
+        "nvfp4": {"num_bits": 4, "type": "float", "strategy": "tensor_group", "group_size": 16, "symmetric": True},
+    }
+    for kind, settings in kinds.items():
+        args = QuantizationArgs(**settings)
+        scheme = QuantizationScheme(targets=["Linear"], weights=args)
+        # Rows of words that are not full, and of zero points too.
+        inputs = 100 if kind == "pack-8" else 96
+        w = weight(41, inputs)
+        size = args.group_size or inputs
+        blocks = w.reshape(41, inputs // size, size)
+        low, high = blocks.min(-1).values, blocks.max(-1).values
+        name, state = "layers.0.fc", {"weight": w}
+        if kind == "nvfp4":
+            state["weight_global_scale"] = generate_gparam(w.min(), w.max()).reshape(1)
+            state["weight_scale"], _ = calculate_qparams(low, high, args, global_scale=state["weight_global_scale"])
+        else:
+            state["weight_scale"], zero = calculate_qparams(low, high, args)
+            if not args.symmetric:
+                state["weight_zero_point"] = zero.to(torch.int8)
+        form = "nvfp4-pack-quantized" if kind == "nvfp4" else "pack-quantized"
+        compressor = BaseCompressor.get_value_from_registry(form)
+        state = compressor.compress(state, scheme)
+        if kind == "nvfp4":
+            values = unpack_fp4_from_uint8(state["weight_packed"], 41, inputs, torch.float32)
+            right = dequantize(values, state["weight_scale"].float(), args=args, dtype=torch.float32,
+                               global_scale=state["weight_global_scale"])
+        else:
+            right = compressor.decompress(state, scheme)["weight"]
+        config = {"quantization_config": {
+            "quant_method": "compressed-tensors", "format": form,
+            "config_groups": {"group_0": {"targets": ["Linear"], "weights": json.loads(args.model_dump_json())}}}}
+        write(f"compressed-{kind}", {f"{name}.{k}": v for k, v in state.items()}, {f"{name}.weight": right}, config)
+        if kind == "pack-4":
+            index = torch.randperm(inputs).argsort() // size
+            contiguous = state["weight_scale"].repeat_interleave(size, 1)
+            moved = torch.round(right / contiguous) * state["weight_scale"][:, index]
+            state["weight_g_idx"] = index.to(torch.int32)
+            write("compressed-pack-4-order", {f"{name}.{k}": v for k, v in state.items()}, {f"{name}.weight": moved}, config)
+
+
 def float8():
     """DeepSeek's: blocks of 128 x 128, the last of them smaller; as weight_dequant_cpu of its fp8_cast_bf16 computes it."""
     w = weight(136, 160)
@@ -195,6 +246,7 @@ gptq(sys.argv[1])
 awq()
 bitsandbytes()
 compressed()
+compressed_packed()
 float8()
 mxfp4()
 mlx()
