@@ -4,6 +4,7 @@ import { ending } from "../../label.ts";
 import type { Address } from "../address.ts";
 import type { EdgeColumns } from "../edges.ts";
 import type { NeuronAt, Projection, Scene } from "./scene.ts";
+import type { Size } from "./size.ts";
 import type { Pen } from "./svg-pen.ts";
 import type { Theme } from "./theme.ts";
 import type { ViewedLayer } from "../protocol.ts";
@@ -26,20 +27,19 @@ export interface Picture {
 /** Classes of strength: as many as an eye tells apart. */
 const CLASSES = 8;
 
-/** Draws the picture; everything before is gone. @param width, height in pixels of the page */
+/** Draws the picture; everything before is gone. */
 export function draw(
   context: Pen,
   picture: Picture,
   projection: Projection,
-  width: number,
-  height: number,
+  { width, height, unit }: Omit<Size, "ratio">,
   theme: Theme,
 ): void {
   context.fillStyle = theme.paper;
   context.fillRect(0, 0, width, height);
-  drawAxes(context, picture, projection, height, theme);
+  drawAxes(context, picture, projection, height, unit, theme);
   if (picture.edges !== null) drawEdges(context, picture, picture.edges, projection, theme);
-  drawNeurons(context, picture, projection, theme);
+  drawNeurons(context, picture, projection, 3 * unit, theme);
   drawChain(context, picture, projection, theme);
   if (picture.selectedEdges !== null) {
     drawLines(context, picture.scene, picture.selectedEdges, projection, theme.mark, () => true, 1.5);
@@ -52,12 +52,13 @@ function drawAxes(
   { layers, scene }: Picture,
   projection: Projection,
   height: number,
+  unit: number,
   theme: Theme,
 ): void {
   context.strokeStyle = theme.grid;
   context.fillStyle = theme.quiet;
   context.lineWidth = 1;
-  context.font = "11px system-ui, sans-serif";
+  context.font = `${11 * unit}px system-ui, sans-serif`;
   let free = -Infinity;
   for (const [at, { name, nearKernel }] of layers.entries()) {
     const share = layers.length === 1 ? 0.5 : at / (layers.length - 1);
@@ -69,17 +70,17 @@ function drawAxes(
         projection.y(scene.y[scene.first[at]! + each]!)
       );
       context.fillStyle = theme.band;
-      context.fillRect(x - 4, top!, 8, Math.max(1, bottom! - top!));
+      context.fillRect(x - 4 * unit, top!, 8 * unit, Math.max(1, bottom! - top!));
       context.fillStyle = theme.quiet;
     }
     if (x < free) continue;
     // Names of layers are texts from a stranger's file: a canvas draws them and reads nothing out of them.
     context.save();
-    context.translate(x, height - 52);
+    context.translate(x, height - 52 * unit);
     context.rotate(Math.PI / 5);
-    context.fillText(ending(name, 22), 0, 0, 90);
+    context.fillText(ending(name, 22), 0, 0, 90 * unit);
     context.restore();
-    free = x + 18;
+    free = x + 18 * unit;
   }
 }
 
@@ -155,6 +156,7 @@ function drawNeurons(
   context: Pen,
   { layers, scene: { x, y, first } }: Picture,
   projection: Projection,
+  side: number,
   theme: Theme,
 ): void {
   for (const [at, { nearKernel, nullNeuron }] of layers.entries()) {
@@ -165,7 +167,7 @@ function drawNeurons(
         : nearKernel[neuron] === 1
         ? theme.quiet
         : theme.ink;
-      context.fillRect(projection.x(x[place]!) - 1.5, projection.y(y[place]!) - 1.5, 3, 3);
+      context.fillRect(projection.x(x[place]!) - side / 2, projection.y(y[place]!) - side / 2, side, side);
     }
   }
 }

@@ -6,6 +6,7 @@ import type { Address } from "../address.ts";
 import { draw, edgeClasses, type Picture } from "./drawing.ts";
 import { probability } from "../../label.ts";
 import { type Camera, type NeuronAt, neuronAt, Projection, sceneOf, WHOLE } from "./scene.ts";
+import { useSize } from "./size.ts";
 import { SvgPen } from "./svg-pen.ts";
 import { themeOf, useDark } from "./theme.ts";
 
@@ -25,7 +26,8 @@ export interface ModelCanvasProps {
 /** Layers across, singular values up, the strongest edges on top; wheel and drag zoom and move, arrow keys go from neuron to neuron. */
 export function ModelCanvas({ picture, scale, colour, select, svg }: ModelCanvasProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
-  const [size, setSize] = useState({ width: 800, height: 500, ratio: 1 });
+  const stage = useRef<HTMLDivElement>(null);
+  const size = useSize(stage, 800, 500);
   const [camera, setCamera] = useState<Camera>(WHOLE);
   const [hovered, setHovered] = useState<NeuronAt | null>(null);
   const isDark = useDark();
@@ -36,18 +38,7 @@ export function ModelCanvas({ picture, scale, colour, select, svg }: ModelCanvas
     () => edges === null ? new Uint8Array() : edgeClasses(edges, colour),
     [edges, colour],
   );
-  const projection = new Projection(size.width, size.height, camera);
-
-  useEffect(() => {
-    const element = canvas.current;
-    if (element === null) return;
-    const observer = new ResizeObserver(([entry]) => {
-      const { width = 800, height = 500 } = entry?.contentRect ?? {};
-      setSize({ width, height, ratio: devicePixelRatio });
-    });
-    observer.observe(element.parentElement ?? element);
-    return () => observer.disconnect();
-  }, []);
+  const projection = new Projection(size, camera);
 
   useEffect(() => {
     const element = canvas.current;
@@ -55,18 +46,18 @@ export function ModelCanvas({ picture, scale, colour, select, svg }: ModelCanvas
     if (element === null || context === null) return;
     svg.current = () => {
       const pen = new SvgPen(size.width, size.height);
-      draw(pen, { ...picture, scene, classes }, projection, size.width, size.height, themeOf(element));
+      draw(pen, { ...picture, scene, classes }, projection, size, themeOf(element));
       return pen.text();
     };
     const frame = requestAnimationFrame(() => {
       context.setTransform(size.ratio, 0, 0, size.ratio, 0, 0);
-      draw(context, { ...picture, scene, classes }, projection, size.width, size.height, themeOf(element));
+      draw(context, { ...picture, scene, classes }, projection, size, themeOf(element));
     });
     return () => cancelAnimationFrame(frame);
   }, [picture, scene, classes, size, camera, isDark]);
 
   const placeOf = (event: MouseEvent) => [event.offsetX, event.offsetY] as const;
-  const at = (event: MouseEvent) => neuronAt(scene, projection, ...placeOf(event), REACH);
+  const at = (event: MouseEvent) => neuronAt(scene, projection, ...placeOf(event), REACH * size.unit);
   const zoom = (factor: number) => setCamera(projection.zoomed(factor, size.width / 2, size.height / 2));
 
   const ringAt = ({ layer, neuron }: NeuronAt) => {
@@ -79,7 +70,7 @@ export function ModelCanvas({ picture, scale, colour, select, svg }: ModelCanvas
 
   return h(
     "div",
-    { class: "stage" },
+    { class: "stage", ref: stage },
     h("canvas", {
       ref: canvas,
       tabIndex: 0,
