@@ -25,20 +25,21 @@ export interface Picture {
 }
 
 /** Classes of strength: as many as an eye tells apart. */
-const CLASSES = 8;
+export const CLASSES = 8;
 
-/** Draws the picture; everything before is gone. */
+/** Draws the picture; everything before is gone. @param paintEdges in place of lines of the pen */
 export function draw(
   context: Pen,
   picture: Picture,
   projection: Projection,
   { width, height, unit }: Omit<Size, "ratio">,
   theme: Theme,
+  paintEdges = (edges: EdgeColumns) => drawEdges(context, picture, edges, projection, theme),
 ): void {
   context.fillStyle = theme.paper;
   context.fillRect(0, 0, width, height);
   drawAxes(context, picture, projection, height, unit, theme);
-  if (picture.edges !== null) drawEdges(context, picture, picture.edges, projection, theme);
+  if (picture.edges !== null) paintEdges(picture.edges);
   drawNeurons(context, picture, projection, 3 * unit, theme);
   drawChain(context, picture, projection, theme);
   if (picture.selectedEdges !== null) {
@@ -92,20 +93,31 @@ function drawEdges(
   theme: Theme,
 ): void {
   for (let each = 0; each < CLASSES; each++) {
-    const strength = each / (CLASSES - 1);
-    context.globalAlpha = 0.25 + 0.65 * strength;
-    const style = `color-mix(in oklab, ${theme.weak}, ${theme.strong} ${Math.round(100 * strength)}%)`;
-    drawLines(
-      context,
-      scene,
-      edges,
-      projection,
-      style,
-      (row) => classes[row] === each,
-      0.5 + strength,
-    );
+    const { style, alpha, width } = strokeOf(each, theme);
+    context.globalAlpha = alpha;
+    drawLines(context, scene, edges, projection, style, (row) => classes[row] === each, width);
   }
   context.globalAlpha = 1;
+}
+
+/** How the edges of a class are drawn. */
+export interface Stroke {
+  /** A colour of CSS. */
+  readonly style: string;
+  /** In [0, 1]. */
+  readonly alpha: number;
+  /** In pixels of the page. */
+  readonly width: number;
+}
+
+/** The stroke of a class. */
+export function strokeOf(each: number, theme: Theme): Stroke {
+  const strength = each / (CLASSES - 1);
+  return {
+    style: `color-mix(in oklab, ${theme.weak}, ${theme.strong} ${Math.round(100 * strength)}%)`,
+    alpha: 0.25 + 0.65 * strength,
+    width: 0.5 + strength,
+  };
 }
 
 /** The class of each edge by what the colour says, even steps from the least to the greatest. */
@@ -124,10 +136,12 @@ export function edgeClasses(
     least = Math.min(least, value(row));
     most = Math.max(most, value(row));
   }
-  return Uint8Array.from(overlap, (_, row) => {
+  const classes = new Uint8Array(overlap.length);
+  for (let row = 0; row < classes.length; row++) {
     const share = most > least ? (value(row) - least) / (most - least) : 1;
-    return Math.min(CLASSES - 1, Math.floor(share * CLASSES));
-  });
+    classes[row] = Math.min(CLASSES - 1, Math.floor(share * CLASSES));
+  }
+  return classes;
 }
 
 function drawLines(

@@ -5,6 +5,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Address } from "../address.ts";
 import { draw, edgeClasses, type Picture } from "./drawing.ts";
 import { probability } from "../../label.ts";
+import { useEdgeDrawer } from "./edge-drawer.ts";
 import { type Camera, type NeuronAt, neuronAt, Projection, sceneOf, WHOLE } from "./scene.ts";
 import { useSize } from "./size.ts";
 import { SvgPen } from "./svg-pen.ts";
@@ -18,13 +19,14 @@ export interface ModelCanvasProps {
   readonly picture: Omit<Picture, "scene" | "classes">;
   readonly scale: Address["scale"];
   readonly colour: Address["colour"];
+  readonly drawer: Address["drawer"];
   readonly select: (neuron: NeuronAt | null) => void;
   /** Gets what draws the picture again, as the text of an SVG file. */
   readonly svg: { current: (() => string) | null };
 }
 
 /** Layers across, singular values up, the strongest edges on top; wheel and drag zoom and move, arrow keys go from neuron to neuron. */
-export function ModelCanvas({ picture, scale, colour, select, svg }: ModelCanvasProps) {
+export function ModelCanvas({ picture, scale, colour, drawer, select, svg }: ModelCanvasProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const stage = useRef<HTMLDivElement>(null);
   const size = useSize(stage, 800, 500);
@@ -38,6 +40,7 @@ export function ModelCanvas({ picture, scale, colour, select, svg }: ModelCanvas
     () => edges === null ? new Uint8Array() : edgeClasses(edges, colour),
     [edges, colour],
   );
+  const { gl, said, changes } = useEdgeDrawer(drawer, edges?.overlap.length ?? 0);
   const projection = new Projection(size, camera);
 
   useEffect(() => {
@@ -51,10 +54,16 @@ export function ModelCanvas({ picture, scale, colour, select, svg }: ModelCanvas
     };
     const frame = requestAnimationFrame(() => {
       context.setTransform(size.ratio, 0, 0, size.ratio, 0, 0);
-      draw(context, { ...picture, scene, classes }, projection, size, themeOf(element));
+      const theme = themeOf(element);
+      const whole = { ...picture, scene, classes };
+      const paintEdges = gl === null ? undefined : () => {
+        gl.draw(whole, projection, size, theme);
+        context.drawImage(gl.canvas, 0, 0, size.width, size.height);
+      };
+      draw(context, whole, projection, size, theme, paintEdges);
     });
     return () => cancelAnimationFrame(frame);
-  }, [picture, scene, classes, size, camera, isDark]);
+  }, [picture, scene, classes, size, camera, isDark, gl, changes]);
 
   const placeOf = (event: MouseEvent) => [event.offsetX, event.offsetY] as const;
   const at = (event: MouseEvent) => neuronAt(scene, projection, ...placeOf(event), REACH * size.unit);
@@ -127,6 +136,7 @@ export function ModelCanvas({ picture, scale, colour, select, svg }: ModelCanvas
       h("button", { type: "button", onClick: () => zoom(1 / 1.5), "aria-label": "Zoom out" }, "−"),
       h("button", { type: "button", onClick: () => setCamera(WHOLE) }, "all"),
     ),
+    said === null ? null : h("p", { class: "drawer quiet", role: "status" }, said),
     // Not on the canvas, which would have to be drawn anew with every neuron that the pointer passes.
     hovered === null ? null : h("div", { class: "ring", style: ringAt(hovered) }),
     hovered === null ? null : h("output", { class: "hover" }, words(picture, hovered)),
