@@ -6,6 +6,9 @@ export const VIEWS = ["models", "model", "compare", "series", "report", "ask"] a
 /** How singular values are put on the vertical axis. */
 export const SCALES = ["relative", "linear", "log"] as const;
 
+/** What edges are drawn by: `auto` is the canvas up to 10,000 edges, and WebGL for more where a GPU is. */
+export const DRAWERS = ["auto", "canvas", "webgl"] as const;
+
 /** What the colour of an edge says. */
 export const COLOURS = ["overlap", "p", "span"] as const;
 
@@ -40,6 +43,7 @@ export interface Address {
   readonly span: number | null;
   /** The most edges that are drawn. */
   readonly edges: number;
+  readonly drawer: typeof DRAWERS[number];
   readonly scale: typeof SCALES[number];
   readonly colour: typeof COLOURS[number];
   /** The statement in the console, or `@name` of a query of the library. */
@@ -63,6 +67,7 @@ export const START: Address = {
   certainty: 0,
   span: null,
   edges: 10_000,
+  drawer: "auto",
   scale: "relative",
   colour: "overlap",
   query: "@strongest-edges",
@@ -110,6 +115,7 @@ export function parseAddress(hash: string): Address {
     certainty: number("certainty", 1e6) ?? START.certainty,
     span: whole("span"),
     edges: Math.min(MOST_EDGES, whole("edges") ?? START.edges),
+    drawer: oneOf("drawer", DRAWERS, START.drawer),
     scale: oneOf("scale", SCALES, START.scale),
     colour: oneOf("colour", COLOURS, START.colour),
     query: said.get("query") ?? START.query,

@@ -1,7 +1,8 @@
 /** What is shown of a model: sliders and choices. */
 
 import { h } from "preact";
-import { type Address, COLOURS, SCALES } from "./address.ts";
+import { type Address, COLOURS, DRAWERS, SCALES } from "./address.ts";
+import { CANVAS_EDGES } from "./pictures/edge-drawer.ts";
 import type { Change } from "./navigation.ts";
 import type { ViewedModel } from "./protocol.ts";
 
@@ -82,6 +83,9 @@ export function Controls(
           .map((each) => h("option", { key: each, value: each }, each.toLocaleString("en"))),
       ),
     ),
+    address.edges > CANVAS_EDGES || address.drawer !== "auto"
+      ? choice("drawn by", "drawer", DRAWERS, address.drawer, (drawer) => change({ drawer }))
+      : null,
     choice("singular values", "scale", SCALES, address.scale, (scale) => change({ scale })),
     choice("colour", "colour", COLOURS, address.colour, (colour) => change({ colour })),
     h(

@@ -86,8 +86,12 @@ function strongestFirst({ overlap }: EdgeColumns, wanted: (row: number) => boole
 
 /** Those rows, with columns of their own. */
 export function rowsOf(columns: EdgeColumns, rows: Uint32Array): EdgeColumns {
-  const integers = (column: Int32Array) => Int32Array.from(rows, (row) => column[row]!);
-  const numbers = (column: Float64Array) => Float64Array.from(rows, (row) => column[row]!);
+  const picked = <T extends Int32Array | Float64Array>(column: T, found: T) => {
+    for (let at = 0; at < rows.length; at++) found[at] = column[rows[at]!]!;
+    return found;
+  };
+  const integers = (column: Int32Array) => picked(column, new Int32Array(rows.length));
+  const numbers = (column: Float64Array) => picked(column, new Float64Array(rows.length));
   return {
     sourceLayer: integers(columns.sourceLayer),
     sourceNeuron: integers(columns.sourceNeuron),

@@ -82,6 +82,7 @@ function OpenModel({ id, model, total, client, address, change, chain, source }:
     certainty,
     span,
     edges: most,
+    drawer,
     scale,
     colour,
   } = address;
@@ -150,7 +151,7 @@ function OpenModel({ id, model, total, client, address, change, chain, source }:
       { class: "picture" },
       h(Controls, { address, model, change }),
       failure === null ? null : h("p", { role: "alert", class: "failure" }, failure),
-      h(ModelCanvas, { picture, scale, colour, select, svg }),
+      h(ModelCanvas, { picture, scale, colour, drawer, select, svg }),
       h(
         "p",
         { class: "said", role: "status", "aria-live": "polite" },

@@ -13,7 +13,7 @@ export function ReportView({ report, index, change }: {
 }) {
   return h(
     "div",
-    { class: "page" },
+    { class: "page report" },
     h(
       "p",
       null,

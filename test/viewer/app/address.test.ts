@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import {
   type Address,
   COLOURS,
+  DRAWERS,
   formatAddress,
   MOST_EDGES,
   parseAddress,
@@ -28,6 +29,7 @@ const address: fc.Arbitrary<Address> = fc.record({
   certainty: fc.double({ min: 0, max: 1e6, noNaN: true }).map(Math.abs),
   span: fc.option(index),
   edges: fc.integer({ min: 0, max: MOST_EDGES }),
+  drawer: fc.constantFrom(...DRAWERS),
   scale: fc.constantFrom(...SCALES),
   colour: fc.constantFrom(...COLOURS),
   query: fc.string({ unit: "binary" }),

@@ -74,7 +74,7 @@ export function ModelsView({ index, client, change }: ModelsViewProps) {
     change({ view: "model", model, layer: null, neuron: null, connection: null });
   return h(
     "div",
-    { class: "page full" },
+    { class: "page" },
     h(
       "label",
       null,

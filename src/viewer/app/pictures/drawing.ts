@@ -4,6 +4,7 @@ import { ending } from "../../label.ts";
 import type { Address } from "../address.ts";
 import type { EdgeColumns } from "../edges.ts";
 import type { NeuronAt, Projection, Scene } from "./scene.ts";
+import type { Size } from "./size.ts";
 import type { Pen } from "./svg-pen.ts";
 import type { Theme } from "./theme.ts";
 import type { ViewedLayer } from "../protocol.ts";
@@ -24,22 +25,22 @@ export interface Picture {
 }
 
 /** Classes of strength: as many as an eye tells apart. */
-const CLASSES = 8;
+export const CLASSES = 8;
 
-/** Draws the picture; everything before is gone. @param width, height in pixels of the page */
+/** Draws the picture; everything before is gone. @param paintEdges in place of lines of the pen */
 export function draw(
   context: Pen,
   picture: Picture,
   projection: Projection,
-  width: number,
-  height: number,
+  { width, height, unit }: Omit<Size, "ratio">,
   theme: Theme,
+  paintEdges = (edges: EdgeColumns) => drawEdges(context, picture, edges, projection, theme),
 ): void {
   context.fillStyle = theme.paper;
   context.fillRect(0, 0, width, height);
-  drawAxes(context, picture, projection, height, theme);
-  if (picture.edges !== null) drawEdges(context, picture, picture.edges, projection, theme);
-  drawNeurons(context, picture, projection, theme);
+  drawAxes(context, picture, projection, height, unit, theme);
+  if (picture.edges !== null) paintEdges(picture.edges);
+  drawNeurons(context, picture, projection, 3 * unit, theme);
   drawChain(context, picture, projection, theme);
   if (picture.selectedEdges !== null) {
     drawLines(context, picture.scene, picture.selectedEdges, projection, theme.mark, () => true, 1.5);
@@ -52,12 +53,13 @@ function drawAxes(
   { layers, scene }: Picture,
   projection: Projection,
   height: number,
+  unit: number,
   theme: Theme,
 ): void {
   context.strokeStyle = theme.grid;
   context.fillStyle = theme.quiet;
   context.lineWidth = 1;
-  context.font = "11px system-ui, sans-serif";
+  context.font = `${11 * unit}px system-ui, sans-serif`;
   let free = -Infinity;
   for (const [at, { name, nearKernel }] of layers.entries()) {
     const share = layers.length === 1 ? 0.5 : at / (layers.length - 1);
@@ -69,17 +71,17 @@ function drawAxes(
         projection.y(scene.y[scene.first[at]! + each]!)
       );
       context.fillStyle = theme.band;
-      context.fillRect(x - 4, top!, 8, Math.max(1, bottom! - top!));
+      context.fillRect(x - 4 * unit, top!, 8 * unit, Math.max(1, bottom! - top!));
       context.fillStyle = theme.quiet;
     }
     if (x < free) continue;
     // Names of layers are texts from a stranger's file: a canvas draws them and reads nothing out of them.
     context.save();
-    context.translate(x, height - 52);
+    context.translate(x, height - 52 * unit);
     context.rotate(Math.PI / 5);
-    context.fillText(ending(name, 22), 0, 0, 90);
+    context.fillText(ending(name, 22), 0, 0, 90 * unit);
     context.restore();
-    free = x + 18;
+    free = x + 18 * unit;
   }
 }
 
@@ -91,20 +93,31 @@ function drawEdges(
   theme: Theme,
 ): void {
   for (let each = 0; each < CLASSES; each++) {
-    const strength = each / (CLASSES - 1);
-    context.globalAlpha = 0.25 + 0.65 * strength;
-    const style = `color-mix(in oklab, ${theme.weak}, ${theme.strong} ${Math.round(100 * strength)}%)`;
-    drawLines(
-      context,
-      scene,
-      edges,
-      projection,
-      style,
-      (row) => classes[row] === each,
-      0.5 + strength,
-    );
+    const { style, alpha, width } = strokeOf(each, theme);
+    context.globalAlpha = alpha;
+    drawLines(context, scene, edges, projection, style, (row) => classes[row] === each, width);
   }
   context.globalAlpha = 1;
+}
+
+/** How the edges of a class are drawn. */
+export interface Stroke {
+  /** A colour of CSS. */
+  readonly style: string;
+  /** In [0, 1]. */
+  readonly alpha: number;
+  /** In pixels of the page. */
+  readonly width: number;
+}
+
+/** The stroke of a class. */
+export function strokeOf(each: number, theme: Theme): Stroke {
+  const strength = each / (CLASSES - 1);
+  return {
+    style: `color-mix(in oklab, ${theme.weak}, ${theme.strong} ${Math.round(100 * strength)}%)`,
+    alpha: 0.25 + 0.65 * strength,
+    width: 0.5 + strength,
+  };
 }
 
 /** The class of each edge by what the colour says, even steps from the least to the greatest. */
@@ -123,10 +136,12 @@ export function edgeClasses(
     least = Math.min(least, value(row));
     most = Math.max(most, value(row));
   }
-  return Uint8Array.from(overlap, (_, row) => {
+  const classes = new Uint8Array(overlap.length);
+  for (let row = 0; row < classes.length; row++) {
     const share = most > least ? (value(row) - least) / (most - least) : 1;
-    return Math.min(CLASSES - 1, Math.floor(share * CLASSES));
-  });
+    classes[row] = Math.min(CLASSES - 1, Math.floor(share * CLASSES));
+  }
+  return classes;
 }
 
 function drawLines(
@@ -155,6 +170,7 @@ function drawNeurons(
   context: Pen,
   { layers, scene: { x, y, first } }: Picture,
   projection: Projection,
+  side: number,
   theme: Theme,
 ): void {
   for (const [at, { nearKernel, nullNeuron }] of layers.entries()) {
@@ -165,7 +181,7 @@ function drawNeurons(
         : nearKernel[neuron] === 1
         ? theme.quiet
         : theme.ink;
-      context.fillRect(projection.x(x[place]!) - 1.5, projection.y(y[place]!) - 1.5, 3, 3);
+      context.fillRect(projection.x(x[place]!) - side / 2, projection.y(y[place]!) - side / 2, side, side);
     }
   }
 }

@@ -5,7 +5,9 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Address } from "../address.ts";
 import { draw, edgeClasses, type Picture } from "./drawing.ts";
 import { probability } from "../../label.ts";
+import { useEdgeDrawer } from "./edge-drawer.ts";
 import { type Camera, type NeuronAt, neuronAt, Projection, sceneOf, WHOLE } from "./scene.ts";
+import { useSize } from "./size.ts";
 import { SvgPen } from "./svg-pen.ts";
 import { themeOf, useDark } from "./theme.ts";
 
@@ -17,15 +19,17 @@ export interface ModelCanvasProps {
   readonly picture: Omit<Picture, "scene" | "classes">;
   readonly scale: Address["scale"];
   readonly colour: Address["colour"];
+  readonly drawer: Address["drawer"];
   readonly select: (neuron: NeuronAt | null) => void;
   /** Gets what draws the picture again, as the text of an SVG file. */
   readonly svg: { current: (() => string) | null };
 }
 
 /** Layers across, singular values up, the strongest edges on top; wheel and drag zoom and move, arrow keys go from neuron to neuron. */
-export function ModelCanvas({ picture, scale, colour, select, svg }: ModelCanvasProps) {
+export function ModelCanvas({ picture, scale, colour, drawer, select, svg }: ModelCanvasProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
-  const [size, setSize] = useState({ width: 800, height: 500, ratio: 1 });
+  const stage = useRef<HTMLDivElement>(null);
+  const size = useSize(stage, 800, 500);
   const [camera, setCamera] = useState<Camera>(WHOLE);
   const [hovered, setHovered] = useState<NeuronAt | null>(null);
   const isDark = useDark();
@@ -36,18 +40,8 @@ export function ModelCanvas({ picture, scale, colour, select, svg }: ModelCanvas
     () => edges === null ? new Uint8Array() : edgeClasses(edges, colour),
     [edges, colour],
   );
-  const projection = new Projection(size.width, size.height, camera);
-
-  useEffect(() => {
-    const element = canvas.current;
-    if (element === null) return;
-    const observer = new ResizeObserver(([entry]) => {
-      const { width = 800, height = 500 } = entry?.contentRect ?? {};
-      setSize({ width, height, ratio: devicePixelRatio });
-    });
-    observer.observe(element.parentElement ?? element);
-    return () => observer.disconnect();
-  }, []);
+  const { gl, said, changes } = useEdgeDrawer(drawer, edges?.overlap.length ?? 0);
+  const projection = new Projection(size, camera);
 
   useEffect(() => {
     const element = canvas.current;
@@ -55,18 +49,24 @@ export function ModelCanvas({ picture, scale, colour, select, svg }: ModelCanvas
     if (element === null || context === null) return;
     svg.current = () => {
       const pen = new SvgPen(size.width, size.height);
-      draw(pen, { ...picture, scene, classes }, projection, size.width, size.height, themeOf(element));
+      draw(pen, { ...picture, scene, classes }, projection, size, themeOf(element));
       return pen.text();
     };
     const frame = requestAnimationFrame(() => {
       context.setTransform(size.ratio, 0, 0, size.ratio, 0, 0);
-      draw(context, { ...picture, scene, classes }, projection, size.width, size.height, themeOf(element));
+      const theme = themeOf(element);
+      const whole = { ...picture, scene, classes };
+      const paintEdges = gl === null ? undefined : () => {
+        gl.draw(whole, projection, size, theme);
+        context.drawImage(gl.canvas, 0, 0, size.width, size.height);
+      };
+      draw(context, whole, projection, size, theme, paintEdges);
     });
     return () => cancelAnimationFrame(frame);
-  }, [picture, scene, classes, size, camera, isDark]);
+  }, [picture, scene, classes, size, camera, isDark, gl, changes]);
 
   const placeOf = (event: MouseEvent) => [event.offsetX, event.offsetY] as const;
-  const at = (event: MouseEvent) => neuronAt(scene, projection, ...placeOf(event), REACH);
+  const at = (event: MouseEvent) => neuronAt(scene, projection, ...placeOf(event), REACH * size.unit);
   const zoom = (factor: number) => setCamera(projection.zoomed(factor, size.width / 2, size.height / 2));
 
   const ringAt = ({ layer, neuron }: NeuronAt) => {
@@ -79,7 +79,7 @@ export function ModelCanvas({ picture, scale, colour, select, svg }: ModelCanvas
 
   return h(
     "div",
-    { class: "stage" },
+    { class: "stage", ref: stage },
     h("canvas", {
       ref: canvas,
       tabIndex: 0,
@@ -136,6 +136,7 @@ export function ModelCanvas({ picture, scale, colour, select, svg }: ModelCanvas
       h("button", { type: "button", onClick: () => zoom(1 / 1.5), "aria-label": "Zoom out" }, "−"),
       h("button", { type: "button", onClick: () => setCamera(WHOLE) }, "all"),
     ),
+    said === null ? null : h("p", { class: "drawer quiet", role: "status" }, said),
     // Not on the canvas, which would have to be drawn anew with every neuron that the pointer passes.
     hovered === null ? null : h("div", { class: "ring", style: ringAt(hovered) }),
     hovered === null ? null : h("output", { class: "hover" }, words(picture, hovered)),

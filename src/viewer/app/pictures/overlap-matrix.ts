@@ -6,12 +6,13 @@ import type { EdgeColumns } from "../edges.ts";
 import { count } from "../../label.ts";
 import type { ViewedLayer } from "../protocol.ts";
 import type { NeuronAt } from "./scene.ts";
+import { useSize } from "./size.ts";
 import { themeOf, useDark } from "./theme.ts";
 
-/** Pixels of the longer side. */
-const SIDE = 340;
+/** Pixels of the longer side at most: an overlap is no finer for more. */
+const SIDE = 720;
 
-/** Pixels of the sums at its edges. */
+/** Pixels of the sums at its edges, where letters are small. */
 const SUMS = 26;
 
 /** Which connection. */
@@ -26,18 +27,22 @@ export interface OverlapMatrixProps {
 /** Edges of the table only: all other pairs are blank. Sums of overlaps stand at the right and below; the near-kernel block is framed. */
 export function OverlapMatrix({ source, target, at, edges, select }: OverlapMatrixProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
+  const box = useRef<HTMLDivElement>(null);
+  const { width: room, ratio, unit } = useSize(box, 366, 366);
+  const margin = SUMS * unit;
   const [whole, setWhole] = useState(false);
   const isDark = useDark();
   const [allColumns, allRows] = [source.singularValues.length, target.singularValues.length];
   const columns = whole ? allColumns : inhabited(edges.sourceNeuron, allColumns);
   const rows = whole ? allRows : inhabited(edges.targetNeuron, allRows);
-  const cell = SIDE / Math.max(columns, rows, 1);
+  const cell = Math.max(1, Math.min(SIDE, room - margin)) / Math.max(columns, rows, 1);
   const [width, height] = [columns * cell, rows * cell];
   useEffect(() => {
     const context = canvas.current?.getContext("2d") ?? null;
     if (canvas.current === null || context === null) return;
     const theme = themeOf(canvas.current);
-    context.clearRect(0, 0, width + SUMS, height + SUMS);
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, width + margin, height + margin);
     context.fillStyle = theme.band;
     const [nearColumn, nearRow] = [source.nearKernel.indexOf(1), target.nearKernel.indexOf(1)];
     if (nearColumn >= 0 && nearRow >= 0 && nearColumn < columns && nearRow < rows) {
@@ -58,21 +63,22 @@ export function OverlapMatrix({ source, target, at, edges, select }: OverlapMatr
     bars(
       columnSums,
       (each, share) =>
-        context.fillRect(each * cell, height + 2, Math.max(0.5, cell * 0.9), share * (SUMS - 4)),
+        context.fillRect(each * cell, height + 2, Math.max(0.5, cell * 0.9), share * (margin - 4)),
     );
     bars(
       rowSums,
       (each, share) =>
-        context.fillRect(width + 2, each * cell, share * (SUMS - 4), Math.max(0.5, cell * 0.9)),
+        context.fillRect(width + 2, each * cell, share * (margin - 4), Math.max(0.5, cell * 0.9)),
     );
     context.strokeStyle = theme.grid;
     context.strokeRect(0.5, 0.5, width - 1, height - 1);
-  }, [edges, source, target, whole, isDark]);
+  }, [edges, source, target, whole, isDark, cell, ratio, margin]);
   const picture = h("canvas", {
     ref: canvas,
     class: "matrix",
-    width: Math.ceil(width + SUMS),
-    height: Math.ceil(height + SUMS),
+    width: Math.ceil((width + margin) * ratio),
+    height: Math.ceil((height + margin) * ratio),
+    style: { width: `${width + margin}px`, height: `${height + margin}px` },
     role: "img",
     "aria-label":
       `${edges.overlap.length} edges of the table, of ${rows} target and ${columns} source neurons; the table below names them`,
@@ -84,7 +90,7 @@ export function OverlapMatrix({ source, target, at, edges, select }: OverlapMatr
   });
   return h(
     "div",
-    null,
+    { ref: box },
     picture,
     columns === allColumns && rows === allRows && !whole ? null : h(
       "button",

@@ -2,6 +2,7 @@
 
 import type { ViewedLayer } from "../protocol.ts";
 import type { SCALES } from "../address.ts";
+import type { Size } from "./size.ts";
 
 /** Neurons of all layers, one behind another; places in [0, 1], upwards. */
 export interface Scene {
@@ -43,27 +44,31 @@ export function sceneOf(layers: readonly ViewedLayer[], scale: typeof SCALES[num
   return { x, y, first };
 }
 
-/** Pixels around the scene. */
+/** Pixels around the scene, where letters are small. */
 export const MARGIN = { left: 36, right: 72, top: 24, bottom: 64 };
 
 /** Places of the scene on a canvas. */
 export class Projection {
   readonly #width: number;
   readonly #height: number;
+  readonly #left: number;
+  readonly #top: number;
   readonly #camera: Camera;
 
-  constructor(width: number, height: number, camera: Camera) {
-    this.#width = Math.max(1, width - MARGIN.left - MARGIN.right);
-    this.#height = Math.max(1, height - MARGIN.top - MARGIN.bottom);
+  constructor({ width, height, unit }: Pick<Size, "width" | "height" | "unit">, camera: Camera) {
+    this.#width = Math.max(1, width - unit * (MARGIN.left + MARGIN.right));
+    this.#height = Math.max(1, height - unit * (MARGIN.top + MARGIN.bottom));
+    this.#left = unit * MARGIN.left;
+    this.#top = unit * MARGIN.top;
     this.#camera = camera;
   }
 
   x(share: number): number {
-    return MARGIN.left + (share * this.#camera.scale + this.#camera.x) * this.#width;
+    return this.#left + (share * this.#camera.scale + this.#camera.x) * this.#width;
   }
 
   y(share: number): number {
-    return MARGIN.top + ((1 - share) * this.#camera.scale + this.#camera.y) * this.#height;
+    return this.#top + ((1 - share) * this.#camera.scale + this.#camera.y) * this.#height;
   }
 
   /** The camera after zooming by a factor around a point of the canvas. */
@@ -73,8 +78,8 @@ export class Projection {
     const kept = (at: number, offset: number) => at - (at - offset) * next / scale;
     return bounded({
       scale: next,
-      x: kept((x - MARGIN.left) / this.#width, left),
-      y: kept((y - MARGIN.top) / this.#height, top),
+      x: kept((x - this.#left) / this.#width, left),
+      y: kept((y - this.#top) / this.#height, top),
     });
   }
 

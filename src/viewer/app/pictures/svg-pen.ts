@@ -1,5 +1,7 @@
 /** What the canvas is drawn with, written down as SVG. */
 
+import { RgbReader } from "./rgb.ts";
+
 /** The part of a canvas that pictures use. */
 export type Pen = Pick<
   CanvasRenderingContext2D,
@@ -34,8 +36,7 @@ export class SvgPen implements Pen {
   globalAlpha = 1;
   font = "";
   readonly #root: SVGSVGElement;
-  readonly #colours = new Map<string, string>();
-  readonly #paint: CanvasRenderingContext2D | null;
+  readonly #colours = new RgbReader();
   #path: string[] = [];
   #transform: string[] = [];
   readonly #saved: string[][] = [];
@@ -46,9 +47,6 @@ export class SvgPen implements Pen {
     for (const [name, value] of Object.entries({ width, height, viewBox: `0 0 ${width} ${height}` })) {
       this.#root.setAttribute(name, String(value));
     }
-    const canvas = document.createElement("canvas");
-    [canvas.width, canvas.height] = [1, 1];
-    this.#paint = canvas.getContext("2d", { willReadFrequently: true });
   }
 
   /** The picture as the text of a file. */
@@ -135,15 +133,7 @@ export class SvgPen implements Pen {
 
   /** As three numbers: programs that draw SVG know no mixtures of colours. */
   #rgb(style: Pen["fillStyle"]): string {
-    const said = String(style).trim();
-    const known = this.#colours.get(said);
-    if (known !== undefined || this.#paint === null) return known ?? said;
-    this.#paint.fillStyle = said;
-    this.#paint.fillRect(0, 0, 1, 1);
-    const [red, green, blue] = this.#paint.getImageData(0, 0, 1, 1).data;
-    const colour = `rgb(${red},${green},${blue})`;
-    this.#colours.set(said, colour);
-    return colour;
+    return `rgb(${this.#colours.rgb(String(style)).join(",")})`;
   }
 }
 
