@@ -130,6 +130,7 @@ const inspect = program.command("inspect")
   .option("--batch-norm-epsilon <number>", "as for run", numberOf)
   .option("--norm-gain <mode>", "raw or folded, as for run")
   .option("--residual <k>", "as for run", (text) => ({ span: numberOf(text) }))
+  .option("--circuits", "the circuits of attention heads too, as for run")
   .addOption(
     new Option("--format <name>", "how the answer is written").choices(INSPECT_FORMATS).default("table"),
   )

@@ -75,7 +75,9 @@ export async function inspectCommand(
       }
       try {
         const inference = await inferenceOf(model, config.infer, kernel, (id) => unasked.push(id), signal);
-        const settings = { ...layerSettings(config), inferred: inference?.graph };
+        // A topology says layers by their weights: circuits follow from it.
+        const shown = format === "topology" ? { ...config, circuits: false } : config;
+        const settings = { ...layerSettings(shown), inferred: inference?.graph };
         const inspected = await inspectModel(model, settings, signal);
         if (format === "topology") {
           texts.push(topologyText(inspected, await topologyOfModel(model, settings, signal)));

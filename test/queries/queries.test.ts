@@ -6,7 +6,9 @@ import type { GraphReader } from "../../src/mod.ts";
 import { askQuery, type LibraryQuery, listQueries, loadRunConfig, run, runPipeline } from "../../src/run.ts";
 import { ROOT } from "../integration/svr.ts";
 import { describeWithServer } from "../neo4j/suite.ts";
+import { writeModelFolder } from "../support/files/model-folder.ts";
 import { noise, writeTensors } from "../support/files/safetensors-file.ts";
+import { gpt2, writesForQueries } from "../stages/circuits/decoders.ts";
 import { STORES } from "./stores.ts";
 import { openTables, type Parameters, SQL } from "./tables.ts";
 
@@ -82,7 +84,7 @@ const SUBJECTS: readonly Subject[] = [
       { model: "", limit: 50, significant: true },
       { base: "mnist-mlp/epoch-003", other: "mnist-mlp/epoch-010", limit: 60 },
     ],
-    empty: ["tracks"],
+    empty: ["compositions", "tracks"],
   },
   {
     name: "a network of 200 layers with all its edges",
@@ -145,7 +147,7 @@ const SUBJECTS: readonly Subject[] = [
       },
     ],
     // Layers of 6 neurons are not tested for spikes.
-    empty: ["series", "spikes", "tracks"],
+    empty: ["compositions", "series", "spikes", "tracks"],
   },
   {
     name: "a model whose connections have parts, and with channels that are dead",
@@ -186,6 +188,7 @@ const SUBJECTS: readonly Subject[] = [
     empty: [
       "appeared-vanished",
       "changed-layers",
+      "compositions",
       "intruders",
       "kinship",
       "match",
@@ -218,6 +221,16 @@ const SUBJECTS: readonly Subject[] = [
     ],
     empty: [],
     queries: ["tracks"],
+  },
+  {
+    name: "a decoder with circuits",
+    run: async (out) => {
+      const path = await writeModelFolder(join(out, "decoder"), gpt2(1, 2, writesForQueries));
+      return run({ models: [{ path, id: "decoder" }], out, sinks: ["parquet"], circuits: true });
+    },
+    asked: [{ model: "decoder", limit: 100 }, { model: "decoder", significant: true }],
+    empty: [],
+    queries: ["compositions"],
   },
 ];
 

@@ -75,6 +75,13 @@ export const SQL: Readonly<Record<string, string>> = {
     JOIN layers k ON k.model = c.model AND k.layer_index = source_layer
     JOIN layers l ON l.model = c.model AND l.layer_index = target_layer
     WHERE c.model = $model ORDER BY source_layer, target_layer, part`,
+  "compositions":
+    `SELECT source_layer, k.name, target_layer, l.name, composition, composition_score, tests, significant, expected_by_chance, max_overlap
+    FROM connections c
+    JOIN layers k ON k.model = c.model AND k.layer_index = source_layer
+    JOIN layers l ON l.model = c.model AND l.layer_index = target_layer
+    WHERE c.model = $model AND composition IS NOT NULL AND (significant > 0 OR NOT $significant)
+    ORDER BY significant DESC, max_overlap DESC, source_layer, target_layer, composition LIMIT $limit`,
   "near-kernel-blocks":
     `SELECT source_layer, k.name, target_layer, l.name, part, k.near_kernels, l.near_kernels, near_kernel_energy, near_kernel_expected,
       near_kernel_log_p, near_kernel_log_p_low, near_kernel_tests, near_kernel_nominal, near_kernel_significant,

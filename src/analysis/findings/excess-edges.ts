@@ -12,7 +12,7 @@ import { counted } from "../../model/counted.ts";
 import { decimal, pText } from "./words.ts";
 
 /** What the p-value of a count supposes. */
-const DEPENDENT =
+export const DEPENDENT =
   "its p is that of a binomial count, as if all tests were independent; tests of a connection share singular vectors, so it " +
   "is a measure of size more than a probability";
 
@@ -89,7 +89,8 @@ function controlLogP(facts: ModelFacts, control: Measured): number {
   );
 }
 
-function edgeFigures(alpha: number): Figure[] {
+/** Figures of edges up to alpha, and of those that are significant. */
+export function edgeFigures(alpha: number): Figure[] {
   const nominal = sumOf("edges", "nominal", (each) => each.nominal);
   const pairs = sumOf("pairs", "tests", (each) => each.tests);
   const chance = (connections: readonly ConnectionFacts[]) =>

@@ -66,8 +66,12 @@ export interface ConnectionFacts {
   readonly sharedLogP: number | null;
   /** Whether many weights of one of the two layers are zero. */
   readonly sparse: boolean;
-  /** Sum of all overlaps. */
+  /** Sum of all overlaps, and the largest. */
   readonly totalOverlap: number;
+  readonly maxOverlap: number;
+  /** How a circuit reads what another writes, and their score; null of other layers. */
+  readonly composition: string | null;
+  readonly compositionScore: number | null;
   /** Null where the block between near-kernels is empty. */
   readonly energy: number | null;
   readonly energyExpected: number | null;
@@ -264,6 +268,9 @@ function connectionFacts(row: Row, sources: Pick<FactSources, "test" | "layers">
     sharedLogP: orNull(row, "shared_log_p"),
     sparse: row["sparse"] === true,
     totalOverlap: number(row, "total_overlap"),
+    maxOverlap: number(row, "max_overlap"),
+    composition: typeof row["composition"] === "string" ? row["composition"] : null,
+    compositionScore: orNull(row, "composition_score"),
     energy: orNull(row, "near_kernel_energy"),
     energyExpected: orNull(row, "near_kernel_expected"),
     energyLogP: orNull(row, "near_kernel_log_p"),

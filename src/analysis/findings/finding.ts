@@ -41,6 +41,7 @@ export const FINDING_KINDS = [
   "undeclared-spaces",
   "dominant-connection",
   "excess-edges",
+  "compositions",
   "near-kernel-block",
   "hub",
   "near-kernels",

@@ -1,6 +1,7 @@
 /** All findings of a model. */
 
 import { dominantConnections, noDominantConnection } from "./dominant.ts";
+import { compositions } from "./compositions.ts";
 import { excessEdges } from "./excess-edges.ts";
 import { isRefused, type ModelFacts } from "./facts.ts";
 import { type Finding, ranked } from "./finding.ts";
@@ -19,6 +20,7 @@ export function findings(facts: ModelFacts): Finding[] {
     wiring,
     dominantConnections,
     excessEdges,
+    compositions,
     nearKernelBlock,
     hubs,
     nearKernels,

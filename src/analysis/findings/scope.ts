@@ -116,6 +116,7 @@ function matchConnections(facts: ModelFacts, words: CypherWords): string {
 WHERE ${words.of("a")} AND ${scopeCondition(facts, "cypher")}`;
 }
 
-function selected(figures: readonly Figure[], sum: (column: string) => string): string {
+/** Figures as the columns of a text, each under its name. */
+export function selected(figures: readonly Figure[], sum: (column: string) => string): string {
   return figures.map((figure) => `${figure.text(sum)} AS ${figure.name}`).join(",\n       ");
 }

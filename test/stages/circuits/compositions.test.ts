@@ -10,7 +10,7 @@ import { openEngine } from "../../../src/run/open-engine.ts";
 import { layerGraph, type LayerSettings } from "../../../src/stages/layers.ts";
 import { memorySink } from "../../support/memory-sink.ts";
 import { pipelineSettings } from "../../support/pipeline-settings.ts";
-import { EACH, gpt2, HEADS, llama, type Plant, WIDTH } from "./decoders.ts";
+import { EACH, gpt2, HEADS, llama, WIDTH, writesForKeys, writesForQueries } from "./decoders.ts";
 
 const CONFIG = { model_type: "llama", num_attention_heads: HEADS, num_key_value_heads: 2 };
 
@@ -145,31 +145,6 @@ for (const unfolding of ["svr", "cosvr"] as const) {
     });
   });
 }
-
-/** A direction of the stream, of length 20: far more than what random weights have. */
-const direction = (seed: number) => Array.from({ length: WIDTH }, (_, c) => 20 * Math.sin((c + 1) * seed));
-
-/** The first head of block 0 writes a direction that the third head of block 1 reads with its queries. */
-const writesForQueries: Plant = (tensors) => {
-  const told = direction(1.7);
-  const out = tensors.get("h.0.attn.c_proj.weight")!.values;
-  const reads = tensors.get("h.1.attn.c_attn.weight")!.values;
-  told.forEach((value, c) => {
-    out[c] = value;
-    reads[c * 3 * WIDTH + 2 * EACH] = value;
-  });
-};
-
-/** The second head of block 0 writes a direction that the second group of block 1 reads with its keys. */
-const writesForKeys: Plant = (tensors) => {
-  const told = direction(2.3);
-  const out = tensors.get("model.layers.0.self_attn.o_proj.weight")!.values;
-  const reads = tensors.get("model.layers.1.self_attn.k_proj.weight")!.values;
-  told.forEach((value, c) => {
-    out[c * WIDTH + EACH] = value;
-    reads[EACH * WIDTH + c] = value;
-  });
-};
 
 const significant = (rows: Awaited<ReturnType<typeof tested>>) =>
   rows.filter((row) => Number(row["significant"]) > 0).map(({ source, target, composition }) =>
