@@ -1,6 +1,7 @@
 /** `svr run --queue`: a run whose models are done by whoever works at a queue. */
 
 import { resolve } from "node:path";
+import { memoryUsage } from "node:process";
 import type { LoadedConfig } from "../../../config/load.ts";
 import { isBucket, openLake } from "../../../connectors/lake/open.ts";
 import { JobQueue, type QueuedJob } from "../../../connectors/queue/job-queue.ts";
@@ -57,7 +58,16 @@ export async function runQueue(
     progress({ event: "queued", models: jobs.length, groups: groups.length, lake });
     const known = new Map([...jobs, ...groups].map(({ id, data }) => [id, data]));
     const count = new WorkCount(jobs);
-    const tell = () => progress({ ...BEGINNING, phase: "models", ...count.figures, what: WAITING });
+    const began = performance.now();
+    const tell = () =>
+      progress({
+        ...BEGINNING,
+        phase: "models",
+        seconds: (performance.now() - began) / 1000,
+        rss_bytes: memoryUsage.rss(),
+        ...count.figures,
+        what: WAITING,
+      });
     tell();
     for await (const { id, failure } of queue.ends(jobs, signal)) {
       const { model, layers } = known.get(id)!;

@@ -1,5 +1,6 @@
 /** `svr worker`: does models, and layers of large ones, of whatever runs are in a queue, one after another, until it is stopped. */
 
+import { memoryUsage } from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Overrides } from "../../../config/load.ts";
 import { JobGivenBack, JobWorker, LastingFailure } from "../../../connectors/queue/job-queue.ts";
@@ -57,11 +58,14 @@ export async function workAtQueue(
     progress({
       ...BEGINNING,
       phase: "models",
+      seconds: (performance.now() - began) / 1000,
+      rss_bytes: memoryUsage.rss(),
       models_done: done,
       models: done + (waiting === null ? 1 : 0),
       waiting,
       what,
     });
+  const began = performance.now();
   let done = 0;
   let last = Date.now();
   let isBusy = false;

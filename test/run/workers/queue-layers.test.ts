@@ -122,6 +122,9 @@ describeWithRedis("a large model in a queue", () => {
     const status = events.flatMap((event) => event.event === "progress" && event.layers > 0 ? [event] : []);
     expect(status[0]).toMatchObject({ layers_done: 0, layers: 5, models_done: 0, models: 2 });
     expect(status.some(({ layers_done: layers }) => layers > 0 && layers < 5)).toBe(true);
+    // Time goes on, whatever has ended.
+    const waited = status.map(({ seconds }) => seconds);
+    expect(waited).toEqual([...new Set(waited)].sort((a, b) => a - b));
     expect(warningsOf(events)).toEqual([]);
     // What stands is one job.
     const again = await ran({ out }, [{}]);
