@@ -123,12 +123,13 @@ export function frameTexts(
   });
   const value = `singular value${normalized ? ", as a share of the layer's largest" : ""}`;
   const layers = `layer${without === "" ? "" : ` (names without ${without})`}`;
+  const behind = data.layers.some(({ kind }) => kind === "circuit") ? ", circuits behind" : "";
   const captions = [
     text(left, layout.top - 10, `${value}${frame.axis.type === "log" ? " (logarithmic)" : ""} ↑`, {
       "text-anchor": "start",
       fill: INK,
     }),
-    text(width - layout.right, layout.height - 8, `${layers}, in the order of the signal →`, {
+    text(width - layout.right, layout.height - 8, `${layers}, in the order of the signal${behind} →`, {
       "text-anchor": "end",
       fill: INK,
     }),

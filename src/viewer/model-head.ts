@@ -130,7 +130,10 @@ function entries(svg: SvgDocument, { layers, edges, chain, test }: PictureData, 
     found.push({ sign: [arc("M0,5C6,-8 18,-8 24,5")], signWidth: 24, text: "passes over layers" });
   }
   if (facts.returns) {
-    found.push({ sign: [arc("M0,-5C6,8 18,8 24,-5")], signWidth: 24, text: "goes back (recurrent)" });
+    const returning = kinds.includes("circuit")
+      ? "goes back (recurrent, or from a circuit)"
+      : "goes back (recurrent)";
+    found.push({ sign: [arc("M0,-5C6,8 18,8 24,-5")], signWidth: 24, text: returning });
   }
   return found;
 }

@@ -75,6 +75,13 @@ describe("a run with circuits", () => {
     expect(rows[0]!["significant"]).toBeGreaterThan(0);
   });
 
+  it("says in the picture that circuits are not in the order of the signal", async () => {
+    const picture = join(folder, "picture.svg");
+    const { code } = await svr(["plot", out, "--model", "with", "-o", picture]);
+    expect(code).toBe(0);
+    expect(await readFile(picture, "utf8")).toContain("in the order of the signal, circuits behind");
+  });
+
   it("has the figures of the whole model that a run without them has", async () => {
     const plain = join(folder, "plain");
     await run({

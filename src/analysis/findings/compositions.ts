@@ -78,7 +78,7 @@ function strongest({ names }: ModelFacts, [first]: readonly ConnectionFacts[]): 
   if (first === undefined) return "";
   const name = (layer: number) => shortened(names[layer] ?? String(layer));
   const how = { Q: "queries", K: "keys", V: "values" }[first.composition ?? ""] ?? "input";
-  return `, most of them what ${name(first.source)} writes and ${name(first.target)} reads as ${how}`;
+  return `, above all what ${name(first.source)} writes and ${name(first.target)} reads as ${how}`;
 }
 
 function table(facts: ModelFacts, found: readonly ConnectionFacts[]): FindingTable {

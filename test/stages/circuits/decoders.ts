@@ -29,6 +29,36 @@ export function gpt2(seed: number, blocks: number, plant: Plant = () => undefine
   return decoder(seed, shapes, { model_type: "gpt2", n_head: HEADS }, plant);
 }
 
+/** GPT-NeoX's names: one weight with the queries, keys and values of each head side by side. */
+export function neox(seed: number): Model {
+  const at = "layers.0";
+  const shapes: [string, ...number[]][] = [
+    ["embed_in.weight", 64, WIDTH],
+    [`${at}.input_layernorm.weight`, WIDTH],
+    [`${at}.attention.query_key_value.weight`, 3 * WIDTH, WIDTH],
+    [`${at}.attention.dense.weight`, WIDTH, WIDTH],
+    [`${at}.post_attention_layernorm.weight`, WIDTH],
+    [`${at}.mlp.dense_h_to_4h.weight`, 4 * WIDTH, WIDTH],
+    [`${at}.mlp.dense_4h_to_h.weight`, WIDTH, 4 * WIDTH],
+    ["final_layer_norm.weight", WIDTH],
+  ];
+  return decoder(seed, shapes, { model_type: "gpt_neox", num_attention_heads: HEADS }, () => undefined);
+}
+
+/** TransformerLens' names: a tensor for each of queries, keys and values, heads first. */
+export function hooked(seed: number): Model {
+  const at = "blocks.0";
+  const shapes: [string, ...number[]][] = [
+    ["embed.W_E", 64, WIDTH],
+    ...["Q", "K", "V"].map((each): [string, ...number[]] => [`${at}.attn.W_${each}`, HEADS, WIDTH, EACH]),
+    [`${at}.attn.W_O`, HEADS, EACH, WIDTH],
+    [`${at}.mlp.W_in`, WIDTH, 4 * WIDTH],
+    [`${at}.mlp.W_out`, 4 * WIDTH, WIDTH],
+    ["unembed.W_U", WIDTH, 64],
+  ];
+  return decoder(seed, shapes, undefined, () => undefined);
+}
+
 /** Llama's names; `HEADS` heads of queries share two of keys and values. */
 export function llama(seed: number, blocks: number, config: unknown, plant: Plant = () => undefined): Model {
   const shapes: [string, ...number[]][] = [["model.embed_tokens.weight", 64, WIDTH]];

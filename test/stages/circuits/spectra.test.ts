@@ -14,7 +14,7 @@ import { spectrum } from "../../../src/stages/svd.ts";
 import { describeKernel } from "../../support/kernels.ts";
 import { KERNELS } from "../../support/kernels.ts";
 import { describeWithShared, shared } from "../../support/shared.ts";
-import { EACH, gpt2, HEADS, llama, WIDTH } from "./decoders.ts";
+import { EACH, gpt2, HEADS, hooked, llama, neox, WIDTH } from "./decoders.ts";
 
 /** The circuits whose names begin so, by name, as the pipeline decomposes them. */
 async function circuitsOf(model: Model, beginning: string, kernel: "wasm" | "reference" = "wasm") {
@@ -122,6 +122,49 @@ for (const kernel of ["reference", "wasm"] as const) {
     });
   });
 }
+
+describeKernel("reference", "circuits of other ways to keep heads", () => {
+  it("are right where each head has its queries, keys and values side by side", async () => {
+    const model = neox(3);
+    const at = "layers.0.attention";
+    const found = await circuitsOf(model, at, "reference");
+    expect(found.size).toBe(2 * HEADS);
+    const qkv = await model.read(`${at}.query_key_value.weight`);
+    const out = await model.read(`${at}.dense.weight`);
+    const part = (which: 0 | 1 | 2, head: number) => (h: number, j: number) =>
+      qkv[((3 * head + which) * EACH + h) * WIDTH + j]!;
+    for (let head = 0; head < HEADS; head++) {
+      const ov = product(WIDTH, EACH, (i, h) => out[i * WIDTH + head * EACH + h]!, part(2, head));
+      await expectEqual(found.get(`${at}.head_${head}.ov`), ov, EACH);
+      const qk = product(WIDTH, EACH, (i, h) => part(0, head)(h, i), part(1, head));
+      await expectEqual(found.get(`${at}.head_${head}.qk`), qk, EACH);
+    }
+  });
+
+  it("are right where each head has tensors of its own", async () => {
+    const model = hooked(3);
+    const at = "blocks.0.attn";
+    const found = await circuitsOf(model, at, "reference");
+    expect(found.size).toBe(2 * HEADS);
+    const [q, k, v, o] = await Promise.all(
+      ["Q", "K", "V", "O"].map((name) => model.read(`${at}.W_${name}`)),
+    ) as [
+      Float64Array,
+      Float64Array,
+      Float64Array,
+      Float64Array,
+    ];
+    // `[head, stream, channel]`, and of the outputs `[head, channel, stream]`.
+    const own = (weight: Float64Array, head: number) => (h: number, j: number) =>
+      weight[(head * WIDTH + j) * EACH + h]!;
+    for (let head = 0; head < HEADS; head++) {
+      const ov = product(WIDTH, EACH, (i, h) => o[(head * EACH + h) * WIDTH + i]!, own(v, head));
+      await expectEqual(found.get(`${at}.head_${head}.ov`), ov, EACH);
+      const qk = product(WIDTH, EACH, (i, h) => own(q, head)(h, i), own(k, head));
+      await expectEqual(found.get(`${at}.head_${head}.qk`), qk, EACH);
+    }
+  });
+});
 
 const TINY = "our-models/tiny-llama/model.safetensors";
 
