@@ -1,7 +1,7 @@
 /**
  * The page on a large model: `node test/bench/view.ts [layers] [neurons] [edges of a connection]`. By default 60 layers of 1,000 neurons with
  * 34,000 edges in each connection: 60,000 neurons and two million edges. Prints the time to the first picture, from a click to a neuron's edges,
- * the page's memory, and how many bytes are fetched of those that the columns have.
+ * the page's memory, the times to pictures of 1e4, 1e5 and 1e6 edges by the canvas and by WebGL2, and how many bytes are fetched of those that the columns have.
  */
 
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -18,6 +18,13 @@ const [layers = 60, neurons = 1000, edges = 34_000] = argv.slice(2).map(Number);
 
 /** Columns of the table of edges that the page reads. */
 const READ = ["source_layer", "source_neuron", "target_layer", "target_neuron", "part", "overlap", "log_p"];
+
+/** Done when the canvas has its picture: reading a pixel waits for what draws. */
+const PAINTED =
+  `new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => {
+  document.querySelector(".stage canvas").getContext("2d").getImageData(0, 0, 1, 1);
+  done();
+}))))`;
 
 const folder = await mkdtemp(join(tmpdir(), "svr-view-bench-"));
 try {
@@ -50,10 +57,7 @@ try {
     await page.goto(url);
     await page.getByText(/of .* edges that pass are drawn/).waitFor();
     console.log(`first picture: ${seconds(start)} s`);
-    await page.evaluate(
-      "globalThis.painted = new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))",
-    );
-    await page.evaluate("globalThis.painted");
+    await page.evaluate(PAINTED);
     start = performance.now();
     await page.locator(".stage canvas").focus();
     await page.keyboard.press("ArrowRight");
@@ -70,6 +74,18 @@ try {
     console.log(
       `fetched: ${megabytes(fetched)} MB, ${(fetched / needed).toFixed(3)} times the columns that are read`,
     );
+    await page.close();
+    for (const most of [10_000, 100_000, 1_000_000]) {
+      for (const drawer of ["canvas", "webgl"]) {
+        const next = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+        start = performance.now();
+        await next.goto(`${url}#edges=${most}&drawer=${drawer}`);
+        await next.getByText(/of .* edges that pass are drawn/).waitFor();
+        await next.evaluate(PAINTED);
+        console.log(`${most} edges by ${drawer}: picture after ${seconds(start)} s`);
+        await next.close();
+      }
+    }
   } finally {
     await browser.close();
     server.kill();

@@ -11,6 +11,7 @@ const FOLDER = fileURLToPath(new URL("../../docs/pictures/", import.meta.url));
 /** Views by the names of their pictures, and what stands behind `#`. */
 const SHOWN: Readonly<Record<string, string>> = {
   view: "model=vgg16s-wd&layer=7&neuron=0",
+  layer: "model=vgg16s-wd&layer=7",
   patterns: "model=vgg16s-wd&layer=0&neuron=0&patterns=true",
   connection: "model=vgg16s-wd&connection=10-11-0",
   compare: "view=compare&base=mnist-mlp%2Fepoch-000&model=mnist-mlp%2Fepoch-010&pair=1-1",
@@ -33,6 +34,7 @@ for (const colorScheme of ["light", "dark"] as const) {
     await page.getByText(/^(Reading|Opening|Choosing|Asking|Comparing|Decomposing)/).first().waitFor({
       state: "detached",
     });
+    if (name === "models") await page.locator(".sparkline").first().waitFor();
     if (name === "ask") {
       await page.getByRole("button", { name: "Ask", exact: true }).last().click();
       await page.locator("tbody").waitFor();

@@ -15,7 +15,8 @@ export function ExportButtons(
     readonly svg: { readonly current: (() => string) | null };
   },
 ) {
-  const name = id.replaceAll(/[^\w.-]+/g, "-") || "model";
+  // Systems take names of some two hundred characters.
+  const name = id.slice(0, 100).replaceAll(/[^\w.-]+/g, "-") || "model";
   return h(
     "div",
     { class: "exports", role: "group", "aria-label": "Save what is seen" },

@@ -16,7 +16,7 @@ import { count } from "../label.ts";
 import type { IndexedModel, ViewedModel } from "./protocol.ts";
 import type { ReportedEdge } from "./report.ts";
 import type { NeuronAt } from "./pictures/scene.ts";
-import { ConnectionList, ConnectionPanel, LayerPanel, NeuronPanel } from "./selection-panels.ts";
+import { ConnectionList, ConnectionPanel, keyOf, LayerPanel, NeuronPanel } from "./selection-panels.ts";
 
 /** A model and where the page stands in it. */
 export interface ModelViewProps {
@@ -96,7 +96,11 @@ function OpenModel({ id, model, total, client, address, change, chain, source }:
       span: span ?? Infinity,
     };
     client.strongest(filter, most).then(
-      (found) => gone || setShown(found),
+      (found) => {
+        if (gone) return;
+        setShown(found);
+        setFailure(null);
+      },
       (cause: unknown) => gone || setFailure(messageOf(cause)),
     );
     return () => {
@@ -120,7 +124,11 @@ function OpenModel({ id, model, total, client, address, change, chain, source }:
       ? client.neuron(selection.neuron.layer, selection.neuron.neuron)
       : client.connection(selection.connection);
     asked.then(
-      (edges) => gone || setSelected({ key, edges }),
+      (edges) => {
+        if (gone) return;
+        setSelected({ key, edges });
+        setFailure(null);
+      },
       (cause: unknown) => gone || setFailure(messageOf(cause)),
     );
     return () => {
@@ -135,6 +143,7 @@ function OpenModel({ id, model, total, client, address, change, chain, source }:
   const chosen = selection !== null && "neuron" in selection && exists(model, selection.neuron)
     ? selection.neuron
     : null;
+  const absent = absence(model, address);
   const picture = useMemo(() => ({
     layers: model.layers,
     edges: shown?.edges ?? null,
@@ -170,6 +179,7 @@ function OpenModel({ id, model, total, client, address, change, chain, source }:
       layer === null && connection === null
         ? h(ConnectionList, { model, change, of: model.connections })
         : h("button", { type: "button", onClick: () => select(null) }, "Let go of the selection"),
+      absent === null ? null : h("p", { role: "alert" }, absent),
       connection === null ? null : h(ConnectionPanel, {
         model,
         change,
@@ -202,6 +212,21 @@ function OpenModel({ id, model, total, client, address, change, chain, source }:
         }),
     ),
   );
+}
+
+/** What the address names and the model does not have, as a link to an older run may; null where all is there. */
+function absence(model: ViewedModel, { layer, neuron, connection }: Address): string | null {
+  if (connection !== null) {
+    const [source, target, part] = connection;
+    return model.connections.some((row) => keyOf(row).join() === connection.join())
+      ? null
+      : `There is no connection from layer ${source} to layer ${target}, part ${part}, in this model.`;
+  }
+  if (layer === null) return null;
+  if (model.layers[layer] === undefined) return `There is no layer ${layer} in this model.`;
+  return neuron === null || exists(model, { layer, neuron })
+    ? null
+    : `There is no neuron ${neuron} in layer ${layer} of this model.`;
 }
 
 function exists({ layers }: ViewedModel, { layer, neuron }: NeuronAt): boolean {

@@ -37,7 +37,10 @@ export function useAddress(): readonly [Address, Change] {
   }, []);
   const change = useCallback<Change>((changed, keep = "step") => {
     if (keep === "step") settle();
+    const before = formatAddress(present.current);
     present.current = { ...present.current, ...changed };
+    // What changes nothing is no step: else one would go back and see the same.
+    if (formatAddress(present.current) === before) return;
     setAddress(present.current);
     if (keep === "step") history.pushState(null, "", formatAddress(present.current));
     else waiting.current ??= setTimeout(settle, SETTLED);

@@ -1,9 +1,20 @@
 /** The findings of a run: each with its queries, and the way to the picture. */
 
 import { h } from "preact";
+import type { Address } from "./address.ts";
 import type { Change } from "./navigation.ts";
 import type { Report, ReportedFinding } from "./report.ts";
 import type { Index } from "./protocol.ts";
+
+/** A model as a whole: what is selected belongs to another. */
+const modelAlone = (model: string): Partial<Address> => ({
+  view: "model",
+  model,
+  layer: null,
+  neuron: null,
+  connection: null,
+  filter: null,
+});
 
 /** Findings of one model, or of all. */
 export function ReportView({ report, index, change }: {
@@ -32,7 +43,7 @@ export function ReportView({ report, index, change }: {
           null,
           h(
             "button",
-            { type: "button", class: "link", onClick: () => change({ view: "model", model: id }) },
+            { type: "button", class: "link", onClick: () => change(modelAlone(id)) },
             id,
           ),
         ),
@@ -59,7 +70,7 @@ function FindingItem({ finding, id, index, change }: {
     h(
       "p",
       null,
-      h("button", { type: "button", onClick: () => change({ view: "model", model: id }) }, "show the model"),
+      h("button", { type: "button", onClick: () => change(modelAlone(id)) }, "show the model"),
     ),
     queries.length === 0 ? null : h(
       "details",

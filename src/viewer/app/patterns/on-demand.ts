@@ -21,13 +21,17 @@ export interface OnDemandProps<T> {
 
 /** Shows an answer when it is there, before that what is being done. */
 export function OnDemand<T>({ of, ask, show }: OnDemandProps<T>) {
-  const [state, setState] = useState<State<T>>({ doing: "Asking" });
+  const [{ key, state }, setKeyed] = useState<{ readonly key: string; readonly state: State<T> }>({
+    key: of,
+    state: { doing: "Asking" },
+  });
   const [attempt, setAttempt] = useState(0);
   const [stop, setStop] = useState<AbortController | null>(null);
   useEffect(() => {
     const controller = new AbortController();
     const { signal } = controller;
     setStop(controller);
+    const setState = (next: State<T>) => setKeyed({ key: of, state: next });
     setState({ doing: "Asking" });
     const set = (next: State<T>) => signal.aborted || setState(next);
     ask({ signal, progress: (doing) => set({ doing }) }).then(
@@ -36,6 +40,8 @@ export function OnDemand<T>({ of, ask, show }: OnDemandProps<T>) {
     );
     return () => controller.abort();
   }, [of, attempt]);
+  // The answer to the question before is no answer to this one.
+  if (key !== of) return h("p", { role: "status" }, "Asking …");
   if (state === "stopped") {
     return h(
       "p",
@@ -56,7 +62,7 @@ export function OnDemand<T>({ of, ask, show }: OnDemandProps<T>) {
         type: "button",
         onClick: () => {
           stop?.abort(new Error("stopped"));
-          setState("stopped");
+          setKeyed({ key: of, state: "stopped" });
         },
       },
       "Stop",

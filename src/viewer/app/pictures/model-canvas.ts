@@ -90,6 +90,7 @@ export function ModelCanvas({ picture, scale, colour, drawer, select, svg }: Mod
       height: Math.round(size.height * size.ratio),
       style: { width: `${size.width}px`, height: `${size.height}px` },
       onPointerDown: (event: PointerEvent) => {
+        if (event.button !== 0) return;
         dragged.current = { x: event.clientX, y: event.clientY, moved: false };
         canvas.current?.setPointerCapture(event.pointerId);
       },
@@ -108,6 +109,10 @@ export function ModelCanvas({ picture, scale, colour, drawer, select, svg }: Mod
       },
       onPointerUp: (event: PointerEvent) => {
         if (dragged.current?.moved === false) select(at(event));
+        dragged.current = null;
+      },
+      // A gesture of the system takes the pointer away and lets it up nowhere.
+      onPointerCancel: () => {
         dragged.current = null;
       },
       onPointerLeave: () => setHovered(null),
