@@ -25,6 +25,8 @@ export interface Address {
   readonly series: string | null;
   /** Place of the checkpoint among those of the series, by their steps. */
   readonly step: number;
+  /** Number of the track of the selected layer that is looked at. */
+  readonly track: number | null;
   /** Index of the selected layer. */
   readonly layer: number | null;
   /** The selected neuron of that layer. */
@@ -58,6 +60,7 @@ export const START: Address = {
   pair: null,
   series: null,
   step: 0,
+  track: null,
   layer: null,
   neuron: null,
   connection: null,
@@ -105,6 +108,7 @@ export function parseAddress(hash: string): Address {
     base: said.get("base"),
     series: said.get("series"),
     step: whole("step") ?? START.step,
+    track: whole("track"),
     pair: numbers<readonly [number, number]>("pair", 2),
     layer: whole("layer"),
     neuron: whole("neuron"),

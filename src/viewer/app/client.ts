@@ -10,6 +10,7 @@ import type {
   Row,
   Spectra,
   ViewedModel,
+  WantedTracks,
 } from "./protocol.ts";
 import type { EdgeColumns, EdgeFilter } from "./edges.ts";
 import type { RowProgress } from "./parquet.ts";
@@ -128,6 +129,13 @@ export class TableClient {
       for (const [at, each] of missing.entries()) this.#rows.set(each.join("\n"), answer.rows[at]!);
     }
     return files.map((each) => this.#rows.get(each.join("\n"))!);
+  }
+
+  /** Rows of the tables `tracks` of some comparisons, of one layer each. */
+  async tracks(of: readonly WantedTracks[]): Promise<readonly (readonly Row[])[]> {
+    const answer = await this.#ask({ ask: "tracks", of });
+    if (answer.of !== "rows") throw unexpected(answer);
+    return answer.rows;
   }
 
   async #edges(question: Question): Promise<EdgeColumns> {

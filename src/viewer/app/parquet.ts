@@ -96,15 +96,24 @@ export async function readColumns<T extends ColumnTypes>(
   return columns as { readonly [K in keyof T]: ColumnOf<T[K]> };
 }
 
-/** All rows of a small table, by column. @throws {Error} as `readColumns` */
-export async function readRows(urls: readonly string[]): Promise<readonly Row[]> {
+/**
+ * Rows of a table, by column.
+ *
+ * @param where column and value of the rows that are wanted: row groups without such rows are not read. Absent: all rows of a small table
+ * @throws {Error} as `readColumns`
+ */
+export async function readRows(
+  urls: readonly string[],
+  where?: { readonly column: string; readonly is: number },
+): Promise<readonly Row[]> {
   const rows: Row[] = [];
-  const { files } = await openedAll(urls, MOST_WHOLE_ROWS);
+  const { files } = await openedAll(urls, where === undefined ? MOST_WHOLE_ROWS : MOST_ROWS);
   for (const { file, metadata } of files) {
     await parquetRead({
       file,
       metadata,
       rowFormat: "object",
+      ...where === undefined ? {} : { filter: { [where.column]: where.is } },
       onComplete: (found) => {
         for (const row of found as Record<string, unknown>[]) rows.push(plainRow(row));
       },

@@ -103,6 +103,13 @@ export interface Comparison {
   readonly other: Spectra;
 }
 
+/** Tracks of a layer in one comparison. */
+export interface WantedTracks {
+  readonly files: readonly string[];
+  /** Index of the layer in the other model. */
+  readonly layer: number;
+}
+
 /** What the page asks. */
 export type Question =
   | { readonly ask: "model"; readonly tables: IndexedModel["tables"] }
@@ -119,7 +126,9 @@ export type Question =
   /** The singular values of a model's layers. */
   | { readonly ask: "spectra"; readonly tables: IndexedModel["tables"] }
   /** All rows of small tables, one after another. */
-  | { readonly ask: "rows"; readonly files: readonly (readonly string[])[] };
+  | { readonly ask: "rows"; readonly files: readonly (readonly string[])[] }
+  /** Rows of tables `tracks`, one after another, each of one layer of the other model. */
+  | { readonly ask: "tracks"; readonly of: readonly WantedTracks[] };
 
 /** What the worker answers; each belongs to the question of the same number. */
 export type Answer =

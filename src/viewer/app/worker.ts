@@ -35,6 +35,14 @@ async function answer({ number, content }: Envelope<Question>): Promise<void> {
       for (const files of content.files) rows.push(await readRows(files));
       return send({ of: "rows", rows });
     }
+    if (content.ask === "tracks") {
+      const rows: (readonly Row[])[] = [];
+      for (const { files, layer } of content.of) {
+        requireNewest();
+        rows.push(await readRows(files, { column: "other_layer", is: layer }));
+      }
+      return send({ of: "rows", rows });
+    }
     if (content.ask === "spectra") {
       return send({ of: "spectra", spectra: await spectraOf(content.tables) });
     }

@@ -20,6 +20,7 @@ const address: fc.Arbitrary<Address> = fc.record({
   pair: fc.option(fc.tuple(index, index)),
   series: fc.option(fc.string({ unit: "binary", minLength: 1 })),
   step: index,
+  track: fc.option(index),
   layer: fc.option(index),
   neuron: fc.option(index),
   connection: fc.option(fc.tuple(index, index, index)),

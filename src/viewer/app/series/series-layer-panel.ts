@@ -10,6 +10,7 @@ import type { Change } from "../navigation.ts";
 import { figure } from "../numbers.ts";
 import type { Index, Row } from "../protocol.ts";
 import type { Checkpoint } from "./checkpoints.ts";
+import { TracksPanel } from "./tracks-panel.ts";
 
 /** Columns of the table `layers` that are followed. */
 const FOLLOWED = [
@@ -31,12 +32,14 @@ export interface SeriesLayerPanelProps {
   /** Rows of the table `layers` by model. */
   readonly layers: ReadonlyMap<string, readonly Row[]>;
   readonly name: string;
+  /** Number of the track that is looked at. */
+  readonly track: number | null;
   readonly change: Change;
 }
 
-/** Curves over all steps with a mark at the present one; neurons of two consecutive steps joined, where these were compared. */
+/** Curves over all steps with a mark at the present one; tracks of neurons; neurons of two consecutive steps joined, where these were compared. */
 export function SeriesLayerPanel(
-  { index, client, members, at, layers, name, change }: SeriesLayerPanelProps,
+  { index, client, members, at, layers, name, track, change }: SeriesLayerPanelProps,
 ) {
   const rows = members.map(({ id }) => (layers.get(id) ?? []).find((row) => row["name"] === name));
   return h(
@@ -53,6 +56,17 @@ export function SeriesLayerPanel(
         choose: (step: number) => change({ step }),
       })
     ),
+    h(TracksPanel, {
+      key: `${members[0]!.id} ${name}`,
+      index,
+      client,
+      members,
+      at,
+      layers,
+      name,
+      track,
+      change,
+    }),
     h(StepBefore, { index, client, members, at, name, change }),
   );
 }
@@ -107,7 +121,9 @@ function StepCurve({ title, steps, values, at, choose }: {
 
 type Found = { readonly key: string; readonly pair: LayerPair | null } | { readonly failure: string } | null;
 
-function StepBefore({ index, client, members, at, name, change }: Omit<SeriesLayerPanelProps, "layers">) {
+function StepBefore(
+  { index, client, members, at, name, change }: Omit<SeriesLayerPanelProps, "layers" | "track">,
+) {
   const [before, now] = [members[at - 1], members[at]!];
   const comparison = index.comparisons.find(({ base, other }) => base === before?.id && other === now.id);
   const key = JSON.stringify([now.id, name]);

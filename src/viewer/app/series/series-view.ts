@@ -90,7 +90,12 @@ export function SeriesView({ index, client, address, change }: SeriesViewProps) 
               name: "series",
               value: name,
               onChange: (event: Event) =>
-                change({ series: (event.currentTarget as HTMLSelectElement).value, step: 0, layer: null }),
+                change({
+                  series: (event.currentTarget as HTMLSelectElement).value,
+                  step: 0,
+                  layer: null,
+                  track: null,
+                }),
             },
             names.map((each) => h("option", { key: each, value: each }, each)),
           ),
@@ -131,7 +136,7 @@ export function SeriesView({ index, client, address, change }: SeriesViewProps) 
             pressed: row === selected,
             now: seen.now[Number(row["layer_index"])] ?? new Float64Array(),
             first: seen.first[Number(nameOf(first.id, layer) ?? -1)] ?? new Float64Array(),
-            choose: () => change({ layer: Number(row["layer_index"]) }),
+            choose: () => change({ layer: Number(row["layer_index"]), track: null }),
           });
         }),
       ),
@@ -168,6 +173,7 @@ export function SeriesView({ index, client, address, change }: SeriesViewProps) 
           at,
           layers,
           name: String(selected["name"]),
+          track: address.track,
           change,
         }),
     ),
