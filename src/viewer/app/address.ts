@@ -9,6 +9,9 @@ export const SCALES = ["relative", "linear", "log"] as const;
 /** What the colour of an edge says. */
 export const COLOURS = ["overlap", "p", "span"] as const;
 
+/** What questions are asked in. */
+export const LANGUAGES = ["cypher", "sql"] as const;
+
 /** The state of the page. Whoever opens the same address sees the same. */
 export interface Address {
   readonly view: typeof VIEWS[number];
@@ -42,6 +45,8 @@ export interface Address {
   readonly edges: number;
   readonly scale: typeof SCALES[number];
   readonly colour: typeof COLOURS[number];
+  /** What the console is asked in. */
+  readonly language: typeof LANGUAGES[number];
   /** The statement in the console, or `@name` of a query of the library. */
   readonly query: string;
 }
@@ -65,6 +70,7 @@ export const START: Address = {
   edges: 10_000,
   scale: "relative",
   colour: "overlap",
+  language: "cypher",
   query: "@strongest-edges",
 };
 
@@ -112,6 +118,7 @@ export function parseAddress(hash: string): Address {
     edges: Math.min(MOST_EDGES, whole("edges") ?? START.edges),
     scale: oneOf("scale", SCALES, START.scale),
     colour: oneOf("colour", COLOURS, START.colour),
+    language: oneOf("language", LANGUAGES, START.language),
     query: said.get("query") ?? START.query,
   };
 }

@@ -4,6 +4,7 @@ import {
   type Address,
   COLOURS,
   formatAddress,
+  LANGUAGES,
   MOST_EDGES,
   parseAddress,
   SCALES,
@@ -30,6 +31,7 @@ const address: fc.Arbitrary<Address> = fc.record({
   edges: fc.integer({ min: 0, max: MOST_EDGES }),
   scale: fc.constantFrom(...SCALES),
   colour: fc.constantFrom(...COLOURS),
+  language: fc.constantFrom(...LANGUAGES),
   query: fc.string({ unit: "binary" }),
 });
 
