@@ -113,6 +113,22 @@ export function bindQuery(
   given: Readonly<Record<string, unknown>>,
   { dialect, labelPrefix = "" }: Pick<GraphReader, "dialect" | "labelPrefix">,
 ): BoundQuery {
+  const values = queryValues(query, given);
+  let cypher = query.statements[dialect];
+  const parameters: Record<string, ParameterValue> = {};
+  for (const { name, literal } of query.parameters) {
+    const value = values.get(name)!;
+    if (literal) cypher = cypher.replaceAll(new RegExp(`\\$${name}\\b`, "g"), String(value));
+    else parameters[name] = value;
+  }
+  return { cypher: prefixed(cypher, labelPrefix), parameters };
+}
+
+/** The values that a query is asked with, by name. @throws as `bindQuery` */
+export function queryValues(
+  query: LibraryQuery,
+  given: Readonly<Record<string, unknown>>,
+): ReadonlyMap<string, ParameterValue> {
   const takes = query.parameters.map(described).join(", ") || "no parameter";
   for (const name of Object.keys(given)) {
     if (query.parameters.some((parameter) => parameter.name === name)) continue;
@@ -127,14 +143,7 @@ export function bindQuery(
     }
     values.set(parameter.name, typed(parameter, value, what, takes));
   }
-  let cypher = query.statements[dialect];
-  const parameters: Record<string, ParameterValue> = {};
-  for (const { name, literal } of query.parameters) {
-    const value = values.get(name)!;
-    if (literal) cypher = cypher.replaceAll(new RegExp(`\\$${name}\\b`, "g"), String(value));
-    else parameters[name] = value;
-  }
-  return { cypher: prefixed(cypher, labelPrefix), parameters };
+  return values;
 }
 
 function described(parameter: QueryParameter): string {

@@ -14,6 +14,7 @@ import { formatAnswer } from "./answer.ts";
 import type { AnswerFormat } from "./answer-formats.ts";
 import { hasHeader, typeInWords } from "./query-header.ts";
 import { askQuery, bindQuery, type LibraryQuery, listQueries, loadQuery, queryOf } from "./query-library.ts";
+import { valuesOf } from "./query-values.ts";
 import { serverChoices, type ServerOptions, withServer } from "./server-options.ts";
 
 /** The options of `svr query`. */
@@ -152,24 +153,5 @@ async function statementIn(file: string): Promise<string> {
     throw new ConfigError(`${file}: found ${messageOf(cause)}, required a file with one statement`, {
       cause,
     });
-  }
-}
-
-/** Values for a statement that does not say what it takes: what is JSON's number, truth value, null or quoted text is that, the rest text. */
-function valuesOf(given: QueryOptions["param"]): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(
-    Object.entries(given).map(([name, value]) => {
-      const plain = /^(-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?|true|false|null)$/.test(value);
-      return [name, plain || isQuoted(value) ? JSON.parse(value) as unknown : value];
-    }),
-  );
-}
-
-function isQuoted(value: string): boolean {
-  if (!value.startsWith('"')) return false;
-  try {
-    return typeof JSON.parse(value) === "string";
-  } catch {
-    return false;
   }
 }

@@ -12,6 +12,9 @@ export const DRAWERS = ["auto", "canvas", "webgl"] as const;
 /** What the colour of an edge says. */
 export const COLOURS = ["overlap", "p", "span"] as const;
 
+/** What questions are asked in. */
+export const LANGUAGES = ["cypher", "sql"] as const;
+
 /** The state of the page. Whoever opens the same address sees the same. */
 export interface Address {
   readonly view: typeof VIEWS[number];
@@ -48,6 +51,8 @@ export interface Address {
   readonly drawer: typeof DRAWERS[number];
   readonly scale: typeof SCALES[number];
   readonly colour: typeof COLOURS[number];
+  /** What the console is asked in. */
+  readonly language: typeof LANGUAGES[number];
   /** The statement in the console, or `@name` of a query of the library. */
   readonly query: string;
 }
@@ -73,6 +78,7 @@ export const START: Address = {
   drawer: "auto",
   scale: "relative",
   colour: "overlap",
+  language: "cypher",
   query: "@strongest-edges",
 };
 
@@ -122,6 +128,7 @@ export function parseAddress(hash: string): Address {
     drawer: oneOf("drawer", DRAWERS, START.drawer),
     scale: oneOf("scale", SCALES, START.scale),
     colour: oneOf("colour", COLOURS, START.colour),
+    language: oneOf("language", LANGUAGES, START.language),
     query: said.get("query") ?? START.query,
   };
 }

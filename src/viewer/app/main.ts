@@ -54,8 +54,8 @@ function App({ index, report, warning }: Opening) {
     if (address.view === "series" && hasSeries(index)) {
       return h(SeriesView, { index, client, address, change });
     }
-    if (address.view === "ask" && index.queries !== null) {
-      return h(AskView, { address, change, library: index.queries, model: model?.id ?? null, token });
+    if (address.view === "ask" && canBeAsked(index)) {
+      return h(AskView, { address, change, index, model: model?.id ?? null, token });
     }
     if (address.view === "models" || model === undefined) {
       return h(ModelsView, { index, client, change });
@@ -65,6 +65,8 @@ function App({ index, report, warning }: Opening) {
     return h(ModelView, { key: model.id, indexed: model, client, address, change, chain, source });
   }
 }
+
+const canBeAsked = ({ queries, sql }: Index) => queries !== null || sql !== null;
 
 const hasSeries = ({ models }: Index) => seriesIn(models).size > 0;
 
@@ -87,7 +89,7 @@ function Head({ index, address, change, id, hasReport }: {
   const there = (view: Address["view"]) =>
     ({
       report: hasReport,
-      ask: index.queries !== null,
+      ask: canBeAsked(index),
       compare: index.comparisons.length > 0,
       series: hasSeries(index),
       model: true,

@@ -40,6 +40,10 @@ export interface Index {
   readonly report: boolean;
   /** Whether a graph can be asked, at `api/query`. */
   readonly queries: readonly LibraryEntry[] | null;
+  /** Which store answers Cypher there. */
+  readonly graph: "embedded" | "neo4j";
+  /** Whether the tables can be asked in SQL, at `api/sql`; null in a page without a server. */
+  readonly sql: SqlConsole | null;
   /** Whether what neurons look like can be asked, at `api/patterns` and `api/filter`. */
   readonly weights: boolean;
 }
@@ -53,6 +57,18 @@ export interface LibraryEntry {
     readonly type: string;
     readonly default: string | null;
   }[];
+}
+
+/** A query of the library with its form in SQL. */
+export interface SqlEntry extends LibraryEntry {
+  readonly text: string;
+}
+
+/** What can be asked in SQL. */
+export interface SqlConsole {
+  readonly queries: readonly SqlEntry[];
+  /** Why nothing can be asked, and what to do; null where it can. */
+  readonly lacks: string | null;
 }
 
 /** A row of a table by column; integers beyond 2^53 do not occur. */

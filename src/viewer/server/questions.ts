@@ -17,6 +17,13 @@ export interface Asking {
 /** Answers a statement, or `@name` of the query library. */
 export type AskGraph = (query: string, parameters: Readonly<Record<string, string>>) => Promise<QueryAnswer>;
 
+/** Answers a statement in SQL, or `@name` of a query that has a form in SQL. */
+export type AskTables = (
+  query: string,
+  parameters: Readonly<Record<string, string>>,
+  asking: Asking,
+) => Promise<QueryAnswer & { readonly whole: boolean }>;
+
 /** The weights behind a run. */
 export interface PageWeights {
   /** What a neuron looks like. */
@@ -41,17 +48,23 @@ const LONGEST_QUESTION = 2 ** 20;
 
 /** What the page may ask, by the end of its address. */
 export function answerers(
-  { ask, weights }: { readonly ask: AskGraph | null; readonly weights: PageWeights | null },
+  { ask, askTables, weights }: {
+    readonly ask: AskGraph | null;
+    readonly askTables: AskTables | null;
+    readonly weights: PageWeights | null;
+  },
 ): ReadonlyMap<string, Answerer> {
   const all = new Map<string, Answerer>();
   if (ask !== null) {
-    all.set("query", async ({ query, parameters }) => {
-      const given = Object.entries(typeof parameters === "object" && parameters !== null ? parameters : {});
-      if (typeof query !== "string" || given.some(([, value]) => typeof value !== "string")) {
-        throw new TypeError("found a question without a text, required query and parameters, all texts");
-      }
-      const { columns, rows } = await ask(query, Object.fromEntries(given));
+    all.set("query", async (question) => {
+      const { columns, rows } = await ask(...statementOf(question));
       return { columns, rows };
+    });
+  }
+  if (askTables !== null) {
+    all.set("sql", async (question, asking) => {
+      const { columns, rows, whole } = await askTables(...statementOf(question), asking);
+      return { columns, rows, whole };
     });
   }
   if (weights !== null) {
@@ -66,6 +79,14 @@ export function answerers(
     );
   }
   return all;
+}
+
+function statementOf({ query, parameters }: Question): [string, Readonly<Record<string, string>>] {
+  const given = Object.entries(typeof parameters === "object" && parameters !== null ? parameters : {});
+  if (typeof query !== "string" || given.some(([, value]) => typeof value !== "string")) {
+    throw new TypeError("found a question without a text, required query and parameters, all texts");
+  }
+  return [query, Object.fromEntries(given)];
 }
 
 function textOf(value: unknown): string {

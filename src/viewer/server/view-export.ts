@@ -33,7 +33,7 @@ export async function exportView(
     patterns: patterns.has(model.id) ? `data/patterns/${at}.json` : null,
   }));
   const texts: (readonly [string, string])[] = [
-    ["data/index.json", JSON.stringify({ ...index, models, queries: null, weights: false })],
+    ["data/index.json", JSON.stringify({ ...index, models, queries: null, sql: null, weights: false })],
   ];
   for (const { id, patterns: address } of models) {
     if (address !== null) texts.push([address, JSON.stringify(patterns.get(id))]);

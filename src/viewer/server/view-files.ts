@@ -22,7 +22,7 @@ export interface ViewIndex {
  */
 export async function viewIndex(
   lake: LakePlace,
-  has: Pick<Index, "report" | "queries" | "weights">,
+  has: Pick<Index, "report" | "queries" | "graph" | "sql" | "weights">,
 ): Promise<ViewIndex> {
   const paths = new Map<string, string>();
   const models: IndexedModel[] = [];

@@ -6,7 +6,14 @@ import type { LakePlace } from "../../../connectors/lake/place.ts";
 import { messageOf } from "../../model/errors.ts";
 import { type Asker, refusal } from "./access.ts";
 import type { PageFiles } from "./page-files.ts";
-import { type Answerer, answerers, answerQuestion, type AskGraph, type PageWeights } from "./questions.ts";
+import {
+  type Answerer,
+  answerers,
+  answerQuestion,
+  type AskGraph,
+  type AskTables,
+  type PageWeights,
+} from "./questions.ts";
 import type { ViewIndex } from "./view-files.ts";
 
 /** What is served. */
@@ -18,6 +25,8 @@ export interface View {
   readonly report: (name: "report.json" | "report.html") => Promise<string | null>;
   /** Null where there is no graph. */
   readonly ask: AskGraph | null;
+  /** Null where the tables cannot be asked in SQL. */
+  readonly askTables: AskTables | null;
   /** Null where the weights behind the tables are not known. */
   readonly weights: PageWeights | null;
 }

@@ -5,6 +5,7 @@ import {
   COLOURS,
   DRAWERS,
   formatAddress,
+  LANGUAGES,
   MOST_EDGES,
   parseAddress,
   SCALES,
@@ -33,6 +34,7 @@ const address: fc.Arbitrary<Address> = fc.record({
   drawer: fc.constantFrom(...DRAWERS),
   scale: fc.constantFrom(...SCALES),
   colour: fc.constantFrom(...COLOURS),
+  language: fc.constantFrom(...LANGUAGES),
   query: fc.string({ unit: "binary" }),
 });
 

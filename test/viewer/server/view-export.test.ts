@@ -21,12 +21,13 @@ async function exported(to: string, text: string): Promise<number> {
       ) => [name!, new TextEncoder().encode(content)]),
     ),
     index: {
-      index: { name: folder, models: [], comparisons: [], report: false, queries: null, weights: false },
+      index: { name: folder, models: [], comparisons: [], report: false, queries: null, graph: "embedded", sql: null, weights: false },
       paths: new Map(),
     },
     lake: await openLake(folder),
     report: () => Promise.resolve(null),
     ask: null,
+    askTables: null,
     weights: null,
   }, to);
   return files;
