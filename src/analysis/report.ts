@@ -98,6 +98,8 @@ export interface ModelFindings {
   readonly approximations: readonly string[];
   readonly strongest: readonly StrongEdge[];
   readonly hubs: readonly Hub[];
+  /** Neurons that have not converged, by layer index; absent where all have. */
+  readonly unconverged?: ReadonlyMap<number, number>;
   /** What the weights say to the topology; absent where they were not asked. */
   readonly audit?: AuditReport | undefined;
 }

@@ -28,6 +28,8 @@ export class ModelTables {
   readonly skipped: Skipped[];
   /** What was computed approximately, because the run asked for it. */
   readonly approximations: string[] = [];
+  /** Neurons that have not converged, by layer index; layers without such neurons are not there. */
+  readonly unconverged = new Map<number, number>();
 
   constructor(graph: LayerGraph, nearKernel: number, metrics: MetricSettings | null = null) {
     this.#graph = graph;
@@ -41,7 +43,9 @@ export class ModelTables {
     if ("skipped" in job.spectrum) {
       this.skipped.push({ subject: "layer", name: job.layer.name, reason: job.spectrum.skipped });
     } else if (job.spectrum.residual !== undefined) {
-      this.approximations.push(`${job.layer.name}: ${leadingNeurons(job.spectrum)}`);
+      const unconverged = job.spectrum.converged?.reduce((sum, flag) => sum + 1 - flag, 0) ?? 0;
+      if (unconverged > 0) this.unconverged.set(job.layer.index, unconverged);
+      this.approximations.push(`${job.layer.name}: ${leadingNeurons(job.spectrum, unconverged)}`);
     }
   }
 
@@ -165,11 +169,10 @@ export class ConnectionRows {
 }
 
 /** What is said of a layer of which only leading neurons are there. */
-function leadingNeurons({ singularValues, residual = 0, converged }: SpectrumValues): string {
+function leadingNeurons({ singularValues, residual = 0 }: SpectrumValues, unconverged: number): string {
   const count = singularValues.length;
   const left = `what is left out has ${(100 * residual).toPrecision(2)} % of the weight's norm`;
-  const unknown = count - (converged?.reduce((sum, flag) => sum + flag, 0) ?? count);
-  const tested = unknown === 0 ? "" : `, of which ${unknown} did not converge and are not tested`;
+  const tested = unconverged === 0 ? "" : `, of which ${unconverged} did not converge and are not tested`;
   return `only the ${count} leading neurons, by a randomized method${tested}; ${left}`;
 }
 

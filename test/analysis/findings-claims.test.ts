@@ -24,6 +24,37 @@ const SPARSIFIED = {
   near_kernel_log_p_low: -50,
 };
 
+describe("a finding over layers of which some neurons have not converged", () => {
+  const caveats = (unconverged: ReadonlyMap<number, number>) =>
+    Object.fromEntries(
+      findings(chainFacts(
+        layers(5, () => ({ near_kernels: 40 })),
+        connections(4, () => ({ ...SPARSIFIED, nominal: 400 })),
+        {
+          unconverged,
+          measures: { ...NO_MEASURES, chains: [chainOf(0, 4, -200)] },
+          hubs: [{ layer: 1, neuron: 0, end: "source", edges: 9, layers: 2, strongest: [] }],
+        },
+      )).map((each) => [each.kind, each.caveats.filter((caveat) => caveat.startsWith("not converged"))]),
+    );
+  const said = (neurons: string) => [
+    `not converged: ${neurons}. They are not tested, and no edge begins or ends there`,
+  ];
+
+  it("counts them, among those of its own layers only", () => {
+    // The deep layers are the last two, the hub's edges go from the second to the third.
+    expect(caveats(new Map([[0, 3], [4, 5]]))).toEqual({
+      "excess-edges": said("5 of 64 neurons of 1 layer"),
+      "dominant-connection": said("8 of 128 neurons of 2 layers"),
+      "near-kernel-block": said("5 of 64 neurons of 1 layer"),
+      hub: [],
+      "near-kernels": said("5 of 64 neurons of 1 layer"),
+    });
+    expect(caveats(new Map([[2, 1]]))["hub"]).toEqual(said("1 of 64 neurons of 1 layer"));
+    expect(Object.values(caveats(new Map())).flat()).toEqual([]);
+  });
+});
+
 describe("a finding over guessed connections", () => {
   const titles = (evidence: (source: number) => string, other: Partial<FactSources> = {}) =>
     findings(chainFacts(

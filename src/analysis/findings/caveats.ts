@@ -1,6 +1,7 @@
 /** What must be said beside a finding. */
 
-import type { ConnectionFacts, ModelFacts } from "./facts.ts";
+import { counted } from "../../model/counted.ts";
+import type { ConnectionFacts, LayerFacts, ModelFacts } from "./facts.ts";
 
 /**
  * A title that says at its beginning what it rests on: connections that are guessed.
@@ -19,6 +20,31 @@ export function doubted(title: string, connections: readonly ConnectionFacts[]):
 
 /** Connections with fewer channels than this are named as small. */
 const FEW_CHANNELS = 16;
+
+/**
+ * Counts neurons that have not converged, which a finding's numbers leave out.
+ *
+ * @param connections those that the finding speaks of
+ */
+export function unconvergedCaveat(
+  { layers }: Pick<ModelFacts, "layers">,
+  connections: readonly ConnectionFacts[],
+): string[] {
+  const ends = new Set(connections.flatMap(({ source, target }) => [source, target]));
+  return unconvergedIn(layers.filter(({ index }) => ends.has(index)));
+}
+
+/** The same of layers that a finding speaks of. */
+export function unconvergedIn(layers: readonly LayerFacts[]): string[] {
+  const open = layers.filter(({ unconverged }) => unconverged > 0);
+  if (open.length === 0) return [];
+  const sum = (figure: (layer: LayerFacts) => number) => open.reduce((all, layer) => all + figure(layer), 0);
+  return [
+    `not converged: ${sum((layer) => layer.unconverged)} of ${sum((layer) => layer.neurons)} neurons of ${
+      counted(open.length, "layer")
+    }. They are not tested, and no edge begins or ends there`,
+  ];
+}
 
 /** Names connections whose null is wide, because few channels are tested. */
 export function smallCaveat({ test }: ModelFacts, connections: readonly ConnectionFacts[]): string[] {

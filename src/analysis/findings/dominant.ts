@@ -3,7 +3,7 @@
 import type { Chain, ModelMeasures } from "../../model/measures.ts";
 import { pValueMeaning } from "../../model/p-value.ts";
 import { type QueriedModel, queries } from "./query-words.ts";
-import { doubted, sparseCaveat, unsharedCaveat } from "./caveats.ts";
+import { doubted, sparseCaveat, unconvergedCaveat, unsharedCaveat } from "./caveats.ts";
 import { beside, controlText, overControls } from "./controls.ts";
 import type { ConnectionFacts, ModelFacts } from "./facts.ts";
 import { type Cell, type Finding, type FindingNumber, NO_CONTROL, type Query } from "./finding.ts";
@@ -101,6 +101,7 @@ function finding(facts: ModelFacts, chain: Chain, at: number): Finding {
       "the null",
       ...unsharedCaveat(facts, connections),
       ...sparseCaveat(connections),
+      ...unconvergedCaveat(facts, connections),
       ...[...vias].some((via) => via === "attention-head" || via === "split" || via === "concat")
         ? ["by_chance is 1/n; where only a part of the channels is carried on, chance gives less"]
         : [],

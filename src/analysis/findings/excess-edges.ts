@@ -3,7 +3,7 @@
 import { logBinomialTwoSided } from "../../stats/binomial.ts";
 import { pValueMeaning } from "../../model/p-value.ts";
 import { float } from "./query-words.ts";
-import { doubted, smallCaveat, sparseCaveat, unsharedCaveat } from "./caveats.ts";
+import { doubted, smallCaveat, sparseCaveat, unconvergedCaveat, unsharedCaveat } from "./caveats.ts";
 import { beside, controlsMeaning, controlText, overControls, reachText } from "./controls.ts";
 import { type ConnectionFacts, type Measured, type ModelFacts, scopeOf, total } from "./facts.ts";
 import { type Finding, NO_CONTROL } from "./finding.ts";
@@ -64,6 +64,7 @@ export function excessEdges(facts: ModelFacts): Finding[] {
       ...smallCaveat(facts, connections),
       ...unsharedCaveat(facts, connections),
       ...sparseCaveat(connections),
+      ...unconvergedCaveat(facts, connections),
       ...facts.caveats,
     ],
   }];

@@ -36,6 +36,8 @@ export interface LayerFacts {
   readonly nearKernels: number;
   /** Those without a direction. */
   readonly nullNeurons: number;
+  /** Those that have not converged: they are not tested. */
+  readonly unconverged: number;
   readonly spectralNorm: number;
   /** Null for a layer of zeros. */
   readonly stableRank: number | null;
@@ -121,6 +123,8 @@ export interface FactSources {
   readonly warnings: readonly string[];
   readonly strongest: readonly StrongEdge[];
   readonly hubs: readonly Hub[];
+  /** Neurons that have not converged, by layer index; absent where all have. */
+  readonly unconverged?: ReadonlyMap<number, number>;
   /** Absent where the weights were not asked. */
   readonly audit?: AuditReport | undefined;
 }
@@ -130,7 +134,7 @@ export function modelFacts(sources: FactSources): ModelFacts {
   const facts = (row: Row) => connectionFacts(row, sources);
   const connections = sources.connections.map(facts);
   const depth = depths(sources.layers.length, connections);
-  const layers = sources.layers.flatMap((row) => layerFacts(row, depth));
+  const layers = sources.layers.flatMap((row) => layerFacts(row, depth, sources.unconverged));
   return {
     test: sources.test,
     logAlpha: Math.log(sources.test.alpha),
@@ -217,7 +221,11 @@ function generalCaveats(
   ];
 }
 
-function layerFacts(row: Row, depth: readonly number[]): LayerFacts[] {
+function layerFacts(
+  row: Row,
+  depth: readonly number[],
+  unconverged: FactSources["unconverged"],
+): LayerFacts[] {
   if (row["rank"] === null || row["rank"] === undefined) return [];
   const index = number(row, "layer_index");
   return [{
@@ -229,6 +237,7 @@ function layerFacts(row: Row, depth: readonly number[]): LayerFacts[] {
     neurons: number(row, "rank"),
     nearKernels: number(row, "near_kernels"),
     nullNeurons: number(row, "null_neurons"),
+    unconverged: unconverged?.get(index) ?? 0,
     spectralNorm: number(row, "spectral_norm"),
     stableRank: orNull(row, "stable_rank"),
     depth: depth[index] ?? 0,

@@ -1,7 +1,7 @@
 /** Finding: neurons at which several of the model's strongest edges meet. A description: nothing is tested beyond the edges. */
 
 import type { Hub } from "../../model/measures.ts";
-import { doubted } from "./caveats.ts";
+import { doubted, unconvergedCaveat } from "./caveats.ts";
 import type { ModelFacts } from "./facts.ts";
 import { type Cell, type Finding, NO_CONTROL } from "./finding.ts";
 import { queries } from "./query-words.ts";
@@ -73,6 +73,7 @@ WHERE ${end}_layer = ${layer} AND ${end}_neuron = ${neuron} AND significant`,
     null_control: facts.controls.length === 0 ? NO_CONTROL : "not one of its figures",
     caveats: [
       "a description: each edge is tested, that they meet is not; edges of one neuron share a vector",
+      ...unconvergedCaveat(facts, connections),
       ...facts.caveats,
     ],
   };

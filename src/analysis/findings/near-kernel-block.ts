@@ -4,7 +4,7 @@ import { logBinomialTwoSided } from "../../stats/binomial.ts";
 import { logGammaSurvival } from "../../stats/special-functions.ts";
 import { pValueMeaning } from "../../model/p-value.ts";
 import { float } from "./query-words.ts";
-import { doubted, smallCaveat } from "./caveats.ts";
+import { doubted, smallCaveat, unconvergedCaveat } from "./caveats.ts";
 import { beside, controlsMeaning, controlText, overControls, reachText } from "./controls.ts";
 import { type ConnectionFacts, type Measured, type ModelFacts, scopeOf, total, totalKnown } from "./facts.ts";
 import { type Finding, NO_CONTROL } from "./finding.ts";
@@ -85,6 +85,7 @@ export function nearKernelBlock(facts: ModelFacts): Finding[] {
         facts,
         connections,
       ),
+      ...unconvergedCaveat(facts, connections),
       ...facts.caveats,
     ],
   }];

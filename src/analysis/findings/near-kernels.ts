@@ -1,7 +1,7 @@
 /** Finding: how many of the deep spectral neurons are near-kernels. A description: nothing is tested. */
 
 import { beside } from "./controls.ts";
-import { doubted } from "./caveats.ts";
+import { doubted, unconvergedIn } from "./caveats.ts";
 import { isOneOf, queries } from "./query-words.ts";
 import { DEEP_MEANING, type LayerFacts, type ModelFacts } from "./facts.ts";
 import type { Cell, Finding } from "./finding.ts";
@@ -88,6 +88,6 @@ FROM ${words.table("layers")} WHERE rank IS NOT NULL ORDER BY layer`,
       }),
     },
     null_control: "the same by construction: it keeps the singular values and turns the vectors",
-    caveats: [DEEP_MEANING, "a description, without a p-value", ...facts.caveats],
+    caveats: [DEEP_MEANING, "a description, without a p-value", ...unconvergedIn(layers), ...facts.caveats],
   }];
 }

@@ -37,6 +37,8 @@ export interface ModelResult {
   readonly approximations: readonly string[];
   readonly strongest: readonly StrongEdge[];
   readonly hubs: readonly Hub[];
+  /** Neurons that have not converged, by layer index; layers without such neurons are not there. */
+  readonly unconverged: ReadonlyMap<number, number>;
   /** The same figures with every layer's channels turned at random, once for each seed that was asked for. */
   readonly controls: readonly ControlResult[];
   readonly files: readonly WrittenFile[];
@@ -236,6 +238,7 @@ class ModelWriter {
       ],
       strongest: this.#ranking.edges,
       hubs: this.#ranking.hubs(),
+      unconverged: this.#tables.unconverged,
       controls: controls.map(({ connections, measures }) => ({ connections, measures })),
       files,
     };

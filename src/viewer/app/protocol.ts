@@ -84,6 +84,10 @@ export interface ViewedLayer {
   readonly intensity: Float64Array;
   readonly nearKernel: Uint8Array;
   readonly nullNeuron: Uint8Array;
+  /** How far each neuron is from a singular triplet; NaN where all neurons of the layer were computed. */
+  readonly residual: Float64Array;
+  /** 0 for neurons that are not tested, for they have not converged. */
+  readonly converged: Uint8Array;
 }
 
 /** A model as the page draws it. */

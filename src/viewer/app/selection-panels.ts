@@ -4,6 +4,7 @@ import { h } from "preact";
 import type { Change } from "./navigation.ts";
 import type { EdgeColumns } from "./edges.ts";
 import { EdgeTable } from "./edge-table.ts";
+import { counted } from "../label.ts";
 import { figure } from "./numbers.ts";
 import { FilterPanel } from "./patterns/filter-panel.ts";
 import { NeuronPatternsPanel, type PatternSource } from "./patterns/neuron-patterns-panel.ts";
@@ -97,6 +98,23 @@ export function ConnectionList(
   );
 }
 
+/** How many neurons of a layer are kept, and how many of them are not tested. */
+function Kept({ layer: { converged, residual } }: { readonly layer: ViewedModel["layers"][number] }) {
+  const count = converged.length;
+  if (count === 0) return null;
+  const unconverged = count - converged.reduce((sum, flag) => sum + flag, 0);
+  const kept = Number.isNaN(residual[0])
+    ? `All ${counted(count, "neuron")} were computed.`
+    : `Only the leading neurons were computed: ${count}.`;
+  return h(
+    "p",
+    unconverged === 0 ? { class: "quiet" } : { role: "note" },
+    unconverged === 0
+      ? kept
+      : `${kept} ${unconverged} of them have not converged: these are not tested, and have no edge.`,
+  );
+}
+
 /** A layer: its spectrum, its columns, its connections. */
 export function LayerPanel({ model, change, select, layer, neuron }: PanelProps & {
   readonly layer: number;
@@ -111,6 +129,7 @@ export function LayerPanel({ model, change, select, layer, neuron }: PanelProps 
     "section",
     { "aria-label": "Layer" },
     h("h2", null, found.name),
+    h(Kept, { layer: found }),
     h(SpectrumChart, { layer: found, neuron, select: (each: number) => select({ layer, neuron: each }) }),
     h(Facts, { row: found.row, without: ["layer_index", "name", "model"] }),
     of.length === 0
@@ -144,8 +163,16 @@ export function NeuronPanel(
         intensity: found.intensity[neuron]!,
         near_kernel: found.nearKernel[neuron] === 1,
         null: found.nullNeuron[neuron] === 1,
+        residual: found.residual[neuron]!,
+        converged: found.converged[neuron] === 1,
       },
     }),
+    found.converged[neuron] === 1 ? null : h(
+      "p",
+      { role: "note" },
+      "This neuron has not converged: its residual exceeds the tolerance, or it cannot be told apart from neurons of nearly the same " +
+        "singular value. It is not tested, so it has no edge.",
+    ),
     h(NeuronPatternsPanel, { source, at: { layer, neuron }, open: patterns, change }),
     edges === null
       ? h("p", null, "Reading its edges …")

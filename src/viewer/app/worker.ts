@@ -124,6 +124,8 @@ async function modelOf(tables: IndexedModel["tables"]): Promise<ViewedModel> {
       intensity: "float64",
       near_kernel: "bool",
       null: "bool",
+      residual: "float64",
+      converged: "bool",
     }),
   ]);
   let all = 0;
@@ -145,6 +147,8 @@ async function modelOf(tables: IndexedModel["tables"]): Promise<ViewedModel> {
       intensity: new Float64Array(rank),
       nearKernel: new Uint8Array(rank),
       nullNeuron: new Uint8Array(rank),
+      residual: new Float64Array(rank),
+      converged: new Uint8Array(rank),
     };
   });
   for (const [at, index] of neurons.layer_index.entries()) {
@@ -159,6 +163,8 @@ async function modelOf(tables: IndexedModel["tables"]): Promise<ViewedModel> {
     layer.intensity[neuron] = neurons.intensity[at]!;
     layer.nearKernel[neuron] = neurons.near_kernel[at]!;
     layer.nullNeuron[neuron] = neurons.null[at]!;
+    layer.residual[neuron] = neurons.residual[at]!;
+    layer.converged[neuron] = neurons.converged[at]!;
   }
   return { layers, connections };
 }
