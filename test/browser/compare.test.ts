@@ -66,14 +66,15 @@ describeInBrowser("models compared", () => {
     const exponent = Math.floor(Number(kinship!["log_p_corrected"]) / Math.LN10);
     expect(sentence).toContain(`e${exponent} over ${String(kinship!["spaces"])} space`);
     const layers = await rows(`SELECT * FROM ${table("correspondences")} ORDER BY relative_change DESC`);
-    const cells = await page.getByRole("table", { name: "Layers by change" }).locator("tbody tr").evaluateAll(
-      (all) =>
-        all.map((row) =>
-          [...(row as unknown as { cells: Iterable<{ textContent: string }> }).cells].map(({ textContent }) =>
-            textContent
-          )
-        ),
-    );
+    const cells = await page.getByRole("table", { name: "Corresponding layers" }).locator("tbody tr")
+      .evaluateAll(
+        (all) =>
+          all.map((row) =>
+            [...(row as unknown as { cells: Iterable<{ textContent: string }> }).cells].map((
+              { textContent },
+            ) => textContent)
+          ),
+      );
     expect(cells.map(([name]) => name)).toEqual(layers.map((row) => row["other_name"]));
     for (const [at, row] of layers.entries()) {
       expect(Number(cells[at]![1])).toBeCloseTo(Number(row["relative_change"]), 3);
@@ -81,7 +82,55 @@ describeInBrowser("models compared", () => {
       expect(cells[at]![3]).toBe(String(row["intruders"]));
     }
     expect(await page.locator(".panel").count()).toBe(layers.length);
+    // The last layer, which was random, has changed by more than its own length.
+    const most = Number(layers[0]!["relative_change"]);
+    expect(most).toBeGreaterThan(1.05);
+    expect(await page.locator(".panel").first().textContent()).toContain(
+      `${Math.round(100 * most)} % changed`,
+    );
     await expectNoFaults(page);
+  });
+
+  it("sorts its layers by each column, and saves them in that order", async () => {
+    const page = await opened("mlp-000", "mlp-010");
+    const listed = page.getByRole("table", { name: "Corresponding layers" });
+    const names = () => listed.locator("tbody tr td:first-child").allTextContents();
+    for (
+      const [head, order] of [
+        ["layer", "other_name"],
+        ["layer", "other_name DESC"],
+        ["change", "relative_change DESC"],
+        ["change", "relative_change"],
+        ["kept", "kept DESC, relative_change DESC"],
+        ["intruders", "intruders DESC, relative_change DESC"],
+      ] as const
+    ) {
+      await listed.getByRole("button", { name: head, exact: true }).press("Enter");
+      const wanted = await rows(`SELECT other_name FROM ${table("correspondences")} ORDER BY ${order}`);
+      await expect.poll(names).toEqual(wanted.map((row) => row["other_name"]));
+      expect(await listed.getByRole("columnheader", { name: head }).getAttribute("aria-sort")).toBe(
+        /^\S+ DESC/.test(order) ? "descending" : "ascending",
+      );
+    }
+    await listed.getByRole("button", { name: "layer", exact: true }).click();
+    await expectNoFaults(page);
+    for (const [format, read] of [["CSV", "read_csv"], ["Parquet", "read_parquet"]] as const) {
+      const [download] = await Promise.all([
+        page.waitForEvent("download"),
+        page.getByRole("button", { name: `layers as ${format}` }).click(),
+      ]);
+      expect(download.suggestedFilename()).toBe(`mlp-010-mlp-000-layers.${format.toLowerCase()}`);
+      const path = join(folder, download.suggestedFilename());
+      await download.saveAs(path);
+      const saved = await rows(`SELECT * FROM ${read}('${path}')`);
+      const same = await rows(
+        `SELECT * EXCLUDE (model, base) FROM ${table("correspondences")} ORDER BY other_name`,
+      );
+      if (format === "Parquet") expect(saved).toEqual(same);
+      else {expect(saved.map((row) => Object.values(row).map(String))).toEqual(same.map((row) =>
+          Object.values(row).map(String)
+        ));}
+    }
   });
 
   it("joins matched neurons and marks intruders, and leads to each neuron and back", async () => {

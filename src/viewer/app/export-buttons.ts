@@ -4,6 +4,7 @@ import { parquetWriteBuffer } from "hyparquet-writer";
 import { h } from "preact";
 import type { EdgeColumns } from "./edges.ts";
 import type { ViewedLayer } from "./protocol.ts";
+import { fileName, quoted, save } from "./saved-file.ts";
 
 /** Saves the drawn edges, or the canvas. */
 export function ExportButtons(
@@ -15,8 +16,7 @@ export function ExportButtons(
     readonly svg: { readonly current: (() => string) | null };
   },
 ) {
-  // Systems take names of some two hundred characters.
-  const name = id.slice(0, 100).replaceAll(/[^\w.-]+/g, "-") || "model";
+  const name = fileName(id);
   return h(
     "div",
     { class: "exports", role: "group", "aria-label": "Save what is seen" },
@@ -70,7 +70,6 @@ export function ExportButtons(
 
 /** The edges, the strongest first, layers by their names. */
 export function csvOf(layers: readonly ViewedLayer[], edges: EdgeColumns): string {
-  const quoted = (text: string) => /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   const rows = ["source_layer,source_neuron,target_layer,target_neuron,part,overlap,log_p"];
   for (let row = edges.overlap.length - 1; row >= 0; row--) {
     rows.push([
@@ -101,13 +100,4 @@ function parquetOf(layers: readonly ViewedLayer[], edges: EdgeColumns): ArrayBuf
       { name: "log_p", data: reversed(edges.logP), type: "DOUBLE", nullable: false },
     ],
   });
-}
-
-function save(name: string, content: Blob): void {
-  const url = URL.createObjectURL(content);
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }

@@ -82,7 +82,10 @@ function FindingItem({ finding, id, index, change }: {
           { key: text },
           h("pre", { tabIndex: 0 }, text),
           language === "cypher" && index.queries !== null
-            ? h("button", { type: "button", onClick: () => change({ view: "ask", language: "cypher", query: text }) }, "ask this")
+            ? h("button", {
+              type: "button",
+              onClick: () => change({ view: "ask", language: "cypher", query: text }),
+            }, "ask this")
             : h(
               "p",
               { class: "quiet" },

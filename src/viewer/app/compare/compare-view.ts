@@ -9,9 +9,9 @@ import { counted, ending, percent, probability } from "../../label.ts";
 import type { Address } from "../address.ts";
 import type { TableClient } from "../client.ts";
 import type { Change } from "../navigation.ts";
-import { figure } from "../numbers.ts";
 import type { Comparison, Index, IndexedComparison } from "../protocol.ts";
 import { layerPairs } from "./comparison.ts";
+import { LayerTable } from "./layer-table.ts";
 import { PairPanel } from "./pair-panel.ts";
 import { PairPicture } from "./pair-picture.ts";
 
@@ -171,14 +171,10 @@ function Overview({ comparison, of: { base, other }, address, change }: LoadedPr
 }
 
 const changeText = (change: unknown) =>
-  typeof change === "number" ? `${percent(change)} % changed` : "change not known";
-
-/** Columns of the table of layers, with what a head says. */
-const COLUMNS = [
-  ["relative_change", "change"],
-  ["kept", "kept"],
-  ["intruders", "intruders"],
-] as const;
+  typeof change === "number"
+    // More than the whole weight may have changed; a share may not.
+    ? `${change > 1 ? Math.round(100 * change) : percent(change)} % changed`
+    : "change not known";
 
 function Side(
   { comparison, of, address, change, has }: LoadedProps & { readonly has: (id: string) => boolean },
@@ -193,40 +189,5 @@ function Side(
       change,
     });
   }
-  return h(
-    "table",
-    null,
-    h("caption", null, "Layers by change"),
-    h(
-      "thead",
-      null,
-      h(
-        "tr",
-        null,
-        ["layer", ...COLUMNS.map(([, head]) => head)].map((head) =>
-          h("th", { key: head, scope: "col" }, head)
-        ),
-      ),
-    ),
-    h(
-      "tbody",
-      null,
-      pairs.map(({ base, other, otherName, row }) =>
-        h(
-          "tr",
-          { key: `${base}-${other}` },
-          h(
-            "td",
-            null,
-            h("button", {
-              type: "button",
-              class: "link",
-              onClick: () => change({ pair: [base, other] }),
-            }, otherName),
-          ),
-          COLUMNS.map(([name]) => h("td", { key: name, class: "number" }, figure(row[name]))),
-        )
-      ),
-    ),
-  );
+  return h(LayerTable, { pairs, of, change });
 }
