@@ -41,7 +41,8 @@ export async function hasDuckDb(): Promise<boolean> {
 }
 
 /**
- * Answers one statement that reads. It sees the views that `svr lake sql --pinned` makes and, of all files, only those of the manifest.
+ * Answers one statement that reads. It sees the views that `svr lake sql --pinned` makes and, of all files, only those of the manifest; queries
+ * of a report, which name files from the lake's folder, are answered too.
  *
  * @param root the lake's folder, absolute
  * @param parameters by the names behind `$`; those that the statement does not name are left out
@@ -72,7 +73,7 @@ export async function askTables(
   }, LOOK);
   try {
     await connection.run(confined(root, manifest));
-    const statements = await connection.extractStatements(sql);
+    const statements = await connection.extractStatements(fromRoot(sql, root, manifest));
     if (statements.count !== 1) {
       throw new SyntaxError(`SQL: found ${statements.count} statements, required one`);
     }
@@ -106,8 +107,9 @@ export async function askTables(
 function confined(root: string, manifest: Manifest): string {
   const files = [...manifest.models, ...manifest.comparisons].flatMap((entry) => entry.files);
   // The views name files by patterns; DuckDB holds first the pattern against these, then the file that it finds.
+  const asked = [...files.map(({ path }) => path), ...new Set(files.map(({ path }) => reported(path)))];
   const paths = [...new Set([root, pattern(root)])].flatMap((place) =>
-    files.map(({ path }) => `${place}/${path}`)
+    asked.map((path) => `${place}/${path}`)
   );
   return [
     `SET allowed_paths = [${paths.map(text).join(", ")}];`,
@@ -118,6 +120,21 @@ function confined(root: string, manifest: Manifest): string {
     viewStatements(manifest, { root, pinned: true }),
     "SET lock_configuration = true;",
   ].join("\n");
+}
+
+/** How a report's queries name a file: with all others beside it. */
+const reported = (path: string) => `${path.slice(0, path.lastIndexOf("/"))}/*.parquet`;
+
+/** Queries of a report name files from the lake's folder, which is not that of the process. */
+function fromRoot(sql: string, root: string, { models, comparisons }: Manifest): string {
+  const named = new Set(
+    [...models, ...comparisons].flatMap(({ files }) => files.map(({ path }) => reported(path))),
+  );
+  return sql.replaceAll(
+    /\bread_parquet\('((?:[^']|'')+)'\)/g,
+    (whole, path: string) =>
+      named.has(path.replaceAll("''", "'")) ? `read_parquet(${text(pattern(root))} || '/${path}')` : whole,
+  );
 }
 
 /** The first word says enough: DuckDB makes a SELECT of some PRAGMAs. */

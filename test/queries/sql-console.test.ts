@@ -9,7 +9,7 @@ import { folderLake } from "../../connectors/lake/folder.ts";
 import { type Manifest, readManifest } from "../../connectors/lake/manifest.ts";
 import { askTables } from "../../connectors/readers/duckdb-reader.ts";
 import { type LakeTables, tablesOf } from "../../src/query/sql/tables-of-lake.ts";
-import { run } from "../../src/run.ts";
+import { run, type RunReport } from "../../src/run.ts";
 import { ROOT } from "../integration/svr.ts";
 
 describe("the tables of a run in SQL", () => {
@@ -99,6 +99,22 @@ describe("the tables of a run in SQL", () => {
       expect([found[0], found[1], found[3], found[4]]).toEqual([layer, count, most, parts]);
       expect(found[2]).toBeCloseTo(sum!, 10);
     }
+  });
+
+  it("answers the queries of the report, as DuckDB does in the run's folder", async () => {
+    const report = JSON.parse(await readFile(join(out, "report.json"), "utf8")) as RunReport;
+    const texts = report.models.flatMap(({ findings }) => findings).flatMap(({ queries }) => queries)
+      .filter(({ language }) => language === "sql").map(({ text }) => text);
+    expect(texts.length).toBeGreaterThan(2);
+    const duckdb = await (await DuckDBInstance.create()).connect();
+    const place = out.replaceAll("'", "''").replaceAll("[", "[[]");
+    for (const text of texts) {
+      const there = text.replaceAll("read_parquet('", `read_parquet('${place}/`);
+      const expected = (await duckdb.runAndReadAll(there)).getRowsJS();
+      const { rows } = await ask(text);
+      expect(rows.map((row) => row.map(Number)), text).toEqual(expected.map((row) => row.map(Number)));
+    }
+    await expect(ask(texts[0]!.replace("read_parquet('", "read_parquet('../"))).rejects.toThrow();
   });
 
   it("answers so many rows and says that there are more; numbers beyond 2^53 are exact", async () => {

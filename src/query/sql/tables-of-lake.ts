@@ -10,6 +10,7 @@ import {
   type SqlAnswer,
   type SqlAsking,
 } from "../../../connectors/readers/duckdb-reader.ts";
+import { Semaphore } from "../../base/semaphore.ts";
 import { show } from "../../model/errors.ts";
 import type { SqlEntry } from "../../viewer/app/protocol.ts";
 import { libraryEntry } from "../graph-of-run.ts";
@@ -44,28 +45,39 @@ export async function tablesOf(address: string, lake: LakePlace): Promise<LakeTa
       if (form === undefined || COMPARED.test(form) && manifest.comparisons.length === 0) return [];
       return [{ ...libraryEntry(query), text: form }];
     });
+  // One at a time: each may take much memory.
+  const semaphore = new Semaphore(1);
   return {
     library,
     lacks,
-    async ask(query, given, asking) {
-      const now = await readManifest(lake);
-      const why = await whatLacks(address, now);
-      if (why !== null || now === null) throw new Error(why ?? lake.name);
-      const root = resolve(address);
-      if (!query.startsWith("@")) return await askTables(root, now, query, valuesOf(given), asking);
-      const name = query.slice(1);
-      const entry = await loadQuery(name);
-      const form = SQL_FORMS[name];
-      if (form === undefined) {
-        throw new RangeError(`query @${name}: found no form in SQL, required Cypher for it`);
-      }
-      const needed = entry.parameters.some((each) => each.name === "model" && each.default === undefined);
-      const values = queryValues(entry, { ...needed ? onlyModel(now) : {}, ...given });
-      const answer = await askTables(root, now, form, Object.fromEntries(values), asking);
-      const names = entry.columns.map((column) => column.name);
-      return names.length === answer.columns.length ? { ...answer, columns: names } : answer;
-    },
+    ask: (query, given, asking) => semaphore.run(() => answered(address, lake, query, given, asking)),
   };
+}
+
+async function answered(
+  address: string,
+  lake: LakePlace,
+  query: string,
+  given: Readonly<Record<string, string>>,
+  asking: SqlAsking,
+): Promise<SqlAnswer> {
+  asking.signal?.throwIfAborted();
+  const now = await readManifest(lake);
+  const why = await whatLacks(address, now);
+  if (why !== null || now === null) throw new Error(why ?? lake.name);
+  const root = resolve(address);
+  if (!query.startsWith("@")) return await askTables(root, now, query, valuesOf(given), asking);
+  const name = query.slice(1);
+  const entry = await loadQuery(name);
+  const form = SQL_FORMS[name];
+  if (form === undefined) {
+    throw new RangeError(`query @${name}: found no form in SQL, required Cypher for it`);
+  }
+  const needed = entry.parameters.some((each) => each.name === "model" && each.default === undefined);
+  const values = queryValues(entry, { ...needed ? onlyModel(now) : {}, ...given });
+  const answer = await askTables(root, now, form, Object.fromEntries(values), asking);
+  const names = entry.columns.map((column) => column.name);
+  return names.length === answer.columns.length ? { ...answer, columns: names } : answer;
 }
 
 function onlyModel({ models }: Manifest): Readonly<Record<string, string>> {

@@ -57,6 +57,9 @@ export function AskView({ address, change, index, model, token }: {
   useEffect(() => () => asked.current.stop.abort(), []);
   const query = text.trim();
   const entry = library.find(({ name }) => `@${name}` === query) ?? null;
+  const form = language === "sql"
+    ? index.sql?.queries.find(({ name }) => name === entry?.name)?.text
+    : undefined;
   const fields = entry?.parameters ?? (language === "sql" ? parametersIn(query) : []);
   const valueOf = ({ name, default: otherwise }: LibraryEntry["parameters"][number]) =>
     values[name] ?? (name === "model" ? model ?? otherwise : otherwise) ?? "";
@@ -146,12 +149,12 @@ export function AskView({ address, change, index, model, token }: {
           onInput: (event: Event) => setText((event.currentTarget as HTMLTextAreaElement).value),
         }),
       ),
-      entry !== null && "text" in entry
+      entry !== null && form !== undefined
         ? h(
           "details",
           null,
           h("summary", null, `@${entry.name} in SQL`),
-          h("pre", { tabIndex: 0 }, entry.text),
+          h("pre", { tabIndex: 0 }, form),
           h("button", {
             type: "button",
             onClick: () => {
@@ -159,7 +162,7 @@ export function AskView({ address, change, index, model, token }: {
                 ...values,
                 ...Object.fromEntries(fields.map((each) => [each.name, valueOf(each)])),
               });
-              setText(entry.text);
+              setText(form);
             },
           }, "change it"),
         )

@@ -113,7 +113,7 @@ export async function readRows(
       file,
       metadata,
       rowFormat: "object",
-      ...where === undefined ? {} : { filter: { [where.column]: where.is } },
+      ...where === undefined ? {} : { filter: { [where.column]: { $eq: where.is } } },
       onComplete: (found) => {
         for (const row of found as Record<string, unknown>[]) rows.push(plainRow(row));
       },

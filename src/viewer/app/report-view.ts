@@ -61,6 +61,7 @@ function FindingItem({ finding, id, index, change }: {
   readonly change: Change;
 }) {
   const { title, caveats, null_control: control, queries } = finding;
+  const asks = { cypher: index.queries !== null, sql: index.sql?.lacks === null };
   return h(
     "li",
     null,
@@ -81,10 +82,10 @@ function FindingItem({ finding, id, index, change }: {
           "div",
           { key: text },
           h("pre", { tabIndex: 0 }, text),
-          language === "cypher" && index.queries !== null
+          asks[language]
             ? h("button", {
               type: "button",
-              onClick: () => change({ view: "ask", language: "cypher", query: text }),
+              onClick: () => change({ view: "ask", language, query: text }),
             }, "ask this")
             : h(
               "p",

@@ -18,7 +18,7 @@ export interface Size {
 }
 
 /** The size of an element's content, followed while it changes. */
-export function useSize(of: RefObject<HTMLElement>, width: number, height: number): Size {
+export function useSize(of: RefObject<HTMLElement | null>, width: number, height: number): Size {
   const [size, setSize] = useState<Size>({ width, height, ratio: 1, unit: 1 });
   useEffect(() => {
     const element = of.current;
