@@ -21,7 +21,16 @@ async function exported(to: string, text: string): Promise<number> {
       ) => [name!, new TextEncoder().encode(content)]),
     ),
     index: {
-      index: { name: folder, models: [], comparisons: [], report: false, queries: null, graph: "embedded", sql: null, weights: false },
+      index: {
+        name: folder,
+        models: [],
+        comparisons: [],
+        report: false,
+        queries: null,
+        graph: "embedded",
+        sql: null,
+        weights: false,
+      },
       paths: new Map(),
     },
     lake: await openLake(folder),
