@@ -76,26 +76,26 @@ export function sourceContract(format: SourceFormat, traits: SourceTraits): void
       ).toEqual([]);
     });
 
+    const shaped = [
+      ramp("a", [3, 4]),
+      ramp("scalar", []),
+      ramp("conv", [2, 3, 5, 7]),
+      ramp("long", [1, 1000]),
+      ramp("tiny", [1, 1]),
+    ];
+
     it("keeps tensors apart and in row-major order, whatever their shapes", async () => {
-      const tensors = [
-        ramp("a", [3, 4]),
-        ramp("scalar", []),
-        ramp("conv", [2, 3, 5, 7]),
-        ramp("long", [1, 1000]),
-        ramp("tiny", [1, 1]),
-      ];
-      const model = await opened(...tensors);
-      for (const { name, values } of tensors) expect([...await model.read(name)], name).toEqual(values);
+      const model = await opened(...shaped);
+      for (const { name, values } of shaped) expect([...await model.read(name)], name).toEqual(values);
     });
 
     it("reads a tensor by rows as it reads it whole, where it can", async () => {
-      const tensors = [ramp("a", [5, 4]), ramp("conv", [4, 3, 5]), ramp("tiny", [1, 1])];
-      const model = await opened(...tensors);
-      for (const { name, shape, values } of tensors) {
+      const model = await opened(...shaped);
+      for (const { name, shape: [length = 1], values } of shaped) {
         const rows = model.rows?.(name) ?? null;
         if (rows === null) continue;
-        const width = values.length / shape[0]!;
-        for (const [first, count] of [[0, shape[0]!], [shape[0]! - 1, 1], [0, 1]] as const) {
+        const width = values.length / length;
+        for (const [first, count] of [[0, length], [length - 1, 1], [0, 1]] as const) {
           expect([...await rows(first, count)], name).toEqual(
             values.slice(first * width, (first + count) * width),
           );
