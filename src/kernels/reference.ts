@@ -2,7 +2,7 @@
 
 import { Pace } from "../base/pace.ts";
 import type { Svd } from "../model/spectrum.ts";
-import { type Matrix, matrix } from "../model/tensor.ts";
+import { type Matrix, matrix, transposed } from "../model/tensor.ts";
 import { addScaled, applyQ, dot, factorLq } from "./householder.ts";
 import { orthogonalizeRows } from "./jacobi.ts";
 import {
@@ -43,7 +43,7 @@ async function svd(input: Matrix, { signal }: SvdOptions = {}): Promise<Svd> {
   const scale = powerOfTwoScale(input);
   const tall = input.rows > input.cols;
   // Rows are the shorter side from here on; a tall matrix swaps the roles of left and right.
-  const a = scaled(tall ? transpose(input) : input, scale);
+  const a = scaled(tall ? transposed(input) : input, scale);
   const { u, s, v } = await wideSvd(a, () => pace.step());
   const singularValues = s.map((value) => value / scale);
   const result = tall ? { left: v, singularValues, right: u } : { left: u, singularValues, right: v };
@@ -114,21 +114,13 @@ function scaled(a: Matrix, scale: number): Matrix {
   return matrix(a.rows, a.cols, a.data.map((value) => value * scale));
 }
 
-function transpose(a: Matrix): Matrix {
-  const out = matrix(a.cols, a.rows);
-  for (let row = 0; row < a.rows; row++) {
-    for (let col = 0; col < a.cols; col++) out.data[col * a.rows + row] = a.data[row * a.cols + col]!;
-  }
-  return out;
-}
-
 async function multiply(
   a: Matrix,
   b: Matrix,
   { transposeB = false, signal }: MultiplyOptions = {},
 ): Promise<Matrix> {
   checkProduct(a, b, transposeB);
-  const right = transposeB ? b : transpose(b);
+  const right = transposeB ? b : transposed(b);
   const pace = new Pace(signal);
   const out = matrix(a.rows, right.rows);
   for (let row = 0; row < a.rows; row += 4) {

@@ -75,3 +75,21 @@ export function ownMatrix(block: Matrix): Matrix {
   const { rows, cols, data } = block;
   return data.byteLength === data.buffer.byteLength ? block : matrix(rows, cols, data.slice());
 }
+
+/** Side of the squares in which a matrix is transposed, so that both sides stay in the cache. */
+const SQUARE = 32;
+
+/** The transpose of a `rows x cols` matrix, in memory of its own. */
+export function transposed({ rows, cols, data }: Matrix): Matrix {
+  const out = matrix(cols, rows);
+  for (let row0 = 0; row0 < rows; row0 += SQUARE) {
+    for (let col0 = 0; col0 < cols; col0 += SQUARE) {
+      for (let row = row0; row < Math.min(rows, row0 + SQUARE); row++) {
+        for (let col = col0; col < Math.min(cols, col0 + SQUARE); col++) {
+          out.data[col * rows + row] = data[row * cols + col]!;
+        }
+      }
+    }
+  }
+  return out;
+}

@@ -15,6 +15,7 @@ import {
   isCount,
   misfit,
   partOf,
+  recordOf,
   type Rule,
   settingOf,
   type Stored,
@@ -46,10 +47,6 @@ export const compressed: Rule = async (tensor, stored) => {
     ? await integers(tensor, module, stored, weights)
     : null;
 };
-
-function recordOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null ? value as Readonly<Record<string, unknown>> : {};
-}
 
 /** As its `NVFP4PackedCompressor` reads it: scales are divided by the global one. */
 function nvfp4(codes: TensorInfo, module: string, stored: Stored): Computed {

@@ -107,3 +107,8 @@ export function computedOf(
     compute,
   };
 }
+
+/** A part of a config; empty where it is no object. */
+export function recordOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? value as Readonly<Record<string, unknown>> : {};
+}

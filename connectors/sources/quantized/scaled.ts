@@ -1,7 +1,7 @@
 /** Numbers of eight bits with scales: one for the tensor, for each row, or for each block of it. The weight is `scale * number`. */
 
 import { elementCount, type TensorInfo } from "../../../src/model/tensor.ts";
-import { computedOf, FLOATS, isCount, misfit, partOf, type Rule, type Stored } from "./rule.ts";
+import { computedOf, FLOATS, isCount, misfit, partOf, recordOf, type Rule, type Stored } from "./rule.ts";
 
 const FLOAT8 = ["F8_E4M3", "F8_E5M2"];
 
@@ -118,10 +118,6 @@ function blockOf({ config }: Stored): readonly number[] | null {
 function sizesOf(value: unknown): readonly number[] | null {
   const sizes = typeof value === "string" ? value.split("x").map(Number) : value;
   return Array.isArray(sizes) && sizes.length === 2 && sizes.every(isCount) ? sizes as number[] : null;
-}
-
-function recordOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null ? value as Readonly<Record<string, unknown>> : {};
 }
 
 /** The scale of each element. */

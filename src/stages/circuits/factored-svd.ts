@@ -3,7 +3,7 @@
 import type { CallOptions, Kernel } from "../../kernels/kernel.ts";
 import { fixSigns } from "../../model/signs.ts";
 import type { Svd } from "../../model/spectrum.ts";
-import { type Matrix, matrix } from "../../model/tensor.ts";
+import { type Matrix, matrix, transposed } from "../../model/tensor.ts";
 
 /**
  * Decomposes `A' B`: both factors by orthonormal bases of their rows, `A = R_A Q_A` and `B = R_B Q_B`, then the small core `R_A' R_B`,
@@ -58,12 +58,4 @@ async function isOrthonormal(basis: Matrix, kernel: Kernel, options: CallOptions
   const { data, cols: side } = await kernel.multiply(basis, basis, { transposeB: true, ...options });
   const near = NEAR * Math.sqrt(basis.cols) * (kernel.info.precision === "f64" ? 2 ** -52 : 2 ** -23);
   return data.every((value, at) => Math.abs(value - Number(at % (side + 1) === 0)) <= near);
-}
-
-function transposed({ rows, cols, data }: Matrix): Matrix {
-  const out = matrix(cols, rows);
-  for (let i = 0; i < rows; i++) {
-    for (let j = 0; j < cols; j++) out.data[j * rows + i] = data[i * cols + j]!;
-  }
-  return out;
 }

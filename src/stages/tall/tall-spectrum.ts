@@ -11,7 +11,7 @@ import { type Layer, unfoldedShape, type Unfolding } from "../../model/layer.ts"
 import { random } from "../../model/random.ts";
 import { fixSigns } from "../../model/signs.ts";
 import { type BareSpectrum, type Svd, toldApart, TOLERANCE } from "../../model/spectrum.ts";
-import { type Matrix, matrix } from "../../model/tensor.ts";
+import { type Matrix, matrix, transposed } from "../../model/tensor.ts";
 import { canonical, contentSeed } from "../directions.ts";
 import { ZeroCount } from "../sparse-layers.ts";
 import { blockRows, type RowBlock, type TallMatrix } from "./tall-matrix.ts";
@@ -152,7 +152,8 @@ async function leading(
   const v = rowsAt(eigen.right, 0, count);
   const { short, long, singularValues } = await imagesOf(tall, v, kernel, heard);
   const { residuals, residual } = await measured(tall, { short, long, singularValues }, kernel, heard);
-  // What is missing is as large as the Gram matrix says, which knows nothing of what is rounding in it.
+  // What the rank cuts off is told by the search in the Gram matrix, and so is not looked for here (0). What is smaller than its rounding,
+  // it knows nothing of.
   const least = Math.sqrt(cols * EPS) * singularValues[0]!;
   const converged = toldApart(singularValues, residuals, 0, rows, tolerance).map((isKnown, j) =>
     isKnown & (eigen.converged?.[j] ?? 1) & Number(singularValues[j]! > least)
@@ -239,21 +240,4 @@ function put(block: Matrix, to: Matrix, first: number): void {
 
 function rowsAt({ cols, data }: Matrix, from: number, to: number): Matrix {
   return matrix(to - from, cols, data.slice(from * cols, to * cols));
-}
-
-/** Side of the squares in which a matrix is turned, so that both sides stay in the cache. */
-const SQUARE = 32;
-
-function transposed({ rows, cols, data }: Matrix): Matrix {
-  const out = matrix(cols, rows);
-  for (let row0 = 0; row0 < rows; row0 += SQUARE) {
-    for (let col0 = 0; col0 < cols; col0 += SQUARE) {
-      for (let row = row0; row < Math.min(rows, row0 + SQUARE); row++) {
-        for (let col = col0; col < Math.min(cols, col0 + SQUARE); col++) {
-          out.data[col * rows + row] = data[row * cols + col]!;
-        }
-      }
-    }
-  }
-  return out;
 }

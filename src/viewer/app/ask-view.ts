@@ -21,6 +21,12 @@ type Asked = QueryAnswer | { readonly failure: string } | { readonly progress: s
 
 const TITLES: Readonly<Record<Address["language"], string>> = { cypher: "Cypher", sql: "SQL" };
 
+/** Said of a question that was stopped: a graph has no way to be told. */
+const STOPPED: Readonly<Record<Address["language"], string>> = {
+  cypher: "The page waits for it no longer. The graph may still be at work.",
+  sql: "It was stopped.",
+};
+
 /** Rows of an answer that are shown. */
 const SHOWN = 500;
 
@@ -193,7 +199,7 @@ export function AskView({ address, change, index, model, token }: {
             type: "button",
             onClick: () => {
               leave(asked.current.query);
-              setAnswer({ failure: "It was stopped." });
+              setAnswer({ failure: STOPPED[language] });
             },
           },
           "stop",

@@ -3,14 +3,10 @@
 import { h } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { messageOf } from "../../../model/errors.ts";
-import type { TableClient } from "../client.ts";
 import { type LayerPair, layerPairs } from "../compare/comparison.ts";
 import { PairPicture } from "../compare/pair-picture.ts";
-import type { Change } from "../navigation.ts";
 import { figure } from "../numbers.ts";
-import type { Index, Row } from "../protocol.ts";
-import type { Checkpoint } from "./checkpoints.ts";
-import { TracksPanel } from "./tracks-panel.ts";
+import { TracksPanel, type TracksPanelProps } from "./tracks-panel.ts";
 
 /** Columns of the table `layers` that are followed. */
 const FOLLOWED = [
@@ -23,24 +19,9 @@ const FOLLOWED = [
 const WIDTH = 340;
 const HEIGHT = 60;
 
-/** The layer, and the checkpoint that the page stands at. */
-export interface SeriesLayerPanelProps {
-  readonly index: Index;
-  readonly client: TableClient;
-  readonly members: readonly Checkpoint[];
-  readonly at: number;
-  /** Rows of the table `layers` by model. */
-  readonly layers: ReadonlyMap<string, readonly Row[]>;
-  readonly name: string;
-  /** Number of the track that is looked at. */
-  readonly track: number | null;
-  readonly change: Change;
-}
-
 /** Curves over all steps with a mark at the present one; tracks of neurons; neurons of two consecutive steps joined, where these were compared. */
-export function SeriesLayerPanel(
-  { index, client, members, at, layers, name, track, change }: SeriesLayerPanelProps,
-) {
+export function SeriesLayerPanel(props: TracksPanelProps) {
+  const { index, client, members, at, layers, name, change } = props;
   const rows = members.map(({ id }) => (layers.get(id) ?? []).find((row) => row["name"] === name));
   return h(
     "section",
@@ -56,17 +37,7 @@ export function SeriesLayerPanel(
         choose: (step: number) => change({ step }),
       })
     ),
-    h(TracksPanel, {
-      key: `${members[0]!.id} ${name}`,
-      index,
-      client,
-      members,
-      at,
-      layers,
-      name,
-      track,
-      change,
-    }),
+    h(TracksPanel, { key: `${members[0]!.id} ${name}`, ...props }),
     h(StepBefore, { index, client, members, at, name, change }),
   );
 }
@@ -122,7 +93,7 @@ function StepCurve({ title, steps, values, at, choose }: {
 type Found = { readonly key: string; readonly pair: LayerPair | null } | { readonly failure: string } | null;
 
 function StepBefore(
-  { index, client, members, at, name, change }: Omit<SeriesLayerPanelProps, "layers" | "track">,
+  { index, client, members, at, name, change }: Omit<TracksPanelProps, "layers" | "track">,
 ) {
   const [before, now] = [members[at - 1], members[at]!];
   const comparison = index.comparisons.find(({ base, other }) => base === before?.id && other === now.id);

@@ -15,7 +15,7 @@ import { TracksPicture } from "./tracks-picture.ts";
 /** Tracks that are shown at first. */
 const SHOWN = 24;
 
-/** The layer, and the track that is looked at. */
+/** A layer of a series, the checkpoint that the page stands at, and the track that is looked at. */
 export interface TracksPanelProps {
   readonly index: Index;
   readonly client: TableClient;
@@ -24,6 +24,7 @@ export interface TracksPanelProps {
   /** Rows of the table `layers` by model. */
   readonly layers: ReadonlyMap<string, readonly Row[]>;
   readonly name: string;
+  /** Number of the track that is looked at. */
   readonly track: number | null;
   readonly change: Change;
 }
