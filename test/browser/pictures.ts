@@ -18,6 +18,7 @@ const SHOWN: Readonly<Record<string, string>> = {
   series: "view=series&step=2&layer=1",
   models: "view=models",
   report: "view=report",
+  sql: "view=ask&language=sql&query=%40strongest-edges&model=vgg16s-wd",
   ask: "view=ask&query=%40hubs&model=vgg16s-wd",
 };
 
@@ -35,7 +36,7 @@ for (const colorScheme of ["light", "dark"] as const) {
       state: "detached",
     });
     if (name === "models") await page.locator(".sparkline").first().waitFor();
-    if (name === "ask") {
+    if (name === "ask" || name === "sql") {
       await page.getByRole("button", { name: "Ask", exact: true }).last().click();
       await page.locator("tbody").waitFor();
     }

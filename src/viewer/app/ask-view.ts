@@ -238,7 +238,13 @@ function AnswerTable({ columns, rows, whole = true }: QueryAnswer) {
         "tbody",
         null,
         rows.slice(0, SHOWN).map((row, at) =>
-          h("tr", { key: at }, row.map((value, each) => h("td", { key: each }, cell(value))))
+          h(
+            "tr",
+            { key: at },
+            row.map((value, each) =>
+              h("td", { key: each, class: typeof value === "number" ? "number" : undefined }, cell(value))
+            ),
+          )
         ),
       ),
     ),
